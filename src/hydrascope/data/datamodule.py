@@ -1,0 +1,120 @@
+"""Source → windows → split → loaders, as Lightning asks for them."""
+
+from collections.abc import Iterator, Sequence
+
+import pandas as pd
+from lightning import LightningDataModule
+from torch import Tensor
+from torch.utils.data import DataLoader
+
+from hydrascope.data.dataset import PackedMachine, SeededShuffle, TrainingBatch, WindowDataset
+from hydrascope.data.splits import SPLITS, Split
+from hydrascope.data.targets import check_labels, encode_targets
+from hydrascope.data.windows import WindowSpec, extract_windows
+from hydrascope.features.engineer import FeatureEngineer
+from hydrascope.graphs.input_spec import InputSpec
+from hydrascope.graphs.layout import GraphLayout
+from hydrascope.schemas.machine import Machine
+from hydrascope.schemas.task import Level, TaskSpec
+from hydrascope.telemetry.source import TelemetrySource
+
+
+class HydraulicDataModule(LightningDataModule):
+    """Windows of every machine of a source, split, and served in batches.
+
+    Attributes (after `setup`):
+        input_spec: What the numbers of a batch mean.
+        machines: Machines by equipment id.
+        dataset: All windows.
+        table: A row for each window: `equipment_id`, `start`, labels.
+        split: Rows of the table in each part.
+    """
+
+    input_spec: InputSpec
+    machines: dict[str, Machine]
+    dataset: WindowDataset
+    table: pd.DataFrame
+    split: Split
+
+    def __init__(
+        self,
+        source: TelemetrySource,
+        window: WindowSpec,
+        engineer: FeatureEngineer,
+        task: TaskSpec,
+        *,
+        split: str,
+        folds: int,
+        fold: int,
+        val_fraction: float,
+        batch_size: int,
+        num_workers: int,
+        seed: int,
+    ) -> None:
+        super().__init__()
+        self.source, self.window, self.engineer, self.task = source, window, engineer, task
+        self.split_name, self.folds, self.fold, self.val_fraction = split, folds, fold, val_fraction
+        self.batch_size, self.num_workers, self.seed = batch_size, num_workers, seed
+        self._ready = False
+
+    def setup(self, stage: str | None = None) -> None:
+        """Read telemetry, compute features, split; once, whatever the stage."""
+        if self._ready:
+            return
+        self.machines = dict(self.source.machines())
+        heads = self.task.heads
+        self.input_spec = InputSpec.of(
+            (machine.topology for machine in self.machines.values()),
+            self.engineer.feature_names,
+            self.window.steps,
+            (head.name for head in heads if head.level is Level.COMPONENT),
+        )
+        packed, tables = [], []
+        for machine in self.machines.values():
+            windows = extract_windows(self.source, machine, self.window, self.engineer)
+            layout = GraphLayout.of(machine.topology, self.input_spec, heads)
+            targets = encode_targets(heads, machine.topology, windows.table)
+            packed.append(PackedMachine(layout, windows.features, windows.observed, targets))
+            tables.append(windows.table)
+        check_labels(heads, [machine.targets for machine in packed])
+        self.dataset = WindowDataset(packed)
+        self.table = pd.concat(tables, ignore_index=True)
+        self.split = SPLITS[self.split_name](self.table, self.folds, self.fold, self.val_fraction)
+        self._ready = True
+
+    def training_parts(self) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
+        """Yield each machine's slots, features and observed of the training windows alone."""
+        first = 0
+        for machine in self.dataset.machines:
+            rows = self.split.train - first
+            rows = rows[(rows >= 0) & (rows < len(machine.features))]
+            if len(rows):
+                yield machine.layout.sensor_slot, machine.features[rows], machine.observed[rows]
+            first += len(machine.features)
+
+    def train_dataloader(self) -> DataLoader[TrainingBatch]:
+        """Shuffled training windows."""
+        return self._loader(SeededShuffle(self.split.train, self.seed))
+
+    def val_dataloader(self) -> DataLoader[TrainingBatch]:
+        """Validation windows in order."""
+        return self._loader(self.split.val.tolist())
+
+    def test_dataloader(self) -> DataLoader[TrainingBatch]:
+        """Test windows in order."""
+        return self._loader(self.split.test.tolist())
+
+    def _loader(self, rows: SeededShuffle | Sequence[int]) -> DataLoader[TrainingBatch]:
+        return DataLoader(
+            self.dataset,
+            batch_size=self.batch_size,
+            sampler=rows,
+            num_workers=self.num_workers,
+            persistent_workers=self.num_workers > 0,
+            collate_fn=_already_batched,
+        )
+
+
+def _already_batched(batch: TrainingBatch) -> TrainingBatch:
+    """`WindowDataset.__getitems__` gathers whole batches; there is nothing left to collate."""
+    return batch

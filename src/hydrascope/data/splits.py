@@ -1,0 +1,101 @@
+"""Which windows train, which decide when to stop, and which are judged.
+
+Neighbouring windows are alike: a random split puts near copies of the test windows into training
+and flatters every model. It is here to show that, not to be reported.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from hydrascope.schemas.errors import SpecError
+
+Rows = NDArray[np.int64]
+
+CONDITION = "condition"
+"""Column that names the combination of labelled conditions a window was recorded under."""
+PUBLISHED_FOLD = "unseen_condition_fold"
+"""Column of a data set that fixes the folds of its unseen-conditions protocol."""
+
+
+@dataclass(frozen=True)
+class Split:
+    """Row numbers of the window table, disjoint, each ascending."""
+
+    train: Rows
+    val: Rows
+    test: Rows
+
+
+def unseen_conditions(table: pd.DataFrame, folds: int, fold: int, val_fraction: float) -> Split:
+    """Split so that no combination of conditions is in two parts.
+
+    The folds are the published ones where the data set has as many, else the conditions are dealt
+    out, the largest first, each to the smallest fold.
+
+    Raises:
+        SpecError: The windows have no condition, or fewer conditions than folds.
+    """
+    if CONDITION not in table:
+        raise SpecError(
+            f"data.split.name=unseen_conditions needs a label column {CONDITION!r}; "
+            f"the source has: {', '.join(table.columns)}"
+        )
+    if PUBLISHED_FOLD in table and table[PUBLISHED_FOLD].nunique() == folds:
+        fold_of_row = table[PUBLISHED_FOLD].to_numpy()
+    else:
+        fold_of_row = _deal(table[CONDITION], folds)
+    test = np.flatnonzero(fold_of_row == fold)
+    rest = np.flatnonzero(fold_of_row != fold)
+    # The validation conditions depend on the fold alone, so that seeds vary the network, not the data.
+    conditions = table[CONDITION].iloc[rest]
+    order = np.random.default_rng(fold).permutation(conditions.unique())
+    share = conditions.value_counts().loc[order].cumsum() / len(rest)
+    held = order[: int(np.searchsorted(share, val_fraction)) + 1]
+    in_val = conditions.isin(held).to_numpy()
+    return Split(train=rest[~in_val], val=rest[in_val], test=test)
+
+
+def random_windows(table: pd.DataFrame, folds: int, fold: int, val_fraction: float) -> Split:
+    """Deal windows out at random. Leaks: report nothing from it."""
+    order = np.random.default_rng(0).permutation(len(table))
+    parts = np.array_split(order, folds)
+    rest = np.concatenate([part for number, part in enumerate(parts) if number != fold])
+    cut = round(len(rest) * val_fraction)
+    return Split(train=np.sort(rest[cut:]), val=np.sort(rest[:cut]), test=np.sort(parts[fold]))
+
+
+def chronological(table: pd.DataFrame, folds: int, fold: int, val_fraction: float) -> Split:
+    """Train on the past, judge on the future: the last 1/`folds` of each machine's windows."""
+    if fold != 0:
+        raise SpecError(f"data.fold is {fold}; accepted with data.split.name=chronological: 0")
+    parts: list[list[Rows]] = [[], [], []]
+    for rows in table.groupby("equipment_id").indices.values():
+        rows = rows[np.argsort(table["start"].to_numpy()[rows], kind="stable")]
+        past = len(rows) - len(rows) // folds
+        cut = past - round(past * val_fraction)
+        for part, chosen in zip(parts, np.split(rows, [cut, past]), strict=True):
+            part.append(chosen)
+    train, val, test = (np.sort(np.concatenate(part)) for part in parts)
+    return Split(train=train, val=val, test=test)
+
+
+SPLITS = {
+    "unseen_conditions": unseen_conditions,
+    "random": random_windows,
+    "chronological": chronological,
+}
+
+
+def _deal(conditions: pd.Series, folds: int) -> Rows:
+    sizes = conditions.value_counts()
+    if len(sizes) < folds:
+        raise SpecError(f"data.split.folds is {folds}; accepted: 2 to {len(sizes)} (conditions)")
+    load = np.zeros(folds)
+    fold_of: dict[object, int] = {}
+    for condition, size in sizes.items():
+        fold_of[condition] = smallest = int(load.argmin())
+        load[smallest] += size
+    return conditions.map(fold_of).to_numpy(dtype=np.int64)

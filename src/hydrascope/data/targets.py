@@ -1,0 +1,75 @@
+"""From the labels of a window table to the target tensors of the heads."""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import pandas as pd
+import torch
+from torch import Tensor
+
+from hydrascope.schemas.errors import SpecError
+from hydrascope.schemas.machine import GraphTopology
+from hydrascope.schemas.task import HeadKind, HeadSpec, Level
+
+
+def encode_targets(
+    heads: Sequence[HeadSpec], topology: GraphTopology, table: pd.DataFrame
+) -> dict[str, Tensor]:
+    """Return one float32 tensor a head; NaN where there is no label.
+
+    Shapes, for W windows, N components: machine level [W, 1, L], component level [W, N, L], with
+    L names of a multi-label head, else L = 1. Classes are their position in the head's list.
+
+    Raises:
+        SpecError: A label holds a value that is none of the head's classes.
+    """
+    return {head.name: _encode(head, topology, table) for head in heads}
+
+
+def check_labels(heads: Sequence[HeadSpec], targets: Sequence[Mapping[str, Tensor]]) -> None:
+    """Refuse a head that no window of any machine has a label for."""
+    for head in heads:
+        if all(bool(machine[head.name].isnan().all()) for machine in targets):
+            raise SpecError(f"task head {head.name!r}: the data source has no label for it")
+
+
+def _encode(head: HeadSpec, topology: GraphTopology, table: pd.DataFrame) -> Tensor:
+    if head.level is Level.MACHINE:
+        return _labels(head, table, prefixes=[""]).unsqueeze(1)
+    single = head.components is not None and len(head.components) == 1
+    prefixes = {
+        component.id: [f"{component.id}.", *([""] if single else [])]
+        for component in topology.components
+        if head.components is None or component.id in head.components
+    }
+    per_component = [
+        _labels(head, table, prefixes.get(component.id, [])) for component in topology.components
+    ]
+    return torch.stack(per_component, dim=1)
+
+
+def _labels(head: HeadSpec, table: pd.DataFrame, prefixes: Sequence[str]) -> Tensor:
+    """Read a head's labels, [W, L], each from the first prefixed column that exists."""
+    names = head.labels if head.kind is HeadKind.MULTI_LABEL else (head.label_column,)
+    values = [_column(head, table, [prefix + name for prefix in prefixes]) for name in names]
+    return torch.from_numpy(np.stack(values, axis=-1).astype(np.float32))
+
+
+def _column(head: HeadSpec, table: pd.DataFrame, names: Sequence[str]) -> np.ndarray:
+    found = next((name for name in names if name in table), None)
+    if found is None:
+        return np.full(len(table), np.nan)
+    values = table[found].to_numpy(dtype=np.float64)
+    if not head.classes:
+        return values
+    classes = np.array([cls.value for cls in head.classes])
+    match = values[:, None] == classes
+    unknown = ~match.any(axis=1) & ~np.isnan(values)
+    if unknown.any():
+        row = int(np.flatnonzero(unknown)[0])
+        accepted = ", ".join(f"{value:g}" for value in classes)
+        raise SpecError(
+            f"label {found!r} at {table['start'].iloc[row]} is {values[row]:g}; accepted by head "
+            f"{head.name!r}: {accepted}"
+        )
+    return np.where(np.isnan(values), np.nan, match.argmax(axis=1))

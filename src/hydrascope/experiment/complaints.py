@@ -1,0 +1,50 @@
+"""What a user got wrong in a command line, in one line: the key, the value, what is accepted."""
+
+from difflib import get_close_matches
+
+from hydra.errors import (
+    ConfigCompositionException,
+    InstantiationException,
+    MissingConfigException,
+    OverrideParseException,
+)
+from omegaconf import DictConfig
+from omegaconf.errors import MissingMandatoryValue, OmegaConfBaseException
+
+from hydrascope.schemas.errors import SpecError
+
+USER_ERRORS = (
+    SpecError,
+    ConfigCompositionException,
+    InstantiationException,
+    OverrideParseException,
+    OmegaConfBaseException,
+)
+"""What a wrong command line, machine file or data folder raises; anything else is our own fault."""
+
+
+def complaint(error: BaseException) -> str:
+    """Return the readable form of one of `USER_ERRORS`."""
+    match error:
+        case MissingConfigException(missing_cfg_file=str(file), options=options) if options:
+            group, _, option = file.rpartition("/")
+            return f"{group}={option}: no such option; accepted: {', '.join(options)}"
+        case ConfigCompositionException(__cause__=OmegaConfBaseException() as cause):
+            return _unknown_key(cause)
+        case OverrideParseException(override=override):
+            return f"{override}: not of the form key=value or group=option"
+        case MissingMandatoryValue(full_key=str(key)):
+            return f"{key}: required, but not given; write {key}=…"
+        case InstantiationException() | OmegaConfBaseException():
+            return " ".join(str(error).split())
+    return str(error)
+
+
+def _unknown_key(cause: OmegaConfBaseException) -> str:
+    key, parent = cause.full_key, cause.parent_node
+    if key is None or not isinstance(parent, DictConfig):
+        return " ".join(str(cause).split())
+    accepted = [str(name) for name in parent if name != "hydra"]
+    near = get_close_matches(key.rpartition(".")[2], accepted, n=1)
+    hint = f"; did you mean {near[0]}?" if near else ""
+    return f"{key}: no such key{hint} Accepted: {', '.join(accepted)}".replace("key A", "key; a")

@@ -1,0 +1,164 @@
+"""The composed configuration, typed: every key, its range, and nothing else.
+
+Hydra composes YAML; these models decide whether the result makes sense before anything heavy is
+imported. Every default lives in `conf/`, beside its description, and nowhere else.
+"""
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from hydrascope.features.config import FeatureConfig
+from hydrascope.schemas.task import TaskSpec
+
+Fraction = Annotated[float, Field(ge=0.0, le=1.0)]
+Positive = Annotated[float, Field(gt=0.0)]
+Count = Annotated[int, Field(ge=1)]
+
+
+class Settings(BaseModel):
+    """Base of all settings: unknown keys are errors, values do not change after validation."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
+
+
+class Target(Settings):
+    """A class of the user's choice: `_target_` names it, the other keys are its arguments."""
+
+    model_config = ConfigDict(extra="allow", frozen=True, populate_by_name=True)
+
+    target: str = Field(alias="_target_", pattern=r"^[A-Za-z_]\w*(\.[A-Za-z_]\w*)+$")
+
+
+class WindowSettings(Settings):
+    """How telemetry is cut into samples."""
+
+    window_s: Positive
+    stride_s: Positive
+    steps: Count
+
+
+class NormaliseSettings(Settings):
+    """How features are brought to a common scale."""
+
+    per_step: bool
+    clip: Positive
+
+
+class SplitSettings(Settings):
+    """Which windows train, which decide when to stop, which are judged."""
+
+    name: Literal["unseen_conditions", "random", "chronological"]
+    folds: Annotated[int, Field(ge=2, le=100)]
+    val_fraction: Annotated[float, Field(gt=0.0, lt=0.5)]
+
+
+class DataSettings(Settings):
+    """Source, windows, split and loaders."""
+
+    source: Target
+    window: WindowSettings
+    normalise: NormaliseSettings
+    split: SplitSettings
+    fold: Annotated[int, Field(ge=0)]
+    batch_size: Count
+    num_workers: Annotated[int, Field(ge=0, le=64)]
+
+    @model_validator(mode="after")
+    def _fold_exists(self) -> "DataSettings":
+        if self.fold >= self.split.folds:
+            raise ValueError(f"fold is {self.fold}; accepted: 0 to {self.split.folds - 1}")
+        return self
+
+
+class ScheduleSettings(Settings):
+    """Linear warm-up, then a cosine down to `final_fraction` of the learning rate."""
+
+    warmup_fraction: Fraction
+    final_fraction: Fraction
+
+
+class OptimSettings(Target):
+    """Optimiser; keys beyond these go to its constructor."""
+
+    lr: Positive
+    weight_decay: Annotated[float, Field(ge=0.0)]
+    schedule: ScheduleSettings
+
+
+class TrainerSettings(Settings):
+    """Length and hygiene of a training."""
+
+    max_epochs: Count
+    gradient_clip_norm: Positive | None
+    limit_train_batches: Count | None
+    progress_bar: bool
+
+
+class HardwareSettings(Settings):
+    """Where it runs."""
+
+    accelerator: Literal["cpu", "gpu"]
+    devices: Count
+    precision: Literal["32-true", "bf16-mixed", "64-true"]
+    threads: Count | None
+
+
+class MLflowSettings(Settings):
+    """MLflow: a database or a server by URI."""
+
+    uri: str
+    experiment: str
+
+
+class WandbSettings(Settings):
+    """Weights & Biases; `offline` writes to the run's folder only."""
+
+    project: str
+    mode: Literal["online", "offline"]
+
+
+class TrackingSettings(Settings):
+    """Where metrics go, beside the CSV and JSON in the run's folder."""
+
+    mlflow: MLflowSettings | None
+    wandb: WandbSettings | None
+
+
+class EarlyStoppingSettings(Settings):
+    """Stop when the monitored value has not improved for `patience` epochs."""
+
+    patience: Count
+
+
+class CallbackSettings(Settings):
+    """What happens around an epoch. `monitor` is maximised."""
+
+    monitor: str
+    early_stopping: EarlyStoppingSettings | None
+
+
+class LossSettings(Settings):
+    """Weights of what is not a head."""
+
+    forecast_weight: Annotated[float, Field(ge=0.0)]
+    label_smoothing: Annotated[float, Field(ge=0.0, lt=1.0)]
+
+
+class TrainSettings(Settings):
+    """Everything `train.py` can be told."""
+
+    seed: Annotated[int, Field(ge=0, lt=2**32)]
+    resume: str | None
+    baselines: bool
+    run_dir: str
+    data: DataSettings
+    features: FeatureConfig
+    model: Target
+    task: TaskSpec
+    loss: LossSettings
+    optim: OptimSettings
+    trainer: TrainerSettings
+    hardware: HardwareSettings
+    tracking: TrackingSettings
+    callbacks: CallbackSettings

@@ -1,0 +1,142 @@
+"""Which features are extracted, and how many that makes. Imports no torch: a config is checked early.
+
+Names and counts come from the config alone, so that a network can be sized before any signal is
+read; `FeatureEngineer` extracts exactly these, in this order.
+"""
+
+from typing import Annotated, Self
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+STATISTICS_BESIDE_PERCENTILES = ("mean", "std", "min", "max")
+SHAPE_STATISTICS = ("skewness", "kurtosis")
+SPECTRUM_SUMMARIES = ("dominant_frequency_hz", "spectral_entropy")
+HYDRAULIC_FEATURES = (
+    "pressure_ratio",
+    "temperature_delta_k",
+    "flow_efficiency",
+    "cavitation_index",
+)
+
+Percentile = Annotated[float, Field(ge=0, le=100)]
+SampleCount = Annotated[int, Field(ge=1)]
+
+
+class FeatureConfig(BaseModel):
+    """The feature groups and their parameters; every count below follows from it.
+
+    The four sensor groups (statistical, frequency, temporal, patch) are computed for each sensor
+    and sub-window; the hydraulic group once for a machine, from means of named quantities.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    statistical: bool = True
+    frequency: bool = True
+    temporal: bool = True
+    patch: bool = False
+    hydraulic: bool = False
+
+    percentiles: tuple[Percentile, ...] = (5, 25, 50, 75, 95)
+    """In percent."""
+    num_frequencies: int = Field(default=10, ge=1)
+    """How many of the largest spectral amplitudes are kept."""
+    window_sizes: tuple[SampleCount, ...] = (5, 10, 30)
+    """Lengths of the rolling windows, in samples."""
+    ema_span: int = Field(default=10, ge=1)
+    """Span of the exponential moving average in samples: its weight is 2 / (span + 1)."""
+    autocorrelation_lags: tuple[SampleCount, ...] = (1, 5, 10)
+    """In samples."""
+    patch_length: int = Field(default=64, ge=2)
+    """Samples that a sub-window is resampled to."""
+    min_valid_fraction: float = Field(default=0.5, gt=0, le=1)
+    """A sub-window with a smaller share of finite samples counts as unobserved."""
+
+    @model_validator(mode="after")
+    def _names_are_unique(self) -> Self:
+        for field in ("percentiles", "window_sizes", "autocorrelation_lags"):
+            values = getattr(self, field)
+            if len(set(values)) != len(values):
+                raise ValueError(f"{field}={values} holds a value twice; give each once")
+        if self.sensor_feature_count + self.hydraulic_count == 0:
+            raise ValueError("every feature group is switched off; switch on at least one")
+        return self
+
+    @property
+    def statistical_names(self) -> tuple[str, ...]:
+        """Mean, std, min, max, the percentiles, skewness, excess kurtosis."""
+        if not self.statistical:
+            return ()
+        percentiles = tuple(f"percentile_{p:g}" for p in self.percentiles)
+        return (*STATISTICS_BESIDE_PERCENTILES, *percentiles, *SHAPE_STATISTICS)
+
+    @property
+    def frequency_names(self) -> tuple[str, ...]:
+        """The largest spectral amplitudes, descending, and what sums the spectrum up."""
+        if not self.frequency:
+            return ()
+        amplitudes = tuple(f"amplitude_{rank}" for rank in range(1, self.num_frequencies + 1))
+        return (*amplitudes, *SPECTRUM_SUMMARIES)
+
+    @property
+    def temporal_names(self) -> tuple[str, ...]:
+        """Rolling means, rolling stds, EMA, autocorrelations, linear trend."""
+        if not self.temporal:
+            return ()
+        return (
+            *(f"rolling_mean_{size}" for size in self.window_sizes),
+            *(f"rolling_std_{size}" for size in self.window_sizes),
+            f"ema_{self.ema_span}",
+            *(f"autocorrelation_{lag}" for lag in self.autocorrelation_lags),
+            "trend_per_s",
+        )
+
+    @property
+    def patch_names(self) -> tuple[str, ...]:
+        """The resampled samples themselves."""
+        return tuple(f"patch_{i}" for i in range(self.patch_length)) if self.patch else ()
+
+    @property
+    def hydraulic_names(self) -> tuple[str, ...]:
+        """What `features.hydraulic` computes for a machine."""
+        return HYDRAULIC_FEATURES if self.hydraulic else ()
+
+    @property
+    def sensor_feature_names(self) -> tuple[str, ...]:
+        """All features of one sensor, in the order in which they are extracted."""
+        return (
+            *self.statistical_names,
+            *self.frequency_names,
+            *self.temporal_names,
+            *self.patch_names,
+        )
+
+    @property
+    def statistical_count(self) -> int:
+        """Features of the statistical group; 11 by default."""
+        return len(self.statistical_names)
+
+    @property
+    def frequency_count(self) -> int:
+        """Features of the frequency group; 12 by default."""
+        return len(self.frequency_names)
+
+    @property
+    def temporal_count(self) -> int:
+        """Features of the temporal group; 11 by default."""
+        return len(self.temporal_names)
+
+    @property
+    def patch_count(self) -> int:
+        """Samples of the patch; 0 by default, because the group is off."""
+        return len(self.patch_names)
+
+    @property
+    def hydraulic_count(self) -> int:
+        """Features of the machine-level group; 0 by default, because the group is off."""
+        return len(self.hydraulic_names)
+
+    @property
+    def sensor_feature_count(self) -> int:
+        """All features of one sensor; 34 by default."""
+        return len(self.sensor_feature_names)

@@ -1,0 +1,26 @@
+"""Patch group: the window's own samples, for a network that learns its features.
+
+Shapes: `...` any batch axes, n samples, L patch length.
+"""
+
+import torch
+from torch import Tensor
+
+from hydrascope.features.window import interpolate
+
+
+def patch_features(filled: Tensor, length: int) -> Tensor:
+    """Resample `filled` [..., n] to [..., L] by linear interpolation, in the signal's unit.
+
+    Sample j of the patch lies at j · (n - 1) / (L - 1) of the window, so that the first and the
+    last samples are kept. A window of L samples is returned as it is; a single sample is repeated.
+    """
+    n = filled.shape[-1]
+    if n == length:
+        return filled
+    # In float64, because a float32 position among 10⁵ samples is off by a hundredth of one.
+    position = torch.linspace(0, n - 1, length, dtype=torch.float64, device=filled.device)
+    below = position.floor().to(torch.int64)
+    above = (below + 1).clamp(max=n - 1)
+    weight = (position - below).to(filled.dtype)
+    return interpolate(filled[..., below], filled[..., above], weight)

@@ -1,0 +1,61 @@
+"""Statistical group: what the values of a window are like, whatever their order.
+
+Shapes: `...` any batch axes, n samples of which m are valid, P percentiles. Computed over the
+valid samples; a window without any gives zeros.
+"""
+
+import torch
+from torch import Tensor
+
+from hydrascope.features.window import Window, interpolate
+
+
+def statistical_features(window: Window, fractions: Tensor) -> Tensor:
+    """Return mean, std, min, max, percentiles, skewness and excess kurtosis.
+
+    - mean: μ = Σ xᵢ / m
+    - std: σ = √(Σ (xᵢ - μ)² / m), the population's (ddof = 0): defined for one sample, and never
+      larger than the largest magnitude, so that it cannot overflow
+    - percentile q: at rank (m - 1) · q / 100 of the sorted samples, linear between ranks (NumPy's
+      `linear`, Hyndman & Fan type 7)
+    - skewness: g₁ = m₃ / m₂^1.5 and excess kurtosis: g₂ = m₄ / m₂² - 3, with the central moments
+      mₖ = Σ (xᵢ - μ)ᵏ / m (SciPy's biased ones); both 0 for a constant signal
+
+    All in the signal's unit, but for skewness and kurtosis, which are dimensionless.
+
+    Args:
+        window: of n samples.
+        fractions: [P], percentiles / 100.
+
+    Returns:
+        [..., 6 + P].
+    """
+    deviations = window.of_valid.scaled
+    squares = deviations.square()
+    count = window.count.clamp(min=1)
+    m2 = squares.sum(-1, keepdim=True) / count
+    m3 = (squares * deviations).sum(-1, keepdim=True) / count
+    m4 = squares.square().sum(-1, keepdim=True) / count
+    varies = m2 > 0
+    safe = torch.where(varies, m2, 1.0)
+    skewness = m3 / safe**1.5
+    kurtosis = torch.where(varies, m4 / safe**2 - 3, 0.0)
+
+    last = count - 1
+    rank = last * fractions
+    below = rank.floor().to(torch.int64)
+    above = torch.minimum(below + 1, last)
+    ordered = window.ordered
+    percentiles = interpolate(ordered.gather(-1, below), ordered.gather(-1, above), rank - below)
+    return torch.cat(
+        (
+            window.of_valid.center,
+            m2.sqrt() * window.scale,
+            ordered[..., :1],
+            ordered.gather(-1, last),
+            percentiles,
+            skewness,
+            kurtosis,
+        ),
+        dim=-1,
+    )

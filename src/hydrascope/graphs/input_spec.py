@@ -1,0 +1,75 @@
+"""What the numbers of a batch mean: vocabularies and counts, fixed when a network is made."""
+
+from collections.abc import Iterable
+
+from pydantic import BaseModel, ConfigDict
+
+from hydrascope.schemas.errors import SpecError
+from hydrascope.schemas.machine import ComponentType, GraphTopology, SensorKind
+
+
+def sensor_slot(topology_id: str, sensor_id: str) -> str:
+    """Name the place of a sensor in every machine of one build."""
+    return f"{topology_id}/{sensor_id}"
+
+
+class InputSpec(BaseModel):
+    """The vocabulary of component kinds, sensor kinds and sensor slots, and the tensor sizes.
+
+    It travels with the checkpoint and the bundle, so that an index means the same everywhere.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    component_kinds: tuple[str, ...]
+    sensor_kinds: tuple[str, ...]
+    sensor_slots: tuple[str, ...]
+    feature_names: tuple[str, ...]
+    steps: int
+    component_heads: tuple[str, ...]
+    """Names of the component-level heads, in the order of `GraphInputs.component_heads`."""
+
+    @classmethod
+    def of(
+        cls,
+        topologies: Iterable[GraphTopology],
+        feature_names: Iterable[str],
+        steps: int,
+        component_heads: Iterable[str],
+    ) -> "InputSpec":
+        """Collect the vocabularies: all built-in kinds first, then those the machines declare."""
+        topologies = list(topologies)
+        component_kinds = dict.fromkeys(kind.value for kind in ComponentType)
+        sensor_kinds = dict.fromkeys(kind.value for kind in SensorKind)
+        slots: dict[str, None] = {}
+        for topology in topologies:
+            component_kinds.update(dict.fromkeys(c.kind for c in topology.components))
+            for _, sensor in topology.sensors:
+                sensor_kinds[sensor.kind] = None
+                slots[sensor_slot(topology.id, sensor.id)] = None
+        return cls(
+            component_kinds=tuple(component_kinds),
+            sensor_kinds=tuple(sensor_kinds),
+            sensor_slots=tuple(slots),
+            feature_names=tuple(feature_names),
+            steps=steps,
+            component_heads=tuple(component_heads),
+        )
+
+    def component_kind(self, kind: str) -> int:
+        """Return the row of a component kind."""
+        return _row(self.component_kinds, kind, "component kind")
+
+    def sensor_kind(self, kind: str) -> int:
+        """Return the row of a sensor kind."""
+        return _row(self.sensor_kinds, kind, "sensor kind")
+
+    def slot(self, topology_id: str, sensor_id: str) -> int:
+        """Return the row of a sensor's place in its topology."""
+        return _row(self.sensor_slots, sensor_slot(topology_id, sensor_id), "sensor")
+
+
+def _row(names: tuple[str, ...], name: str, what: str) -> int:
+    if name not in names:
+        raise SpecError(f"{what} {name!r} is unknown to this network; known: {', '.join(names)}")
+    return names.index(name)

@@ -1,0 +1,114 @@
+"""The static part of a graph, and how many windows of it become one batch."""
+
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from hydrascope.graphs.edges import edge_tensors
+from hydrascope.graphs.fields import GraphInputs
+from hydrascope.graphs.input_spec import InputSpec
+from hydrascope.schemas.machine import GraphTopology
+from hydrascope.schemas.task import HeadSpec, Level
+
+
+class GraphLayout(NamedTuple):
+    """Everything of a graph that does not change from window to window; fields as in `GraphInputs`."""
+
+    sensor_slot: Tensor
+    sensor_kind: Tensor
+    sensor_component: Tensor
+    component_kind: Tensor
+    component_heads: Tensor
+    edge_index: Tensor
+    edge_features: Tensor
+
+    @classmethod
+    def of(cls, topology: GraphTopology, spec: InputSpec, heads: Iterable[HeadSpec]) -> "GraphLayout":
+        """Lay out a topology in the vocabulary of `spec`.
+
+        Raises:
+            SpecError: A kind or a sensor is not in the vocabulary.
+        """
+        sensors = topology.sensors
+        edge_index, edge_features = edge_tensors(topology)
+        component_heads = [head for head in heads if head.level is Level.COMPONENT]
+        applies = [
+            [head.components is None or component.id in head.components for head in component_heads]
+            for component in topology.components
+        ]
+        return cls(
+            sensor_slot=_index(spec.slot(topology.id, sensor.id) for _, sensor in sensors),
+            sensor_kind=_index(spec.sensor_kind(sensor.kind) for _, sensor in sensors),
+            sensor_component=_index(component for component, _ in sensors),
+            component_kind=_index(spec.component_kind(c.kind) for c in topology.components),
+            component_heads=torch.tensor(applies, dtype=torch.bool).reshape(
+                len(topology.components), len(spec.component_heads)
+            ),
+            edge_index=edge_index,
+            edge_features=edge_features,
+        )
+
+    @property
+    def num_sensors(self) -> int:
+        """S of one window."""
+        return self.sensor_slot.shape[0]
+
+    @property
+    def num_components(self) -> int:
+        """N of one window."""
+        return self.component_kind.shape[0]
+
+    def batch(self, features: Tensor, observed: Tensor) -> GraphInputs:
+        """Lay B windows of this machine end to end.
+
+        Args:
+            features: [B, S, T, F].
+            observed: [B, S, T] bool.
+        """
+        count = features.shape[0]
+        graph = torch.arange(count)
+        first_component = (graph * self.num_components).unsqueeze(1)
+        edges = self.edge_index.unsqueeze(1) + first_component  # [2, B, E]
+        return GraphInputs(
+            sensor_features=features.flatten(0, 1),
+            sensor_observed=observed.flatten(0, 1),
+            sensor_slot=self.sensor_slot.repeat(count),
+            sensor_kind=self.sensor_kind.repeat(count),
+            sensor_component=(self.sensor_component + first_component).flatten(),
+            component_kind=self.component_kind.repeat(count),
+            component_graph=graph.repeat_interleave(self.num_components),
+            component_heads=self.component_heads.repeat(count, 1),
+            edge_index=edges.flatten(1),
+            edge_features=self.edge_features.repeat(count, 1),
+            graph_id=graph,
+        )
+
+
+def concatenate(batches: Sequence[GraphInputs]) -> GraphInputs:
+    """Join batches of different machines into one, shifting what points at components and graphs."""
+    if len(batches) == 1:
+        return batches[0]
+    components = graphs = 0
+    shifted = []
+    for batch in batches:
+        shifted.append(
+            batch._replace(
+                sensor_component=batch.sensor_component + components,
+                component_graph=batch.component_graph + graphs,
+                edge_index=batch.edge_index + components,
+                graph_id=batch.graph_id + graphs,
+            )
+        )
+        components += batch.component_kind.shape[0]
+        graphs += batch.graph_id.shape[0]
+    joined = {
+        name: torch.cat([getattr(batch, name) for batch in shifted], dim=int(name == "edge_index"))
+        for name in GraphInputs._fields
+    }
+    return GraphInputs(**joined)
+
+
+def _index(rows: Iterable[int]) -> Tensor:
+    return torch.tensor(list(rows), dtype=torch.int64)

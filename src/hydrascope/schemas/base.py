@@ -1,0 +1,25 @@
+"""What all specifications share: their strictness and the types of their fields."""
+
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field
+
+
+class Spec(BaseModel):
+    """A frozen description that refuses unknown keys, infinities and NaN."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+
+Identifier = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_-]*$")]
+"""Name of one thing in a machine; without dots, which separate a component from its label."""
+
+Word = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
+"""A kind or a place, such as `relief_valve` or `inlet`."""
+
+Text = Annotated[str, Field(min_length=1)]
+
+# Numbers are strict: pydantic would otherwise read `true` as 1 and "12" as 12.
+Number = Annotated[float, Field(strict=True)]
+Positive = Annotated[float, Field(strict=True, gt=0)]
+Flag = Annotated[bool, Field(strict=True)]

@@ -1,0 +1,132 @@
+"""Faults of a topology that no single field shows: who is named, who is joined.
+
+They are sought in the plain data, as far as it can be read, so that they are reported together
+with the faults of single fields.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import NamedTuple
+
+from pydantic_core import InitErrorDetails
+
+from hydrascope.schemas.errors import Location, closest, dotted, inconsistency
+from hydrascope.schemas.kinds import SENSOR_UNITS, ComponentType, SensorKind
+
+
+class _Entry(NamedTuple):
+    """One readable item of a list, and where it stands."""
+
+    location: Location
+    value: object
+
+    def field(self, name: str) -> object:
+        if isinstance(self.value, Mapping):
+            return self.value.get(name)
+        return getattr(self.value, name, None)
+
+    def items(self, name: str) -> "list[_Entry]":
+        items = self.field(name)
+        if not isinstance(items, (list, tuple)):
+            return []
+        return [_Entry((*self.location, name, i), item) for i, item in enumerate(items)]
+
+    def fault(self, name: str, message: str) -> InitErrorDetails:
+        return inconsistency((*self.location, name), self.field(name), message)
+
+
+def find_inconsistencies(topology: Mapping[str, object]) -> list[InitErrorDetails]:
+    """Return every inconsistency of a topology's plain data, located relative to it."""
+    whole = _Entry((), topology)
+    components = whole.items("components")
+    sensors = [sensor for component in components for sensor in component.items("sensors")]
+    edges = whole.items("edges")
+    faults = [
+        *_unknown_kinds(whole, components, sensors),
+        *_repeated_ids(components),
+        *_repeated_ids(sensors),
+    ]
+    ids = [component.field("id") for component in components]
+    if all(isinstance(each, str) for each in ids):  # else a good edge would look like a bad one
+        wrong_ends = list(_wrong_ends(edges, [str(each) for each in ids]))
+        faults += wrong_ends or _islands(components, edges)
+    return faults
+
+
+def _unknown_kinds(
+    whole: _Entry, components: Sequence[_Entry], sensors: Sequence[_Entry]
+) -> Iterator[InitErrorDetails]:
+    declared_components = [str(each.value) for each in whole.items("component_kinds")]
+    declared = whole.field("sensor_kinds")
+    declared_sensors = declared if isinstance(declared, Mapping) else {}
+
+    for each in whole.items("component_kinds"):
+        if each.value in list(ComponentType):
+            yield inconsistency(each.location, each.value, "this kind is built in already")
+    for kind in declared_sensors:
+        if kind in SENSOR_UNITS:
+            yield inconsistency(("sensor_kinds", kind), kind, "this kind is built in already")
+
+    yield from _undeclared(components, [*ComponentType, *declared_components], "component_kinds")
+    yield from _undeclared(sensors, [*SensorKind, *declared_sensors], "sensor_kinds")
+    for sensor in sensors:
+        units = declared_sensors.get(sensor.field("kind"), ())
+        if isinstance(units, (list, tuple)) and units and sensor.field("unit") not in units:
+            accepted = ", ".join(map(str, units))
+            yield sensor.fault("unit", f"a {sensor.field('kind')} sensor accepts: {accepted}")
+
+
+def _undeclared(
+    entries: Sequence[_Entry], known: Sequence[str], declared_under: str
+) -> Iterator[InitErrorDetails]:
+    for entry in entries:
+        kind = entry.field("kind")
+        if isinstance(kind, str) and kind not in known:
+            message = f"expected {', '.join(known)}, or a kind declared under {declared_under}"
+            yield entry.fault("kind", message + closest(kind, known))
+
+
+def _repeated_ids(entries: Sequence[_Entry]) -> Iterator[InitErrorDetails]:
+    first: dict[str, _Entry] = {}
+    for entry in entries:
+        identifier = entry.field("id")
+        if not isinstance(identifier, str):
+            continue
+        if identifier in first:
+            taken = dotted(first[identifier].location)
+            yield entry.fault("id", f"expected a unique id, but {taken} has it already")
+        first.setdefault(identifier, entry)
+
+
+def _wrong_ends(edges: Sequence[_Entry], ids: Sequence[str]) -> Iterator[InitErrorDetails]:
+    for edge in edges:
+        for name in ("source", "target"):
+            end = edge.field(name)
+            if isinstance(end, str) and end not in ids:
+                message = f"expected the id of a component: {', '.join(ids)}"
+                yield edge.fault(name, message + closest(end, ids))
+        if isinstance(edge.field("source"), str) and edge.field("source") == edge.field("target"):
+            yield edge.fault("target", "expected another component than the source")
+
+
+def _islands(components: Sequence[_Entry], edges: Sequence[_Entry]) -> Iterator[InitErrorDetails]:
+    """Name the first component of each part that no line joins to the largest part."""
+    part = {str(component.field("id")): {str(component.field("id"))} for component in components}
+    for edge in edges:
+        source, target = part.get(str(edge.field("source"))), part.get(str(edge.field("target")))
+        if source is None or target is None:
+            return  # an end is missing: which parts it would join is not known
+        joined = source | target
+        part.update(dict.fromkeys(joined, joined))
+
+    largest = max(part.values(), key=len, default=set())
+    named: set[str] = set()
+    for component in components:
+        identifier = str(component.field("id"))
+        if identifier in largest or identifier in named:
+            continue
+        island = part[identifier]
+        named |= island
+        others = f" (and {', '.join(sorted(island - {identifier}))})" if len(island) > 1 else ""
+        yield component.fault(
+            "id", f"expected a line that joins it{others} to the other components"
+        )

@@ -1,0 +1,133 @@
+"""What a user wrote is wrong: every fault at once, one line each, with path, value and remedy."""
+
+import difflib
+import re
+from collections.abc import Iterator, Sequence
+from reprlib import Repr
+from typing import Annotated, TypeVar, get_args, get_origin
+
+from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails, InitErrorDetails, PydanticCustomError
+
+Location = tuple[int | str, ...]
+ModelT = TypeVar("ModelT", bound=BaseModel)
+
+_SHORT = Repr()
+_SHORT.maxstring = _SHORT.maxother = 60
+
+
+class SpecError(ValueError):
+    """A file or a value that a user gave is wrong; the message says where, what and the remedy."""
+
+    @classmethod
+    def of(cls, source: str, faults: Sequence[str]) -> "SpecError":
+        """Join several faults of one `source` (a file or folder) into one error."""
+        if len(faults) == 1:
+            return cls(f"{source}: {faults[0]}")
+        return cls("\n  ".join([f"{source}: {len(faults)} errors", *faults]))
+
+
+def validate(model: type[ModelT], data: object, source: str | None = None) -> ModelT:
+    """Return `data` as an instance of `model`.
+
+    Args:
+        model: The pydantic model to build.
+        data: Plain mappings, lists and scalars, as YAML or Hydra hand them over.
+        source: Where the data came from (a file name); leads the message. The model's name if None.
+
+    Raises:
+        SpecError: Naming every fault of `data`, one line each.
+    """
+    try:
+        return model.model_validate(data)
+    except ValidationError as error:
+        raise SpecError.of(source or model.__name__, list(explain(error, model))) from None
+
+
+def explain(error: ValidationError, model: type[BaseModel]) -> Iterator[str]:
+    """Yield one readable line per fault of `error`, which arose from validating `model`."""
+    for fault in error.errors():
+        path = dotted(fault["loc"]) or "(whole file)"
+        match fault["type"]:
+            case "missing":
+                yield f"{path}: missing, but required"
+            case "extra_forbidden":
+                key, accepted = str(fault["loc"][-1]), _keys_at(model, fault["loc"][:-1])
+                yield f"{path}: unknown key; accepted keys: {_listed(accepted)}" + closest(
+                    key, accepted
+                )
+            case _:
+                yield f"{path}: {_SHORT.repr(fault['input'])} is not accepted; {_accepted(fault)}"
+
+
+def inconsistency(location: Location, value: object, message: str) -> InitErrorDetails:
+    """Return a fault that a model's own check found at `location`, relative to that model.
+
+    Raise a list of them with `refuse`. `message` says what is accepted in place of `value`.
+    """
+    kind = PydanticCustomError("inconsistent", "{message}", {"message": message})
+    return InitErrorDetails(type=kind, loc=location, input=value)
+
+
+def refuse(
+    title: str, inconsistencies: Sequence[InitErrorDetails], cause: ValidationError | None = None
+) -> ValidationError:
+    """Return the error that carries a model's own `inconsistencies` beside its fields' faults.
+
+    pydantic stops before a model's own checks when a field is wrong; with this, a validator in
+    mode "wrap" reports both in one pass.
+    """
+    faults = [_restated(fault) for fault in cause.errors()] if cause else []
+    return ValidationError.from_exception_data(title, [*faults, *inconsistencies])
+
+
+def dotted(location: Location) -> str:
+    """Return `("edges", 3, "length_m")` as `edges[3].length_m`."""
+    path = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in location)
+    return path.removeprefix(".")
+
+
+def closest(word: object, accepted: Sequence[str]) -> str:
+    """Return `; did you mean 'x'?` for the accepted word nearest to `word`, else nothing."""
+    near = difflib.get_close_matches(str(word), accepted, n=1)
+    return f"; did you mean {near[0]!r}?" if near else ""
+
+
+def _listed(words: Sequence[str]) -> str:
+    return ", ".join(words) if words else "none"
+
+
+def _accepted(fault: ErrorDetails) -> str:
+    """Say what is accepted: pydantic's message, and for enumerations the nearest value."""
+    message = fault["msg"].removeprefix("Value error, ")
+    message = re.sub(r"^Input should be ", "expected ", message)
+    if fault["type"] in ("enum", "literal_error"):
+        words = re.findall(r"'([^']*)'", fault["ctx"]["expected"])
+        message += closest(fault["input"], words)
+    return message
+
+
+def _restated(fault: ErrorDetails) -> InitErrorDetails:
+    """Make a reported fault raisable again (pydantic accepts only its own types by name)."""
+    context = {**fault.get("ctx", {}), "message": fault["msg"]}
+    kind = PydanticCustomError(fault["type"], "{message}", context)
+    return InitErrorDetails(type=kind, loc=fault["loc"], input=fault["input"])
+
+
+def _keys_at(model: type[BaseModel], location: Location) -> list[str]:
+    """Return the keys that the model at `location` inside `model` accepts."""
+    for part in location:
+        if isinstance(part, str) and part in model.model_fields:
+            nested = _nested_model(model.model_fields[part].annotation)
+            model = nested or model
+    return list(model.model_fields)
+
+
+def _nested_model(annotation: object) -> type[BaseModel] | None:
+    """Find the model inside `Model`, `Model | None`, `tuple[Model, ...]`, `dict[str, Model]`."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return annotation
+    arguments = get_args(annotation)
+    if get_origin(annotation) is Annotated:
+        arguments = arguments[:1]
+    return next((found for each in arguments if (found := _nested_model(each))), None)

@@ -1,0 +1,95 @@
+"""The kinds of components, sensors, lines and materials that a machine is made of."""
+
+from enum import StrEnum
+
+
+class ComponentType(StrEnum):
+    """Built-in kinds of components; a machine file may declare further ones."""
+
+    PUMP = "pump"
+    HYDRAULIC_MOTOR = "hydraulic_motor"
+    ELECTRIC_MOTOR = "electric_motor"
+    COMBUSTION_ENGINE = "combustion_engine"
+    CYLINDER = "cylinder"
+    DIRECTIONAL_VALVE = "directional_valve"
+    PROPORTIONAL_VALVE = "proportional_valve"
+    SERVO_VALVE = "servo_valve"
+    RELIEF_VALVE = "relief_valve"
+    REDUCING_VALVE = "reducing_valve"
+    CHECK_VALVE = "check_valve"
+    FLOW_CONTROL_VALVE = "flow_control_valve"
+    ACCUMULATOR = "accumulator"
+    FILTER = "filter"
+    COOLER = "cooler"
+    HEATER = "heater"
+    TANK = "tank"
+    MANIFOLD = "manifold"
+    LOAD = "load"
+
+
+class SensorKind(StrEnum):
+    """Built-in kinds of sensors; a machine file may declare further ones."""
+
+    PRESSURE = "pressure"
+    FLOW = "flow"
+    TEMPERATURE = "temperature"
+    VIBRATION = "vibration"
+    POWER = "power"
+    EFFICIENCY = "efficiency"
+    SPEED = "speed"
+    VELOCITY = "velocity"
+    POSITION = "position"
+    TORQUE = "torque"
+    FORCE = "force"
+    LEVEL = "level"
+    CURRENT = "current"
+    VOLTAGE = "voltage"
+    CONTROL_SIGNAL = "control_signal"
+    PARTICLE_COUNT = "particle_count"
+    WATER_CONTENT = "water_content"
+    VISCOSITY = "viscosity"
+
+
+SENSOR_UNITS: dict[str, tuple[str, ...]] = {
+    SensorKind.PRESSURE: ("bar", "mbar", "Pa", "kPa", "MPa", "psi"),
+    SensorKind.FLOW: ("l/min", "l/s", "m3/h", "gal/min"),
+    SensorKind.TEMPERATURE: ("degC", "K", "degF"),
+    SensorKind.VIBRATION: ("mm/s", "m/s2", "g", "um"),
+    SensorKind.POWER: ("W", "kW"),
+    SensorKind.EFFICIENCY: ("%", "1"),
+    SensorKind.SPEED: ("rpm", "1/s", "rad/s"),
+    SensorKind.VELOCITY: ("m/s", "mm/s"),
+    SensorKind.POSITION: ("mm", "m", "deg", "rad", "%"),
+    SensorKind.TORQUE: ("N m", "kN m"),
+    SensorKind.FORCE: ("N", "kN"),
+    SensorKind.LEVEL: ("%", "mm", "l"),
+    SensorKind.CURRENT: ("A", "mA"),
+    SensorKind.VOLTAGE: ("V", "mV"),
+    SensorKind.CONTROL_SIGNAL: ("%", "1", "mA", "V"),
+    SensorKind.PARTICLE_COUNT: ("1/ml", "ISO 4406"),
+    SensorKind.WATER_CONTENT: ("%", "ppm"),
+    SensorKind.VISCOSITY: ("mm2/s", "cSt"),
+}
+"""Accepted units of each built-in kind of sensor, the canonical one first."""
+
+
+class EdgeType(StrEnum):
+    """What joins two components."""
+
+    PRESSURE_LINE = "pressure_line"
+    RETURN_LINE = "return_line"
+    SUCTION_LINE = "suction_line"
+    DRAIN_LINE = "drain_line"
+    PILOT_LINE = "pilot_line"
+    GAS_LINE = "gas_line"
+    MECHANICAL = "mechanical"
+    """A shaft or rod; its diameter and length stand for the line's."""
+
+
+class Material(StrEnum):
+    """What a line is made of."""
+
+    STEEL = "steel"
+    RUBBER = "rubber"
+    COMPOSITE = "composite"
+    THERMOPLASTIC = "thermoplastic"

@@ -1,0 +1,43 @@
+"""One machine: who it is and how it is built."""
+
+from datetime import date
+from pathlib import Path
+from typing import Literal, Self
+
+from pydantic import Field
+
+from hydrascope.schemas.base import Identifier, Number, Spec, Text, Word
+from hydrascope.schemas.errors import validate
+from hydrascope.schemas.topology import GraphTopology
+from hydrascope.schemas.yaml_file import load_yaml
+
+
+class EquipmentMetadata(Spec):
+    """Who a machine is: its name plate."""
+
+    equipment_id: Identifier
+    name: Text
+    manufacturer: Text | None = None
+    model: Text | None = None
+    serial_number: Text | None = None
+    commissioned: date | None = None
+    location: Text | None = None
+    nominal: dict[Word, Number] = Field(default_factory=dict)
+    """Nominal values of the whole machine, the unit in the name: `pressure_bar`, `power_kw`."""
+
+
+class Machine(Spec):
+    """The content of a machine file."""
+
+    schema_version: Literal[1] = 1
+    equipment: EquipmentMetadata
+    topology: GraphTopology
+
+    @classmethod
+    def from_yaml(cls, path: str | Path) -> Self:
+        """Read a machine file.
+
+        Raises:
+            SpecError: Naming every fault of the file, one line each.
+        """
+        return validate(cls, load_yaml(Path(path)), source=str(path))
