@@ -1,1 +1,1 @@
-""""""
+"""Windows, splits, packed dataset, loaders."""

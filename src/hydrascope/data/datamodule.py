@@ -1,6 +1,7 @@
 """Source → windows → split → loaders, as Lightning asks for them."""
 
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 import pandas as pd
 from lightning import LightningDataModule
@@ -15,7 +16,7 @@ from hydrascope.features.engineer import FeatureEngineer
 from hydrascope.graphs.input_spec import InputSpec
 from hydrascope.graphs.layout import GraphLayout
 from hydrascope.schemas.machine import Machine
-from hydrascope.schemas.task import Level, TaskSpec
+from hydrascope.schemas.task import HeadLevel, TaskSpec
 from hydrascope.telemetry.source import TelemetrySource
 
 
@@ -57,7 +58,7 @@ class HydraulicDataModule(LightningDataModule):
         self.batch_size, self.num_workers, self.seed = batch_size, num_workers, seed
         self._ready = False
 
-    def setup(self, stage: str | None = None) -> None:
+    def setup(self, _stage: str | None = None) -> None:
         """Read telemetry, compute features, split; once, whatever the stage."""
         if self._ready:
             return
@@ -67,7 +68,7 @@ class HydraulicDataModule(LightningDataModule):
             (machine.topology for machine in self.machines.values()),
             self.engineer.feature_names,
             self.window.steps,
-            (head.name for head in heads if head.level is Level.COMPONENT),
+            (head.name for head in heads if head.level is HeadLevel.COMPONENT),
         )
         packed, tables = [], []
         for machine in self.machines.values():
@@ -93,15 +94,15 @@ class HydraulicDataModule(LightningDataModule):
             first += len(machine.features)
 
     def train_dataloader(self) -> DataLoader[TrainingBatch]:
-        """Shuffled training windows."""
+        """Serve the training windows, shuffled."""
         return self._loader(SeededShuffle(self.split.train, self.seed))
 
     def val_dataloader(self) -> DataLoader[TrainingBatch]:
-        """Validation windows in order."""
+        """Serve the validation windows in order."""
         return self._loader(self.split.val.tolist())
 
     def test_dataloader(self) -> DataLoader[TrainingBatch]:
-        """Test windows in order."""
+        """Serve the test windows in order."""
         return self._loader(self.split.test.tolist())
 
     def _loader(self, rows: SeededShuffle | Sequence[int]) -> DataLoader[TrainingBatch]:
@@ -115,6 +116,6 @@ class HydraulicDataModule(LightningDataModule):
         )
 
 
-def _already_batched(batch: TrainingBatch) -> TrainingBatch:
+def _already_batched(batch: Any) -> Any:
     """`WindowDataset.__getitems__` gathers whole batches; there is nothing left to collate."""
     return batch

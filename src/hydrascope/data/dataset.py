@@ -28,8 +28,9 @@ class TrainingBatch(NamedTuple):
 
 @dataclass(frozen=True)
 class PackedMachine:
-    """All windows of one machine, ready to gather; shapes as in `MachineWindows`, targets as
-    `encode_targets` gives them.
+    """All windows of one machine, ready to gather.
+
+    Shapes as in `MachineWindows`; targets as `encode_targets` gives them.
     """
 
     layout: GraphLayout
@@ -57,7 +58,9 @@ class WindowDataset(Dataset[TrainingBatch]):
             if len(chosen):
                 machine = self.machines[number]
                 local = torch.from_numpy(chosen - self._first_row[number])
-                inputs.append(machine.layout.batch(machine.features[local], machine.observed[local]))
+                inputs.append(
+                    machine.layout.batch(machine.features[local], machine.observed[local])
+                )
                 targets.append({k: v[local].flatten(0, 1) for k, v in machine.targets.items()})
         joined = {name: torch.cat([part[name] for part in targets]) for name in targets[0]}
         return TrainingBatch(concatenate(inputs), joined, torch.from_numpy(wanted))
@@ -72,7 +75,7 @@ class WindowDataset(Dataset[TrainingBatch]):
 
 
 class SeededShuffle(Sampler[int]):
-    """Rows in an order that is a function of (seed, epoch) alone, so that a resumed run repeats it."""
+    """Rows in an order that depends on (seed, epoch) alone, so that a resumed run repeats it."""
 
     def __init__(self, rows: Rows, seed: int) -> None:
         self.rows, self.seed, self.epoch = rows, seed, 0

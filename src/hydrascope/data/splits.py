@@ -4,7 +4,7 @@ Neighbouring windows are alike: a random split puts near copies of the test wind
 and flatters every model. It is here to show that, not to be reported.
 """
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -20,8 +20,7 @@ PUBLISHED_FOLD = "unseen_condition_fold"
 """Column of a data set that fixes the folds of its unseen-conditions protocol."""
 
 
-@dataclass(frozen=True)
-class Split:
+class Split(NamedTuple):
     """Row numbers of the window table, disjoint, each ascending."""
 
     train: Rows
@@ -49,7 +48,7 @@ def unseen_conditions(table: pd.DataFrame, folds: int, fold: int, val_fraction: 
         fold_of_row = _deal(table[CONDITION], folds)
     test = np.flatnonzero(fold_of_row == fold)
     rest = np.flatnonzero(fold_of_row != fold)
-    # The validation conditions depend on the fold alone, so that seeds vary the network, not the data.
+    # The held-back conditions depend on the fold alone: seeds vary the network, not the data.
     conditions = table[CONDITION].iloc[rest]
     order = np.random.default_rng(fold).permutation(conditions.unique())
     share = conditions.value_counts().loc[order].cumsum() / len(rest)
@@ -72,8 +71,9 @@ def chronological(table: pd.DataFrame, folds: int, fold: int, val_fraction: floa
     if fold != 0:
         raise SpecError(f"data.fold is {fold}; accepted with data.split.name=chronological: 0")
     parts: list[list[Rows]] = [[], [], []]
-    for rows in table.groupby("equipment_id").indices.values():
-        rows = rows[np.argsort(table["start"].to_numpy()[rows], kind="stable")]
+    order = table["start"].argsort(kind="stable").to_numpy()
+    for equipment_id in table["equipment_id"].unique():
+        rows = order[table["equipment_id"].to_numpy()[order] == equipment_id]
         past = len(rows) - len(rows) // folds
         cut = past - round(past * val_fraction)
         for part, chosen in zip(parts, np.split(rows, [cut, past]), strict=True):
@@ -98,4 +98,4 @@ def _deal(conditions: pd.Series, folds: int) -> Rows:
     for condition, size in sizes.items():
         fold_of[condition] = smallest = int(load.argmin())
         load[smallest] += size
-    return conditions.map(fold_of).to_numpy(dtype=np.int64)
+    return np.array([fold_of[condition] for condition in conditions], dtype=np.int64)

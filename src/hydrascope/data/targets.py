@@ -9,7 +9,7 @@ from torch import Tensor
 
 from hydrascope.schemas.errors import SpecError
 from hydrascope.schemas.machine import GraphTopology
-from hydrascope.schemas.task import HeadKind, HeadSpec, Level
+from hydrascope.schemas.task import HeadLevel, HeadSpec
 
 
 def encode_targets(
@@ -34,7 +34,7 @@ def check_labels(heads: Sequence[HeadSpec], targets: Sequence[Mapping[str, Tenso
 
 
 def _encode(head: HeadSpec, topology: GraphTopology, table: pd.DataFrame) -> Tensor:
-    if head.level is Level.MACHINE:
+    if head.level is HeadLevel.MACHINE:
         return _labels(head, table, prefixes=[""]).unsqueeze(1)
     single = head.components is not None and len(head.components) == 1
     prefixes = {
@@ -50,8 +50,7 @@ def _encode(head: HeadSpec, topology: GraphTopology, table: pd.DataFrame) -> Ten
 
 def _labels(head: HeadSpec, table: pd.DataFrame, prefixes: Sequence[str]) -> Tensor:
     """Read a head's labels, [W, L], each from the first prefixed column that exists."""
-    names = head.labels if head.kind is HeadKind.MULTI_LABEL else (head.label_column,)
-    values = [_column(head, table, [prefix + name for prefix in prefixes]) for name in names]
+    values = [_column(head, table, [prefix + name for prefix in prefixes]) for name in head.columns]
     return torch.from_numpy(np.stack(values, axis=-1).astype(np.float32))
 
 

@@ -65,7 +65,7 @@ def extract_windows(
             parts.append((features, observed, starts))
     if not parts:
         raise SpecError(
-            f"{equipment_id}: no stretch of telemetry lasts data.window.window_s = {spec.window_s} s"
+            f"data.window.window_s: no telemetry of {equipment_id} lasts {spec.window_s} s on end"
         )
     start = parts[0][2].append([starts for _, _, starts in parts[1:]])
     table = pd.DataFrame({"equipment_id": equipment_id, "start": start})
@@ -124,4 +124,4 @@ def _with_labels(table: pd.DataFrame, labels: pd.DataFrame, window_s: float) -> 
 
 
 def _microseconds(times: pd.Series) -> NDArray[np.int64]:
-    return times.dt.as_unit("us").to_numpy(dtype="datetime64[us]").astype(np.int64)
+    return np.asarray(times.dt.as_unit("us"), dtype="datetime64[us]").astype(np.int64)

@@ -1,1 +1,1 @@
-""""""
+"""Test metrics, baselines, pictures."""

@@ -1,1 +1,1 @@
-""""""
+"""Compose, validate, assemble, run: the only room that knows Hydra."""

@@ -1,7 +1,5 @@
 """What a user got wrong in a command line, in one line: the key, the value, what is accepted."""
 
-from difflib import get_close_matches
-
 from hydra.errors import (
     ConfigCompositionException,
     InstantiationException,
@@ -11,7 +9,7 @@ from hydra.errors import (
 from omegaconf import DictConfig
 from omegaconf.errors import MissingMandatoryValue, OmegaConfBaseException
 
-from hydrascope.schemas.errors import SpecError
+from hydrascope.schemas.errors import SpecError, closest
 
 USER_ERRORS = (
     SpecError,
@@ -23,8 +21,13 @@ USER_ERRORS = (
 """What a wrong command line, machine file or data folder raises; anything else is our own fault."""
 
 
-def complaint(error: BaseException) -> str:
+def complaint(error: BaseException, script: str) -> str:
     """Return the readable form of one of `USER_ERRORS`."""
+    message = _message(error)
+    return message if message.startswith(script) else f"{script}: {message}"
+
+
+def _message(error: BaseException) -> str:
     match error:
         case MissingConfigException(missing_cfg_file=str(file), options=options) if options:
             group, _, option = file.rpartition("/")
@@ -35,6 +38,8 @@ def complaint(error: BaseException) -> str:
             return f"{override}: not of the form key=value or group=option"
         case MissingMandatoryValue(full_key=str(key)):
             return f"{key}: required, but not given; write {key}=…"
+        case InstantiationException(__cause__=SpecError() as cause):
+            return str(cause)
         case InstantiationException() | OmegaConfBaseException():
             return " ".join(str(error).split())
     return str(error)
@@ -45,6 +50,6 @@ def _unknown_key(cause: OmegaConfBaseException) -> str:
     if key is None or not isinstance(parent, DictConfig):
         return " ".join(str(cause).split())
     accepted = [str(name) for name in parent if name != "hydra"]
-    near = get_close_matches(key.rpartition(".")[2], accepted, n=1)
-    hint = f"; did you mean {near[0]}?" if near else ""
-    return f"{key}: no such key{hint} Accepted: {', '.join(accepted)}".replace("key A", "key; a")
+    return f"{key}: no such key; accepted: {', '.join(accepted)}" + closest(
+        key.rpartition(".")[2], accepted
+    )

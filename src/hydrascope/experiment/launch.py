@@ -2,7 +2,8 @@
 
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from importlib import import_module
 from pathlib import Path
 
@@ -16,9 +17,7 @@ USAGE_ERROR = 2
 """Exit code for what a user can mend, as argparse has it."""
 
 
-def launch(
-    script: str, validate: Callable[[dict[str, object]], Settings], job: str, conf: Path
-) -> None:
+def launch(script: str, validate: Callable[[object], Settings], job: str, conf: Path) -> None:
     """Run a job from `sys.argv`.
 
     Args:
@@ -32,14 +31,22 @@ def launch(
 
     @hydra.main(version_base="1.3", config_path=str(conf), config_name=script)
     def main(config: DictConfig) -> None:
-        plain = OmegaConf.to_container(config, resolve=True, throw_on_missing=True)
-        settings = validate({str(key): value for key, value in dict(plain).items()})
-        import_module(job).run(settings)
+        with _one_line_errors(script):
+            plain = OmegaConf.to_container(config, resolve=True, throw_on_missing=True)
+            settings = validate(plain)
+            import_module(job).run(settings)
 
-    try:
+    with _one_line_errors(script):
         main()
+
+
+@contextmanager
+def _one_line_errors(script: str) -> Iterator[None]:
+    """Print what a user got wrong and exit; `HYDRASCOPE_TRACEBACK=1` shows the whole trace."""
+    try:
+        yield
     except USER_ERRORS as error:
         if os.environ.get("HYDRASCOPE_TRACEBACK") == "1":
             raise
-        print(f"{script}.py: {complaint(error)}", file=sys.stderr)
+        print(complaint(error, f"{script}.py"), file=sys.stderr)
         sys.exit(USAGE_ERROR)

@@ -4,16 +4,37 @@ Hydra composes YAML; these models decide whether the result makes sense before a
 imported. Every default lives in `conf/`, beside its description, and nowhere else.
 """
 
+from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationInfo,
+    field_validator,
+)
 
 from hydrascope.features.config import FeatureConfig
+from hydrascope.models.config import NetworkConfig
+from hydrascope.schemas.errors import validate
 from hydrascope.schemas.task import TaskSpec
 
+
+def _existing_file(path: str) -> str:
+    if not Path(path).is_file():
+        raise ValueError("expected an existing file, such as …/checkpoints/best.ckpt of a run")
+    return path
+
+
+CheckpointFile = Annotated[str, AfterValidator(_existing_file)]
 Fraction = Annotated[float, Field(ge=0.0, le=1.0)]
 Positive = Annotated[float, Field(gt=0.0)]
 Count = Annotated[int, Field(ge=1)]
+
+
+OUR_NETWORK = "hydrascope.models.network.UniversalTemporalGNN"
 
 
 class Settings(BaseModel):
@@ -64,11 +85,13 @@ class DataSettings(Settings):
     batch_size: Count
     num_workers: Annotated[int, Field(ge=0, le=64)]
 
-    @model_validator(mode="after")
-    def _fold_exists(self) -> "DataSettings":
-        if self.fold >= self.split.folds:
-            raise ValueError(f"fold is {self.fold}; accepted: 0 to {self.split.folds - 1}")
-        return self
+    @field_validator("fold")
+    @classmethod
+    def _fold_exists(cls, fold: int, info: ValidationInfo) -> int:
+        split = info.data.get("split")
+        if split is not None and fold >= split.folds:
+            raise ValueError(f"expected 0 to {split.folds - 1}")
+        return fold
 
 
 class ScheduleSettings(Settings):
@@ -76,6 +99,12 @@ class ScheduleSettings(Settings):
 
     warmup_fraction: Fraction
     final_fraction: Fraction
+
+
+class NetworkSettings(NetworkConfig, Target):
+    """Our own network, whose keys are known without importing it."""
+
+    model_config = ConfigDict(extra="forbid")
 
 
 class OptimSettings(Target):
@@ -149,7 +178,7 @@ class TrainSettings(Settings):
     """Everything `train.py` can be told."""
 
     seed: Annotated[int, Field(ge=0, lt=2**32)]
-    resume: str | None
+    resume: CheckpointFile | None
     baselines: bool
     run_dir: str
     data: DataSettings
@@ -162,3 +191,43 @@ class TrainSettings(Settings):
     hardware: HardwareSettings
     tracking: TrackingSettings
     callbacks: CallbackSettings
+
+
+class _TrainOurNetwork(TrainSettings):
+    model: NetworkSettings
+
+
+def validate_train(config: object) -> TrainSettings:
+    """Check a composed configuration of `train.py`.
+
+    Raises:
+        SpecError: Naming every wrong key, its value and what is accepted.
+    """
+    model = config.get("model") if isinstance(config, dict) else None
+    ours = isinstance(model, dict) and model.get("_target_") == OUR_NETWORK
+    return validate(_TrainOurNetwork if ours else TrainSettings, config, source="train.py")
+
+
+class EvaluateSettings(Settings):
+    """Everything `evaluate.py` can be told."""
+
+    ckpt: CheckpointFile
+    run_dir: str
+    hardware: HardwareSettings
+
+
+class ExportSettings(Settings):
+    """Everything `export.py` can be told."""
+
+    ckpt: CheckpointFile
+    output: str
+
+
+def validate_evaluate(config: object) -> EvaluateSettings:
+    """Check a composed configuration of `evaluate.py`; raises as `validate_train`."""
+    return validate(EvaluateSettings, config, source="evaluate.py")
+
+
+def validate_export(config: object) -> ExportSettings:
+    """Check a composed configuration of `export.py`; raises as `validate_train`."""
+    return validate(ExportSettings, config, source="export.py")

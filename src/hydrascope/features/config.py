@@ -1,4 +1,4 @@
-"""Which features are extracted, and how many that makes. Imports no torch: a config is checked early.
+"""Which features are extracted, and how many that makes; imports no torch.
 
 Names and counts come from the config alone, so that a network can be sized before any signal is
 read; `FeatureEngineer` extracts exactly these, in this order.
@@ -11,22 +11,15 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 STATISTICS_BESIDE_PERCENTILES = ("mean", "std", "min", "max")
 SHAPE_STATISTICS = ("skewness", "kurtosis")
 SPECTRUM_SUMMARIES = ("dominant_frequency_hz", "spectral_entropy")
-HYDRAULIC_FEATURES = (
-    "pressure_ratio",
-    "temperature_delta_k",
-    "flow_efficiency",
-    "cavitation_index",
-)
 
 Percentile = Annotated[float, Field(ge=0, le=100)]
 SampleCount = Annotated[int, Field(ge=1)]
 
 
 class FeatureConfig(BaseModel):
-    """The feature groups and their parameters; every count below follows from it.
+    """The feature groups of each sensor and sub-window, and their parameters.
 
-    The four sensor groups (statistical, frequency, temporal, patch) are computed for each sensor
-    and sub-window; the hydraulic group once for a machine, from means of named quantities.
+    Every count below follows from it.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -35,7 +28,6 @@ class FeatureConfig(BaseModel):
     frequency: bool = True
     temporal: bool = True
     patch: bool = False
-    hydraulic: bool = False
 
     percentiles: tuple[Percentile, ...] = (5, 25, 50, 75, 95)
     """In percent."""
@@ -53,13 +45,16 @@ class FeatureConfig(BaseModel):
     """A sub-window with a smaller share of finite samples counts as unobserved."""
 
     @model_validator(mode="after")
-    def _names_are_unique(self) -> Self:
+    def _something_is_extracted_once(self) -> Self:
         for field in ("percentiles", "window_sizes", "autocorrelation_lags"):
             values = getattr(self, field)
             if len(set(values)) != len(values):
                 raise ValueError(f"{field}={values} holds a value twice; give each once")
-        if self.sensor_feature_count + self.hydraulic_count == 0:
-            raise ValueError("every feature group is switched off; switch on at least one")
+        if self.sensor_feature_count == 0:
+            raise ValueError(
+                "every sensor group is switched off; switch on at least one of "
+                "statistical, frequency, temporal, patch"
+            )
         return self
 
     @property
@@ -97,11 +92,6 @@ class FeatureConfig(BaseModel):
         return tuple(f"patch_{i}" for i in range(self.patch_length)) if self.patch else ()
 
     @property
-    def hydraulic_names(self) -> tuple[str, ...]:
-        """What `features.hydraulic` computes for a machine."""
-        return HYDRAULIC_FEATURES if self.hydraulic else ()
-
-    @property
     def sensor_feature_names(self) -> tuple[str, ...]:
         """All features of one sensor, in the order in which they are extracted."""
         return (
@@ -130,11 +120,6 @@ class FeatureConfig(BaseModel):
     def patch_count(self) -> int:
         """Samples of the patch; 0 by default, because the group is off."""
         return len(self.patch_names)
-
-    @property
-    def hydraulic_count(self) -> int:
-        """Features of the machine-level group; 0 by default, because the group is off."""
-        return len(self.hydraulic_names)
 
     @property
     def sensor_feature_count(self) -> int:

@@ -55,12 +55,13 @@ class FeatureEngineer(nn.Module):
 
         Raises:
             ValueError: `x` is not float32 or float64, or the sampling rate is not positive.
+
         """
         if x.dtype not in (torch.float32, torch.float64):
             raise ValueError(f"samples are {x.dtype}; features take float32 or float64")
         if not isinstance(sampling_rate_hz, Tensor) and not 0 < sampling_rate_hz < math.inf:
             raise ValueError(f"sampling_rate_hz={sampling_rate_hz} must be positive and finite")
-        if x.shape[-1] == 0:
+        if x.numel() == 0:
             return x.new_zeros((*x.shape[:-1], self.num_features))
 
         config = self.config
@@ -68,8 +69,7 @@ class FeatureEngineer(nn.Module):
         window = prepare_window(x)
         groups = []
         if config.statistical:
-            fractions = x.new_tensor(config.percentiles) / 100
-            groups.append(statistical_features(window, fractions))
+            groups.append(statistical_features(window, config.percentiles))
         if config.frequency:
             groups.append(frequency_features(window, rate, config.num_frequencies))
         if config.temporal:
@@ -88,6 +88,8 @@ class FeatureEngineer(nn.Module):
         return torch.cat(groups, dim=-1).clamp(-limit, limit)
 
     def observed(self, x: Tensor) -> Tensor:
-        """Return [...] bool: is the share of finite samples in `x` [..., n] large enough?"""
+        """Return [...] bool: whether enough of the samples `x` [..., n] are finite."""
         n = x.shape[-1]
-        return torch.isfinite(x).sum(-1) >= max(1, math.ceil(n * self.config.min_valid_fraction))
+        # A product such as 0.1 · 30 may come out a rounding error above the whole number it is.
+        needed = max(1, math.ceil(n * self.config.min_valid_fraction - 1e-9))
+        return torch.isfinite(x).sum(-1) >= needed

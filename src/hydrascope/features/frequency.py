@@ -10,6 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from hydrascope.features.ordering import largest
 from hydrascope.features.window import Window
 
 
@@ -32,6 +33,7 @@ def frequency_features(window: Window, sampling_rate_hz: Tensor, num_frequencies
 
     Returns:
         [..., num_frequencies + 2].
+
     """
     signal = window.of_filled.scaled
     n = signal.shape[-1]
@@ -49,10 +51,12 @@ def frequency_features(window: Window, sampling_rate_hz: Tensor, num_frequencies
     # Halving the Nyquist bin once more makes its amplitude half of the others'.
     squared = torch.cat((power[..., :-1], power[..., -1:] / 2), dim=-1) if n % 2 == 0 else power
     kept = min(num_frequencies, bins)
-    largest, which = squared.topk(kept, dim=-1)
-    amplitudes = F.pad(largest.sqrt() * (2 / n) * window.scale, (0, num_frequencies - kept))
-    dominant = torch.where(varies, (which[..., :1] + 1) * (sampling_rate_hz / n), 0.0)
+    amplitudes = largest(squared, kept).sqrt() * (window.scale * (2 / n))
+    amplitudes = F.pad(amplitudes, (0, num_frequencies - kept))
+    bin_number = squared.argmax(-1, keepdim=True) + 1
+    dominant = torch.where(varies, bin_number * (sampling_rate_hz / n), 0.0)
 
     share = power / torch.where(varies, total, 1.0)
-    entropy = -torch.xlogy(share, share).sum(-1, keepdim=True) / math.log(max(bins, 2))
+    information = share * share.clamp(min=torch.finfo(share.dtype).tiny).log()
+    entropy = -information.sum(-1, keepdim=True) / math.log(max(bins, 2))
     return torch.cat((amplitudes, dominant, entropy.clamp(0, 1)), dim=-1)

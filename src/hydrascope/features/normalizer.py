@@ -59,4 +59,3 @@ class FeatureNormalizer(nn.Module):
         """Normalise [S, T, F]; unobserved steps become 0, the mean, and stay masked."""
         z = (features - self.mean[slot]) / self.std[slot]
         return torch.where(observed.unsqueeze(-1), z.clamp(-self.clip, self.clip), 0.0)
-

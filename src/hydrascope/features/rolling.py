@@ -45,12 +45,12 @@ def _join(first: Runs, a: int, second: Runs, b: int) -> Runs:
     places = mean_a.shape[-1] - b
     mean_a, mean_b = mean_a[..., :places], mean_b[..., a : a + places]
     share_b = b / (a + b)
-    difference = mean_a - mean_b
-    between = difference.square() * (share_b * (1 - share_b))
     mean = torch.lerp(mean_a, mean_b, share_b)
+    difference = mean_a - mean_b
     if variance_a is None:
-        return mean, between
-    within = variance_a[..., :places] * (1 - share_b)
-    if variance_b is not None:
-        within = within + variance_b[..., a : a + places] * share_b
-    return mean, within + between
+        return mean, difference.square_().mul_(share_b * (1 - share_b))
+    if variance_b is None:
+        within = variance_a[..., :places] * (1 - share_b)
+    else:
+        within = torch.lerp(variance_a[..., :places], variance_b[..., a : a + places], share_b)
+    return mean, within.addcmul_(difference, difference, value=share_b * (1 - share_b))

@@ -4,13 +4,15 @@ Shapes: `...` any batch axes, n samples of which m are valid, P percentiles. Com
 valid samples; a window without any gives zeros.
 """
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor
 
 from hydrascope.features.window import Window, interpolate
 
 
-def statistical_features(window: Window, fractions: Tensor) -> Tensor:
+def statistical_features(window: Window, percentiles: Sequence[float]) -> Tensor:
     """Return mean, std, min, max, percentiles, skewness and excess kurtosis.
 
     - mean: μ = Σ xᵢ / m
@@ -25,14 +27,15 @@ def statistical_features(window: Window, fractions: Tensor) -> Tensor:
 
     Args:
         window: of n samples.
-        fractions: [P], percentiles / 100.
+        percentiles: P, in percent.
 
     Returns:
         [..., 6 + P].
+
     """
     deviations = window.of_valid.scaled
     squares = deviations.square()
-    count = window.count.clamp(min=1)
+    count = window.valid_count.clamp(min=1)
     m2 = squares.sum(-1, keepdim=True) / count
     m3 = (squares * deviations).sum(-1, keepdim=True) / count
     m4 = squares.square().sum(-1, keepdim=True) / count
@@ -42,18 +45,19 @@ def statistical_features(window: Window, fractions: Tensor) -> Tensor:
     kurtosis = torch.where(varies, m4 / safe**2 - 3, 0.0)
 
     last = count - 1
-    rank = last * fractions
+    # In float64, because a float32 rank among 10⁵ samples is off by a hundredth of one.
+    rank = last * last.new_tensor([p / 100 for p in percentiles], dtype=torch.float64)
     below = rank.floor().to(torch.int64)
     above = torch.minimum(below + 1, last)
     ordered = window.ordered
-    percentiles = interpolate(ordered.gather(-1, below), ordered.gather(-1, above), rank - below)
+    between = (rank - below).to(ordered.dtype)
     return torch.cat(
         (
             window.of_valid.center,
             m2.sqrt() * window.scale,
             ordered[..., :1],
             ordered.gather(-1, last),
-            percentiles,
+            interpolate(ordered.gather(-1, below), ordered.gather(-1, above), between),
             skewness,
             kurtosis,
         ),

@@ -5,8 +5,11 @@ window x, with i = 0 … n - 1.
 """
 
 from collections.abc import Sequence
+from functools import lru_cache
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from hydrascope.features.rolling import rolling_variances
@@ -41,41 +44,48 @@ def temporal_features(
 
     Returns:
         [..., 2 W + 1 + L + 1].
+
     """
     center, signal = window.of_filled
-    sizes = [min(size, signal.shape[-1]) for size in window_sizes]
+    n = signal.shape[-1]
+    sizes = tuple(min(size, n) for size in window_sizes)
+    weights = torch.from_numpy(_linear_weights(n, sizes, ema_span)).to(signal)
+    weighted = signal @ weights
+    levels, slope = center + window.scale * weighted[..., :-1], weighted[..., -1:]
     stds = [v.sqrt().mean(-1, keepdim=True) for v in rolling_variances(signal, sizes)]
-    weights = _linear_weights(signal, sizes, ema_span)
-    *levels, slope = (signal @ weights).split(1, dim=-1)
-    *means, ema = (center + window.scale * level for level in levels)
     energy = signal.square().sum(-1, keepdim=True)
-    energy = torch.where(energy > 0, energy, 1.0)
+    products = [_lagged_product(signal, lag) for lag in lags]
     return torch.cat(
         (
-            *means,
+            levels[..., :-1],
             *(std * window.scale for std in stds),
-            ema,
-            *(_lagged_product(signal, lag) / energy for lag in lags),
+            levels[..., -1:],
+            *(product / torch.where(energy > 0, energy, 1.0) for product in products),
             slope * sampling_rate_hz * window.scale,
         ),
         dim=-1,
     )
 
 
-def _linear_weights(signal: Tensor, sizes: Sequence[int], ema_span: int) -> Tensor:
-    """Return [n, W + 2]: the weights of the last rolling means, of the EMA and of the trend."""
-    n = signal.shape[-1]
-    age = torch.arange(n - 1, -1, -1, dtype=torch.float64, device=signal.device)
+@lru_cache(maxsize=32)
+def _linear_weights(n: int, sizes: tuple[int, ...], ema_span: int) -> NDArray[np.float64]:
+    """Return [n, W + 2]: the weights of the last rolling means, of the EMA and of the trend.
+
+    By NumPy, so that a traced program holds them as a constant instead of recomputing them.
+    """
+    age = np.arange(n - 1, -1, -1, dtype=np.float64)
     alpha = 2 / (ema_span + 1)
     ema = alpha * (1 - alpha) ** age
-    ema[0] /= alpha  # the first sample stands for all that came before it
+    ema[0] = (1 - alpha) ** (n - 1)  # the first sample stands for all that came before it
+    ema[ema < np.finfo(np.float32).tiny] = 0  # subnormal factors slow a product down tenfold
     time = (n - 1) / 2 - age
-    slope = time / time.square().sum().clamp(min=1e-300)
+    slope = time / max(float(np.square(time).sum()), 0.5)
     means = [(age < size) / size for size in sizes]
-    return torch.stack((*means, ema, slope), dim=-1).to(signal.dtype)
+    return np.stack((*means, ema, slope), axis=-1)
 
 
 def _lagged_product(signal: Tensor, lag: int) -> Tensor:
+    """Return [..., 1], the sum of products of all samples `lag` apart."""
     n = signal.shape[-1]
     if lag >= n:
         return torch.zeros_like(signal[..., :1])

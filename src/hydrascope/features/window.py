@@ -8,6 +8,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from hydrascope.features.ordering import sort_ascending
+
 
 class Deviations(NamedTuple):
     """A signal as `center + scale · scaled`, with Σ scaled ≈ 0."""
@@ -25,8 +27,8 @@ class Window(NamedTuple):
     """[..., n], the signal's unit; gaps interpolated linearly, edges held, zeros if all missing."""
     ordered: Tensor
     """[..., n], the signal's unit; valid samples ascending, then as many medians as are missing."""
-    count: Tensor
-    """[..., 1] int64, number of valid samples."""
+    valid_count: Tensor
+    """[..., 1] int64."""
     scale: Tensor
     """[..., 1], a power of two near the largest magnitude, in the signal's unit."""
     of_valid: Deviations
@@ -48,21 +50,23 @@ def prepare_window(x: Tensor) -> Window:
 
 
 def interpolate(low: Tensor, high: Tensor, weight: Tensor) -> Tensor:
-    """Return `low + weight · (high - low)`, exact where both are equal.
+    """Return `(1 - weight) · low + weight · high`, never outside the two, exact where equal.
 
-    In halves, because the difference of two huge numbers of opposite sign overflows.
+    The shorter `low + weight · (high - low)` overflows between huge numbers of opposite sign.
     """
-    return torch.lerp(low * 0.5, high * 0.5, weight) * 2
+    blend = low * (1 - weight) + high * weight
+    return blend.clamp(torch.minimum(low, high), torch.maximum(low, high))
 
 
 def _complete(x: Tensor) -> Window:
     n = x.shape[-1]
-    ordered = torch.sort(x, dim=-1).values
+    ordered = sort_ascending(x)
     count = torch.full_like(ordered[..., :1], n, dtype=torch.int64)
+    median = ordered[..., n // 2, None]
     scale = _power_of_two(torch.maximum(-ordered[..., :1], ordered[..., -1:]))
-    rough = _roughly_centred(x, ordered[..., n // 2, None], scale)
+    rough = _roughly_centred(x, median, scale)
     shift = rough.mean(-1, keepdim=True)
-    deviations = Deviations(ordered[..., n // 2, None] + shift * scale, rough - shift)
+    deviations = Deviations(median + shift * scale, rough - shift)
     return Window(x, ordered, count, scale, deviations, deviations)
 
 
@@ -70,16 +74,18 @@ def _with_gaps(x: Tensor) -> Window:
     n = x.shape[-1]
     valid = torch.isfinite(x)
     count = valid.sum(-1, keepdim=True)
-    ordered = torch.sort(torch.where(valid, x, torch.inf), dim=-1).values
+    ordered = sort_ascending(torch.where(valid, x, torch.inf))
     median = torch.where(count > 0, ordered.gather(-1, count // 2), 0.0)
     ordered = torch.where(torch.arange(n, device=x.device) < count, ordered, median)
-    scale = _power_of_two(torch.where(valid, x, 0.0).abs().amax(-1, keepdim=True))
+    high = ordered.gather(-1, (count - 1).clamp(min=0))
+    scale = _power_of_two(torch.maximum(-ordered[..., :1], high))
 
-    rough = _roughly_centred(torch.where(valid, x, median), median, scale)
+    known = torch.where(valid, x, median)
+    rough = _roughly_centred(known, median, scale)
     shift = rough.sum(-1, keepdim=True) / count.clamp(min=1)
     of_valid = Deviations(median + shift * scale, torch.where(valid, rough - shift, 0.0))
 
-    filled = _fill_gaps(x, valid)
+    filled = torch.where(valid, x, _bridges(known, valid))
     rough = _roughly_centred(filled, median, scale)
     shift = rough.mean(-1, keepdim=True)
     of_filled = Deviations(median + shift * scale, rough - shift)
@@ -106,15 +112,14 @@ def _roughly_centred(x: Tensor, pivot: Tensor, scale: Tensor) -> Tensor:
     return x * inverse - pivot * inverse
 
 
-def _fill_gaps(x: Tensor, valid: Tensor) -> Tensor:
-    """Interpolate missing samples linearly, hold the edges; zeros where nothing is valid."""
-    n = x.shape[-1]
-    position = torch.arange(n, device=x.device).expand(x.shape)
-    before = torch.where(valid, position, -1).cummax(-1).values
-    after = torch.where(valid, position, n).flip(-1).cummin(-1).values.flip(-1)
-    left = torch.where(before < 0, after, before).clamp(max=n - 1)
-    right = torch.where(after == n, before, after).clamp(min=0)
-    weight = (position - left).to(x.dtype) / (right - left).clamp(min=1)
-    known = torch.where(valid, x, 0.0)
-    bridge = interpolate(known.gather(-1, left), known.gather(-1, right), weight)
-    return torch.where(valid, x, bridge)
+def _bridges(known: Tensor, valid: Tensor) -> Tensor:
+    """Interpolate `known` [..., n] linearly between its `valid` neighbours, hold the edges."""
+    position = torch.arange(known.shape[-1], device=known.device)
+    at_valid = valid.to(torch.uint8)
+    first = at_valid.argmax(-1, keepdim=True)
+    last = position[-1] - at_valid.flip(-1).argmax(-1, keepdim=True)
+    left = torch.where(valid, position, first).cummax(-1).values
+    right = torch.where(valid, position, last).flip(-1).cummin(-1).values.flip(-1)
+    weight = (position - left).to(known.dtype) / (right - left).clamp(min=1)
+    # On an edge both neighbours are the same sample, and the weight counts away from it.
+    return interpolate(known.gather(-1, left), known.gather(-1, right), weight.clamp(0, 1))

@@ -32,7 +32,7 @@ def edge_features(edge: EdgeSpec) -> list[float]:
 
     diameter_mm/50; length_m/10; cross-section π(d/2)² in m² over 0.002; loss coefficient
     clip(1000·L/d_mm⁴, 0, 1), the geometry of laminar loss (Hagen–Poiseuille: Δp ∝ L/d⁴);
-    pressure_rating_bar/400, 0.5 when unknown; one-hot material, thermoplastic counting as composite.
+    pressure_rating_bar/400, 0.5 when unknown; one-hot material, thermoplastic as composite.
     """
     diameter_m = edge.diameter_mm / 1000.0
     loss = 1000.0 * edge.length_m / (edge.diameter_mm**4 + 1e-6)

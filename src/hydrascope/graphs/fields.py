@@ -14,7 +14,7 @@ NUM_EDGE_FEATURES = 8
 
 
 class GraphInputs(NamedTuple):
-    """What the network reads. A NamedTuple, so that `torch.export` sees a plain tuple of tensors."""
+    """What the network reads: a tuple of tensors, which batches, moves and exports as one."""
 
     sensor_features: Tensor
     """[S, T, F] float; features of each sub-window in the sensor's own units (not normalised)."""

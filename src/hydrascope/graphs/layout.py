@@ -10,11 +10,11 @@ from hydrascope.graphs.edges import edge_tensors
 from hydrascope.graphs.fields import GraphInputs
 from hydrascope.graphs.input_spec import InputSpec
 from hydrascope.schemas.machine import GraphTopology
-from hydrascope.schemas.task import HeadSpec, Level
+from hydrascope.schemas.task import HeadLevel, HeadSpec
 
 
 class GraphLayout(NamedTuple):
-    """Everything of a graph that does not change from window to window; fields as in `GraphInputs`."""
+    """What of a graph is the same in every window; fields as in `GraphInputs`."""
 
     sensor_slot: Tensor
     sensor_kind: Tensor
@@ -25,7 +25,9 @@ class GraphLayout(NamedTuple):
     edge_features: Tensor
 
     @classmethod
-    def of(cls, topology: GraphTopology, spec: InputSpec, heads: Iterable[HeadSpec]) -> "GraphLayout":
+    def of(
+        cls, topology: GraphTopology, spec: InputSpec, heads: Iterable[HeadSpec]
+    ) -> "GraphLayout":
         """Lay out a topology in the vocabulary of `spec`.
 
         Raises:
@@ -33,7 +35,7 @@ class GraphLayout(NamedTuple):
         """
         sensors = topology.sensors
         edge_index, edge_features = edge_tensors(topology)
-        component_heads = [head for head in heads if head.level is Level.COMPONENT]
+        component_heads = [head for head in heads if head.level is HeadLevel.COMPONENT]
         applies = [
             [head.components is None or component.id in head.components for head in component_heads]
             for component in topology.components
@@ -87,7 +89,7 @@ class GraphLayout(NamedTuple):
 
 
 def concatenate(batches: Sequence[GraphInputs]) -> GraphInputs:
-    """Join batches of different machines into one, shifting what points at components and graphs."""
+    """Join batches of different machines, shifting what points at components and graphs."""
     if len(batches) == 1:
         return batches[0]
     components = graphs = 0

@@ -2,7 +2,7 @@
 
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
 
 
 class NetworkConfig(BaseModel):
@@ -18,14 +18,16 @@ class NetworkConfig(BaseModel):
     """GATv2 blocks: how many lines away a component hears; 0 leaves the graph out."""
     arma: Literal["linear", "gated", "softmax"] = "gated"
     """Form of the autoregressive attention over the steps."""
+    sensor_identity: bool = True
+    """Whether each sensor of a known topology has weights of its own beside its kind's. Good for
+    machines of the builds trained on; unknown builds need it off."""
     dropout: float = Field(0.1, ge=0.0, lt=1.0)
     """Share of the channels dropped in training."""
 
-    @model_validator(mode="after")
-    def _heads_divide_channels(self) -> "NetworkConfig":
-        if self.hidden_channels % self.attention_heads:
-            raise ValueError(
-                f"hidden_channels ({self.hidden_channels}) must be a multiple of "
-                f"attention_heads ({self.attention_heads})"
-            )
-        return self
+    @field_validator("attention_heads")
+    @classmethod
+    def _divides_channels(cls, attention_heads: int, info: ValidationInfo) -> int:
+        channels = info.data.get("hidden_channels")
+        if channels is not None and channels % attention_heads:
+            raise ValueError(f"expected a divisor of hidden_channels ({channels})")
+        return attention_heads

@@ -1,1 +1,1 @@
-""""""
+"""Bundles: exported program, weights, manifest, proof of parity."""

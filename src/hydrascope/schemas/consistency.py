@@ -55,24 +55,26 @@ def find_inconsistencies(topology: Mapping[str, object]) -> list[InitErrorDetail
 def _unknown_kinds(
     whole: _Entry, components: Sequence[_Entry], sensors: Sequence[_Entry]
 ) -> Iterator[InitErrorDetails]:
-    declared_components = [str(each.value) for each in whole.items("component_kinds")]
-    declared = whole.field("sensor_kinds")
-    declared_sensors = declared if isinstance(declared, Mapping) else {}
-
-    for each in whole.items("component_kinds"):
+    component_kinds = whole.items("component_kinds")
+    for each in component_kinds:
         if each.value in list(ComponentType):
             yield inconsistency(each.location, each.value, "this kind is built in already")
-    for kind in declared_sensors:
-        if kind in SENSOR_UNITS:
-            yield inconsistency(("sensor_kinds", kind), kind, "this kind is built in already")
+    known = [*ComponentType, *(str(each.value) for each in component_kinds)]
+    yield from _undeclared(components, known, "component_kinds")
 
-    yield from _undeclared(components, [*ComponentType, *declared_components], "component_kinds")
-    yield from _undeclared(sensors, [*SensorKind, *declared_sensors], "sensor_kinds")
+    declared = whole.field("sensor_kinds")
+    units_of: Mapping[str, object] = declared if isinstance(declared, Mapping) else {}
+    for name in units_of:
+        if name in SENSOR_UNITS:
+            yield inconsistency(("sensor_kinds", name), name, "this kind is built in already")
+    yield from _undeclared(sensors, [*SensorKind, *map(str, units_of)], "sensor_kinds")
     for sensor in sensors:
-        units = declared_sensors.get(sensor.field("kind"), ())
-        if isinstance(units, (list, tuple)) and units and sensor.field("unit") not in units:
-            accepted = ", ".join(map(str, units))
-            yield sensor.fault("unit", f"a {sensor.field('kind')} sensor accepts: {accepted}")
+        kind, unit = sensor.field("kind"), sensor.field("unit")
+        if not isinstance(kind, str) or not isinstance(unit, str) or kind in SENSOR_UNITS:
+            continue  # wrong in itself, or checked by the sensor
+        units = units_of.get(kind)
+        if isinstance(units, (list, tuple)) and unit not in units:
+            yield sensor.fault("unit", f"a {kind} sensor accepts: {', '.join(map(str, units))}")
 
 
 def _undeclared(
@@ -126,7 +128,5 @@ def _islands(components: Sequence[_Entry], edges: Sequence[_Entry]) -> Iterator[
             continue
         island = part[identifier]
         named |= island
-        others = f" (and {', '.join(sorted(island - {identifier}))})" if len(island) > 1 else ""
-        yield component.fault(
-            "id", f"expected a line that joins it{others} to the other components"
-        )
+        others = "".join(f" and {other}" for other in sorted(island - {identifier}))
+        yield component.fault("id", f"expected a line that joins it{others} to the rest")

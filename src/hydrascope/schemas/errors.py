@@ -46,16 +46,19 @@ def validate(model: type[ModelT], data: object, source: str | None = None) -> Mo
 
 def explain(error: ValidationError, model: type[BaseModel]) -> Iterator[str]:
     """Yield one readable line per fault of `error`, which arose from validating `model`."""
-    for fault in error.errors():
+    faults = error.errors()
+    below = {fault["loc"][:length] for fault in faults for length in range(len(fault["loc"]))}
+    for fault in faults:
+        if fault["type"] == "too_short" and fault["loc"] in below:
+            continue  # pydantic leaves the faulty items out when it counts
         path = dotted(fault["loc"]) or "(whole file)"
         match fault["type"]:
             case "missing":
                 yield f"{path}: missing, but required"
             case "extra_forbidden":
                 key, accepted = str(fault["loc"][-1]), _keys_at(model, fault["loc"][:-1])
-                yield f"{path}: unknown key; accepted keys: {_listed(accepted)}" + closest(
-                    key, accepted
-                )
+                listed = ", ".join(accepted)
+                yield f"{path}: unknown key; accepted keys: {listed}{closest(key, accepted)}"
             case _:
                 yield f"{path}: {_SHORT.repr(fault['input'])} is not accepted; {_accepted(fault)}"
 
@@ -89,12 +92,8 @@ def dotted(location: Location) -> str:
 
 def closest(word: object, accepted: Sequence[str]) -> str:
     """Return `; did you mean 'x'?` for the accepted word nearest to `word`, else nothing."""
-    near = difflib.get_close_matches(str(word), accepted, n=1)
+    near = difflib.get_close_matches(str(word), map(str, accepted), n=1)
     return f"; did you mean {near[0]!r}?" if near else ""
-
-
-def _listed(words: Sequence[str]) -> str:
-    return ", ".join(words) if words else "none"
 
 
 def _accepted(fault: ErrorDetails) -> str:

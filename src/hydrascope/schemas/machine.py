@@ -1,4 +1,4 @@
-"""One machine: who it is and how it is built."""
+"""One machine: who it is and how it is built; with all names that a machine file is made of."""
 
 from datetime import date
 from pathlib import Path
@@ -7,9 +7,25 @@ from typing import Literal, Self
 from pydantic import Field
 
 from hydrascope.schemas.base import Identifier, Number, Spec, Text, Word
+from hydrascope.schemas.component import ComponentSpec, SensorSpec
 from hydrascope.schemas.errors import validate
-from hydrascope.schemas.topology import GraphTopology
+from hydrascope.schemas.kinds import SENSOR_UNITS, ComponentType, EdgeType, Material, SensorKind
+from hydrascope.schemas.topology import EdgeSpec, GraphTopology
 from hydrascope.schemas.yaml_file import load_yaml
+
+__all__ = [
+    "SENSOR_UNITS",
+    "ComponentSpec",
+    "ComponentType",
+    "EdgeSpec",
+    "EdgeType",
+    "EquipmentMetadata",
+    "GraphTopology",
+    "Machine",
+    "Material",
+    "SensorKind",
+    "SensorSpec",
+]
 
 
 class EquipmentMetadata(Spec):

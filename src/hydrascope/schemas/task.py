@@ -5,7 +5,7 @@ from typing import Annotated
 
 from pydantic import Field, ValidationInfo, field_validator
 
-from hydrascope.schemas.base import Flag, Identifier, Number, Positive, Spec, Text
+from hydrascope.schemas.base import Identifier, Number, Positive, Spec, Text
 
 
 class HeadLevel(StrEnum):
@@ -54,8 +54,6 @@ class HeadSpec(Spec):
     """Unit of the label's values."""
     weight: Positive = 1.0
     """Factor of the head's loss."""
-    class_weighting: Flag = False
-    """Whether rare classes count more in the loss, by their frequency in the training data."""
 
     @field_validator("components")
     @classmethod
@@ -102,13 +100,6 @@ class HeadSpec(Spec):
         if len(set(labels)) < len(labels):
             raise ValueError("expected distinct labels")
         return labels
-
-    @field_validator("class_weighting")
-    @classmethod
-    def _classes_to_weight(cls, class_weighting: bool, info: ValidationInfo) -> bool:
-        if class_weighting and info.data.get("kind") is HeadKind.REGRESSION:
-            raise ValueError("a head of kind regression has no classes to weight")
-        return class_weighting
 
     @property
     def size(self) -> int:

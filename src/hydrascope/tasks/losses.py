@@ -6,6 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from hydrascope.models.layers.arma import ARMAOutput
 from hydrascope.schemas.task import HeadKind, HeadSpec
 
 
@@ -54,14 +55,11 @@ def task_loss(
     return total, losses
 
 
-def forecast_loss(forecast: Tensor, features: Tensor, observed: Tensor) -> Tensor:
-    """Return the mean Huber loss of the next-step forecast over observed steps.
+def forecast_loss(arma: ARMAOutput) -> Tensor:
+    """Return the mean Huber loss of the next-step forecast over steps that can be forecast.
 
-    Args:
-        forecast: [S, T-1, F]; entry t is the forecast of step t+1 from steps 0 … t.
-        features: [S, T, F] normalised.
-        observed: [S, T] bool.
+    The value forecast is held fixed: the loss teaches the autoregression to forecast the states,
+    not the states to be easy to forecast.
     """
-    loss = F.huber_loss(forecast, features[:, 1:], reduction="none").mean(dim=-1)
-    seen = observed[:, 1:]
-    return (loss * seen).sum() / seen.sum().clamp(min=1)
+    loss = F.huber_loss(arma.forecast, arma.value.detach(), reduction="none").mean(dim=-1)
+    return (loss * arma.forecast_valid).sum() / arma.forecast_valid.sum().clamp(min=1)

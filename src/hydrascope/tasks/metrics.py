@@ -1,13 +1,11 @@
 """Metrics of each kind of head, in the units of its labels."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import torch
 from torch import Tensor, nn
-from torchmetrics import MeanAbsoluteError, Metric, MetricCollection, R2Score
+from torchmetrics import MeanAbsoluteError, MetricCollection, R2Score
 from torchmetrics.classification import (
-    BinaryAccuracy,
-    BinaryF1Score,
     MulticlassAccuracy,
     MulticlassF1Score,
     MultilabelAccuracy,
@@ -16,39 +14,96 @@ from torchmetrics.classification import (
 
 from hydrascope.schemas.task import HeadKind, HeadSpec
 
+PRIMARY_METRIC = {
+    HeadKind.REGRESSION: "r2",
+    HeadKind.BINARY: "accuracy",
+    HeadKind.MULTI_LABEL: "macro_f1",
+    HeadKind.MULTI_CLASS: "accuracy",
+    HeadKind.ORDINAL: "accuracy",
+}
+"""The metric of each kind that counts towards a task's score; larger is better."""
+
 
 class HeadMetrics(nn.Module):
-    """Accumulates one head's metrics over batches.
+    """Accumulates one head's metrics over batches of decoded predictions.
 
-    Multi-class and ordinal: accuracy, macro F1, and `mae`, the mean absolute error between the
-    values of the most probable and the true class, in the head's unit. Binary: accuracy, F1 of
-    each class averaged (macro). Multi-label: accuracy, macro F1. Regression: mae, R².
+    Classes (binary, multi-class, ordinal): `accuracy`, `macro_f1` and, where classes have values,
+    `mae`, the mean absolute error between the values of the most probable and the true class in
+    the head's unit. Multi-label: `accuracy` and `macro_f1` over names. Regression: `mae`, `r2`.
     """
+
+    values: Tensor
 
     def __init__(self, head: HeadSpec) -> None:
         super().__init__()
         self.head = head
-        metrics: dict[str, Metric | MetricCollection]
+        values = torch.tensor([cls.value for cls in head.classes])
+        self.register_buffer("values", values, persistent=False)
+        self.by_class = MetricCollection({})
+        self.by_value = MetricCollection({})
         match head.kind:
-            case HeadKind.MULTI_CLASS | HeadKind.ORDINAL:
-                classes = len(head.classes)
-                metrics = {
-                    "accuracy": MulticlassAccuracy(classes, average="micro"),
-                    "macro_f1": MulticlassF1Score(classes, average="macro"),
-                }
-            case HeadKind.BINARY:
-                metrics = {
-                    "accuracy": BinaryAccuracy(),
-                    "macro_f1": MulticlassF1Score(2, average="macro"),
-                }
+            case HeadKind.REGRESSION:
+                self.by_value = MetricCollection({"mae": MeanAbsoluteError(), "r2": R2Score()})
             case HeadKind.MULTI_LABEL:
                 names = len(head.labels)
-                metrics = {
-                    "accuracy": MultilabelAccuracy(names, average="micro"),
-                    "macro_f1": MultilabelF1Score(names, average="macro"),
-                }
-            case HeadKind.REGRESSION:
-                metrics = {"r2": R2Score()}
-        self.metrics = MetricCollection(metrics)
-        self.mae = MeanAbsoluteError()
-        self.register_buffer("values", torch.tensor([c.value for c in head.classes]))
+                self.by_class = MetricCollection(
+                    {
+                        "accuracy": MultilabelAccuracy(names, average="micro"),
+                        "macro_f1": MultilabelF1Score(names, average="macro"),
+                    }
+                )
+            case HeadKind.BINARY | HeadKind.MULTI_CLASS | HeadKind.ORDINAL:
+                classes = len(head.classes) or 2
+                self.by_class = MetricCollection(
+                    {
+                        "accuracy": MulticlassAccuracy(classes, average="micro"),
+                        "macro_f1": MulticlassF1Score(classes, average="macro"),
+                    }
+                )
+                if head.classes:
+                    self.by_value = MetricCollection({"mae": MeanAbsoluteError()})
+
+    def update(self, prediction: Tensor, target: Tensor) -> None:
+        """Add rows; those without a label do not count.
+
+        Args:
+            prediction: What `models.decode` gives, [R, …].
+            target: [R, L]; NaN where missing.
+        """
+        labelled = ~target.isnan().any(dim=1)
+        prediction, target = prediction[labelled], target[labelled]
+        if not len(target):
+            return
+        if self.head.kind is HeadKind.REGRESSION:
+            self.by_value.update(prediction[:, 0], target[:, 0])
+            return
+        if self.head.kind is HeadKind.MULTI_LABEL:
+            self.by_class.update(prediction, target.long())
+            return
+        chosen, true = predicted_class(self.head, prediction), target[:, 0].long()
+        self.by_class.update(chosen, true)
+        if len(self.by_value):
+            self.by_value.update(self.values[chosen], self.values[true])
+
+    def compute(self) -> dict[str, float]:
+        """Return the metrics over all rows since the last reset."""
+        computed = {**self.by_class.compute(), **self.by_value.compute()}
+        return {name: float(value) for name, value in computed.items()}
+
+    def reset(self) -> None:
+        """Forget all rows."""
+        self.by_class.reset()
+        self.by_value.reset()
+
+
+def predicted_class(head: HeadSpec, prediction: Tensor) -> Tensor:
+    """Return the most probable class of each row, [R] int64."""
+    if head.kind is HeadKind.BINARY:
+        return (prediction[:, 0] > 0.5).long()
+    return prediction.argmax(dim=1)
+
+
+def task_score(heads: Sequence[HeadSpec], metrics: Mapping[str, Mapping[str, float]]) -> float:
+    """Return the mean of the heads' primary metrics, weighted like their losses."""
+    total = sum(head.weight for head in heads)
+    return sum(h.weight * metrics[h.name][PRIMARY_METRIC[h.kind]] for h in heads) / total

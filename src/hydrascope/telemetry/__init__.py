@@ -1,1 +1,6 @@
-""""""
+"""Where signals come from: one Protocol, one file a source."""
+
+from hydrascope.telemetry.source import Signal, TelemetrySource
+from hydrascope.telemetry.zema import ZemaSource
+
+__all__ = ["Signal", "TelemetrySource", "ZemaSource"]

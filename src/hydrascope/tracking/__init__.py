@@ -1,1 +1,1 @@
-""""""
+"""MLflow and Weights & Biases."""

@@ -1,1 +1,1 @@
-""""""
+"""Lightning module, schedule, checkpoints."""

@@ -1,1 +1,1 @@
-""""""
+"""Single layers, one a file: mathematics, plain torch, tensors in and out."""

@@ -1,0 +1,5 @@
+"""`python -m hydrascope`."""
+
+from hydrascope.cli import main
+
+main()

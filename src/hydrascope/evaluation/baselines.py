@@ -1,0 +1,95 @@
+"""Classical models on the same windows, the same features and the same split.
+
+They see every sensor's features at every step as one long row, normalised by the training
+statistics, with the mean in place of what is missing. They train on the network's training and
+validation windows together, since they need none to decide when to stop.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+
+import numpy as np
+import torch
+from sklearn.base import ClassifierMixin
+from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
+from sklearn.ensemble import ExtraTreesClassifier
+from torch import Tensor
+
+from hydrascope.data.dataset import PackedMachine
+from hydrascope.data.splits import Split
+from hydrascope.evaluation.predictions import HeadPredictions
+from hydrascope.features.normalizer import FeatureNormalizer
+from hydrascope.schemas.errors import SpecError
+from hydrascope.schemas.task import HeadKind, HeadSpec
+
+BASELINES: Mapping[str, Callable[[int], ClassifierMixin]] = {
+    # Whitens by the within-class covariance, shrunk as in Ledoit & Wolf (2004).
+    "shrinkage LDA": lambda _: LinearDiscriminantAnalysis(solver="lsqr", shrinkage="auto"),
+    "extra trees": lambda seed: ExtraTreesClassifier(300, random_state=seed, n_jobs=-1),
+}
+
+_CLASSIFIED = (HeadKind.BINARY, HeadKind.MULTI_CLASS, HeadKind.ORDINAL)
+
+
+def baseline_predictions(
+    name: str,
+    machines: Sequence[PackedMachine],
+    split: Split,
+    heads: Sequence[HeadSpec],
+    normalizer: FeatureNormalizer,
+    seed: int,
+) -> dict[str, HeadPredictions]:
+    """Fit one of `BASELINES` for each head that has classes, and predict the test windows.
+
+    Raises:
+        SpecError: The machines differ in their sensors, so that a row has no fixed length.
+    """
+    rows = _rows(machines, normalizer)
+    train = np.concatenate([split.train, split.val])
+    predictions = {}
+    for head in (head for head in heads if head.kind in _CLASSIFIED):
+        targets = torch.cat([machine.targets[head.name] for machine in machines])[..., 0]
+        parts = [
+            _fit_predict(BASELINES[name](seed), rows, target, train, split.test, head)
+            for target in targets.T
+            if not target[train].isnan().all()
+        ]
+        predictions[head.name] = HeadPredictions(
+            torch.cat([part.prediction for part in parts]),
+            torch.cat([part.target for part in parts]),
+        )
+    return predictions
+
+
+def _rows(machines: Sequence[PackedMachine], normalizer: FeatureNormalizer) -> Tensor:
+    if len({machine.layout.num_sensors for machine in machines}) > 1:
+        raise SpecError("baselines=true needs machines with equal sensors; set baselines=false")
+    rows = []
+    for machine in machines:
+        windows, sensors = machine.features.shape[:2]
+        z = normalizer(
+            machine.features.flatten(0, 1),
+            machine.observed.flatten(0, 1),
+            machine.layout.sensor_slot.repeat(windows),
+        )
+        rows.append(z.reshape(windows, sensors, -1).flatten(1))
+    return torch.cat(rows)
+
+
+def _fit_predict(
+    model: ClassifierMixin,
+    rows: Tensor,
+    target: Tensor,
+    train: np.ndarray,
+    test: np.ndarray,
+    head: HeadSpec,
+) -> HeadPredictions:
+    train = train[~target[train].isnan().numpy()]
+    test = test[~target[test].isnan().numpy()]
+    model.fit(rows[train].numpy(), target[train].long().numpy())
+    probability = torch.zeros(len(test), len(head.classes) or 2)
+    probability[:, model.classes_] = torch.from_numpy(
+        model.predict_proba(rows[test].numpy())
+    ).float()
+    if head.kind is HeadKind.BINARY:
+        probability = probability[:, 1:]
+    return HeadPredictions(probability, target[test].unsqueeze(1))

@@ -1,0 +1,85 @@
+"""Pictures people look at: confusion matrices and a machine's graph."""
+
+from pathlib import Path
+
+import networkx as nx
+import numpy as np
+import torch
+from matplotlib.figure import Figure
+from torch import Tensor
+
+from hydrascope.evaluation.predictions import HeadPredictions
+from hydrascope.schemas.machine import EdgeType, GraphTopology
+from hydrascope.schemas.task import HeadSpec
+from hydrascope.tasks.metrics import predicted_class
+
+_LINE_COLOURS = {
+    EdgeType.PRESSURE_LINE: "#c0392b",
+    EdgeType.RETURN_LINE: "#2471a3",
+    EdgeType.SUCTION_LINE: "#5dade2",
+}
+_OTHER_LINE = "#7f8c8d"
+
+
+def confusion_counts(head: HeadSpec, rows: HeadPredictions) -> Tensor:
+    """Count [true class, predicted class]."""
+    classes = len(head.classes) or 2
+    cells = rows.target[:, 0].long() * classes + predicted_class(head, rows.prediction)
+    return torch.bincount(cells, minlength=classes**2).reshape(classes, classes)
+
+
+def save_confusion_matrix(head: HeadSpec, rows: HeadPredictions, path: Path) -> None:
+    """Draw the shares of each true class as a heat map, with the counts written in."""
+    counts = confusion_counts(head, rows).numpy()
+    shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
+    names = [f"{c.value:g} {head.unit or ''}".strip() for c in head.classes] or ["no", "yes"]
+    size = 1.8 + 0.95 * len(names)
+    figure = Figure(figsize=(size + 0.8, size), layout="constrained")
+    axes = figure.subplots()
+    image = axes.imshow(shares, cmap="Blues", vmin=0.0, vmax=1.0)
+    for (row, column), count in np.ndenumerate(counts):
+        colour = "white" if shares[row, column] > 0.6 else "black"
+        axes.text(column, row, f"{count}", ha="center", va="center", color=colour)
+    axes.set(
+        xticks=range(len(names)),
+        yticks=range(len(names)),
+        xticklabels=names,
+        yticklabels=names,
+        xlabel="predicted",
+        ylabel="true",
+        title=f"{head.name}: {np.trace(counts)} of {counts.sum()} right",
+    )
+    figure.colorbar(image, ax=axes, label="share of the true class", shrink=0.8)
+    figure.savefig(path, dpi=120)
+
+
+def save_machine_graph(topology: GraphTopology, title: str, path: Path) -> None:
+    """Draw components, the sensors they carry, and the lines between them by their type."""
+    graph = nx.Graph()
+    graph.add_nodes_from(component.id for component in topology.components)
+    graph.add_edges_from((edge.source, edge.target) for edge in topology.edges)
+    place = nx.kamada_kawai_layout(graph)
+    figure = Figure(figsize=(10, 6), layout="constrained")
+    axes = figure.subplots()
+    for kind in dict.fromkeys(edge.kind for edge in topology.edges):
+        lines = [(edge.source, edge.target) for edge in topology.edges if edge.kind is kind]
+        colour = _LINE_COLOURS.get(kind, _OTHER_LINE)
+        label = kind.value.replace("_", " ")
+        drawn = nx.draw_networkx_edges(graph, place, lines, 2.5, colour, ax=axes, label=label)
+        drawn.set_zorder(1)
+    for component in topology.components:
+        x, y = place[component.id]
+        name = component.id.replace("_", " ")
+        box = {"boxstyle": "round,pad=0.5", "facecolor": "white", "edgecolor": "#2c3e50"}
+        axes.text(x, y, name, ha="center", va="center", weight="bold", bbox=box, zorder=2)
+        if component.sensors:
+            sensors = ", ".join(sensor.id for sensor in component.sensors)
+            axes.annotate(
+                sensors, (x, y), (0, -22), textcoords="offset points",
+                ha="center", va="top", fontsize=8, color="#1e8449", zorder=3,
+            )  # fmt: skip
+    axes.margins(0.12)
+    axes.set_title(title)
+    axes.legend(loc="best", frameon=False)
+    axes.set_axis_off()
+    figure.savefig(path, dpi=130)

@@ -1,0 +1,58 @@
+"""Test metrics of the network and its baselines: JSON for machines, a table for people."""
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from rich.table import Table
+
+from hydrascope.evaluation.predictions import HeadPredictions
+from hydrascope.schemas.task import HeadSpec
+from hydrascope.tasks.metrics import PRIMARY_METRIC, HeadMetrics
+
+Metrics = Mapping[str, float]
+
+
+def head_metrics(
+    heads: Sequence[HeadSpec], predictions: Mapping[str, HeadPredictions]
+) -> dict[str, dict[str, float]]:
+    """Return each head's test metrics and the number of rows they were taken over."""
+    results = {}
+    for head in heads:
+        metrics = HeadMetrics(head)
+        rows = predictions[head.name]
+        metrics.update(rows.prediction, rows.target)
+        results[head.name] = {**metrics.compute(), "rows": len(rows.target)}
+    return results
+
+
+def comparison_table(
+    title: str, heads: Sequence[HeadSpec], models: Mapping[str, Mapping[str, Metrics]]
+) -> Table:
+    """Show each head's primary metric for each model; the best of a row is bold."""
+    table = Table(title=title, title_justify="left")
+    table.add_column("head")
+    table.add_column("metric")
+    for model in models:
+        table.add_column(model, justify="right")
+    for head in heads:
+        metric = PRIMARY_METRIC[head.kind]
+        values = [results.get(head.name, {}).get(metric) for results in models.values()]
+        best = max((value for value in values if value is not None), default=None)
+        cells = [_cell(value, metric, bold=value is not None and value == best) for value in values]
+        table.add_row(head.name, metric, *cells)
+    return table
+
+
+def write_json(path: Path, content: Mapping[str, object]) -> None:
+    """Write results, sorted and indented, replacing the file at once."""
+    part = path.with_suffix(".part")
+    part.write_text(json.dumps(content, indent=2, sort_keys=True) + "\n", encoding="utf-8")
+    part.replace(path)
+
+
+def _cell(value: float | None, metric: str, *, bold: bool) -> str:
+    if value is None:
+        return "–"
+    text = f"{value:.3f}" if metric == "r2" else f"{100 * value:.2f} %"
+    return f"[bold]{text}[/bold]" if bold else text

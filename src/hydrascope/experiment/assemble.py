@@ -1,0 +1,63 @@
+"""From settings to the objects they describe."""
+
+from typing import Any
+
+from hydra.utils import get_class, instantiate
+
+from hydrascope.data.datamodule import HydraulicDataModule
+from hydrascope.data.windows import WindowSpec
+from hydrascope.experiment.settings import DataSettings, Target, TrainSettings
+from hydrascope.features.config import FeatureConfig
+from hydrascope.features.engineer import FeatureEngineer
+from hydrascope.features.normalizer import FeatureNormalizer
+from hydrascope.graphs.input_spec import InputSpec
+from hydrascope.models.diagnoser import Diagnoser
+from hydrascope.schemas.errors import validate
+from hydrascope.schemas.task import TaskSpec
+
+
+def build_datamodule(
+    data: DataSettings, features: FeatureConfig, task: TaskSpec, seed: int
+) -> HydraulicDataModule:
+    """Return the data module; nothing is read before its `setup`."""
+    return HydraulicDataModule(
+        instantiate(_arguments(data.source)),
+        WindowSpec(data.window.window_s, data.window.stride_s, data.window.steps),
+        FeatureEngineer(features),
+        task,
+        split=data.split.name,
+        folds=data.split.folds,
+        fold=data.fold,
+        val_fraction=data.split.val_fraction,
+        batch_size=data.batch_size,
+        num_workers=data.num_workers,
+        seed=seed,
+    )
+
+
+def build_diagnoser(settings: TrainSettings, spec: InputSpec) -> Diagnoser:
+    """Return normaliser (not fitted) and network (fresh weights from the current seed)."""
+    normalise = settings.data.normalise
+    normalizer = FeatureNormalizer(
+        slots=len(spec.sensor_slots),
+        steps=spec.steps,
+        features=len(spec.feature_names),
+        per_step=normalise.per_step,
+        clip=normalise.clip,
+    )
+    network_class = get_class(settings.model.target)
+    keys = settings.model.model_dump(by_alias=True, exclude={"target"})
+    config = validate(network_class.Config, keys, source="model")
+    network = network_class(config, spec, settings.task.heads)
+    return Diagnoser(normalizer, network, settings.task.heads)
+
+
+def optimizer_factory(settings: TrainSettings) -> Any:
+    """Return what makes the optimiser from parameter groups."""
+    optim = settings.optim
+    keys = optim.model_dump(by_alias=True, exclude={"schedule"})
+    return instantiate({**keys, "_partial_": True})
+
+
+def _arguments(target: Target) -> dict[str, Any]:
+    return target.model_dump(by_alias=True)

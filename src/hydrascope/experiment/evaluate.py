@@ -1,0 +1,72 @@
+"""The evaluation job: every test metric of a checkpoint, as a table, JSON and pictures."""
+
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+
+from hydrascope.evaluation.figures import confusion_counts, save_confusion_matrix
+from hydrascope.evaluation.predictions import predict
+from hydrascope.evaluation.report import head_metrics, write_json
+from hydrascope.experiment.hardware import prepare_hardware
+from hydrascope.experiment.restore import restore
+from hydrascope.experiment.settings import EvaluateSettings
+from hydrascope.schemas.task import HeadKind
+
+_WITH_CLASSES = (HeadKind.BINARY, HeadKind.MULTI_CLASS, HeadKind.ORDINAL)
+
+
+def run(settings: EvaluateSettings) -> None:
+    """Judge a checkpoint; results are written into `settings.run_dir`."""
+    console = Console()
+    prepare_hardware(settings.hardware)
+    with console.status("Reading telemetry, computing features …"):
+        trained, diagnoser, data = restore(settings.ckpt)
+    predictions = predict(diagnoser, data.test_dataloader())
+    metrics = head_metrics(diagnoser.heads, predictions)
+
+    run_dir = Path(settings.run_dir).absolute()
+    run_dir.mkdir(parents=True, exist_ok=True)
+    confusion = {}
+    for head in diagnoser.heads:
+        if head.kind in _WITH_CLASSES:
+            rows = predictions[head.name]
+            confusion[head.name] = confusion_counts(head, rows).tolist()
+            save_confusion_matrix(head, rows, run_dir / f"confusion_{head.name}.png")
+    write_json(
+        run_dir / "evaluation.json",
+        {
+            "ckpt": str(Path(settings.ckpt).absolute()),
+            "split": trained.data.split.name,
+            "fold": trained.data.fold,
+            "test": metrics,
+            "confusion": confusion,
+        },
+    )
+    console.print(_table(metrics, {head.name: head.unit for head in diagnoser.heads}))
+    console.print(f"Results: {run_dir}")
+
+
+def _table(metrics: dict[str, dict[str, float]], units: dict[str, str | None]) -> Table:
+    columns = list(dict.fromkeys(name for values in metrics.values() for name in values))
+    table = Table(title="Test set", title_justify="left")
+    table.add_column("head")
+    for name in columns:
+        table.add_column(name, justify="right")
+    for head, values in metrics.items():
+        cells = [_cell(name, values.get(name), units[head]) for name in columns]
+        table.add_row(head, *cells)
+    return table
+
+
+def _cell(name: str, value: float | None, unit: str | None) -> str:
+    match name, value:
+        case _, None:
+            return "–"
+        case "rows", _:
+            return f"{value:.0f}"
+        case "accuracy" | "macro_f1", _:
+            return f"{100 * value:.2f} %"
+        case "mae", _:
+            return f"{value:.3f} {unit or ''}".strip()
+    return f"{value:.3f}"

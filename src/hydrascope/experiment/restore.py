@@ -1,0 +1,39 @@
+"""From a checkpoint back to its diagnoser and its data."""
+
+from typing import NamedTuple
+
+from hydrascope.data.datamodule import HydraulicDataModule
+from hydrascope.experiment.assemble import build_datamodule, build_diagnoser
+from hydrascope.experiment.settings import TrainSettings
+from hydrascope.models.diagnoser import Diagnoser
+from hydrascope.schemas.errors import SpecError
+from hydrascope.training.checkpoint import read_checkpoint
+
+
+class Restored(NamedTuple):
+    """A trained diagnoser, in evaluation mode, and the data it was trained on."""
+
+    settings: TrainSettings
+    diagnoser: Diagnoser
+    data: HydraulicDataModule
+
+
+def restore(ckpt: str) -> Restored:
+    """Build what a checkpoint was written from.
+
+    Raises:
+        SpecError: No such checkpoint, or its data source has changed since: its split would mix
+            windows that were trained on with windows that were not.
+    """
+    checkpoint = read_checkpoint(ckpt)
+    settings = TrainSettings.model_validate(checkpoint.record["settings"])
+    data = build_datamodule(settings.data, settings.features, settings.task, settings.seed)
+    if data.source.fingerprint != checkpoint.record["data_fingerprint"]:
+        raise SpecError(
+            f"ckpt: the data of {settings.data.source.target} changed since {ckpt!r} was trained: "
+            f"{checkpoint.record['data_fingerprint'][:12]} then, {data.source.fingerprint[:12]} now"
+        )
+    data.setup()
+    diagnoser = build_diagnoser(settings, data.input_spec)
+    diagnoser.load_state_dict(checkpoint.weights)
+    return Restored(settings, diagnoser.eval(), data)

@@ -1,0 +1,26 @@
+"""Going on from a checkpoint: only with what it was trained with."""
+
+from hydrascope.experiment.settings import TrainSettings
+from hydrascope.schemas.errors import SpecError
+from hydrascope.tracking.loggers import flatten
+from hydrascope.training.checkpoint import Checkpoint
+
+_FREE = ("resume", "run_dir", "baselines", "trainer.", "hardware.", "tracking.", "callbacks.")
+"""Keys that may differ: they do not change what a step computes."""
+
+
+def check_resumable(settings: TrainSettings, checkpoint: Checkpoint) -> None:
+    """Refuse settings under which the resumed losses would not be those of one run.
+
+    Raises:
+        SpecError: Naming every key that differs, with both values.
+    """
+    now = flatten(settings.model_dump(mode="json", by_alias=True))
+    then = flatten(checkpoint.record["settings"])
+    faults = [
+        f"{key}: the checkpoint was trained with {then.get(key)!r}, now {now.get(key)!r}"
+        for key in sorted(now.keys() | then.keys())
+        if now.get(key) != then.get(key) and not key.startswith(_FREE)
+    ]
+    if faults:
+        raise SpecError.of("train.py: resume", faults)

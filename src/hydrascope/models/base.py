@@ -1,0 +1,41 @@
+"""What a network must offer to be trained, exported and served."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from typing import ClassVar, NamedTuple
+
+from pydantic import BaseModel
+from torch import Tensor, nn
+
+from hydrascope.graphs.fields import GraphInputs
+from hydrascope.graphs.input_spec import InputSpec
+from hydrascope.models.layers.arma import ARMAOutput
+from hydrascope.schemas.task import HeadSpec
+
+
+class NetworkOutput(NamedTuple):
+    """What a network says of a batch."""
+
+    heads: dict[str, Tensor]
+    """A head's name → [G, size] (machine level) or [N, size] (component level), not decoded."""
+    arma: ARMAOutput | None
+    """Next-step forecast of each component's state, for the forecasting loss; None if it has none."""
+
+
+class Network(nn.Module, ABC):
+    """Base of all networks; `model._target_` in a config names a subclass.
+
+    Attributes:
+        Config: The keys that `conf/model/<name>.yaml` may have beside `_target_`, with their ranges.
+    """
+
+    Config: ClassVar[type[BaseModel]]
+
+    @abstractmethod
+    def __init__(self, config: BaseModel, spec: InputSpec, heads: Sequence[HeadSpec]) -> None:
+        """Build fresh weights for inputs as `spec` describes them and outputs as `heads` do."""
+        super().__init__()
+
+    @abstractmethod
+    def forward(self, inputs: GraphInputs) -> NetworkOutput:
+        """Answer a batch whose features are normalised."""

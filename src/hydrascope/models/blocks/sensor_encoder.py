@@ -1,0 +1,94 @@
+"""From a set of sensors to one sequence per component."""
+
+from typing import NamedTuple
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from hydrascope.models.layers.pooling import SetPool
+
+
+class SensorEncoding(NamedTuple):
+    """One sequence per component."""
+
+    sequence: Tensor
+    """[N, T, C]; pooled sensors plus the component's own embedding."""
+    observed: Tensor
+    """[N, T] bool; at least one sensor of the component is observed."""
+    component: Tensor
+    """[N, C]; the embedding of the component's kind. Add it again behind the temporal block: a
+    component without sensors has no observed step, so nothing of it passes a masked layer."""
+
+
+class SensorSetEncoder(nn.Module):
+    """Embed every sensor by its kind and pool the sensors of each component, step by step.
+
+    A component carries any number and kind of sensors, none included (M. Zaheer et al., "Deep
+    Sets", NeurIPS 2017; E. Perez et al., "FiLM", AAAI 2018):
+
+        token = W₂ SiLU((1 + γ_kind) ⊙ W₁ x + β_kind)
+
+    and `SetPool` over the component's observed sensors.
+
+    Shapes: S sensors, T steps, F features, N components, C channels.
+
+    Args:
+        num_features: F.
+        channels: C.
+        num_sensor_kinds: rows of the vocabulary's sensor kinds.
+        num_component_kinds: rows of the vocabulary's component kinds.
+        heads: heads of the pooling.
+        num_slots: rows of the (topology, sensor) table if each sensor is to have its own γ and β
+            on top of its kind's. That ties the network to the machines it was trained on; 0
+            keeps it free of identity.
+    """
+
+    def __init__(
+        self,
+        num_features: int,
+        channels: int,
+        num_sensor_kinds: int,
+        num_component_kinds: int,
+        heads: int = 4,
+        num_slots: int = 0,
+    ) -> None:
+        super().__init__()
+        self.features = nn.Linear(num_features, channels)
+        self.sensor_kind = nn.Embedding(num_sensor_kinds, 2 * channels)
+        self.sensor_slot = nn.Embedding(num_slots, 2 * channels) if num_slots else None
+        self.token = nn.Linear(channels, channels)
+        self.pool = SetPool(channels, heads)
+        self.component_kind = nn.Embedding(num_component_kinds, channels)
+        nn.init.normal_(self.sensor_kind.weight, std=0.2)
+        nn.init.normal_(self.component_kind.weight, std=0.2)
+        if self.sensor_slot is not None:
+            nn.init.zeros_(self.sensor_slot.weight)
+
+    def forward(
+        self,
+        sensor_features: Tensor,
+        sensor_observed: Tensor,
+        sensor_slot: Tensor,
+        sensor_kind: Tensor,
+        sensor_component: Tensor,
+        component_kind: Tensor,
+    ) -> SensorEncoding:
+        """Encode the batch; the arguments are `GraphInputs` fields, features normalised.
+
+        What stands at an unobserved step, NaN included, is never read.
+        """
+        features = sensor_features.masked_fill(~sensor_observed.unsqueeze(-1), 0.0)
+        film: Tensor = self.sensor_kind(sensor_kind)
+        if self.sensor_slot is not None:
+            film = film + self.sensor_slot(sensor_slot)
+        scale, shift = film.unsqueeze(1).chunk(2, dim=-1)
+        hidden: Tensor = self.features(features)
+        tokens: Tensor = self.token(F.silu(torch.addcmul(hidden + shift, hidden, scale)))
+        component: Tensor = self.component_kind(component_kind)
+        pooled: Tensor
+        observed: Tensor
+        pooled, observed = self.pool(
+            tokens, sensor_observed, sensor_component, component_kind.shape[0]
+        )
+        return SensorEncoding(pooled + component.unsqueeze(1), observed, component)

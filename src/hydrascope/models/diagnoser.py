@@ -1,0 +1,51 @@
+"""The one path of a prediction: normalise → network → decode; whoever predicts calls this."""
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+
+from hydrascope.features.normalizer import FeatureNormalizer
+from hydrascope.graphs.fields import GraphInputs
+from hydrascope.models.base import Network, NetworkOutput
+from hydrascope.models.decode import decode
+from hydrascope.schemas.task import HeadSpec
+
+
+class Diagnoser(nn.Module):
+    """Raw features in, answers out; the thing that is evaluated, exported and served."""
+
+    def __init__(
+        self,
+        normalizer: FeatureNormalizer,
+        network: Network,
+        heads: Sequence[HeadSpec],
+    ) -> None:
+        super().__init__()
+        self.normalizer, self.network, self.heads = normalizer, network, tuple(heads)
+
+    def normalise(self, inputs: GraphInputs) -> GraphInputs:
+        """Replace the features by normalised ones."""
+        features = self.normalizer(
+            inputs.sensor_features, inputs.sensor_observed, inputs.sensor_slot
+        )
+        return inputs._replace(sensor_features=features)
+
+    def raw(self, inputs: GraphInputs) -> NetworkOutput:
+        """Return the network's output on raw features, before decoding."""
+        output: NetworkOutput = self.network(self.normalise(inputs))
+        return output
+
+    def forward(self, inputs: GraphInputs) -> dict[str, Tensor]:
+        """Return each head's decoded answer, [G, …] at machine and [N, …] at component level."""
+        outputs = self.raw(inputs).heads
+        return {head.name: decode(head, outputs[head.name]) for head in self.heads}
+
+    @torch.no_grad()
+    def predict(self, inputs: GraphInputs) -> dict[str, Tensor]:
+        """`forward` without gradients, in evaluation mode."""
+        training = self.training
+        self.eval()
+        answers: dict[str, Tensor] = self(inputs)
+        self.train(training)
+        return answers

@@ -1,0 +1,179 @@
+"""Attention with an autoregressive and a moving-average term."""
+
+import math
+from typing import Literal, NamedTuple
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from hydrascope.models.layers.linear_attention import causal_linear_attention
+from hydrascope.models.layers.steps import carry_forward, previous_step
+
+Variant = Literal["linear", "gated", "softmax"]
+
+_LEAK = 0.02  # slope of φq above 0 and inside φk (the paper's authors' code)
+_MEAN_WEIGHT = 0.5 * (1 - _LEAK) / math.sqrt(2 * math.pi)
+"""−E[φq(q) · φk(k)] = 0.195 √d σ for q ~ N(0, σ²) of width d, since φk is nearly 0.5."""
+_INITIAL_STRENGTH = 0.5
+_RMS_EPS = 1e-6
+
+
+class ARMAOutput(NamedTuple):
+    """What the attention says of each step, and what it expected."""
+
+    output: Tensor
+    """[B, T, C]; W_o (o_t + m_t). To be added to a residual stream."""
+    value: Tensor
+    """[B, T, C]; v_t, the normalised input; unobserved steps are 0."""
+    forecast: Tensor
+    """[B, T, C]; o at the last observed step before t: what the AR term expected of v_t."""
+    forecast_valid: Tensor
+    """[B, T] bool; step t and some step before it are observed."""
+
+    @property
+    def residual(self) -> Tensor:
+        """[B, T, C]; e_t = v_t − o_{t−1}, 0 where there was nothing to forecast or to see."""
+        return (self.value - self.forecast) * self.forecast_valid.unsqueeze(-1)
+
+
+class ARMAAttention(nn.Module):
+    """Causal attention that also hears the errors of its own forecasts.
+
+    J. Lu et al., "WAVE: Weighted Autoregressive Varying Gate for Time Series Forecasting"
+    (ICML 2025). Per head of width d, with x the RMS-normalised input and v_t = x_t itself:
+
+        AR        o_t = Σ_{s≤t} a_ts v_s
+        residual  e_s = v_s − o_{s−1}                                    (0 for the first step)
+        MA        m_t = Σ_{1≤s≤t} g_{t−δ} φq(q_{t−δ}) · φk(K₂ x_{s−1}) e_s
+        y_t = W_o (o_t + m_t)
+
+    `softmax`: a_ts = softmax_s(q_t·k_s/√d), δ = 0, O(T²). `linear`: a_ts = q_t·k_s/√d over the
+    number of observed steps s ≤ t, δ = 1, O(T). `gated`: the same weighted with
+    Π_{u=s+1..t} σ(w·x_u) and over the sum of these weights. The division is ours: without it o
+    grows with T. φq(z) = z/√d for z < 0, else 0.02 z/√d; φk(z) = σ(0.02 z/√d).
+
+    The implied MA weights are about −c (1−c)^lag, useful for 0 < c < 2 only, where c grows with
+    √d and with the size of q. The gain g = c_head / (0.195 √d rms(q)) removes both and leaves
+    c_head = 2 σ(θ), learned.
+
+    A step that is not observed changes nothing at any other step: its key and its residual are
+    left out, and the step after it sees the last observed one as its predecessor. Its own
+    output repeats the past.
+
+    Without a next-step loss (`forecast` against `value` where `forecast_valid`) e is no forecast
+    error, and the MA term not what it says.
+
+    Shapes: B sequences, T steps (fixed when exported or compiled), C channels, H heads.
+
+    Args:
+        channels: C.
+        heads: H.
+        variant: "linear", "gated" or "softmax".
+        use_ar: False makes o = 0, so that e = v and nothing is forecast.
+        use_ma: False makes m = 0; the value path stays the same.
+
+    Raises:
+        ValueError: `channels` is not a multiple of `heads`, an unknown variant, or both terms
+            switched off.
+    """
+
+    def __init__(
+        self,
+        channels: int,
+        heads: int,
+        variant: Variant = "linear",
+        use_ar: bool = True,
+        use_ma: bool = True,
+    ) -> None:
+        super().__init__()
+        if channels % heads:
+            raise ValueError(f"channels={channels} is not a multiple of heads={heads}")
+        if variant not in ("linear", "gated", "softmax"):
+            raise ValueError(f"ARMA variant {variant!r} is not 'linear', 'gated' or 'softmax'")
+        if not (use_ar or use_ma):
+            raise ValueError("ARMA attention needs its AR term, its MA term or both")
+        self.heads = heads
+        self.variant = variant
+        self.norm = nn.RMSNorm(channels)
+        self.use_ar = use_ar
+        # q, then the AR term's k, then the MA term's K₂, in one matrix product.
+        self.project = nn.Linear(channels, (1 + use_ar + use_ma) * channels, bias=False)
+        gated = use_ar and variant == "gated"
+        self.gate = nn.Linear(channels, heads) if gated else None
+        strength = torch.full((heads,), math.log(_INITIAL_STRENGTH / (2 - _INITIAL_STRENGTH)))
+        self.strength = nn.Parameter(strength) if use_ma else None
+        self.out = nn.Linear(channels, channels, bias=False)
+        nn.init.normal_(self.out.weight, std=0.02)
+        if self.gate is not None:
+            nn.init.constant_(self.gate.bias, 2.0)  # remembers some eight steps to begin with
+
+    def forward(self, sequence: Tensor, observed: Tensor) -> ARMAOutput:
+        """[B, T, C], [B, T] bool -> `ARMAOutput`."""
+        x: Tensor = self.norm(carry_forward(sequence, observed))
+        valid = observed & (observed.cumsum(1) > 1)
+        # Heads in front of steps, once, for all products below: [B, H, T, d].
+        projected = torch.unflatten(
+            self.project(x), -1, (-1, self.heads, x.shape[-1] // self.heads)
+        )
+        query, *keys = projected.permute(2, 0, 3, 1, 4).contiguous().unbind(0)
+        value = x * observed.unsqueeze(-1)
+        split_value = torch.unflatten(value, -1, (self.heads, -1)).transpose(1, 2).contiguous()
+
+        mixed = torch.zeros_like(split_value)
+        if self.use_ar:
+            mixed = self._autoregression(x, query, keys[0], split_value, observed)
+        forecast = previous_step(mixed)
+        if self.strength is not None:
+            residual = (split_value - forecast) * valid[:, None, :, None]
+            mixed = mixed + self._moving_average(query, keys[-1], residual, self.strength)
+        return ARMAOutput(self.out(_join(mixed)), value, _join(forecast), valid)
+
+    def _autoregression(
+        self, x: Tensor, query: Tensor, key: Tensor, value: Tensor, observed: Tensor
+    ) -> Tensor:
+        """AR term o, [B, H, T, d]."""
+        width = math.sqrt(query.shape[-1])
+        if self.variant == "softmax":
+            logits = query @ key.mT / width
+            allowed = torch.ones_like(logits, dtype=torch.bool).tril() & observed[:, None, None]
+            weights = logits.masked_fill(~allowed, torch.finfo(logits.dtype).min).softmax(-1)
+            # Before the first observed step the softmax is uniform, over the future too.
+            return weights.masked_fill(~allowed, 0.0) @ value
+        if self.gate is None:
+            total = observed.cumsum(1).unsqueeze(1).to(value.dtype)
+            weighted = causal_linear_attention(query, key, value)
+        else:
+            log_gate = F.logsigmoid(self.gate(x)).transpose(1, 2) * observed.unsqueeze(1)
+            total = _decayed_count(log_gate.exp(), observed)
+            weighted = causal_linear_attention(query, key, value, log_gate)
+        # The newest observed step has weight 1, so a total below 1 means that none was observed.
+        return weighted / (width * total.clamp_min(1.0)).unsqueeze(-1)
+
+    def _moving_average(
+        self, query: Tensor, key: Tensor, residual: Tensor, strength: Tensor
+    ) -> Tensor:
+        """MA term m, [B, H, T, d]."""
+        width = math.sqrt(query.shape[-1])
+        rms = (query.square().mean(-1, keepdim=True) + _RMS_EPS).sqrt()
+        gain = 2 * strength.sigmoid()[:, None, None] / (_MEAN_WEIGHT * width * rms)
+        phi_query = F.leaky_relu(query, 1 / _LEAK) * (gain * _LEAK / width)
+        if self.variant != "softmax":
+            phi_query = previous_step(phi_query)
+        phi_key = previous_step((_LEAK / width * key).sigmoid())
+        return causal_linear_attention(phi_query, phi_key, residual)
+
+
+def _join(heads: Tensor) -> Tensor:
+    """[B, H, T, d] -> [B, T, H d]."""
+    return heads.transpose(1, 2).flatten(-2)
+
+
+def _decayed_count(gate: Tensor, observed: Tensor) -> Tensor:
+    """n_t = g_t n_{t−1} + observed_t: [B, H, T], [B, T] -> [B, H, T]."""
+    running = torch.zeros_like(gate[..., 0])
+    counts: list[Tensor] = []
+    for kept, seen in zip(gate.unbind(-1), observed.unsqueeze(1).unbind(-1), strict=True):
+        running = running * kept + seen
+        counts.append(running)
+    return torch.stack(counts, dim=-1)

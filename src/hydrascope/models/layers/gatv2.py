@@ -1,0 +1,83 @@
+"""Graph attention with edge features in the attention and in the message."""
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from hydrascope.models.layers.segment import segment_softmax, segment_sum
+
+_NEGATIVE_SLOPE = 0.2  # of the LeakyReLU, as in the paper
+
+
+class EdgeGATv2(nn.Module):
+    """GATv2 whose edge features act on the message too.
+
+    S. Brody, U. Alon, E. Yahav, "How Attentive are Graph Attention Networks?" (ICLR 2022), per
+    head, for an edge from j to i:
+
+        α_ij = softmax_j  aᵀ LeakyReLU(W_l x_j + W_r x_i + b_r + W_e e_ij)
+        out_i = W_s x_i + b + Σ_j α_ij ((1 + γ_ij) ⊙ W_l x_j + β_ij),   (γ_ij, β_ij) = W_m e_ij
+
+    In the paper the edge features stop at α: at a component with one neighbour the softmax is 1
+    whatever the line's diameter is. γ and β let the line act on what flows. W_m starts at zero,
+    so the layer starts as the paper's.
+
+    No self loops are added. A component's own state enters through W_s, outside the softmax
+    (PyG's `residual=True`), so it is not weighed against the neighbours, and a component without
+    incoming edges gets W_s x_i + b.
+
+    Shapes: N components, E edges, D edge channels, `...` any middle axes (steps, for one).
+
+    Args:
+        in_channels: channels of `x`.
+        out_channels: channels of the result, over all heads together.
+        heads: number of heads.
+        edge_channels: D; 0 leaves the edge features out altogether.
+
+    Raises:
+        ValueError: `out_channels` is not a multiple of `heads`.
+    """
+
+    def __init__(self, in_channels: int, out_channels: int, heads: int, edge_channels: int) -> None:
+        super().__init__()
+        if out_channels % heads:
+            raise ValueError(f"out_channels={out_channels} is not a multiple of heads={heads}")
+        self.heads = heads
+        self.source = nn.Linear(in_channels, out_channels, bias=False)
+        self.target = nn.Linear(in_channels, out_channels)
+        self.own = nn.Linear(in_channels, out_channels)
+        self.attention = nn.Parameter(torch.empty(heads, out_channels // heads))
+        self.edge: nn.Linear | None = None
+        self.edge_message: nn.Linear | None = None
+        if edge_channels:
+            self.edge = nn.Linear(edge_channels, out_channels, bias=False)
+            self.edge_message = nn.Linear(edge_channels, 2 * out_channels, bias=False)
+            nn.init.zeros_(self.edge_message.weight)
+        nn.init.xavier_uniform_(self.attention)
+
+    def forward(self, x: Tensor, edge_index: Tensor, edge_features: Tensor) -> Tensor:
+        """[N, ..., in_channels], [2, E] int64, [E, D] -> [N, ..., out_channels]."""
+        num_components = x.shape[0]
+        source, target = edge_index[0], edge_index[1]
+        # One edge has one set of features for all its middle axes.
+        edge_axes = (-1, *([1] * (x.dim() - 2)))
+
+        message: Tensor = self.source(x).index_select(0, source)
+        hidden = message + self.target(x).index_select(0, target)
+        if self.edge is not None:
+            hidden = hidden + self.edge(edge_features).view(*edge_axes, message.shape[-1])
+        heard = self._split(F.leaky_relu(hidden, _NEGATIVE_SLOPE))
+        logits = (heard * self.attention).sum(-1)
+        weights = segment_softmax(logits, target, num_components)
+
+        if self.edge_message is not None:
+            scale, shift = self.edge_message(edge_features).chunk(2, dim=-1)
+            shape = (*edge_axes, message.shape[-1])
+            message = torch.addcmul(message + shift.view(shape), message, scale.view(shape))
+        weighted = (self._split(message) * weights.unsqueeze(-1)).flatten(-2)
+        own: Tensor = self.own(x)
+        return own + segment_sum(weighted, target, num_components)
+
+    def _split(self, channels: Tensor) -> Tensor:
+        """[E, ..., C] -> [E, ..., heads, C / heads]."""
+        return torch.unflatten(channels, -1, (self.heads, -1))

@@ -1,0 +1,113 @@
+"""Pooling of sets: sensors into components, steps into one summary, components into graphs."""
+
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+
+from hydrascope.models.layers.segment import (
+    segment_max,
+    segment_mean,
+    segment_softmax,
+    segment_sum,
+)
+
+
+class SetPool(nn.Module):
+    """Attention pooling of the rows of each segment, one learned query per head.
+
+    J. Lee et al., "Set Transformer" (ICML 2019), pooling by attention with one seed: per head
+
+        w_k = softmax_k (u · x_k),   out = Σ_k w_k x_k
+
+    where a head's x_k in the sum is its own slice of the channels. A value projection is left
+    out: the rows come from a linear layer already.
+
+    Shapes: K rows, M segments, `...` any middle axes (steps), C channels.
+
+    Args:
+        channels: C.
+        heads: number of heads.
+
+    Raises:
+        ValueError: `channels` is not a multiple of `heads`.
+    """
+
+    def __init__(self, channels: int, heads: int) -> None:
+        super().__init__()
+        if channels % heads:
+            raise ValueError(f"channels={channels} is not a multiple of heads={heads}")
+        self.heads = heads
+        # Without bias: a constant cancels in the softmax and would never get a gradient.
+        self.score = nn.Linear(channels, heads, bias=False)
+
+    def forward(
+        self, rows: Tensor, observed: Tensor, index: Tensor, num_segments: int
+    ) -> tuple[Tensor, Tensor]:
+        """[K, ..., C], [K, ...] bool, [K] int64 -> pooled [M, ..., C], observed [M, ...] bool.
+
+        What stands at an unobserved place is never read. A segment without any observed row is
+        0 and not observed.
+        """
+        seen = observed.unsqueeze(-1)
+        rows = rows.masked_fill(~seen, 0.0)
+        weights = segment_softmax(self.score(rows), index, num_segments, seen)
+        value = torch.unflatten(rows, -1, (self.heads, -1))
+        pooled = segment_sum((value * weights.unsqueeze(-1)).flatten(-2), index, num_segments)
+        return pooled, segment_sum(observed.long(), index, num_segments) > 0
+
+
+class StepPool(nn.Module):
+    """Attention pooling over the observed steps: Σ_t softmax_t(u · x_t) x_t.
+
+    Shapes: B sequences, T steps, C channels.
+
+    Args:
+        channels: C.
+    """
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.score = nn.Linear(channels, 1, bias=False)
+
+    def forward(self, sequence: Tensor, observed: Tensor) -> Tensor:
+        """[B, T, C], [B, T] bool -> [B, C]; 0 where no step is observed."""
+        seen = observed.unsqueeze(-1)
+        sequence = sequence.masked_fill(~seen, 0.0)
+        logits: Tensor = self.score(sequence)
+        weights = logits.masked_fill(~seen, torch.finfo(logits.dtype).min).softmax(dim=1)
+        # Steps are weighed evenly where none is observed; they are all 0 then.
+        return (weights * sequence).sum(dim=1)
+
+
+class GraphReadout(nn.Module):
+    """Components to one vector per graph.
+
+    `mean_max` lays mean and maximum side by side, because a mean dilutes one bad component.
+    `attention` is `SetPool` with one head per 16 channels.
+
+    Shapes: N components, G graphs, C channels; `out_channels` is 2 C or C.
+
+    Args:
+        channels: C.
+        mode: "mean_max" or "attention".
+
+    Raises:
+        ValueError: an unknown mode.
+    """
+
+    def __init__(self, channels: int, mode: Literal["mean_max", "attention"] = "mean_max") -> None:
+        super().__init__()
+        if mode not in ("mean_max", "attention"):
+            raise ValueError(f"readout {mode!r} is neither 'mean_max' nor 'attention'")
+        self.pool = SetPool(channels, max(1, channels // 16)) if mode == "attention" else None
+        self.out_channels = channels if mode == "attention" else 2 * channels
+
+    def forward(self, x: Tensor, component_graph: Tensor, num_graphs: int) -> Tensor:
+        """[N, ..., C], [N] int64 -> [G, ..., out_channels]."""
+        if self.pool is not None:
+            everywhere = torch.ones_like(x[..., 0], dtype=torch.bool)
+            pooled: Tensor = self.pool(x, everywhere, component_graph, num_graphs)[0]
+            return pooled
+        mean = segment_mean(x, component_graph, num_graphs)
+        return torch.cat((mean, segment_max(x, component_graph, num_graphs)), dim=-1)

@@ -1,0 +1,59 @@
+"""Reductions over groups of rows: edges of a node, sensors of a component, components of a graph.
+
+Row k of `values` belongs to segment `index[k]`; rows need not be sorted. Shapes: K rows, M
+segments, `...` any trailing axes. `num_segments` is an int, or the SymInt that `shape[0]` is
+while a program is exported or compiled; it is never read from the data, so no call waits for
+the device and no shape depends on a value.
+"""
+
+import torch
+from torch import Tensor
+
+
+def _rows(index: Tensor, values: Tensor) -> Tensor:
+    """Broadcast `index` [K] over the trailing axes of `values` [K, ...]."""
+    return index.view(-1, *([1] * (values.dim() - 1))).expand_as(values)
+
+
+def segment_sum(values: Tensor, index: Tensor, num_segments: int) -> Tensor:
+    """Sum rows per segment: [K, ...], [K] -> [M, ...]; an empty segment is 0."""
+    # index_add, because its backward pass is a plain row gather. scatter_add is faster forward
+    # and twice as slow over both passes (one thread, 900 edges x 10 steps x 64 channels).
+    return values.new_zeros((num_segments, *values.shape[1:])).index_add(0, index, values)
+
+
+def segment_mean(values: Tensor, index: Tensor, num_segments: int) -> Tensor:
+    """Mean of rows per segment: [K, ...], [K] -> [M, ...]; an empty segment is 0."""
+    counts = segment_sum(torch.ones_like(index), index, num_segments).clamp_min(1)
+    total = segment_sum(values, index, num_segments)
+    return total / counts.view(-1, *([1] * (values.dim() - 1))).to(values.dtype)
+
+
+def segment_max(values: Tensor, index: Tensor, num_segments: int) -> Tensor:
+    """Largest row entry per segment: [K, ...], [K] -> [M, ...]; an empty segment is 0."""
+    empty = values.new_zeros((num_segments, *values.shape[1:]))
+    return empty.scatter_reduce(0, _rows(index, values), values, "amax", include_self=False)
+
+
+def segment_softmax(
+    logits: Tensor, index: Tensor, num_segments: int, mask: Tensor | None = None
+) -> Tensor:
+    """Softmax over the rows of each segment: [K, ...], [K] -> [K, ...].
+
+    Args:
+        logits: [K, ...].
+        index: [K] int64.
+        num_segments: M.
+        mask: bool, broadcastable to `logits`; rows where it is False get weight 0 exactly. A
+            segment without any unmasked row has weights that are all 0, not NaN.
+    """
+    if mask is not None:
+        logits = logits.masked_fill(~mask, torch.finfo(logits.dtype).min)
+    # The shift cancels in the quotient, so it needs no gradient.
+    largest = segment_max(logits.detach(), index, num_segments)
+    weights = (logits - largest.index_select(0, index)).exp()
+    if mask is not None:
+        weights = weights * mask
+    # The largest unmasked row contributes exp(0) = 1, so a total below 1 is an empty segment.
+    total = segment_sum(weights, index, num_segments).clamp_min(1.0)
+    return weights / total.index_select(0, index)

@@ -1,0 +1,64 @@
+"""The diagnoser as an exported program that needs none of our code to run."""
+
+import torch
+from torch import Tensor, nn
+from torch.export import Dim, ExportedProgram
+
+from hydrascope.graphs.fields import GraphInputs
+from hydrascope.models.diagnoser import Diagnoser
+
+
+class _Plain(nn.Module):
+    """Takes the fields of `GraphInputs` one by one, so that the program knows no class of ours."""
+
+    def __init__(self, diagnoser: Diagnoser) -> None:
+        super().__init__()
+        self.diagnoser = diagnoser
+
+    def forward(self, *fields: Tensor) -> dict[str, Tensor]:
+        answers: dict[str, Tensor] = self.diagnoser(GraphInputs(*fields))
+        return answers
+
+
+def export_program(diagnoser: Diagnoser, example: GraphInputs) -> ExportedProgram:
+    """Trace the diagnoser; sensors, components, lines and graphs stay free in number.
+
+    Args:
+        diagnoser: In evaluation mode, on the CPU.
+        example: A batch of at least two graphs; its numbers of steps and features become fixed.
+    """
+    sensors, components = Dim("sensors"), Dim("components")
+    lines, graphs = Dim("lines"), Dim("graphs")
+    shapes = {
+        "sensor_features": {0: sensors},
+        "sensor_observed": {0: sensors},
+        "sensor_slot": {0: sensors},
+        "sensor_kind": {0: sensors},
+        "sensor_component": {0: sensors},
+        "component_kind": {0: components},
+        "component_graph": {0: components},
+        "component_heads": {0: components},
+        "edge_index": {1: lines},
+        "edge_features": {0: lines},
+        "graph_id": {0: graphs},
+    }
+    in_order = tuple(shapes[name] for name in GraphInputs._fields)
+    with torch.no_grad():
+        return torch.export.export(
+            _Plain(diagnoser).eval(), tuple(example), dynamic_shapes=(in_order,), strict=False
+        )
+
+
+def largest_difference(
+    diagnoser: Diagnoser, program: ExportedProgram, batches: list[GraphInputs]
+) -> float:
+    """Return the largest absolute difference between exported and eager answers."""
+    run = program.module()
+    worst = 0.0
+    for batch in batches:
+        eager = diagnoser.predict(batch)
+        with torch.no_grad():
+            exported: dict[str, Tensor] = run(*batch)
+        for name, answer in eager.items():
+            worst = max(worst, float((exported[name] - answer).abs().max()))
+    return worst

@@ -1,0 +1,70 @@
+import subprocess
+import sys
+
+import pytest
+import torch
+from pydantic import ValidationError
+
+from hydrascope.features.config import FeatureConfig
+from hydrascope.features.engineer import FeatureEngineer
+
+GROUPS = ("statistical", "frequency", "temporal", "patch")
+
+
+def test_the_defaults_make_34_features() -> None:
+    config = FeatureConfig()
+    assert (config.statistical_count, config.frequency_count, config.temporal_count) == (11, 12, 11)
+    assert config.sensor_feature_count == 34
+    assert config.patch_count == 0
+
+
+@pytest.mark.parametrize("chosen", [GROUPS, *((group,) for group in GROUPS), GROUPS[1:3]])
+def test_counts_and_names_equal_what_is_extracted(chosen: tuple[str, ...]) -> None:
+    config = FeatureConfig(
+        **{group: group in chosen for group in GROUPS},
+        percentiles=(1, 12.5, 99),
+        num_frequencies=4,
+        window_sizes=(7, 3),
+        autocorrelation_lags=(2,),
+        patch_length=9,
+    )
+    engineer = FeatureEngineer(config)
+    extracted = engineer(torch.randn(2, 40), 10.0).shape[-1]
+    assert extracted == engineer.num_features == len(engineer.feature_names)
+    assert extracted == sum(getattr(config, f"{group}_count") for group in GROUPS)
+    assert len(set(engineer.feature_names)) == extracted
+
+
+def test_lists_may_be_empty() -> None:
+    config = FeatureConfig(percentiles=(), window_sizes=(), autocorrelation_lags=())
+    assert FeatureEngineer(config)(torch.randn(2, 40), 1.0).shape == (2, 6 + 12 + 2)
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("percentiles", (101,)),
+        ("percentiles", (5, 5)),
+        ("num_frequencies", 0),
+        ("window_sizes", (0,)),
+        ("autocorrelation_lags", (0,)),
+        ("ema_span", 0),
+        ("patch_length", 1),
+        ("min_valid_fraction", 0),
+        ("min_valid_fraction", 1.5),
+        ("wavelets", True),
+    ],
+)
+def test_a_value_out_of_range_or_an_unknown_field_is_refused(field: str, value: object) -> None:
+    with pytest.raises(ValidationError, match=field):
+        FeatureConfig.model_validate({field: value})
+
+
+def test_a_config_without_any_sensor_group_is_refused() -> None:
+    with pytest.raises(ValidationError, match="switch on at least one"):
+        FeatureConfig(statistical=False, frequency=False, temporal=False)
+
+
+def test_the_config_needs_no_torch() -> None:
+    check = "import sys, hydrascope.features.config; sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", check], check=False).returncode == 0

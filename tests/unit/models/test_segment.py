@@ -1,0 +1,58 @@
+import pytest
+import torch
+from layer_checks import assert_close
+
+from hydrascope.models.layers.segment import (
+    segment_max,
+    segment_mean,
+    segment_softmax,
+    segment_sum,
+)
+
+INDEX = torch.tensor([3, 0, 3, 1, 0, 3])
+SEGMENTS = 5  # 2 and 4 are empty
+
+
+def _rows(segment: int) -> list[int]:
+    return [row for row, owner in enumerate(INDEX.tolist()) if owner == segment]
+
+
+@pytest.mark.parametrize(
+    ("reduce", "naive"),
+    [
+        (segment_sum, lambda rows: rows.sum(0)),
+        (segment_mean, lambda rows: rows.mean(0)),
+        (segment_max, lambda rows: rows.amax(0)),
+    ],
+)
+def test_a_reduction_equals_a_loop_over_segments_and_is_zero_where_empty(reduce, naive):
+    values = torch.randn(6, 4, 3) - 2.0
+    result = reduce(values, INDEX, SEGMENTS)
+    for segment in range(SEGMENTS):
+        rows = values[_rows(segment)]
+        assert_close(result[segment], naive(rows) if len(rows) else torch.zeros(4, 3))
+
+
+def test_softmax_equals_a_loop_over_segments():
+    logits = 5 * torch.randn(6, 2, dtype=torch.float64)
+    result = segment_softmax(logits, INDEX, SEGMENTS)
+    for segment in range(SEGMENTS):
+        assert_close(result[_rows(segment)], logits[_rows(segment)].softmax(0), 1e-12)
+
+
+def test_masked_rows_weigh_nothing_and_a_fully_masked_segment_is_zero_without_nan():
+    logits = torch.randn(6, 2, requires_grad=True)
+    mask = torch.tensor([True, False, False, False, False, True])[:, None]
+    result = segment_softmax(logits, INDEX, SEGMENTS, mask)
+    assert_close(result[[0, 5]], logits[[0, 5]].softmax(0))
+    assert (result[[1, 2, 3, 4]] == 0).all()
+    (result * torch.randn(6, 2)).sum().backward()
+    assert logits.grad.isfinite().all()
+    assert (logits.grad[[1, 2, 3, 4]] == 0).all()
+
+
+def test_softmax_survives_logits_that_differ_by_thousands():
+    logits = torch.tensor([5000.0, -5000.0, 4999.0, -9000.0, -5000.0, 0.0])
+    result = segment_softmax(logits, INDEX, SEGMENTS)
+    assert_close(result[[0, 2, 5]], logits[[0, 2, 5]].softmax(0))
+    assert_close(result[[1, 4]], torch.tensor([0.5, 0.5]))

@@ -1,0 +1,36 @@
+"""The JSON Schemas that editors read."""
+
+import json
+from typing import Any
+
+import pytest
+
+from hydrascope.schemas import ComponentType, EdgeType, json_schema
+
+
+def definition(file: str, name: str) -> Any:
+    return json.loads(json.dumps(json_schema(file)))["$defs"][name]
+
+
+def test_a_schema_refuses_unknown_keys_and_names_the_required_ones() -> None:
+    edge = definition("machine", "EdgeSpec")
+    assert edge["additionalProperties"] is False
+    required = {"source", "target", "kind", "diameter_mm", "length_m", "material"}
+    assert set(edge["required"]) == required
+    assert edge["properties"]["length_m"]["exclusiveMinimum"] == 0
+    assert definition("machine", "EdgeType")["enum"] == [str(kind) for kind in EdgeType]
+
+
+def test_a_schema_suggests_the_built_in_kinds_and_allows_declared_ones() -> None:
+    built_in, declared = definition("machine", "ComponentSpec")["properties"]["kind"]["anyOf"]
+    assert built_in["enum"] == [str(kind) for kind in ComponentType]
+    assert declared["type"] == "string"
+
+
+def test_a_task_file_has_a_schema_too() -> None:
+    assert "ordinal" in definition("task", "HeadKind")["enum"]
+
+
+def test_an_unknown_file_is_refused_with_the_known_ones() -> None:
+    with pytest.raises(ValueError, match="no schema for 'sensor'; there are: machine, task"):
+        json_schema("sensor")
