@@ -58,7 +58,7 @@ class HydraulicDataModule(LightningDataModule):
         self.batch_size, self.num_workers, self.seed = batch_size, num_workers, seed
         self._ready = False
 
-    def setup(self, _stage: str | None = None) -> None:
+    def setup(self, stage: str | None = None) -> None:  # noqa: ARG002 (Lightning names it)
         """Read telemetry, compute features, split; once, whatever the stage."""
         if self._ready:
             return

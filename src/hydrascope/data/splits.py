@@ -32,10 +32,11 @@ def unseen_conditions(table: pd.DataFrame, folds: int, fold: int, val_fraction: 
     """Split so that no combination of conditions is in two parts.
 
     The folds are the published ones where the data set has as many, else the conditions are dealt
-    out, the largest first, each to the smallest fold.
+    out, the largest first, each to the smallest fold. A window of unknown condition is in no part,
+    since it might be of any.
 
     Raises:
-        SpecError: The windows have no condition, or fewer conditions than folds.
+        SpecError: The windows have no condition, or too few to train, validate and test on.
     """
     if CONDITION not in table:
         raise SpecError(
@@ -46,13 +47,20 @@ def unseen_conditions(table: pd.DataFrame, folds: int, fold: int, val_fraction: 
         fold_of_row = table[PUBLISHED_FOLD].to_numpy()
     else:
         fold_of_row = _deal(table[CONDITION], folds)
-    test = np.flatnonzero(fold_of_row == fold)
-    rest = np.flatnonzero(fold_of_row != fold)
+    known = table[CONDITION].notna().to_numpy()
+    test = np.flatnonzero(known & (fold_of_row == fold))
+    rest = np.flatnonzero(known & (fold_of_row != fold))
     # The held-back conditions depend on the fold alone: seeds vary the network, not the data.
     conditions = table[CONDITION].iloc[rest]
     order = np.random.default_rng(fold).permutation(conditions.unique())
+    if len(order) < 2:
+        raise SpecError(
+            f"data.split.folds is {folds}: {len(order)} condition is left beside fold {fold}, but "
+            "one is needed to train on and one to validate on"
+        )
     share = conditions.value_counts().loc[order].cumsum() / len(rest)
-    held = order[: int(np.searchsorted(share, val_fraction)) + 1]
+    # At least one condition is held back, and at least one is not.
+    held = order[: min(int(np.searchsorted(share, val_fraction)) + 1, len(order) - 1)]
     in_val = conditions.isin(held).to_numpy()
     return Split(train=rest[~in_val], val=rest[in_val], test=test)
 
@@ -98,4 +106,4 @@ def _deal(conditions: pd.Series, folds: int) -> Rows:
     for condition, size in sizes.items():
         fold_of[condition] = smallest = int(load.argmin())
         load[smallest] += size
-    return np.array([fold_of[condition] for condition in conditions], dtype=np.int64)
+    return np.array([fold_of.get(condition, -1) for condition in conditions], dtype=np.int64)

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from hydrascope.schemas.errors import SpecError
 from hydrascope.schemas.machine import GraphTopology
-from hydrascope.schemas.task import HeadLevel, HeadSpec
+from hydrascope.schemas.task import HeadKind, HeadLevel, HeadSpec
 
 
 def encode_targets(
@@ -21,7 +21,8 @@ def encode_targets(
     L names of a multi-label head, else L = 1. Classes are their position in the head's list.
 
     Raises:
-        SpecError: A label holds a value that is none of the head's classes.
+        SpecError: A label is no number, or none of the head's classes (0 and 1 of a binary or
+            multi-label head).
     """
     return {head.name: _encode(head, topology, table) for head in heads}
 
@@ -58,17 +59,22 @@ def _column(head: HeadSpec, table: pd.DataFrame, names: Sequence[str]) -> np.nda
     found = next((name for name in names if name in table), None)
     if found is None:
         return np.full(len(table), np.nan)
-    values = table[found].to_numpy(dtype=np.float64)
-    if not head.classes:
-        return values
-    classes = np.array([cls.value for cls in head.classes])
-    match = values[:, None] == classes
-    unknown = ~match.any(axis=1) & ~np.isnan(values)
-    if unknown.any():
-        row = int(np.flatnonzero(unknown)[0])
-        accepted = ", ".join(f"{value:g}" for value in classes)
+    labels = table[found]
+    missing = labels.isna().to_numpy()
+    values = pd.to_numeric(labels, errors="coerce").to_numpy(dtype=np.float64)
+    if head.kind is HeadKind.REGRESSION:
+        accepted, known = "finite numbers", np.isfinite(values)
+        encoded = values
+    else:
+        classes = np.array([cls.value for cls in head.classes] or [0.0, 1.0])
+        match = values[:, None] == classes
+        accepted, known = ", ".join(f"{value:g}" for value in classes), match.any(axis=1)
+        encoded = np.where(missing, np.nan, match.argmax(axis=1))
+    if len(refused := np.flatnonzero(~known & ~missing)):
+        row = int(refused[0])
+        value = f"{values[row]:g}" if np.isfinite(values[row]) else repr(labels.iloc[row])
         raise SpecError(
-            f"label {found!r} at {table['start'].iloc[row]} is {values[row]:g}; accepted by head "
+            f"label {found!r} at {table['start'].iloc[row]} is {value}; accepted by head "
             f"{head.name!r}: {accepted}"
         )
-    return np.where(np.isnan(values), np.nan, match.argmax(axis=1))
+    return encoded

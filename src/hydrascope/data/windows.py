@@ -114,7 +114,7 @@ def sub_windows(signal: Signal, starts_s: np.ndarray, spec: WindowSpec) -> Tenso
 def _with_labels(table: pd.DataFrame, labels: pd.DataFrame, window_s: float) -> pd.DataFrame:
     """Give each window the label row whose interval holds the window's last microsecond."""
     labels = labels.sort_values("start", ignore_index=True)
-    last = _microseconds(table["start"]) + int(window_s * 1e6) - 1
+    last = _microseconds(table["start"]) + round(window_s * 1e6) - 1
     row = np.searchsorted(_microseconds(labels["start"]), last, side="right") - 1
     inside = row >= 0
     inside[inside] = last[inside] < _microseconds(labels["end"])[row[inside]]
@@ -124,4 +124,5 @@ def _with_labels(table: pd.DataFrame, labels: pd.DataFrame, window_s: float) -> 
 
 
 def _microseconds(times: pd.Series) -> NDArray[np.int64]:
-    return np.asarray(times.dt.as_unit("us"), dtype="datetime64[us]").astype(np.int64)
+    utc = pd.to_datetime(times, utc=True)  # the columns of an empty table may have no type yet
+    return np.asarray(utc.dt.as_unit("us"), dtype="datetime64[us]").astype(np.int64)

@@ -40,8 +40,11 @@ def baseline_predictions(
 ) -> dict[str, HeadPredictions]:
     """Fit one of `BASELINES` for each head that has classes, and predict the test windows.
 
+    A component with fewer than two classes in training, or none to test on, is left out, and so
+    is a head without any other component.
+
     Raises:
-        SpecError: The machines differ in their sensors, so that a row has no fixed length.
+        SpecError: The machines differ in their build, so that a row has no fixed meaning.
     """
     rows = _rows(machines, normalizer)
     train = np.concatenate([split.train, split.val])
@@ -51,18 +54,23 @@ def baseline_predictions(
         parts = [
             _fit_predict(BASELINES[name](seed), rows, target, train, split.test, head)
             for target in targets.T
-            if not target[train].isnan().all()
+            if _has_classes(target[train], 2) and _has_classes(target[split.test], 1)
         ]
-        predictions[head.name] = HeadPredictions(
-            torch.cat([part.prediction for part in parts]),
-            torch.cat([part.target for part in parts]),
-        )
+        if parts:
+            predictions[head.name] = HeadPredictions(
+                torch.cat([part.prediction for part in parts]),
+                torch.cat([part.target for part in parts]),
+            )
     return predictions
 
 
+def _has_classes(target: Tensor, count: int) -> bool:
+    return len(target[~target.isnan()].unique()) >= count
+
+
 def _rows(machines: Sequence[PackedMachine], normalizer: FeatureNormalizer) -> Tensor:
-    if len({machine.layout.num_sensors for machine in machines}) > 1:
-        raise SpecError("baselines=true needs machines with equal sensors; set baselines=false")
+    if len({tuple(machine.layout.sensor_slot.tolist()) for machine in machines}) > 1:
+        raise SpecError("baselines=true needs machines of one topology; set baselines=false")
     rows = []
     for machine in machines:
         windows, sensors = machine.features.shape[:2]

@@ -75,8 +75,9 @@ def save_machine_graph(topology: GraphTopology, title: str, path: Path) -> None:
         if component.sensors:
             sensors = ", ".join(sensor.id for sensor in component.sensors)
             axes.annotate(
-                sensors, (x, y), (0, -22), textcoords="offset points",
+                sensors, (x, y), (0, -17), textcoords="offset points",
                 ha="center", va="top", fontsize=8, color="#1e8449", zorder=3,
+                bbox={"pad": 0.5, "facecolor": "white", "edgecolor": "none"},
             )  # fmt: skip
     axes.margins(0.12)
     axes.set_title(title)

@@ -11,6 +11,7 @@ from hydrascope.features.config import FeatureConfig
 from hydrascope.features.engineer import FeatureEngineer
 from hydrascope.features.normalizer import FeatureNormalizer
 from hydrascope.graphs.input_spec import InputSpec
+from hydrascope.models.base import Network
 from hydrascope.models.diagnoser import Diagnoser
 from hydrascope.schemas.errors import validate
 from hydrascope.schemas.task import TaskSpec
@@ -45,7 +46,7 @@ def build_diagnoser(settings: TrainSettings, spec: InputSpec) -> Diagnoser:
         per_step=normalise.per_step,
         clip=normalise.clip,
     )
-    network_class = get_class(settings.model.target)
+    network_class: type[Network] = get_class(settings.model.target)
     keys = settings.model.model_dump(by_alias=True, exclude={"target"})
     config = validate(network_class.Config, keys, source="model")
     network = network_class(config, spec, settings.task.heads)

@@ -34,9 +34,8 @@ def run(settings: ExportSettings) -> None:
             parity=float("nan"),
             files={},
         )
-        golden = [
-            data.dataset.__getitems__(data.split.test[:n].tolist()).inputs for n in GOLDEN_BATCHES
-        ]
+        test = data.split.test.tolist()
+        golden = [data.dataset.__getitems__(test[:size]).inputs for size in GOLDEN_BATCHES]
         folder = Path(settings.output).absolute()
         manifest = write_bundle(folder, diagnoser, manifest, golden)
     console.print(f"Largest difference between exported and eager answers: {manifest.parity:.1e}")

@@ -1,6 +1,7 @@
 """The training job: data → network → fit → test, with baselines on the same split beside it."""
 
 import logging
+import sys
 import warnings
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,8 @@ from lightning import Callback, Trainer
 from lightning.pytorch.callbacks import EarlyStopping, ModelCheckpoint, RichProgressBar
 from lightning.pytorch.loggers import CSVLogger, Logger
 from rich.console import Console
+from rich.syntax import Syntax
+from yaml import safe_dump
 
 from hydrascope import __version__
 from hydrascope.data.datamodule import HydraulicDataModule
@@ -28,6 +31,10 @@ from hydrascope.training.schedule import WarmupCosine
 
 NETWORK = "network"
 """Column of the network in the closing table."""
+INTERRUPTED = 130
+"""Exit code after Ctrl-C, as shells have it."""
+
+Results = dict[str, dict[str, dict[str, float]]]
 
 
 def run(settings: TrainSettings) -> None:
@@ -37,8 +44,8 @@ def run(settings: TrainSettings) -> None:
     prepare_hardware(settings.hardware)
     if settings.resume:
         check_resumable(settings, read_checkpoint(settings.resume))
-    quieten_lightning()
-    _print_config(console, settings)
+    plain = settings.model_dump(mode="json", by_alias=True)
+    console.print(Syntax(safe_dump(plain, sort_keys=False), "yaml", background_color="default"))
 
     with console.status("Reading telemetry, computing features …"):
         data = build_datamodule(settings.data, settings.features, settings.task, settings.seed)
@@ -49,6 +56,32 @@ def run(settings: TrainSettings) -> None:
     lightning.seed_everything(settings.seed, verbose=False)
     diagnoser = build_diagnoser(settings, data.input_spec)
     diagnoser.normalizer.fit(data.training_parts())
+    loggers = _loggers(settings, run_dir)
+    for logger in loggers:
+        logger.log_hyperparams(flatten(plain))
+    best = _fit(settings, data, diagnoser, loggers, console)
+
+    checkpoint = read_checkpoint(best)
+    diagnoser.load_state_dict(checkpoint.weights)
+    with console.status("Testing, fitting the baselines …"):
+        results = _results(settings, data, diagnoser)
+    for logger in loggers:
+        logger.log_metrics(flatten({"test": results[NETWORK]}, separator="/"))
+        logger.finalize("success")
+    write_json(run_dir / "results.json", {"test": results, "best_epoch": checkpoint.epoch})
+    title = f"Test: {len(data.split.test)} windows, {settings.data.split.name}"
+    console.print(comparison_table(title, settings.task.heads, results))
+    console.print(f"Run: {run_dir}", soft_wrap=True)
+
+
+def _fit(
+    settings: TrainSettings,
+    data: HydraulicDataModule,
+    diagnoser: Diagnoser,
+    loggers: list[Logger],
+    console: Console,
+) -> str:
+    """Train and return the path of the best checkpoint."""
     module = DiagnosisModule(
         diagnoser,
         settings.task,
@@ -59,16 +92,18 @@ def run(settings: TrainSettings) -> None:
         seed=settings.seed,
         record=_record(settings, data),
     )
-    loggers = _loggers(settings, run_dir)
-    for logger in loggers:
-        logger.log_hyperparams(flatten(settings.model_dump(mode="json", by_alias=True)))
+    folder = Path(settings.run_dir).absolute() / "checkpoints"
+    monitor = settings.callbacks.monitor
     best = ModelCheckpoint(
-        run_dir / "checkpoints",
-        filename="best",
-        monitor=settings.callbacks.monitor,
-        mode="max",
-        enable_version_counter=False,
+        folder, filename="best", monitor=monitor, mode="max", enable_version_counter=False
     )
+    last = ModelCheckpoint(folder, filename="last", enable_version_counter=False)
+    callbacks: list[Callback] = [best, last]
+    if stopping := settings.callbacks.early_stopping:
+        callbacks.append(EarlyStopping(monitor, patience=stopping.patience, mode="max"))
+    if settings.trainer.progress_bar:
+        callbacks.append(RichProgressBar())
+    _quieten_lightning()
     trainer = Trainer(
         accelerator=settings.hardware.accelerator,
         devices=settings.hardware.devices,
@@ -78,57 +113,27 @@ def run(settings: TrainSettings) -> None:
         limit_train_batches=settings.trainer.limit_train_batches,
         deterministic=True,
         num_sanity_val_steps=0,
+        log_every_n_steps=1,
         logger=loggers,
-        callbacks=[best, *_callbacks(settings, run_dir)],
+        callbacks=callbacks,
         enable_progress_bar=settings.trainer.progress_bar,
         enable_model_summary=False,
-        default_root_dir=run_dir,
     )
-    trainer.fit(module, data, ckpt_path=settings.resume, weights_only=True)
-    if trainer.interrupted:
-        last = run_dir / "checkpoints" / "last.ckpt"
-        console.print(f"Stopped. Go on with: python train.py resume={last} (and the same options)")
-        return
-
-    checkpoint = read_checkpoint(best.best_model_path)
-    diagnoser.load_state_dict(checkpoint.weights)
-    results = {NETWORK: test_metrics(diagnoser, data)}
-    if settings.baselines:
-        with console.status("Fitting the baselines …"):
-            results |= _baselines(settings, data, diagnoser)
-    for logger in loggers:
-        logger.log_metrics(
-            {
-                f"test/{head}_{name}": value
-                for head, metrics in results[NETWORK].items()
-                for name, value in metrics.items()
-            }
-        )
-        logger.finalize("success")
-    write_json(run_dir / "results.json", {"test": results, "best_epoch": checkpoint.epoch})
-    title = f"Test set: {len(data.split.test)} windows, {settings.data.split.name}"
-    console.print(comparison_table(title, settings.task.heads, results))
-    console.print(f"Run: {run_dir}")
+    try:
+        trainer.fit(module, data, ckpt_path=settings.resume, weights_only=True)
+    except SystemExit:
+        # Lightning turns Ctrl-C into an exit once it has shut everything down.
+        hint = f"python train.py resume={folder / 'last.ckpt'}, with the same options"
+        console.print(f"Interrupted. Go on with: {hint}", soft_wrap=True)
+        sys.exit(INTERRUPTED)
+    return best.best_model_path
 
 
-def quieten_lightning() -> None:
-    """Leave out what Lightning says of devices and of loader processes a packed set needs not."""
-    for name in ("lightning.pytorch", "lightning.fabric"):
-        logging.getLogger(name).setLevel(logging.WARNING)
-    warnings.filterwarnings("ignore", ".*does not have many workers.*")
-
-
-def test_metrics(diagnoser: Diagnoser, data: HydraulicDataModule) -> dict[str, dict[str, float]]:
-    """Return the metrics of each head on the test windows."""
-    return head_metrics(diagnoser.heads, predict(diagnoser, data.test_dataloader()))
-
-
-def _baselines(
-    settings: TrainSettings, data: HydraulicDataModule, diagnoser: Diagnoser
-) -> dict[str, dict[str, dict[str, float]]]:
+def _results(settings: TrainSettings, data: HydraulicDataModule, diagnoser: Diagnoser) -> Results:
+    """Return each model's metrics of each head on the test windows."""
     heads = settings.task.heads
-    results = {}
-    for name in BASELINES:
+    results = {NETWORK: head_metrics(heads, predict(diagnoser, data.test_dataloader()))}
+    for name in BASELINES if settings.baselines else ():
         predictions = baseline_predictions(
             name, data.dataset.machines, data.split, heads, diagnoser.normalizer, settings.seed
         )
@@ -147,18 +152,6 @@ def _loggers(settings: TrainSettings, run_dir: Path) -> list[Logger]:
     return loggers
 
 
-def _callbacks(settings: TrainSettings, run_dir: Path) -> list[Callback]:
-    callbacks: list[Callback] = [
-        ModelCheckpoint(run_dir / "checkpoints", filename="last", enable_version_counter=False)
-    ]
-    if stopping := settings.callbacks.early_stopping:
-        monitor = settings.callbacks.monitor
-        callbacks.append(EarlyStopping(monitor, patience=stopping.patience, mode="max"))
-    if settings.trainer.progress_bar:
-        callbacks.append(RichProgressBar(leave=False))
-    return callbacks
-
-
 def _record(settings: TrainSettings, data: HydraulicDataModule) -> dict[str, Any]:
     return {
         "version": __version__,
@@ -168,9 +161,9 @@ def _record(settings: TrainSettings, data: HydraulicDataModule) -> dict[str, Any
     }
 
 
-def _print_config(console: Console, settings: TrainSettings) -> None:
-    from rich.syntax import Syntax
-    from yaml import safe_dump
-
-    text = safe_dump(settings.model_dump(mode="json", by_alias=True), sort_keys=False)
-    console.print(Syntax(text, "yaml", background_color="default"))
+def _quieten_lightning() -> None:
+    """Leave out what Lightning says of devices, and of loader processes a packed set needs not."""
+    for name in ("lightning.pytorch", "lightning.fabric"):
+        logging.getLogger(name).setLevel(logging.WARNING)
+    warnings.filterwarnings("ignore", ".*does not have many workers.*")
+    warnings.filterwarnings("ignore", ".*LeafSpec.*is deprecated.*")

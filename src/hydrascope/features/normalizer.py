@@ -40,6 +40,7 @@ class FeatureNormalizer(nn.Module):
         dims = (0,) if self.per_step else (0, 2)
         for slot, features, observed in parts:
             weight = observed.to(torch.float64).unsqueeze(-1)
+            features = torch.where(observed.unsqueeze(-1), features, 0.0)
             n = weight.sum(dims, keepdim=True)
             m = (features * weight).sum(dims, keepdim=True) / n.clamp(min=1.0)
             q = ((features - m).square() * weight).sum(dims, keepdim=True)

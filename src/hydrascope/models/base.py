@@ -19,14 +19,14 @@ class NetworkOutput(NamedTuple):
     heads: dict[str, Tensor]
     """A head's name → [G, size] (machine level) or [N, size] (component level), not decoded."""
     arma: ARMAOutput | None
-    """Next-step forecast of each component's state, for the forecasting loss; None if it has none."""
+    """Next-step forecast of each component's state, for the forecasting loss, if there is one."""
 
 
 class Network(nn.Module, ABC):
     """Base of all networks; `model._target_` in a config names a subclass.
 
     Attributes:
-        Config: The keys that `conf/model/<name>.yaml` may have beside `_target_`, with their ranges.
+        Config: Keys of `conf/model/<name>.yaml` beside `_target_`, with their ranges.
     """
 
     Config: ClassVar[type[BaseModel]]

@@ -7,7 +7,6 @@ from pathlib import Path
 from tempfile import mkdtemp
 
 import torch
-from pydantic import ValidationError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 from torch.export import ExportedProgram
@@ -16,7 +15,7 @@ from hydrascope.graphs.fields import GraphInputs
 from hydrascope.models.diagnoser import Diagnoser
 from hydrascope.packaging.manifest import Manifest, sha256
 from hydrascope.packaging.program import export_program, largest_difference
-from hydrascope.schemas.errors import SpecError
+from hydrascope.schemas.errors import SpecError, validate
 
 MANIFEST, PROGRAM, WEIGHTS, GOLDEN = (
     "manifest.json",
@@ -89,11 +88,12 @@ def read_bundle(folder: Path) -> Bundle:
         SpecError: Not a bundle, another schema version, a file missing, changed or unknown.
     """
     try:
-        manifest = Manifest.model_validate(json.loads((folder / MANIFEST).read_text("utf-8")))
+        content = json.loads((folder / MANIFEST).read_text("utf-8"))
     except FileNotFoundError:
         raise SpecError(f"bundle: {str(folder)!r} holds no {MANIFEST}") from None
-    except (ValidationError, json.JSONDecodeError) as error:
-        raise SpecError(f"bundle: {MANIFEST} of {str(folder)!r} is not valid: {error}") from None
+    except json.JSONDecodeError as error:
+        raise SpecError(f"bundle: {MANIFEST} of {str(folder)!r} is not JSON: {error}") from None
+    manifest = validate(Manifest, content, source=f"bundle: {MANIFEST}")
     found = {file.name for file in folder.iterdir()} - {MANIFEST}
     if found != manifest.files.keys():
         odd = ", ".join(sorted(found ^ manifest.files.keys()))

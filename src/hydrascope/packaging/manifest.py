@@ -2,6 +2,7 @@
 
 import hashlib
 from pathlib import Path
+from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
@@ -9,8 +10,6 @@ from hydrascope.features.config import FeatureConfig
 from hydrascope.graphs.input_spec import InputSpec
 from hydrascope.schemas.machine import Machine
 from hydrascope.schemas.task import TaskSpec
-
-SCHEMA_VERSION = 1
 
 
 class WindowManifest(BaseModel):
@@ -27,7 +26,7 @@ class Manifest(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    schema_version: int = SCHEMA_VERSION
+    schema_version: Literal[1] = 1
     hydrascope: str
     """Version that wrote the bundle."""
     libraries: dict[str, str]

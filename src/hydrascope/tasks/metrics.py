@@ -1,10 +1,11 @@
 """Metrics of each kind of head, in the units of its labels."""
 
+import math
 from collections.abc import Mapping, Sequence
 
 import torch
 from torch import Tensor, nn
-from torchmetrics import MeanAbsoluteError, MetricCollection, R2Score
+from torchmetrics import MeanAbsoluteError, MetricCollection, R2Score, SumMetric
 from torchmetrics.classification import (
     MulticlassAccuracy,
     MulticlassF1Score,
@@ -30,6 +31,7 @@ class HeadMetrics(nn.Module):
     Classes (binary, multi-class, ordinal): `accuracy`, `macro_f1` and, where classes have values,
     `mae`, the mean absolute error between the values of the most probable and the true class in
     the head's unit. Multi-label: `accuracy` and `macro_f1` over names. Regression: `mae`, `r2`.
+    Too few labelled rows (none; for `r2` one) have no metrics at all.
     """
 
     values: Tensor
@@ -39,6 +41,7 @@ class HeadMetrics(nn.Module):
         self.head = head
         values = torch.tensor([cls.value for cls in head.classes])
         self.register_buffer("values", values, persistent=False)
+        self.rows = SumMetric()
         self.by_class = MetricCollection({})
         self.by_value = MetricCollection({})
         match head.kind:
@@ -48,8 +51,9 @@ class HeadMetrics(nn.Module):
                 names = len(head.labels)
                 self.by_class = MetricCollection(
                     {
-                        "accuracy": MultilabelAccuracy(names, average="micro"),
-                        "macro_f1": MultilabelF1Score(names, average="macro"),
+                        # Validation would refuse a head of a single label.
+                        "accuracy": MultilabelAccuracy(names, average="micro", validate_args=False),
+                        "macro_f1": MultilabelF1Score(names, average="macro", validate_args=False),
                     }
                 )
             case HeadKind.BINARY | HeadKind.MULTI_CLASS | HeadKind.ORDINAL:
@@ -72,6 +76,7 @@ class HeadMetrics(nn.Module):
         """
         labelled = ~target.isnan().any(dim=1)
         prediction, target = prediction[labelled], target[labelled]
+        self.rows.update(len(target))
         if not len(target):
             return
         if self.head.kind is HeadKind.REGRESSION:
@@ -86,12 +91,16 @@ class HeadMetrics(nn.Module):
             self.by_value.update(self.values[chosen], self.values[true])
 
     def compute(self) -> dict[str, float]:
-        """Return the metrics over all rows since the last reset."""
+        """Return the metrics over all rows since the last reset; none where rows are too few."""
+        fewest = 2 if self.head.kind is HeadKind.REGRESSION else 1
+        if float(self.rows.compute()) < fewest:
+            return {}
         computed = {**self.by_class.compute(), **self.by_value.compute()}
         return {name: float(value) for name, value in computed.items()}
 
     def reset(self) -> None:
         """Forget all rows."""
+        self.rows.reset()
         self.by_class.reset()
         self.by_value.reset()
 
@@ -104,6 +113,11 @@ def predicted_class(head: HeadSpec, prediction: Tensor) -> Tensor:
 
 
 def task_score(heads: Sequence[HeadSpec], metrics: Mapping[str, Mapping[str, float]]) -> float:
-    """Return the mean of the heads' primary metrics, weighted like their losses."""
-    total = sum(head.weight for head in heads)
-    return sum(h.weight * metrics[h.name][PRIMARY_METRIC[h.kind]] for h in heads) / total
+    """Return the mean of the heads' primary metrics, weighted like their losses.
+
+    Heads without metrics do not count; NaN where no head has any.
+    """
+    judged = [head for head in heads if metrics[head.name]]
+    total = sum(head.weight for head in judged)
+    score = sum(head.weight * metrics[head.name][PRIMARY_METRIC[head.kind]] for head in judged)
+    return score / total if judged else math.nan

@@ -30,12 +30,13 @@ def wandb_logger(project: str, mode: str, run_dir: Path, tags: Mapping[str, str]
     )
 
 
-def flatten(config: Mapping[str, Any], prefix: str = "") -> dict[str, str | float | int | bool]:
-    """Flatten nested settings to dotted keys; lists become text."""
-    flat: dict[str, str | float | int | bool] = {}
-    for key, value in config.items():
+def flatten(nested: Mapping[str, Any], separator: str = ".") -> dict[str, Any]:
+    """Join the keys of nested mappings; numbers stay, everything else becomes text."""
+    flat: dict[str, Any] = {}
+    for key, value in nested.items():
         if isinstance(value, Mapping):
-            flat |= flatten(value, f"{prefix}{key}.")
+            inner = flatten(value, separator)
+            flat |= {f"{key}{separator}{name}": leaf for name, leaf in inner.items()}
         else:
-            flat[f"{prefix}{key}"] = value if isinstance(value, int | float) else str(value)
+            flat[key] = value if isinstance(value, int | float) else str(value)
     return flat

@@ -1,6 +1,5 @@
 """Reading a checkpoint without executing it."""
 
-import pickle
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -37,14 +36,18 @@ def read_checkpoint(path: str | Path) -> Checkpoint:
     file = Path(path)
     try:
         content = torch.load(file, map_location="cpu", weights_only=True)
-    except (pickle.UnpicklingError, RuntimeError, EOFError) as error:
-        reason = str(error).splitlines()[0]
+    except OSError as error:
+        raise SpecError(f"ckpt: {str(file)!r} cannot be read ({error.strerror})") from error
+    except Exception as error:  # damaged bytes make torch.load raise nearly anything
+        reason = next(iter(str(error).splitlines()), type(error).__name__)
         raise SpecError(f"ckpt: {str(file)!r} is damaged or no checkpoint ({reason})") from error
-    if not isinstance(content, dict) or "hydrascope" not in content:
-        raise SpecError(f"ckpt: {str(file)!r} was not written by Hydrascope's train.py")
-    weights = {
-        name.removeprefix(_PREFIX): value
-        for name, value in content["state_dict"].items()
-        if name.startswith(_PREFIX)
-    }
-    return Checkpoint(content["hydrascope"], weights, content["epoch"])
+    match content:
+        case {"hydrascope": dict(record), "state_dict": dict(state), "epoch": int(epoch)}:
+            weights = {
+                name.removeprefix(_PREFIX): value
+                for name, value in state.items()
+                if name.startswith(_PREFIX)
+            }
+            return Checkpoint(record, weights, epoch)
+        case _:
+            raise SpecError(f"ckpt: {str(file)!r} was not written by Hydrascope's train.py")

@@ -59,7 +59,6 @@ def test_a_head_reads_the_column_of_its_label_else_of_its_name() -> None:
             "distinct component ids",
         ),
         ({"kind": "binary", "weight": 0}, "weight", "greater than 0"),
-        ({"kind": "regression", "class_weighting": True}, "class_weighting", "no classes"),
         ({"kind": "ordnal"}, "kind", "did you mean 'ordinal'?"),
         ({"kind": "binary", "wieght": 2}, "wieght", "did you mean 'weight'?"),
     ],

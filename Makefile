@@ -1,0 +1,41 @@
+# `make` alone lists the targets.
+PYTHON ?= python3
+VENV   ?= .venv
+RUN    := $(VENV)/bin/python
+
+.DEFAULT_GOAL := help
+.PHONY: help train test lint fix results bench clean
+
+help:  ## list the targets
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
+
+$(VENV)/installed: pyproject.toml
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Hydrascope needs Python 3.11 or newer; set PYTHON=…")'
+	$(PYTHON) -m venv $(VENV)
+	$(RUN) -m pip install --quiet --editable '.[dev]'
+	touch $@
+
+train: $(VENV)/installed  ## install if needed, then train on the real rig and print the table
+	$(RUN) train.py experiment=zema
+
+test: lint  ## install if needed, then lint, types, imports, tests
+	$(RUN) -m pytest
+
+lint: $(VENV)/installed  ## lint, types and imports only
+	$(VENV)/bin/ruff check .
+	$(VENV)/bin/ruff format --check .
+	$(VENV)/bin/mypy
+	$(VENV)/bin/lint-imports
+
+fix: $(VENV)/installed  ## mend what ruff can mend
+	$(VENV)/bin/ruff check --fix .
+	$(VENV)/bin/ruff format .
+
+bench: $(VENV)/installed  ## measure speeds against their goals
+	$(RUN) -m benchmarks all
+
+results: $(VENV)/installed  ## measure all five folds and write docs/results.md (an hour)
+	$(RUN) -m benchmarks results
+
+clean:  ## remove what training and testing made
+	rm -rf outputs multirun bundles mlruns.db .pytest_cache .mypy_cache .ruff_cache

@@ -1,0 +1,125 @@
+"""From a checkpoint to test metrics and to a bundle."""
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+import torch
+from PIL import Image
+from sklearn.metrics import accuracy_score, confusion_matrix, f1_score
+
+from hydrascope.experiment import evaluate, export
+from hydrascope.experiment.restore import restore
+from hydrascope.experiment.settings import EvaluateSettings, ExportSettings, HardwareSettings
+from hydrascope.packaging import bundle as bundles
+from hydrascope.packaging.bundle import read_bundle, read_golden
+from hydrascope.schemas.errors import SpecError
+
+CPU = HardwareSettings(accelerator="cpu", devices=1, precision="32-true", threads=1)
+
+
+@pytest.fixture(scope="module")
+def best(trained: Path) -> str:
+    return str(trained / "checkpoints" / "best.ckpt")
+
+
+@pytest.fixture(scope="module")
+def bundle(best: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("bundles") / "rig"
+    export.run(ExportSettings(ckpt=best, output=str(folder)))
+    return folder
+
+
+def test_evaluation_writes_metrics_that_scikit_learn_confirms(
+    best: str, trained: Path, tmp_path: Path
+) -> None:
+    evaluate.run(EvaluateSettings(ckpt=best, run_dir=str(tmp_path), hardware=CPU))
+    report = json.loads((tmp_path / "evaluation.json").read_text())
+    _, diagnoser, data = restore(best)
+    batch = data.dataset.__getitems__(data.split.test.tolist())
+    answers = diagnoser.predict(batch.inputs)
+    for head in diagnoser.heads:
+        target = batch.targets[head.name][:, 0]
+        rows = ~target.isnan()
+        true = target[rows].long()
+        answer = answers[head.name][rows]
+        chosen = answer.argmax(dim=1) if answer.shape[1] > 1 else (answer[:, 0] > 0.5).long()
+        found = report["test"][head.name]
+        assert found["accuracy"] == pytest.approx(accuracy_score(true, chosen))
+        assert found["macro_f1"] == pytest.approx(f1_score(true, chosen, average="macro"), abs=1e-6)
+        assert report["confusion"][head.name] == confusion_matrix(true, chosen).tolist()
+        if head.classes:
+            values = torch.tensor([c.value for c in head.classes])
+            error = (values[chosen] - values[true]).abs().mean()
+            assert found["mae"] == pytest.approx(float(error), rel=1e-5)
+        with Image.open(tmp_path / f"confusion_{head.name}.png") as picture:
+            assert min(picture.size) > 200
+    training = json.loads((trained / "results.json").read_text())["test"]["network"]
+    assert report["test"] == training
+
+
+def test_a_bundle_answers_as_the_checkpoint_does_for_any_number_of_windows(
+    best: str, bundle: Path
+) -> None:
+    opened = read_bundle(bundle)
+    assert opened.manifest.parity <= 1e-4
+    _, diagnoser, data = restore(best)
+    program = opened.program.module()
+    for size in (1, 3, 64):
+        inputs = data.dataset.__getitems__(data.split.test[:size].tolist()).inputs
+        exported = program(*inputs)
+        for name, eager in diagnoser.predict(inputs).items():
+            torch.testing.assert_close(exported[name], eager, atol=1e-4, rtol=0)
+
+
+def test_a_bundle_still_gives_its_golden_answers(bundle: Path) -> None:
+    inputs, expected = read_golden(bundle)
+    answers = read_bundle(bundle).program.module()(*inputs)
+    assert answers.keys() == expected.keys()
+    for name, answer in answers.items():
+        torch.testing.assert_close(answer, expected[name], atol=1e-5, rtol=0)
+
+
+def test_the_manifest_says_what_went_in(bundle: Path) -> None:
+    manifest = read_bundle(bundle).manifest
+    assert [head.name for head in manifest.task.heads][:2] == ["cooler", "valve"]
+    assert manifest.machines[0].topology.id == "zema_rig"
+    assert manifest.window.window_s == 60.0
+    assert set(manifest.files) == {"program.pt2", "weights.safetensors", "golden.safetensors"}
+
+
+@pytest.mark.parametrize("damage", ["flip", "remove", "add", "schema"])
+def test_a_damaged_bundle_is_refused(bundle: Path, tmp_path: Path, damage: str) -> None:
+    copy = tmp_path / "copy"
+    shutil.copytree(bundle, copy)
+    weights, manifest = copy / "weights.safetensors", copy / "manifest.json"
+    match damage:
+        case "flip":
+            content = bytearray(weights.read_bytes())
+            content[-1] ^= 1
+            weights.write_bytes(content)
+        case "remove":
+            weights.unlink()
+        case "add":
+            (copy / "extra.pkl").write_bytes(b"")
+        case "schema":
+            changed = json.loads(manifest.read_text()) | {"schema_version": 99}
+            manifest.write_text(json.dumps(changed))
+    with pytest.raises(SpecError, match="bundle: "):
+        read_bundle(copy)
+
+
+def test_an_export_whose_answers_differ_leaves_nothing_behind(
+    best: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # No difference is small enough for a negative limit.
+    monkeypatch.setattr(bundles, "PARITY_LIMIT", -1.0)
+    with pytest.raises(SpecError, match="exported and eager answers differ"):
+        export.run(ExportSettings(ckpt=best, output=str(tmp_path / "out")))
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_existing_folder_is_not_overwritten(best: str, tmp_path: Path) -> None:
+    with pytest.raises(SpecError, match="exists; choose a new folder"):
+        export.run(ExportSettings(ckpt=best, output=str(tmp_path)))

@@ -1,0 +1,95 @@
+"""The scripts as a user types them: quick help, one readable line for what is wrong."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from conftest import ROOT
+
+
+def run(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
+    script, *rest = arguments
+    command = [sys.executable, str(ROOT / script), *rest]
+    return subprocess.run(command, capture_output=True, text=True, cwd=cwd, timeout=120)
+
+
+@pytest.mark.parametrize(
+    ("override", "line"),
+    [
+        (
+            "trainer.max_epoch=3",
+            "train.py: trainer.max_epoch: no such key; accepted: max_epochs, gradient_clip_norm, "
+            "limit_train_batches, progress_bar; did you mean 'max_epochs'?",
+        ),
+        ("model=gat", "train.py: model=gat: no such option; accepted: gatv2_arma"),
+        (
+            "trainer.max_epochs=0",
+            "train.py: trainer.max_epochs: 0 is not accepted; expected greater than or equal to 1",
+        ),
+        ("data.fold=5", "train.py: data.fold: 5 is not accepted; expected 0 to 4"),
+        (
+            "model.attention_heads=5",
+            "train.py: model.attention_heads: 5 is not accepted; expected a divisor of "
+            "hidden_channels (64)",
+        ),
+        (
+            "data.split.name=nearest",
+            "train.py: data.split.name: 'nearest' is not accepted; expected 'unseen_conditions', "
+            "'random' or 'chronological'",
+        ),
+        ("seed", "train.py: seed: not of the form key=value or group=option"),
+    ],
+)
+def test_a_wrong_override_is_one_line_with_the_key_and_what_is_accepted(
+    override: str, line: str, tmp_path: Path
+) -> None:
+    done = run("train.py", override, cwd=tmp_path)
+    assert done.stderr.strip() == line
+    assert done.returncode == 2
+    assert done.stdout == ""
+
+
+def test_several_wrong_values_are_all_named_at_once(tmp_path: Path) -> None:
+    done = run("train.py", "data.fold=9", "optim.lr=-1", "seed=x", cwd=tmp_path)
+    assert done.returncode == 2
+    assert all(f"\n  {key}: " in done.stderr for key in ("data.fold", "optim.lr", "seed"))
+
+
+@pytest.mark.parametrize("script", ["evaluate.py", "export.py"])
+def test_a_missing_or_wrong_checkpoint_is_one_line(script: str, tmp_path: Path) -> None:
+    assert "ckpt: required" in run(script, cwd=tmp_path).stderr
+    done = run(script, "ckpt=nowhere.ckpt", cwd=tmp_path)
+    assert "ckpt: 'nowhere.ckpt' is not accepted" in done.stderr
+    assert done.returncode == 2
+
+
+def test_a_wrong_data_folder_is_named_with_every_missing_file(tmp_path: Path) -> None:
+    done = run("train.py", f"data.source.folder={tmp_path}", "tracking=none", cwd=tmp_path)
+    assert done.returncode == 2
+    assert "PS1.txt: no such file" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_gpu_that_is_not_there_is_refused(tmp_path: Path) -> None:
+    torch = pytest.importorskip("torch")
+    if torch.cuda.is_available():
+        pytest.skip("this machine has a GPU")
+    done = run("train.py", "hardware=gpu", "tracking=none", cwd=tmp_path)
+    assert done.returncode == 2
+    assert "1 GPU(s) wanted, 0 found" in done.stderr
+
+
+@pytest.mark.parametrize("script", ["train", "evaluate", "export"])
+def test_help_and_validation_import_nothing_heavy(script: str) -> None:
+    heavy = ("torch", "lightning", "mlflow", "wandb", "sklearn", "pandas", "matplotlib")
+    code = (
+        f"import sys; sys.argv = ['{script}.py', '--help']\n"
+        f"import runpy\n"
+        f"try: runpy.run_path({str(ROOT / script)!r} + '.py', run_name='__main__')\n"
+        f"except SystemExit: pass\n"
+        f"print('heavy:', [name for name in {heavy!r} if name in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
+    assert f"python {script}.py" in done.stdout
+    assert "heavy: []" in done.stdout

@@ -1,0 +1,131 @@
+"""Trainings on the real rig: repeatable, resumable, tracked, robust."""
+
+import json
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import mlflow
+import pandas as pd
+import pytest
+from conftest import ROOT, SMALL, Train, train_settings
+
+from hydrascope.experiment import train
+from hydrascope.schemas.errors import SpecError
+
+
+def losses(run_dir: Path) -> pd.DataFrame:
+    """Return every logged loss by epoch, as the text that was written."""
+    rows = pd.read_csv(run_dir / "metrics.csv", dtype=str).dropna(subset="epoch")
+    columns = [name for name in rows if "loss" in name]
+    return rows.groupby(rows["epoch"].astype(int))[columns].first()
+
+
+def script(run_dir: Path, *overrides: str) -> list[str]:
+    small = [*SMALL, f"hydra.run.dir={run_dir}", *overrides]
+    return [sys.executable, str(ROOT / "train.py"), *small]
+
+
+def test_the_same_seed_gives_bit_identical_losses_and_another_seed_does_not(
+    run_training: Train, trained: Path
+) -> None:
+    again = run_training("trainer.max_epochs=3")
+    other = run_training("trainer.max_epochs=3", "seed=7")
+    assert losses(again).equals(losses(trained))
+    assert len(losses(again)) == 3
+    assert not losses(other).equals(losses(trained))
+
+
+def test_a_killed_training_resumes_with_the_losses_of_an_uninterrupted_one(
+    run_training: Train, tmp_path: Path
+) -> None:
+    # Every step has its own dropout and every epoch its own order: both must come back.
+    whole = losses(run_training("trainer.max_epochs=5"))
+    killed = tmp_path / "killed"
+    command = script(killed, "trainer.max_epochs=5")
+    last = killed / "checkpoints" / "last.ckpt"
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL, cwd=tmp_path) as process:
+        while not last.exists():
+            assert process.poll() is None, "the training ended without a checkpoint"
+            time.sleep(0.02)
+        process.send_signal(signal.SIGKILL)
+    resumed = losses(run_training("trainer.max_epochs=5", f"resume={last}"))
+    assert 1 <= len(resumed) <= 4
+    assert resumed.equals(whole.loc[resumed.index])
+    assert resumed.index[-1] == 4
+
+
+def test_ctrl_c_stops_with_the_command_to_go_on(tmp_path: Path) -> None:
+    command = script(tmp_path / "run", "trainer.max_epochs=500")
+    last = tmp_path / "run" / "checkpoints" / "last.ckpt"
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=tmp_path) as process:
+        while not last.exists():
+            assert process.poll() is None
+            time.sleep(0.02)
+        process.send_signal(signal.SIGINT)
+        output, _ = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert f"resume={last}" in output.replace("\n", "")
+
+
+def test_resuming_with_another_network_is_refused_with_both_values(trained: Path) -> None:
+    last = trained / "checkpoints" / "last.ckpt"
+    changed = train_settings(*SMALL, f"run_dir={trained}", f"resume={last}", "data.fold=2")
+    with pytest.raises(SpecError, match=r"data\.fold: .* trained with 0, now 2"):
+        train.run(changed)
+
+
+def test_mlflow_and_wandb_hold_the_parameters_and_metrics_of_the_run(
+    run_training: Train, tmp_path: Path
+) -> None:
+    uri = f"sqlite:///{tmp_path / 'runs.db'}"
+    run_dir = run_training("tracking=both", f"tracking.mlflow.uri={uri}", "trainer.max_epochs=1")
+    client = mlflow.MlflowClient(uri)
+    (experiment,) = [e for e in client.search_experiments() if e.name == "hydrascope"]
+    (run,) = client.search_runs([experiment.experiment_id])
+    results = json.loads((run_dir / "results.json").read_text())
+    assert run.info.status == "FINISHED"
+    assert run.data.params["model.hidden_channels"] == "16"
+    expected = results["test"]["network"]["valve"]["accuracy"]
+    assert run.data.metrics["test/valve/accuracy"] == pytest.approx(expected)
+    assert "train/loss" in run.data.metrics
+    assert list(run_dir.glob("wandb/offline-run-*/*.wandb"))
+
+
+def test_every_head_stands_beside_both_baselines_in_the_results(run_training: Train) -> None:
+    # One sub-window and only the mean keep the discriminant's covariance small.
+    run_dir = run_training(
+        "baselines=true", "trainer.max_epochs=1", "data.window.steps=2", "features.patch=false"
+    )
+    results = json.loads((run_dir / "results.json").read_text())["test"]
+    heads = {"cooler", "valve", "pump", "accumulator", "stable"}
+    assert {name: set(model) for name, model in results.items()} == {
+        "network": heads,
+        "shrinkage LDA": heads,
+        "extra trees": heads,
+    }
+    assert all(rows["rows"] == 440 for model in results.values() for rows in model.values())
+    assert results["shrinkage LDA"]["cooler"]["accuracy"] > 0.95
+
+
+def test_a_damaged_recording_trains_and_predicts(run_training: Train) -> None:
+    run_dir = run_training("data.source={_target_: damaged_rig.DamagedRig}", "trainer.max_epochs=1")
+    results = json.loads((run_dir / "results.json").read_text())["test"]["network"]
+    assert all(0.0 <= head["accuracy"] <= 1.0 for head in results.values())
+    assert losses(run_dir).astype(float).notna().all(axis=None)
+
+
+@pytest.mark.parametrize("experiment", sorted(p.stem for p in (ROOT / "conf/experiment").iterdir()))
+def test_every_experiment_trains_one_step(run_training: Train, experiment: str) -> None:
+    run_dir = run_training(
+        f"experiment={experiment}", "trainer.max_epochs=1", "trainer.limit_train_batches=1"
+    )
+    assert (run_dir / "results.json").exists()
+
+
+@pytest.mark.parametrize("split", ["random", "chronological"])
+def test_the_other_splits_train(run_training: Train, split: str) -> None:
+    run_dir = run_training(f"data.split.name={split}", "trainer.max_epochs=1")
+    assert (run_dir / "results.json").exists()

@@ -1,0 +1,168 @@
+"""Batches of graphs, against PyTorch Geometric's own batching of one graph a window."""
+
+import re
+from typing import Any, NamedTuple
+
+import pytest
+import torch
+from torch import Tensor
+from torch_geometric.data import Batch, Data
+
+from hydrascope.graphs.edges import edge_features
+from hydrascope.graphs.fields import GraphInputs
+from hydrascope.graphs.input_spec import InputSpec
+from hydrascope.graphs.layout import GraphLayout, concatenate
+from hydrascope.schemas import GraphTopology, HeadLevel, HeadSpec, SpecError, TaskSpec, validate
+from hydrascope.telemetry import ZemaSource
+
+STEPS, FEATURES = 3, 5
+
+
+class WindowGraph(Data):
+    """One window of one machine, made sensor by sensor and line by line from its topology."""
+
+    def __inc__(self, key: str, value: Any, *args: Any, **kwargs: Any) -> Any:
+        return self.num_nodes if key in ("edge_index", "sensor_component") else 0
+
+
+class Windows(NamedTuple):
+    topology: GraphTopology
+    features: Tensor
+    observed: Tensor
+
+    def graphs(self, spec: InputSpec, heads: list[HeadSpec]) -> list[WindowGraph]:
+        topology = self.topology
+        place = {component.id: row for row, component in enumerate(topology.components)}
+        ends, lines = [], []
+        for edge in topology.edges:
+            there = (place[edge.source], place[edge.target])
+            for way in (there, there[::-1]) if edge.bidirectional else (there,):
+                ends.append(way)
+                lines.append(edge_features(edge))
+        sensors = [(c, sensor) for c in topology.components for sensor in c.sensors]
+        slots = [spec.sensor_slots.index(f"{topology.id}/{sensor.id}") for _, sensor in sensors]
+        kinds = [spec.sensor_kinds.index(sensor.kind) for _, sensor in sensors]
+        return [
+            WindowGraph(
+                num_nodes=len(topology.components),
+                sensor_features=features,
+                sensor_observed=observed,
+                sensor_slot=torch.tensor(slots),
+                sensor_kind=torch.tensor(kinds),
+                sensor_component=torch.tensor([place[c.id] for c, _ in sensors]),
+                component_kind=torch.tensor(
+                    [spec.component_kinds.index(c.kind) for c in topology.components]
+                ),
+                component_heads=torch.tensor(
+                    [
+                        [not head.components or c.id in head.components for head in heads]
+                        for c in topology.components
+                    ]
+                ),
+                edge_index=torch.tensor(ends).T,
+                edge_features=torch.tensor(lines),
+            )
+            for features, observed in zip(self.features, self.observed, strict=True)
+        ]
+
+
+@pytest.fixture(scope="module")
+def rig_topology(zema: ZemaSource) -> GraphTopology:
+    return zema.machines()[zema.equipment_id].topology
+
+
+@pytest.fixture(scope="module")
+def heads(task: TaskSpec) -> list[HeadSpec]:
+    """The rig's four component heads, and one that applies to every component."""
+    wear = {"name": "wear", "level": "component", "kind": "regression"}
+    return [*task.heads, validate(HeadSpec, wear)]
+
+
+@pytest.fixture(scope="module")
+def spec(rig_topology: GraphTopology, press: GraphTopology, heads: list[HeadSpec]) -> InputSpec:
+    names = [head.name for head in heads if head.level is HeadLevel.COMPONENT]
+    feature_names = [f"feature_{i}" for i in range(FEATURES)]
+    return InputSpec.of([rig_topology, press], feature_names, STEPS, names)
+
+
+def windows(topology: GraphTopology, count: int, seed: int) -> Windows:
+    generator = torch.Generator().manual_seed(seed)
+    shape = (count, len(topology.sensors), STEPS)
+    features = torch.randn(*shape, FEATURES, generator=generator)
+    return Windows(topology, features, torch.rand(shape, generator=generator) > 0.3)
+
+
+def assert_equals_pyg(inputs: GraphInputs, graphs: list[WindowGraph]) -> None:
+    batch = Batch.from_data_list(graphs)
+    assert torch.equal(inputs.component_graph, batch.batch)
+    assert torch.equal(inputs.graph_id, torch.arange(batch.num_graphs))
+    for name in set(GraphInputs._fields) - {"component_graph", "graph_id"}:
+        expected, actual = batch[name], getattr(inputs, name)
+        assert actual.dtype == expected.dtype, name
+        assert torch.equal(actual, expected), name
+
+
+def test_windows_of_one_machine_are_laid_end_to_end_as_pyg_does_it(
+    rig_topology: GraphTopology, press: GraphTopology, spec: InputSpec, heads: list[HeadSpec]
+) -> None:
+    component_heads = [head for head in heads if head.level is HeadLevel.COMPONENT]
+    for topology in (rig_topology, press):
+        some = windows(topology, 4, seed=0)
+        batch = GraphLayout.of(topology, spec, heads).batch(some.features, some.observed)
+        assert_equals_pyg(batch, some.graphs(spec, component_heads))
+
+
+def test_batches_of_different_machines_are_joined_as_pyg_does_it(
+    rig_topology: GraphTopology, press: GraphTopology, spec: InputSpec, heads: list[HeadSpec]
+) -> None:
+    component_heads = [head for head in heads if head.level is HeadLevel.COMPONENT]
+    parts = [windows(t, n, seed=n) for t, n in ((press, 2), (rig_topology, 3), (press, 1))]
+    batches = [
+        GraphLayout.of(part.topology, spec, heads).batch(part.features, part.observed)
+        for part in parts
+    ]
+    graphs = [graph for part in parts for graph in part.graphs(spec, component_heads)]
+    assert_equals_pyg(concatenate(batches), graphs)
+
+
+def test_a_head_applies_to_the_components_it_names_or_to_all(
+    rig_topology: GraphTopology, press: GraphTopology, spec: InputSpec, heads: list[HeadSpec]
+) -> None:
+    mask = GraphLayout.of(rig_topology, spec, heads).component_heads
+    ids = [component.id for component in rig_topology.components]
+    named = ["cooler", "valve", "main_pump", "accumulator"]  # in the order of the task's heads
+    for column, component in enumerate(named):
+        assert [ids[row] for row in mask[:, column].nonzero().flatten()] == [component]
+    assert mask[:, 4].all()
+    of_press = GraphLayout.of(press, spec, heads).component_heads
+    assert not of_press[:, :4].any()
+    assert of_press[:, 4].all()
+
+
+def test_what_is_not_in_the_vocabulary_is_refused_by_name(
+    rig_topology: GraphTopology, press: GraphTopology, heads: list[HeadSpec]
+) -> None:
+    names = [head.name for head in heads if head.level is HeadLevel.COMPONENT]
+    of_rig = InputSpec.of([rig_topology], ["mean"], STEPS, names)
+    with pytest.raises(SpecError, match="sensor 'press/p_pump' is unknown to this network; known"):
+        GraphLayout.of(press, of_rig, heads)
+    slots = InputSpec.of([press], ["mean"], STEPS, names).sensor_slots
+    same_slots = of_rig.model_copy(update={"sensor_slots": slots})
+    with pytest.raises(SpecError, match="sensor kind 'strain' is unknown .*known: pressure, flow"):
+        GraphLayout.of(press, same_slots, heads)
+    kinds = (*of_rig.sensor_kinds, "strain")
+    same_sensors = same_slots.model_copy(update={"sensor_kinds": kinds})
+    with pytest.raises(SpecError, match=re.escape("component kind 'die' is unknown")):
+        GraphLayout.of(press, same_sensors, heads)
+
+
+def test_a_vocabulary_survives_its_way_through_json(
+    rig_topology: GraphTopology, press: GraphTopology
+) -> None:
+    spec = InputSpec.of([rig_topology, press], ["mean"], STEPS, ["wear"])
+    again = InputSpec.model_validate_json(spec.model_dump_json())
+    assert again == spec
+    assert again.component_kind("die") == len(spec.component_kinds) - 1
+    # Kinds that are built in keep their rows whatever machines there are.
+    alone = InputSpec.of([press], ["mean"], STEPS, ["wear"])
+    assert alone.sensor_kind("flow") == spec.sensor_kind("flow")
