@@ -72,7 +72,7 @@ def _column(head: HeadSpec, table: pd.DataFrame, names: Sequence[str]) -> np.nda
         encoded = np.where(missing, np.nan, match.argmax(axis=1))
     if len(refused := np.flatnonzero(~known & ~missing)):
         row = int(refused[0])
-        value = f"{values[row]:g}" if np.isfinite(values[row]) else repr(labels.iloc[row])
+        value = repr(labels.iloc[row]) if np.isnan(values[row]) else f"{values[row]:g}"
         raise SpecError(
             f"label {found!r} at {table['start'].iloc[row]} is {value}; accepted by head "
             f"{head.name!r}: {accepted}"

@@ -148,7 +148,7 @@ def test_what_is_not_in_the_vocabulary_is_refused_by_name(
         GraphLayout.of(press, of_rig, heads)
     slots = InputSpec.of([press], ["mean"], STEPS, names).sensor_slots
     same_slots = of_rig.model_copy(update={"sensor_slots": slots})
-    with pytest.raises(SpecError, match="sensor kind 'strain' is unknown .*known: pressure, flow"):
+    with pytest.raises(SpecError, match=r"sensor kind 'strain' is unknown .*known: pressure, flow"):
         GraphLayout.of(press, same_slots, heads)
     kinds = (*of_rig.sensor_kinds, "strain")
     same_sensors = same_slots.model_copy(update={"sensor_kinds": kinds})

@@ -1,0 +1,189 @@
+"""The packed dataset: what it gathers is what stands there, whichever machines are mixed."""
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from rig_parts import RigParts, cycles
+from torch import Tensor
+from torch_geometric.data import Batch
+
+from hydrascope.data.datamodule import HydraulicDataModule
+from hydrascope.data.dataset import PackedMachine, SeededShuffle, TrainingBatch, WindowDataset
+from hydrascope.data.windows import WindowSpec
+from hydrascope.features.engineer import FeatureEngineer
+from hydrascope.graphs.fields import GraphInputs
+from hydrascope.graphs.input_spec import InputSpec
+from hydrascope.graphs.layout import GraphLayout
+from hydrascope.schemas import GraphTopology, TaskSpec
+from hydrascope.telemetry import ZemaSource
+
+RIG_WINDOWS, PRESS_WINDOWS = 7, 5
+
+
+def same(one: Tensor, other: Tensor) -> bool:
+    """Equal, NaN included."""
+    return torch.equal(one.nan_to_num(-1), other.nan_to_num(-1))
+
+
+@pytest.fixture(scope="module")
+def dataset(rig: HydraulicDataModule, press: GraphTopology, task: TaskSpec) -> WindowDataset:
+    """Seven windows of the rig, then five of the press with random features and targets."""
+    topologies = [rig.machines["zema"].topology, press]
+    names = rig.input_spec.feature_names
+    spec = InputSpec.of(topologies, names, 10, rig.input_spec.component_heads)
+    machines = []
+    for number, (topology, count) in enumerate(
+        zip(topologies, (RIG_WINDOWS, PRESS_WINDOWS), strict=True)
+    ):
+        generator = torch.Generator().manual_seed(number)
+        shape = (count, len(topology.sensors), 10)
+        targets = {
+            head.name: torch.rand(
+                (count, 1 if head.components is None else len(topology.components), 1),
+                generator=generator,
+            )
+            for head in task.heads
+        }
+        targets["valve"][::2] = float("nan")
+        machines.append(
+            PackedMachine(
+                GraphLayout.of(topology, spec, task.heads),
+                torch.rand(*shape, len(names), generator=generator),
+                torch.rand(shape, generator=generator) > 0.5,
+                targets,
+            )
+        )
+    return WindowDataset(machines)
+
+
+def alone(dataset: WindowDataset, row: int) -> tuple[PackedMachine, int]:
+    """The machine of a row, and the row's number within it."""
+    if row < RIG_WINDOWS:
+        return dataset.machines[0], row
+    return dataset.machines[1], row - RIG_WINDOWS
+
+
+@pytest.mark.parametrize("rows", [[9, 0, 6, 11, 7], [3], [8, 10], [6, 7], list(range(12))])
+def test_a_batch_equals_its_windows_taken_one_by_one(
+    dataset: WindowDataset, rows: list[int]
+) -> None:
+    batch = dataset.__getitems__(rows)
+    assert batch.window.tolist() == sorted(rows)
+    inputs = batch.inputs
+    components = machine_rows = 0
+    for graph, row in enumerate(batch.window.tolist()):
+        machine, number = alone(dataset, row)
+        mine = inputs.component_graph == graph
+        of_mine = mine[inputs.sensor_component]
+        assert torch.equal(inputs.sensor_features[of_mine], machine.features[number])
+        assert torch.equal(inputs.sensor_observed[of_mine], machine.observed[number])
+        assert torch.equal(inputs.sensor_slot[of_mine], machine.layout.sensor_slot)
+        assert torch.equal(inputs.component_kind[mine], machine.layout.component_kind)
+        first = components
+        components += machine.layout.num_components
+        assert mine.nonzero().flatten().tolist() == list(range(first, components))
+        edges = mine[inputs.edge_index[0]]
+        assert torch.equal(inputs.edge_index[:, edges] - first, machine.layout.edge_index)
+        for name, target in machine.targets.items():
+            at_machine = target.shape[1] == 1
+            place = slice(graph, graph + 1) if at_machine else slice(first, components)
+            assert same(batch.targets[name][place], target[number]), name
+        machine_rows += 1
+    assert components == len(inputs.component_kind)
+    assert len(batch.targets["stable"]) == machine_rows
+    assert len(batch.targets["valve"]) == components
+
+
+def test_pyg_collates_single_windows_into_the_same_batch(dataset: WindowDataset) -> None:
+    rows = [0, 2, 3]
+    expected = dataset.__getitems__(rows)
+    graphs = [dataset[row] for row in rows]
+    batch = Batch.from_data_list(graphs)
+    assert torch.equal(batch.batch, expected.inputs.component_graph)
+    for name in ("sensor_features", "component_kind", "edge_index", "edge_features"):
+        assert torch.equal(batch[name], getattr(expected.inputs, name)), name
+    assert same(batch.target_valve, expected.targets["valve"])
+    assert set(graphs[0].keys()) >= set(GraphInputs._fields) - {"graph_id", "component_graph"}
+
+
+def test_a_shuffle_is_a_permutation_and_a_function_of_seed_and_epoch_alone() -> None:
+    rows = np.array([3, 5, 8, 13, 21, 34, 55, 89])
+
+    def order(seed: int, epoch: int, before: int = 0) -> list[int]:
+        shuffle = SeededShuffle(rows, seed)
+        for number in range(before):  # what went on before must not matter
+            shuffle.set_epoch(number)
+            list(shuffle)
+        shuffle.set_epoch(epoch)
+        assert len(shuffle) == len(rows)
+        return list(shuffle)
+
+    assert sorted(order(0, 0)) == rows.tolist()
+    assert order(0, 4) == order(0, 4, before=4)
+    orders = {tuple(order(seed, epoch)) for seed in range(3) for epoch in range(3)}
+    assert len(orders) == 9
+
+
+def batches(loader: object) -> list[TrainingBatch]:
+    return list(loader)  # type: ignore[call-overload]
+
+
+def test_the_loaders_serve_each_window_of_their_part_once(rig: HydraulicDataModule) -> None:
+    loaders = (rig.train_dataloader(), rig.val_dataloader(), rig.test_dataloader())
+    for loader, part in zip(loaders, rig.split, strict=True):
+        served = batches(loader)
+        windows = torch.cat([batch.window for batch in served])
+        assert sorted(windows.tolist()) == part.tolist()
+        assert all(len(batch.window) == 64 for batch in served[:-1])
+    first = batches(rig.train_dataloader())[0].window.tolist()
+    assert first != rig.split.train[:64].tolist()  # training windows are shuffled
+
+
+def test_the_answers_of_a_batch_belong_to_its_windows(rig: HydraulicDataModule) -> None:
+    valve = rig.machines["zema"].topology.component_index["valve"]
+    batch = batches(rig.train_dataloader())[3]
+    rows = rig.table.iloc[batch.window.tolist()]
+    assert batch.targets["stable"][:, 0].tolist() == rows["stable"].tolist()
+    values = np.array([73, 80, 90, 100])
+    answers = batch.targets["valve"].reshape(len(rows), 10)[:, valve].int().numpy()
+    assert values[answers].tolist() == rows["valve"].tolist()
+
+
+def test_two_machines_share_one_table_and_the_training_parts_are_each_ones_own(
+    zema: ZemaSource, engineer: FeatureEngineer, task: TaskSpec
+) -> None:
+    source = RigParts(
+        zema,
+        {"first": [cycles(100, 8)], "second": [cycles(1500, 5), cycles(1600, 2)]},
+        relabel={"second": lambda labels: labels.iloc[:0]},
+    )
+    data = HydraulicDataModule(
+        source,
+        WindowSpec(60.0, 60.0, 10),
+        engineer,
+        task,
+        split="chronological",
+        folds=3,
+        fold=0,
+        val_fraction=0.2,
+        batch_size=4,
+        num_workers=0,
+        seed=0,
+    )
+    data.setup("fit")
+    data.setup("test")  # Lightning asks again; nothing is read twice
+    assert data.table["equipment_id"].tolist() == ["first"] * 8 + ["second"] * 7
+    assert pd.isna(data.table["valve"].iloc[8:]).all()
+    assert len(data.dataset) == 15
+    # Machines of one build share the places of their sensors.
+    slots = [machine.layout.sensor_slot for machine in data.dataset.machines]
+    assert torch.equal(*slots)
+    parts = list(data.training_parts())
+    for number, (slot, features, observed) in enumerate(parts):
+        offset = 8 * number
+        own = [row - offset for row in data.split.train if (row >= 8) == bool(number)]
+        assert own
+        assert torch.equal(slot, slots[number])
+        assert torch.equal(features, data.dataset.machines[number].features[own])
+        assert torch.equal(observed, data.dataset.machines[number].observed[own])

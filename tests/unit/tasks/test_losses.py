@@ -1,0 +1,172 @@
+"""Losses with missing labels, against loops in NumPy."""
+
+from math import exp, log, log1p
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+
+from hydrascope.models.layers.arma import ARMAOutput
+from hydrascope.schemas import HeadSpec, validate
+from hydrascope.tasks.losses import forecast_loss, head_loss, task_loss
+
+NAN = float("nan")
+ROWS = 40
+
+
+def head(kind: str, **fields: object) -> HeadSpec:
+    if kind in ("multi_class", "ordinal"):
+        fields["classes"] = [{"value": v, "name": f"class {v}"} for v in (3, 20, 50, 100)]
+    if kind == "multi_label":
+        fields["labels"] = ["leak", "air", "wear"]
+    return validate(HeadSpec, {"name": kind, "level": "machine", "kind": kind} | fields)
+
+
+KINDS = ["regression", "binary", "multi_label", "multi_class", "ordinal"]
+
+
+def rows(spec: HeadSpec, seed: int = 0) -> tuple[Tensor, Tensor]:
+    """Outputs and targets; about a third of the labels are missing."""
+    generator = torch.Generator().manual_seed(seed)
+    output = 3 * torch.randn(ROWS, spec.size, generator=generator)
+    match spec.kind:
+        case "regression":
+            target = 3 * torch.randn(ROWS, 1, generator=generator)
+        case "binary" | "multi_label":
+            target = torch.randint(0, 2, (ROWS, spec.size), generator=generator).float()
+        case _:
+            target = torch.randint(0, 4, (ROWS, 1), generator=generator).float()
+    target[torch.rand(target.shape, generator=generator) < 0.3] = NAN
+    return output, target
+
+
+def cross_entropy(logit: float, truth: float) -> float:
+    """−truth log σ(logit) − (1 − truth) log(1 − σ(logit))."""
+    return log1p(exp(-logit)) + (1 - truth) * logit
+
+
+def loss_by_hand(spec: HeadSpec, output: Tensor, target: Tensor, smoothing: float) -> float:
+    terms = []
+    for logits, labels in zip(output.double().tolist(), target.double().tolist(), strict=True):
+        if spec.kind == "multi_label":
+            terms += [
+                cross_entropy(z, y) for z, y in zip(logits, labels, strict=True) if not np.isnan(y)
+            ]
+            continue
+        (label,) = labels
+        if np.isnan(label):
+            continue
+        match spec.kind:
+            case "regression":
+                error = abs(logits[0] - label)
+                terms.append(0.5 * error**2 if error < 1 else error - 0.5)
+            case "binary":
+                terms.append(cross_entropy(logits[0], label))
+            case "multi_class":
+                total = log(sum(exp(z) for z in logits))
+                shares = [smoothing / len(logits)] * len(logits)
+                shares[int(label)] += 1 - smoothing
+                terms.append(sum(s * (total - z) for s, z in zip(shares, logits, strict=True)))
+            case "ordinal":
+                above = [cross_entropy(z, float(label > k)) for k, z in enumerate(logits)]
+                terms.append(float(np.mean(above)))
+    return float(np.mean(terms))
+
+
+@pytest.mark.parametrize("smoothing", [0.0, 0.1])
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_heads_loss_is_the_mean_over_its_labelled_rows(kind: str, smoothing: float) -> None:
+    spec = head(kind)
+    output, target = rows(spec)
+    actual = head_loss(spec, output, target, smoothing)
+    assert actual.item() == pytest.approx(loss_by_hand(spec, output, target, smoothing), rel=1e-5)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_row_without_a_label_gets_no_gradient(kind: str) -> None:
+    spec = head(kind)
+    output, target = rows(spec)
+    output.requires_grad_()
+    head_loss(spec, output, target, 0.1).backward()
+    assert output.grad is not None
+    assert output.grad.isfinite().all()
+    labelled = ~target.isnan().expand_as(output)
+    assert (output.grad[~labelled] == 0).all()
+    assert (output.grad[labelled] != 0).double().mean() > 0.99
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_nothing_labelled_means_no_loss_and_no_gradient(kind: str) -> None:
+    spec = head(kind)
+    output, target = rows(spec)
+    output.requires_grad_()
+    loss = head_loss(spec, output, torch.full_like(target, NAN), 0.1)
+    assert loss.item() == 0.0
+    loss.backward()
+    assert torch.equal(output.grad, torch.zeros_like(output))
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_right_answer_costs_less_than_a_wrong_one(kind: str) -> None:
+    spec = head(kind)
+    _, target = rows(spec)
+    target = target.nan_to_num(0.0)
+    match spec.kind:
+        case "regression":
+            right = target
+        case "binary" | "multi_label":
+            right = 20 * target - 10
+        case "multi_class":
+            right = 20 * torch.nn.functional.one_hot(target[:, 0].long(), 4).float()
+        case _:
+            right = 20 * (target > torch.arange(3)).float() - 10
+    assert head_loss(spec, right, target, 0.0).item() < 1e-3
+    assert head_loss(spec, -right, target, 0.0).item() > 0.3
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_extreme_outputs_have_a_finite_loss(kind: str) -> None:
+    spec = head(kind)
+    output, target = rows(spec)
+    loss = head_loss(spec, 1e6 * output, target, 0.1)
+    assert loss.isfinite()
+
+
+def test_a_tasks_loss_sums_its_heads_by_their_weights() -> None:
+    heads = [head("binary", weight=0.3), head("ordinal", weight=2.0), head("regression")]
+    outputs, targets = {}, {}
+    for number, spec in enumerate(heads):
+        outputs[spec.name], targets[spec.name] = rows(spec, seed=number)
+    total, parts = task_loss(heads, outputs, targets, 0.0)
+    expected = {
+        spec.name: loss_by_hand(spec, outputs[spec.name], targets[spec.name], 0.0) for spec in heads
+    }
+    assert {name: part.item() for name, part in parts.items()} == pytest.approx(expected, rel=1e-5)
+    weighted = 0.3 * expected["binary"] + 2.0 * expected["ordinal"] + expected["regression"]
+    assert total.item() == pytest.approx(weighted, rel=1e-5)
+
+
+def test_the_forecast_counts_where_there_was_something_to_forecast() -> None:
+    generator = torch.Generator().manual_seed(0)
+    value = 2 * torch.randn(3, 5, 4, generator=generator)
+    forecast = 2 * torch.randn(3, 5, 4, generator=generator)
+    valid = torch.rand(3, 5, generator=generator) > 0.4
+    value.requires_grad_()
+    forecast.requires_grad_()
+    loss = forecast_loss(ARMAOutput(value, value, forecast, valid))
+    errors = (forecast - value).detach().double().numpy()
+    huber = np.where(abs(errors) < 1, 0.5 * errors**2, abs(errors) - 0.5)
+    assert loss.item() == pytest.approx(huber[valid.numpy()].mean(), rel=1e-5)
+    loss.backward()
+    assert value.grad is None  # states are not pulled towards their forecast
+    assert (forecast.grad[~valid] == 0).all()
+    assert (forecast.grad[valid] != 0).all()
+
+
+def test_a_single_step_has_nothing_to_forecast() -> None:
+    states = torch.randn(3, 1, 4, requires_grad=True)
+    loss = forecast_loss(ARMAOutput(states, states, states * 2, torch.zeros(3, 1).bool()))
+    assert loss.item() == 0.0
+    loss.backward()
+    assert (states.grad == 0).all()
