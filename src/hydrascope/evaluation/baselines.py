@@ -65,7 +65,7 @@ def baseline_predictions(
 
 
 def _has_classes(target: Tensor, count: int) -> bool:
-    return len(target[~target.isnan()].unique()) >= count
+    return len(np.unique(target[~target.isnan()].numpy())) >= count
 
 
 def _rows(machines: Sequence[PackedMachine], normalizer: FeatureNormalizer) -> Tensor:
