@@ -9,8 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
-
-from conftest import ROOT, SMALL
+from jobs import ROOT, SMALL
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 COMMANDS = [
