@@ -24,7 +24,7 @@ from hydrascope.experiment.hardware import prepare_hardware
 from hydrascope.experiment.resume import check_resumable
 from hydrascope.experiment.settings import TrainSettings
 from hydrascope.models.diagnoser import Diagnoser
-from hydrascope.tracking.loggers import flatten, mlflow_logger, wandb_logger
+from hydrascope.tracking.loggers import finish, flatten, mlflow_logger, wandb_logger
 from hydrascope.training.checkpoint import read_checkpoint
 from hydrascope.training.module import DiagnosisModule
 from hydrascope.training.schedule import WarmupCosine
@@ -69,7 +69,7 @@ def run(settings: TrainSettings) -> None:
         results = _results(settings, data, diagnoser)
     for logger in loggers:
         logger.log_metrics(flatten({"test": results[NETWORK]}, separator="/"))
-        logger.finalize("success")
+    finish(loggers)
     write_json(run_dir / "results.json", {"test": results, "best_epoch": checkpoint.epoch})
     title = f"Test: {len(data.split.test)} windows, {settings.data.split.name}"
     console.print(comparison_table(title, settings.task.heads, results))

@@ -1,6 +1,6 @@
 """MLflow and W&B, as Lightning loggers."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +28,14 @@ def wandb_logger(project: str, mode: str, run_dir: Path, tags: Mapping[str, str]
         offline=mode == "offline",
         tags=[f"{key}={value}" for key, value in tags.items()],
     )
+
+
+def finish(loggers: Iterable[Logger]) -> None:
+    """Close the runs, so that the next job of a sweep starts its own."""
+    for logger in loggers:
+        logger.finalize("success")
+        if isinstance(logger, WandbLogger):
+            logger.experiment.finish()
 
 
 def flatten(nested: Mapping[str, Any], separator: str = ".") -> dict[str, Any]:
