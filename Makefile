@@ -34,8 +34,8 @@ fix: $(VENV)/installed  ## mend what ruff can mend
 bench: $(VENV)/installed  ## measure speeds against their goals
 	$(RUN) -m benchmarks all
 
-results: $(VENV)/installed  ## measure all five folds and write docs/results.md (an hour)
-	$(RUN) -m benchmarks results
+results: $(VENV)/installed  ## measure all five folds and write docs/results.md (half an hour)
+	$(RUN) -m benchmarks.zema_folds
 
 clean:  ## remove what training and testing made
 	rm -rf outputs multirun bundles mlruns.db .pytest_cache .mypy_cache .ruff_cache

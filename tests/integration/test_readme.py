@@ -118,6 +118,8 @@ def test_make_train_is_the_experiment_that_the_readme_shows(workplace: Path) -> 
 
 
 def test_bare_make_lists_every_target(workplace: Path) -> None:
-    done = subprocess.run(["make"], capture_output=True, text=True, cwd=workplace, check=True)
+    done = subprocess.run(
+        ["make", "--no-print-directory"], capture_output=True, text=True, cwd=workplace, check=True
+    )
     targets = re.findall(r"^(\w+):.*##", (ROOT / "Makefile").read_text(), flags=re.MULTILINE)
     assert {line.split()[0] for line in done.stdout.splitlines()} == set(targets)
