@@ -125,6 +125,34 @@ def test_every_experiment_trains_one_step(run_training: Train, experiment: str) 
     assert (run_dir / "results.json").exists()
 
 
+def test_a_folder_of_the_original_download_trains_at_its_native_rates(run_training: Train) -> None:
+    folder = ROOT / "tests" / "data" / "zema_native"
+    run_dir = run_training(
+        f"data.source.folder={folder}", "data.batch_size=4", "trainer.max_epochs=1"
+    )
+    results = json.loads((run_dir / "results.json").read_text())["test"]["network"]
+    assert results["cooler"]["rows"] == 2
+
+
+def test_a_sweep_in_two_processes_gives_each_job_its_own_run(tmp_path: Path) -> None:
+    command = script(tmp_path, "trainer.max_epochs=1", "data.fold=0,1")
+    sweep = [
+        f"hydra.sweep.dir={tmp_path / 'sweep'}",
+        "hydra/launcher=joblib",
+        "hydra.launcher.n_jobs=2",
+        "--multirun",
+    ]
+    done = subprocess.run(
+        [*command, *sweep], capture_output=True, text=True, cwd=tmp_path, timeout=200
+    )
+    assert done.returncode == 0, done.stderr
+    rows = [
+        json.loads((tmp_path / "sweep" / job / "results.json").read_text())["test"]["network"]
+        for job in ("0", "1")
+    ]
+    assert [row["valve"]["rows"] for row in rows] == [440, 441]
+
+
 @pytest.mark.parametrize("split", ["random", "chronological"])
 def test_the_other_splits_train(run_training: Train, split: str) -> None:
     run_dir = run_training(f"data.split.name={split}", "trainer.max_epochs=1")

@@ -40,6 +40,7 @@ Results = dict[str, dict[str, dict[str, float]]]
 def run(settings: TrainSettings) -> None:
     """Train, test and report; everything is written into `settings.run_dir`."""
     console = Console()
+    _quieten_libraries()
     run_dir = Path(settings.run_dir).absolute()
     prepare_hardware(settings.hardware)
     if settings.resume:
@@ -105,7 +106,6 @@ def _fit(
         callbacks.append(EarlyStopping(monitor, patience=stopping.patience, mode="max"))
     if settings.trainer.progress_bar:
         callbacks.append(RichProgressBar())
-    _quieten_lightning()
     trainer = Trainer(
         accelerator=settings.hardware.accelerator,
         devices=settings.hardware.devices,
@@ -163,9 +163,14 @@ def _record(settings: TrainSettings, data: HydraulicDataModule) -> dict[str, Any
     }
 
 
-def _quieten_lightning() -> None:
-    """Leave out what Lightning says of devices, and of loader processes a packed set needs not."""
-    for name in ("lightning.pytorch", "lightning.fabric"):
-        logging.getLogger(name).setLevel(logging.WARNING)
-    warnings.filterwarnings("ignore", ".*does not have many workers.*")
-    warnings.filterwarnings("ignore", ".*LeafSpec.*is deprecated.*")
+def _quieten_libraries() -> None:
+    """Leave out what libraries say of devices, databases and folders that are as they should be."""
+    for name in ("lightning.pytorch", "lightning.fabric", "mlflow", "alembic"):
+        logging.getLogger(name).setLevel(logging.ERROR)
+    for message in (
+        ".*does not have many workers.*",  # a packed set needs no loader processes
+        ".*LeafSpec.*is deprecated.*",  # Lightning's own use of torch
+        ".*Experiment logs directory .* is not empty.*",  # Hydra has put its `.hydra` there
+        ".*Checkpoint directory .* exists and is not empty.*",
+    ):
+        warnings.filterwarnings("ignore", message)
