@@ -1,35 +1,11 @@
 """Fixtures that run the real jobs on the real rig, small."""
 
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from hydra import compose, initialize_config_dir
-from omegaconf import OmegaConf
+from jobs import SMALL, Train, train_settings
 
 from hydrascope.experiment import train
-from hydrascope.experiment.settings import TrainSettings, validate_train
-
-ROOT = Path(__file__).parents[2]
-
-SMALL = (
-    "hardware.threads=1",
-    "model.hidden_channels=16",
-    "trainer.limit_train_batches=3",
-    "trainer.progress_bar=false",
-    "tracking=none",
-    "baselines=false",
-)
-"""Overrides under which a training takes seconds; the data stay the real ones."""
-
-Train = Callable[..., Path]
-
-
-def train_settings(*overrides: str) -> TrainSettings:
-    """Compose and validate a training's settings, as the script does."""
-    with initialize_config_dir(str(ROOT / "conf"), version_base="1.3"):
-        config = compose("train", overrides=list(overrides))
-    return validate_train(OmegaConf.to_container(config, resolve=True))
 
 
 @pytest.fixture(scope="session")

@@ -5,8 +5,7 @@ import sys
 from pathlib import Path
 
 import pytest
-
-from conftest import ROOT
+from jobs import ROOT
 
 
 def run(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:

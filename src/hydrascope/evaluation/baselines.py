@@ -46,6 +46,7 @@ def baseline_predictions(
     Raises:
         SpecError: The machines differ in their build, so that a row has no fixed meaning.
     """
+    check_comparable(machines)
     rows = _rows(machines, normalizer)
     train = np.concatenate([split.train, split.val])
     predictions = {}
@@ -65,12 +66,16 @@ def baseline_predictions(
 
 
 def _has_classes(target: Tensor, count: int) -> bool:
-    return len(target[~target.isnan()].unique()) >= count
+    return len(np.unique(target[~target.isnan()].numpy())) >= count
+
+
+def check_comparable(machines: Sequence[PackedMachine]) -> None:
+    """Refuse machines of several topologies: a row of features would have no fixed meaning."""
+    if len({tuple(machine.layout.sensor_slot.tolist()) for machine in machines}) > 1:
+        raise SpecError("baselines: true needs machines of one topology; set baselines=false")
 
 
 def _rows(machines: Sequence[PackedMachine], normalizer: FeatureNormalizer) -> Tensor:
-    if len({tuple(machine.layout.sensor_slot.tolist()) for machine in machines}) > 1:
-        raise SpecError("baselines=true needs machines of one topology; set baselines=false")
     rows = []
     for machine in machines:
         features, observed = machine.fields.sensor_features, machine.fields.sensor_observed

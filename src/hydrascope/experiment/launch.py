@@ -29,7 +29,7 @@ def launch(script: str, validate: Callable[[object], Settings], job: str, conf: 
     # Hydra prints its own errors over many lines and exits with 1; with this it raises them to us.
     os.environ["HYDRA_FULL_ERROR"] = "1"
 
-    @hydra.main(version_base="1.3", config_path=str(conf), config_name=script)
+    @hydra.main(version_base="1.3", config_path=str(conf.resolve()), config_name=script)
     def main(config: DictConfig) -> None:
         with _one_line_errors(script):
             plain = OmegaConf.to_container(config, resolve=True, throw_on_missing=True)

@@ -16,7 +16,7 @@ from yaml import safe_dump
 
 from hydrascope import __version__
 from hydrascope.data.datamodule import HydraulicDataModule
-from hydrascope.evaluation.baselines import BASELINES, baseline_predictions
+from hydrascope.evaluation.baselines import BASELINES, baseline_predictions, check_comparable
 from hydrascope.evaluation.predictions import predict
 from hydrascope.evaluation.report import comparison_table, head_metrics, write_json
 from hydrascope.experiment.assemble import build_datamodule, build_diagnoser, optimizer_factory
@@ -50,6 +50,8 @@ def run(settings: TrainSettings) -> None:
     with console.status("Reading telemetry, computing features …"):
         data = build_datamodule(settings.data, settings.features, settings.task, settings.seed)
         data.setup()
+    if settings.baselines:
+        check_comparable(data.dataset.machines)
     parts = ", ".join(f"{len(rows)} {part}" for part, rows in data.split._asdict().items())
     console.print(f"{len(data.dataset)} windows of {len(data.machines)} machine(s): {parts}")
 

@@ -142,6 +142,7 @@ def test_a_chronological_split_never_trains_on_the_future() -> None:
         assert train.max() < val.min()
         assert val.max() < test.min()
         assert len(test) == count // 5
+        assert len(val) == round(0.25 * (count - len(test)))
 
 
 def test_a_chronological_split_has_one_fold() -> None:

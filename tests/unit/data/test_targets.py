@@ -101,7 +101,7 @@ def test_a_label_that_is_no_class_is_refused_with_its_value_and_the_accepted_one
 
 def test_a_head_of_several_components_reads_each_ones_own_column(press: GraphTopology) -> None:
     wear = head(level="component", components=["cylinder", "pump"])
-    columns = {
+    columns: dict[str, object] = {
         "pump.state": [1.0, 2.0, 3.0],
         "cylinder.state": [4.0, NAN, 6.0],
         "die.state": [7.0, 8.0, 9.0],  # the head does not apply to the die
@@ -109,6 +109,8 @@ def test_a_head_of_several_components_reads_each_ones_own_column(press: GraphTop
     }
     expected = [[[p], [NAN], [c], [NAN]] for p, c in ((1, 4), (2, NAN), (3, 6))]
     assert_targets(encoded(wear, press, **columns), expected)
+    del columns["cylinder.state"]
+    assert encoded(wear, press, **columns)[:, 2].isnan().all()
 
 
 def test_a_head_of_all_components_applies_to_all_that_have_a_column(press: GraphTopology) -> None:

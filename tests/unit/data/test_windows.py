@@ -39,7 +39,7 @@ def samples_by_hand(
 @pytest.mark.parametrize("rate_hz", ["100", "10", "1", "0.5"])
 @pytest.mark.parametrize(
     ("window_s", "stride_s", "steps"),
-    [("60", "60", 10), ("60", "45", 7), ("10", "3.3", 13), ("2.5", "2.5", 4)],
+    [("60", "60", 10), ("60", "45", 7), ("10", "3.3", 13), ("2.5", "2.5", 4), ("2.9", "2.9", 10)],
 )
 def test_sub_windows_equal_a_loop_over_samples(
     rate_hz: str, window_s: str, stride_s: str, steps: int

@@ -1,0 +1,1 @@
+"""Heavy evidence: what takes too long for the tests."""

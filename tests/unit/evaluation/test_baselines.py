@@ -1,0 +1,144 @@
+"""Classical models on real cycles: they must be sane, or beating them means nothing."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+import torch
+from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
+from torch import Tensor
+
+from hydrascope.data.datamodule import HydraulicDataModule
+from hydrascope.data.dataset import PackedMachine
+from hydrascope.data.splits import Split
+from hydrascope.evaluation.baselines import BASELINES, baseline_predictions
+from hydrascope.features.normalizer import FeatureNormalizer
+from hydrascope.schemas import HeadSpec, SpecError
+
+STEPS = 2
+SMALL = Split(np.arange(0, 2205, 9), np.arange(4, 2205, 27), np.arange(7, 2205, 9))
+
+
+@pytest.fixture(scope="module")
+def machine(rig: HydraulicDataModule) -> PackedMachine:
+    """The rig's first two steps: 2 x 17 x 17 numbers a cycle."""
+    (whole,) = rig.dataset.machines
+    fields = whole.fields._replace(
+        sensor_features=whole.fields.sensor_features[:, :, :STEPS],
+        sensor_observed=whole.fields.sensor_observed[:, :, :STEPS],
+    )
+    return dataclasses.replace(whole, fields=fields)
+
+
+@pytest.fixture(scope="module")
+def normalizer(rig: HydraulicDataModule, machine: PackedMachine) -> FeatureNormalizer:
+    rows = torch.from_numpy(rig.split.train)
+    features, observed, *_ = machine.fields.rows(rows)
+    fitted = FeatureNormalizer(17, STEPS, features.shape[-1], per_step=True, clip=20.0)
+    fitted.fit([(machine.layout.sensor_slot, features, observed)])
+    return fitted
+
+
+@pytest.fixture(scope="module")
+def cooler(rig: HydraulicDataModule) -> HeadSpec:
+    return next(head for head in rig.task.heads if head.name == "cooler")
+
+
+def relabelled(machine: PackedMachine, name: str, target: Tensor) -> PackedMachine:
+    return dataclasses.replace(machine, targets={**machine.targets, name: target})
+
+
+def accuracy(prediction: Tensor, target: Tensor) -> float:
+    return float((prediction.argmax(1) == target[:, 0]).double().mean())
+
+
+def test_shrinkage_lda_knows_the_cooler_under_unseen_conditions(
+    rig: HydraulicDataModule,
+    machine: PackedMachine,
+    normalizer: FeatureNormalizer,
+    cooler: HeadSpec,
+) -> None:
+    answers = baseline_predictions(
+        "shrinkage LDA", [machine], rig.split, [cooler], normalizer, seed=0
+    )["cooler"]
+    assert answers.prediction.shape == (len(rig.split.test), 3)
+    values = torch.tensor([each.value for each in cooler.classes])
+    true = values[answers.target[:, 0].long()]
+    assert true.tolist() == rig.table["cooler"].iloc[rig.split.test].tolist()
+    assert accuracy(answers.prediction, answers.target) > 0.95
+
+
+def test_a_baseline_reads_normalised_features_and_trains_on_the_validation_windows_too(
+    machine: PackedMachine,
+    normalizer: FeatureNormalizer,
+    cooler: HeadSpec,
+    rig: HydraulicDataModule,
+) -> None:
+    answers = baseline_predictions("shrinkage LDA", [machine], SMALL, [cooler], normalizer, 0)
+    z = (machine.fields.sensor_features - normalizer.center) / normalizer.scale
+    rows = z.clamp(-20, 20).flatten(1).numpy()
+    train = np.concatenate([SMALL.train, SMALL.val])
+    grade = rig.table["cooler"].to_numpy()
+    model = LinearDiscriminantAnalysis(solver="lsqr", shrinkage="auto")
+    expected = model.fit(rows[train], grade[train]).predict_proba(rows[SMALL.test])
+    np.testing.assert_allclose(answers["cooler"].prediction.numpy(), expected, atol=1e-3)
+
+
+@pytest.mark.parametrize("name", BASELINES)
+def test_every_baseline_drops_missing_labels_and_tells_two_classes_apart(
+    rig: HydraulicDataModule, machine: PackedMachine, normalizer: FeatureNormalizer, name: str
+) -> None:
+    stable = next(head for head in rig.task.heads if head.name == "stable")
+    # Whether the cooler is close to total failure, every third label missing.
+    target = torch.tensor(rig.table["cooler"].to_numpy() == 3).float().reshape(-1, 1, 1)
+    target[::3] = float("nan")
+    answers = baseline_predictions(
+        name, [relabelled(machine, "stable", target)], SMALL, [stable], normalizer, seed=0
+    )["stable"]
+    kept = [row for row in SMALL.test if row % 3]
+    assert answers.prediction.shape == (len(kept), 1)
+    assert answers.target[:, 0].tolist() == target[kept, 0, 0].tolist()
+    right = (answers.prediction > 0.5).float() == answers.target
+    assert right.double().mean() > 0.95
+
+
+def test_a_class_that_training_lacks_has_no_probability(
+    machine: PackedMachine, normalizer: FeatureNormalizer, cooler: HeadSpec
+) -> None:
+    target = machine.targets["cooler"].clone()
+    train = np.concatenate([SMALL.train, SMALL.val])
+    without = target[train]
+    without[without == 1] = float("nan")
+    target[train] = without
+    answers = baseline_predictions(
+        "shrinkage LDA", [relabelled(machine, "cooler", target)], SMALL, [cooler], normalizer, 0
+    )["cooler"]
+    assert (answers.prediction[:, 1] == 0).all()
+    assert (answers.target == 1).any()
+    torch.testing.assert_close(answers.prediction.sum(1), torch.ones(len(SMALL.test)))
+
+
+def test_a_head_with_nothing_to_tell_apart_is_left_out(
+    rig: HydraulicDataModule,
+    machine: PackedMachine,
+    normalizer: FeatureNormalizer,
+    cooler: HeadSpec,
+) -> None:
+    target = machine.targets["cooler"]
+    same = torch.where(target.isnan(), target, 0.0)
+    unlabelled_test = target.clone()
+    unlabelled_test[SMALL.test] = float("nan")
+    for hopeless in (same, unlabelled_test, torch.full_like(target, float("nan"))):
+        relabelled_rig = relabelled(machine, "cooler", hopeless)
+        args = ([relabelled_rig], SMALL, [cooler], normalizer, 0)
+        assert baseline_predictions("shrinkage LDA", *args) == {}
+
+
+def test_machines_of_different_build_have_no_common_rows(
+    machine: PackedMachine, normalizer: FeatureNormalizer, cooler: HeadSpec
+) -> None:
+    other = dataclasses.replace(
+        machine, layout=machine.layout._replace(sensor_slot=machine.layout.sensor_slot.flip(0))
+    )
+    with pytest.raises(SpecError, match="machines of one topology; set baselines=false"):
+        baseline_predictions("shrinkage LDA", [machine, other], SMALL, [cooler], normalizer, 0)

@@ -1,0 +1,81 @@
+"""From raw outputs to values and probabilities, against loops."""
+
+from math import exp
+
+import pytest
+import torch
+
+from hydrascope.models.decode import decode
+from hydrascope.schemas import HeadSpec, validate
+
+
+def head(kind: str, classes: int = 0) -> HeadSpec:
+    fields: dict[str, object] = {"name": "state", "level": "machine", "kind": kind}
+    if classes:
+        fields["classes"] = [{"value": k, "name": f"class {k}"} for k in range(classes)]
+    if kind == "multi_label":
+        fields["labels"] = ["leak", "air", "wear"]
+    return validate(HeadSpec, fields)
+
+
+def sigmoid(logit: float) -> float:
+    return 1 / (1 + exp(-logit))
+
+
+def ordinal_by_hand(logits: list[float]) -> list[float]:
+    """Probability of each class from "above class k", no more likely than "above class k − 1"."""
+    above, limit = [1.0], 1.0
+    for logit in logits:
+        limit = min(limit, sigmoid(logit))
+        above.append(limit)
+    above.append(0.0)
+    return [above[k] - above[k + 1] for k in range(len(logits) + 1)]
+
+
+def test_a_regression_is_read_as_it_stands() -> None:
+    output = torch.randn(5, 1)
+    assert torch.equal(decode(head("regression"), output), output)
+
+
+@pytest.mark.parametrize("kind", ["binary", "multi_label"])
+def test_each_presence_is_a_sigmoid_of_its_own(kind: str) -> None:
+    spec = head(kind)
+    output = 4 * torch.randn(7, spec.size, dtype=torch.float64)
+    expected = [[sigmoid(z) for z in row] for row in output.tolist()]
+    torch.testing.assert_close(decode(spec, output), torch.tensor(expected, dtype=torch.float64))
+
+
+def test_the_classes_of_a_graded_head_are_a_softmax() -> None:
+    output = 4 * torch.randn(7, 4, dtype=torch.float64)
+    expected = [[exp(z) / sum(map(exp, row)) for z in row] for row in output.tolist()]
+    torch.testing.assert_close(
+        decode(head("multi_class", 4), output), torch.tensor(expected, dtype=torch.float64)
+    )
+
+
+@pytest.mark.parametrize("classes", [2, 3, 6])
+def test_ordinal_probabilities_equal_a_loop_even_where_thresholds_cross(classes: int) -> None:
+    # Independent logits cross more often than not.
+    output = 3 * torch.randn(50, classes - 1, dtype=torch.float64)
+    expected = torch.tensor([ordinal_by_hand(row) for row in output.tolist()], dtype=torch.float64)
+    torch.testing.assert_close(decode(head("ordinal", classes), output), expected)
+
+
+@pytest.mark.parametrize("scale", [1.0, 30.0, 1e4])
+@pytest.mark.parametrize("kind", ["multi_class", "ordinal"])
+def test_probabilities_are_never_negative_and_sum_to_one(kind: str, scale: float) -> None:
+    spec = head(kind, 5)
+    probability = decode(spec, scale * torch.randn(100, spec.size))
+    assert probability.shape == (100, 5)
+    assert (probability >= 0).all()
+    torch.testing.assert_close(probability.sum(1), torch.ones(100))
+
+
+def test_the_probability_of_exceeding_a_class_never_rises_with_the_class() -> None:
+    crossing = torch.tensor([[-2.0, 3.0, 0.0], [5.0, -1.0, 4.0]])
+    probability = decode(head("ordinal", 4), crossing)
+    exceeding = 1 - probability.cumsum(1)
+    assert (exceeding.diff(dim=1) <= 1e-6).all()
+    # A threshold that says less than one before it has no class of its own.
+    assert probability[0, 1] == 0
+    assert probability[1, 2] == 0

@@ -1,0 +1,130 @@
+"""Heads: who hears whom, and whom a head's token stands for."""
+
+import torch
+from layer_checks import assert_close, assert_every_parameter_learns, randomised
+from torch import Tensor
+
+from hydrascope.models.blocks.task_heads import TaskHeads
+from hydrascope.schemas import HeadSpec, validate
+
+CHANNELS = 16
+GRAPH = torch.tensor([0, 0, 0, 1, 1])
+APPLIES = torch.tensor([[1, 1], [0, 1], [0, 1], [1, 1], [0, 1]]).bool()
+
+
+def heads() -> list[HeadSpec]:
+    """One component's grade, the whole machine's fault, every component's wear."""
+    classes = [{"value": k, "name": f"class {k}"} for k in range(3)]
+    return [
+        validate(HeadSpec, fields)
+        for fields in (
+            {
+                "name": "pump",
+                "level": "component",
+                "components": ["pump"],
+                "kind": "ordinal",
+                "classes": classes,
+            },
+            {"name": "fault", "level": "machine", "kind": "binary"},
+            {"name": "wear", "level": "component", "kind": "regression"},
+        )
+    ]
+
+
+def block() -> TaskHeads:
+    return randomised(TaskHeads(heads(), CHANNELS, 4, dropout=0.0).double().eval())
+
+
+def embeddings() -> tuple[Tensor, Tensor]:
+    return (
+        torch.randn(5, CHANNELS, dtype=torch.float64),
+        torch.randn(2, CHANNELS, dtype=torch.float64),
+    )
+
+
+def changed(one: dict[str, Tensor], other: dict[str, Tensor]) -> dict[str, list[bool]]:
+    return {name: ((one[name] - other[name]).abs().amax(1) > 1e-6).tolist() for name in one}
+
+
+def test_each_head_answers_for_its_level_in_its_size() -> None:
+    outputs = block()(*embeddings(), GRAPH, APPLIES)
+    assert {name: tuple(output.shape) for name, output in outputs.items()} == {
+        "pump": (5, 2),
+        "fault": (2, 1),
+        "wear": (5, 1),
+    }
+
+
+def test_the_exchange_carries_what_one_head_sees_to_all_heads_of_its_graph() -> None:
+    module = block()
+    components, machines = embeddings()
+    before = module(components, machines, GRAPH, APPLIES)
+    # Only the machine head reads the machine's embedding directly.
+    machines = machines + torch.tensor([[1.0], [0.0]], dtype=torch.float64)
+    first, second = [True] * 3, [False] * 2
+    assert changed(before, module(components, machines, GRAPH, APPLIES)) == {
+        "pump": first + second,
+        "fault": [True, False],
+        "wear": first + second,
+    }
+
+
+def test_without_the_exchange_no_head_hears_another() -> None:
+    module = block()
+    torch.nn.init.zeros_(module.exchange.out.weight)
+    components, machines = embeddings()
+    before = module(components, machines, GRAPH, APPLIES)
+    after = module(components, machines + 1.0, GRAPH, APPLIES)
+    assert changed(before, after) == {"pump": [False] * 5, "fault": [True] * 2, "wear": [False] * 5}
+
+
+def test_a_component_reaches_other_components_through_a_head_that_applies_to_it() -> None:
+    module = block()
+    components, machines = embeddings()
+    before = module(components, machines, GRAPH, APPLIES)
+    components = components.clone()
+    components[1] += 1.0  # of graph 0; only "wear" applies to it
+    after = module(components, machines, GRAPH, APPLIES)
+    assert changed(before, after)["fault"] == [True, False]
+    nowhere = APPLIES.clone()
+    nowhere[1] = False
+    moved = module(components, machines, GRAPH, nowhere)["fault"]
+    components[1] -= 1.0
+    assert_close(moved, module(components, machines, GRAPH, nowhere)["fault"], 1e-12)
+
+
+def test_a_token_is_the_mean_over_the_components_that_its_head_applies_to() -> None:
+    module = block()
+    components, machines = embeddings()
+    outputs = module(components, machines, GRAPH, APPLIES)
+    for graph in range(2):
+        rows = (graph == GRAPH).nonzero().flatten()
+        sources = [components[rows], machines[graph : graph + 1], components[rows]]
+        embedded = [
+            torch.nn.functional.silu(embed(x))
+            for embed, x in zip(module.embed, sources, strict=True)
+        ]
+        tokens = torch.stack(
+            [
+                embedded[0][APPLIES[rows, 0]].mean(0),
+                embedded[1][0],
+                embedded[2][APPLIES[rows, 1]].mean(0),
+            ]
+        )
+        heard = module.exchange(tokens.unsqueeze(0))[0] - tokens
+        for position, head in enumerate(module.heads):
+            answer = module.out[position](embedded[position] + heard[position])
+            place = [graph] if head.name == "fault" else rows
+            assert_close(outputs[head.name][place], answer, 1e-10)
+
+
+def test_a_graph_without_any_component_for_a_head_gets_finite_answers() -> None:
+    none = torch.zeros_like(APPLIES)
+    outputs = block()(*embeddings(), GRAPH, none)
+    assert all(output.isfinite().all() for output in outputs.values())
+
+
+def test_every_parameter_gets_a_gradient() -> None:
+    module = TaskHeads(heads(), CHANNELS, 4, dropout=0.0).double()
+    outputs = module(*embeddings(), GRAPH, APPLIES)
+    assert_every_parameter_learns(module, *outputs.values())
