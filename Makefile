@@ -32,6 +32,7 @@ fix: $(VENV)/installed  ## mend what ruff can mend
 	$(VENV)/bin/ruff format .
 
 bench: $(VENV)/installed  ## measure speeds against their goals
+	$(RUN) -m pip install --quiet --editable '.[dev,bench]'
 	$(RUN) -m benchmarks all
 
 results: $(VENV)/installed  ## measure all five folds and write docs/results.md (half an hour)

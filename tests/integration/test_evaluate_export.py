@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from jobs import Train
 from PIL import Image
 from sklearn.metrics import accuracy_score, confusion_matrix, f1_score
 
@@ -79,6 +80,38 @@ def test_a_bundle_still_gives_its_golden_answers(bundle: Path) -> None:
     assert answers.keys() == expected.keys()
     for name, answer in answers.items():
         torch.testing.assert_close(answer, expected[name], atol=1e-5, rtol=0)
+
+
+def test_a_network_with_all_physics_and_robust_statistics_trains_and_ships(
+    run_training: Train, tmp_path: Path
+) -> None:
+    run_dir = run_training(
+        "trainer.max_epochs=1",
+        "features.hydraulic=true",
+        "features.edge_dynamic=true",
+        "data.normalise.method=robust",
+        "data.normalise.per_step=false",
+    )
+    best = str(run_dir / "checkpoints" / "best.ckpt")
+    export.run(ExportSettings(ckpt=best, output=str(tmp_path / "bundle")))
+    spec = read_bundle(tmp_path / "bundle").manifest.input_spec
+    assert len(spec.edge_dynamic_names) == 6
+    assert len(spec.machine_feature_names) == 4
+    inputs, expected = read_golden(tmp_path / "bundle")
+    assert inputs.edge_dynamic_mask.any()
+    answers = read_bundle(tmp_path / "bundle").program.module()(*inputs)
+    for name, answer in answers.items():
+        torch.testing.assert_close(answer, expected[name], atol=1e-5, rtol=0)
+    _, diagnoser, data = restore(best)
+    own, known = data.dataset.machines[0].fields[-2:]
+    # Of the rig all but the flow efficiency is known, and was fitted on the training part.
+    assert known.flatten(0, 1).all(0).tolist() == [True, True, False, True]
+    assert diagnoser.machine_normalizer is not None
+    train = own[data.split.train].flatten(0, 1)
+    median = train.double().quantile(0.5, dim=0)
+    center = diagnoser.machine_normalizer.center[0, 0].double()
+    spread = diagnoser.machine_normalizer.scale[0, 0].double()
+    assert ((center - median).abs() < 0.02 * spread).all()
 
 
 def test_the_manifest_says_what_went_in(bundle: Path) -> None:

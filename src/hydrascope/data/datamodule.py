@@ -4,17 +4,19 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 import pandas as pd
+import torch
 from lightning import LightningDataModule
 from torch import Tensor
 from torch.utils.data import DataLoader
 
 from hydrascope.data.dataset import PackedMachine, SeededShuffle, TrainingBatch, WindowDataset
-from hydrascope.data.splits import SPLITS, Split
+from hydrascope.data.splits import SPLITS, Rows, Split
 from hydrascope.data.targets import check_labels, encode_targets
 from hydrascope.data.windows import WindowSpec, extract_windows
 from hydrascope.features.engineer import FeatureEngineer
 from hydrascope.graphs.input_spec import InputSpec
 from hydrascope.graphs.layout import GraphLayout
+from hydrascope.graphs.physics import edge_dynamic_names
 from hydrascope.schemas.machine import Machine
 from hydrascope.schemas.task import HeadLevel, TaskSpec
 from hydrascope.telemetry.source import TelemetrySource
@@ -69,13 +71,15 @@ class HydraulicDataModule(LightningDataModule):
             self.engineer.feature_names,
             self.window.steps,
             (head.name for head in heads if head.level is HeadLevel.COMPONENT),
+            edge_dynamic_names=edge_dynamic_names(self.engineer.config),
+            machine_feature_names=self.engineer.config.hydraulic_names,
         )
         packed, tables = [], []
         for machine in self.machines.values():
             windows = extract_windows(self.source, machine, self.window, self.engineer)
             layout = GraphLayout.of(machine.topology, self.input_spec, heads)
             targets = encode_targets(heads, machine.topology, windows.table)
-            packed.append(PackedMachine(layout, windows.features, windows.observed, targets))
+            packed.append(PackedMachine(layout, windows.fields, targets))
             tables.append(windows.table)
         check_labels(heads, [machine.targets for machine in packed])
         self.dataset = WindowDataset(packed)
@@ -85,13 +89,29 @@ class HydraulicDataModule(LightningDataModule):
 
     def training_parts(self) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
         """Yield each machine's slots, features and observed of the training windows alone."""
+        for machine, rows in self._training_rows():
+            fields = machine.fields
+            yield (
+                machine.layout.sensor_slot,
+                fields.sensor_features[rows],
+                fields.sensor_observed[rows],
+            )
+
+    def training_machine_parts(self) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
+        """Yield the machines' own features likewise: one slot for all, and which are known."""
+        for machine, rows in self._training_rows():
+            features = machine.fields.machine_features[rows].unsqueeze(1)
+            known = machine.fields.machine_features_mask[rows].unsqueeze(1)
+            yield torch.zeros(1, dtype=torch.int64), features, known
+
+    def _training_rows(self) -> Iterator[tuple[PackedMachine, Rows]]:
         first = 0
         for machine in self.dataset.machines:
             rows = self.split.train - first
-            rows = rows[(rows >= 0) & (rows < len(machine.features))]
+            rows = rows[(rows >= 0) & (rows < len(machine))]
             if len(rows):
-                yield machine.layout.sensor_slot, machine.features[rows], machine.observed[rows]
-            first += len(machine.features)
+                yield machine, rows
+            first += len(machine)
 
     def train_dataloader(self) -> DataLoader[TrainingBatch]:
         """Serve the training windows, shuffled."""

@@ -8,10 +8,10 @@ import numpy as np
 import torch
 from torch import Tensor
 from torch.utils.data import Dataset, Sampler
-from torch_geometric.data import Data
 
 from hydrascope.data.splits import Rows
-from hydrascope.graphs.fields import GraphInputs
+from hydrascope.graphs.fields import GraphInputs, WindowFields
+from hydrascope.graphs.graph import HydraulicGraph, to_graph
 from hydrascope.graphs.layout import GraphLayout, concatenate
 
 
@@ -28,15 +28,14 @@ class TrainingBatch(NamedTuple):
 
 @dataclass(frozen=True)
 class PackedMachine:
-    """All windows of one machine, ready to gather.
-
-    Shapes as in `MachineWindows`; targets as `encode_targets` gives them.
-    """
+    """All windows of one machine, ready to gather; targets as `encode_targets` gives them."""
 
     layout: GraphLayout
-    features: Tensor
-    observed: Tensor
+    fields: WindowFields
     targets: Mapping[str, Tensor]
+
+    def __len__(self) -> int:
+        return len(self.fields.sensor_features)
 
 
 class WindowDataset(Dataset[TrainingBatch]):
@@ -44,7 +43,7 @@ class WindowDataset(Dataset[TrainingBatch]):
 
     def __init__(self, machines: Sequence[PackedMachine]) -> None:
         self.machines = list(machines)
-        self._first_row = np.cumsum([0, *(len(m.features) for m in self.machines)])
+        self._first_row = np.cumsum([0, *map(len, self.machines)])
 
     def __len__(self) -> int:
         return int(self._first_row[-1])
@@ -58,20 +57,16 @@ class WindowDataset(Dataset[TrainingBatch]):
             if len(chosen):
                 machine = self.machines[number]
                 local = torch.from_numpy(chosen - self._first_row[number])
-                inputs.append(
-                    machine.layout.batch(machine.features[local], machine.observed[local])
-                )
+                inputs.append(machine.layout.batch(machine.fields.rows(local)))
                 targets.append({k: v[local].flatten(0, 1) for k, v in machine.targets.items()})
         joined = {name: torch.cat([part[name] for part in targets]) for name in targets[0]}
         return TrainingBatch(concatenate(inputs), joined, torch.from_numpy(wanted))
 
-    def __getitem__(self, row: int) -> Data:
+    def __getitem__(self, row: int) -> HydraulicGraph:
         """Return one window as a PyTorch Geometric graph with the fields of `GraphInputs`."""
         batch = self.__getitems__([row])
-        fields = batch.inputs._asdict()
-        del fields["graph_id"], fields["component_graph"]
         targets = {f"target_{name}": target for name, target in batch.targets.items()}
-        return Data(num_nodes=len(batch.inputs.component_kind), **fields, **targets)
+        return to_graph(batch.inputs, **targets)
 
 
 class SeededShuffle(Sampler[int]):

@@ -9,6 +9,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from hydrascope.features.engineer import FeatureEngineer
+from hydrascope.graphs.fields import WindowFields
+from hydrascope.graphs.physics import MachinePhysics
 from hydrascope.schemas.errors import SpecError
 from hydrascope.schemas.machine import GraphTopology, Machine
 from hydrascope.schemas.time import TimeWindow
@@ -35,14 +37,12 @@ class MachineWindows:
     """All windows of one machine.
 
     Attributes:
-        features: [W, S, T, F] float32, in the sensors' own units.
-        observed: [W, S, T] bool.
+        fields: Of the graph; sensors' features float32, in their own units.
         table: W rows: `equipment_id`, `start`, and the labels in force at the window's end.
     """
 
     topology: GraphTopology
-    features: Tensor
-    observed: Tensor
+    fields: WindowFields
     table: pd.DataFrame
 
 
@@ -69,10 +69,13 @@ def extract_windows(
         )
     start = parts[0][2].append([starts for _, _, starts in parts[1:]])
     table = pd.DataFrame({"equipment_id": equipment_id, "start": start})
+    # float64 holds today's Unix time to a fraction of a microsecond.
+    end_s = torch.from_numpy(_microseconds(table["start"]) / 1e6 + spec.window_s)
+    features = torch.cat([features for features, _, _ in parts])
+    observed = torch.cat([observed for _, observed, _ in parts])
     return MachineWindows(
         topology=machine.topology,
-        features=torch.cat([features for features, _, _ in parts]),
-        observed=torch.cat([observed for _, observed, _ in parts]),
+        fields=MachinePhysics(machine, engineer.config).complete(features, observed, end_s),
         table=_with_labels(table, source.labels(equipment_id), spec.window_s),
     )
 

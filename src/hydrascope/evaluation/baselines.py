@@ -78,10 +78,11 @@ def check_comparable(machines: Sequence[PackedMachine]) -> None:
 def _rows(machines: Sequence[PackedMachine], normalizer: FeatureNormalizer) -> Tensor:
     rows = []
     for machine in machines:
-        windows, sensors = machine.features.shape[:2]
+        features, observed = machine.fields.sensor_features, machine.fields.sensor_observed
+        windows, sensors = features.shape[:2]
         z = normalizer(
-            machine.features.flatten(0, 1),
-            machine.observed.flatten(0, 1),
+            features.flatten(0, 1),
+            observed.flatten(0, 1),
             machine.layout.sensor_slot.repeat(windows),
         )
         rows.append(z.reshape(windows, sensors, -1).flatten(1))

@@ -38,19 +38,16 @@ def build_datamodule(
 
 def build_diagnoser(settings: TrainSettings, spec: InputSpec) -> Diagnoser:
     """Return normaliser (not fitted) and network (fresh weights from the current seed)."""
-    normalise = settings.data.normalise
-    normalizer = FeatureNormalizer(
-        slots=len(spec.sensor_slots),
-        steps=spec.steps,
-        features=len(spec.feature_names),
-        per_step=normalise.per_step,
-        clip=normalise.clip,
-    )
+    keys = settings.data.normalise.model_dump() | {"steps": spec.steps}
+    normalizer = FeatureNormalizer(len(spec.sensor_slots), features=len(spec.feature_names), **keys)
+    machine_normalizer = None
+    if names := spec.machine_feature_names:
+        machine_normalizer = FeatureNormalizer(1, features=len(names), **keys)
     network_class: type[Network] = get_class(settings.model.target)
     keys = settings.model.model_dump(by_alias=True, exclude={"target"})
     config = validate(network_class.Config, keys, source="model")
     network = network_class(config, spec, settings.task.heads)
-    return Diagnoser(normalizer, network, settings.task.heads)
+    return Diagnoser(normalizer, network, settings.task.heads, machine_normalizer)
 
 
 def optimizer_factory(settings: TrainSettings) -> Any:

@@ -16,7 +16,7 @@ from pydantic import (
     field_validator,
 )
 
-from hydrascope.features.config import FeatureConfig
+from hydrascope.features.config import FeatureConfig, Method
 from hydrascope.models.config import NetworkConfig
 from hydrascope.schemas.errors import validate
 from hydrascope.schemas.task import TaskSpec
@@ -62,6 +62,7 @@ class WindowSettings(Settings):
 class NormaliseSettings(Settings):
     """How features are brought to a common scale."""
 
+    method: Method
     per_step: bool
     clip: Positive
 

@@ -59,6 +59,8 @@ def run(settings: TrainSettings) -> None:
     lightning.seed_everything(settings.seed, verbose=False)
     diagnoser = build_diagnoser(settings, data.input_spec)
     diagnoser.normalizer.fit(data.training_parts())
+    if diagnoser.machine_normalizer is not None:
+        diagnoser.machine_normalizer.fit(data.training_machine_parts())
     loggers = _loggers(settings, run_dir)
     for logger in loggers:
         logger.log_hyperparams(flatten(plain))

@@ -4,13 +4,17 @@ Names and counts come from the config alone, so that a network can be sized befo
 read; `FeatureEngineer` extracts exactly these, in this order.
 """
 
-from typing import Annotated, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 STATISTICS_BESIDE_PERCENTILES = ("mean", "std", "min", "max")
 SHAPE_STATISTICS = ("skewness", "kurtosis")
 SPECTRUM_SUMMARIES = ("dominant_frequency_hz", "spectral_entropy")
+HYDRAULIC_NAMES = ("pressure_ratio", "temperature_delta", "flow_efficiency", "cavitation_index")
+
+Method = Literal["standardize", "minmax", "robust", "none"]
+"""How `features.normalizer` brings features to a common scale."""
 
 Percentile = Annotated[float, Field(ge=0, le=100)]
 SampleCount = Annotated[int, Field(ge=1)]
@@ -28,6 +32,10 @@ class FeatureConfig(BaseModel):
     frequency: bool = True
     temporal: bool = True
     patch: bool = False
+    hydraulic: bool = False
+    """Machine-level: what relates the quantities of one machine to each other."""
+    edge_dynamic: bool = False
+    """Of each line, from the telemetry of its two ends; beside the static edge features."""
 
     percentiles: tuple[Percentile, ...] = (5, 25, 50, 75, 95)
     """In percent."""
@@ -54,6 +62,11 @@ class FeatureConfig(BaseModel):
             raise ValueError(
                 "every sensor group is switched off; switch on at least one of "
                 "statistical, frequency, temporal, patch"
+            )
+        if (self.hydraulic or self.edge_dynamic) and not self.statistical:
+            raise ValueError(
+                "hydraulic and edge_dynamic are computed from the sensors' means; "
+                "switch on statistical, or both of them off"
             )
         return self
 
@@ -92,6 +105,11 @@ class FeatureConfig(BaseModel):
         return tuple(f"patch_{i}" for i in range(self.patch_length)) if self.patch else ()
 
     @property
+    def hydraulic_names(self) -> tuple[str, ...]:
+        """Features of the whole machine, in the order of `features.hydraulic`."""
+        return HYDRAULIC_NAMES if self.hydraulic else ()
+
+    @property
     def sensor_feature_names(self) -> tuple[str, ...]:
         """All features of one sensor, in the order in which they are extracted."""
         return (
@@ -120,6 +138,11 @@ class FeatureConfig(BaseModel):
     def patch_count(self) -> int:
         """Samples of the patch; 0 by default, because the group is off."""
         return len(self.patch_names)
+
+    @property
+    def hydraulic_count(self) -> int:
+        """Features of the whole machine; 0 by default, because the group is off; else 4."""
+        return len(self.hydraulic_names)
 
     @property
     def sensor_feature_count(self) -> int:

@@ -1,62 +1,103 @@
-"""Bring features to zero mean and unit variance, by the statistics of the training windows."""
+"""Bring features to a common scale, by the statistics of the training windows."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 import torch
 from torch import Tensor, nn
 
+from hydrascope.features.config import Method
+from hydrascope.features.statistics import Extremes, Moments, Quartiles, Statistics, per_feature
+
+_STATISTICS: Mapping[Method, type[Statistics]] = {
+    "standardize": Moments,
+    "minmax": Extremes,
+    "robust": Quartiles,
+}
+
 
 class FeatureNormalizer(nn.Module):
-    """z = (x − mean) / std, one row of statistics per sensor slot and feature.
+    """z = (x − center) / scale, one row of statistics per slot and feature.
+
+    | method | center | scale |
+    |---|---|---|
+    | standardize | mean | standard deviation |
+    | minmax | minimum | maximum − minimum |
+    | robust | median | interquartile range, deaf to a few faulty windows |
+    | none | 0 | 1, and z is not clipped |
 
     With `per_step` each step has its own row too: where a window is aligned with a repeating load
     cycle, what a fault changes is small beside what the cycle does, and would drown in a common
     variance.
+
+    Args:
+        slots: Rows of the (topology, sensor) table; 1 for features of whole machines.
+        steps: T.
+        features: F.
+        per_step: See above.
+        clip: z is limited to ± this.
+        method: See above.
     """
 
-    mean: Tensor
-    std: Tensor
+    center: Tensor
+    scale: Tensor
 
-    def __init__(self, slots: int, steps: int, features: int, per_step: bool, clip: float) -> None:
+    def __init__(
+        self,
+        slots: int,
+        steps: int,
+        features: int,
+        per_step: bool,
+        clip: float,
+        method: Method = "standardize",
+    ) -> None:
         super().__init__()
-        self.per_step, self.clip = per_step, clip
+        self.per_step, self.clip, self.method = per_step, clip, method
         shape = (slots, steps if per_step else 1, features)
-        self.register_buffer("mean", torch.zeros(shape))
-        self.register_buffer("std", torch.ones(shape))
+        self.register_buffer("center", torch.zeros(shape))
+        self.register_buffer("scale", torch.ones(shape))
+
+    def statistics(self) -> Statistics | None:
+        """Return empty statistics of this normaliser's method and shape, for a worker to fill.
+
+        None where the method needs none.
+        """
+        if self.method == "none":
+            return None
+        slots, steps, features = self.center.shape
+        return _STATISTICS[self.method]((slots, steps, features))
+
+    @torch.no_grad()
+    def adopt(self, statistics: Statistics) -> None:
+        """Normalise by these statistics from now on."""
+        center, scale = statistics.center_and_scale()
+        # A feature that did not vary in training (rounding aside) is centred, not blown up.
+        scale = torch.where(scale > 1e-6 * (1.0 + center.abs()), scale, 1.0)
+        self.center.copy_(center)
+        self.scale.copy_(scale)
 
     @torch.no_grad()
     def fit(self, parts: Iterable[tuple[Tensor, Tensor, Tensor]]) -> None:
-        """Estimate all statistics from training windows, one machine at a time.
+        """Gather statistics from training windows in one pass, and adopt them.
 
-        Machines that share slots share statistics; partial moments are merged as in Chan, Golub &
-        LeVeque (1983), in float64. A row that was never observed keeps mean 0 and std 1.
+        A row that was never observed keeps center 0 and scale 1.
 
         Args:
-            parts: For each machine its slots [S] int64, features [W, S, T, F] and observed
-                [W, S, T] bool; unobserved steps do not count.
+            parts: Some windows of one machine each, in any number and order: slots [S] int64,
+                features [W, S, T, F] and observed [W, S, T] or [W, S, T, F] bool. Machines that
+                share slots share statistics.
         """
-        mean = torch.zeros_like(self.mean, dtype=torch.float64)
-        count, squares = torch.zeros_like(mean), torch.zeros_like(mean)
-        dims = (0,) if self.per_step else (0, 2)
-        for slot, features, observed in parts:
-            weight = observed.to(torch.float64).unsqueeze(-1)
-            features = torch.where(observed.unsqueeze(-1), features, 0.0)
-            n = weight.sum(dims, keepdim=True)
-            m = (features * weight).sum(dims, keepdim=True) / n.clamp(min=1.0)
-            q = ((features - m).square() * weight).sum(dims, keepdim=True)
-            n, m, q = n.squeeze(0), m.squeeze(0), q.squeeze(0)
-            total = (count[slot] + n).clamp(min=1.0)
-            shift = m - mean[slot]
-            mean[slot] += shift * n / total
-            squares[slot] += q + shift.square() * count[slot] * n / total
-            count[slot] += n
-        std = (squares / count.clamp(min=1.0)).sqrt()
-        # A feature that did not vary in training (rounding aside) is centred, not blown up.
-        std = torch.where(std > 1e-6 * (1.0 + mean.abs()), std, 1.0)
-        self.mean.copy_(mean)
-        self.std.copy_(std)
+        statistics = self.statistics()
+        if statistics is not None:
+            for slot, features, observed in parts:
+                statistics.update(slot, features, observed)
+            self.adopt(statistics)
 
     def forward(self, features: Tensor, observed: Tensor, slot: Tensor) -> Tensor:
-        """Normalise [S, T, F]; unobserved steps become 0, the mean, and stay masked."""
-        z = (features - self.mean[slot]) / self.std[slot]
-        return torch.where(observed.unsqueeze(-1), z.clamp(-self.clip, self.clip), 0.0)
+        """Normalise [S, T, F]; what is not observed becomes 0 and stays masked.
+
+        `observed` is [S, T] or [S, T, F] bool.
+        """
+        z = (features - self.center[slot]) / self.scale[slot]
+        if self.method != "none":
+            z = z.clamp(-self.clip, self.clip)
+        return torch.where(per_feature(observed, features), z, 0.0)

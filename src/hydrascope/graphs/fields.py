@@ -1,7 +1,8 @@
 """Every field of a graph batch: name, shape, unit and meaning.
 
 Shape letters: G graphs (one window of one machine each), N components, S sensors, E directed
-edges, T steps, F features, H component-level heads. All graphs of a batch are laid end to end,
+edges, T steps, F features of a sensor, D dynamic features of a line (6 or none), M features of the
+machine (4 or none), H component-level heads. All graphs of a batch are laid end to end,
 as PyTorch Geometric does it; `component_graph` says which component belongs to which graph.
 """
 
@@ -11,6 +12,27 @@ import torch
 from torch import Tensor
 
 NUM_EDGE_FEATURES = 8
+
+
+class WindowFields(NamedTuple):
+    """What of a graph differs from window to window; W windows of one machine stacked."""
+
+    sensor_features: Tensor
+    """[W, S, T, F]"""
+    sensor_observed: Tensor
+    """[W, S, T]"""
+    edge_dynamic: Tensor
+    """[W, E, T, D]"""
+    edge_dynamic_mask: Tensor
+    """[W, E, T, D]"""
+    machine_features: Tensor
+    """[W, T, M]"""
+    machine_features_mask: Tensor
+    """[W, T, M]"""
+
+    def rows(self, chosen: Tensor) -> "WindowFields":
+        """Return some of the windows, in the order of `chosen` [B] int64."""
+        return WindowFields(*(field[chosen] for field in self))
 
 
 class GraphInputs(NamedTuple):
@@ -36,6 +58,14 @@ class GraphInputs(NamedTuple):
     """[2, E] int64; source and target component of each directed edge."""
     edge_features: Tensor
     """[E, 8] float, dimensionless; the static edge features of `graphs.edges`."""
+    edge_dynamic: Tensor
+    """[E, T, D] float, dimensionless; of `graphs.line_dynamics`, 0 where unknown."""
+    edge_dynamic_mask: Tensor
+    """[E, T, D] bool; True where known."""
+    machine_features: Tensor
+    """[G, T, M] float; of `features.hydraulic`, in their own units, 0 where unknown."""
+    machine_features_mask: Tensor
+    """[G, T, M] bool; True where known."""
     graph_id: Tensor
     """[G] int64, 0 … G-1; carries the number of graphs into an exported program."""
 

@@ -25,6 +25,10 @@ class InputSpec(BaseModel):
     sensor_kinds: tuple[str, ...]
     sensor_slots: tuple[str, ...]
     feature_names: tuple[str, ...]
+    edge_dynamic_names: tuple[str, ...] = ()
+    """None unless `features.edge_dynamic` is on."""
+    machine_feature_names: tuple[str, ...] = ()
+    """None unless `features.hydraulic` is on."""
     steps: int
     component_heads: tuple[str, ...]
     """Names of the component-level heads, in the order of `GraphInputs.component_heads`."""
@@ -36,6 +40,9 @@ class InputSpec(BaseModel):
         feature_names: Iterable[str],
         steps: int,
         component_heads: Iterable[str],
+        *,
+        edge_dynamic_names: Iterable[str] = (),
+        machine_feature_names: Iterable[str] = (),
     ) -> "InputSpec":
         """Collect the vocabularies: all built-in kinds first, then those the machines declare."""
         topologies = list(topologies)
@@ -52,6 +59,8 @@ class InputSpec(BaseModel):
             sensor_kinds=tuple(sensor_kinds),
             sensor_slots=tuple(slots),
             feature_names=tuple(feature_names),
+            edge_dynamic_names=tuple(edge_dynamic_names),
+            machine_feature_names=tuple(machine_feature_names),
             steps=steps,
             component_heads=tuple(component_heads),
         )

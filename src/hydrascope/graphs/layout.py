@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from hydrascope.graphs.edges import edge_tensors
-from hydrascope.graphs.fields import GraphInputs
+from hydrascope.graphs.fields import GraphInputs, WindowFields
 from hydrascope.graphs.input_spec import InputSpec
 from hydrascope.schemas.machine import GraphTopology
 from hydrascope.schemas.task import HeadLevel, HeadSpec
@@ -62,20 +62,15 @@ class GraphLayout(NamedTuple):
         """N of one window."""
         return self.component_kind.shape[0]
 
-    def batch(self, features: Tensor, observed: Tensor) -> GraphInputs:
-        """Lay B windows of this machine end to end.
-
-        Args:
-            features: [B, S, T, F].
-            observed: [B, S, T] bool.
-        """
-        count = features.shape[0]
+    def batch(self, windows: WindowFields) -> GraphInputs:
+        """Lay B windows of this machine end to end."""
+        count = windows.sensor_features.shape[0]
         graph = torch.arange(count)
         first_component = (graph * self.num_components).unsqueeze(1)
         edges = self.edge_index.unsqueeze(1) + first_component  # [2, B, E]
         return GraphInputs(
-            sensor_features=features.flatten(0, 1),
-            sensor_observed=observed.flatten(0, 1),
+            sensor_features=windows.sensor_features.flatten(0, 1),
+            sensor_observed=windows.sensor_observed.flatten(0, 1),
             sensor_slot=self.sensor_slot.repeat(count),
             sensor_kind=self.sensor_kind.repeat(count),
             sensor_component=(self.sensor_component + first_component).flatten(),
@@ -84,6 +79,10 @@ class GraphLayout(NamedTuple):
             component_heads=self.component_heads.repeat(count, 1),
             edge_index=edges.flatten(1),
             edge_features=self.edge_features.repeat(count, 1),
+            edge_dynamic=windows.edge_dynamic.flatten(0, 1),
+            edge_dynamic_mask=windows.edge_dynamic_mask.flatten(0, 1),
+            machine_features=windows.machine_features,
+            machine_features_mask=windows.machine_features_mask,
             graph_id=graph,
         )
 

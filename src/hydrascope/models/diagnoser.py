@@ -13,23 +13,38 @@ from hydrascope.schemas.task import HeadSpec
 
 
 class Diagnoser(nn.Module):
-    """Raw features in, answers out; the thing that is evaluated, exported and served."""
+    """Raw features in, answers out; the thing that is evaluated, exported and served.
+
+    Args:
+        normalizer: Of the sensors' features.
+        network: Reads normalised features.
+        heads: The task's heads.
+        machine_normalizer: Of the machines' features, with one slot; None where there are none.
+    """
 
     def __init__(
         self,
         normalizer: FeatureNormalizer,
         network: Network,
         heads: Sequence[HeadSpec],
+        machine_normalizer: FeatureNormalizer | None = None,
     ) -> None:
         super().__init__()
         self.normalizer, self.network, self.heads = normalizer, network, tuple(heads)
+        self.machine_normalizer = machine_normalizer
 
     def normalise(self, inputs: GraphInputs) -> GraphInputs:
         """Replace the features by normalised ones."""
         features = self.normalizer(
             inputs.sensor_features, inputs.sensor_observed, inputs.sensor_slot
         )
-        return inputs._replace(sensor_features=features)
+        inputs = inputs._replace(sensor_features=features)
+        if self.machine_normalizer is None:
+            return inputs
+        machine = self.machine_normalizer(
+            inputs.machine_features, inputs.machine_features_mask, torch.zeros_like(inputs.graph_id)
+        )
+        return inputs._replace(machine_features=machine)
 
     def raw(self, inputs: GraphInputs) -> NetworkOutput:
         """Return the network's output on raw features, before decoding."""

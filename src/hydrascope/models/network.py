@@ -14,7 +14,7 @@ from hydrascope.models.blocks.spatial import GATBlock
 from hydrascope.models.blocks.task_heads import TaskHeads
 from hydrascope.models.blocks.temporal import ARMALSTM
 from hydrascope.models.config import NetworkConfig
-from hydrascope.models.layers.pooling import GraphReadout
+from hydrascope.models.layers.pooling import GraphReadout, known_mean
 from hydrascope.schemas.task import HeadSpec
 
 
@@ -26,9 +26,11 @@ class UniversalTemporalGNN(Network):
        comes before space: as expressive as both at every step (J. Gao, B. Ribeiro, "On the
        Equivalence Between Temporal and Static Equivariant Graph Representations", ICML 2022),
        and the graph part costs T times less.
-    3. `GATBlock`s: components hear each other along the lines.
+    3. `GATBlock`s: components hear each other along the lines, as the lines' static features and
+       the mean and presence of their dynamic ones let them.
     4. `GraphReadout`: mean and maximum over components, of what they heard and of what they were
-       before (GraphNorm erases what is common to all), make the machine's embedding.
+       before (GraphNorm erases what is common to all), make the machine's embedding, together with
+       the mean and presence of the machine's own features.
     5. `TaskHeads`: heads exchange through attention; component heads know the machine too.
 
     Args:
@@ -52,12 +54,14 @@ class UniversalTemporalGNN(Network):
         )
         self.temporal = ARMALSTM(channels, channels, attention_heads, config.arma)
         self.component = nn.Linear(self.temporal.summary_channels + channels, channels)
+        edge_channels = NUM_EDGE_FEATURES + 2 * len(spec.edge_dynamic_names)
         self.spatial = nn.ModuleList(
-            GATBlock(channels, attention_heads, NUM_EDGE_FEATURES, config.dropout)
+            GATBlock(channels, attention_heads, edge_channels, config.dropout)
             for _ in range(config.spatial_layers)
         )
         self.readout = GraphReadout(channels)
-        self.machine = nn.Linear(2 * self.readout.out_channels, channels)
+        machine_channels = 2 * self.readout.out_channels + 2 * len(spec.machine_feature_names)
+        self.machine = nn.Linear(machine_channels, channels)
         self.component_context = nn.Linear(3 * channels, channels)
         self.dropout = nn.Dropout(config.dropout)
         self.heads = TaskHeads(heads, channels, attention_heads, config.dropout)
@@ -76,10 +80,13 @@ class UniversalTemporalGNN(Network):
         steps = self.temporal(encoding.sequence, encoding.observed)
         before: Tensor = self.component(torch.cat((steps.summary, encoding.component), dim=-1))
         after = self.dropout(before)
+        dynamic = known_mean(inputs.edge_dynamic, inputs.edge_dynamic_mask)
+        lines = torch.cat((inputs.edge_features, dynamic), dim=-1)
         for block in self.spatial:
-            after = block(after, inputs.edge_index, inputs.edge_features, graph, graphs)
+            after = block(after, inputs.edge_index, lines, graph, graphs)
         readouts = [self.readout(x, graph, graphs) for x in (before, after)]
-        machines: Tensor = self.dropout(F.silu(self.machine(torch.cat(readouts, dim=-1))))
+        own = known_mean(inputs.machine_features, inputs.machine_features_mask)
+        machines: Tensor = self.dropout(F.silu(self.machine(torch.cat((*readouts, own), dim=-1))))
         context = torch.cat((before, after, machines.index_select(0, graph)), dim=-1)
         components: Tensor = self.dropout(F.silu(self.component_context(context)))
         heads = self.heads(components, machines, graph, inputs.component_heads)

@@ -40,6 +40,10 @@ def export_program(diagnoser: Diagnoser, example: GraphInputs) -> ExportedProgra
         "component_heads": {0: components},
         "edge_index": {1: lines},
         "edge_features": {0: lines},
+        "edge_dynamic": {0: lines},
+        "edge_dynamic_mask": {0: lines},
+        "machine_features": {0: graphs},
+        "machine_features_mask": {0: graphs},
         "graph_id": {0: graphs},
     }
     in_order = tuple(shapes[name] for name in GraphInputs._fields)

@@ -37,9 +37,14 @@ class EquipmentMetadata(Spec):
     model: Text | None = None
     serial_number: Text | None = None
     commissioned: date | None = None
+    """First day of service; the age of the machine's lines counts from it."""
+    maintenance: tuple[date, ...] = ()
+    """Days on which the machine was serviced, in any order."""
     location: Text | None = None
     nominal: dict[Word, Number] = Field(default_factory=dict)
-    """Nominal values of the whole machine, the unit in the name: `pressure_bar`, `power_kw`."""
+    """Nominal values of the whole machine, the unit in the name: `pressure_bar`, `power_kw`; of its
+    oil: `viscosity_40_c_mm2_s`, `viscosity_100_c_mm2_s`, `density_15_c_kg_m3`, `expansion_per_k`.
+    """
 
 
 class Machine(Spec):

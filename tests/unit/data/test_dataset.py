@@ -8,6 +8,7 @@ from rig_parts import RigParts, cycles
 from torch import Tensor
 from torch_geometric.data import Batch
 
+from graph_parts import window_fields
 from hydrascope.data.datamodule import HydraulicDataModule
 from hydrascope.data.dataset import PackedMachine, SeededShuffle, TrainingBatch, WindowDataset
 from hydrascope.data.windows import WindowSpec
@@ -49,8 +50,11 @@ def dataset(rig: HydraulicDataModule, press: GraphTopology, task: TaskSpec) -> W
         machines.append(
             PackedMachine(
                 GraphLayout.of(topology, spec, task.heads),
-                torch.rand(*shape, len(names), generator=generator),
-                torch.rand(shape, generator=generator) > 0.5,
+                window_fields(
+                    topology,
+                    torch.rand(*shape, len(names), generator=generator),
+                    torch.rand(shape, generator=generator) > 0.5,
+                ),
                 targets,
             )
         )
@@ -76,8 +80,8 @@ def test_a_batch_equals_its_windows_taken_one_by_one(
         machine, number = alone(dataset, row)
         mine = inputs.component_graph == graph
         of_mine = mine[inputs.sensor_component]
-        assert torch.equal(inputs.sensor_features[of_mine], machine.features[number])
-        assert torch.equal(inputs.sensor_observed[of_mine], machine.observed[number])
+        assert torch.equal(inputs.sensor_features[of_mine], machine.fields.sensor_features[number])
+        assert torch.equal(inputs.sensor_observed[of_mine], machine.fields.sensor_observed[number])
         assert torch.equal(inputs.sensor_slot[of_mine], machine.layout.sensor_slot)
         assert torch.equal(inputs.component_kind[mine], machine.layout.component_kind)
         first = components
@@ -185,5 +189,5 @@ def test_two_machines_share_one_table_and_the_training_parts_are_each_ones_own(
         own = [row - offset for row in data.split.train if (row >= 8) == bool(number)]
         assert own
         assert torch.equal(slot, slots[number])
-        assert torch.equal(features, data.dataset.machines[number].features[own])
-        assert torch.equal(observed, data.dataset.machines[number].observed[own])
+        assert torch.equal(features, data.dataset.machines[number].fields.sensor_features[own])
+        assert torch.equal(observed, data.dataset.machines[number].fields.sensor_observed[own])

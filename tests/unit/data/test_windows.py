@@ -123,8 +123,13 @@ def test_no_window_spans_a_gap_and_each_equals_the_same_window_read_alone(
         stretch = TimeWindow(start=begin, end=begin + timedelta(seconds=spec.window_s))
         alone = RigParts(zema, {"rig": [stretch]})
         one = extract_windows(alone, machine, spec, engineer)
-        torch.testing.assert_close(one.features[0], windows.features[number], rtol=1e-6, atol=1e-6)
-        assert torch.equal(one.observed[0], windows.observed[number])
+        torch.testing.assert_close(
+            one.fields.sensor_features[0],
+            windows.fields.sensor_features[number],
+            rtol=1e-6,
+            atol=1e-6,
+        )
+        assert torch.equal(one.fields.sensor_observed[0], windows.fields.sensor_observed[number])
 
 
 def test_telemetry_shorter_than_a_window_is_refused(

@@ -23,16 +23,19 @@ SMALL = Split(np.arange(0, 2205, 9), np.arange(4, 2205, 27), np.arange(7, 2205, 
 def machine(rig: HydraulicDataModule) -> PackedMachine:
     """The rig's first two steps: 2 x 17 x 17 numbers a cycle."""
     (whole,) = rig.dataset.machines
-    return dataclasses.replace(
-        whole, features=whole.features[:, :, :STEPS], observed=whole.observed[:, :, :STEPS]
+    fields = whole.fields._replace(
+        sensor_features=whole.fields.sensor_features[:, :, :STEPS],
+        sensor_observed=whole.fields.sensor_observed[:, :, :STEPS],
     )
+    return dataclasses.replace(whole, fields=fields)
 
 
 @pytest.fixture(scope="module")
 def normalizer(rig: HydraulicDataModule, machine: PackedMachine) -> FeatureNormalizer:
     rows = torch.from_numpy(rig.split.train)
-    fitted = FeatureNormalizer(17, STEPS, machine.features.shape[-1], per_step=True, clip=20.0)
-    fitted.fit([(machine.layout.sensor_slot, machine.features[rows], machine.observed[rows])])
+    features, observed, *_ = machine.fields.rows(rows)
+    fitted = FeatureNormalizer(17, STEPS, features.shape[-1], per_step=True, clip=20.0)
+    fitted.fit([(machine.layout.sensor_slot, features, observed)])
     return fitted
 
 
@@ -72,7 +75,7 @@ def test_a_baseline_reads_normalised_features_and_trains_on_the_validation_windo
     rig: HydraulicDataModule,
 ) -> None:
     answers = baseline_predictions("shrinkage LDA", [machine], SMALL, [cooler], normalizer, 0)
-    z = (machine.features - normalizer.mean) / normalizer.std
+    z = (machine.fields.sensor_features - normalizer.center) / normalizer.scale
     rows = z.clamp(-20, 20).flatten(1).numpy()
     train = np.concatenate([SMALL.train, SMALL.val])
     grade = rig.table["cooler"].to_numpy()

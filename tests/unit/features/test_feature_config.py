@@ -65,6 +65,19 @@ def test_a_config_without_any_sensor_group_is_refused() -> None:
         FeatureConfig(statistical=False, frequency=False, temporal=False)
 
 
+@pytest.mark.parametrize("group", ["hydraulic", "edge_dynamic"])
+def test_what_is_computed_from_means_needs_the_statistical_group(group: str) -> None:
+    with pytest.raises(ValidationError, match="computed from the sensors' means"):
+        FeatureConfig.model_validate({"statistical": False, group: True})
+
+
+def test_groups_of_lines_and_machines_are_no_features_of_a_sensor() -> None:
+    config = FeatureConfig(hydraulic=True, edge_dynamic=True)
+    assert config.sensor_feature_count == FeatureConfig().sensor_feature_count == 34
+    assert config.hydraulic_count == len(config.hydraulic_names) == 4
+    assert FeatureConfig().hydraulic_count == 0
+
+
 def test_the_config_needs_no_torch() -> None:
     check = "import sys, hydrascope.features.config; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", check], check=False).returncode == 0

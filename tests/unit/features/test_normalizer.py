@@ -48,13 +48,13 @@ def fitted(parts: list[Part], *, per_step: bool, clip: float = 20.0) -> FeatureN
 def test_merged_moments_equal_numpy_over_the_union_of_the_machines(per_step: bool) -> None:
     parts = machines()
     normalizer = fitted(parts, per_step=per_step)
-    assert normalizer.mean.shape == (SLOTS, STEPS if per_step else 1, FEATURES)
+    assert normalizer.center.shape == (SLOTS, STEPS if per_step else 1, FEATURES)
     for slot in range(SLOTS - 1):
-        for step in range(normalizer.mean.shape[1]):
+        for step in range(normalizer.center.shape[1]):
             rows = of_slot(parts, slot, step if per_step else None)
             if len(rows) < 2:
                 continue
-            mean, std = normalizer.mean[slot, step], normalizer.std[slot, step]
+            mean, std = normalizer.center[slot, step], normalizer.scale[slot, step]
             np.testing.assert_allclose(mean.numpy(), rows.mean(axis=0), rtol=1e-6)
             np.testing.assert_allclose(std.numpy(), rows.std(axis=0), rtol=1e-5)
 
@@ -63,8 +63,8 @@ def test_merged_moments_equal_numpy_over_the_union_of_the_machines(per_step: boo
 def test_the_order_of_the_machines_does_not_matter(per_step: bool) -> None:
     one = fitted(machines(), per_step=per_step)
     other = fitted(machines()[::-1], per_step=per_step)
-    torch.testing.assert_close(one.mean, other.mean, rtol=1e-6, atol=0)
-    torch.testing.assert_close(one.std, other.std, rtol=1e-5, atol=0)
+    torch.testing.assert_close(one.center, other.center, rtol=1e-6, atol=0)
+    torch.testing.assert_close(one.scale, other.scale, rtol=1e-5, atol=0)
 
 
 @pytest.mark.parametrize("per_step", [True, False])
@@ -76,8 +76,8 @@ def test_what_stands_at_an_unobserved_step_does_not_count(value: float, per_step
         for slots, features, observed in parts
     ]
     one, other = fitted(parts, per_step=per_step), fitted(spoilt, per_step=per_step)
-    assert torch.equal(one.mean, other.mean)
-    assert torch.equal(one.std, other.std)
+    assert torch.equal(one.center, other.center)
+    assert torch.equal(one.scale, other.scale)
     slots, features, observed = spoilt[0]
     z = one(features[0], observed[0], slots)
     assert (z[~observed[0]] == 0).all()
@@ -103,9 +103,9 @@ def test_a_slot_that_was_never_observed_stays_neutral() -> None:
     for per_step in (True, False):
         normalizer = fitted([(slots, features, observed)], per_step=per_step)
         for slot in (2, 5):  # never observed; of no machine
-            assert (normalizer.mean[slot] == 0).all()
-            assert (normalizer.std[slot] == 1).all()
-        assert not (normalizer.mean[0] == 0).any()
+            assert (normalizer.center[slot] == 0).all()
+            assert (normalizer.scale[slot] == 1).all()
+        assert not (normalizer.center[0] == 0).any()
 
 
 def test_values_are_clipped_on_both_sides() -> None:
@@ -126,7 +126,7 @@ def test_small_ripple_on_a_large_level_keeps_its_digits() -> None:
     observed = torch.ones(500, 1, STEPS, dtype=torch.bool)
     normalizer = fitted([(torch.tensor([0]), features, observed)], per_step=False)
     expected = features.double().numpy().reshape(-1, FEATURES).std(axis=0)
-    np.testing.assert_allclose(normalizer.std[0, 0].numpy(), expected, rtol=1e-5)
+    np.testing.assert_allclose(normalizer.scale[0, 0].numpy(), expected, rtol=1e-5)
 
 
 def test_the_rigs_training_windows_come_to_mean_zero_and_variance_one(
@@ -138,8 +138,8 @@ def test_the_rigs_training_windows_come_to_mean_zero_and_variance_one(
     normalizer.fit(rig.training_parts())
     windows = len(rig.split.train)
     z = normalizer(
-        machine.features[rig.split.train].flatten(0, 1),
-        machine.observed[rig.split.train].flatten(0, 1),
+        machine.fields.sensor_features[rig.split.train].flatten(0, 1),
+        machine.fields.sensor_observed[rig.split.train].flatten(0, 1),
         machine.layout.sensor_slot.repeat(windows),
     ).reshape(windows, 17, 10, features)
     assert z.mean(dim=0).abs().max() < 1e-2

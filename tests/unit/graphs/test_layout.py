@@ -5,11 +5,11 @@ from typing import Any, NamedTuple
 
 import pytest
 import torch
-from torch import Tensor
 from torch_geometric.data import Batch, Data
 
+from graph_parts import window_fields
 from hydrascope.graphs.edges import edge_features
-from hydrascope.graphs.fields import GraphInputs
+from hydrascope.graphs.fields import GraphInputs, WindowFields
 from hydrascope.graphs.input_spec import InputSpec
 from hydrascope.graphs.layout import GraphLayout, concatenate
 from hydrascope.schemas import GraphTopology, HeadLevel, HeadSpec, SpecError, TaskSpec, validate
@@ -27,8 +27,7 @@ class WindowGraph(Data):
 
 class Windows(NamedTuple):
     topology: GraphTopology
-    features: Tensor
-    observed: Tensor
+    fields: WindowFields
 
     def graphs(self, spec: InputSpec, heads: list[HeadSpec]) -> list[WindowGraph]:
         topology = self.topology
@@ -45,8 +44,8 @@ class Windows(NamedTuple):
         return [
             WindowGraph(
                 num_nodes=len(topology.components),
-                sensor_features=features,
-                sensor_observed=observed,
+                sensor_features=fields.sensor_features,
+                sensor_observed=fields.sensor_observed,
                 sensor_slot=torch.tensor(slots),
                 sensor_kind=torch.tensor(kinds),
                 sensor_component=torch.tensor([place[c.id] for c, _ in sensors]),
@@ -61,8 +60,12 @@ class Windows(NamedTuple):
                 ),
                 edge_index=torch.tensor(ends).T,
                 edge_features=torch.tensor(lines),
+                edge_dynamic=fields.edge_dynamic,
+                edge_dynamic_mask=fields.edge_dynamic_mask,
+                machine_features=fields.machine_features.unsqueeze(0),
+                machine_features_mask=fields.machine_features_mask.unsqueeze(0),
             )
-            for features, observed in zip(self.features, self.observed, strict=True)
+            for fields in (self.fields.rows(row) for row in torch.arange(len(self.fields[0])))
         ]
 
 
@@ -89,7 +92,8 @@ def windows(topology: GraphTopology, count: int, seed: int) -> Windows:
     generator = torch.Generator().manual_seed(seed)
     shape = (count, len(topology.sensors), STEPS)
     features = torch.randn(*shape, FEATURES, generator=generator)
-    return Windows(topology, features, torch.rand(shape, generator=generator) > 0.3)
+    observed = torch.rand(shape, generator=generator) > 0.3
+    return Windows(topology, window_fields(topology, features, observed, dynamic=6, own=4))
 
 
 def assert_equals_pyg(inputs: GraphInputs, graphs: list[WindowGraph]) -> None:
@@ -108,7 +112,7 @@ def test_windows_of_one_machine_are_laid_end_to_end_as_pyg_does_it(
     component_heads = [head for head in heads if head.level is HeadLevel.COMPONENT]
     for topology in (rig_topology, press):
         some = windows(topology, 4, seed=0)
-        batch = GraphLayout.of(topology, spec, heads).batch(some.features, some.observed)
+        batch = GraphLayout.of(topology, spec, heads).batch(some.fields)
         assert_equals_pyg(batch, some.graphs(spec, component_heads))
 
 
@@ -117,10 +121,7 @@ def test_batches_of_different_machines_are_joined_as_pyg_does_it(
 ) -> None:
     component_heads = [head for head in heads if head.level is HeadLevel.COMPONENT]
     parts = [windows(t, n, seed=n) for t, n in ((press, 2), (rig_topology, 3), (press, 1))]
-    batches = [
-        GraphLayout.of(part.topology, spec, heads).batch(part.features, part.observed)
-        for part in parts
-    ]
+    batches = [GraphLayout.of(part.topology, spec, heads).batch(part.fields) for part in parts]
     graphs = [graph for part in parts for graph in part.graphs(spec, component_heads)]
     assert_equals_pyg(concatenate(batches), graphs)
 

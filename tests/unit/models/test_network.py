@@ -1,23 +1,33 @@
 """The whole network on real cycles of the rig: what must reach its answers, and what must not."""
 
 from collections.abc import Callable
+from typing import NamedTuple
 
 import pytest
 import torch
 from layer_checks import assert_close
 from torch import Tensor
 
+from graph_parts import window_fields
 from hydrascope.data.datamodule import HydraulicDataModule
 from hydrascope.data.dataset import TrainingBatch
 from hydrascope.features.normalizer import FeatureNormalizer
 from hydrascope.graphs.fields import GraphInputs
 from hydrascope.graphs.input_spec import InputSpec
 from hydrascope.graphs.layout import GraphLayout, concatenate
+from hydrascope.graphs.physics import MachinePhysics, edge_dynamic_names
 from hydrascope.models.config import NetworkConfig
 from hydrascope.models.diagnoser import Diagnoser
 from hydrascope.models.network import UniversalTemporalGNN
 from hydrascope.schemas import GraphTopology, HeadLevel, HeadSpec, TaskSpec, validate
 from hydrascope.tasks.losses import forecast_loss, task_loss
+
+
+class Physics(NamedTuple):
+    spec: InputSpec
+    inputs: GraphInputs
+    machine_normalizer: FeatureNormalizer
+
 
 WINDOWS = 6
 COMPONENTS, SENSORS, STEPS = 10, 17, 10
@@ -49,7 +59,8 @@ def batch(rig: HydraulicDataModule, spec: InputSpec, heads: list[HeadSpec]) -> T
     """Six cycles of different conditions, some steps of some sensors unobserved; double."""
     rows = torch.tensor([5, 400, 800, 1200, 1700, 2100])
     (machine,) = rig.dataset.machines
-    observed = machine.observed[rows].clone()
+    fields = machine.fields.rows(rows)
+    observed = fields.sensor_observed.clone()
     observed[1, 3, 4:7] = False
     observed[2, 0] = False
     layout = GraphLayout.of(rig.machines["zema"].topology, spec, heads)
@@ -58,16 +69,14 @@ def batch(rig: HydraulicDataModule, spec: InputSpec, heads: list[HeadSpec]) -> T
         WINDOWS * COMPONENTS, 1, generator=torch.Generator().manual_seed(0)
     )
     return TrainingBatch(
-        double(layout.batch(machine.features[rows], observed)),
+        double(layout.batch(fields._replace(sensor_observed=observed))),
         {name: target.double() for name, target in targets.items()},
         rows,
     )
 
 
 def double(inputs: GraphInputs) -> GraphInputs:
-    return inputs._replace(
-        sensor_features=inputs.sensor_features.double(), edge_features=inputs.edge_features.double()
-    )
+    return GraphInputs(*(f.double() if f.is_floating_point() else f for f in inputs))
 
 
 @pytest.fixture(scope="module")
@@ -75,14 +84,45 @@ def inputs(batch: TrainingBatch) -> GraphInputs:
     return batch.inputs
 
 
+@pytest.fixture(scope="module")
+def with_physics(rig: HydraulicDataModule, spec: InputSpec, batch: TrainingBatch) -> Physics:
+    """The same cycles with line dynamics and features of the machine, as the rig can feed them."""
+    machine, config = rig.machines["zema"], rig.engineer.config
+    config = config.model_copy(update={"edge_dynamic": True, "hydraulic": True})
+    (packed,) = rig.dataset.machines
+    features, observed, *_ = packed.fields.rows(batch.window)
+    end_s = torch.zeros(WINDOWS, dtype=torch.float64)
+    fields = MachinePhysics(machine, config).complete(features, observed, end_s)
+    names = {
+        "edge_dynamic_names": edge_dynamic_names(config),
+        "machine_feature_names": config.hydraulic_names,
+    }
+    inputs = double(
+        batch.inputs._replace(
+            edge_dynamic=fields.edge_dynamic.flatten(0, 1),
+            edge_dynamic_mask=fields.edge_dynamic_mask.flatten(0, 1),
+            machine_features=fields.machine_features,
+            machine_features_mask=fields.machine_features_mask,
+        )
+    )
+    normalizer = FeatureNormalizer(1, STEPS, 4, True, 20.0)
+    own, known = fields.machine_features, fields.machine_features_mask
+    normalizer.fit([(torch.zeros(1, dtype=torch.int64), own.unsqueeze(1), known.unsqueeze(1))])
+    return Physics(spec.model_copy(update=names), inputs, normalizer.double())
+
+
 def build(
-    spec: InputSpec, heads: list[HeadSpec], normalizer: FeatureNormalizer, **config: object
+    spec: InputSpec,
+    heads: list[HeadSpec],
+    normalizer: FeatureNormalizer,
+    machine_normalizer: FeatureNormalizer | None = None,
+    **config: object,
 ) -> Diagnoser:
     """Fresh weights; double precision, so that small effects and no effect can be told apart."""
     torch.manual_seed(0)
     settings = {"hidden_channels": 16, "attention_heads": 4, "dropout": 0.0} | config
     network = UniversalTemporalGNN(validate(NetworkConfig, settings), spec, heads)
-    return Diagnoser(normalizer, network.double(), heads)
+    return Diagnoser(normalizer, network.double(), heads, machine_normalizer)
 
 
 @pytest.fixture(scope="module")
@@ -117,10 +157,40 @@ def test_every_parameter_learns_from_the_training_loss(
     normalizer: FeatureNormalizer,
     batch: TrainingBatch,
 ) -> None:
-    diagnoser = build(spec, heads, normalizer, **config)
-    output = diagnoser.raw(batch.inputs)
+    assert_all_learn(build(spec, heads, normalizer, **config), batch.inputs, batch)
+
+
+@pytest.mark.parametrize(
+    "switched_on", [("edge_dynamic",), ("hydraulic",), ("edge_dynamic", "hydraulic")]
+)
+def test_every_parameter_learns_with_the_physics_switched_on(
+    switched_on: tuple[str, ...],
+    with_physics: Physics,
+    heads: list[HeadSpec],
+    normalizer: FeatureNormalizer,
+    batch: TrainingBatch,
+) -> None:
+    spec, inputs, machine_normalizer = with_physics
+    if "edge_dynamic" not in switched_on:
+        inputs = inputs._replace(
+            edge_dynamic=inputs.edge_dynamic[..., :0],
+            edge_dynamic_mask=inputs.edge_dynamic_mask[..., :0],
+        )
+        spec = spec.model_copy(update={"edge_dynamic_names": ()})
+    if "hydraulic" not in switched_on:
+        inputs = inputs._replace(
+            machine_features=inputs.machine_features[..., :0],
+            machine_features_mask=inputs.machine_features_mask[..., :0],
+        )
+        spec = spec.model_copy(update={"machine_feature_names": ()})
+    own = machine_normalizer if "hydraulic" in switched_on else None
+    assert_all_learn(build(spec, heads, normalizer, own), inputs, batch)
+
+
+def assert_all_learn(diagnoser: Diagnoser, inputs: GraphInputs, batch: TrainingBatch) -> None:
+    output = diagnoser.raw(inputs)
     assert output.arma is not None
-    total, _ = task_loss(heads, output.heads, batch.targets, 0.0)
+    total, _ = task_loss(diagnoser.heads, output.heads, batch.targets, 0.0)
     (total + 0.1 * forecast_loss(output.arma)).backward()
     for name, parameter in diagnoser.named_parameters():
         assert parameter.grad is not None, name
@@ -173,8 +243,15 @@ def reversed_line(inputs: GraphInputs) -> GraphInputs:
 
 
 def missing_line(inputs: GraphInputs) -> GraphInputs:
+    return with_lines(inputs, slice(2, None))
+
+
+def with_lines(inputs: GraphInputs, chosen: slice | Tensor) -> GraphInputs:
     return inputs._replace(
-        edge_index=inputs.edge_index[:, 2:], edge_features=inputs.edge_features[2:]
+        edge_index=inputs.edge_index[:, chosen],
+        edge_features=inputs.edge_features[chosen],
+        edge_dynamic=inputs.edge_dynamic[chosen],
+        edge_dynamic_mask=inputs.edge_dynamic_mask[chosen],
     )
 
 
@@ -241,6 +318,24 @@ def test_every_group_of_inputs_matters(
     assert difference(before, after) > 1e-6
 
 
+@pytest.mark.parametrize("name", ["edge_dynamic", "machine_features"])
+def test_known_physics_matter_and_unknown_ones_are_never_read(
+    with_physics: Physics, heads: list[HeadSpec], normalizer: FeatureNormalizer, name: str
+) -> None:
+    spec, inputs, machine_normalizer = with_physics
+    diagnoser = build(spec, heads, normalizer, machine_normalizer).eval()
+    before = answers(diagnoser, inputs)
+    values, known = getattr(inputs, name), getattr(inputs, f"{name}_mask")
+    assert known.any()
+    assert not known.all()
+    moved = inputs._replace(**{name: torch.where(known, values + 0.5, values)})
+    assert difference(before, answers(diagnoser, moved)) > 1e-6
+    spoilt = inputs._replace(**{name: values.masked_fill(~known, float("nan"))})
+    assert difference(before, answers(diagnoser, spoilt)) == 0.0
+    hidden = inputs._replace(**{f"{name}_mask": torch.zeros_like(known)})
+    assert difference(before, answers(diagnoser, hidden)) > 1e-6
+
+
 @pytest.mark.parametrize("value", [1e6, float("nan"), float("inf")])
 def test_what_stands_at_an_unobserved_step_is_never_read(
     diagnoser: Diagnoser, inputs: GraphInputs, value: float
@@ -278,8 +373,8 @@ def permuted(inputs: GraphInputs, order: Tensor) -> GraphInputs:
     """Renumber components so that new row k is old row order[k]; sensors and lines are shuffled."""
     rank = order.argsort()
     sensors = torch.randperm(len(inputs.sensor_kind))
-    lines = torch.randperm(inputs.edge_index.shape[1])
-    return GraphInputs(
+    inputs = with_lines(inputs, torch.randperm(inputs.edge_index.shape[1]))
+    return inputs._replace(
         sensor_features=inputs.sensor_features[sensors],
         sensor_observed=inputs.sensor_observed[sensors],
         sensor_slot=inputs.sensor_slot[sensors],
@@ -288,9 +383,7 @@ def permuted(inputs: GraphInputs, order: Tensor) -> GraphInputs:
         component_kind=inputs.component_kind[order],
         component_graph=inputs.component_graph[order],
         component_heads=inputs.component_heads[order],
-        edge_index=rank[inputs.edge_index[:, lines]],
-        edge_features=inputs.edge_features[lines],
-        graph_id=inputs.graph_id,
+        edge_index=rank[inputs.edge_index],
     )
 
 
@@ -314,7 +407,7 @@ def test_a_different_machine_in_the_batch_changes_nothing(
 ) -> None:
     layout = GraphLayout.of(press, spec, heads)
     features = 100 * torch.randn(3, 4, STEPS, len(spec.feature_names))
-    other = double(layout.batch(features, torch.rand(3, 4, STEPS) > 0.2))
+    other = double(layout.batch(window_fields(press, features, torch.rand(3, 4, STEPS) > 0.2)))
     rig, presses = answers(diagnoser, inputs), answers(diagnoser, other)
     for first, second, joined in (
         (rig, presses, concatenate([inputs, other])),

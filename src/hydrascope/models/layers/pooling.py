@@ -80,6 +80,25 @@ class StepPool(nn.Module):
         return (weights * sequence).sum(dim=1)
 
 
+def known_mean(values: Tensor, known: Tensor) -> Tensor:
+    """Sum up values that are partly unknown over the steps, without parameters.
+
+    What stands at an unknown place is never read.
+
+    Shapes: K rows, T steps, D values.
+
+    Args:
+        values: [K, T, D].
+        known: [K, T, D] bool.
+
+    Returns:
+        [K, 2 D]; the mean of the known steps, 0 without any, beside the share of known steps.
+    """
+    count = known.to(values.dtype).sum(dim=1)
+    total = values.masked_fill(~known, 0.0).sum(dim=1)
+    return torch.cat((total / count.clamp(min=1.0), count / values.shape[1]), dim=-1)
+
+
 class GraphReadout(nn.Module):
     """Components to one vector per graph.
 

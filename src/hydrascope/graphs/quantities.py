@@ -1,0 +1,67 @@
+"""What the sensors of a machine say of a place in it: means over the sensors that stand there.
+
+Shapes: S sensors, T steps, R places, `...` any batch axes (windows).
+"""
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from hydrascope.schemas.kinds import SensorKind
+from hydrascope.schemas.machine import GraphTopology
+from hydrascope.schemas.units import Conversion, conversion
+
+INLET, OUTLET = "inlet", "outlet"
+"""Words of `SensorSpec.position` that name a port of the component."""
+
+_UNDEFINED = Conversion(float("nan"))
+
+
+class CanonicalUnits:
+    """Brings the values of a machine's sensors to the canonical units of their kinds."""
+
+    def __init__(self, topology: GraphTopology) -> None:
+        rows = [
+            conversion(sensor.kind, sensor.unit) or _UNDEFINED for _, sensor in topology.sensors
+        ]
+        table = torch.tensor(rows, dtype=torch.float32).reshape(-1, 2)
+        self.factor, self.offset = table.unsqueeze(-1).unbind(1)
+
+    def __call__(self, values: Tensor, observed: Tensor) -> Tensor:
+        """[..., S, T] in the sensors' units, and bool -> canonical, NaN where there is no value."""
+        return torch.where(observed, values * self.factor + self.offset, torch.nan)
+
+
+def sensors_at(
+    topology: GraphTopology, component: int, kind: SensorKind, port: str | None
+) -> list[int]:
+    """Return the rows of a component's sensors of one kind.
+
+    A sensor without a position speaks for every port. One with a position speaks for that alone:
+    between the inlet and the outlet of a valve lies what the valve does. `port` None: all sensors,
+    wherever they stand.
+    """
+    return [
+        row
+        for row, (owner, sensor) in enumerate(topology.sensors)
+        if owner == component
+        and sensor.kind == kind
+        and (port is None or sensor.position in (None, port))
+    ]
+
+
+def selection(rows: Sequence[Sequence[int]], num_sensors: int) -> Tensor:
+    """Return [R, S] float32: 1 where a sensor stands at a place."""
+    chosen = torch.zeros(len(rows), num_sensors)
+    for place, sensors in enumerate(rows):
+        chosen[place, list(sensors)] = 1.0
+    return chosen
+
+
+def mean_at(values: Tensor, chosen: Tensor) -> Tensor:
+    """[..., S, T], [R, S] -> [..., R, T]; the mean of the values there are, NaN without any."""
+    known = torch.isfinite(values)
+    total = torch.einsum("rs,...st->...rt", chosen, torch.where(known, values, 0.0))
+    count = torch.einsum("rs,...st->...rt", chosen, known.to(values))
+    return total / torch.where(count > 0, count, torch.nan)

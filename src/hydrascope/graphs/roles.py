@@ -1,0 +1,153 @@
+"""Which sensors of a machine tell its operating point, found from the topology alone.
+
+| role | sensors |
+|---|---|
+| upstream pressure | pressure at the outlet of the main pump |
+| downstream pressure | pressure at both ends of the return lines: the source's outlet, the target's inlet |
+| inlet and outlet temperature | the oil leaves the machine at the inlet of the cooler and comes back at its outlet; without those two, at the inlet and the outlet of the tank |
+| measured flow | flow at the outlet of the main pump |
+| theoretical flow | `displacement_cm3` of the main pump times the speed of the pump or of what drives it through a shaft, or else times the pump's `speed_rpm` |
+
+The main pump is the first in the file with a pressure sensor at its outlet, or else the first. A
+role that nobody plays is unknown, and masks what depends on it.
+
+Shapes: W windows, S sensors, T steps.
+"""  # noqa: E501
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from hydrascope.features.hydraulic import OperatingPoint, hydraulic_features
+from hydrascope.graphs.quantities import INLET, OUTLET, mean_at, selection, sensors_at
+from hydrascope.schemas.kinds import ComponentType, EdgeType, SensorKind
+from hydrascope.schemas.machine import GraphTopology
+
+ATMOSPHERE_BAR = 1.01325
+"""Standard atmosphere (ISO 2533). Pressure sensors of hydraulics read gauge pressure."""
+
+
+class Roles(NamedTuple):
+    """Rows of the sensors in each role, and the main pump's nominal values."""
+
+    upstream_pressure: list[int]
+    downstream_pressure: list[int]
+    inlet_temperature: list[int]
+    outlet_temperature: list[int]
+    flow: list[int]
+    speed: list[int]
+    displacement_cm3: float
+    """NaN where unknown."""
+    speed_rpm: float
+    """NaN where unknown."""
+
+
+def find_roles(topology: GraphTopology) -> Roles:
+    """Find who plays which role; see the table above."""
+    pump = _main_pump(topology)
+    cold, warm = _temperatures(topology)
+    nominal = {} if pump is None else topology.components[pump].nominal
+    return Roles(
+        upstream_pressure=_of_pump(topology, pump, SensorKind.PRESSURE),
+        downstream_pressure=_return_pressure(topology),
+        inlet_temperature=cold,
+        outlet_temperature=warm,
+        flow=_of_pump(topology, pump, SensorKind.FLOW),
+        speed=_speed(topology, pump),
+        displacement_cm3=nominal.get("displacement_cm3", float("nan")),
+        speed_rpm=nominal.get("speed_rpm", float("nan")),
+    )
+
+
+class MachineFeatures:
+    """The hydraulic features of a machine, step by step."""
+
+    def __init__(self, topology: GraphTopology) -> None:
+        self.roles = find_roles(topology)
+        self._chosen = selection(self.roles[:6], len(topology.sensors))
+
+    def __call__(self, values: Tensor) -> tuple[Tensor, Tensor]:
+        """Compute the features of windows.
+
+        Args:
+            values: [W, S, T] sensors' means in canonical units, NaN where unknown.
+
+        Returns:
+            [W, T, 4] as `hydraulic_features` has them, 0 where unknown; and bool, whether known.
+
+        """
+        upstream, downstream, inlet, outlet, flow, speed = mean_at(values, self._chosen).unbind(-2)
+        speed = torch.where(torch.isfinite(speed), speed, self.roles.speed_rpm)
+        return hydraulic_features(
+            OperatingPoint(
+                upstream_pressure_bar=upstream + ATMOSPHERE_BAR,
+                downstream_pressure_bar=downstream + ATMOSPHERE_BAR,
+                inlet_temperature_c=inlet,
+                outlet_temperature_c=outlet,
+                measured_flow_l_min=flow,
+                theoretical_flow_l_min=self.roles.displacement_cm3 * speed / 1000,
+            )
+        )
+
+
+def _of_kind(topology: GraphTopology, kind: ComponentType) -> list[int]:
+    return [row for row, component in enumerate(topology.components) if component.kind == kind]
+
+
+def _main_pump(topology: GraphTopology) -> int | None:
+    pumps = _of_kind(topology, ComponentType.PUMP)
+    measured = [p for p in pumps if sensors_at(topology, p, SensorKind.PRESSURE, OUTLET)]
+    return next(iter([*measured, *pumps]), None)
+
+
+def _of_pump(topology: GraphTopology, pump: int | None, kind: SensorKind) -> list[int]:
+    return [] if pump is None else sensors_at(topology, pump, kind, OUTLET)
+
+
+def _return_pressure(topology: GraphTopology) -> list[int]:
+    index = topology.component_index
+    rows: set[int] = set()
+    for line in topology.edges:
+        if line.kind is EdgeType.RETURN_LINE:
+            rows.update(
+                sensors_at(topology, index[line.source], SensorKind.PRESSURE, OUTLET),
+                sensors_at(topology, index[line.target], SensorKind.PRESSURE, INLET),
+            )
+    return sorted(rows)
+
+
+def _temperatures(topology: GraphTopology) -> tuple[list[int], list[int]]:
+    """Rows of what the machine is fed with and of what it gives back."""
+    for kind in (ComponentType.COOLER, ComponentType.TANK):
+        for component in _of_kind(topology, kind):
+            # Positions are needed here: one sensor for both ports would make the difference 0.
+            at_port = [
+                [
+                    row
+                    for row in sensors_at(topology, component, SensorKind.TEMPERATURE, port)
+                    if topology.sensors[row][1].position == port
+                ]
+                for port in (OUTLET, INLET)
+            ]
+            if all(at_port):
+                return at_port[0], at_port[1]
+    return [], []
+
+
+def _speed(topology: GraphTopology, pump: int | None) -> list[int]:
+    if pump is None:
+        return []
+    own = sensors_at(topology, pump, SensorKind.SPEED, None)
+    index = topology.component_index
+    drives = {
+        end
+        for line in topology.edges
+        if line.kind is EdgeType.MECHANICAL
+        for end in (index[line.source], index[line.target])
+        if pump in (index[line.source], index[line.target])
+    }
+    of_drives = [
+        row for d in sorted(drives) for row in sensors_at(topology, d, SensorKind.SPEED, None)
+    ]
+    return own or of_drives
