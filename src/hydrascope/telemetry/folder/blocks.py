@@ -24,6 +24,7 @@ from hydrascope.telemetry.folder.table_file import (
     UNIT,
     Layout,
     TableFile,
+    naming,
 )
 from hydrascope.telemetry.folder.timestamps import to_microseconds
 
@@ -71,12 +72,13 @@ def list_blocks(number: int, table: TableFile, time_zone: str | None) -> Iterato
     width = max(1, len(table.sensors)) if table.layout is Layout.WIDE else 1
     parts = _csv_parts(table) if table.is_csv else _row_groups(table)
     for part, size in parts:
-        known = None if table.is_csv else _statistics(table, part, time_zone)
-        if known is None:
-            times, rows = _read_times(table, part, size, time_zone)
-            known = (*times, None) if times else None
-        else:
-            rows = size
+        with naming(table.path):
+            known = None if table.is_csv else _statistics(table, part, time_zone)
+            if known is None:
+                times, rows = _read_times(table, part, size, time_zone)
+                known = (*times, None) if times else None
+            else:
+                rows = size
         if known is not None:
             first_us, last_us, equipment_id = known
             yield Block(number, part, size, first_us, last_us, rows * width, equipment_id)

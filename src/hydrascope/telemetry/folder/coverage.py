@@ -19,12 +19,8 @@ class Coverage:
         """(start, end) in microseconds, in order of time."""
 
     def add(self, sensors: Iterable[tuple[NDArray[np.int64], int]]) -> None:
-        """Add (sorted times, period) of sensors, none earlier than an earlier call's first."""
-        runs = [
-            self._runs(time_us, time_us + period_us)
-            for time_us, period_us in sensors
-            if len(time_us)
-        ]
+        """Add (sorted times, period) of sensors; no time is earlier than one of an earlier call."""
+        runs = [self._runs(time_us, time_us + period_us) for time_us, period_us in sensors]
         if not runs:
             return
         start, end = np.concatenate(runs, axis=1)

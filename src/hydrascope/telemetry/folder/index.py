@@ -13,6 +13,8 @@ import os
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
+import numpy as np
+from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from hydrascope.telemetry.fingerprint import SampleDigest
@@ -89,16 +91,16 @@ def build(files: Sequence[TableFile], reading: Reading, max_gap_s: float) -> Ind
     coverage = {name: Coverage(round(max_gap_s * 1e6)) for name in reading.sensors}
     counts = [0, 0, 0, 0]
     for slice_ in in_time_order(blocks, reader(files, reading)):
-        good = {key: ordered.samples.good() for key, ordered in slice_.items()}
-        for key, samples in good.items():
+        times: dict[str, list[tuple[NDArray[np.int64], int]]] = {}
+        for (machine, sensor), ordered in slice_.items():
+            samples = ordered.samples.good()
             if len(samples.value):
-                digests.setdefault(key, SampleDigest()).update(samples.time_us, samples.value)
-        for name, sensors in reading.sensors.items():
-            coverage[name].add(
-                (samples.time_us, round(1e6 / sensors[sensor].rate_hz))
-                for (machine, sensor), samples in good.items()
-                if machine == name
-            )
+                digest = digests.setdefault((machine, sensor), SampleDigest())
+                digest.update(samples.time_us, samples.value)
+                period_us = round(1e6 / reading.sensors[machine][sensor].rate_hz)
+                times.setdefault(machine, []).append((samples.time_us, period_us))
+        for machine, sensors in times.items():
+            coverage[machine].add(sensors)
         counts = [a + b for a, b in zip(counts, _counts(slice_.values()), strict=True)]
     return Index(
         blocks=tuple(blocks),

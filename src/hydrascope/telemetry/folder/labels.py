@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 
 from hydrascope.schemas.errors import SpecError
 from hydrascope.telemetry.folder.machine_files import find_files
-from hydrascope.telemetry.folder.table_file import EQUIPMENT, LABELS, read_columns
+from hydrascope.telemetry.folder.table_file import EQUIPMENT, LABELS, naming, read_columns
 from hydrascope.telemetry.folder.timestamps import to_microseconds
 
 _REQUIRED = (EQUIPMENT, "start", "end")
@@ -70,13 +70,10 @@ def _read(file: Path, time_zone: str | None) -> pd.DataFrame:
         raise SpecError(f"{file}: {str(error).splitlines()[0]}") from None
     frame: pd.DataFrame = table.drop_columns(["start", "end"]).to_pandas()
     frame[EQUIPMENT] = frame[EQUIPMENT].astype(str)
-    try:
-        for place, name in enumerate(("start", "end")):
+    for place, name in enumerate(("start", "end")):
+        with naming(file):
             time_us = to_microseconds(table.column(name), name, time_zone)
-            times = pd.to_datetime(time_us, unit="us", utc=True).as_unit("us")
-            frame.insert(place, name, times)
-    except SpecError as error:
-        raise SpecError(f"{file}: {error}") from None
+        frame.insert(place, name, pd.to_datetime(time_us, unit="us", utc=True).as_unit("us"))
     if (wrong := frame["end"] <= frame["start"]).any():
         row = frame[wrong].iloc[0]
         raise SpecError(f"{file}: end is {row['end']}; expected a time after start, {row['start']}")

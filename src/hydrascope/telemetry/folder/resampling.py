@@ -79,17 +79,18 @@ def _interpolate(
 ) -> NDArray[np.float32]:
     after = np.searchsorted(time_us, at_us, side="right")
     left, right = (after - 1).clip(min=0), after.clip(max=len(time_us) - 1)
-    since, until = at_us - time_us[left], time_us[right] - at_us  # negative past an end
+    since, until = at_us - time_us[left], time_us[right] - at_us
+    before, behind = since >= 0, until >= 0  # not so beyond the first and the last sample
     span = time_us[right] - time_us[left]
     weight = since / np.maximum(span, 1)
     between = value[left] * (1 - weight) + value[right] * weight
-    inside = (since >= 0) & (until >= 0) & (span <= _REACH * period_us)
     half = period_us / 2
     beside = np.where(
-        np.abs(since) < half,
+        before & (since < half),
         value[left],
-        np.where(np.abs(until) <= half, value[right], np.float32(np.nan)),
+        np.where(behind & (until <= half), value[right], np.float32(np.nan)),
     )
+    inside = before & behind & (span <= _REACH * period_us)
     return np.where(since == 0, value[left], np.where(inside, between, beside)).astype(np.float32)
 
 

@@ -25,6 +25,7 @@ from hydrascope.telemetry.folder.table_file import (
     VALUE,
     Layout,
     TableFile,
+    naming,
 )
 from hydrascope.telemetry.folder.timestamps import Microseconds, to_microseconds
 from hydrascope.telemetry.units import conversion
@@ -74,7 +75,7 @@ def read_samples(
     """
     columns = _columns(table, reading, equipment_id)
     pieces: Pieces = {}
-    try:
+    with naming(table.path):
         for batch in read_batches(table, block.part, block.size, columns):
             time_us = to_microseconds(batch.column(TIMESTAMP), TIMESTAMP, reading.time_zone)
             inside = time_us >= first_us
@@ -87,10 +88,6 @@ def read_samples(
             split = _narrow if table.layout is Layout.NARROW else _wide
             for key, samples in split(batch, time_us, reading, equipment_id):
                 pieces.setdefault(key, []).append(samples)
-    except SpecError as error:
-        message = str(error).removeprefix(str(table.path)).removeprefix(": ")
-        place = "" if message.startswith(":") else ": "
-        raise SpecError(f"{table.path}{place}{message}") from None
     return {
         key: found[0]
         if len(found) == 1

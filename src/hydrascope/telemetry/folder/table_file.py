@@ -1,6 +1,7 @@
 """The files of a telemetry folder: which they are and how their columns are laid out."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import StrEnum
 from io import BytesIO
@@ -54,6 +55,17 @@ class TableFile:
     def sensors(self) -> tuple[str, ...]:
         """Columns of a wide file that may be sensors."""
         return tuple(name for name in self.columns if name not in (TIMESTAMP, EQUIPMENT))
+
+
+@contextmanager
+def naming(path: Path) -> Iterator[None]:
+    """Begin the message of a `SpecError` from inside with the file, unless it does already."""
+    try:
+        yield
+    except SpecError as error:
+        if str(error).startswith(str(path)):
+            raise
+        raise SpecError(f"{path}: {error}") from None
 
 
 def find_tables(folder: Path, apart: Sequence[Path] = ()) -> list[Path]:

@@ -54,15 +54,16 @@ def to_microseconds(column: Any, name: str, time_zone: str | None) -> Microsecon
 def _parsed(column: Any, name: str, time_zone: str | None) -> Any:
     """Read ISO 8601 text: all with an offset, or all without one."""
     kinds = [pa.timestamp("ns", "UTC"), pa.timestamp("ns")]
+    refused = []
     for kind in kinds if time_zone is None else reversed(kinds):
         try:
             return pc.cast(column, kind)
         except pa.ArrowInvalid as error:
-            failure = error
-    found = re.search(r"'(.*?)'", str(failure))
-    value = found.group(1) if found else "?"
+            refused += re.findall(r"'(.*?)'", str(error))[:1]
+    # A value that is no time at all, else the first that is unlike the others.
+    wrong = next((value for value in refused if refused.count(value) > 1), refused[0])
     raise SpecError(
-        f"{name}: {value!r} is not accepted; expected times as in 2024-05-01T12:00:00Z, "
+        f"{name}: {wrong!r} is not accepted; expected times as in 2024-05-01T12:00:00Z, "
         "all with or all without an offset"
     )
 
@@ -78,7 +79,8 @@ def _placed(column: Any, name: str, time_zone: str | None) -> Any:
     try:
         return pc.assume_timezone(column, time_zone)
     except pa.ArrowInvalid as error:
-        reason = str(error).partition(":")[2].splitlines()[0].strip(" .")
+        found = re.search(r": (\S+ \S+?)(\.0+)? (is|does)", str(error))
         raise SpecError(
-            f"{name}: {reason} in {time_zone}, where the clocks change; write the file in UTC"
+            f"{name}: {found.group(1) if found else error} occurs twice or never in {time_zone}, "
+            "where the clocks change; write the file in UTC"
         ) from None
