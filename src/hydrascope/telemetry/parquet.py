@@ -13,8 +13,9 @@ from hydrascope.telemetry.fingerprint import fingerprint
 from hydrascope.telemetry.folder.index import Index, find_or_build
 from hydrascope.telemetry.folder.labels import label_files, read_labels
 from hydrascope.telemetry.folder.machine_files import check_units, read_machines
+from hydrascope.telemetry.folder.reading import reading_of
 from hydrascope.telemetry.folder.resampling import instants, margin_us, resample
-from hydrascope.telemetry.folder.rows import Reading, read_samples
+from hydrascope.telemetry.folder.rows import read_samples
 from hydrascope.telemetry.folder.samples import Samples, in_order
 from hydrascope.telemetry.folder.settings import FolderSettings
 from hydrascope.telemetry.folder.table_file import find_tables, open_table
@@ -197,23 +198,6 @@ class ParquetSource:
         if equipment_id not in self._machines:
             known = ", ".join(map(repr, self._machines))
             raise ValueError(f"no machine {equipment_id!r}; there is: {known}")
-
-
-def reading_of(
-    machines: Mapping[str, Machine], settings: FolderSettings, *, unlisted: bool = False
-) -> Reading:
-    """Return how the rows of a folder become samples."""
-    accepted = settings.quality_accepted
-    return Reading(
-        sensors={
-            name: {sensor.id: sensor for _, sensor in machine.topology.sensors}
-            for name, machine in machines.items()
-        },
-        time_zone=settings.time_zone,
-        units=settings.units,
-        quality_accepted=frozenset(map(str, accepted)) if accepted is not None else None,
-        unlisted=unlisted,
-    )
 
 
 def _whole_us(seconds: float | None) -> int | None:

@@ -20,7 +20,8 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from hydrascope.telemetry.fingerprint import SampleDigest
 from hydrascope.telemetry.folder.blocks import Block, list_blocks
 from hydrascope.telemetry.folder.coverage import Coverage
-from hydrascope.telemetry.folder.rows import Reading, read_samples
+from hydrascope.telemetry.folder.reading import Reading
+from hydrascope.telemetry.folder.rows import read_samples
 from hydrascope.telemetry.folder.samples import (
     BAD_QUALITY,
     OUT_OF_RANGE,

@@ -3,8 +3,7 @@
 Shapes: n rows.
 """
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -12,9 +11,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from hydrascope.schemas.component import SensorSpec
 from hydrascope.schemas.errors import SpecError
 from hydrascope.telemetry.folder.blocks import Block, read_batches
+from hydrascope.telemetry.folder.reading import Reading
 from hydrascope.telemetry.folder.samples import BAD_QUALITY, OUT_OF_RANGE, Samples, SensorKey
 from hydrascope.telemetry.folder.table_file import (
     EQUIPMENT,
@@ -31,25 +30,6 @@ from hydrascope.telemetry.folder.timestamps import Microseconds, to_microseconds
 from hydrascope.telemetry.units import conversion
 
 Pieces = dict[SensorKey, list[Samples]]
-
-
-@dataclass(frozen=True)
-class Reading:
-    """How rows become samples."""
-
-    sensors: Mapping[str, Mapping[str, SensorSpec]]
-    """By equipment id and sensor id, from the machine files."""
-    time_zone: str | None
-    units: Mapping[str, str]
-    """Units that files hold, by sensor id, where they differ from the machine file's."""
-    quality_accepted: frozenset[str] | None
-    """Flags of good samples; None takes all."""
-    unlisted: bool = False
-    """Whether to read also what no machine file knows, as it stands."""
-
-    def wants(self, equipment_id: str, sensor_id: str) -> bool:
-        """Whether samples of this sensor are read."""
-        return self.unlisted or sensor_id in self.sensors.get(equipment_id, {})
 
 
 def read_samples(
