@@ -167,7 +167,7 @@ class ParquetSource:
                 self._files[block.file], block, self._reading, first_us, end_us, equipment_id
             )
             for (_, sensor_id), samples in read.items():
-                pieces.setdefault(sensor_id, []).append(samples)
+                pieces.setdefault(sensor_id, []).extend(samples)
         return {name: in_order(found).samples.good() for name, found in pieces.items()}
 
     def _signal(

@@ -11,8 +11,8 @@ from hydrascope.telemetry.folder.blocks import Block, list_blocks
 from hydrascope.telemetry.folder.labels import label_files, read_labels
 from hydrascope.telemetry.folder.machine_files import check_units, read_machines
 from hydrascope.telemetry.folder.reading import reading_of
-from hydrascope.telemetry.folder.rows import read_samples
-from hydrascope.telemetry.folder.samples import Samples, SensorKey
+from hydrascope.telemetry.folder.rows import Pieces, read_samples
+from hydrascope.telemetry.folder.samples import SensorKey
 from hydrascope.telemetry.folder.settings import FolderSettings
 from hydrascope.telemetry.folder.table_file import QUALITY, TableFile, find_tables, open_table
 from hydrascope.telemetry.folder.time_order import in_time_order
@@ -89,7 +89,7 @@ def _gather(
     reading = reading_of(found.machines, settings, unlisted=True)
     faulty: set[int] = set()
 
-    def read(block: Block, first_us: int, end_us: int | None) -> dict[SensorKey, Samples]:
+    def read(block: Block, first_us: int, end_us: int | None) -> Pieces:
         if block.file in faulty:
             return {}
         try:

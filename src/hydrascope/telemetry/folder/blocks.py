@@ -29,8 +29,9 @@ from hydrascope.telemetry.folder.table_file import (
 from hydrascope.telemetry.folder.timestamps import to_microseconds
 
 CSV_BLOCK_BYTES = 8 * 2**20
-BATCH_ROWS = 2**17
+BATCH_ROWS = 2**16
 """Rows decoded at once: they bound what lies in memory beside what is asked for."""
+READ_BUFFER_BYTES = 2**18
 
 _TEXT = pa.dictionary(pa.int32(), pa.string())
 """Ids repeat in every row; dictionaries keep each once."""
@@ -105,7 +106,13 @@ def read_batches(table: TableFile, part: int, size: int, columns: list[str]) -> 
 # A row group is read by its number: with the file open, its footer is parsed once.
 @lru_cache(maxsize=8)
 def _open(table: TableFile) -> Any:
-    return pq.ParquetFile(table.path, read_dictionary=list(_text_columns(table)))
+    # So Arrow reads page by page; by default it keeps the whole row group.
+    return pq.ParquetFile(
+        table.path,
+        read_dictionary=list(_text_columns(table)),
+        pre_buffer=False,
+        buffer_size=READ_BUFFER_BYTES,
+    )
 
 
 def _text_columns(table: TableFile) -> tuple[str, ...]:

@@ -21,12 +21,11 @@ from hydrascope.telemetry.fingerprint import SampleDigest
 from hydrascope.telemetry.folder.blocks import Block, list_blocks
 from hydrascope.telemetry.folder.coverage import Coverage
 from hydrascope.telemetry.folder.reading import Reading
-from hydrascope.telemetry.folder.rows import read_samples
+from hydrascope.telemetry.folder.rows import Pieces, read_samples
 from hydrascope.telemetry.folder.samples import (
     BAD_QUALITY,
     OUT_OF_RANGE,
     Ordered,
-    Samples,
     SensorKey,
 )
 from hydrascope.telemetry.folder.table_file import TableFile
@@ -134,7 +133,7 @@ def list_all(
 def reader(files: Sequence[TableFile], reading: Reading) -> ReadBlock:
     """Return what reads a block of `files`."""
 
-    def read(block: Block, first_us: int, end_us: int | None) -> dict[SensorKey, Samples]:
+    def read(block: Block, first_us: int, end_us: int | None) -> Pieces:
         return read_samples(files[block.file], block, reading, first_us, end_us)
 
     return read

@@ -30,6 +30,7 @@ from hydrascope.telemetry.folder.timestamps import Microseconds, to_microseconds
 from hydrascope.telemetry.units import conversion
 
 Pieces = dict[SensorKey, list[Samples]]
+"""Samples of each sensor in the order of the file, in several pieces."""
 
 
 def read_samples(
@@ -39,7 +40,7 @@ def read_samples(
     first_us: int,
     end_us: int | None,
     equipment_id: str | None = None,
-) -> dict[SensorKey, Samples]:
+) -> Pieces:
     """Return the samples of a block with `first_us <= time < end_us`, in the order of the file.
 
     Args:
@@ -68,12 +69,7 @@ def read_samples(
             split = _narrow if table.layout is Layout.NARROW else _wide
             for key, samples in split(batch, time_us, reading, equipment_id):
                 pieces.setdefault(key, []).append(samples)
-    return {
-        key: found[0]
-        if len(found) == 1
-        else Samples(*(np.concatenate(parts) for parts in zip(*found, strict=True)))
-        for key, found in pieces.items()
-    }
+    return pieces
 
 
 def _columns(table: TableFile, reading: Reading, equipment_id: str | None) -> list[str]:

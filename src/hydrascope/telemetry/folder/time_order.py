@@ -11,14 +11,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hydrascope.telemetry.folder.blocks import Block
+from hydrascope.telemetry.folder.rows import Pieces
 from hydrascope.telemetry.folder.samples import Ordered, Samples, SensorKey, in_order
 
 SLICE_CELLS = 2_000_000
 """Samples that a slice aims at; with sorting, some 50 bytes each."""
-LARGEST_SLICE_CELLS = 8_000_000
+LARGEST_SLICE_CELLS = 4_000_000
 """Up to here a slice grows to hold a whole block, which then is decoded only once."""
 
-ReadBlock = Callable[[Block, int, int | None], dict[SensorKey, Samples]]
+ReadBlock = Callable[[Block, int, int | None], Pieces]
 """(block, first_us, end_us) → its samples in that time."""
 
 _Kept = list[tuple[tuple[int, int], SensorKey, Samples]]
@@ -52,8 +53,9 @@ def in_time_order(
             block = plan.blocks[index]
             rest = plan.cells_after(index, end)
             whole = rest <= room
-            for key, samples in read(block, begin, None if whole else end).items():
-                _split(block.ordinal, key, samples, end, now, later)
+            for key, pieces in read(block, begin, None if whole else end).items():
+                for samples in pieces:
+                    _split(block.ordinal, key, samples, end, now, later)
             if whole:
                 room -= rest
                 plan.done[index] = True
