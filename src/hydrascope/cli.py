@@ -56,6 +56,48 @@ def machine(
         console.print(f"Picture: {picture}")
 
 
+@app.command()
+def check(
+    folder: Annotated[Path, typer.Argument(help="A folder of Parquet or CSV files.")],
+    machines: Annotated[
+        str | None, typer.Option(help="Machine files; without it FOLDER/machines/.")
+    ] = None,
+    labels: Annotated[
+        str | None, typer.Option(help="Label files; without it FOLDER/labels/.")
+    ] = None,
+    time_zone: Annotated[
+        str | None, typer.Option(help="Zone of times without one, such as Europe/Berlin.")
+    ] = None,
+    accept: Annotated[
+        list[str] | None, typer.Option(help="A quality flag of good samples; may be repeated.")
+    ] = None,
+    unit: Annotated[
+        list[str] | None, typer.Option(help="SENSOR=UNIT that the files hold; may be repeated.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+) -> None:
+    """Say what is wrong with a telemetry folder; exit code 1 if a training would stop at it."""
+    from hydrascope.telemetry.check.command import run
+
+    settings = {
+        "folder": folder,
+        "machines": machines,
+        "labels": labels,
+        "time_zone": time_zone,
+        "quality_accepted": accept or None,
+        "units": dict(_pair(each) for each in unit or ()),
+    }
+    if not run(settings, as_json=as_json):
+        raise typer.Exit(1)
+
+
+def _pair(text: str) -> tuple[str, str]:
+    sensor, sign, unit = text.partition("=")
+    if not sign:
+        raise SpecError(f"--unit {text}: expected SENSOR=UNIT, as in PS1=psi")
+    return sensor, unit
+
+
 def main() -> None:
     """Run a command; what a user got wrong is one line and exit code 2."""
     try:

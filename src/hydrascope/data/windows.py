@@ -8,6 +8,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from hydrascope.features.cleaning import clean
+from hydrascope.features.config import CleaningConfig
 from hydrascope.features.engineer import FeatureEngineer
 from hydrascope.graphs.fields import WindowFields
 from hydrascope.graphs.physics import MachinePhysics
@@ -94,14 +96,22 @@ def _extract(
     for row, (_, sensor) in enumerate(sensors):
         signal = signals.get(sensor.id)
         if signal is not None and len(signal.values):
-            samples = sub_windows(signal, starts_s, spec)
+            samples = sub_windows(signal, starts_s, spec, engineer.config.cleaning)
             features[:, row] = engineer(samples, signal.rate_hz)
             observed[:, row] = engineer.observed(samples)
     return features, observed
 
 
-def sub_windows(signal: Signal, starts_s: np.ndarray, spec: WindowSpec) -> Tensor:
+def sub_windows(
+    signal: Signal,
+    starts_s: np.ndarray,
+    spec: WindowSpec,
+    cleaning: CleaningConfig | None = None,
+) -> Tensor:
     """Cut a signal into [W, T, samples]; samples past its end are missing (NaN).
+
+    Each window is cleaned by itself, as a whole: what it holds does not depend on what was
+    recorded beside it, so that a service that sees this window alone reads the same.
 
     A sensor slower than one sample in a sub-window gives its last sample before each (hold).
     """
@@ -111,7 +121,15 @@ def sub_windows(signal: Signal, starts_s: np.ndarray, spec: WindowSpec) -> Tenso
     first = np.floor(first_s * signal.rate_hz + 1e-6).astype(np.int64)
     index = torch.from_numpy(first).unsqueeze(-1) + torch.arange(samples)
     values = torch.from_numpy(np.append(signal.values, np.float32(np.nan)).astype(np.float32))
-    return values[index.clamp(max=len(signal.values))]
+    if cleaning is None or not cleaning.active:
+        return values[index.clamp(max=len(signal.values))]
+    begin = index[:, :1, 0]
+    within = index - begin.unsqueeze(-1)
+    width = within[:, -1, -1:] + 1  # [W, 1]; rounding may give one sample more or less
+    offset = torch.arange(int(width.max()))
+    whole = values[(begin + offset).clamp(max=len(signal.values))]
+    whole = clean(torch.where(offset < width, whole, torch.nan), cleaning, signal.rate_hz)
+    return whole.gather(-1, within.flatten(1)).reshape(within.shape)
 
 
 def _with_labels(table: pd.DataFrame, labels: pd.DataFrame, window_s: float) -> pd.DataFrame:

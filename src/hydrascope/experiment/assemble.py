@@ -6,7 +6,7 @@ from hydra.utils import get_class, instantiate
 
 from hydrascope.data.datamodule import HydraulicDataModule
 from hydrascope.data.windows import WindowSpec
-from hydrascope.experiment.settings import DataSettings, Target, TrainSettings
+from hydrascope.experiment.settings import DataSettings, TrainSettings
 from hydrascope.features.config import FeatureConfig
 from hydrascope.features.engineer import FeatureEngineer
 from hydrascope.features.normalizer import FeatureNormalizer
@@ -22,7 +22,8 @@ def build_datamodule(
 ) -> HydraulicDataModule:
     """Return the data module; nothing is read before its `setup`."""
     return HydraulicDataModule(
-        instantiate(_arguments(data.source)),
+        # Plain lists and mappings: no room but this one knows OmegaConf's own.
+        instantiate({**data.source.model_dump(by_alias=True), "_convert_": "all"}),
         WindowSpec(data.window.window_s, data.window.stride_s, data.window.steps),
         FeatureEngineer(features),
         task,
@@ -55,7 +56,3 @@ def optimizer_factory(settings: TrainSettings) -> Any:
     optim = settings.optim
     keys = optim.model_dump(by_alias=True, exclude={"schedule"})
     return instantiate({**keys, "_partial_": True})
-
-
-def _arguments(target: Target) -> dict[str, Any]:
-    return target.model_dump(by_alias=True)

@@ -4,6 +4,7 @@ Names and counts come from the config alone, so that a network can be sized befo
 read; `FeatureEngineer` extracts exactly these, in this order.
 """
 
+from enum import StrEnum
 from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
@@ -18,6 +19,32 @@ Method = Literal["standardize", "minmax", "robust", "none"]
 
 Percentile = Annotated[float, Field(ge=0, le=100)]
 SampleCount = Annotated[int, Field(ge=1)]
+
+
+class Fill(StrEnum):
+    """What becomes of a gap; see `features.cleaning`."""
+
+    MASK = "mask"
+    FORWARD = "forward"
+    BACKWARD = "backward"
+    INTERPOLATE = "interpolate"
+
+
+class CleaningConfig(BaseModel):
+    """What is done to the samples of a window before its features are computed."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    fill: Fill = Fill.MASK
+    max_gap_s: float | None = Field(default=1.0, gt=0)
+    """Longest gap that is filled, in seconds; None: any."""
+    outlier_threshold: float | None = Field(default=None, gt=0)
+    """Modified z-score beyond which a sample counts as missing; None: none does."""
+
+    @property
+    def active(self) -> bool:
+        """Whether anything is done at all."""
+        return self.fill is not Fill.MASK or self.outlier_threshold is not None
 
 
 class FeatureConfig(BaseModel):
@@ -49,6 +76,8 @@ class FeatureConfig(BaseModel):
     """In samples."""
     patch_length: int = Field(default=64, ge=2)
     """Samples that a sub-window is resampled to."""
+    cleaning: CleaningConfig = CleaningConfig()
+    """Applied to whole windows, before they are cut into sub-windows."""
     min_valid_fraction: float = Field(default=0.5, gt=0, le=1)
     """A sub-window with a smaller share of finite samples counts as unobserved."""
 

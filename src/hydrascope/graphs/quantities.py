@@ -10,12 +10,12 @@ from torch import Tensor
 
 from hydrascope.schemas.kinds import SensorKind
 from hydrascope.schemas.machine import GraphTopology
-from hydrascope.schemas.units import Conversion, conversion
+from hydrascope.schemas.units import Conversion, to_canonical
 
 INLET, OUTLET = "inlet", "outlet"
 """Words of `SensorSpec.position` that name a port of the component."""
 
-_UNDEFINED = Conversion(float("nan"))
+_UNDEFINED = Conversion(float("nan"), float("nan"))
 
 
 class CanonicalUnits:
@@ -23,14 +23,14 @@ class CanonicalUnits:
 
     def __init__(self, topology: GraphTopology) -> None:
         rows = [
-            conversion(sensor.kind, sensor.unit) or _UNDEFINED for _, sensor in topology.sensors
+            to_canonical(sensor.kind, sensor.unit) or _UNDEFINED for _, sensor in topology.sensors
         ]
         table = torch.tensor(rows, dtype=torch.float32).reshape(-1, 2)
-        self.factor, self.offset = table.unsqueeze(-1).unbind(1)
+        self.scale, self.offset = table.unsqueeze(-1).unbind(1)
 
     def __call__(self, values: Tensor, observed: Tensor) -> Tensor:
         """[..., S, T] in the sensors' units, and bool -> canonical, NaN where there is no value."""
-        return torch.where(observed, values * self.factor + self.offset, torch.nan)
+        return torch.where(observed, values * self.scale + self.offset, torch.nan)
 
 
 def sensors_at(

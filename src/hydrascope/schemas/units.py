@@ -1,52 +1,126 @@
-"""From a sensor's unit to the canonical one of its kind: canonical = factor · value + offset.
+"""Units of measurement: from the unit of a file to that of the machine file, or of the kind.
 
-Vibration's canonical quantity is velocity. Acceleration and displacement turn into it only where
-the frequency is known, so they have no conversion.
+Factors are exact, from the definitions in NIST Special Publication 811 (2008), appendix B.8 and
+its footnotes: 1 in = 25.4 mm, 1 lb = 0.45359237 kg, g = 9.80665 m/s², 1 gal (US) = 231 in³,
+1 hp = 550 ft·lbf/s. The irrational one is the radian.
 """
 
-from math import pi
+import math
+from fractions import Fraction
 from typing import NamedTuple
 
-from hydrascope.schemas.kinds import SensorKind
+from hydrascope.schemas.errors import SpecError, closest
+from hydrascope.schemas.kinds import SENSOR_UNITS
+
+_INCH_M = Fraction(254, 10_000)
+_FOOT_M = 12 * _INCH_M
+_GRAVITY_M_S2 = Fraction(980_665, 100_000)
+_POUND_FORCE_N = Fraction(45_359_237, 100_000_000) * _GRAVITY_M_S2
+_PSI_PA = _POUND_FORCE_N / _INCH_M**2
+_GALLON_L = 231 * _INCH_M**3 * 1000
+_HORSEPOWER_W = 550 * _FOOT_M * _POUND_FORCE_N
+_RADIAN_REVOLUTIONS = Fraction(1 / (2 * math.pi))
 
 
 class Conversion(NamedTuple):
-    """An affine map to the canonical unit."""
+    """`value · scale + offset`."""
 
-    factor: float
-    offset: float = 0.0
+    scale: float
+    offset: float
 
 
-CONVERSIONS: dict[str, dict[str, Conversion]] = {
-    SensorKind.PRESSURE: {  # bar
-        "bar": Conversion(1.0),
-        "mbar": Conversion(1e-3),
-        "Pa": Conversion(1e-5),
-        "kPa": Conversion(1e-2),
-        "MPa": Conversion(10.0),
-        "psi": Conversion(0.0689475729),  # lbf/in²: 6894.75729 Pa
+class _Unit(NamedTuple):
+    """One unit in terms of the base unit of its quantity: `base = value · scale + offset`."""
+
+    quantity: str
+    scale: Fraction
+    offset: Fraction = Fraction(0)
+
+
+_THOUSANDTH = Fraction(1, 1000)
+_MILLIONTH = Fraction(1, 10**6)
+_OF_BASE: dict[str, dict[str, Fraction | int]] = {
+    "pressure": {
+        "Pa": 1,
+        "hPa": 100,
+        "mbar": 100,
+        "kPa": 10**3,
+        "bar": 10**5,
+        "MPa": 10**6,
+        "psi": _PSI_PA,
     },
-    SensorKind.FLOW: {  # l/min
-        "l/min": Conversion(1.0),
-        "l/s": Conversion(60.0),
-        "m3/h": Conversion(1000 / 60),
-        "gal/min": Conversion(3.785411784),  # US liquid gallon
+    "flow": {
+        "l/min": 1,
+        "l/s": 60,
+        "m3/h": Fraction(1000, 60),
+        "m3/s": 60_000,
+        "gal/min": _GALLON_L,
     },
-    SensorKind.TEMPERATURE: {  # °C
-        "degC": Conversion(1.0),
-        "K": Conversion(1.0, -273.15),
-        "degF": Conversion(5 / 9, -160 / 9),
+    "acceleration": {"m/s2": 1, "g": _GRAVITY_M_S2},
+    "velocity": {"m/s": 1, "mm/s": _THOUSANDTH, "in/s": _INCH_M, "ft/s": _FOOT_M},
+    "length": {"m": 1, "mm": _THOUSANDTH, "um": _MILLIONTH, "in": _INCH_M, "ft": _FOOT_M},
+    "angle": {"deg": Fraction(1, 360), "rad": _RADIAN_REVOLUTIONS},
+    "power": {"W": 1, "kW": 1000, "hp": _HORSEPOWER_W},
+    "rotational speed": {
+        "1/s": 1,
+        "rpm": Fraction(1, 60),
+        "1/min": Fraction(1, 60),
+        "rad/s": _RADIAN_REVOLUTIONS,
     },
-    SensorKind.VIBRATION: {"mm/s": Conversion(1.0)},
-    SensorKind.SPEED: {  # rpm
-        "rpm": Conversion(1.0),
-        "1/s": Conversion(60.0),
-        "rad/s": Conversion(30 / pi),
-    },
+    "torque": {"N m": 1, "kN m": 1000, "lbf ft": _POUND_FORCE_N * _FOOT_M},
+    "force": {"N": 1, "kN": 1000, "lbf": _POUND_FORCE_N},
+    "volume": {"l": 1, "m3": 1000, "gal": _GALLON_L},
+    "current": {"A": 1, "mA": _THOUSANDTH},
+    "voltage": {"V": 1, "mV": _THOUSANDTH},
+    "ratio": {"1": 1, "%": Fraction(1, 100), "ppm": _MILLIONTH},
+    "kinematic viscosity": {"mm2/s": 1, "cSt": 1, "m2/s": 10**6},
 }
-"""Conversions of the kinds that the physics of a machine is computed from, by unit."""
+"""What one of each unit is of the quantity's base unit."""
+
+_UNITS = {
+    name: _Unit(quantity, Fraction(scale))
+    for quantity, scales in _OF_BASE.items()
+    for name, scale in scales.items()
+} | {
+    "K": _Unit("temperature", Fraction(1)),
+    "degC": _Unit("temperature", Fraction(1), Fraction(27_315, 100)),
+    "degF": _Unit("temperature", Fraction(5, 9), Fraction(45_967, 100) * Fraction(5, 9)),
+}
 
 
-def conversion(kind: str, unit: str) -> Conversion | None:
-    """Return how a sensor's values become canonical; None where that is not defined."""
-    return CONVERSIONS.get(kind, {}).get(unit)
+def conversion(source: str, target: str) -> Conversion:
+    """Return what turns a value in `source` into one in `target`.
+
+    A unit that only a machine file knows is accepted where it need not be converted.
+
+    Raises:
+        SpecError: A unit is unknown, or the two measure different things.
+    """
+    if source == target:
+        return Conversion(1.0, 0.0)
+    here, there = _UNITS.get(source), _UNITS.get(target)
+    if there is None:
+        raise SpecError(f"unit {source!r} is not accepted; expected {target!r}")
+    accepted = [name for name, unit in _UNITS.items() if unit.quantity == there.quantity]
+    if here is None or here.quantity != there.quantity:
+        raise SpecError(
+            f"unit {source!r} cannot be converted to {target!r}; accepted: {', '.join(accepted)}"
+            + (closest(source, accepted) if here is None else "")
+        )
+    return Conversion(
+        scale=float(here.scale / there.scale),
+        offset=float((here.offset - there.offset) / there.scale),
+    )
+
+
+def to_canonical(kind: str, unit: str) -> Conversion | None:
+    """Return what turns a sensor's values into the canonical unit of its kind.
+
+    None for a kind that only a machine file knows, and where the two measure different things: an
+    acceleration becomes a vibration velocity only where its frequency is known.
+    """
+    canonical = SENSOR_UNITS.get(kind, ("",))[0]
+    here, there = _UNITS.get(unit), _UNITS.get(canonical)
+    if here is None or there is None or here.quantity != there.quantity:
+        return None
+    return conversion(unit, canonical)

@@ -1,6 +1,7 @@
 """Where signals come from: one Protocol, one file a source."""
 
+from hydrascope.telemetry.parquet import ParquetSource
 from hydrascope.telemetry.source import Signal, TelemetrySource
 from hydrascope.telemetry.zema import ZemaSource
 
-__all__ = ["Signal", "TelemetrySource", "ZemaSource"]
+__all__ = ["ParquetSource", "Signal", "TelemetrySource", "ZemaSource"]

@@ -1,0 +1,147 @@
+"""What is told of one sensor, gathered from slices in order of time in bounded memory."""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict
+
+from hydrascope.telemetry.folder.samples import BAD_QUALITY, OUT_OF_RANGE, Ordered
+
+_GAP = 1.5
+"""Periods between two samples from which on one is missing."""
+_KEPT = 2**16
+"""Values that a median is taken of: exact up to here, beyond of evenly spaced ones."""
+
+
+class SensorStatistics(BaseModel):
+    """A sensor as it was recorded. Times in seconds, values in the sensor's unit."""
+
+    model_config = ConfigDict(frozen=True)
+
+    samples: int
+    """Instants with a value, good or bad."""
+    rate_hz: float | None
+    """One over the usual distance of two good samples; None with fewer than two."""
+    first: str | None
+    last: str | None
+    """Times of the first and last good sample."""
+    duration_s: float
+    gaps: int
+    """Stretches without a good sample for longer than one and a half of the usual distance."""
+    longest_gap_s: float
+    missing: float
+    """Share of the samples that are absent or bad, of those due between first and last."""
+    bad_quality: int
+    out_of_range: int
+    minimum: float | None
+    median: float | None
+    maximum: float | None
+    """Of all samples but those of bad quality, out of range or not."""
+    longest_constant_s: float
+    """Longest stretch of one value."""
+    duplicates: int
+    unsorted: int
+
+
+class SensorGatherer:
+    """Gathers `SensorStatistics` of one sensor."""
+
+    def __init__(self) -> None:
+        self._counts = dict.fromkeys(
+            ("samples", "bad_quality", "out_of_range", "duplicates", "unsorted"), 0
+        )
+        self._values, self._steps = _EvenlySpaced(), _EvenlySpaced()
+        self._extremes: tuple[float, float] | None = None
+        self._good = 0
+        self._first_us: int | None = None
+        self._last_us = self._constant_since_us = 0
+        self._last_value = np.float32(0)
+        self._period_us: float | None = None
+        self._gaps = self._longest_gap_us = self._longest_constant_us = 0
+
+    def add(self, ordered: Ordered) -> None:
+        """Add samples that follow the ones before."""
+        samples = ordered.samples
+        self._counts["samples"] += len(samples.value)
+        self._counts["bad_quality"] += int((samples.state == BAD_QUALITY).sum())
+        self._counts["out_of_range"] += int((samples.state == OUT_OF_RANGE).sum())
+        self._counts["duplicates"] += ordered.duplicates
+        self._counts["unsorted"] += ordered.unsorted
+        recorded = samples.value[samples.state != BAD_QUALITY]
+        if len(recorded):
+            low, high = self._extremes or (np.inf, -np.inf)
+            self._extremes = min(low, float(recorded.min())), max(high, float(recorded.max()))
+            self._values.add(recorded.astype(np.float64))
+        good = samples.good()
+        if len(good.value):
+            self._add_good(good.time_us, good.value)
+
+    def _add_good(self, time_us: NDArray[np.int64], value: NDArray[np.float32]) -> None:
+        self._good += len(time_us)
+        if self._first_us is None:
+            self._first_us = self._constant_since_us = int(time_us[0])
+        else:
+            time_us = np.append(np.int64(self._last_us), time_us)
+            value = np.append(self._last_value, value)
+        steps = np.diff(time_us)
+        self._steps.add(steps.astype(np.float64))
+        if self._period_us is None and len(steps):
+            self._period_us = float(np.median(steps))
+        if self._period_us is not None:
+            gaps = steps[steps > _GAP * self._period_us]
+            self._gaps += len(gaps)
+            self._longest_gap_us = max(self._longest_gap_us, int(gaps.max(initial=0)))
+        changes = np.flatnonzero(np.diff(value)) + 1
+        since = np.append(self._constant_since_us, time_us[changes])
+        until = np.append(time_us[changes - 1], time_us[-1])
+        self._longest_constant_us = max(self._longest_constant_us, int((until - since).max()))
+        self._constant_since_us = int(since[-1])
+        self._last_us, self._last_value = int(time_us[-1]), value[-1]
+
+    def statistics(self, declared_hz: float | None) -> SensorStatistics:
+        """Return what was gathered; `declared_hz` is the machine file's rate, if there is one."""
+        step_us = self._steps.median()
+        rate_hz = 1e6 / step_us if step_us else None
+        first_us = self._last_us if self._first_us is None else self._first_us
+        duration_s = (self._last_us - first_us) / 1e6
+        due = duration_s * (declared_hz or rate_hz or 0.0) + 1
+        low, high = self._extremes or (None, None)
+        found: dict[str, Any] = {
+            **self._counts,
+            "rate_hz": rate_hz,
+            "first": _text(first_us) if self._good else None,
+            "last": _text(self._last_us) if self._good else None,
+            "duration_s": duration_s,
+            "gaps": self._gaps,
+            "longest_gap_s": self._longest_gap_us / 1e6,
+            "missing": min(1.0, max(0.0, 1 - self._good / due)),
+            "minimum": low,
+            "median": self._values.median(),
+            "maximum": high,
+            "longest_constant_s": self._longest_constant_us / 1e6,
+        }
+        return SensorStatistics(**found)
+
+
+class _EvenlySpaced:
+    """Every k-th of the values that were added, k doubling whenever they become too many."""
+
+    def __init__(self) -> None:
+        self._kept = np.empty(0)
+        self._stride = 1
+        self._added = 0
+
+    def add(self, values: NDArray[np.float64]) -> None:
+        self._kept = np.append(self._kept, values[-self._added % self._stride :: self._stride])
+        self._added += len(values)
+        while len(self._kept) > _KEPT:
+            self._kept = self._kept[::2]
+            self._stride *= 2
+
+    def median(self) -> float | None:
+        return float(np.median(self._kept)) if len(self._kept) else None
+
+
+def _text(time_us: int) -> str:
+    return f"{np.datetime64(time_us, 'us')}Z"

@@ -1,0 +1,213 @@
+"""The parts that files are read in: row groups of Parquet, stretches of lines of CSV.
+
+Each block knows its first and last time, so that reading an hour opens the blocks of that hour
+alone, and its size bounds the memory that reading takes.
+"""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+from io import BytesIO
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.csv
+import pyarrow.parquet as pq
+
+from hydrascope.schemas.errors import SpecError
+from hydrascope.telemetry.folder.table_file import (
+    EQUIPMENT,
+    QUALITY,
+    SENSOR,
+    TIMESTAMP,
+    UNIT,
+    Layout,
+    TableFile,
+    naming,
+)
+from hydrascope.telemetry.folder.timestamps import to_microseconds
+
+CSV_BLOCK_BYTES = 8 * 2**20
+BATCH_ROWS = 2**16
+"""Rows decoded at once: they bound what lies in memory beside what is asked for."""
+READ_BUFFER_BYTES = 2**18
+
+_TEXT = pa.dictionary(pa.int32(), pa.string())
+"""Ids repeat in every row; dictionaries keep each once."""
+
+
+@dataclass(frozen=True)
+class Block:
+    """A part of one file."""
+
+    file: int
+    """Position in the list of files."""
+    part: int
+    """Row group (Parquet) or first byte (CSV)."""
+    size: int
+    """Rows (Parquet) or bytes (CSV)."""
+    first_us: int
+    last_us: int
+    """Earliest and latest time in it."""
+    cells: int
+    """About how many samples it holds."""
+    equipment_id: str | None = None
+    """The machine, where the block is known to hold only one."""
+
+    @property
+    def ordinal(self) -> tuple[int, int]:
+        """Its place in the order of the files, in which a later row replaces an earlier one."""
+        return self.file, self.part
+
+
+def list_blocks(number: int, table: TableFile, time_zone: str | None) -> Iterator[Block]:
+    """Yield the blocks of file `number`.
+
+    The times come from the statistics in a Parquet file where it has them; else its column of
+    times is read once.
+
+    Raises:
+        SpecError: A time is refused, or a line of a CSV file is malformed.
+    """
+    width = max(1, len(table.sensors)) if table.layout is Layout.WIDE else 1
+    parts = _csv_parts(table) if table.is_csv else _row_groups(table)
+    for part, size in parts:
+        with naming(table.path):
+            known = None if table.is_csv else _statistics(table, part, time_zone)
+            if known is None:
+                times, rows = _read_times(table, part, size, time_zone)
+                known = (*times, None) if times else None
+            else:
+                rows = size
+        if known is not None:
+            first_us, last_us, equipment_id = known
+            yield Block(number, part, size, first_us, last_us, rows * width, equipment_id)
+
+
+def read_batches(table: TableFile, part: int, size: int, columns: list[str]) -> Iterator[Any]:
+    """Yield Arrow record batches of a block, ids as dictionaries, numbers of a CSV as float64.
+
+    Raises:
+        SpecError: A CSV line is malformed, or a file is damaged; names file, line and value.
+    """
+    if table.is_csv:
+        yield from _read_lines(table, part, size, columns)
+        return
+    try:
+        file = _open(table)
+        yield from file.iter_batches(
+            BATCH_ROWS, row_groups=[part], columns=columns, use_threads=False
+        )
+    except (pa.ArrowException, OSError) as error:
+        raise SpecError(f"{table.path}: damaged ({str(error).splitlines()[0]})") from None
+
+
+# A row group is read by its number: with the file open, its footer is parsed once.
+@lru_cache(maxsize=8)
+def _open(table: TableFile) -> Any:
+    # So Arrow reads page by page; by default it keeps the whole row group.
+    return pq.ParquetFile(
+        table.path,
+        read_dictionary=list(_text_columns(table)),
+        pre_buffer=False,
+        buffer_size=READ_BUFFER_BYTES,
+    )
+
+
+def _text_columns(table: TableFile) -> tuple[str, ...]:
+    wanted = (EQUIPMENT, SENSOR, QUALITY, UNIT) if table.layout is Layout.NARROW else (EQUIPMENT,)
+    return tuple(name for name in wanted if name in table.columns)
+
+
+def _row_groups(table: TableFile) -> Iterator[tuple[int, int]]:
+    metadata = _open(table).metadata
+    for number in range(metadata.num_row_groups):
+        yield number, metadata.row_group(number).num_rows
+
+
+def _statistics(
+    table: TableFile, part: int, time_zone: str | None
+) -> tuple[int, int, str | None] | None:
+    """Return first and last time and, if there is only one, the machine of a row group."""
+    file = _open(table)
+    group = file.metadata.row_group(part)
+    found = {
+        chunk.path_in_schema: chunk.statistics
+        for chunk in map(group.column, range(group.num_columns))
+        if chunk.path_in_schema in (TIMESTAMP, EQUIPMENT)
+    }
+    times, ids = found.get(TIMESTAMP), found.get(EQUIPMENT)
+    kind = file.schema_arrow.field(TIMESTAMP).type
+    if not pa.types.is_timestamp(kind) or times is None or not times.has_min_max:
+        return None
+    if times.null_count:  # the reader refuses the row, with its number
+        return None
+    ends = to_microseconds(pa.array([times.min, times.max], kind), TIMESTAMP, time_zone)
+    one = ids is not None and ids.has_min_max and ids.min == ids.max and not ids.null_count
+    return int(ends[0]), int(ends[1]), str(ids.min) if one and ids is not None else None
+
+
+def _read_times(
+    table: TableFile, part: int, size: int, time_zone: str | None
+) -> tuple[tuple[int, int] | None, int]:
+    ends: tuple[int, int] | None = None
+    rows = 0
+    for batch in read_batches(table, part, size, [TIMESTAMP]):
+        if batch.num_rows:
+            time_us = to_microseconds(batch.column(0), TIMESTAMP, time_zone)
+            first, last = int(time_us.min()), int(time_us.max())
+            ends = (min(first, ends[0]), max(last, ends[1])) if ends else (first, last)
+            rows += batch.num_rows
+    return ends, rows
+
+
+def _csv_parts(table: TableFile) -> Iterator[tuple[int, int]]:
+    """Cut a file behind its head into stretches of whole lines."""
+    with table.path.open("rb") as file:
+        file.readline()
+        start = file.tell()
+        while start < table.size:
+            file.seek(min(start + CSV_BLOCK_BYTES, table.size))
+            file.readline()
+            end = file.tell()
+            yield start, end - start
+            start = end
+
+
+def _read_lines(table: TableFile, start: int, size: int, columns: list[str]) -> Iterator[Any]:
+    with table.path.open("rb") as file:
+        file.seek(start)
+        content = file.read(size)
+    if not content.strip():
+        return
+    text = {TIMESTAMP: pa.string()} | dict.fromkeys(_text_columns(table), _TEXT)
+    try:
+        read = pa.csv.read_csv(
+            BytesIO(content),
+            read_options=pa.csv.ReadOptions(
+                use_threads=False, column_names=table.columns, block_size=max(len(content), 1)
+            ),
+            convert_options=pa.csv.ConvertOptions(
+                include_columns=columns,
+                column_types={name: text.get(name, pa.float64()) for name in columns},
+            ),
+        )
+    except pa.ArrowInvalid as error:
+        raise SpecError(_csv_fault(table, start, str(error))) from None
+    yield from read.to_batches()
+
+
+def _csv_fault(table: TableFile, start: int, message: str) -> str:
+    """Say in which line of the file, not of the block, Arrow stumbled, and over what."""
+    row = re.search(r"Row #(\d+): ", message)
+    with table.path.open("rb") as file:
+        before = file.read(start).count(b"\n")
+    place = f"{table.path}:{before + int(row.group(1))}" if row else str(table.path)
+    if found := re.search(r"In CSV column #(\d+): .*: invalid value '(.*)'", message):
+        # Arrow counts the columns of the file, from 0.
+        column, value = table.columns[int(found.group(1))], found.group(2)
+        return f"{place}: {column} is {value!r}; expected a number, or nothing"
+    if found := re.search(r"Expected (\d+) columns, got (\d+)", message):
+        return f"{place}: {found.group(2)} values; expected {found.group(1)}, separated by commas"
+    return f"{place}: {message.splitlines()[0]}"

@@ -1,0 +1,181 @@
+"""What must be known of a telemetry folder before any window of it can be read.
+
+One pass over all samples in order of time finds the extents and the digests. Its result is kept
+in a small file inside the folder and found again as long as names, sizes and modification times
+of the files, and all settings that it depends on, are the same: the same rule by which make
+decides. Who changes a file without changing either must delete `.hydrascope`.
+"""
+
+import hashlib
+import json
+import logging
+import os
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from hydrascope.telemetry.fingerprint import SampleDigest
+from hydrascope.telemetry.folder.blocks import Block, list_blocks
+from hydrascope.telemetry.folder.coverage import Coverage
+from hydrascope.telemetry.folder.reading import Reading
+from hydrascope.telemetry.folder.rows import Pieces, read_samples
+from hydrascope.telemetry.folder.samples import (
+    BAD_QUALITY,
+    OUT_OF_RANGE,
+    Ordered,
+    SensorKey,
+)
+from hydrascope.telemetry.folder.table_file import TableFile
+from hydrascope.telemetry.folder.time_order import ReadBlock, in_time_order
+
+_VERSION = 1
+"""Of what an index holds and how it is found; another one is not read."""
+_FOLDER = ".hydrascope"
+_KEPT = 4
+"""Index files of one folder: settings that are tried in turn need not be scanned for each time."""
+
+_log = logging.getLogger(__name__)
+
+
+class Index(BaseModel):
+    """The result of the pass."""
+
+    model_config = ConfigDict(frozen=True)
+
+    blocks: tuple[Block, ...]
+    stretches_us: dict[str, list[tuple[int, int]]]
+    """(start, end) of the extents by equipment id, in order of time."""
+    digests: dict[str, dict[str, str]]
+    """Of the sensors that have samples, by equipment id and sensor id."""
+    duplicates: int
+    """Rows that a later row of the same sensor and instant replaced."""
+    unsorted: int
+    """Rows that stood after a row of a later time."""
+    bad_quality: int
+    """Samples whose flag is not among the accepted ones."""
+    out_of_range: int
+    """Samples outside the range of their sensor."""
+
+
+def find_or_build(
+    folder: Path, files: Sequence[TableFile], reading: Reading, max_gap_s: float
+) -> Index:
+    """Return the folder's index, from its file if there is a valid one.
+
+    Raises:
+        SpecError: A file is refused.
+    """
+    path = folder / _FOLDER / f"{_key(folder, files, reading, max_gap_s)}.json"
+    try:
+        return Index.model_validate_json(path.read_bytes())
+    except FileNotFoundError:
+        pass
+    except (OSError, ValidationError):
+        _log.warning("%s is damaged; scanning the files again", path)
+    index = build(files, reading, max_gap_s)
+    _write(path, index)
+    return index
+
+
+def build(files: Sequence[TableFile], reading: Reading, max_gap_s: float) -> Index:
+    """Read all files once, in bounded memory.
+
+    Raises:
+        SpecError: A file is refused.
+    """
+    blocks = list_all(files, reading.time_zone)
+    digests: dict[SensorKey, SampleDigest] = {}
+    coverage = {name: Coverage(round(max_gap_s * 1e6)) for name in reading.sensors}
+    counts = [0, 0, 0, 0]
+    for slice_ in in_time_order(blocks, reader(files, reading)):
+        times: dict[str, list[tuple[NDArray[np.int64], int]]] = {}
+        for (machine, sensor), ordered in slice_.items():
+            samples = ordered.samples.good()
+            if len(samples.value):
+                digest = digests.setdefault((machine, sensor), SampleDigest())
+                digest.update(samples.time_us, samples.value)
+                period_us = round(1e6 / reading.sensors[machine][sensor].rate_hz)
+                times.setdefault(machine, []).append((samples.time_us, period_us))
+        for machine, sensors in times.items():
+            coverage[machine].add(sensors)
+        counts = [a + b for a, b in zip(counts, _counts(slice_.values()), strict=True)]
+    return Index(
+        blocks=tuple(blocks),
+        stretches_us={name: each.stretches for name, each in coverage.items()},
+        digests={
+            name: {key[1]: digests[key].hexdigest() for key in sorted(digests) if key[0] == name}
+            for name in reading.sensors
+        },
+        duplicates=counts[0],
+        unsorted=counts[1],
+        bad_quality=counts[2],
+        out_of_range=counts[3],
+    )
+
+
+def list_all(
+    files: Sequence[TableFile],
+    time_zone: str | None,
+    progress: Callable[[int], object] | None = None,
+) -> list[Block]:
+    """Return the blocks of all files; `progress` is told how many files are done."""
+    blocks: list[Block] = []
+    for number, table in enumerate(files):
+        blocks += list_blocks(number, table, time_zone)
+        if progress is not None:
+            progress(number + 1)
+    return blocks
+
+
+def reader(files: Sequence[TableFile], reading: Reading) -> ReadBlock:
+    """Return what reads a block of `files`."""
+
+    def read(block: Block, first_us: int, end_us: int | None) -> Pieces:
+        return read_samples(files[block.file], block, reading, first_us, end_us)
+
+    return read
+
+
+def _counts(ordered: Iterable[Ordered]) -> tuple[int, int, int, int]:
+    duplicates = unsorted = bad = outside = 0
+    for each in ordered:
+        duplicates += each.duplicates
+        unsorted += each.unsorted
+        bad += int((each.samples.state == BAD_QUALITY).sum())
+        outside += int((each.samples.state == OUT_OF_RANGE).sum())
+    return duplicates, unsorted, bad, outside
+
+
+def _key(folder: Path, files: Sequence[TableFile], reading: Reading, max_gap_s: float) -> str:
+    accepted = reading.quality_accepted
+    decides = {
+        "version": _VERSION,
+        "files": [[str(f.path.relative_to(folder)), f.size, f.mtime_ns] for f in files],
+        "sensors": {
+            machine: {name: [spec.unit, spec.rate_hz, spec.range] for name, spec in sensors.items()}
+            for machine, sensors in reading.sensors.items()
+        },
+        "time_zone": reading.time_zone,
+        "units": dict(reading.units),
+        "quality_accepted": sorted(accepted) if accepted is not None else None,
+        "max_gap_s": max_gap_s,
+    }
+    text = json.dumps(decides, sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()[:32]
+
+
+def _write(path: Path, index: Index) -> None:
+    """Keep an index; written beside and renamed, so that no one reads half of it."""
+    draft = path.with_suffix(f".{os.getpid()}")
+    try:
+        path.parent.mkdir(exist_ok=True)
+        draft.write_text(index.model_dump_json(), encoding="utf-8")
+        draft.replace(path)
+        older = sorted(path.parent.glob("*.json"), key=lambda each: -each.stat().st_mtime)
+        for each in older[_KEPT:]:
+            each.unlink(missing_ok=True)
+    except OSError as error:
+        _log.warning("%s cannot be written (%s): the files are scanned each time", path, error)

@@ -1,0 +1,93 @@
+"""Label files: what is known of the machines' condition, and when."""
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.csv
+import pyarrow.parquet as pq
+
+from hydrascope.schemas.errors import SpecError
+from hydrascope.telemetry.folder.machine_files import find_files
+from hydrascope.telemetry.folder.table_file import EQUIPMENT, LABELS, naming, read_columns
+from hydrascope.telemetry.folder.timestamps import to_microseconds
+
+_REQUIRED = (EQUIPMENT, "start", "end")
+
+
+def label_files(folder: Path, pattern: str | None) -> list[Path]:
+    """Return the label files: `pattern` is a file, folder or glob; None: `labels/` in `folder`.
+
+    Raises:
+        SpecError: A pattern names none.
+    """
+    files = find_files(pattern or str(folder / LABELS), (".parquet", ".csv"))
+    if pattern is not None and not files:
+        raise SpecError(f"{pattern}: no label file; expected one that ends in .parquet or .csv")
+    return files
+
+
+def read_labels(
+    files: Iterable[Path], time_zone: str | None, machines: Iterable[str]
+) -> Mapping[str, pd.DataFrame]:
+    """Return a label table for each machine, as `TelemetrySource.labels` answers it.
+
+    Raises:
+        SpecError: A file is refused, or two intervals of one machine overlap.
+    """
+    tables = [_read(file, time_zone) for file in files]
+    if not tables:
+        empty = pd.Series(dtype="datetime64[us, UTC]")
+        return {name: pd.DataFrame({"start": empty, "end": empty}) for name in machines}
+    whole = pd.concat(tables, ignore_index=True)
+    known = list(machines)
+    if strange := sorted(set(whole[EQUIPMENT]) - set(known)):
+        raise SpecError(
+            f"labels: equipment_id {strange[0]!r} has no machine file; accepted: {', '.join(known)}"
+        )
+    return {name: _of_machine(whole, name) for name in known}
+
+
+def _read(file: Path, time_zone: str | None) -> pd.DataFrame:
+    columns = read_columns(file)
+    if missing := [name for name in _REQUIRED if name not in columns]:
+        raise SpecError(
+            f"{file}: no column {', '.join(missing)}; it has: {', '.join(columns)}; expected "
+            "equipment_id, start, end and a column for each label"
+        )
+    try:
+        if file.suffix.lower() == ".csv":
+            text = dict.fromkeys(_REQUIRED, pa.string())
+            table = pa.csv.read_csv(
+                file,
+                read_options=pa.csv.ReadOptions(use_threads=False),
+                convert_options=pa.csv.ConvertOptions(column_types=text),
+            )
+        else:
+            table = pq.read_table(file, use_threads=False)
+    except pa.ArrowInvalid as error:
+        raise SpecError(f"{file}: {str(error).splitlines()[0]}") from None
+    frame: pd.DataFrame = table.drop_columns(["start", "end"]).to_pandas()
+    frame[EQUIPMENT] = frame[EQUIPMENT].astype(str)
+    for place, name in enumerate(("start", "end")):
+        with naming(file):
+            time_us = to_microseconds(table.column(name), name, time_zone)
+        frame.insert(place, name, pd.to_datetime(time_us, unit="us", utc=True).as_unit("us"))
+    if (wrong := frame["end"] <= frame["start"]).any():
+        row = frame[wrong].iloc[0]
+        raise SpecError(f"{file}: end is {row['end']}; expected a time after start, {row['start']}")
+    return frame
+
+
+def _of_machine(whole: pd.DataFrame, equipment_id: str) -> pd.DataFrame:
+    table = whole[whole[EQUIPMENT] == equipment_id].drop(columns=EQUIPMENT)
+    table = table.sort_values("start", ignore_index=True)
+    overlap = table["start"].iloc[1:].to_numpy() < table["end"].iloc[:-1].to_numpy()
+    if overlap.any():
+        row = int(overlap.argmax())
+        raise SpecError(
+            f"labels: of {equipment_id}, the interval from {table['start'].iloc[row + 1]} begins "
+            f"before the one from {table['start'].iloc[row]} ends; expected one after the other"
+        )
+    return table

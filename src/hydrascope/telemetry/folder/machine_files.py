@@ -1,0 +1,61 @@
+"""The machine files that come with a telemetry folder."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from hydrascope.schemas import Machine, SpecError
+from hydrascope.telemetry.folder.table_file import MACHINES
+
+
+def find_files(pattern: str, suffixes: tuple[str, ...]) -> list[Path]:
+    """Return the files that a path, a folder or a glob pattern names, by name."""
+    path = Path(pattern)
+    if path.is_dir():
+        found = list(path.iterdir())
+    elif path.is_file():
+        found = [path]
+    else:
+        found = list(Path(path.anchor or ".").glob(str(path.relative_to(path.anchor))))
+    return sorted(each for each in found if each.suffix.lower() in suffixes and each.is_file())
+
+
+def read_machines(folder: Path, pattern: str | None) -> dict[str, Machine]:
+    """Return the machines by equipment id.
+
+    Args:
+        folder: Of the telemetry.
+        pattern: File, folder or glob of machine files; None: `machines/` inside `folder`.
+
+    Raises:
+        SpecError: There are none, one of them is wrong, or two describe one machine.
+    """
+    place = pattern if pattern is not None else str(folder / MACHINES)
+    files = find_files(place, (".yaml", ".yml"))
+    if not files:
+        raise SpecError(f"{place}: no machine file; expected <equipment id>.yaml for each machine")
+    machines: dict[str, Machine] = {}
+    origin: dict[str, Path] = {}
+    for file in files:
+        machine = Machine.from_yaml(file)
+        equipment_id = machine.equipment.equipment_id
+        if equipment_id in machines:
+            raise SpecError(
+                f"{file}: equipment_id {equipment_id!r} is that of {origin[equipment_id]} too; "
+                "expected a machine file for each machine"
+            )
+        machines[equipment_id], origin[equipment_id] = machine, file
+    return machines
+
+
+def check_units(machines: Mapping[str, Machine], units: Mapping[str, str]) -> None:
+    """Refuse units of sensors that no machine has.
+
+    Raises:
+        SpecError: Naming the sensor and those there are.
+    """
+    known = sorted({s.id for m in machines.values() for _, s in m.topology.sensors})
+    for sensor_id in units:
+        if sensor_id not in known:
+            raise SpecError(
+                f"units.{sensor_id}: no machine has such a sensor; accepted: {', '.join(known)}"
+            )

@@ -1,0 +1,221 @@
+"""Rows of a block → samples by sensor: ids resolved, units converted, bad ones marked.
+
+Shapes: n rows.
+"""
+
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from hydrascope.schemas.errors import SpecError
+from hydrascope.schemas.units import conversion
+from hydrascope.telemetry.folder.blocks import Block, read_batches
+from hydrascope.telemetry.folder.reading import Reading
+from hydrascope.telemetry.folder.samples import BAD_QUALITY, OUT_OF_RANGE, Samples, SensorKey
+from hydrascope.telemetry.folder.table_file import (
+    EQUIPMENT,
+    QUALITY,
+    SENSOR,
+    TIMESTAMP,
+    UNIT,
+    VALUE,
+    Layout,
+    TableFile,
+    naming,
+)
+from hydrascope.telemetry.folder.timestamps import Microseconds, to_microseconds
+
+Pieces = dict[SensorKey, list[Samples]]
+"""Samples of each sensor in the order of the file, in several pieces."""
+
+
+def read_samples(
+    table: TableFile,
+    block: Block,
+    reading: Reading,
+    first_us: int,
+    end_us: int | None,
+    equipment_id: str | None = None,
+) -> Pieces:
+    """Return the samples of a block with `first_us <= time < end_us`, in the order of the file.
+
+    Args:
+        table: The file that the block is of.
+        block: What to read.
+        reading: How rows become samples.
+        first_us: First time that is wanted.
+        end_us: Time behind the last one; None: to the end.
+        equipment_id: Machine that is wanted; None: all.
+
+    Raises:
+        SpecError: Naming file, column, value and what is accepted.
+    """
+    columns = _columns(table, reading, equipment_id)
+    pieces: Pieces = {}
+    with naming(table.path):
+        for batch in read_batches(table, block.part, block.size, columns):
+            time_us = to_microseconds(batch.column(TIMESTAMP), TIMESTAMP, reading.time_zone)
+            inside = time_us >= first_us
+            if end_us is not None:
+                inside &= time_us < end_us
+            if not inside.all():
+                batch, time_us = batch.filter(pa.array(inside)), time_us[inside]
+            if not len(time_us):
+                continue
+            split = _narrow if table.layout is Layout.NARROW else _wide
+            for key, samples in split(batch, time_us, reading, equipment_id):
+                pieces.setdefault(key, []).append(samples)
+    return pieces
+
+
+def _columns(table: TableFile, reading: Reading, equipment_id: str | None) -> list[str]:
+    """Return the columns that are needed, and no others: Parquet leaves the rest on the disk."""
+    if table.layout is Layout.NARROW:
+        flags = [QUALITY] if reading.quality_accepted is not None else []
+        wanted = [TIMESTAMP, EQUIPMENT, SENSOR, VALUE, UNIT, *flags]
+        return [name for name in wanted if name in table.columns]
+    machines = [equipment_id] if equipment_id is not None else list(reading.sensors)
+    sensors = [
+        name
+        for name in table.sensors
+        if reading.unlisted or any(reading.wants(machine, name) for machine in machines)
+    ]
+    return [TIMESTAMP, EQUIPMENT, *sensors]
+
+
+def _narrow(
+    batch: Any, time_us: Microseconds, reading: Reading, wanted: str | None
+) -> Iterator[tuple[SensorKey, Samples]]:
+    machine, machines = _codes(batch, EQUIPMENT)
+    sensor, sensors = _codes(batch, SENSOR)
+    value = _numbers(batch, VALUE)
+    bad = np.zeros(len(value), dtype=np.bool_)
+    if reading.quality_accepted is not None and QUALITY in batch.schema.names:
+        flag, flags = _codes(batch, QUALITY, empty="")
+        bad = ~np.array([name in reading.quality_accepted for name in flags])[flag]
+    unit, units = _codes(batch, UNIT, empty="") if UNIT in batch.schema.names else (None, [])
+
+    code = machine.astype(np.int64) * len(sensors) + sensor
+    count = np.bincount(code, minlength=1)
+    # NumPy sorts 16-bit integers by radix, in linear time.
+    narrow = code.astype(np.uint16) if len(count) <= 2**16 else code
+    order = np.argsort(narrow, kind="stable") if (count > 0).sum() > 1 else np.arange(len(code))
+    ends = np.cumsum(count)
+    for each in np.flatnonzero(count):
+        key = machines[each // len(sensors)], sensors[each % len(sensors)]
+        if (wanted is not None and key[0] != wanted) or not reading.wants(*key):
+            continue
+        rows = order[ends[each] - count[each] : ends[each]]
+        told = _Units(unit[rows], units) if unit is not None else None
+        yield key, _samples(key, time_us[rows], value[rows], bad[rows], told, reading)
+
+
+def _wide(
+    batch: Any, time_us: Microseconds, reading: Reading, wanted: str | None
+) -> Iterator[tuple[SensorKey, Samples]]:
+    machine, machines = _codes(batch, EQUIPMENT)
+    sensors = [name for name in batch.schema.names if name not in (TIMESTAMP, EQUIPMENT)]
+    for code, equipment_id in enumerate(machines):
+        rows: Any = machine == code
+        if (wanted is not None and equipment_id != wanted) or not rows.any():
+            continue
+        if rows.all():
+            rows = slice(None)
+        for sensor in sensors:
+            if reading.wants(equipment_id, sensor):
+                value = _numbers(batch, sensor)[rows]
+                bad = np.zeros(len(value), dtype=np.bool_)
+                key = equipment_id, sensor
+                yield key, _samples(key, time_us[rows], value, bad, None, reading)
+
+
+class _Units(NamedTuple):
+    """Units that a file's own column tells."""
+
+    code: NDArray[np.int32]
+    """[n], position in `names`."""
+    names: list[str]
+    """Empty text: the machine file's unit."""
+
+
+def _samples(
+    key: SensorKey,
+    time_us: Microseconds,
+    value: NDArray[np.float64],
+    bad: NDArray[np.bool_],
+    told: _Units | None,
+    reading: Reading,
+) -> Samples:
+    """Convert and judge the samples of one sensor; an empty value is no sample."""
+    spec = reading.sensors.get(key[0], {}).get(key[1])
+    state = bad * np.uint8(BAD_QUALITY)
+    if spec is not None:
+        try:
+            value = _converted(value, spec.unit, reading.units.get(key[1]), told)
+        except SpecError as error:
+            raise SpecError(f"sensor {key[1]}: {error}") from None
+        if spec.range is not None:
+            low, high = spec.range
+            state[((value < low) | (value > high)) & ~bad] = OUT_OF_RANGE
+    samples = Samples(time_us, value.astype(np.float32), state)
+    finite = np.isfinite(samples.value)
+    return samples if finite.all() else samples.take(finite)
+
+
+def _converted(
+    value: NDArray[np.float64], unit: str, override: str | None, told: _Units | None
+) -> NDArray[np.float64]:
+    """Return the values in `unit`: from `override`, else from what the file tells row by row."""
+    if override is not None:
+        scale, offset = conversion(override, unit)
+        return value * scale + offset
+    if told is None:
+        return value
+    factors = np.array([[1.0, 0.0]] * len(told.names))
+    for code in np.unique(told.code):
+        factors[code] = conversion(told.names[code] or unit, unit)
+    scale_offset = factors[told.code]
+    converted: NDArray[np.float64] = value * scale_offset[:, 0] + scale_offset[:, 1]
+    return converted
+
+
+def _codes(batch: Any, name: str, empty: str | None = None) -> tuple[NDArray[np.int32], list[str]]:
+    """Return the position [n] of each row's text in a list of texts.
+
+    Raises:
+        SpecError: A row has none, and `empty` does not stand in for it.
+    """
+    column = batch.column(name)
+    if not pa.types.is_dictionary(column.type):
+        column = column.cast(pa.string()).dictionary_encode()
+    codes = column.indices
+    names = [str(each) for each in column.dictionary.to_pylist()]
+    if codes.null_count:
+        if empty is None:
+            row = int(np.flatnonzero(codes.is_null().to_numpy(zero_copy_only=False))[0])
+            when = batch.column(TIMESTAMP)[row].as_py()
+            raise SpecError(f"{name}: empty at {when}; expected an id in every row")
+        codes, names = pc.fill_null(codes, len(names)), [*names, empty]
+    return codes.to_numpy(zero_copy_only=False), names
+
+
+def _numbers(batch: Any, name: str) -> NDArray[np.float64]:
+    """Return [n], NaN where empty."""
+    column = batch.column(name)
+    kind = column.type
+    if not (
+        pa.types.is_integer(kind)
+        or pa.types.is_floating(kind)
+        or pa.types.is_decimal(kind)
+        or pa.types.is_boolean(kind)
+        or pa.types.is_null(kind)
+    ):
+        raise SpecError(f"{name}: of type {kind}; expected numbers")
+    numbers: NDArray[np.float64] = pc.cast(column, pa.float64(), safe=False).to_numpy(
+        zero_copy_only=False
+    )
+    return numbers

@@ -1,0 +1,54 @@
+"""What a user can say about a telemetry folder, validated."""
+
+from enum import StrEnum
+from pathlib import Path
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator
+
+from hydrascope.schemas.base import Positive, Text
+
+
+class ResampleMethod(StrEnum):
+    """How samples at any times become samples at regular instants; see `folder.resampling`."""
+
+    INTERPOLATE = "interpolate"
+    MEAN = "mean"
+    HOLD = "hold"
+
+
+class ResampleSettings(BaseModel):
+    """How every sensor is put on regular instants."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    method: ResampleMethod = ResampleMethod.INTERPOLATE
+    rate_hz: Positive | None = None
+    """One rate for all sensors; None: each sensor's own, from the machine file."""
+    hold_s: Positive | None = None
+    """How long `hold` repeats a sample; None: one and a half of the sensor's own periods."""
+
+
+class FolderSettings(BaseModel):
+    """Keys of `ParquetSource`; `conf/data/parquet.yaml` explains each."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    folder: Path
+    machines: str | None = None
+    labels: str | None = None
+    time_zone: str | None = None
+    max_gap_s: Positive = 10.0
+    units: dict[str, Text] = Field(default_factory=dict)
+    quality_accepted: tuple[str | int, ...] | None = Field(default=None, min_length=1)
+    resample: ResampleSettings = ResampleSettings()
+
+    @field_validator("time_zone")
+    @classmethod
+    def _known_zone(cls, zone: str | None) -> str | None:
+        if zone is not None:
+            try:
+                ZoneInfo(zone)
+            except (ZoneInfoNotFoundError, ValueError):
+                raise ValueError("expected an IANA time zone, as in UTC or Europe/Berlin") from None
+        return zone

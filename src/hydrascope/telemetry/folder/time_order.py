@@ -1,0 +1,144 @@
+"""All samples of a folder in order of time, in slices that fit into memory.
+
+Files may overlap, and rows may stand in any order. Sorted files are read once. Where many blocks
+cover the same time, as in shuffled files, a slice keeps what belongs to it and the blocks are read
+again for the next one: slower, but in bounded memory.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hydrascope.telemetry.folder.blocks import Block
+from hydrascope.telemetry.folder.rows import Pieces
+from hydrascope.telemetry.folder.samples import Ordered, Samples, SensorKey, in_order
+
+SLICE_CELLS = 2_000_000
+"""Samples that a slice aims at; with sorting, some 50 bytes each."""
+LARGEST_SLICE_CELLS = 4_000_000
+"""Up to here a slice grows to hold a whole block, which then is decoded only once."""
+
+ReadBlock = Callable[[Block, int, int | None], Pieces]
+"""(block, first_us, end_us) → its samples in that time."""
+
+_Kept = list[tuple[tuple[int, int], SensorKey, Samples]]
+
+
+def in_time_order(
+    blocks: Sequence[Block],
+    read: ReadBlock,
+    progress: Callable[[int], object] | None = None,
+) -> Iterator[dict[SensorKey, Ordered]]:
+    """Yield slice after slice; no sample of a slice is earlier than one of the slice before.
+
+    Args:
+        blocks: Of all files.
+        read: Reads a block.
+        progress: Is told after each slice how many cells have been dealt with.
+    """
+    if not blocks:
+        return
+    plan = _Plan(blocks)
+    kept: _Kept = []
+    begin = plan.begin_us
+    while begin < plan.end_us:
+        end = plan.cut(begin)
+        room = plan.budget - sum(len(samples.value) for _, _, samples in kept)
+        now: dict[SensorKey, list[tuple[tuple[int, int], Samples]]] = {}
+        later: _Kept = []
+        for ordinal, key, samples in kept:
+            _split(ordinal, key, samples, end, now, later)
+        for index in plan.within(begin, end).tolist():
+            block = plan.blocks[index]
+            rest = plan.cells_after(index, end)
+            whole = rest <= room
+            for key, pieces in read(block, begin, None if whole else end).items():
+                for samples in pieces:
+                    _split(block.ordinal, key, samples, end, now, later)
+            if whole:
+                room -= rest
+                plan.done[index] = True
+        kept = later
+        yield {
+            key: in_order([samples for _, samples in sorted(found, key=lambda each: each[0])])
+            for key, found in now.items()
+        }
+        if progress is not None:
+            progress(plan.cells_before(end))
+        begin = end
+
+
+def _split(
+    ordinal: tuple[int, int],
+    key: SensorKey,
+    samples: Samples,
+    end: int,
+    now: dict[SensorKey, list[tuple[tuple[int, int], Samples]]],
+    later: _Kept,
+) -> None:
+    """Put the samples before `end` into `now`, the others into `later`."""
+    after = samples.time_us >= end
+    if not after.any():
+        now.setdefault(key, []).append((ordinal, samples))
+        return
+    later.append((ordinal, key, samples.take(after)))
+    if not after.all():
+        now.setdefault(key, []).append((ordinal, samples.take(~after)))
+
+
+class _Plan:
+    """Blocks in order of time, and how many cells lie between two times, taken as evenly spread."""
+
+    def __init__(self, blocks: Sequence[Block]) -> None:
+        self.blocks = sorted(blocks, key=lambda block: (block.first_us, block.ordinal))
+        self._first = np.array([block.first_us for block in self.blocks], dtype=np.int64)
+        self._end = np.array([block.last_us + 1 for block in self.blocks], dtype=np.int64)
+        self._cells = np.array([block.cells for block in self.blocks], dtype=np.float64)
+        self.done = np.zeros(len(blocks), dtype=np.bool_)
+        self.begin_us, self.end_us = int(self._first[0]), int(self._end.max())
+        self.budget = int(self._cells.max().clip(SLICE_CELLS, LARGEST_SLICE_CELLS))
+
+    def within(self, begin: int, end: int) -> NDArray[np.intp]:
+        """Return the blocks that hold unread samples of a slice."""
+        upto = int(np.searchsorted(self._first, end))
+        open_ = ~self.done[:upto] & (self._end[:upto] > begin)
+        return np.flatnonzero(open_)
+
+    def cells_after(self, index: int, time_us: int) -> int:
+        """Return how many cells of a block lie at `time_us` or later."""
+        share = (self._end[index] - time_us) / (self._end[index] - self._first[index])
+        return int(self._cells[index] * min(1.0, max(0.0, float(share))))
+
+    def cells_before(self, time_us: int) -> int:
+        """Return how many cells of all blocks lie before `time_us`."""
+        share = (time_us - self._first) / (self._end - self._first)
+        return int((self._cells * share.clip(0.0, 1.0)).sum())
+
+    def cut(self, begin: int) -> int:
+        """Return the end of the slice from `begin`: at the start of a block if one will do."""
+        if self._between(begin, self.end_us) <= self.budget:
+            return self.end_us
+        starts = self._first[np.searchsorted(self._first, begin, side="right") :]
+        # Double the reach until it is too much, then halve the uncertainty.
+        reach = 1
+        while reach < len(starts) and self._between(begin, int(starts[reach])) <= self.budget:
+            reach *= 2
+        low, high = reach // 2, min(reach, len(starts))
+        while low < high:
+            middle = (low + high) // 2
+            if self._between(begin, int(starts[middle])) <= self.budget:
+                low = middle + 1
+            else:
+                high = middle
+        if low > 0 and self._between(begin, int(starts[low - 1])) >= self.budget / 4:
+            return int(starts[low - 1])
+        stop = int(starts[low]) if low < len(starts) else self.end_us
+        return begin + max(1, int((stop - begin) * self.budget / self._between(begin, stop)))
+
+    def _between(self, begin: int, end: int) -> float:
+        """Return how many unread cells lie in a slice."""
+        index = self.within(begin, end)
+        first, last = self._first[index], self._end[index]
+        overlap = np.minimum(last, end) - np.maximum(first, begin)
+        return float((self._cells[index] * overlap / (last - first)).sum())

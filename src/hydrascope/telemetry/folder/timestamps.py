@@ -1,0 +1,86 @@
+"""Columns of times → microseconds since 1970-01-01T00:00Z, the time base of all telemetry.
+
+Microseconds are what a `TimeWindow` and PostgreSQL resolve; finer digits are cut off.
+"""
+
+import re
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from hydrascope.schemas.errors import SpecError
+
+Microseconds = NDArray[np.int64]
+
+_PER_SECOND = {"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}
+
+
+def to_microseconds(column: Any, name: str, time_zone: str | None) -> Microseconds:
+    """Return [n] int64.
+
+    Args:
+        column: Arrow array or chunked array of timestamps or of ISO 8601 text.
+        name: Of the column, for messages.
+        time_zone: IANA zone of the times that carry none; None refuses them.
+
+    Raises:
+        SpecError: A time is missing, is no time, or has no zone and none is given; the message
+            starts with the column's name.
+    """
+    if pa.types.is_dictionary(column.type):
+        column = column.cast(column.type.value_type)
+    if column.null_count:
+        row = int(np.flatnonzero(column.is_null().to_numpy(zero_copy_only=False))[0])
+        raise SpecError(f"{name}: empty in row {row + 1} of a block; expected a time in every row")
+    if pa.types.is_string(column.type) or pa.types.is_large_string(column.type):
+        column = _parsed(column, name, time_zone)
+    if not pa.types.is_timestamp(column.type):
+        raise SpecError(
+            f"{name}: of type {column.type}; expected timestamps, or text as in "
+            "2024-05-01T12:00:00Z"
+        )
+    if column.type.tz is None:
+        column = _placed(column, name, time_zone)
+    per_second = _PER_SECOND[column.type.unit]
+    ticks: Microseconds = column.cast(pa.int64()).to_numpy(zero_copy_only=False)
+    if per_second > 10**6:
+        return ticks // (per_second // 10**6)
+    return ticks * (10**6 // per_second)
+
+
+def _parsed(column: Any, name: str, time_zone: str | None) -> Any:
+    """Read ISO 8601 text: all with an offset, or all without one."""
+    kinds = [pa.timestamp("ns", "UTC"), pa.timestamp("ns")]
+    refused = []
+    for kind in kinds if time_zone is None else reversed(kinds):
+        try:
+            return pc.cast(column, kind)
+        except pa.ArrowInvalid as error:
+            refused += re.findall(r"'(.*?)'", str(error))[:1]
+    # A value that is no time at all, else the first that is unlike the others.
+    wrong = next((value for value in refused if refused.count(value) > 1), refused[0])
+    raise SpecError(
+        f"{name}: {wrong!r} is not accepted; expected times as in 2024-05-01T12:00:00Z, "
+        "all with or all without an offset"
+    )
+
+
+def _placed(column: Any, name: str, time_zone: str | None) -> Any:
+    """Give times without a zone the one they were written in."""
+    if time_zone is None:
+        value = column[0].as_py() if len(column) else ""
+        raise SpecError(
+            f"{name}: {str(value)!r} has no time zone; write an offset into the file, or name "
+            "the zone in time_zone, as in UTC or Europe/Berlin"
+        )
+    try:
+        return pc.assume_timezone(column, time_zone)
+    except pa.ArrowInvalid as error:
+        found = re.search(r": (\S+ \S+?)(\.0+)? (is|does)", str(error))
+        raise SpecError(
+            f"{name}: {found.group(1) if found else error} occurs twice or never in {time_zone}, "
+            "where the clocks change; write the file in UTC"
+        ) from None
