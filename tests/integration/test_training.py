@@ -10,8 +10,8 @@ from pathlib import Path
 import mlflow
 import pandas as pd
 import pytest
-from conftest import ROOT, SMALL, Train, train_settings
 
+from conftest import ROOT, SMALL, Train, train_settings
 from hydrascope.experiment import train
 from hydrascope.schemas.errors import SpecError
 

@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 import torch
-from rig_parts import RigParts, cycles
+from rig_parts import MachineWindows, RigParts, cycles, direct
 
-from hydrascope.data.windows import MachineWindows, WindowSpec, extract_windows
+from hydrascope.data.windows import WindowSpec
 from hydrascope.features.engineer import FeatureEngineer
 from hydrascope.telemetry import Signal, ZemaSource
 
@@ -35,7 +35,7 @@ def sensors(zema: ZemaSource) -> list[str]:
 
 def windows(zema: ZemaSource, engineer: FeatureEngineer, **change: object) -> MachineWindows:
     source = RigParts(zema, {"rig": [cycles(100, COUNT)]}, **change)  # type: ignore[arg-type]
-    return extract_windows(source, source.machines()["rig"], SPEC, engineer)
+    return direct(source, source.machines()["rig"], SPEC, engineer)
 
 
 @pytest.fixture(scope="module")
@@ -131,7 +131,7 @@ def test_a_window_is_the_same_wherever_its_recording_begins(
     zema: ZemaSource, engineer: FeatureEngineer, whole: MachineWindows
 ) -> None:
     later = RigParts(zema, {"rig": [cycles(102, 1)]})
-    alone = extract_windows(later, later.machines()["rig"], SPEC, engineer)
+    alone = direct(later, later.machines()["rig"], SPEC, engineer)
     # Other rows in a batch may change the order of a sum, and with it the last bit.
     torch.testing.assert_close(alone.features[0], whole.features[2], rtol=1e-6, atol=1e-6)
     assert alone.table["start"].iloc[0] == whole.table["start"].iloc[2]

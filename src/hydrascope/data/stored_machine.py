@@ -1,0 +1,74 @@
+"""One machine of a dataset: its graph, its stored windows, its answers."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from hydrascope.graphs.layout import GraphLayout
+from hydrascope.graphs.store import GraphStore
+
+Rows = NDArray[np.int64]
+
+_READ_ROWS = 1024
+"""Windows held in memory at once by what walks over many."""
+
+
+@dataclass(frozen=True)
+class StoredMachine:
+    """All windows of one machine.
+
+    Attributes:
+        equipment_id: The machine.
+        layout: The static part of its graphs; one object for all machines built alike.
+        store: The part that changes from window to window.
+        targets: As `encode_targets` gives them.
+    """
+
+    equipment_id: str
+    layout: GraphLayout
+    store: GraphStore
+    targets: Mapping[str, Tensor]
+
+    def __len__(self) -> int:
+        return len(self.store)
+
+    def read(self, name: str, rows: Rows | None = None) -> Tensor:
+        """Return one field of windows `rows`, ascending (None: all), [len(rows), *shape]."""
+        rows = np.arange(len(self)) if rows is None else rows
+        field = self.store.manifest.fields[name]
+        out = np.empty((len(rows), *field.shape), field.dtype)
+        if len(rows):
+            self.store.take(name, rows, out)
+        return torch.from_numpy(out)
+
+    def parts(self, names: Sequence[str], rows: Rows) -> Iterator[list[Tensor]]:
+        """Yield fields of windows `rows`, ascending, some at a time: memory stays flat."""
+        for first in range(0, len(rows), _READ_ROWS):
+            part = rows[first : first + _READ_ROWS]
+            yield [self.read(name, part) for name in names]
+            self.store.release()
+
+
+def gather_fields(parts: Sequence[tuple[StoredMachine, Rows]]) -> dict[str, Tensor]:
+    """Return every field of windows of several machines, the first two axes made one.
+
+    One buffer a field, and one gather a machine into it.
+    """
+    gathered = {}
+    stores = [(machine.store, rows) for machine, rows in parts]
+    for name, field in stores[0][0].manifest.fields.items():
+        shapes = [store.manifest.fields[name].shape for store, _ in stores]
+        ends = np.cumsum(
+            [len(rows) * shape[0] for (_, rows), shape in zip(stores, shapes, strict=True)]
+        )
+        joined = np.empty((ends[-1], *field.shape[1:]), field.dtype)
+        begin = 0
+        for (store, rows), shape, end in zip(stores, shapes, ends.tolist(), strict=True):
+            store.take(name, rows, joined[begin:end].reshape(len(rows), *shape))
+            begin = end
+        gathered[name] = torch.from_numpy(joined)
+    return gathered
