@@ -1,8 +1,9 @@
 """What loaders hand to a training: graphs laid end to end, with their answers."""
 
-from functools import partial
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
+import numpy as np
+from numpy.typing import NDArray
 from torch import Tensor
 
 from hydrascope.graphs.fields import GraphInputs
@@ -19,17 +20,11 @@ class TrainingBatch(NamedTuple):
     """[G] int64; row of the dataset's window table that each graph was made from."""
 
 
-class RowBatch(list[int]):
-    """Rows of the window table that make up one batch.
+class RowBatch(NamedTuple):
+    """Rows of the window table that make up one batch."""
 
-    Attributes:
-        epoch: In which they are drawn.
-        augment: Whether the dataset's transforms apply: in training.
-    """
-
-    def __init__(self, rows: list[int], epoch: int, *, augment: bool) -> None:
-        super().__init__(rows)
-        self.epoch, self.augment = epoch, augment
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        return partial(RowBatch, epoch=self.epoch, augment=self.augment), (list(self),)
+    rows: NDArray[np.int64]
+    epoch: int
+    """In which they are drawn."""
+    augment: bool
+    """Whether the dataset's transforms apply: in training."""

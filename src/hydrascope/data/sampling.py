@@ -71,10 +71,11 @@ class WindowSampler(Sampler[RowBatch]):
         first, self.offset = self.offset, 0
         for number in range(first, len(self)):
             rows = order[number * step : (number + 1) * step]
-            if len(rows) < world_size:
-                rows = np.concatenate([rows, np.resize(order, world_size - len(rows))])
-            mine = np.array_split(rows, world_size)[rank]
-            yield RowBatch(mine.tolist(), self.epoch, augment=self.augment)
+            if world_size > 1:
+                missing = max(0, world_size - len(rows))
+                padded = np.concatenate([rows, np.resize(order, missing)])
+                rows = np.array_split(padded, world_size)[rank]
+            yield RowBatch(rows, self.epoch, self.augment)
 
     def state_dict(self) -> dict[str, Any]:
         """Return where the next pass begins."""

@@ -8,6 +8,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from hydrascope.data.buffers import BufferPool
 from hydrascope.graphs.layout import GraphLayout
 from hydrascope.graphs.store import GraphStore
 
@@ -53,22 +54,28 @@ class StoredMachine:
             self.store.release()
 
 
-def gather_fields(parts: Sequence[tuple[StoredMachine, Rows]]) -> dict[str, Tensor]:
+def gather_fields(
+    parts: Sequence[tuple[StoredMachine, Rows]], buffers: BufferPool
+) -> dict[str, Tensor]:
     """Return every field of windows of several machines, the first two axes made one.
 
     One buffer a field, and one gather a machine into it.
     """
     gathered = {}
-    stores = [(machine.store, rows) for machine, rows in parts]
-    for name, field in stores[0][0].manifest.fields.items():
-        shapes = [store.manifest.fields[name].shape for store, _ in stores]
-        ends = np.cumsum(
-            [len(rows) * shape[0] for (_, rows), shape in zip(stores, shapes, strict=True)]
-        )
-        joined = np.empty((ends[-1], *field.shape[1:]), field.dtype)
+    for name, field in parts[0][0].store.manifest.fields.items():
+        if len(parts) == 1:
+            ((machine, rows),) = parts
+            joined = buffers.empty((len(rows), *field.shape), field.dtype)
+            machine.store.take(name, rows, joined)
+            gathered[name] = torch.from_numpy(joined).flatten(0, 1)
+            continue
+        shapes = [machine.store.manifest.fields[name].shape for machine, _ in parts]
+        sizes = [len(rows) * shape[0] for (_, rows), shape in zip(parts, shapes, strict=True)]
+        joined = buffers.empty((sum(sizes), *field.shape[1:]), field.dtype)
         begin = 0
-        for (store, rows), shape, end in zip(stores, shapes, ends.tolist(), strict=True):
-            store.take(name, rows, joined[begin:end].reshape(len(rows), *shape))
-            begin = end
+        for (machine, rows), shape, size in zip(parts, shapes, sizes, strict=True):
+            out = joined[begin : begin + size].reshape(len(rows), *shape)
+            machine.store.take(name, rows, out)
+            begin += size
         gathered[name] = torch.from_numpy(joined)
     return gathered

@@ -41,6 +41,10 @@ class GraphStore:
         verify: When to compare checksums.
         preload: Hold all arrays in memory.
 
+    Attributes:
+        window_bytes: Bytes of one window over all fields.
+        nbytes: Bytes of all arrays.
+
     Raises:
         StoreDamagedError: Manifest or files are missing or not what they should be.
     """
@@ -59,6 +63,8 @@ class GraphStore:
 
     def _open(self) -> None:
         manifest = self.manifest
+        self.window_bytes = manifest.window_bytes
+        self.nbytes = manifest.windows * self.window_bytes
         self._fields = {
             name: FieldReader(field_file(self.folder, name), field, manifest.windows)
             for name, field in manifest.fields.items()
@@ -78,11 +84,6 @@ class GraphStore:
 
     def __len__(self) -> int:
         return self.manifest.windows
-
-    @property
-    def nbytes(self) -> int:
-        """Bytes of all arrays."""
-        return len(self) * self.manifest.window_bytes
 
     def take(self, name: str, rows: NDArray[np.int64], out: NDArray[Any]) -> None:
         """Copy windows `rows`, ascending, of one field into `out` [len(rows), *shape].

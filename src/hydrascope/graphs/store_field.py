@@ -95,13 +95,14 @@ class FieldReader:
 
     def take(self, rows: NDArray[np.int64], out: NDArray[Any]) -> None:
         """Copy windows, ascending, into `out` [len(rows), *shape]."""
-        first, last = int(rows[0]), int(rows[-1])
-        if last - first + 1 == len(rows) and (np.diff(rows) == 1).all():
-            out[...] = self.array[first : last + 1]
+        array = self._array if self._array is not None else self.array
+        first = rows[0]
+        if rows[-1] - first == len(rows) - 1 and (np.diff(rows) == 1).all():
+            out[...] = array[first : first + len(rows)]
         else:
             # "clip" only says that the rows need no check; "raise" would gather into a second
             # buffer first, lest an error leaves `out` half written.
-            np.take(self.array, rows, axis=0, out=out, mode="clip")
+            array.take(rows, 0, out, "clip")
 
     def release(self) -> None:
         """Let go of the map. Views of it keep it alive; pages stay in the system's cache."""

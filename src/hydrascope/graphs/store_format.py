@@ -13,6 +13,7 @@ damaged, rebuilt at once.
 
 import hashlib
 import json
+import math
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -47,7 +48,7 @@ class StoreField(BaseModel):
     @property
     def window_bytes(self) -> int:
         """Bytes of one window."""
-        return int(np.prod(self.shape, dtype=np.int64)) * np.dtype(self.dtype).itemsize
+        return math.prod(self.shape) * np.dtype(self.dtype).itemsize
 
 
 class StoreSpec(BaseModel):
