@@ -45,9 +45,12 @@ def ring_machine(equipment_id: str, components: int, sensors: int, rate_hz: floa
         {**line, "source": f"c{number}", "target": f"c{(number + 1) % components}"}
         for number in range(components)
     ]
-    topology = {"id": "ring", "components": described, "edges": ring}
     return validate(
-        Machine, {"equipment": {"equipment_id": equipment_id, "name": equipment_id}, "topology": topology}
+        Machine,
+        {
+            "equipment": {"equipment_id": equipment_id, "name": equipment_id},
+            "topology": {"id": "ring", "components": described, "edges": ring},
+        },
     )
 
 
@@ -73,9 +76,7 @@ class SyntheticFleet:
         return {
             f"m{number}": first.model_copy(
                 update={
-                    "equipment": first.equipment.model_copy(
-                        update={"equipment_id": f"m{number}"}
-                    )
+                    "equipment": first.equipment.model_copy(update={"equipment_id": f"m{number}"})
                 }
             )
             for number in range(self.fleet)
@@ -98,7 +99,7 @@ class SyntheticFleet:
         noise = _NOISE[(np.arange(first, stop) + phase[:, None]) % len(_NOISE)]
         level = (1 + sensor).astype(np.float32)
         values = 10 * level[:, None] + shape.astype(np.float32) + 0.1 * noise
-        return {f"s{number}": Signal(values[number], self.rate_hz) for number in range(self.sensors)}
+        return {f"s{number}": Signal(row, self.rate_hz) for number, row in enumerate(values)}
 
     def labels(self, _equipment_id: str) -> pd.DataFrame:
         """Return two states that take turns, a hundredth of the time each."""

@@ -77,7 +77,8 @@ def _rows(folder: Path, windows: int, repeats: int) -> list[Row]:
     pyg = PygDataLoader(graphs, batch_size=BATCH, shuffle=True, drop_last=True)
 
     (machine,) = dataset.machines
-    features, observed = machine.read(SENSOR_FEATURES).numpy(), machine.read(SENSOR_OBSERVED).numpy()
+    features = machine.read(SENSOR_FEATURES).numpy()
+    observed = machine.read(SENSOR_OBSERVED).numpy()
     random = np.random.default_rng(0)
     epochs = [np.sort(rows.rows) for _ in range(4) for rows in loader.windows]
     order = cycle(epochs)

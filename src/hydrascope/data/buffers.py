@@ -25,13 +25,14 @@ class BufferPool:
 
     def __init__(self) -> None:
         self._buffers: list[NDArray[np.uint8]] = []
+        self._lengths: list[int] = []
 
     def __reduce__(self) -> tuple[type["BufferPool"], tuple[()]]:
         return BufferPool, ()
 
-    def empty(self, shape: tuple[int, ...], dtype: str) -> NDArray[Any]:
+    def empty(self, shape: tuple[int, ...], dtype: np.dtype[Any]) -> NDArray[Any]:
         """Return an array of any content."""
-        size = math.prod(shape) * np.dtype(dtype).itemsize
+        size = math.prod(shape) * dtype.itemsize
         buffer = self._free_buffer(size)
         if buffer is None:
             buffer = np.empty(size, np.uint8)
@@ -39,17 +40,18 @@ class BufferPool:
         return buffer[:size].view(dtype).reshape(shape)
 
     def _free_buffer(self, size: int) -> NDArray[np.uint8] | None:
-        for position in range(len(self._buffers)):
+        for position, length in enumerate(self._lengths):
             # Not so large that a small batch would hold the memory of a large one.
-            fits = size <= len(self._buffers[position]) <= 2 * size
-            if fits and _references(self._buffers, position) == _UNUSED:
+            if size <= length <= 2 * size and _references(self._buffers, position) == _UNUSED:
                 return self._buffers[position]
         return None
 
     def _keep(self, buffer: NDArray[np.uint8]) -> None:
         if len(self._buffers) == _KEPT:
-            del self._buffers[0]  # the oldest; who still uses it keeps it alive
+            # The oldest; who still uses it keeps it alive.
+            del self._buffers[0], self._lengths[0]
         self._buffers.append(buffer)
+        self._lengths.append(len(buffer))
 
 
 def _references(buffers: list[NDArray[np.uint8]], position: int) -> int:

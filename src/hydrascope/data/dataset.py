@@ -92,7 +92,8 @@ class HydraulicGraphDataset(Dataset[Data | TrainingBatch]):
         Raises:
             StoreDamagedError: A checksum does not match.
         """
-        wanted = np.sort(np.asarray(rows, dtype=np.int64))
+        wanted = np.array(rows, dtype=np.int64)
+        wanted.sort()
         parts = self.locate(wanted)
         fields = gather_fields(parts, self._buffers)
         inputs = self._template([(machine.layout, len(local)) for machine, local in parts])

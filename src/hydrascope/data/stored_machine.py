@@ -40,8 +40,8 @@ class StoredMachine:
     def read(self, name: str, rows: Rows | None = None) -> Tensor:
         """Return one field of windows `rows`, ascending (None: all), [len(rows), *shape]."""
         rows = np.arange(len(self)) if rows is None else rows
-        field = self.store.manifest.fields[name]
-        out = np.empty((len(rows), *field.shape), field.dtype)
+        shape, dtype = self.store.layout[name]
+        out = np.empty((len(rows), *shape), dtype)
         if len(rows):
             self.store.take(name, rows, out)
         return torch.from_numpy(out)
@@ -62,19 +62,20 @@ def gather_fields(
     One buffer a field, and one gather a machine into it.
     """
     gathered = {}
-    for name, field in parts[0][0].store.manifest.fields.items():
-        if len(parts) == 1:
-            ((machine, rows),) = parts
-            joined = buffers.empty((len(rows), *field.shape), field.dtype)
+    if len(parts) == 1:
+        ((machine, rows),) = parts
+        for name, (shape, dtype) in machine.store.layout.items():
+            joined = buffers.empty((len(rows), *shape), dtype)
             machine.store.take(name, rows, joined)
             gathered[name] = torch.from_numpy(joined).flatten(0, 1)
-            continue
-        shapes = [machine.store.manifest.fields[name].shape for machine, _ in parts]
-        sizes = [len(rows) * shape[0] for (_, rows), shape in zip(parts, shapes, strict=True)]
-        joined = buffers.empty((sum(sizes), *field.shape[1:]), field.dtype)
+        return gathered
+    for name, (shape, dtype) in parts[0][0].store.layout.items():
+        shapes = [machine.store.layout[name][0] for machine, _ in parts]
+        sizes = [len(rows) * each[0] for (_, rows), each in zip(parts, shapes, strict=True)]
+        joined = buffers.empty((sum(sizes), *shape[1:]), dtype)
         begin = 0
-        for (machine, rows), shape, size in zip(parts, shapes, sizes, strict=True):
-            out = joined[begin : begin + size].reshape(len(rows), *shape)
+        for (machine, rows), each, size in zip(parts, shapes, sizes, strict=True):
+            out = joined[begin : begin + size].reshape(len(rows), *each)
             machine.store.take(name, rows, out)
             begin += size
         gathered[name] = torch.from_numpy(joined)

@@ -42,6 +42,7 @@ class GraphStore:
         preload: Hold all arrays in memory.
 
     Attributes:
+        layout: Shape of a window's part and type of each field.
         window_bytes: Bytes of one window over all fields.
         nbytes: Bytes of all arrays.
 
@@ -65,6 +66,9 @@ class GraphStore:
         manifest = self.manifest
         self.window_bytes = manifest.window_bytes
         self.nbytes = manifest.windows * self.window_bytes
+        self.layout = {
+            name: (field.shape, np.dtype(field.dtype)) for name, field in manifest.fields.items()
+        }
         self._fields = {
             name: FieldReader(field_file(self.folder, name), field, manifest.windows)
             for name, field in manifest.fields.items()

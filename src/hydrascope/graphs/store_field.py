@@ -1,5 +1,6 @@
 """One field of a store: an array of windows in one file, mapped into memory or held in it."""
 
+import io
 import math
 import mmap
 import os
@@ -12,20 +13,13 @@ from numpy.typing import NDArray
 
 from hydrascope.graphs.store_format import StoreDamagedError, StoreField, plain_bytes
 
-_MAGIC = (1, 0)
-"""Version of the NPY format: headers below 64 KiB."""
-
 
 def create_field(path: Path, field: StoreField, windows: int) -> None:
     """Write the header and reserve the length; what is not written yet takes no space on disk."""
+    header = _header(field, windows)
     with path.open("wb") as file:
-        header = {
-            "descr": field.dtype,
-            "fortran_order": False,
-            "shape": (windows, *field.shape),
-        }
-        np.lib.format.write_array_header_1_0(file, header)
-        file.truncate(file.tell() + windows * field.window_bytes)
+        file.write(header)
+        file.truncate(len(header) + windows * field.window_bytes)
 
 
 def data_offset(path: Path, field: StoreField, windows: int) -> int:
@@ -34,19 +28,25 @@ def data_offset(path: Path, field: StoreField, windows: int) -> int:
     Raises:
         StoreDamagedError: The file is missing, or has not the header and length that it should.
     """
+    header = _header(field, windows)
+    size = len(header) + windows * field.window_bytes
     try:
         with path.open("rb") as file:
-            version = np.lib.format.read_magic(file)
-            shape, fortran, dtype = np.lib.format.read_array_header_1_0(file)
-            offset, size = file.tell(), os.fstat(file.fileno()).st_size
-    except (OSError, ValueError) as error:
-        raise StoreDamagedError(f"{path}: no array of windows ({error})") from error
-    found = (version, shape, fortran, dtype.str, size)
-    data = windows * field.window_bytes
-    expected = (_MAGIC, (windows, *field.shape), False, field.dtype, offset + data)
-    if found != expected:
-        raise StoreDamagedError(f"{path}: holds {found}, expected {expected}")
-    return offset
+            sound = file.read(len(header)) == header and os.fstat(file.fileno()).st_size == size
+    except OSError as error:
+        raise StoreDamagedError(f"{path}: cannot be read ({error.strerror})") from error
+    if not sound:
+        raise StoreDamagedError(f"{path}: header or length is not that of {windows} windows")
+    return len(header)
+
+
+def _header(field: StoreField, windows: int) -> bytes:
+    """Return what NumPy writes before the data of such an array (NPY 1.0)."""
+    header = io.BytesIO()
+    shape = (windows, *field.shape)
+    described = {"descr": field.dtype, "fortran_order": False, "shape": shape}
+    np.lib.format.write_array_header_1_0(header, described)
+    return header.getvalue()
 
 
 def write_rows(path: Path, field: StoreField, windows: int, first: int, rows: NDArray[Any]) -> None:
