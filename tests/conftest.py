@@ -8,7 +8,10 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 import pytest
 import torch
 
+from hydrascope.data.build import StoreConfig
 from hydrascope.data.datamodule import HydraulicDataModule
+from hydrascope.data.loaders import DataLoaderConfig
+from hydrascope.data.splits import SplitSpec
 from hydrascope.data.windows import WindowSpec
 from hydrascope.features.config import FeatureConfig
 from hydrascope.features.engineer import FeatureEngineer
@@ -41,20 +44,21 @@ def engineer() -> FeatureEngineer:
 
 
 @pytest.fixture(scope="session")
-def rig(zema: ZemaSource, engineer: FeatureEngineer, task: TaskSpec) -> HydraulicDataModule:
+def rig(
+    zema: ZemaSource,
+    engineer: FeatureEngineer,
+    task: TaskSpec,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> HydraulicDataModule:
     """All 2205 cycles of the rig in 10 steps; treat as read-only."""
     data = HydraulicDataModule(
         zema,
         WindowSpec(window_s=60.0, stride_s=60.0, steps=10),
         engineer,
         task,
-        split="unseen_conditions",
-        folds=5,
-        fold=0,
-        val_fraction=0.1,
-        batch_size=64,
-        num_workers=0,
-        seed=0,
+        store=StoreConfig(tmp_path_factory.mktemp("store")),
+        split=SplitSpec("unseen_conditions", folds=5, fold=0, val_fraction=0.1),
+        loader=DataLoaderConfig(batch_size=64),
     )
     data.setup()
     return data

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
@@ -10,7 +11,10 @@ from hydrascope.experiment.settings import TrainSettings, validate_train
 
 ROOT = Path(__file__).parents[2]
 
+_STORE = TemporaryDirectory(prefix="hydrascope-store-")  # removed when the tests end
+
 SMALL = (
+    f"data.store.folder={_STORE.name}",
     "hardware.threads=1",
     "model.hidden_channels=16",
     "trainer.limit_train_batches=3",

@@ -13,6 +13,7 @@ from sklearn.metrics import accuracy_score, confusion_matrix, f1_score
 from hydrascope.experiment import evaluate, export
 from hydrascope.experiment.restore import restore
 from hydrascope.experiment.settings import EvaluateSettings, ExportSettings, HardwareSettings
+from hydrascope.graphs.window_fields import MACHINE_FEATURES, MACHINE_FEATURES_MASK
 from hydrascope.packaging import bundle as bundles
 from hydrascope.packaging.bundle import read_bundle, read_golden
 from hydrascope.schemas.errors import SpecError
@@ -103,7 +104,10 @@ def test_a_network_with_all_physics_and_robust_statistics_trains_and_ships(
     for name, answer in answers.items():
         torch.testing.assert_close(answer, expected[name], atol=1e-5, rtol=0)
     _, diagnoser, data = restore(best)
-    own, known = data.dataset.machines[0].fields[-2:]
+    machine = data.dataset.machines[0]
+    own, known = (
+        machine.read(name).squeeze(1) for name in (MACHINE_FEATURES, MACHINE_FEATURES_MASK)
+    )
     # Of the rig all but the flow efficiency is known, and was fitted on the training part.
     assert known.flatten(0, 1).all(0).tolist() == [True, True, False, True]
     assert diagnoser.machine_normalizer is not None

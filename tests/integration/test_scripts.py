@@ -36,7 +36,7 @@ def run(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
         (
             "data.split.name=nearest",
             "train.py: data.split.name: 'nearest' is not accepted; expected 'unseen_conditions', "
-            "'random' or 'chronological'",
+            "'by_machine', 'time_blocks', 'chronological' or 'random'",
         ),
         ("seed", "train.py: seed: not of the form key=value or group=option"),
     ],

@@ -1,29 +1,37 @@
-"""Source → windows → split → loaders, as Lightning asks for them."""
+"""Source → windows → stores → split → loaders, as Lightning asks for them."""
 
 from collections.abc import Iterator, Sequence
-from typing import Any
 
 import pandas as pd
 import torch
 from lightning import LightningDataModule
 from torch import Tensor
-from torch.utils.data import DataLoader
 
-from hydrascope.data.dataset import PackedMachine, SeededShuffle, TrainingBatch, WindowDataset
-from hydrascope.data.splits import SPLITS, Rows, Split
+from hydrascope.data.build import StoreConfig, open_stores
+from hydrascope.data.dataset import HydraulicGraphDataset
+from hydrascope.data.loaders import DataLoaderConfig, WindowLoader, create_dataloader
+from hydrascope.data.splits import Split, SplitSpec, make_split
+from hydrascope.data.stored_machine import StoredMachine
 from hydrascope.data.targets import check_labels, encode_targets
-from hydrascope.data.windows import WindowSpec, extract_windows
+from hydrascope.data.transforms import Transform
+from hydrascope.data.windows import WindowSpec, plan_windows, window_table
 from hydrascope.features.engineer import FeatureEngineer
 from hydrascope.graphs.input_spec import InputSpec
 from hydrascope.graphs.layout import GraphLayout
 from hydrascope.graphs.physics import edge_dynamic_names
+from hydrascope.graphs.window_fields import (
+    MACHINE_FEATURES,
+    MACHINE_FEATURES_MASK,
+    SENSOR_FEATURES,
+    SENSOR_OBSERVED,
+)
 from hydrascope.schemas.machine import Machine
 from hydrascope.schemas.task import HeadLevel, TaskSpec
 from hydrascope.telemetry.source import TelemetrySource
 
 
 class HydraulicDataModule(LightningDataModule):
-    """Windows of every machine of a source, split, and served in batches.
+    """Windows of every machine of a source, stored, split, and served in batches.
 
     Attributes (after `setup`):
         input_spec: What the numbers of a batch mean.
@@ -35,7 +43,7 @@ class HydraulicDataModule(LightningDataModule):
 
     input_spec: InputSpec
     machines: dict[str, Machine]
-    dataset: WindowDataset
+    dataset: HydraulicGraphDataset
     table: pd.DataFrame
     split: Split
 
@@ -46,22 +54,19 @@ class HydraulicDataModule(LightningDataModule):
         engineer: FeatureEngineer,
         task: TaskSpec,
         *,
-        split: str,
-        folds: int,
-        fold: int,
-        val_fraction: float,
-        batch_size: int,
-        num_workers: int,
-        seed: int,
+        store: StoreConfig,
+        split: SplitSpec,
+        loader: DataLoaderConfig,
+        transforms: Sequence[Transform] = (),
     ) -> None:
         super().__init__()
         self.source, self.window, self.engineer, self.task = source, window, engineer, task
-        self.split_name, self.folds, self.fold, self.val_fraction = split, folds, fold, val_fraction
-        self.batch_size, self.num_workers, self.seed = batch_size, num_workers, seed
+        self.store, self.split_spec, self.loader = store, split, loader
+        self.transforms = transforms
         self._ready = False
 
     def setup(self, stage: str | None = None) -> None:  # noqa: ARG002 (Lightning names it)
-        """Read telemetry, compute features, split; once, whatever the stage."""
+        """Open the stores, building what is missing, and split; once, whatever the stage."""
         if self._ready:
             return
         self.machines = dict(self.source.machines())
@@ -74,68 +79,68 @@ class HydraulicDataModule(LightningDataModule):
             edge_dynamic_names=edge_dynamic_names(self.engineer.config),
             machine_feature_names=self.engineer.config.hydraulic_names,
         )
-        packed, tables = [], []
-        for machine in self.machines.values():
-            windows = extract_windows(self.source, machine, self.window, self.engineer)
-            layout = GraphLayout.of(machine.topology, self.input_spec, heads)
-            targets = encode_targets(heads, machine.topology, windows.table)
-            packed.append(PackedMachine(layout, windows.fields, targets))
-            tables.append(windows.table)
-        check_labels(heads, [machine.targets for machine in packed])
-        self.dataset = WindowDataset(packed)
+        plans = [plan_windows(self.source, m, self.window) for m in self.machines.values()]
+        tables = [window_table(plan, self.source.labels(plan.equipment_id)) for plan in plans]
+        targets = [
+            encode_targets(heads, plan.machine.topology, table)
+            for plan, table in zip(plans, tables, strict=True)
+        ]
+        check_labels(heads, targets)
         self.table = pd.concat(tables, ignore_index=True)
-        self.split = SPLITS[self.split_name](self.table, self.folds, self.fold, self.val_fraction)
+        self.split = make_split(self.table, self.split_spec)
+        stores = open_stores(self.source, plans, self.engineer, self.store)
+        layouts = self._layouts()
+        self.dataset = HydraulicGraphDataset(
+            [
+                StoredMachine(plan.equipment_id, layouts[plan.equipment_id], store, target)
+                for plan, store, target in zip(plans, stores, targets, strict=True)
+            ],
+            self.transforms,
+            self.loader.seed,
+        )
         self._ready = True
 
     def training_parts(self) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
-        """Yield each machine's slots, features and observed of the training windows alone."""
-        for machine, rows in self._training_rows():
-            fields = machine.fields
-            yield (
-                machine.layout.sensor_slot,
-                fields.sensor_features[rows],
-                fields.sensor_observed[rows],
-            )
+        """Yield slots, features and observed of the training windows, some at a time."""
+        for machine, rows in self.dataset.locate(self.split.train):
+            for features, observed in machine.parts((SENSOR_FEATURES, SENSOR_OBSERVED), rows):
+                yield machine.layout.sensor_slot, features, observed
 
     def training_machine_parts(self) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
         """Yield the machines' own features likewise: one slot for all, and which are known."""
-        for machine, rows in self._training_rows():
-            features = machine.fields.machine_features[rows].unsqueeze(1)
-            known = machine.fields.machine_features_mask[rows].unsqueeze(1)
-            yield torch.zeros(1, dtype=torch.int64), features, known
+        for machine, rows in self.dataset.locate(self.split.train):
+            for features, known in machine.parts((MACHINE_FEATURES, MACHINE_FEATURES_MASK), rows):
+                yield torch.zeros(1, dtype=torch.int64), features, known
 
-    def _training_rows(self) -> Iterator[tuple[PackedMachine, Rows]]:
-        first = 0
-        for machine in self.dataset.machines:
-            rows = self.split.train - first
-            rows = rows[(rows >= 0) & (rows < len(machine))]
-            if len(rows):
-                yield machine, rows
-            first += len(machine)
-
-    def train_dataloader(self) -> DataLoader[TrainingBatch]:
+    def train_dataloader(self) -> WindowLoader:
         """Serve the training windows, shuffled."""
-        return self._loader(SeededShuffle(self.split.train, self.seed))
-
-    def val_dataloader(self) -> DataLoader[TrainingBatch]:
-        """Serve the validation windows in order."""
-        return self._loader(self.split.val.tolist())
-
-    def test_dataloader(self) -> DataLoader[TrainingBatch]:
-        """Serve the test windows in order."""
-        return self._loader(self.split.test.tolist())
-
-    def _loader(self, rows: SeededShuffle | Sequence[int]) -> DataLoader[TrainingBatch]:
-        return DataLoader(
-            self.dataset,
-            batch_size=self.batch_size,
-            sampler=rows,
-            num_workers=self.num_workers,
-            persistent_workers=self.num_workers > 0,
-            collate_fn=_already_batched,
+        loader = create_dataloader(
+            self.dataset, self.loader, self.split.train, training=True, table=self.table
         )
+        if self.trainer is not None:
+            # Lightning tells the epoch once it has the loader's iterator, and of a training
+            # resumed between two epochs it keeps that one.
+            progress = self.trainer.fit_loop.epoch_progress.current
+            loader.windows.set_epoch(progress.processed)  # type: ignore[attr-defined]
+        return loader
 
+    def val_dataloader(self) -> WindowLoader:
+        """Serve the validation windows in order."""
+        return create_dataloader(self.dataset, self.loader, self.split.val)
 
-def _already_batched(batch: Any) -> Any:
-    """`WindowDataset.__getitems__` gathers whole batches; there is nothing left to collate."""
-    return batch
+    def test_dataloader(self) -> WindowLoader:
+        """Serve the test windows in order."""
+        return create_dataloader(self.dataset, self.loader, self.split.test)
+
+    def _layouts(self) -> dict[str, GraphLayout]:
+        """Return each machine's layout, the same object for machines of equal topology."""
+        layouts: dict[str, GraphLayout] = {}
+        by_topology: dict[str, GraphLayout] = {}
+        for equipment_id, machine in self.machines.items():
+            key = machine.topology.model_dump_json()
+            if key not in by_topology:
+                by_topology[key] = GraphLayout.of(
+                    machine.topology, self.input_spec, self.task.heads
+                )
+            layouts[equipment_id] = by_topology[key]
+        return layouts

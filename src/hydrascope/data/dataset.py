@@ -1,87 +1,187 @@
-"""Windows of many machines as one packed dataset: a batch is a gather, not a loop over graphs."""
+"""Windows of many machines as one dataset over their stores: a batch is one gather a field."""
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from typing import NamedTuple
+from bisect import bisect_right
+from collections.abc import Sequence
+from typing import overload
 
 import numpy as np
 import torch
 from torch import Tensor
-from torch.utils.data import Dataset, Sampler
+from torch.utils.data import Dataset
 
-from hydrascope.data.splits import Rows
+from hydrascope.data.batch import RowBatch, TrainingBatch
+from hydrascope.data.buffers import BufferPool
+from hydrascope.data.statistics import DatasetStatistics, dataset_statistics
+from hydrascope.data.stored_machine import Rows, StoredMachine, gather_fields
+from hydrascope.data.transforms import Transform, generators
 from hydrascope.graphs.fields import GraphInputs, WindowFields
 from hydrascope.graphs.graph import HydraulicGraph, to_graph
 from hydrascope.graphs.layout import GraphLayout, concatenate
+from hydrascope.graphs.store import GraphStore
+from hydrascope.graphs.window_fields import SENSOR_OBSERVED
+
+MAPPED_BYTES = 192 * 2**20
+"""Before more is mapped, maps are let go of: memory stays flat however large the stores are. To
+map again what is still in the system's cache costs about as much as to copy it once."""
+MAPPED_STORES = 4096
+"""The same for the number of maps: a process may have 65,530 on Linux."""
+
+_TEMPLATES = 64
+"""Compositions of a batch whose static part is kept; a fleet of one build has but two."""
 
 
-class TrainingBatch(NamedTuple):
-    """A batch with its answers."""
+class HydraulicGraphDataset(Dataset[HydraulicGraph | TrainingBatch]):
+    """Row `i` is the i-th window, machine after machine.
 
-    inputs: GraphInputs
-    targets: dict[str, Tensor]
-    """A head's name → float [G, L] (machine level) or [N, L] (component level), L = 1 but for
-    multi-label heads; classes as their number, NaN where there is no label."""
-    window: Tensor
-    """[G] int64; row of the dataset's window table that each graph was made from."""
+    `dataset[7]` is a PyTorch Geometric graph, `dataset.gather([3, 7, 9])` a batch. Nothing is read
+    before it is asked for.
 
+    Args:
+        machines: Machines and their stores.
+        transforms: Changes made to batches of a training (rows drawn as a `RowBatch`), in order.
+        seed: What a transform draws is a function of (seed, epoch, window).
+    """
 
-@dataclass(frozen=True)
-class PackedMachine:
-    """All windows of one machine, ready to gather; targets as `encode_targets` gives them."""
-
-    layout: GraphLayout
-    fields: WindowFields
-    targets: Mapping[str, Tensor]
+    def __init__(
+        self,
+        machines: Sequence[StoredMachine],
+        transforms: Sequence[Transform] = (),
+        seed: int = 0,
+    ) -> None:
+        self.machines, self.transforms, self.seed = list(machines), tuple(transforms), seed
+        self._first_row = np.cumsum([0, *(len(machine) for machine in self.machines)])
+        self._first_rows: list[int] = self._first_row.tolist()
+        self._templates: dict[tuple[tuple[int, int], ...], GraphInputs] = {}
+        self._buffers = BufferPool()
+        self._mapped: dict[GraphStore, int] = {}
+        """Stores read since the last release, and how many bytes of each are mapped at most."""
+        self._mapped_bytes = 0
+        nbytes = sum(machine.store.nbytes for machine in self.machines)
+        self._small = nbytes <= MAPPED_BYTES and len(self.machines) <= MAPPED_STORES
 
     def __len__(self) -> int:
-        return len(self.fields.sensor_features)
+        return self._first_rows[-1]
 
-
-class WindowDataset(Dataset[TrainingBatch]):
-    """Row `i` is the i-th window, machine after machine."""
-
-    def __init__(self, machines: Sequence[PackedMachine]) -> None:
-        self.machines = list(machines)
-        self._first_row = np.cumsum([0, *map(len, self.machines)])
-
-    def __len__(self) -> int:
-        return int(self._first_row[-1])
-
-    def __getitems__(self, rows: Sequence[int]) -> TrainingBatch:
-        """Gather windows into one batch; graphs stand machine by machine."""
-        wanted = np.sort(np.asarray(rows, dtype=np.int64))
-        cuts = np.searchsorted(wanted, self._first_row[1:-1])
-        inputs, targets = [], []
-        for number, chosen in enumerate(np.split(wanted, cuts)):
-            if len(chosen):
-                machine = self.machines[number]
-                local = torch.from_numpy(chosen - self._first_row[number])
-                inputs.append(machine.layout.batch(machine.fields.rows(local)))
-                targets.append({k: v[local].flatten(0, 1) for k, v in machine.targets.items()})
-        joined = {name: torch.cat([part[name] for part in targets]) for name in targets[0]}
-        return TrainingBatch(concatenate(inputs), joined, torch.from_numpy(wanted))
-
-    def __getitem__(self, row: int) -> HydraulicGraph:
-        """Return one window as a PyTorch Geometric graph with the fields of `GraphInputs`."""
-        batch = self.__getitems__([row])
+    @overload
+    def __getitem__(self, rows: int) -> HydraulicGraph: ...
+    @overload
+    def __getitem__(self, rows: RowBatch) -> TrainingBatch: ...
+    def __getitem__(self, rows: int | RowBatch) -> HydraulicGraph | TrainingBatch:
+        """Return one window as a graph with the fields of `GraphInputs`, or a loader's batch."""
+        if isinstance(rows, RowBatch):
+            batch = self.gather(rows.rows)
+            for number, transform in enumerate(self.transforms if rows.augment else ()):
+                draws = (self.seed, rows.epoch, number)
+                batch = transform(batch, generators(draws, batch.window))
+            return batch
+        batch = self.gather([range(len(self))[rows]])
         targets = {f"target_{name}": target for name, target in batch.targets.items()}
         return to_graph(batch.inputs, **targets)
 
+    def __getitems__(self, rows: Sequence[int]) -> TrainingBatch:
+        """Return a batch; what a plain `torch.utils.data.DataLoader` calls."""
+        return self.gather(rows)
 
-class SeededShuffle(Sampler[int]):
-    """Rows in an order that depends on (seed, epoch) alone, so that a resumed run repeats it."""
+    def gather(self, rows: Sequence[int] | Rows) -> TrainingBatch:
+        """Return windows as one batch; graphs stand in ascending order of their rows.
 
-    def __init__(self, rows: Rows, seed: int) -> None:
-        self.rows, self.seed, self.epoch = rows, seed, 0
+        The static tensors may be shared with other batches of the same machines: replace them,
+        never write into them.
 
-    def set_epoch(self, epoch: int) -> None:
-        """Choose the epoch; Lightning calls this."""
-        self.epoch = epoch
+        Raises:
+            StoreDamagedError: A checksum does not match.
+        """
+        wanted = np.array(rows, dtype=np.int64)
+        wanted.sort()
+        parts = self.locate(wanted)
+        fields = gather_fields(parts, self._buffers)
+        inputs = self._template([(machine.layout, len(local)) for machine, local in parts])
+        if not self._small:
+            self._account(parts)
+        return TrainingBatch(inputs._replace(**fields), _targets(parts), torch.from_numpy(wanted))
 
-    def __len__(self) -> int:
-        return len(self.rows)
+    def get_equipment_ids(self) -> list[str]:
+        """Return the machines' ids, in the order of their windows."""
+        return [machine.equipment_id for machine in self.machines]
 
-    def __iter__(self) -> Iterator[int]:
-        order = np.random.default_rng((self.seed, self.epoch)).permutation(len(self.rows))
-        yield from self.rows[order].tolist()
+    def get_statistics(self) -> DatasetStatistics:
+        """Read all windows once and return what they are like; memory stays flat."""
+        return dataset_statistics(self.machines)
+
+    def locate(self, rows: Rows) -> list[tuple[StoredMachine, Rows]]:
+        """Return the machines that rows, ascending, belong to, and their windows' own numbers."""
+        if not len(rows):
+            return []
+        lowest, highest = rows[0], rows[-1]
+        if lowest < 0 or highest >= len(self):
+            raise IndexError(f"windows {lowest} … {highest} asked for; there are {len(self)}")
+        holder = bisect_right(self._first_rows, lowest) - 1
+        first = self._first_rows[holder]
+        if highest < self._first_rows[holder + 1]:  # often, and then this is all there is to do
+            return [(self.machines[holder], rows - first)]
+        number = np.searchsorted(self._first_row, rows, side="right") - 1
+        begins = np.flatnonzero(np.diff(number, prepend=-1))
+        return [
+            (self.machines[number[begin]], part - self._first_row[number[begin]])
+            for begin, part in zip(begins, np.split(rows, begins[1:]), strict=True)
+        ]
+
+    def _template(self, graphs: Sequence[tuple[GraphLayout, int]]) -> GraphInputs:
+        """Return the inputs of a batch with empty fields; the same tensors each time."""
+        runs = list(graphs[:1])
+        for layout, count in graphs[1:]:
+            if runs[-1][0] is layout:
+                count += runs.pop()[1]
+            runs.append((layout, count))
+        key = tuple((id(layout), count) for layout, count in runs)
+        template = self._templates.get(key)
+        if template is None:
+            if len(self._templates) >= _TEMPLATES:
+                self._templates.clear()
+            steps = self.machines[0].store.layout[SENSOR_OBSERVED][0][1]
+            template = concatenate([_empty_batch(layout, count, steps) for layout, count in runs])
+            self._templates[key] = template
+        return template
+
+    def _account(self, parts: Sequence[tuple[StoredMachine, Rows]]) -> None:
+        for machine, rows in parts:
+            store = machine.store
+            before = self._mapped.get(store, 0)
+            mapped = min(before + len(rows) * store.window_bytes, store.nbytes)
+            self._mapped[store] = mapped
+            self._mapped_bytes += mapped - before
+        if self._mapped_bytes > MAPPED_BYTES or len(self._mapped) > MAPPED_STORES:
+            for store in self._mapped:
+                store.release()
+            self._mapped, self._mapped_bytes = {}, 0
+
+
+def _empty_batch(layout: GraphLayout, count: int, steps: int) -> GraphInputs:
+    """Lay out graphs whose windows are yet to be gathered: no features; what is off stays so."""
+    lines = layout.edge_index.shape[1]
+    features = torch.empty(count, layout.num_sensors, steps, 0)
+    line, machine = torch.empty(count, lines, steps, 0), torch.empty(count, steps, 0)
+    return layout.batch(
+        WindowFields(
+            sensor_features=features,
+            sensor_observed=features.new_empty(features.shape[:3], dtype=torch.bool),
+            edge_dynamic=line,
+            edge_dynamic_mask=line.to(torch.bool),
+            machine_features=machine,
+            machine_features_mask=machine.to(torch.bool),
+        )
+    )
+
+
+def _targets(parts: Sequence[tuple[StoredMachine, Rows]]) -> dict[str, Tensor]:
+    # NumPy gathers so little in a fifth of the time that PyTorch takes.
+    gathered = [
+        {
+            name: torch.from_numpy(target.numpy().take(rows, 0).reshape(-1, target.shape[2]))
+            for name, target in machine.targets.items()
+        }
+        for machine, rows in parts
+    ]
+    if len(gathered) == 1:
+        return gathered[0]
+    return {name: torch.cat([part[name] for part in gathered]) for name in gathered[0]}

@@ -4,18 +4,22 @@ Neighbouring windows are alike: a random split puts near copies of the test wind
 and flatters every model. It is here to show that, not to be reported.
 """
 
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from hydrascope.data.windows import microseconds
 from hydrascope.schemas.errors import SpecError
 
 Rows = NDArray[np.int64]
 
 CONDITION = "condition"
 """Column that names the combination of labelled conditions a window was recorded under."""
+EQUIPMENT = "equipment_id"
 PUBLISHED_FOLD = "unseen_condition_fold"
 """Column of a data set that fixes the folds of its unseen-conditions protocol."""
 
@@ -28,82 +32,179 @@ class Split(NamedTuple):
     test: Rows
 
 
-def unseen_conditions(table: pd.DataFrame, folds: int, fold: int, val_fraction: float) -> Split:
-    """Split so that no combination of conditions is in two parts.
+@dataclass(frozen=True)
+class SplitSpec:
+    """How to split.
 
-    The folds are the published ones where the data set has as many, else the conditions are dealt
-    out, the largest first, each to the smallest fold. A window of unknown condition is in no part,
+    Attributes:
+        name: One of `SPLITS`.
+        folds: Number of parts that are the test set in turn.
+        fold: Which of them is.
+        val_fraction: Share of the others held back to decide when to stop.
+        group: Column of `unseen_conditions`.
+        window_s: Length of a window: the gap that `time_blocks` leaves.
+    """
+
+    name: str
+    folds: int
+    fold: int
+    val_fraction: float
+    group: str = CONDITION
+    window_s: float = 0.0
+
+
+def make_split(table: pd.DataFrame, spec: SplitSpec) -> Split:
+    """Split a window table.
+
+    Raises:
+        SpecError: The table does not allow such a split.
+    """
+    return SPLITS[spec.name](table, spec)
+
+
+def unseen_conditions(table: pd.DataFrame, spec: SplitSpec) -> Split:
+    """Split so that no group of the group column is in two parts.
+
+    The folds are the published ones where the data set has as many, else the groups are dealt
+    out, the largest first, each to the smallest fold. A window of unknown group is in no part,
     since it might be of any.
 
     Raises:
-        SpecError: The windows have no condition, or too few to train, validate and test on.
+        SpecError: The windows have no group, or too few to train, validate and test on.
     """
-    if CONDITION not in table:
+    if spec.group not in table:
         raise SpecError(
-            f"data.split.name=unseen_conditions needs a label column {CONDITION!r}; "
+            f"data.split.name=unseen_conditions needs a label column {spec.group!r}; "
             f"the source has: {', '.join(table.columns)}"
         )
-    if PUBLISHED_FOLD in table and table[PUBLISHED_FOLD].nunique() == folds:
-        fold_of_row = table[PUBLISHED_FOLD].to_numpy()
-    else:
-        fold_of_row = _deal(table[CONDITION], folds)
-    known = table[CONDITION].notna().to_numpy()
-    test = np.flatnonzero(known & (fold_of_row == fold))
-    rest = np.flatnonzero(known & (fold_of_row != fold))
-    # The held-back conditions depend on the fold alone: seeds vary the network, not the data.
-    conditions = table[CONDITION].iloc[rest]
-    order = np.random.default_rng(fold).permutation(conditions.unique())
-    if len(order) < 2:
-        raise SpecError(
-            f"data.split.folds is {folds}: {len(order)} condition is left beside fold {fold}, but "
-            "one is needed to train on and one to validate on"
-        )
-    share = conditions.value_counts().loc[order].cumsum() / len(rest)
-    # At least one condition is held back, and at least one is not.
-    held = order[: min(int(np.searchsorted(share, val_fraction)) + 1, len(order) - 1)]
-    in_val = conditions.isin(held).to_numpy()
-    return Split(train=rest[~in_val], val=rest[in_val], test=test)
+    published = PUBLISHED_FOLD if spec.group == CONDITION and PUBLISHED_FOLD in table else None
+    if published and table[published].nunique() == spec.folds:
+        return _grouped(table[spec.group], spec, table[published].to_numpy())
+    return _grouped(table[spec.group], spec, _deal(table[spec.group], spec.folds))
 
 
-def random_windows(table: pd.DataFrame, folds: int, fold: int, val_fraction: float) -> Split:
+def by_machine(table: pd.DataFrame, spec: SplitSpec) -> Split:
+    """Split so that no machine is in two parts, to judge on machines never seen.
+
+    Raises:
+        SpecError: Too few machines to train, validate and test on.
+    """
+    return _grouped(table[EQUIPMENT], spec, _deal(table[EQUIPMENT], spec.folds))
+
+
+def random_windows(table: pd.DataFrame, spec: SplitSpec) -> Split:
     """Deal windows out at random. Leaks: report nothing from it."""
     order = np.random.default_rng(0).permutation(len(table))
-    parts = np.array_split(order, folds)
-    rest = np.concatenate([part for number, part in enumerate(parts) if number != fold])
-    cut = round(len(rest) * val_fraction)
-    return Split(train=np.sort(rest[cut:]), val=np.sort(rest[:cut]), test=np.sort(parts[fold]))
+    parts = np.array_split(order, spec.folds)
+    rest = np.concatenate([part for number, part in enumerate(parts) if number != spec.fold])
+    cut = round(len(rest) * spec.val_fraction)
+    return Split(train=np.sort(rest[cut:]), val=np.sort(rest[:cut]), test=np.sort(parts[spec.fold]))
 
 
-def chronological(table: pd.DataFrame, folds: int, fold: int, val_fraction: float) -> Split:
+def chronological(table: pd.DataFrame, spec: SplitSpec) -> Split:
     """Train on the past, judge on the future: the last 1/`folds` of each machine's windows."""
-    if fold != 0:
-        raise SpecError(f"data.fold is {fold}; accepted with data.split.name=chronological: 0")
+    if spec.fold != 0:
+        raise SpecError(f"data.fold is {spec.fold}; accepted with data.split.name=chronological: 0")
     parts: list[list[Rows]] = [[], [], []]
-    order = table["start"].argsort(kind="stable").to_numpy()
-    for equipment_id in table["equipment_id"].unique():
-        rows = order[table["equipment_id"].to_numpy()[order] == equipment_id]
-        past = len(rows) - len(rows) // folds
-        cut = past - round(past * val_fraction)
+    for rows in _machines_in_time(table):
+        past = len(rows) - len(rows) // spec.folds
+        cut = past - round(past * spec.val_fraction)
         for part, chosen in zip(parts, np.split(rows, [cut, past]), strict=True):
             part.append(chosen)
     train, val, test = (np.sort(np.concatenate(part)) for part in parts)
     return Split(train=train, val=val, test=test)
 
 
-SPLITS = {
+def time_blocks(table: pd.DataFrame, spec: SplitSpec) -> Split:
+    """Cut each machine's windows into `folds` blocks of time; block `fold` is the test set.
+
+    Validated is on the windows just before the test block, before the first one on the last
+    windows of all. Between two parts lies a gap of one window's length at least: the windows in it
+    are in no part, so that no two parts share samples, or the state of a machine that changes
+    slowly.
+
+    Raises:
+        SpecError: No machine has windows enough for all parts.
+    """
+    start_s = microseconds(table["start"]) / 1e6
+    parts: list[list[Rows]] = [[], [], []]
+    for rows in _machines_in_time(table):
+        blocks = np.array_split(rows, spec.folds)
+        test = blocks[spec.fold]
+        # In a circle, what ends with the windows just before the test block.
+        rest = np.concatenate([*blocks[spec.fold + 1 :], *blocks[: spec.fold]])
+        train, val = np.split(rest, [len(rest) - round(len(rest) * spec.val_fraction)])
+        val = _apart(start_s, val, test, spec.window_s)
+        train = _apart(start_s, train, np.concatenate([val, test]), spec.window_s)
+        for part, chosen in zip(parts, (train, val, test), strict=True):
+            part.append(chosen)
+    split = Split(*(np.sort(np.concatenate(part)) for part in parts))
+    if not all(len(part) for part in split):
+        raise SpecError(
+            f"data.split.folds is {spec.folds}: the windows are too few for blocks with a gap of "
+            f"{spec.window_s:g} s between them"
+        )
+    return split
+
+
+SPLITS: Mapping[str, Callable[[pd.DataFrame, SplitSpec], Split]] = {
     "unseen_conditions": unseen_conditions,
-    "random": random_windows,
+    "by_machine": by_machine,
+    "time_blocks": time_blocks,
     "chronological": chronological,
+    "random": random_windows,
 }
 
 
-def _deal(conditions: pd.Series, folds: int) -> Rows:
-    sizes = conditions.value_counts()
+def _machines_in_time(table: pd.DataFrame) -> list[Rows]:
+    """Return each machine's rows in order of time."""
+    order = table["start"].argsort(kind="stable").to_numpy()
+    code = pd.factorize(table[EQUIPMENT])[0][order]
+    by_machine = order[np.argsort(code, kind="stable")]
+    return np.split(by_machine, np.cumsum(np.bincount(code))[:-1])
+
+
+def _apart(start_s: NDArray[np.float64], rows: Rows, others: Rows, window_s: float) -> Rows:
+    """Keep those of `rows` with a window's length or more between them and any of `others`."""
+    if not len(others) or not len(rows):
+        return rows
+    there, here = np.sort(start_s[others]), start_s[rows]
+    after = np.searchsorted(there, here)
+    nearest = np.minimum(
+        np.abs(here - there[np.maximum(after - 1, 0)]),
+        np.abs(here - there[np.minimum(after, len(there) - 1)]),
+    )
+    return rows[nearest >= 2 * window_s - 1e-6]
+
+
+def _grouped(groups: pd.Series, spec: SplitSpec, fold_of_row: NDArray[np.int64]) -> Split:
+    known = groups.notna().to_numpy()
+    test = np.flatnonzero(known & (fold_of_row == spec.fold))
+    rest = np.flatnonzero(known & (fold_of_row != spec.fold))
+    # The held-back groups depend on the fold alone: seeds vary the network, not the data.
+    mine = groups.iloc[rest]
+    order = np.random.default_rng(spec.fold).permutation(mine.unique())
+    if len(order) < 2:
+        raise SpecError(
+            f"data.split.folds is {spec.folds}: {len(order)} {groups.name} is left beside fold "
+            f"{spec.fold}, but one is needed to train on and one to validate on"
+        )
+    share = mine.value_counts().loc[order].cumsum() / len(rest)
+    # At least one group is held back, and at least one is not.
+    held = order[: min(int(np.searchsorted(share, spec.val_fraction)) + 1, len(order) - 1)]
+    in_val = mine.isin(held).to_numpy()
+    return Split(train=rest[~in_val], val=rest[in_val], test=test)
+
+
+def _deal(groups: pd.Series, folds: int) -> Rows:
+    sizes = groups.value_counts()
     if len(sizes) < folds:
-        raise SpecError(f"data.split.folds is {folds}; accepted: 2 to {len(sizes)} (conditions)")
+        raise SpecError(
+            f"data.split.folds is {folds}; accepted: 2 to {len(sizes)} (groups of {groups.name!r})"
+        )
     load = np.zeros(folds)
     fold_of: dict[object, int] = {}
-    for condition, size in sizes.items():
-        fold_of[condition] = smallest = int(load.argmin())
+    for group, size in sizes.items():
+        fold_of[group] = smallest = int(load.argmin())
         load[smallest] += size
-    return np.array([fold_of.get(condition, -1) for condition in conditions], dtype=np.int64)
+    return np.array([fold_of.get(group, -1) for group in groups], dtype=np.int64)

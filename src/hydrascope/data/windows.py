@@ -1,22 +1,17 @@
-"""Cut telemetry into windows, windows into sub-windows, and sub-windows into features."""
+"""Where the windows of a machine lie in time, and which labels hold for them."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import pandas as pd
-import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
-from hydrascope.features.cleaning import clean
-from hydrascope.features.config import CleaningConfig
-from hydrascope.features.engineer import FeatureEngineer
-from hydrascope.graphs.fields import WindowFields
-from hydrascope.graphs.physics import MachinePhysics
 from hydrascope.schemas.errors import SpecError
-from hydrascope.schemas.machine import GraphTopology, Machine
+from hydrascope.schemas.machine import Machine
 from hydrascope.schemas.time import TimeWindow
-from hydrascope.telemetry.source import Signal, TelemetrySource
+from hydrascope.telemetry.source import TelemetrySource
 
 
 @dataclass(frozen=True)
@@ -27,123 +22,93 @@ class WindowSpec:
     stride_s: float
     steps: int
 
-    def starts_s(self, extent: TimeWindow) -> np.ndarray:
-        """Start of each whole window that fits into `extent`, in seconds after its start."""
+    def count(self, extent: TimeWindow) -> int:
+        """Return how many whole windows fit into `extent`."""
         room = (extent.end - extent.start).total_seconds() - self.window_s
-        count = int(np.floor(room / self.stride_s + 1e-9)) + 1 if room >= -1e-9 else 0
-        return np.arange(count) * self.stride_s
+        return int(np.floor(room / self.stride_s + 1e-9)) + 1 if room >= -1e-9 else 0
+
+    def starts_s(self, extent: TimeWindow) -> NDArray[np.float64]:
+        """Start of each whole window that fits into `extent`, in seconds after its start."""
+        return np.arange(self.count(extent), dtype=np.float64) * self.stride_s
 
 
 @dataclass(frozen=True)
-class MachineWindows:
-    """All windows of one machine.
+class WindowPlan:
+    """All windows of one machine, numbered in order of time; takes memory by extent, not window.
 
     Attributes:
-        fields: Of the graph; sensors' features float32, in their own units.
-        table: W rows: `equipment_id`, `start`, and the labels in force at the window's end.
+        extents: Stretches of telemetry that hold a window at least.
     """
 
-    topology: GraphTopology
-    fields: WindowFields
-    table: pd.DataFrame
+    machine: Machine
+    spec: WindowSpec
+    extents: tuple[TimeWindow, ...]
+
+    @property
+    def equipment_id(self) -> str:
+        """The machine's id."""
+        return self.machine.equipment.equipment_id
+
+    def __len__(self) -> int:
+        return int(self._first[-1])
+
+    @cached_property
+    def _first(self) -> NDArray[np.int64]:
+        """[extents + 1]: number of the first window of each extent."""
+        return np.cumsum([0, *(self.spec.count(extent) for extent in self.extents)])
+
+    def stretches(self, rows: range) -> Iterator[tuple[TimeWindow, NDArray[np.float64]]]:
+        """Yield each extent that windows `rows` lie in, and their starts in s after its start."""
+        holder = int(np.searchsorted(self._first, rows.start, side="right")) - 1
+        for number in range(holder, len(self.extents)):
+            first, stop = (int(row) for row in self._first[number : number + 2])
+            if first >= rows.stop:
+                return
+            begin, end = max(first, rows.start) - first, min(stop, rows.stop) - first
+            mine = np.arange(begin, end, dtype=np.float64)
+            yield self.extents[number], mine * self.spec.stride_s
+
+    def starts(self) -> pd.DatetimeIndex:
+        """Return the start of every window."""
+        parts = [
+            pd.Timestamp(extent.start) + pd.to_timedelta(starts_s, unit="s")
+            for extent, starts_s in self.stretches(range(len(self)))
+        ]
+        return pd.DatetimeIndex(parts[0].append(parts[1:]))
 
 
-def extract_windows(
-    source: TelemetrySource, machine: Machine, spec: WindowSpec, engineer: FeatureEngineer
-) -> MachineWindows:
-    """Read one machine's telemetry and compute the features of all its windows.
+def plan_windows(source: TelemetrySource, machine: Machine, spec: WindowSpec) -> WindowPlan:
+    """Find the windows of a machine without reading telemetry.
 
     Raises:
         SpecError: No stretch of the telemetry is as long as a window.
     """
     equipment_id = machine.equipment.equipment_id
-    parts = []
-    for extent in source.extents(equipment_id):
-        starts_s = spec.starts_s(extent)
-        if len(starts_s):
-            signals = source.read(equipment_id, extent)
-            features, observed = _extract(signals, machine.topology, starts_s, spec, engineer)
-            starts = pd.Timestamp(extent.start) + pd.to_timedelta(starts_s, unit="s")
-            parts.append((features, observed, starts))
-    if not parts:
+    extents = tuple(extent for extent in source.extents(equipment_id) if spec.count(extent))
+    if not extents:
         raise SpecError(
             f"data.window.window_s: no telemetry of {equipment_id} lasts {spec.window_s} s on end"
         )
-    start = parts[0][2].append([starts for _, _, starts in parts[1:]])
-    table = pd.DataFrame({"equipment_id": equipment_id, "start": start})
-    # float64 holds today's Unix time to a fraction of a microsecond.
-    end_s = torch.from_numpy(_microseconds(table["start"]) / 1e6 + spec.window_s)
-    features = torch.cat([features for features, _, _ in parts])
-    observed = torch.cat([observed for _, observed, _ in parts])
-    return MachineWindows(
-        topology=machine.topology,
-        fields=MachinePhysics(machine, engineer.config).complete(features, observed, end_s),
-        table=_with_labels(table, source.labels(equipment_id), spec.window_s),
-    )
+    return WindowPlan(machine, spec, extents)
 
 
-def _extract(
-    signals: dict[str, Signal],
-    topology: GraphTopology,
-    starts_s: np.ndarray,
-    spec: WindowSpec,
-    engineer: FeatureEngineer,
-) -> tuple[Tensor, Tensor]:
-    sensors = topology.sensors
-    shape = (len(starts_s), len(sensors), spec.steps)
-    features = torch.zeros(*shape, engineer.num_features)
-    observed = torch.zeros(shape, dtype=torch.bool)
-    for row, (_, sensor) in enumerate(sensors):
-        signal = signals.get(sensor.id)
-        if signal is not None and len(signal.values):
-            samples = sub_windows(signal, starts_s, spec, engineer.config.cleaning)
-            features[:, row] = engineer(samples, signal.rate_hz)
-            observed[:, row] = engineer.observed(samples)
-    return features, observed
+def window_table(plan: WindowPlan, labels: pd.DataFrame) -> pd.DataFrame:
+    """Return a row for each window: `equipment_id`, `start`, and the labels in force at its end.
 
-
-def sub_windows(
-    signal: Signal,
-    starts_s: np.ndarray,
-    spec: WindowSpec,
-    cleaning: CleaningConfig | None = None,
-) -> Tensor:
-    """Cut a signal into [W, T, samples]; samples past its end are missing (NaN).
-
-    Each window is cleaned by itself, as a whole: what it holds does not depend on what was
-    recorded beside it, so that a service that sees this window alone reads the same.
-
-    A sensor slower than one sample in a sub-window gives its last sample before each (hold).
+    In force is the label row whose interval holds the window's last microsecond.
     """
-    step_s = spec.window_s / spec.steps
-    samples = max(1, int(step_s * signal.rate_hz + 1e-6))
-    first_s = starts_s[:, None] + np.arange(spec.steps) * step_s
-    first = np.floor(first_s * signal.rate_hz + 1e-6).astype(np.int64)
-    index = torch.from_numpy(first).unsqueeze(-1) + torch.arange(samples)
-    values = torch.from_numpy(np.append(signal.values, np.float32(np.nan)).astype(np.float32))
-    if cleaning is None or not cleaning.active:
-        return values[index.clamp(max=len(signal.values))]
-    begin = index[:, :1, 0]
-    within = index - begin.unsqueeze(-1)
-    width = within[:, -1, -1:] + 1  # [W, 1]; rounding may give one sample more or less
-    offset = torch.arange(int(width.max()))
-    whole = values[(begin + offset).clamp(max=len(signal.values))]
-    whole = clean(torch.where(offset < width, whole, torch.nan), cleaning, signal.rate_hz)
-    return whole.gather(-1, within.flatten(1)).reshape(within.shape)
-
-
-def _with_labels(table: pd.DataFrame, labels: pd.DataFrame, window_s: float) -> pd.DataFrame:
-    """Give each window the label row whose interval holds the window's last microsecond."""
+    table = pd.DataFrame({"equipment_id": plan.equipment_id, "start": plan.starts()})
     labels = labels.sort_values("start", ignore_index=True)
-    last = _microseconds(table["start"]) + round(window_s * 1e6) - 1
-    row = np.searchsorted(_microseconds(labels["start"]), last, side="right") - 1
+    last = microseconds(table["start"]) + round(plan.spec.window_s * 1e6) - 1
+    row = np.searchsorted(microseconds(labels["start"]), last, side="right") - 1
     inside = row >= 0
-    inside[inside] = last[inside] < _microseconds(labels["end"])[row[inside]]
+    inside[inside] = last[inside] < microseconds(labels["end"])[row[inside]]
     # Row −1 is in no label table: those windows get NaN.
     held = labels.drop(columns=["start", "end"]).reindex(np.where(inside, row, -1))
     return table.join(held.reset_index(drop=True))
 
 
-def _microseconds(times: pd.Series) -> NDArray[np.int64]:
+def microseconds(times: pd.Series) -> NDArray[np.int64]:
+    """Return instants in µs since 1970, whatever their time zone."""
     utc = pd.to_datetime(times, utc=True)  # the columns of an empty table may have no type yet
     return np.asarray(utc.dt.as_unit("us"), dtype="datetime64[us]").astype(np.int64)

@@ -14,10 +14,11 @@ from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 from sklearn.ensemble import ExtraTreesClassifier
 from torch import Tensor
 
-from hydrascope.data.dataset import PackedMachine
 from hydrascope.data.splits import Split
+from hydrascope.data.stored_machine import StoredMachine
 from hydrascope.evaluation.predictions import HeadPredictions
 from hydrascope.features.normalizer import FeatureNormalizer
+from hydrascope.graphs.window_fields import SENSOR_FEATURES, SENSOR_OBSERVED
 from hydrascope.schemas.errors import SpecError
 from hydrascope.schemas.task import HeadKind, HeadSpec
 
@@ -32,7 +33,7 @@ _CLASSIFIED = (HeadKind.BINARY, HeadKind.MULTI_CLASS, HeadKind.ORDINAL)
 
 def baseline_predictions(
     name: str,
-    machines: Sequence[PackedMachine],
+    machines: Sequence[StoredMachine],
     split: Split,
     heads: Sequence[HeadSpec],
     normalizer: FeatureNormalizer,
@@ -69,16 +70,16 @@ def _has_classes(target: Tensor, count: int) -> bool:
     return len(np.unique(target[~target.isnan()].numpy())) >= count
 
 
-def check_comparable(machines: Sequence[PackedMachine]) -> None:
+def check_comparable(machines: Sequence[StoredMachine]) -> None:
     """Refuse machines of several topologies: a row of features would have no fixed meaning."""
     if len({tuple(machine.layout.sensor_slot.tolist()) for machine in machines}) > 1:
         raise SpecError("baselines: true needs machines of one topology; set baselines=false")
 
 
-def _rows(machines: Sequence[PackedMachine], normalizer: FeatureNormalizer) -> Tensor:
+def _rows(machines: Sequence[StoredMachine], normalizer: FeatureNormalizer) -> Tensor:
     rows = []
     for machine in machines:
-        features, observed = machine.fields.sensor_features, machine.fields.sensor_observed
+        features, observed = machine.read(SENSOR_FEATURES), machine.read(SENSOR_OBSERVED)
         windows, sensors = features.shape[:2]
         z = normalizer(
             features.flatten(0, 1),

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from hydrascope.data.dataset import TrainingBatch
+from hydrascope.data.batch import TrainingBatch
 from hydrascope.models.diagnoser import Diagnoser
 
 

@@ -1,16 +1,32 @@
 """From settings to the objects they describe."""
 
+from pathlib import Path
 from typing import Any
 
 from hydra.utils import get_class, instantiate
 
+from hydrascope.data.build import StoreConfig
 from hydrascope.data.datamodule import HydraulicDataModule
+from hydrascope.data.loaders import DataLoaderConfig
+from hydrascope.data.splits import SplitSpec
+from hydrascope.data.transforms import (
+    EdgeDropout,
+    FeatureNoise,
+    SensorDropout,
+    TimeJitter,
+    Transform,
+)
 from hydrascope.data.windows import WindowSpec
-from hydrascope.experiment.settings import DataSettings, TrainSettings
+from hydrascope.experiment.settings import (
+    DataSettings,
+    TrainSettings,
+    TransformSettings,
+)
 from hydrascope.features.config import FeatureConfig
 from hydrascope.features.engineer import FeatureEngineer
 from hydrascope.features.normalizer import FeatureNormalizer
 from hydrascope.graphs.input_spec import InputSpec
+from hydrascope.graphs.store import Verify
 from hydrascope.models.base import Network
 from hydrascope.models.diagnoser import Diagnoser
 from hydrascope.schemas.errors import validate
@@ -27,13 +43,28 @@ def build_datamodule(
         WindowSpec(data.window.window_s, data.window.stride_s, data.window.steps),
         FeatureEngineer(features),
         task,
-        split=data.split.name,
-        folds=data.split.folds,
-        fold=data.fold,
-        val_fraction=data.split.val_fraction,
-        batch_size=data.batch_size,
-        num_workers=data.num_workers,
-        seed=seed,
+        store=StoreConfig(
+            folder=Path(data.store.folder).absolute(),
+            n_jobs=data.store.n_jobs,
+            preload=data.store.preload,
+            verify=Verify(data.store.verify),
+            progress=True,
+        ),
+        split=SplitSpec(
+            name=data.split.name,
+            folds=data.split.folds,
+            fold=data.fold,
+            val_fraction=data.split.val_fraction,
+            group=data.split.group,
+            window_s=data.window.window_s,
+        ),
+        loader=DataLoaderConfig(
+            batch_size=data.batch_size,
+            num_workers=data.num_workers,
+            balance=data.balance,
+            seed=seed,
+        ),
+        transforms=_transforms(data.transforms),
     )
 
 
@@ -56,3 +87,17 @@ def optimizer_factory(settings: TrainSettings) -> Any:
     optim = settings.optim
     keys = optim.model_dump(by_alias=True, exclude={"schedule"})
     return instantiate({**keys, "_partial_": True})
+
+
+def _transforms(settings: TransformSettings) -> list[Transform]:
+    """Return those that are switched on."""
+    transforms: list[Transform] = []
+    if settings.time_jitter:
+        transforms.append(TimeJitter(settings.time_jitter))
+    if settings.feature_noise:
+        transforms.append(FeatureNoise(settings.feature_noise))
+    if settings.sensor_dropout:
+        transforms.append(SensorDropout(settings.sensor_dropout))
+    if settings.edge_dropout:
+        transforms.append(EdgeDropout(settings.edge_dropout))
+    return transforms

@@ -20,8 +20,7 @@ def run(settings: EvaluateSettings) -> None:
     """Judge a checkpoint; results are written into `settings.run_dir`."""
     console = Console()
     prepare_hardware(settings.hardware)
-    with console.status("Reading telemetry, computing features …"):
-        trained, diagnoser, data = restore(settings.ckpt)
+    trained, diagnoser, data = restore(settings.ckpt)
     predictions = predict(diagnoser, data.test_dataloader())
     metrics = head_metrics(diagnoser.heads, predictions)
 

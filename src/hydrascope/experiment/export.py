@@ -18,8 +18,8 @@ GOLDEN_BATCHES = (16, 1, 2, 64)
 def run(settings: ExportSettings) -> None:
     """Write the bundle of `settings.ckpt` to `settings.output`."""
     console = Console()
+    trained, diagnoser, data = restore(settings.ckpt)
     with console.status("Exporting …"):
-        trained, diagnoser, data = restore(settings.ckpt)
         manifest = Manifest(
             hydrascope=__version__,
             libraries={name: version(name) for name in ("torch", "numpy")},
@@ -35,7 +35,7 @@ def run(settings: ExportSettings) -> None:
             files={},
         )
         test = data.split.test.tolist()
-        golden = [data.dataset.__getitems__(test[:size]).inputs for size in GOLDEN_BATCHES]
+        golden = [data.dataset.gather(test[:size]).inputs for size in GOLDEN_BATCHES]
         folder = Path(settings.output).absolute()
         manifest = write_bundle(folder, diagnoser, manifest, golden)
     console.print(f"Largest difference between exported and eager answers: {manifest.parity:.1e}")

@@ -5,7 +5,17 @@ from hydrascope.schemas.errors import SpecError
 from hydrascope.tracking.loggers import flatten
 from hydrascope.training.checkpoint import Checkpoint
 
-_FREE = ("resume", "run_dir", "baselines", "trainer.", "hardware.", "tracking.", "callbacks.")
+_FREE = (
+    "resume",
+    "run_dir",
+    "baselines",
+    "trainer.",
+    "hardware.",
+    "tracking.",
+    "callbacks.",
+    "data.store.",
+    "data.num_workers",
+)
 """Keys that may differ: they do not change what a step computes."""
 
 

@@ -70,9 +70,35 @@ class NormaliseSettings(Settings):
 class SplitSettings(Settings):
     """Which windows train, which decide when to stop, which are judged."""
 
-    name: Literal["unseen_conditions", "random", "chronological"]
+    name: Literal["unseen_conditions", "by_machine", "time_blocks", "chronological", "random"]
+    group: str
     folds: Annotated[int, Field(ge=2, le=100)]
     val_fraction: Annotated[float, Field(gt=0.0, lt=0.5)]
+
+
+class StoreSettings(Settings):
+    """Where computed windows are kept, and how they are made and read."""
+
+    folder: str
+    n_jobs: int | None
+    preload: bool
+    verify: Literal["never", "read", "open"]
+
+    @field_validator("n_jobs")
+    @classmethod
+    def _some(cls, n_jobs: int | None) -> int | None:
+        if n_jobs is not None and n_jobs < 1 and n_jobs != -1:
+            raise ValueError("expected 1 or more, -1 for all cores, or null")
+        return n_jobs
+
+
+class TransformSettings(Settings):
+    """Changes made to the training windows; 0 switches one off."""
+
+    feature_noise: Annotated[float, Field(ge=0.0)]
+    sensor_dropout: Annotated[float, Field(ge=0.0, lt=1.0)]
+    edge_dropout: Annotated[float, Field(ge=0.0, lt=1.0)]
+    time_jitter: Annotated[int, Field(ge=0)]
 
 
 class DataSettings(Settings):
@@ -83,7 +109,10 @@ class DataSettings(Settings):
     normalise: NormaliseSettings
     split: SplitSettings
     fold: Annotated[int, Field(ge=0)]
+    store: StoreSettings
+    transforms: TransformSettings
     batch_size: Count
+    balance: str | None
     num_workers: Annotated[int, Field(ge=0, le=64)]
 
     @field_validator("fold")
@@ -166,6 +195,7 @@ class CallbackSettings(Settings):
 
     monitor: str
     early_stopping: EarlyStoppingSettings | None
+    checkpoint_every_n_steps: Count | None
 
 
 class LossSettings(Settings):

@@ -48,9 +48,8 @@ def run(settings: TrainSettings) -> None:
     plain = settings.model_dump(mode="json", by_alias=True)
     console.print(Syntax(safe_dump(plain, sort_keys=False), "yaml", background_color="default"))
 
-    with console.status("Reading telemetry, computing features …"):
-        data = build_datamodule(settings.data, settings.features, settings.task, settings.seed)
-        data.setup()
+    data = build_datamodule(settings.data, settings.features, settings.task, settings.seed)
+    data.setup()
     if settings.baselines:
         check_comparable(data.dataset.machines)
     parts = ", ".join(f"{len(rows)} {part}" for part, rows in data.split._asdict().items())
@@ -104,6 +103,12 @@ def _fit(
     )
     last = ModelCheckpoint(folder, filename="last", enable_version_counter=False)
     callbacks: list[Callback] = [best, last]
+    if steps := settings.callbacks.checkpoint_every_n_steps:
+        callbacks.append(
+            ModelCheckpoint(
+                folder, filename="last", every_n_train_steps=steps, enable_version_counter=False
+            )
+        )
     if stopping := settings.callbacks.early_stopping:
         callbacks.append(EarlyStopping(monitor, patience=stopping.patience, mode="max"))
     if settings.trainer.progress_bar:
@@ -116,6 +121,7 @@ def _fit(
         gradient_clip_val=settings.trainer.gradient_clip_norm,
         limit_train_batches=settings.trainer.limit_train_batches,
         deterministic=True,
+        use_distributed_sampler=False,  # ours deals its rows out itself
         num_sanity_val_steps=0,
         log_every_n_steps=1,
         logger=loggers,

@@ -41,7 +41,9 @@ def statistical_features(window: Window, percentiles: Sequence[float]) -> Tensor
     m4 = squares.square().sum(-1, keepdim=True) / count
     varies = m2 > 0
     safe = torch.where(varies, m2, 1.0)
-    skewness = m3 / safe**1.5
+    # Not `safe**1.5`: a power is rounded otherwise in the last lanes of a vector register, and the
+    # answer would depend on how many windows are computed at once.
+    skewness = m3 / (safe * safe.sqrt())
     kurtosis = torch.where(varies, m4 / safe**2 - 3, 0.0)
 
     last = count - 1

@@ -103,11 +103,22 @@ class ParquetSource:
 
         Of the samples, not of the files: see `telemetry.fingerprint`.
         """
-        answers = {
+        return fingerprint(self._machines, self._index.digests, self._labels, self._answers)
+
+    def machine_fingerprint(self, equipment_id: str) -> str:
+        """Hash of what decides one machine's signals: labels and other machines do not."""
+        self._refuse_unknown(equipment_id)
+        machine = {equipment_id: self._machines[equipment_id]}
+        samples = {equipment_id: self._index.digests.get(equipment_id, {})}
+        return fingerprint(machine, samples, {}, self._answers)
+
+    @property
+    def _answers(self) -> dict[str, object]:
+        """Settings that decide how samples become signals and extents."""
+        return {
             "max_gap_s": self._settings.max_gap_s,
             "resample": self._settings.resample.model_dump(mode="json"),
         }
-        return fingerprint(self._machines, self._index.digests, self._labels, answers)
 
     def machines(self) -> Mapping[str, Machine]:
         """Return the machines by equipment id."""

@@ -9,7 +9,7 @@ from lightning.pytorch.utilities.types import OptimizerLRScheduler
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from hydrascope.data.dataset import TrainingBatch
+from hydrascope.data.batch import TrainingBatch
 from hydrascope.models.decode import decode
 from hydrascope.models.diagnoser import Diagnoser
 from hydrascope.schemas.task import HeadSpec, TaskSpec

@@ -3,7 +3,8 @@
 import numpy as np
 import torch
 
-from hydrascope.data.windows import WindowSpec, sub_windows
+from hydrascope.data.extraction import sub_windows
+from hydrascope.data.windows import WindowSpec
 from hydrascope.features.cleaning import clean
 from hydrascope.features.config import CleaningConfig, Fill
 from hydrascope.telemetry import Signal

@@ -1,21 +1,28 @@
 """The packed dataset: what it gathers is what stands there, whichever machines are mixed."""
 
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 import pytest
 import torch
-from rig_parts import RigParts, cycles
+from rig_parts import RigParts, cycles, stored
 from torch import Tensor
 from torch_geometric.data import Batch
 
-from graph_parts import window_fields
+from hydrascope.data.batch import TrainingBatch
+from hydrascope.data.build import StoreConfig
 from hydrascope.data.datamodule import HydraulicDataModule
-from hydrascope.data.dataset import PackedMachine, SeededShuffle, TrainingBatch, WindowDataset
+from hydrascope.data.dataset import HydraulicGraphDataset
+from hydrascope.data.loaders import DataLoaderConfig
+from hydrascope.data.splits import SplitSpec
+from hydrascope.data.stored_machine import StoredMachine
 from hydrascope.data.windows import WindowSpec
 from hydrascope.features.engineer import FeatureEngineer
 from hydrascope.graphs.fields import GraphInputs
 from hydrascope.graphs.input_spec import InputSpec
 from hydrascope.graphs.layout import GraphLayout
+from hydrascope.graphs.window_fields import SENSOR_FEATURES, SENSOR_OBSERVED
 from hydrascope.schemas import GraphTopology, TaskSpec
 from hydrascope.telemetry import ZemaSource
 
@@ -28,7 +35,12 @@ def same(one: Tensor, other: Tensor) -> bool:
 
 
 @pytest.fixture(scope="module")
-def dataset(rig: HydraulicDataModule, press: GraphTopology, task: TaskSpec) -> WindowDataset:
+def dataset(
+    rig: HydraulicDataModule,
+    press: GraphTopology,
+    task: TaskSpec,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> HydraulicGraphDataset:
     """Seven windows of the rig, then five of the press with random features and targets."""
     topologies = [rig.machines["zema"].topology, press]
     names = rig.input_spec.feature_names
@@ -47,21 +59,22 @@ def dataset(rig: HydraulicDataModule, press: GraphTopology, task: TaskSpec) -> W
             for head in task.heads
         }
         targets["valve"][::2] = float("nan")
+        arrays = {
+            SENSOR_FEATURES: torch.rand(*shape, len(names), generator=generator).numpy(),
+            SENSOR_OBSERVED: (torch.rand(shape, generator=generator) > 0.5).numpy(),
+        }
         machines.append(
-            PackedMachine(
+            StoredMachine(
+                topology.id,
                 GraphLayout.of(topology, spec, task.heads),
-                window_fields(
-                    topology,
-                    torch.rand(*shape, len(names), generator=generator),
-                    torch.rand(shape, generator=generator) > 0.5,
-                ),
+                stored(tmp_path_factory.mktemp("store"), arrays, chunk_windows=2),
                 targets,
             )
         )
-    return WindowDataset(machines)
+    return HydraulicGraphDataset(machines)
 
 
-def alone(dataset: WindowDataset, row: int) -> tuple[PackedMachine, int]:
+def alone(dataset: HydraulicGraphDataset, row: int) -> tuple[StoredMachine, int]:
     """The machine of a row, and the row's number within it."""
     if row < RIG_WINDOWS:
         return dataset.machines[0], row
@@ -70,7 +83,7 @@ def alone(dataset: WindowDataset, row: int) -> tuple[PackedMachine, int]:
 
 @pytest.mark.parametrize("rows", [[9, 0, 6, 11, 7], [3], [8, 10], [6, 7], list(range(12))])
 def test_a_batch_equals_its_windows_taken_one_by_one(
-    dataset: WindowDataset, rows: list[int]
+    dataset: HydraulicGraphDataset, rows: list[int]
 ) -> None:
     batch = dataset.__getitems__(rows)
     assert batch.window.tolist() == sorted(rows)
@@ -80,8 +93,8 @@ def test_a_batch_equals_its_windows_taken_one_by_one(
         machine, number = alone(dataset, row)
         mine = inputs.component_graph == graph
         of_mine = mine[inputs.sensor_component]
-        assert torch.equal(inputs.sensor_features[of_mine], machine.fields.sensor_features[number])
-        assert torch.equal(inputs.sensor_observed[of_mine], machine.fields.sensor_observed[number])
+        assert torch.equal(inputs.sensor_features[of_mine], machine.read(SENSOR_FEATURES)[number])
+        assert torch.equal(inputs.sensor_observed[of_mine], machine.read(SENSOR_OBSERVED)[number])
         assert torch.equal(inputs.sensor_slot[of_mine], machine.layout.sensor_slot)
         assert torch.equal(inputs.component_kind[mine], machine.layout.component_kind)
         first = components
@@ -99,7 +112,7 @@ def test_a_batch_equals_its_windows_taken_one_by_one(
     assert len(batch.targets["valve"]) == components
 
 
-def test_pyg_collates_single_windows_into_the_same_batch(dataset: WindowDataset) -> None:
+def test_pyg_collates_single_windows_into_the_same_batch(dataset: HydraulicGraphDataset) -> None:
     rows = [0, 2, 3]
     expected = dataset.__getitems__(rows)
     graphs = [dataset[row] for row in rows]
@@ -109,24 +122,6 @@ def test_pyg_collates_single_windows_into_the_same_batch(dataset: WindowDataset)
         assert torch.equal(batch[name], getattr(expected.inputs, name)), name
     assert same(batch.target_valve, expected.targets["valve"])
     assert set(graphs[0].keys()) >= set(GraphInputs._fields) - {"graph_id", "component_graph"}
-
-
-def test_a_shuffle_is_a_permutation_and_a_function_of_seed_and_epoch_alone() -> None:
-    rows = np.array([3, 5, 8, 13, 21, 34, 55, 89])
-
-    def order(seed: int, epoch: int, before: int = 0) -> list[int]:
-        shuffle = SeededShuffle(rows, seed)
-        for number in range(before):  # what went on before must not matter
-            shuffle.set_epoch(number)
-            list(shuffle)
-        shuffle.set_epoch(epoch)
-        assert len(shuffle) == len(rows)
-        return list(shuffle)
-
-    assert sorted(order(0, 0)) == rows.tolist()
-    assert order(0, 4) == order(0, 4, before=4)
-    orders = {tuple(order(seed, epoch)) for seed in range(3) for epoch in range(3)}
-    assert len(orders) == 9
 
 
 def batches(loader: object) -> list[TrainingBatch]:
@@ -155,7 +150,7 @@ def test_the_answers_of_a_batch_belong_to_its_windows(rig: HydraulicDataModule) 
 
 
 def test_two_machines_share_one_table_and_the_training_parts_are_each_ones_own(
-    zema: ZemaSource, engineer: FeatureEngineer, task: TaskSpec
+    zema: ZemaSource, engineer: FeatureEngineer, task: TaskSpec, tmp_path: Path
 ) -> None:
     source = RigParts(
         zema,
@@ -167,13 +162,9 @@ def test_two_machines_share_one_table_and_the_training_parts_are_each_ones_own(
         WindowSpec(60.0, 60.0, 10),
         engineer,
         task,
-        split="chronological",
-        folds=3,
-        fold=0,
-        val_fraction=0.2,
-        batch_size=4,
-        num_workers=0,
-        seed=0,
+        store=StoreConfig(tmp_path),
+        split=SplitSpec("chronological", folds=3, fold=0, val_fraction=0.2),
+        loader=DataLoaderConfig(batch_size=4),
     )
     data.setup("fit")
     data.setup("test")  # Lightning asks again; nothing is read twice
@@ -189,5 +180,6 @@ def test_two_machines_share_one_table_and_the_training_parts_are_each_ones_own(
         own = [row - offset for row in data.split.train if (row >= 8) == bool(number)]
         assert own
         assert torch.equal(slot, slots[number])
-        assert torch.equal(features, data.dataset.machines[number].fields.sensor_features[own])
-        assert torch.equal(observed, data.dataset.machines[number].fields.sensor_observed[own])
+        machine = data.dataset.machines[number]
+        assert torch.equal(features, machine.read(SENSOR_FEATURES)[own])
+        assert torch.equal(observed, machine.read(SENSOR_OBSERVED)[own])

@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 import torch
-from rig_parts import RigParts, cycles
+from rig_parts import MachineWindows, RigParts, cycles, direct
 
-from hydrascope.data.windows import MachineWindows, WindowSpec, extract_windows
+from hydrascope.data.windows import WindowSpec
 from hydrascope.features.engineer import FeatureEngineer
 from hydrascope.telemetry import Signal, ZemaSource
 
@@ -35,7 +35,7 @@ def sensors(zema: ZemaSource) -> list[str]:
 
 def windows(zema: ZemaSource, engineer: FeatureEngineer, **change: object) -> MachineWindows:
     source = RigParts(zema, {"rig": [cycles(100, COUNT)]}, **change)  # type: ignore[arg-type]
-    return extract_windows(source, source.machines()["rig"], SPEC, engineer)
+    return direct(source, source.machines()["rig"], SPEC, engineer)
 
 
 @pytest.fixture(scope="module")
@@ -52,27 +52,23 @@ def test_exactly_what_is_missing_is_masked(
     hurt: MachineWindows, whole: MachineWindows, sensors: list[str]
 ) -> None:
     expected = torch.ones(COUNT, len(sensors), SPEC.steps, dtype=torch.bool)
-    assert torch.equal(whole.fields.sensor_observed, expected)
+    assert torch.equal(whole.observed, expected)
     expected[1, sensors.index("PS1")] = False
     expected[0, sensors.index("TS1"), 2] = False
     expected[:, sensors.index("PS2")] = False
     expected[:, sensors.index("VS1")] = False
-    assert torch.equal(hurt.fields.sensor_observed, expected)
+    assert torch.equal(hurt.observed, expected)
 
 
 def test_damage_to_one_sensor_leaves_all_others_alone(
     hurt: MachineWindows, whole: MachineWindows, sensors: list[str]
 ) -> None:
-    assert hurt.fields.sensor_features.isfinite().all()
+    assert hurt.features.isfinite().all()
     touched = {"PS1", "PS2", "PS3", "TS1", "FS1", "VS1"}
     others = [row for row, sensor in enumerate(sensors) if sensor not in touched]
-    assert torch.equal(
-        hurt.fields.sensor_features[:, others], whole.fields.sensor_features[:, others]
-    )
+    assert torch.equal(hurt.features[:, others], whole.features[:, others])
     ps1 = sensors.index("PS1")
-    assert torch.equal(
-        hurt.fields.sensor_features[[0, 2, 3], ps1], whole.fields.sensor_features[[0, 2, 3], ps1]
-    )
+    assert torch.equal(hurt.features[[0, 2, 3], ps1], whole.features[[0, 2, 3], ps1])
 
 
 def test_the_features_of_real_cycles_equal_numpy(
@@ -84,7 +80,7 @@ def test_the_features_of_real_cycles_equal_numpy(
         if sensor not in signals or not len(signals[sensor].values):
             continue
         steps = signals[sensor].values.astype(np.float64).reshape(COUNT, SPEC.steps, -1)
-        seen = hurt.fields.sensor_observed[:, row].numpy()
+        seen = hurt.observed[:, row].numpy()
         finite = np.where(np.isfinite(steps), steps, np.nan)[seen]
         for name, expected in {
             "mean": np.nanmean(finite, axis=-1),
@@ -92,7 +88,7 @@ def test_the_features_of_real_cycles_equal_numpy(
             "min": np.nanmin(finite, axis=-1),
             "percentile_75": np.nanpercentile(finite, 75, axis=-1),
         }.items():
-            actual = hurt.fields.sensor_features[:, row, :, names.index(name)].numpy()[seen]
+            actual = hurt.features[:, row, :, names.index(name)].numpy()[seen]
             np.testing.assert_allclose(actual, expected, rtol=2e-5, atol=1e-4, err_msg=sensor)
 
 
@@ -102,7 +98,7 @@ def test_a_frozen_sensor_is_observed_and_does_not_vary(
     frozen = dict(
         zip(
             engineer.feature_names,
-            hurt.fields.sensor_features[:, sensors.index("FS1")].unbind(-1),
+            hurt.features[:, sensors.index("FS1")].unbind(-1),
             strict=True,
         )
     )
@@ -120,8 +116,8 @@ def test_the_rate_of_a_sensor_does_not_change_what_its_features_mean(
     for name in ("mean", "std", "min", "max", "skewness"):
         column = names.index(name)
         torch.testing.assert_close(
-            hurt.fields.sensor_features[:, row, :, column],
-            whole.fields.sensor_features[:, row, :, column],
+            hurt.features[:, row, :, column],
+            whole.features[:, row, :, column],
             rtol=1e-4,
             atol=1e-4,
         )
@@ -131,9 +127,7 @@ def test_a_stricter_share_of_valid_samples_masks_more(
     zema: ZemaSource, engineer: FeatureEngineer, sensors: list[str]
 ) -> None:
     strict = FeatureEngineer(engineer.config.model_copy(update={"min_valid_fraction": 0.9}))
-    ts1 = windows(zema, strict, change={"rig": damaged}).fields.sensor_observed[
-        0, sensors.index("TS1")
-    ]
+    ts1 = windows(zema, strict, change={"rig": damaged}).observed[0, sensors.index("TS1")]
     assert ts1.tolist() == [True, True, False, False, *[True] * 6]
 
 
@@ -141,9 +135,7 @@ def test_a_window_is_the_same_wherever_its_recording_begins(
     zema: ZemaSource, engineer: FeatureEngineer, whole: MachineWindows
 ) -> None:
     later = RigParts(zema, {"rig": [cycles(102, 1)]})
-    alone = extract_windows(later, later.machines()["rig"], SPEC, engineer)
+    alone = direct(later, later.machines()["rig"], SPEC, engineer)
     # Other rows in a batch may change the order of a sum, and with it the last bit.
-    torch.testing.assert_close(
-        alone.fields.sensor_features[0], whole.fields.sensor_features[2], rtol=1e-6, atol=1e-6
-    )
+    torch.testing.assert_close(alone.features[0], whole.features[2], rtol=1e-6, atol=1e-6)
     assert alone.table["start"].iloc[0] == whole.table["start"].iloc[2]

@@ -8,11 +8,14 @@ import torch
 from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 from torch import Tensor
 
+from hydrascope.data.build import StoreConfig
 from hydrascope.data.datamodule import HydraulicDataModule
-from hydrascope.data.dataset import PackedMachine
 from hydrascope.data.splits import Split
+from hydrascope.data.stored_machine import StoredMachine
+from hydrascope.data.windows import WindowSpec
 from hydrascope.evaluation.baselines import BASELINES, baseline_predictions
 from hydrascope.features.normalizer import FeatureNormalizer
+from hydrascope.graphs.window_fields import SENSOR_FEATURES, SENSOR_OBSERVED
 from hydrascope.schemas import HeadSpec, SpecError
 
 STEPS = 2
@@ -20,20 +23,25 @@ SMALL = Split(np.arange(0, 2205, 9), np.arange(4, 2205, 27), np.arange(7, 2205, 
 
 
 @pytest.fixture(scope="module")
-def machine(rig: HydraulicDataModule) -> PackedMachine:
-    """The rig's first two steps: 2 x 17 x 17 numbers a cycle."""
-    (whole,) = rig.dataset.machines
-    fields = whole.fields._replace(
-        sensor_features=whole.fields.sensor_features[:, :, :STEPS],
-        sensor_observed=whole.fields.sensor_observed[:, :, :STEPS],
+def machine(rig: HydraulicDataModule, tmp_path_factory: pytest.TempPathFactory) -> StoredMachine:
+    """The rig in two steps: 2 x 17 x 17 numbers a cycle."""
+    data = HydraulicDataModule(
+        rig.source,
+        WindowSpec(window_s=60.0, stride_s=60.0, steps=STEPS),
+        rig.engineer,
+        rig.task,
+        store=StoreConfig(tmp_path_factory.mktemp("store")),
+        split=rig.split_spec,
+        loader=rig.loader,
     )
-    return dataclasses.replace(whole, fields=fields)
+    data.setup()
+    return data.dataset.machines[0]
 
 
 @pytest.fixture(scope="module")
-def normalizer(rig: HydraulicDataModule, machine: PackedMachine) -> FeatureNormalizer:
-    rows = torch.from_numpy(rig.split.train)
-    features, observed, *_ = machine.fields.rows(rows)
+def normalizer(rig: HydraulicDataModule, machine: StoredMachine) -> FeatureNormalizer:
+    features = machine.read(SENSOR_FEATURES, rig.split.train)
+    observed = machine.read(SENSOR_OBSERVED, rig.split.train)
     fitted = FeatureNormalizer(17, STEPS, features.shape[-1], per_step=True, clip=20.0)
     fitted.fit([(machine.layout.sensor_slot, features, observed)])
     return fitted
@@ -44,7 +52,7 @@ def cooler(rig: HydraulicDataModule) -> HeadSpec:
     return next(head for head in rig.task.heads if head.name == "cooler")
 
 
-def relabelled(machine: PackedMachine, name: str, target: Tensor) -> PackedMachine:
+def relabelled(machine: StoredMachine, name: str, target: Tensor) -> StoredMachine:
     return dataclasses.replace(machine, targets={**machine.targets, name: target})
 
 
@@ -54,7 +62,7 @@ def accuracy(prediction: Tensor, target: Tensor) -> float:
 
 def test_shrinkage_lda_knows_the_cooler_under_unseen_conditions(
     rig: HydraulicDataModule,
-    machine: PackedMachine,
+    machine: StoredMachine,
     normalizer: FeatureNormalizer,
     cooler: HeadSpec,
 ) -> None:
@@ -69,13 +77,13 @@ def test_shrinkage_lda_knows_the_cooler_under_unseen_conditions(
 
 
 def test_a_baseline_reads_normalised_features_and_trains_on_the_validation_windows_too(
-    machine: PackedMachine,
+    machine: StoredMachine,
     normalizer: FeatureNormalizer,
     cooler: HeadSpec,
     rig: HydraulicDataModule,
 ) -> None:
     answers = baseline_predictions("shrinkage LDA", [machine], SMALL, [cooler], normalizer, 0)
-    z = (machine.fields.sensor_features - normalizer.center) / normalizer.scale
+    z = (machine.read(SENSOR_FEATURES) - normalizer.center) / normalizer.scale
     rows = z.clamp(-20, 20).flatten(1).numpy()
     train = np.concatenate([SMALL.train, SMALL.val])
     grade = rig.table["cooler"].to_numpy()
@@ -86,7 +94,7 @@ def test_a_baseline_reads_normalised_features_and_trains_on_the_validation_windo
 
 @pytest.mark.parametrize("name", BASELINES)
 def test_every_baseline_drops_missing_labels_and_tells_two_classes_apart(
-    rig: HydraulicDataModule, machine: PackedMachine, normalizer: FeatureNormalizer, name: str
+    rig: HydraulicDataModule, machine: StoredMachine, normalizer: FeatureNormalizer, name: str
 ) -> None:
     stable = next(head for head in rig.task.heads if head.name == "stable")
     # Whether the cooler is close to total failure, every third label missing.
@@ -103,7 +111,7 @@ def test_every_baseline_drops_missing_labels_and_tells_two_classes_apart(
 
 
 def test_a_class_that_training_lacks_has_no_probability(
-    machine: PackedMachine, normalizer: FeatureNormalizer, cooler: HeadSpec
+    machine: StoredMachine, normalizer: FeatureNormalizer, cooler: HeadSpec
 ) -> None:
     target = machine.targets["cooler"].clone()
     train = np.concatenate([SMALL.train, SMALL.val])
@@ -120,7 +128,7 @@ def test_a_class_that_training_lacks_has_no_probability(
 
 def test_a_head_with_nothing_to_tell_apart_is_left_out(
     rig: HydraulicDataModule,
-    machine: PackedMachine,
+    machine: StoredMachine,
     normalizer: FeatureNormalizer,
     cooler: HeadSpec,
 ) -> None:
@@ -135,7 +143,7 @@ def test_a_head_with_nothing_to_tell_apart_is_left_out(
 
 
 def test_machines_of_different_build_have_no_common_rows(
-    machine: PackedMachine, normalizer: FeatureNormalizer, cooler: HeadSpec
+    machine: StoredMachine, normalizer: FeatureNormalizer, cooler: HeadSpec
 ) -> None:
     other = dataclasses.replace(
         machine, layout=machine.layout._replace(sensor_slot=machine.layout.sensor_slot.flip(0))

@@ -8,6 +8,7 @@ from torch import Tensor
 
 from hydrascope.data.datamodule import HydraulicDataModule
 from hydrascope.features.normalizer import FeatureNormalizer
+from hydrascope.graphs.window_fields import SENSOR_FEATURES, SENSOR_OBSERVED
 
 SLOTS, STEPS, FEATURES = 6, 4, 3
 Part = tuple[Tensor, Tensor, Tensor]
@@ -138,8 +139,8 @@ def test_the_rigs_training_windows_come_to_mean_zero_and_variance_one(
     normalizer.fit(rig.training_parts())
     windows = len(rig.split.train)
     z = normalizer(
-        machine.fields.sensor_features[rig.split.train].flatten(0, 1),
-        machine.fields.sensor_observed[rig.split.train].flatten(0, 1),
+        machine.read(SENSOR_FEATURES, rig.split.train).flatten(0, 1),
+        machine.read(SENSOR_OBSERVED, rig.split.train).flatten(0, 1),
         machine.layout.sensor_slot.repeat(windows),
     ).reshape(windows, 17, 10, features)
     assert z.mean(dim=0).abs().max() < 1e-2

@@ -8,7 +8,8 @@ from lift import EDGES, END, lift
 from torch_geometric.data import Batch
 from torch_geometric.loader import DataLoader
 
-from hydrascope.data.windows import WindowSpec, extract_windows
+from graph_parts import real_windows
+from hydrascope.data.windows import WindowSpec
 from hydrascope.features.config import FeatureConfig
 from hydrascope.features.engineer import FeatureEngineer
 from hydrascope.graphs.builder import GraphBuilder
@@ -21,6 +22,7 @@ from hydrascope.graphs.physics import edge_dynamic_names
 from hydrascope.graphs.validate import validate_graph
 from hydrascope.schemas import Machine
 from hydrascope.telemetry import ZemaSource
+from hydrascope.telemetry.zema import EPOCH
 
 STEPS = 4
 EVERYTHING = FeatureConfig(hydraulic=True, edge_dynamic=True)
@@ -85,11 +87,11 @@ def test_pygs_own_loader_batches_graphs_as_the_network_needs_them() -> None:
 def test_the_builder_gives_what_the_dataset_is_made_of(zema: ZemaSource) -> None:
     machine = zema.machines()["zema"]
     engineer = FeatureEngineer(EVERYTHING)
-    windows = extract_windows(zema, machine, WindowSpec(60.0, 60.0, 10), engineer)
+    windows = real_windows(zema, machine, WindowSpec(60.0, 60.0, 10), engineer)
     spec = spec_of(machine, EVERYTHING, steps=10)
     row = torch.tensor([1234])
-    one = windows.fields.rows(row)
-    end = windows.table["start"].iloc[1234].to_pydatetime() + timedelta(seconds=60)
+    one = windows.rows(row)
+    end = EPOCH + timedelta(seconds=1235 * 60)
     graph = GraphBuilder(machine, EVERYTHING, spec).build(
         one.sensor_features[0], one.sensor_observed[0], end
     )

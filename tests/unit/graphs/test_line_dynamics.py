@@ -7,7 +7,8 @@ import torch
 from lift import EDGES, END, lift, means
 from torch import Tensor
 
-from hydrascope.data.windows import WindowSpec, extract_windows
+from graph_parts import real_windows
+from hydrascope.data.windows import WindowSpec
 from hydrascope.features.config import FeatureConfig
 from hydrascope.features.engineer import FeatureEngineer
 from hydrascope.graphs.flow import line_flow_m3_s
@@ -158,8 +159,8 @@ def test_windows_and_steps_do_not_mix() -> None:
 def test_the_rig_can_feed_two_lines_and_one_shaft(zema: ZemaSource) -> None:
     machine = zema.machines()["zema"]
     config = FeatureConfig(frequency=False, temporal=False, edge_dynamic=True)
-    windows = extract_windows(zema, machine, WindowSpec(60.0, 60.0, 10), FeatureEngineer(config))
-    known: Tensor = windows.fields.edge_dynamic_mask
+    windows = real_windows(zema, machine, WindowSpec(60.0, 60.0, 10), FeatureEngineer(config))
+    known: Tensor = windows.edge_dynamic_mask
     ids = [component.id for component in machine.topology.components]
     fed = {}
     for row, (source, target, _) in enumerate(machine.topology.directed_edges()):
@@ -175,8 +176,8 @@ def test_the_rig_can_feed_two_lines_and_one_shaft(zema: ZemaSource) -> None:
         ("tank", "cooler"): {"temperature_difference"},
     }
     sensors = [sensor.id for _, sensor in machine.topology.sensors]
-    means_ = windows.fields.sensor_features[..., config.sensor_feature_names.index("mean")]
+    means_ = windows.sensor_features[..., config.sensor_feature_names.index("mean")]
     edges = [(ids[s], ids[t]) for s, t, _ in machine.topology.directed_edges()]
     row = edges.index(("load_valve", "return_filter"))
     drop = means_[:, sensors.index("PS3")] - means_[:, sensors.index("PS4")]
-    torch.testing.assert_close(windows.fields.edge_dynamic[:, row, :, 1], drop / 10)
+    torch.testing.assert_close(windows.edge_dynamic[:, row, :, 1], drop / 10)

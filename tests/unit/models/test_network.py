@@ -8,7 +8,7 @@ import torch
 from layer_checks import assert_close
 from torch import Tensor
 
-from graph_parts import window_fields
+from graph_parts import stored_windows, window_fields
 from hydrascope.data.datamodule import HydraulicDataModule
 from hydrascope.data.dataset import TrainingBatch
 from hydrascope.features.normalizer import FeatureNormalizer
@@ -59,7 +59,7 @@ def batch(rig: HydraulicDataModule, spec: InputSpec, heads: list[HeadSpec]) -> T
     """Six cycles of different conditions, some steps of some sensors unobserved; double."""
     rows = torch.tensor([5, 400, 800, 1200, 1700, 2100])
     (machine,) = rig.dataset.machines
-    fields = machine.fields.rows(rows)
+    fields = stored_windows(machine, rows, rig.machines["zema"].topology)
     observed = fields.sensor_observed.clone()
     observed[1, 3, 4:7] = False
     observed[2, 0] = False
@@ -90,7 +90,7 @@ def with_physics(rig: HydraulicDataModule, spec: InputSpec, batch: TrainingBatch
     machine, config = rig.machines["zema"], rig.engineer.config
     config = config.model_copy(update={"edge_dynamic": True, "hydraulic": True})
     (packed,) = rig.dataset.machines
-    features, observed, *_ = packed.fields.rows(batch.window)
+    features, observed, *_ = stored_windows(packed, batch.window, machine.topology)
     end_s = torch.zeros(WINDOWS, dtype=torch.float64)
     fields = MachinePhysics(machine, config).complete(features, observed, end_s)
     names = {

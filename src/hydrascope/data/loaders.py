@@ -1,0 +1,171 @@
+"""Loaders of batches over a dataset: plain, for training and validation, resumable in an epoch."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from torch.utils.data import DataLoader
+
+from hydrascope.data.batch import TrainingBatch
+from hydrascope.data.dataset import HydraulicGraphDataset
+from hydrascope.data.sampling import WindowSampler
+from hydrascope.data.splits import CONDITION, Rows, Split
+from hydrascope.schemas.errors import SpecError
+
+
+@dataclass(frozen=True)
+class DataLoaderConfig:
+    """How batches are made.
+
+    Attributes:
+        batch_size: Windows a batch, of each process under DDP.
+        num_workers: Loader processes; 0 gathers in the training process, which is fastest for a
+            store in the system's cache.
+        balance: What to draw equally often in training: `condition`, or the classes of a head by
+            its name; None: every window once an epoch.
+        drop_last: Whether training leaves out a last batch that is not full.
+        pin_memory: For faster copies to a GPU.
+        prefetch: Batches that each loader process makes ahead.
+        seed: Of the order of the training windows.
+    """
+
+    batch_size: int = 64
+    num_workers: int = 0
+    balance: str | None = None
+    drop_last: bool = False
+    pin_memory: bool = False
+    prefetch: int = 2
+    seed: int = 0
+
+
+class WindowLoader(DataLoader[TrainingBatch]):
+    """A loader that can go on in the middle of an epoch.
+
+    Its state counts the batches that were handed out, not those that loader processes have made
+    ahead. Lightning stores it with every checkpoint.
+    """
+
+    def __init__(
+        self, dataset: HydraulicGraphDataset, sampler: WindowSampler, config: DataLoaderConfig
+    ) -> None:
+        workers = config.num_workers
+        super().__init__(
+            dataset,
+            sampler=sampler,
+            batch_size=None,  # the sampler yields whole batches, and the dataset gathers them
+            collate_fn=_already_batched,
+            num_workers=workers,
+            persistent_workers=workers > 0,
+            prefetch_factor=config.prefetch if workers else None,
+            pin_memory=config.pin_memory,
+        )
+        self.windows = sampler
+        self._served = 0
+
+    def __iter__(self) -> Iterator[TrainingBatch]:  # type: ignore[override]
+        # A generator, so that nothing is drawn before the epoch is set, which Lightning does
+        # after it has asked for the iterator.
+        self._served = self.windows.offset
+        direct = self.num_workers == 0 and not self.pin_memory
+        # In this process PyTorch's own iterator does nothing more, and takes 40 µs a batch to.
+        batches = map(self.dataset.__getitem__, self.windows) if direct else super().__iter__()
+        # Not a loop over them, which would hold a batch, and its memory, while the next is made.
+        yield from map(self._counted, batches)
+
+    def _counted(self, batch: TrainingBatch) -> TrainingBatch:
+        self._served += 1
+        return batch
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return the epoch and how many of its batches have been handed out."""
+        return {"epoch": self.windows.epoch, "offset": self._served}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Go on after that batch."""
+        self.windows.load_state_dict(state)
+
+
+def _already_batched(batch: Any) -> Any:
+    """With `batch_size=None` the dataset is asked for whole batches."""
+    return batch
+
+
+def create_dataloader(
+    dataset: HydraulicGraphDataset,
+    config: DataLoaderConfig,
+    rows: Rows | None = None,
+    *,
+    training: bool = False,
+    table: pd.DataFrame | None = None,
+) -> WindowLoader:
+    """Serve windows in batches.
+
+    Args:
+        dataset: What to serve from.
+        config: How.
+        rows: Which windows; all if None.
+        training: Shuffled, balanced and transformed; else in order, each once.
+        table: The window table; needed to balance by condition.
+
+    Raises:
+        SpecError: There is nothing to balance by.
+    """
+    rows = np.arange(len(dataset)) if rows is None else rows
+    balance = config.balance if training else None
+    sampler = WindowSampler(
+        rows,
+        config.batch_size,
+        shuffle=training,
+        classes=None if balance is None else balance_classes(dataset, balance, table)[rows],
+        drop_last=config.drop_last and training,
+        augment=training,
+        seed=config.seed,
+    )
+    return WindowLoader(dataset, sampler, config)
+
+
+def create_train_val_loaders(
+    dataset: HydraulicGraphDataset,
+    split: Split,
+    config: DataLoaderConfig,
+    table: pd.DataFrame | None = None,
+) -> tuple[WindowLoader, WindowLoader]:
+    """Serve the training windows for training, and the validation windows in order."""
+    train = create_dataloader(dataset, config, split.train, training=True, table=table)
+    return train, create_dataloader(dataset, config, split.val)
+
+
+def balance_classes(
+    dataset: HydraulicGraphDataset, balance: str, table: pd.DataFrame | None
+) -> NDArray[np.int64]:
+    """Return the class of every window by condition or by a head; -1 where it is not known.
+
+    Where a head speaks of several components or labels, each combination is a class.
+
+    Raises:
+        SpecError: No such head and no condition, or the values are too many to be classes.
+    """
+    if balance == CONDITION and table is not None and CONDITION in table:
+        return pd.factorize(table[CONDITION])[0].astype(np.int64)
+    heads = dataset.machines[0].targets
+    if balance not in heads:
+        accepted = ", ".join([CONDITION, *heads])
+        raise SpecError(f"data.balance: {balance!r} is not accepted; expected one of {accepted}")
+    codes: dict[tuple[float, ...], int] = {}
+    classes = []
+    for machine in dataset.machines:
+        values = machine.targets[balance].flatten(1).numpy()  # [W, N * L]
+        known = ~np.isnan(values).all(axis=1)
+        unique, inverse = np.unique(np.nan_to_num(values, nan=-1.0), axis=0, return_inverse=True)
+        code = np.array([codes.setdefault(tuple(row), len(codes)) for row in unique.tolist()])
+        classes.append(np.where(known, code[inverse.reshape(-1)], -1))
+    joined = np.concatenate(classes).astype(np.int64)
+    if len(codes) > max(2, len(joined) // 2):
+        raise SpecError(
+            f"data.balance: head {balance!r} has {len(codes)} values in {len(joined)} windows, "
+            "which are no classes; balance by a head of classes or by condition"
+        )
+    return joined

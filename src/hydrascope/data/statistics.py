@@ -1,0 +1,98 @@
+"""What a dataset is like, in one pass over its windows."""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from hydrascope.data.stored_machine import StoredMachine
+from hydrascope.graphs.window_fields import SENSOR_FEATURES, SENSOR_OBSERVED
+
+
+@dataclass(frozen=True)
+class DatasetStatistics:
+    """Sizes, features and labels of a dataset.
+
+    The feature tensors are [slots, F] float64 over the observed sub-windows of each sensor slot
+    (`InputSpec.sensor_slots`), in the sensor's units; NaN where a slot was never observed.
+    """
+
+    windows: int
+    machines: int
+    components_per_graph: float
+    """Mean over the windows, as the two below."""
+    sensors_per_graph: float
+    edges_per_graph: float
+    observed_share: float
+    """Share of the sensors' sub-windows that are observed."""
+    feature_mean: Tensor
+    feature_std: Tensor
+    feature_min: Tensor
+    feature_max: Tensor
+    labels: Mapping[str, Mapping[float, int]]
+    """A head's name → how often each value of its target occurs."""
+
+
+def dataset_statistics(machines: Sequence[StoredMachine]) -> DatasetStatistics:
+    """Read every window once; moments are merged as in Chan, Golub & LeVeque (1983)."""
+    slots = 1 + max(slot for machine in machines for slot in machine.layout.sensor_slot.tolist())
+    features = machines[0].store.manifest.fields[SENSOR_FEATURES].shape[-1]
+    count = torch.zeros(slots, 1, dtype=torch.float64)
+    mean = torch.zeros(slots, features, dtype=torch.float64)
+    squares = torch.zeros_like(mean)
+    low, high = torch.full_like(mean, torch.inf), torch.full_like(mean, -torch.inf)
+    sub_windows = 0
+    for machine in machines:
+        slot = machine.layout.sensor_slot
+        rows = np.arange(len(machine))
+        for x, observed in machine.parts((SENSOR_FEATURES, SENSOR_OBSERVED), rows):
+            seen = observed.unsqueeze(-1)
+            n = seen.sum((0, 2)).to(torch.float64)
+            m = torch.where(seen, x, 0.0).sum((0, 2), dtype=torch.float64) / n.clamp(min=1)
+            deviation = torch.where(seen, x - m.unsqueeze(1), 0.0)
+            total = count[slot] + n
+            shift = m - mean[slot]
+            squares[slot] += deviation.square().sum((0, 2)) + shift.square() * (
+                count[slot] * n / total.clamp(min=1)
+            )
+            mean[slot] += shift * n / total.clamp(min=1)
+            count[slot] = total
+            low[slot] = torch.minimum(low[slot], torch.where(seen, x, torch.inf).amin((0, 2)))
+            high[slot] = torch.maximum(high[slot], torch.where(seen, x, -torch.inf).amax((0, 2)))
+            sub_windows += observed.numel()
+    never = count == 0
+
+    def known(values: Tensor) -> Tensor:
+        return values.masked_fill(never, torch.nan)
+
+    return DatasetStatistics(
+        windows=sum(len(machine) for machine in machines),
+        machines=len(machines),
+        components_per_graph=_mean(machines, (m.layout.num_components for m in machines)),
+        sensors_per_graph=_mean(machines, (m.layout.num_sensors for m in machines)),
+        edges_per_graph=_mean(machines, (m.layout.edge_index.shape[1] for m in machines)),
+        observed_share=float(count.sum()) / max(sub_windows, 1),
+        feature_mean=known(mean),
+        feature_std=known((squares / count.clamp(min=1)).sqrt()),
+        feature_min=known(low),
+        feature_max=known(high),
+        labels={name: _occurrences(machines, name) for name in machines[0].targets},
+    )
+
+
+def _mean(machines: Sequence[StoredMachine], sizes: Iterable[int]) -> float:
+    """Return the mean over all windows of a size that each machine has."""
+    weights = [len(machine) for machine in machines]
+    return float(np.average(list(sizes), weights=weights))
+
+
+def _occurrences(machines: Sequence[StoredMachine], head: str) -> dict[float, int]:
+    counts: Counter[float] = Counter()
+    for machine in machines:
+        values = machine.targets[head].numpy()
+        found, times = np.unique(values[~np.isnan(values)], return_counts=True)
+        counts.update(dict(zip(found.tolist(), times.tolist(), strict=True)))
+    return dict(sorted(counts.items()))

@@ -1,0 +1,82 @@
+"""One machine of a dataset: its graph, its stored windows, its answers."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from hydrascope.data.buffers import BufferPool
+from hydrascope.graphs.layout import GraphLayout
+from hydrascope.graphs.store import GraphStore
+
+Rows = NDArray[np.int64]
+
+_READ_ROWS = 1024
+"""Windows held in memory at once by what walks over many."""
+
+
+@dataclass(frozen=True)
+class StoredMachine:
+    """All windows of one machine.
+
+    Attributes:
+        equipment_id: The machine.
+        layout: The static part of its graphs; one object for all machines built alike.
+        store: The part that changes from window to window.
+        targets: As `encode_targets` gives them.
+    """
+
+    equipment_id: str
+    layout: GraphLayout
+    store: GraphStore
+    targets: Mapping[str, Tensor]
+
+    def __len__(self) -> int:
+        return len(self.store)
+
+    def read(self, name: str, rows: Rows | None = None) -> Tensor:
+        """Return one field of windows `rows`, ascending (None: all), [len(rows), *shape]."""
+        rows = np.arange(len(self)) if rows is None else rows
+        shape, dtype = self.store.layout[name]
+        out = np.empty((len(rows), *shape), dtype)
+        if len(rows):
+            self.store.take(name, rows, out)
+        return torch.from_numpy(out)
+
+    def parts(self, names: Sequence[str], rows: Rows) -> Iterator[list[Tensor]]:
+        """Yield fields of windows `rows`, ascending, some at a time: memory stays flat."""
+        for first in range(0, len(rows), _READ_ROWS):
+            part = rows[first : first + _READ_ROWS]
+            yield [self.read(name, part) for name in names]
+            self.store.release()
+
+
+def gather_fields(
+    parts: Sequence[tuple[StoredMachine, Rows]], buffers: BufferPool
+) -> dict[str, Tensor]:
+    """Return every field of windows of several machines, the first two axes made one.
+
+    One buffer a field, and one gather a machine into it.
+    """
+    gathered = {}
+    if len(parts) == 1:
+        ((machine, rows),) = parts
+        for name, (shape, dtype) in machine.store.layout.items():
+            joined = buffers.empty((len(rows), *shape), dtype)
+            machine.store.take(name, rows, joined)
+            gathered[name] = torch.from_numpy(joined).flatten(0, 1)
+        return gathered
+    for name, (shape, dtype) in parts[0][0].store.layout.items():
+        shapes = [machine.store.layout[name][0] for machine, _ in parts]
+        sizes = [len(rows) * each[0] for (_, rows), each in zip(parts, shapes, strict=True)]
+        joined = buffers.empty((sum(sizes), *shape[1:]), dtype)
+        begin = 0
+        for (machine, rows), each, size in zip(parts, shapes, sizes, strict=True):
+            out = joined[begin : begin + size].reshape(len(rows), *each)
+            machine.store.take(name, rows, out)
+            begin += size
+        gathered[name] = torch.from_numpy(joined)
+    return gathered

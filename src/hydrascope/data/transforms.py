@@ -1,0 +1,133 @@
+"""Changes made to the windows of a training.
+
+So that a network does not rest on one sensor, one line or one alignment in time.
+
+What is drawn for a window is a function of (seed, epoch, window, transform) alone: it does not
+depend on the batch, the loader process or the rank, and comes back when a training is resumed.
+A batch's tensors are replaced, never written into.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from hydrascope.data.batch import TrainingBatch
+
+Generators = Sequence[np.random.Generator]
+"""One for each graph of a batch."""
+
+
+class Transform(Protocol):
+    """Returns a changed batch; draws for graph g from `random[g]` only."""
+
+    def __call__(self, batch: TrainingBatch, random: Generators) -> TrainingBatch:
+        """Return the changed batch."""
+        ...
+
+
+def generators(draw: tuple[int, ...], windows: Tensor) -> list[np.random.Generator]:
+    """Return a generator for each window [G], seeded by `draw` and the window."""
+    return [np.random.default_rng((*draw, window)) for window in windows.tolist()]
+
+
+@dataclass(frozen=True)
+class FeatureNoise:
+    """Adds normal noise of `std` times each feature's own deviation over the window's steps.
+
+    So it needs no unit, and a sensor that stands still stays so.
+    """
+
+    std: float
+
+    def __call__(self, batch: TrainingBatch, random: Generators) -> TrainingBatch:
+        """Return the batch with other features; what is not observed is not counted."""
+        x, weight = batch.inputs.sensor_features, batch.inputs.sensor_observed.unsqueeze(-1)
+        count = weight.sum(1, keepdim=True).clamp(min=1)
+        mean = (x * weight).sum(1, keepdim=True) / count
+        deviation = (((x - mean) * weight).square().sum(1, keepdim=True) / count).sqrt()
+        noise = [
+            rng.standard_normal((sensors, *x.shape[1:]), dtype=np.float32)
+            for rng, sensors in zip(random, _sensors_of(batch), strict=True)
+        ]
+        noisy = x + self.std * deviation * _joined(noise)
+        return batch._replace(inputs=batch.inputs._replace(sensor_features=noisy))
+
+
+@dataclass(frozen=True)
+class SensorDropout:
+    """Makes each sensor of a window unobserved with probability `share`, but never all of them."""
+
+    share: float
+
+    def __call__(self, batch: TrainingBatch, random: Generators) -> TrainingBatch:
+        """Return the batch with another mask; the features stay, as of any masked sensor."""
+        kept = []
+        for rng, sensors in zip(random, _sensors_of(batch), strict=True):
+            draws = rng.random(sensors)
+            # The sensor with the largest draw always stays.
+            kept.append(draws >= min(self.share, draws.max(initial=0.0)))
+        observed = batch.inputs.sensor_observed & _joined(kept).unsqueeze(-1)
+        return batch._replace(inputs=batch.inputs._replace(sensor_observed=observed))
+
+
+@dataclass(frozen=True)
+class EdgeDropout:
+    """Takes each directed edge of a window away with probability `share`."""
+
+    share: float
+
+    def __call__(self, batch: TrainingBatch, random: Generators) -> TrainingBatch:
+        """Return the batch with fewer edges."""
+        inputs = batch.inputs
+        graph = inputs.component_graph[inputs.edge_index[0]]
+        counts = torch.bincount(graph, minlength=len(inputs.graph_id)).tolist()
+        kept = _joined(
+            [rng.random(edges) >= self.share for rng, edges in zip(random, counts, strict=True)]
+        )
+        index, features = inputs.edge_index[:, kept], inputs.edge_features[kept]
+        return batch._replace(inputs=inputs._replace(edge_index=index, edge_features=features))
+
+
+@dataclass(frozen=True)
+class TimeJitter:
+    """Shifts each window by up to `max_steps` steps; steps shifted in are unobserved.
+
+    Not for windows aligned with a load cycle under statistics of their own for each step.
+    """
+
+    max_steps: int
+
+    def __call__(self, batch: TrainingBatch, random: Generators) -> TrainingBatch:
+        """Return the batch with shifted sensors; all sensors of a graph by the same steps."""
+        inputs = batch.inputs
+        steps = inputs.sensor_observed.shape[1]
+        shift = [
+            np.full(sensors, rng.integers(-self.max_steps, self.max_steps, endpoint=True))
+            for rng, sensors in zip(random, _sensors_of(batch), strict=True)
+        ]
+        source = torch.arange(steps) + _joined(shift).unsqueeze(-1)  # [S, T]
+        inside = (source >= 0) & (source < steps)
+        source = source.clamp(0, steps - 1)
+        sensor = torch.arange(len(source)).unsqueeze(-1)
+        return batch._replace(
+            inputs=inputs._replace(
+                sensor_features=inputs.sensor_features[sensor, source],
+                sensor_observed=inputs.sensor_observed[sensor, source] & inside,
+            )
+        )
+
+
+def _sensors_of(batch: TrainingBatch) -> list[int]:
+    """Return the number of sensors of each graph."""
+    inputs = batch.inputs
+    graph = inputs.component_graph[inputs.sensor_component]
+    counts: list[int] = torch.bincount(graph, minlength=len(inputs.graph_id)).tolist()
+    return counts
+
+
+def _joined(draws: Iterable[np.ndarray]) -> Tensor:
+    return torch.from_numpy(np.concatenate(list(draws)))

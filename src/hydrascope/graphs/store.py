@@ -1,0 +1,146 @@
+"""Reading the packed store of one machine's windows."""
+
+from collections.abc import Iterator, Mapping
+from enum import StrEnum
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hydrascope.graphs.store_field import FieldReader
+from hydrascope.graphs.store_format import (
+    Manifest,
+    StoreDamagedError,
+    checksum,
+    field_file,
+    read_manifest,
+)
+
+
+class Verify(StrEnum):
+    """When checksums are compared. Lengths and headers of the files always are, on opening."""
+
+    NEVER = "never"
+    READ = "read"
+    """Each chunk when a window of it is first read: one pass over the data, spread over the first
+    epoch; a process that reads few windows checks few chunks."""
+    OPEN = "open"
+    """All chunks on opening: one pass over the data before the first batch, as fast as the disk
+    reads (from the system's cache some 20 GB/s)."""
+
+
+class GraphStore:
+    """The windows of one machine, one memory-mapped array a field.
+
+    Any number of processes may read at the same time. It pickles as its path, so that loader
+    processes map the files themselves.
+
+    Args:
+        folder: The store's own folder.
+        verify: When to compare checksums.
+        preload: Hold all arrays in memory.
+
+    Attributes:
+        layout: Shape of a window's part and type of each field.
+        window_bytes: Bytes of one window over all fields.
+        nbytes: Bytes of all arrays.
+
+    Raises:
+        StoreDamagedError: Manifest or files are missing or not what they should be.
+    """
+
+    def __init__(
+        self, folder: Path, verify: Verify = Verify.READ, *, preload: bool = False
+    ) -> None:
+        self.folder, self.verify, self.preload = folder, verify, preload
+        self.manifest: Manifest = read_manifest(folder)
+        self._unchecked: NDArray[np.bool_] | None = None
+        self._open()
+        if verify is Verify.OPEN or (preload and verify is Verify.READ):
+            if damaged := self.damaged_chunks():
+                raise StoreDamagedError(f"{folder}: chunks {damaged} are damaged")
+            self._unchecked = None
+
+    def _open(self) -> None:
+        manifest = self.manifest
+        self.window_bytes = manifest.window_bytes
+        self.nbytes = manifest.windows * self.window_bytes
+        self.layout = {
+            name: (field.shape, np.dtype(field.dtype)) for name, field in manifest.fields.items()
+        }
+        self._fields = {
+            name: FieldReader(field_file(self.folder, name), field, manifest.windows)
+            for name, field in manifest.fields.items()
+        }
+        if self.preload:
+            for reader in self._fields.values():
+                reader.preload()
+        if self.verify is Verify.READ:
+            self._unchecked = np.ones(manifest.chunks, dtype=np.bool_)
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {name: getattr(self, name) for name in ("folder", "verify", "preload", "manifest")}
+
+    def __setstate__(self, state: Mapping[str, Any]) -> None:
+        self.__dict__.update(state, _unchecked=None)
+        self._open()
+
+    def __len__(self) -> int:
+        return self.manifest.windows
+
+    def take(self, name: str, rows: NDArray[np.int64], out: NDArray[Any]) -> None:
+        """Copy windows `rows`, ascending, of one field into `out` [len(rows), *shape].
+
+        Raises:
+            StoreDamagedError: A window lies in a chunk that is damaged.
+        """
+        if self._unchecked is not None:
+            self._check(np.unique(rows // self.manifest.chunk_windows))
+        self._fields[name].take(rows, out)
+
+    def read(self, first: int, stop: int) -> dict[str, NDArray[Any]]:
+        """Return windows first … stop - 1 of all fields, as read-only views of the store.
+
+        Raises:
+            StoreDamagedError: As `take`.
+        """
+        if self._unchecked is not None and stop > first:
+            size = self.manifest.chunk_windows
+            self._check(np.arange(first // size, (stop - 1) // size + 1))
+        return {name: reader.array[first:stop] for name, reader in self._fields.items()}
+
+    def chunks(self) -> Iterator[range]:
+        """Yield the windows of each chunk: what to walk over a store by."""
+        yield from map(self.manifest.rows, range(self.manifest.chunks))
+
+    def damaged_chunks(self) -> list[int]:
+        """Compare all checksums; return the chunks that are not as they were written."""
+        return [chunk for chunk in range(self.manifest.chunks) if not self._intact(chunk)]
+
+    def release(self) -> None:
+        """Let go of mapped pages: what was read stops counting as this process's memory."""
+        for reader in self._fields.values():
+            reader.release()
+
+    def _check(self, chunks: NDArray[np.int64]) -> None:
+        assert self._unchecked is not None
+        for chunk in chunks[self._unchecked[chunks]].tolist():
+            if not self._intact(chunk):
+                raise StoreDamagedError(
+                    f"{self.folder}: chunk {chunk} is damaged; start again with "
+                    "data.store.verify=open, which rebuilds it"
+                )
+            self._unchecked[chunk] = False
+        if not self._unchecked.any():
+            self._unchecked = None
+
+    def _intact(self, chunk: int) -> bool:
+        rows, sums = self.manifest.rows(chunk), self.manifest.checksums
+        intact = all(
+            checksum(reader.array[rows.start : rows.stop]) == sums[name][chunk]
+            for name, reader in self._fields.items()
+        )
+        if self.verify is Verify.OPEN:
+            self.release()
+        return intact

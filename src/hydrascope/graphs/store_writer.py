@@ -1,0 +1,182 @@
+"""Building the store of one machine, so that a crash at any moment loses one chunk at most.
+
+A chunk is written, then noted in a journal together with its checksum. When all are, files and
+manifest are brought to the disk, and the folder gets its final name: a folder of that name is
+complete. Whoever finds an unfinished one compares its chunks with the journal, keeps those that
+are as noted, and builds the others.
+"""
+
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from filelock import FileLock, Timeout
+from numpy.typing import NDArray
+
+from hydrascope.graphs.store_field import FieldReader, create_field, data_offset, sync, write_rows
+from hydrascope.graphs.store_format import (
+    JOURNAL,
+    MANIFEST,
+    Manifest,
+    StoreDamagedError,
+    StoreSpec,
+    checksum,
+    field_file,
+    journal_line,
+    read_journal,
+    read_manifest,
+)
+
+Checksums = dict[str, str]
+"""A field's name → the checksum of its part of a chunk."""
+
+
+def write_chunk(
+    folder: Path, spec: StoreSpec, chunk: int, arrays: Mapping[str, NDArray[Any]]
+) -> Checksums:
+    """Write the arrays of one chunk into an unfinished store; any process may.
+
+    Two processes that write the same chunk write the same bytes, so neither harms the other.
+    """
+    rows = spec.rows(chunk)
+    for name, field in spec.fields.items():
+        array = arrays[name]
+        expected = (len(rows), *field.shape)
+        assert (array.shape, array.dtype.str) == (expected, field.dtype), name
+        write_rows(field_file(folder, name), field, spec.windows, rows.start, array)
+    return {name: checksum(arrays[name]) for name in spec.fields}
+
+
+class StoreWriter:
+    """Holds the lock of an unfinished store and knows which of its chunks are missing.
+
+    Attributes:
+        folder: The unfinished store, for `write_chunk`.
+        pending: Chunks to be written.
+    """
+
+    def __init__(self, stores: Path, spec: StoreSpec, lock: FileLock) -> None:
+        """Use `claim`: it takes the lock."""
+        self.spec, self._lock = spec, lock
+        self._final = stores / spec.name
+        self.folder = _unfinished(self._final)
+        self.folder.mkdir(exist_ok=True)
+        self._sums = self._kept()
+        self.pending = [chunk for chunk in range(spec.chunks) if chunk not in self._sums]
+        lines = [journal_line(chunk, sums) for chunk, sums in self._sums.items()]
+        fresh = self.folder / f"{JOURNAL}.new"
+        fresh.write_text("".join(lines), encoding="utf-8")
+        fresh.replace(self.folder / JOURNAL)
+        self._journal = (self.folder / JOURNAL).open("a", encoding="utf-8")
+
+    @property
+    def complete(self) -> bool:
+        """Whether all chunks are written."""
+        return len(self._sums) == self.spec.chunks
+
+    def record(self, chunk: int, sums: Checksums) -> None:
+        """Note that a chunk has been written."""
+        self._sums[chunk] = sums
+        self._journal.write(journal_line(chunk, sums))
+        self._journal.flush()
+
+    def finish(self) -> None:
+        """Give the complete store its name and unlock it."""
+        assert self.complete
+        self._journal.close()
+        manifest = Manifest(
+            **self.spec.model_dump(),
+            checksums={
+                name: tuple(self._sums[chunk][name] for chunk in range(self.spec.chunks))
+                for name in self.spec.fields
+            },
+        )
+        path = self.folder / MANIFEST
+        path.write_text(manifest.model_dump_json(), encoding="utf-8")
+        sync([*(field_file(self.folder, name) for name in self.spec.fields), path, self.folder])
+        self.folder.rename(self._final)
+        sync([self._final.parent])
+        (self._final / JOURNAL).unlink()
+        self._lock.release()
+
+    def abandon(self) -> None:
+        """Unlock the unfinished store; what is written is kept for the next process."""
+        self._journal.close()
+        self._lock.release()
+
+    def _kept(self) -> dict[int, Checksums]:
+        """Make the files ready; return the chunks that stand there as the journal says."""
+        spec, kept = self.spec, read_journal(self.folder, self.spec)
+        for name, field in spec.fields.items():
+            path = field_file(self.folder, name)
+            try:
+                data_offset(path, field, spec.windows)
+            except StoreDamagedError:
+                create_field(path, field, spec.windows)
+                kept = {}
+            reader = FieldReader(path, field, spec.windows)
+            for chunk in list(kept):
+                rows = spec.rows(chunk)
+                if checksum(reader.array[rows.start : rows.stop]) != kept[chunk][name]:
+                    del kept[chunk]
+                reader.release()
+        return kept
+
+
+def claim(stores: Path, spec: StoreSpec, *, wait: bool) -> StoreWriter | None:
+    """Lock a store to build it; None if it is complete, or another process is at it.
+
+    Args:
+        stores: The folder of all stores; made if missing.
+        spec: What the store is to hold.
+        wait: Whether to wait for the other process. Its lock ends with it, however it ends.
+    """
+    if is_complete(stores, spec):
+        return None
+    stores.mkdir(parents=True, exist_ok=True)
+    lock = _lock(stores, spec)
+    try:
+        lock.acquire(timeout=-1 if wait else 0)
+    except Timeout:
+        return None
+    if is_complete(stores, spec):
+        lock.release()
+        return None
+    return StoreWriter(stores, spec, lock)
+
+
+def is_complete(stores: Path, spec: StoreSpec) -> bool:
+    """Whether the store has its final name."""
+    return (stores / spec.name).is_dir()
+
+
+def condemn(stores: Path, spec: StoreSpec) -> None:
+    """Make a damaged store an unfinished one, so that the next `claim` rebuilds what is damaged."""
+    final = stores / spec.name
+    with _lock(stores, spec):
+        if not final.is_dir():
+            return
+        try:
+            manifest = read_manifest(final)
+        except StoreDamagedError:
+            lines = []
+        else:
+            lines = [
+                journal_line(
+                    chunk, {name: sums[chunk] for name, sums in manifest.checksums.items()}
+                )
+                for chunk in range(manifest.chunks)
+            ]
+        (final / JOURNAL).write_text("".join(lines), encoding="utf-8")
+        shutil.rmtree(_unfinished(final), ignore_errors=True)
+        final.rename(_unfinished(final))
+
+
+def _unfinished(final: Path) -> Path:
+    return final.with_name(f"{final.name}.building")
+
+
+def _lock(stores: Path, spec: StoreSpec) -> FileLock:
+    # Not bound to a thread: joblib asks for the next chunks from threads of its own.
+    return FileLock(stores / f"{spec.name}.lock", thread_local=False)
