@@ -1,7 +1,7 @@
 """Windows of many machines as one dataset over their stores: a batch is one gather a field."""
 
 from bisect import bisect_right
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import overload
 
 import numpy as np
@@ -113,7 +113,7 @@ class HydraulicGraphDataset(Dataset[Data | TrainingBatch]):
         """Return the machines that rows, ascending, belong to, and their windows' own numbers."""
         if not len(rows):
             return []
-        lowest, highest = rows[0], rows[-1]
+        lowest, highest = rows[0].item(), rows[-1].item()
         if lowest < 0 or highest >= len(self):
             raise IndexError(f"windows {lowest} … {highest} asked for; there are {len(self)}")
         holder = bisect_right(self._first_rows, lowest) - 1
