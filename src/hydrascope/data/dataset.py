@@ -112,7 +112,7 @@ class HydraulicGraphDataset(Dataset[HydraulicGraph | TrainingBatch]):
         """Return the machines that rows, ascending, belong to, and their windows' own numbers."""
         if not len(rows):
             return []
-        lowest, highest = rows[0], rows[-1]
+        lowest, highest = rows[0].item(), rows[-1].item()
         if lowest < 0 or highest >= len(self):
             raise IndexError(f"windows {lowest} … {highest} asked for; there are {len(self)}")
         holder = bisect_right(self._first_rows, lowest) - 1

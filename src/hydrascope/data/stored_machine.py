@@ -67,7 +67,7 @@ def gather_fields(
         for name, (shape, dtype) in machine.store.layout.items():
             joined = buffers.empty((len(rows), *shape), dtype)
             machine.store.take(name, rows, joined)
-            gathered[name] = torch.from_numpy(joined).flatten(0, 1)
+            gathered[name] = torch.from_numpy(joined.reshape(-1, *shape[1:]))
         return gathered
     for name, (shape, dtype) in parts[0][0].store.layout.items():
         shapes = [machine.store.layout[name][0] for machine, _ in parts]

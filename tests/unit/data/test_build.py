@@ -163,6 +163,7 @@ def program(folder: Path, seconds: float, n_jobs: int = 1) -> "subprocess.Popen[
         [sys.executable, str(here / "build_rigs.py"), str(folder), str(seconds), str(n_jobs)],
         stdout=subprocess.PIPE,
         text=True,
+        start_new_session=True,
         env={**os.environ, "PYTHONPATH": os.pathsep.join([str(here), *sys.path])},
     )
 
@@ -211,8 +212,11 @@ def test_a_parallel_build_that_is_killed_is_finished_by_the_next(
             assert process.poll() is None
             time.sleep(0.01)
         process.kill()
-    build(folder, slow_rigs(0.0))
-    assert contents(folder) == expected
+    try:
+        build(folder, slow_rigs(0.0))
+        assert contents(folder) == expected
+    finally:
+        os.killpg(process.pid, signal.SIGKILL)  # its workers would wait for minutes
 
 
 def test_two_processes_that_build_the_same_stores_end_with_one_good_copy(

@@ -14,8 +14,10 @@ from hydrascope.data.splits import (
     SPLITS,
     Split,
     SplitSpec,
+    by_machine,
     chronological,
     random_windows,
+    time_blocks,
     unseen_conditions,
 )
 from hydrascope.schemas import SpecError
@@ -156,3 +158,73 @@ def test_a_chronological_split_never_trains_on_the_future() -> None:
 def test_a_chronological_split_has_one_fold() -> None:
     with pytest.raises(SpecError, match=r"data.fold is 2; accepted .*chronological: 0"):
         chronological(pd.DataFrame(), spec(5, 2, 0.1))
+
+
+def fleet_table(machines: int, windows: int, stride_s: float) -> pd.DataFrame:
+    start = pd.Timestamp("2024-01-01", tz="UTC")
+    seconds = [window * stride_s for window in range(windows)]
+    tables = [
+        pd.DataFrame(
+            {
+                "equipment_id": f"m{machine}",
+                "start": [start + pd.Timedelta(seconds=second) for second in seconds],
+                "site": "abcd"[machine % 4],
+            }
+        )
+        for machine in range(machines)
+    ]
+    return pd.concat(tables, ignore_index=True)
+
+
+@pytest.mark.parametrize("fold", range(3))
+def test_no_machine_is_in_two_parts(fold: int) -> None:
+    table = fleet_table(7, 10, 60.0)
+    split = by_machine(table, spec(3, fold, 0.2))
+    assert_parts(split, len(table))
+    machines = [set(table["equipment_id"].iloc[part]) for part in split]
+    for one, other in combinations(machines, 2):
+        assert not one & other
+
+
+def test_one_machine_cannot_be_split_by_machine(table: pd.DataFrame) -> None:
+    with pytest.raises(SpecError, match=r"folds is 5; accepted: 2 to 1 \(groups of 'equipment_id"):
+        by_machine(table, spec(5, 0, 0.1))
+
+
+def test_groups_may_be_any_label_column() -> None:
+    table = fleet_table(8, 10, 60.0)
+    split = unseen_conditions(table, spec(4, 1, 0.2, group="site"))
+    assert_parts(split, len(table))
+    sites = [set(table["site"].iloc[part]) for part in split]
+    assert sorted(site for part in sites for site in part) == ["a", "b", "c", "d"]
+
+
+@pytest.mark.parametrize("fold", range(4))
+@pytest.mark.parametrize("stride_s", [60.0, 20.0, 300.0])
+def test_blocks_of_time_leave_a_window_between_any_two_parts(fold: int, stride_s: float) -> None:
+    table = fleet_table(2, 80, stride_s).sample(frac=1.0, random_state=0).reset_index(drop=True)
+    split = time_blocks(table, spec(4, fold, 0.25, window_s=60.0))
+    assert len(split.test) == 2 * 20
+    for part in split:
+        assert len(part)
+        assert (np.diff(part) > 0).all()
+    start_s = (table["start"] - table["start"].min()).dt.total_seconds()
+    for machine in ("m0", "m1"):
+        mine = [part[(table["equipment_id"].iloc[part] == machine).to_numpy()] for part in split]
+        for one, other in combinations(mine, 2):
+            distance = np.subtract.outer(start_s[one].to_numpy(), start_s[other].to_numpy())
+            assert np.abs(distance).min() >= 120.0  # from an end to the next start: a window
+    # No more is given up than the gaps need: at most four borders a machine.
+    lost = len(table) - sum(len(part) for part in split)
+    assert lost <= 2 * 4 * int(np.ceil(120.0 / stride_s))
+
+
+def test_each_window_is_tested_in_one_block_of_time() -> None:
+    table = fleet_table(2, 40, 60.0)
+    tests = [time_blocks(table, spec(4, fold, 0.2, window_s=60.0)).test for fold in range(4)]
+    assert sorted(np.concatenate(tests).tolist()) == list(range(80))
+
+
+def test_too_few_windows_for_blocks_are_refused() -> None:
+    with pytest.raises(SpecError, match="too few for blocks with a gap of 60 s"):
+        time_blocks(fleet_table(1, 4, 60.0), spec(4, 0, 0.1, window_s=60.0))
