@@ -19,7 +19,7 @@ train: $(VENV)/installed  ## install if needed, then train on the real rig and p
 	$(RUN) train.py experiment=zema
 
 test: lint  ## install if needed, then lint, types, imports, tests
-	$(RUN) -m pytest
+	OMP_NUM_THREADS=1 $(RUN) -m pytest -n auto
 
 lint: $(VENV)/installed  ## lint, types and imports only
 	$(VENV)/bin/ruff check .

@@ -34,6 +34,12 @@ from hydrascope.graphs.store_writer import (
 )
 from hydrascope.telemetry.source import TelemetrySource
 
+MAPPED_BYTES = 192 * 2**20
+"""Stores of more than this together are read by calls rather than mapped, so that memory stays
+flat however large they are."""
+MAPPED_STORES = 4096
+"""The same for their number: a process may have 65,530 maps on Linux."""
+
 
 @dataclass(frozen=True)
 class StoreConfig:
@@ -75,16 +81,22 @@ def open_stores(
     them, and the others take the machines that are free, or wait.
     """
     orders = [_Order(plan, store_spec(source, plan, engineer)) for plan in plans]
+    nbytes = sum(order.spec.windows * order.spec.window_bytes for order in orders)
+    mapped = nbytes <= MAPPED_BYTES and len(orders) <= MAPPED_STORES
+
+    def opened(order: _Order) -> GraphStore:
+        path = config.folder / order.spec.name
+        return GraphStore(path, config.verify, preload=config.preload, mapped=mapped)
+
     _build(source, engineer, orders, config)
     stores = []
     for order in orders:
-        path = config.folder / order.spec.name
         try:
-            store = GraphStore(path, config.verify, preload=config.preload)
+            store = opened(order)
         except StoreDamagedError:
             condemn(config.folder, order.spec)
             _build(source, engineer, [order], config)
-            store = GraphStore(path, config.verify, preload=config.preload)
+            store = opened(order)
         stores.append(store)
     return stores
 

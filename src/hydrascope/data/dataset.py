@@ -17,14 +17,7 @@ from hydrascope.data.transforms import Transform, generators
 from hydrascope.graphs.fields import GraphInputs, WindowFields
 from hydrascope.graphs.graph import HydraulicGraph, to_graph
 from hydrascope.graphs.layout import GraphLayout, concatenate
-from hydrascope.graphs.store import GraphStore
 from hydrascope.graphs.window_fields import SENSOR_OBSERVED
-
-MAPPED_BYTES = 192 * 2**20
-"""Before more is mapped, maps are let go of: memory stays flat however large the stores are. To
-map again what is still in the system's cache costs about as much as to copy it once."""
-MAPPED_STORES = 4096
-"""The same for the number of maps: a process may have 65,530 on Linux."""
 
 _TEMPLATES = 64
 """Compositions of a batch whose static part is kept; a fleet of one build has but two."""
@@ -53,11 +46,6 @@ class HydraulicGraphDataset(Dataset[HydraulicGraph | TrainingBatch]):
         self._first_rows: list[int] = self._first_row.tolist()
         self._templates: dict[tuple[tuple[int, int], ...], GraphInputs] = {}
         self._buffers = BufferPool()
-        self._mapped: dict[GraphStore, int] = {}
-        """Stores read since the last release, and how many bytes of each are mapped at most."""
-        self._mapped_bytes = 0
-        nbytes = sum(machine.store.nbytes for machine in self.machines)
-        self._small = nbytes <= MAPPED_BYTES and len(self.machines) <= MAPPED_STORES
 
     def __len__(self) -> int:
         return self._first_rows[-1]
@@ -96,8 +84,6 @@ class HydraulicGraphDataset(Dataset[HydraulicGraph | TrainingBatch]):
         parts = self.locate(wanted)
         fields = gather_fields(parts, self._buffers)
         inputs = self._template([(machine.layout, len(local)) for machine, local in parts])
-        if not self._small:
-            self._account(parts)
         return TrainingBatch(inputs._replace(**fields), _targets(parts), torch.from_numpy(wanted))
 
     def get_equipment_ids(self) -> list[str]:
@@ -142,18 +128,6 @@ class HydraulicGraphDataset(Dataset[HydraulicGraph | TrainingBatch]):
             template = concatenate([_empty_batch(layout, count, steps) for layout, count in runs])
             self._templates[key] = template
         return template
-
-    def _account(self, parts: Sequence[tuple[StoredMachine, Rows]]) -> None:
-        for machine, rows in parts:
-            store = machine.store
-            before = self._mapped.get(store, 0)
-            mapped = min(before + len(rows) * store.window_bytes, store.nbytes)
-            self._mapped[store] = mapped
-            self._mapped_bytes += mapped - before
-        if self._mapped_bytes > MAPPED_BYTES or len(self._mapped) > MAPPED_STORES:
-            for store in self._mapped:
-                store.release()
-            self._mapped, self._mapped_bytes = {}, 0
 
 
 def _empty_batch(layout: GraphLayout, count: int, steps: int) -> GraphInputs:

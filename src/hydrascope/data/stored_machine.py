@@ -51,7 +51,6 @@ class StoredMachine:
         for first in range(0, len(rows), _READ_ROWS):
             part = rows[first : first + _READ_ROWS]
             yield [self.read(name, part) for name in names]
-            self.store.release()
 
 
 def gather_fields(

@@ -31,15 +31,16 @@ class Verify(StrEnum):
 
 
 class GraphStore:
-    """The windows of one machine, one memory-mapped array a field.
+    """The windows of one machine, one array a field.
 
     Any number of processes may read at the same time. It pickles as its path, so that loader
-    processes map the files themselves.
+    processes open the files themselves.
 
     Args:
         folder: The store's own folder.
         verify: When to compare checksums.
         preload: Hold all arrays in memory.
+        mapped: Map the files into memory, which is right for small ones; see `FieldReader`.
 
     Attributes:
         layout: Shape of a window's part and type of each field.
@@ -51,9 +52,14 @@ class GraphStore:
     """
 
     def __init__(
-        self, folder: Path, verify: Verify = Verify.READ, *, preload: bool = False
+        self,
+        folder: Path,
+        verify: Verify = Verify.READ,
+        *,
+        preload: bool = False,
+        mapped: bool = True,
     ) -> None:
-        self.folder, self.verify, self.preload = folder, verify, preload
+        self.folder, self.verify, self.preload, self.mapped = folder, verify, preload, mapped
         self.manifest: Manifest = read_manifest(folder)
         self._unchecked: NDArray[np.bool_] | None = None
         self._open()
@@ -70,17 +76,22 @@ class GraphStore:
             name: (field.shape, np.dtype(field.dtype)) for name, field in manifest.fields.items()
         }
         self._fields = {
-            name: FieldReader(field_file(self.folder, name), field, manifest.windows)
+            name: FieldReader(
+                field_file(self.folder, name), field, manifest.windows, mapped=self.mapped
+            )
             for name, field in manifest.fields.items()
         }
         if self.preload:
             for reader in self._fields.values():
-                reader.preload()
+                reader.preload(manifest.windows)
         if self.verify is Verify.READ:
             self._unchecked = np.ones(manifest.chunks, dtype=np.bool_)
 
     def __getstate__(self) -> dict[str, Any]:
-        return {name: getattr(self, name) for name in ("folder", "verify", "preload", "manifest")}
+        return {
+            name: getattr(self, name)
+            for name in ("folder", "verify", "preload", "mapped", "manifest")
+        }
 
     def __setstate__(self, state: Mapping[str, Any]) -> None:
         self.__dict__.update(state, _unchecked=None)
@@ -100,7 +111,7 @@ class GraphStore:
         self._fields[name].take(rows, out)
 
     def read(self, first: int, stop: int) -> dict[str, NDArray[Any]]:
-        """Return windows first … stop - 1 of all fields, as read-only views of the store.
+        """Return windows first … stop - 1 of all fields, not to be written into.
 
         Raises:
             StoreDamagedError: As `take`.
@@ -108,7 +119,7 @@ class GraphStore:
         if self._unchecked is not None and stop > first:
             size = self.manifest.chunk_windows
             self._check(np.arange(first // size, (stop - 1) // size + 1))
-        return {name: reader.array[first:stop] for name, reader in self._fields.items()}
+        return {name: reader.read(first, stop) for name, reader in self._fields.items()}
 
     def chunks(self) -> Iterator[range]:
         """Yield the windows of each chunk: what to walk over a store by."""
@@ -117,11 +128,6 @@ class GraphStore:
     def damaged_chunks(self) -> list[int]:
         """Compare all checksums; return the chunks that are not as they were written."""
         return [chunk for chunk in range(self.manifest.chunks) if not self._intact(chunk)]
-
-    def release(self) -> None:
-        """Let go of mapped pages: what was read stops counting as this process's memory."""
-        for reader in self._fields.values():
-            reader.release()
 
     def _check(self, chunks: NDArray[np.int64]) -> None:
         assert self._unchecked is not None
@@ -137,10 +143,7 @@ class GraphStore:
 
     def _intact(self, chunk: int) -> bool:
         rows, sums = self.manifest.rows(chunk), self.manifest.checksums
-        intact = all(
-            checksum(reader.array[rows.start : rows.stop]) == sums[name][chunk]
+        return all(
+            checksum(reader.read(rows.start, rows.stop)) == sums[name][chunk]
             for name, reader in self._fields.items()
         )
-        if self.verify is Verify.OPEN:
-            self.release()
-        return intact

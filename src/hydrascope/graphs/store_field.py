@@ -61,53 +61,64 @@ def write_rows(path: Path, field: StoreField, windows: int, first: int, rows: ND
 
 
 class FieldReader:
-    """Reads windows of one field: [W, *shape], read-only.
+    """Reads windows of one field: [W, *shape].
 
-    The file is mapped when it is first read, so that a fleet of more machines than a process may
-    have maps (65,530 on Linux) can be opened.
+    Mapped, a file is read as memory is: fastest, but every page read counts as this process's
+    memory (and Linux may map 2 MB for each byte asked for) until the map is closed. Not mapped, it
+    is read by calls to the system, which costs a tenth more and no memory at all.
 
     Raises:
         StoreDamagedError: As `data_offset`.
     """
 
-    def __init__(self, path: Path, field: StoreField, windows: int) -> None:
-        self._path, self._dtype, self._shape = path, field.dtype, (windows, *field.shape)
+    def __init__(self, path: Path, field: StoreField, windows: int, *, mapped: bool) -> None:
+        self._path, self._dtype, self._shape = path, field.dtype, field.shape
+        self._window_bytes = field.window_bytes
         self._offset = data_offset(path, field, windows)
         self._array: NDArray[Any] | None = None
-        self._preloaded = False
+        if mapped:
+            with path.open("rb") as file:
+                memory = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+            count = windows * math.prod(field.shape)
+            flat = np.frombuffer(memory, field.dtype, count=count, offset=self._offset)
+            self._array = flat.reshape(windows, *field.shape)
 
-    @property
-    def array(self) -> NDArray[Any]:
-        """All windows."""
-        if self._array is None:
-            with self._path.open("rb") as file:
-                mapped = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
-            flat = np.frombuffer(
-                mapped, self._dtype, count=math.prod(self._shape), offset=self._offset
-            )
-            self._array = flat.reshape(self._shape)
-        return self._array
-
-    def preload(self) -> None:
+    def preload(self, windows: int) -> None:
         """Hold all windows in memory from now on."""
-        self._array = self.array.copy()
-        self._preloaded = True
+        self._array = self.read(0, windows).copy()
+
+    def read(self, first: int, stop: int) -> NDArray[Any]:
+        """Return windows first … stop - 1; not to be written into."""
+        if self._array is not None:
+            return self._array[first:stop]
+        out = np.empty((stop - first, *self._shape), self._dtype)
+        self._read_into(np.arange(first, stop), out)
+        return out
 
     def take(self, rows: NDArray[np.int64], out: NDArray[Any]) -> None:
-        """Copy windows, ascending, into `out` [len(rows), *shape]."""
-        array = self._array if self._array is not None else self.array
+        """Copy windows, ascending, into `out` [len(rows), *shape], contiguous."""
         first = rows[0]
-        if rows[-1] - first == len(rows) - 1 and (np.diff(rows) == 1).all():
-            out[...] = array[first : first + len(rows)]
+        if self._array is None:
+            self._read_into(rows, out)
+        elif rows[-1] - first == len(rows) - 1 and (np.diff(rows) == 1).all():
+            out[...] = self._array[first : first + len(rows)]
         else:
             # "clip" only says that the rows need no check; "raise" would gather into a second
             # buffer first, lest an error leaves `out` half written.
-            array.take(rows, 0, out, "clip")
+            self._array.take(rows, 0, out, "clip")
 
-    def release(self) -> None:
-        """Let go of the map. Views of it keep it alive; pages stay in the system's cache."""
-        if not self._preloaded:
-            self._array = None
+    def _read_into(self, rows: NDArray[np.int64], out: NDArray[Any]) -> None:
+        """Read each run of consecutive windows with one call."""
+        size = self._window_bytes
+        into = out.reshape(-1).view(np.uint8).data
+        ends = [*(np.flatnonzero(np.diff(rows) != 1) + 1).tolist(), len(rows)]
+        begin = 0
+        with self._path.open("rb", buffering=0) as file:
+            for end, first in zip(ends, rows[[0, *ends[:-1]]].tolist(), strict=True):
+                file.seek(self._offset + first * size)
+                if file.readinto(into[begin * size : end * size]) != (end - begin) * size:
+                    raise StoreDamagedError(f"{self._path}: ends before window {first}")
+                begin = end
 
 
 def sync(paths: Sequence[Path]) -> None:

@@ -115,12 +115,11 @@ class StoreWriter:
             except StoreDamagedError:
                 create_field(path, field, spec.windows)
                 kept = {}
-            reader = FieldReader(path, field, spec.windows)
+            reader = FieldReader(path, field, spec.windows, mapped=False)
             for chunk in list(kept):
                 rows = spec.rows(chunk)
-                if checksum(reader.array[rows.start : rows.stop]) != kept[chunk][name]:
+                if checksum(reader.read(rows.start, rows.stop)) != kept[chunk][name]:
                     del kept[chunk]
-                reader.release()
         return kept
 
 

@@ -42,15 +42,14 @@ def flip(path: Path, byte: int) -> None:
 
 
 @pytest.mark.parametrize("rows", [[0], [4, 5, 6], [3, 3, 5], [0, 9, 22], list(range(23))])
-@pytest.mark.parametrize("preload", [True, False])
+@pytest.mark.parametrize("how", [{"preload": True}, {"mapped": True}, {"mapped": False}])
 def test_windows_come_back_as_they_were_written(
-    arrays: Arrays, tmp_path: Path, rows: list[int], preload: bool
+    arrays: Arrays, tmp_path: Path, rows: list[int], how: dict[str, bool]
 ) -> None:
     written = stored(tmp_path, arrays, chunk_windows=5)
-    store = GraphStore(written.folder, preload=preload)
+    store = GraphStore(written.folder, **how)
     for name, array in arrays.items():
         np.testing.assert_array_equal(take(store, name, rows), array[rows])
-    store.release()  # what was let go of is mapped again
     np.testing.assert_array_equal(store.read(7, 9)["features"], arrays["features"][7:9])
     again: GraphStore = pickle.loads(pickle.dumps(store))
     np.testing.assert_array_equal(take(again, "features", rows), arrays["features"][rows])
