@@ -8,8 +8,11 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pandas as pd
 import pytest
 from jobs import ROOT, SMALL
+
+from hydrascope.telemetry import ZemaSource
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 COMMANDS = [
@@ -19,40 +22,12 @@ COMMANDS = [
 ]
 BRIEF = [*SMALL, "trainer.max_epochs=1", "trainer.limit_train_batches=1"]
 
-PRESS_SOURCE = '''
-"""The rig's pump pressure and tank temperature, sold as a press."""
-import pandas as pd
-from hydrascope.schemas import Machine
-from hydrascope.telemetry.source import Signal
-from hydrascope.telemetry.zema import ZemaSource
-
-
-class PressSource:
-    fingerprint = "press"
-
-    def __init__(self):
-        self.rig = ZemaSource()
-
-    def machines(self):
-        machine = Machine.from_yaml("press.yaml")
-        return {machine.equipment.equipment_id: machine}
-
-    def extents(self, equipment_id):
-        return self.rig.extents("zema")
-
-    def read(self, equipment_id, window):
-        signals = self.rig.read("zema", window)
-        return {"p_out": signals["PS1"], "t_oil": signals["TS1"]}
-
-    def labels(self, equipment_id):
-        labels = self.rig.labels("zema")[["start", "end", "cooler"]]
-        return labels.rename(columns={"cooler": "oil"})
-'''
 PRESS_TASK = """
 name: press
 heads:
-  - {name: oil, level: machine, kind: ordinal,
-     classes: [{value: 3, name: hot}, {value: 20, name: warm}, {value: 100, name: cool}]}
+  - {name: valve, level: machine, kind: ordinal, unit: "%",
+     classes: [{value: 73, name: failing}, {value: 80, name: severe lag},
+               {value: 90, name: small lag}, {value: 100, name: optimal}]}
 """
 
 
@@ -67,10 +42,31 @@ def workplace(tmp_path_factory: pytest.TempPathFactory, trained: Path) -> Path:
     (machine,) = re.findall(r"```yaml\n# press.yaml\n(.*?)```", README, flags=re.DOTALL)
     (folder / "press.yaml").write_text(machine)
     (folder / "conf" / "task" / "press.yaml").write_text(PRESS_TASK)
-    (data,) = re.findall(r"```yaml\n# conf/data/press.yaml\n(.*?)```", README, flags=re.DOTALL)
-    (folder / "conf" / "data" / "press.yaml").write_text(data)
-    (folder / "my_package.py").write_text(PRESS_SOURCE)
+    write_telemetry(folder / "telemetry")
     return folder
+
+
+def write_telemetry(folder: Path) -> None:
+    """Write the rig's pump pressure and tank temperature as those of a press, and its labels."""
+    rig = ZemaSource()
+    (extent,) = rig.extents("zema")
+    signals = rig.read("zema", extent)
+    (folder / "labels").mkdir(parents=True)
+    seconds = 300 * 60
+    table = pd.DataFrame(
+        {
+            "timestamp": pd.date_range("2026-01-01", periods=seconds, freq="1s"),
+            "equipment_id": "press_7",
+            "p_out": signals["PS1"].values[:seconds],
+            "t_oil": signals["TS1"].values[:seconds],
+        }
+    )
+    table.to_csv(folder / "january.csv", index=False)
+    starts = table["timestamp"].iloc[::60].reset_index(drop=True)
+    labels = pd.DataFrame({"equipment_id": "press_7", "start": starts})
+    labels["end"] = starts + pd.Timedelta(seconds=60)
+    labels["valve"] = rig.labels("zema")["valve"].to_numpy()[:300]
+    labels.to_csv(folder / "labels" / "valve.csv", index=False)
 
 
 def shortened(words: list[str]) -> list[str]:
@@ -95,7 +91,6 @@ def test_a_command_of_the_readme_runs(
         return
     assert words[0] == "python"
     monkeypatch.chdir(workplace)
-    monkeypatch.syspath_prepend(workplace)
     # In this process, because importing torch and Lightning anew takes longer than the command.
     code: object = 0
     try:
