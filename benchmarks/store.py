@@ -11,6 +11,7 @@ import threading
 import time
 import zlib
 from collections.abc import Callable, Sequence
+from functools import partial
 from hashlib import blake2b
 from pathlib import Path
 
@@ -46,7 +47,7 @@ def _sizes(sizes: Sequence[int]) -> list[Row]:
     for windows in sizes:
         with tempfile.TemporaryDirectory(prefix="hydrascope-store-") as folder:
             (built_s, passed_s, open_s, raw), growth_mb = _with_growth(
-                lambda windows=windows, folder=folder: _build_and_iterate(Path(folder), windows)
+                partial(_build_and_iterate, Path(folder), windows)
             )
         build_s.append(built_s)
         label = f"{windows:,} windows"

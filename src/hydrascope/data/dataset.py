@@ -2,7 +2,7 @@
 
 from bisect import bisect_right
 from collections.abc import Sequence
-from typing import overload
+from typing import Any, overload
 
 import numpy as np
 import torch
@@ -45,6 +45,10 @@ class HydraulicGraphDataset(Dataset[Data | TrainingBatch]):
         self._first_rows: list[int] = self._first_row.tolist()
         self._templates: dict[tuple[tuple[int, int], ...], GraphInputs] = {}
         self._buffers = BufferPool()
+
+    def __getstate__(self) -> dict[str, Any]:
+        # Templates are kept by the identity of layouts, which another process has others of.
+        return {**self.__dict__, "_templates": {}}
 
     def __len__(self) -> int:
         return self._first_rows[-1]

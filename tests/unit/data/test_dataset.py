@@ -1,5 +1,6 @@
 """The packed dataset: what it gathers is what stands there, whichever machines are mixed."""
 
+import pickle
 from pathlib import Path
 
 import numpy as np
@@ -122,6 +123,31 @@ def test_pyg_collates_single_windows_into_the_same_batch(dataset: HydraulicGraph
         assert torch.equal(batch[name], getattr(expected.inputs, name)), name
     assert same(batch.target_valve, expected.targets["valve"])
     assert set(graphs[0].keys()) >= set(GraphInputs._fields) - {"graph_id", "component_graph"}
+
+
+def test_a_copy_in_another_process_gathers_the_same(dataset: HydraulicGraphDataset) -> None:
+    here = dataset.gather([6, 7])
+    there = pickle.loads(pickle.dumps(dataset)).gather([6, 7])
+    for one, other in zip(here.inputs, there.inputs, strict=True):
+        assert torch.equal(one, other)
+    assert all(same(target, there.targets[name]) for name, target in here.targets.items())
+
+
+def test_a_batch_that_is_kept_is_not_overwritten_by_later_ones(
+    dataset: HydraulicGraphDataset,
+) -> None:
+    kept = [dataset.gather([row]).inputs.sensor_features[:3] for row in range(12)]
+    for row, features in enumerate(kept):
+        machine, number = alone(dataset, row)
+        assert torch.equal(features, machine.read(SENSOR_FEATURES)[number][:3])
+
+
+@pytest.mark.parametrize("rows", [[12], [-1, 3]])
+def test_windows_that_are_not_there_are_refused(
+    dataset: HydraulicGraphDataset, rows: list[int]
+) -> None:
+    with pytest.raises(IndexError, match="there are 12"):
+        dataset.gather(rows)
 
 
 def batches(loader: object) -> list[TrainingBatch]:

@@ -1,0 +1,66 @@
+"""The benchmarks run, say what they should, and hold their goals in small."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from benchmarks import loading, plan, scaling, store
+from benchmarks.__main__ import names
+
+ROOT = Path(__file__).parents[2]
+
+
+def test_every_benchmark_is_found_by_its_name() -> None:
+    assert {"features", "loading", "plan", "scaling", "store"} <= set(names())
+
+
+def test_rows_are_one_json_object_each() -> None:
+    command = [sys.executable, "-m", "benchmarks", "plan", "--json"]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, timeout=120)
+    rows = [json.loads(line) for line in done.stdout.splitlines()]
+    assert rows, done.stderr
+    assert all({"name", "value", "unit", "goal", "ok"} <= row.keys() for row in rows)
+    assert rows[0]["value"] == 1_000_000
+    assert done.returncode == (0 if all(row["ok"] for row in rows) else 1)
+
+
+def test_an_unknown_benchmark_is_refused_with_those_there_are() -> None:
+    command = [sys.executable, "-m", "benchmarks", "nothing"]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, timeout=60)
+    assert done.returncode == 2
+    assert "there are: all, " in done.stderr
+
+
+def test_loading_holds_its_goals_loosely_while_other_tests_run() -> None:
+    rows = {row["name"]: row for row in loading.run(windows=600, repeats=5)}
+    assert rows["store / PyG DataLoader"]["value"] > 3
+    assert rows["store / pickles"]["value"] > 25
+    assert rows["store / plain copy of the same windows"]["value"] > 0.4
+    assert rows["store on disk / raw bytes"]["ok"]
+
+
+def test_memory_is_flat_and_time_linear_over_more_than_fits_into_a_map() -> None:
+    rows = {row["name"]: row["value"] for row in store._sizes((500, 6_000))}
+    assert rows["6,000 windows: raw data"] > 240  # MB, more than is mapped
+    assert rows["6,000 windows: memory growth, build and epoch"] < 100
+    assert rows["exponent of build time over windows"] < 1.3
+
+
+def test_a_small_fleet_is_planned_whole() -> None:
+    rows = {row["name"]: row["value"] for row in plan.run(machines=20, windows=50)}
+    assert rows["windows planned"] == 1000
+
+
+def test_the_scaling_page_says_what_fleets_cost() -> None:
+    slopes = scaling.Slopes(41_100, 1e-3, 1e-5, 150, 16e3, 5e-3, 1e-3, 20_000)
+    text = scaling.page(slopes, plan.run(machines=2, windows=10))
+    assert "| 1,000 | 4,380,000 | 180 GB | 1.22 h |" in text
+    assert (ROOT / "docs" / "scaling.md").read_text().splitlines()[0] == text.splitlines()[0]
+
+
+@pytest.mark.slow
+def test_the_slopes_are_measured() -> None:
+    rows = scaling.run(sizes=(100, 400), machines=10)
+    assert [row["name"].partition(":")[0] for row in rows] == ["a window"] * 4 + ["a machine"] * 4
