@@ -130,7 +130,8 @@ def page(slopes: Slopes, rows: Sequence[Row]) -> str:
 
 Written by `python -m benchmarks scaling --write`; measured on {os.cpu_count()} cores \
 ({platform.machine()}), load average {load:.1f} while it ran (1 to 2 of it \
-its own; what is above the number of cores slows every figure, the two workers most). The telemetry is synthetic: machines \
+its own; what is above the number of cores slows every figure, the two workers most). The \
+telemetry is synthetic: machines \
 of 12 components and 30 sensors at 1 Hz, windows of 60 s in 10 steps, 34 features a sub-window. \
 Reading real telemetry comes on top of the build, and faster sensors make features dearer: at \
 100 Hz about in proportion to the samples.
@@ -145,7 +146,8 @@ Reading real telemetry comes on top of the build, and faster sensors make featur
 {slopes.machine_open_s * 1e3:.1f} ms | – | {slopes.machine_memory_b / 1e3:.0f} kB |
 
 Windows stay on disk. What is held in memory is the window table (machine, start, labels) and the \
-targets (4 bytes a label, here one), and for each machine its store's manifest. Stores of up to 192 MiB together are mapped into memory; \
+targets (4 bytes a label, here one), and for each machine its store's manifest. \
+Stores of up to 192 MiB together are mapped into memory; \
 larger ones are read by calls, so that memory stays flat.
 
 ## What a fleet costs

@@ -64,7 +64,7 @@ def test_a_small_fleet_is_planned_whole() -> None:
 
 def test_the_scaling_page_says_what_fleets_cost() -> None:
     slopes = scaling.Slopes(41_100, 1e-3, 1e-5, 150, 16e3, 5e-3, 1e-3, 20_000)
-    text = scaling.page(slopes, plan.run(machines=2, windows=10))
+    text = scaling.page(slopes, plan.run(machines=10, windows=10))
     assert "| 1,000 | 4,380,000 | 180 GB | 73.1 min |" in text
     assert (ROOT / "docs" / "scaling.md").read_text().splitlines()[0] == text.splitlines()[0]
 
