@@ -91,7 +91,8 @@ def _fleet_costs(machines: int, windows: int) -> _Costs:
     with tempfile.TemporaryDirectory(prefix="hydrascope-scaling-") as folder:
         fleet = SyntheticFleet(machines, windows)
         start = time.perf_counter()
-        data_module(fleet, Path(folder)).setup()
+        first = data_module(fleet, Path(folder))
+        first.setup()
         build_s = time.perf_counter() - start
         gc.collect()
         before_mb, start = resident_mb(), time.perf_counter()
@@ -103,6 +104,7 @@ def _fleet_costs(machines: int, windows: int) -> _Costs:
         for _ in loader:
             pass
         epoch_s = time.perf_counter() - start
+        del first  # held until now, so that the second could not use its memory again
         disk_b = sum(path.stat().st_blocks * 512 for path in Path(folder).rglob("*"))
     return _Costs(build_s, open_s, epoch_s, disk_b, growth_mb)
 
@@ -127,7 +129,9 @@ def page(slopes: Slopes, rows: Sequence[Row]) -> str:
     return f"""# How it scales
 
 Written by `python -m benchmarks scaling --write`; measured on {os.cpu_count()} cores \
-({platform.machine()}), load average {load:.1f} while it ran. The telemetry is synthetic: machines \
+({platform.machine()}), load average {load:.1f} while it ran (1 to 2 of it \
+its own; what is above the number of cores slows every figure, the two workers most). The \
+telemetry is synthetic: machines \
 of 12 components and 30 sensors at 1 Hz, windows of 60 s in 10 steps, 34 features a sub-window. \
 Reading real telemetry comes on top of the build, and faster sensors make features dearer: at \
 100 Hz about in proportion to the samples.
@@ -142,8 +146,8 @@ Reading real telemetry comes on top of the build, and faster sensors make featur
 {slopes.machine_open_s * 1e3:.1f} ms | – | {slopes.machine_memory_b / 1e3:.0f} kB |
 
 Windows stay on disk. What is held in memory is the window table (machine, start, labels) and the \
-targets (4 bytes a label, here one; `GraphInputs` tells the rest when a batch is gathered), and \
-for each machine its store's manifest. Stores of up to 192 MiB together are mapped into memory; \
+targets (4 bytes a label, here one), and for each machine its store's manifest. \
+Stores of up to 192 MiB together are mapped into memory; \
 larger ones are read by calls, so that memory stays flat.
 
 ## What a fleet costs
@@ -173,10 +177,10 @@ with joblib.parallel_config(backend="ray", n_jobs=256):
     data.setup()  # of a HydraulicDataModule with StoreConfig(..., n_jobs=None)
 ```
 
-Two things end before the cores do. At 100,000 machines the table and the targets of one process \
-no longer fit into a usual memory: train on shards of the fleet, one data module each, whose \
-stores are shared. And an epoch over all windows is longer than anyone waits: draw a part of it \
-(`trainer.limit_train_batches`), class-balanced (`data.balance`).
+Two things end before the cores do. At {FLEETS[-1]:,} machines table, targets and manifests take \
+{_bytes(_memory_b(FLEETS[-1], slopes))} in every process of a training: train on shards of the \
+fleet, one data module each, whose stores are shared. And an epoch over all windows is longer than \
+anyone waits: draw a part of it (`trainer.limit_train_batches`), class-balanced (`data.balance`).
 
 ## What checksums cost
 
@@ -196,7 +200,6 @@ epoch, in each loader process; `never` compares headers and lengths only, always
 def _fleet_line(machines: int, slopes: Slopes) -> str:
     windows = machines * MONTH_WINDOWS
     build_s = windows * slopes.window_build_s + machines * slopes.machine_build_s
-    memory_b = windows * slopes.window_memory_b + machines * slopes.machine_memory_b
     cells = [
         f"{machines:,}",
         f"{windows:,}",
@@ -204,9 +207,13 @@ def _fleet_line(machines: int, slopes: Slopes) -> str:
         _duration(build_s),
         _duration(build_s / 16),
         _duration(windows * slopes.window_epoch_s),
-        _bytes(memory_b),
+        _bytes(_memory_b(machines, slopes)),
     ]
     return f"| {' | '.join(cells)} |"
+
+
+def _memory_b(machines: int, slopes: Slopes) -> float:
+    return machines * (MONTH_WINDOWS * slopes.window_memory_b + slopes.machine_memory_b)
 
 
 def _bytes(count: float) -> str:

@@ -1,13 +1,12 @@
 """The benchmarks run, say what they should, and hold their goals in small."""
 
 import json
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 from benchmarks import loading, plan, scaling, store
-from benchmarks.__main__ import names
+from benchmarks.__main__ import main, names
+from benchmarks._rows import at_least, at_most
 
 ROOT = Path(__file__).parents[2]
 
@@ -16,21 +15,31 @@ def test_every_benchmark_is_found_by_its_name() -> None:
     assert {"features", "loading", "plan", "scaling", "store"} <= set(names())
 
 
-def test_rows_are_one_json_object_each() -> None:
-    command = [sys.executable, "-m", "benchmarks", "plan", "--json"]
-    done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, timeout=120)
-    rows = [json.loads(line) for line in done.stdout.splitlines()]
-    assert rows, done.stderr
-    assert all({"name", "value", "unit", "goal", "ok"} <= row.keys() for row in rows)
-    assert rows[0]["value"] == 1_000_000
-    assert done.returncode == (0 if all(row["ok"] for row in rows) else 1)
+def test_rows_are_one_json_object_each_and_the_exit_code_says_whether_goals_are_met(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows = [at_least("speed", 7.0, "×", 6), at_most("size", 2.0, "MB", 1)]
+    monkeypatch.setattr(plan, "run", lambda: rows)
+    with pytest.raises(SystemExit) as missed:
+        main("plan", as_json=True)
+    assert missed.value.code == 1
+    printed = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert printed == rows
+    assert [(row["goal"], row["ok"]) for row in printed] == [(6, True), (1, False)]
+    monkeypatch.setattr(plan, "run", lambda: rows[:1])
+    with pytest.raises(SystemExit) as met:
+        main("plan", as_json=False)
+    assert met.value.code == 0
+    assert "≥ 6" in capsys.readouterr().out
 
 
-def test_an_unknown_benchmark_is_refused_with_those_there_are() -> None:
-    command = [sys.executable, "-m", "benchmarks", "nothing"]
-    done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, timeout=60)
-    assert done.returncode == 2
-    assert "there are: all, " in done.stderr
+def test_an_unknown_benchmark_is_refused_with_those_there_are(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    with pytest.raises(SystemExit) as refused:
+        main("nothing")
+    assert refused.value.code == 2
+    assert "there are: all, " in capsys.readouterr().err
 
 
 def test_loading_holds_its_goals_loosely_while_other_tests_run() -> None:
