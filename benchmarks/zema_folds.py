@@ -6,6 +6,7 @@ kept), then writes the table into docs/results.md and README.md.
 
 import argparse
 import json
+import os
 import platform
 import subprocess
 import sys
@@ -41,7 +42,7 @@ def main() -> None:
     note = (
         f"Unseen conditions, five fixed folds pooled (2205 test cycles), accuracy in %, seed "
         f"{arguments.seed}; {datetime.now(UTC):%Y-%m-%d}, {platform.machine()}, "
-        f"{torch.get_num_threads()} threads, torch {torch.__version__}; "
+        f"{os.cpu_count()} cores, torch {torch.__version__}; "
         f"`python -m benchmarks.zema_folds --seed {arguments.seed}`."
     )
     for name in ("README.md", "docs/results.md"):
