@@ -60,12 +60,22 @@ def test_a_killed_training_resumes_with_the_losses_of_an_uninterrupted_one(
 def test_ctrl_c_stops_with_the_command_to_go_on(tmp_path: Path) -> None:
     command = script(tmp_path / "run", "trainer.max_epochs=500")
     last = tmp_path / "run" / "checkpoints" / "last.ckpt"
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=tmp_path) as process:
-        while not last.exists():
-            assert process.poll() is None
-            time.sleep(0.02)
-        process.send_signal(signal.SIGINT)
-        output, _ = process.communicate(timeout=60)
+    # Tests that run in the background have inherited an ignored SIGINT; a terminal's job has not.
+    with subprocess.Popen(
+        command,
+        stdout=subprocess.PIPE,
+        text=True,
+        cwd=tmp_path,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
+    ) as process:
+        try:
+            while not last.exists():
+                assert process.poll() is None
+                time.sleep(0.02)
+            process.send_signal(signal.SIGINT)
+            output, _ = process.communicate(timeout=100)
+        finally:
+            process.kill()
     assert process.returncode == 130
     assert f"resume={last}" in output.replace("\n", "")
 
