@@ -152,7 +152,8 @@ larger ones are read by calls, so that memory stays flat.
 
 ## What a fleet costs
 
-A month of every machine, one window every ten minutes: {MONTH_WINDOWS:,} windows a machine.
+A month of every machine, one window every ten minutes: {MONTH_WINDOWS:,} windows a machine. The \
+epoch is that of windows in the system's cache; where they are not, the disk's speed decides.
 
 | machines | windows | disk | build, one core | build, 16 cores | epoch, one core | memory |
 |---|---|---|---|---|---|---|

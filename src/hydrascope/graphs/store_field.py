@@ -85,7 +85,8 @@ class FieldReader:
 
     def preload(self, windows: int) -> None:
         """Hold all windows in memory from now on."""
-        self._array = self.read(0, windows).copy()
+        mapped, array = self._array is not None, self.read(0, windows)
+        self._array = array.copy() if mapped else array
 
     def read(self, first: int, stop: int) -> NDArray[Any]:
         """Return windows first … stop - 1; not to be written into."""
