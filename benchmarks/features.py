@@ -8,13 +8,14 @@ which the measured functions take turns.
 import statistics
 import time
 from collections.abc import Callable
-from typing import Any, TypedDict
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
 import torch
 from torch import Tensor
 
+from benchmarks._rows import Row
 from hydrascope.features.engineer import FeatureEngineer
 
 SAMPLES = 1000
@@ -44,16 +45,6 @@ TSFRESH_SETTINGS: dict[str, list[dict[str, Any]] | None] = {
     "autocorrelation": [{"lag": lag} for lag in (1, 5, 10)],
     "linear_trend": [{"attr": "slope"}],
 }
-
-
-class Row(TypedDict):
-    """One line of the table; `goal` is a bound that `ok` says is kept, None where there is none."""
-
-    name: str
-    value: float
-    unit: str
-    goal: float | None
-    ok: bool
 
 
 def run() -> list[Row]:
@@ -140,8 +131,9 @@ def _median_times(*functions: Callable[[], object], repeats: int = REPEATS) -> l
 
 
 def _row(name: str, value: float, unit: str, goal: float | None, *, at_least: bool = False) -> Row:
+    better: Literal["lower", "higher"] = "higher" if at_least else "lower"
     kept = goal is None or (value >= goal if at_least else value <= goal)
-    return Row(name=name, value=value, unit=unit, goal=goal, ok=kept)
+    return Row(name=name, value=value, unit=unit, goal=goal, ok=kept, better=better)
 
 
 if __name__ == "__main__":
