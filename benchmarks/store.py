@@ -29,6 +29,7 @@ from hydrascope.graphs.store_format import checksum
 
 SIZES = (2_000, 20_000, 200_000)
 WORKERS_WINDOWS = 20_000
+ROUNDS = 5
 
 
 def run(sizes: Sequence[int] = SIZES, workers_windows: int = WORKERS_WINDOWS) -> list[Row]:
@@ -110,24 +111,32 @@ def _workers(windows: int) -> list[Row]:
     """Compare two workers with one, both of them processes that run already.
 
     By the clock, and by processor time: how much sooner the busier of the two is done than one
-    alone, which is what the clock would show on cores that nobody else uses.
+    alone, which is what the clock would show on cores that nobody else uses. Each is the best of
+    rounds that take turns: others can only slow a round down.
     """
     with tempfile.TemporaryDirectory(prefix="hydrascope-store-") as folder:
         data_module(SyntheticFleet(1, 1_000), Path(folder), n_jobs=2).setup()  # imports
-    taken_s, busy_s = [], []
-    for n_jobs in (1, 2):
-        with tempfile.TemporaryDirectory(prefix="hydrascope-store-") as folder:
-            data = data_module(SyntheticFleet(1, windows), Path(folder), n_jobs=n_jobs)
-            before = _processor_s(n_jobs)
-            start = time.perf_counter()
-            data.setup()
-            taken_s.append(time.perf_counter() - start)
-            after = _processor_s(n_jobs)
-            busy_s.append(max(after[process] - before.get(process, 0.0) for process in after))
+    rounds = [(n_jobs, *_build_s(windows, n_jobs)) for _ in range(ROUNDS) for n_jobs in (1, 2)]
+    one_s, two_s = (min(taken for n, taken, _ in rounds if n == n_jobs) for n_jobs in (1, 2))
+    one_busy_s, two_busy_s = (
+        min(busy for n, _, busy in rounds if n == n_jobs) for n_jobs in (1, 2)
+    )
     return [
-        at_least("two workers / one worker", taken_s[0] / taken_s[1], "×", 1.6),
-        at_least("two workers / one worker, processor time", busy_s[0] / busy_s[1], "×"),
+        at_least("two workers / one worker", one_s / two_s, "×", 1.6),
+        at_least("two workers / one worker, processor time", one_busy_s / two_busy_s, "×"),
     ]
+
+
+def _build_s(windows: int, n_jobs: int) -> tuple[float, float]:
+    """Return the time that a build took by the clock, and the busiest worker's processor time."""
+    with tempfile.TemporaryDirectory(prefix="hydrascope-store-") as folder:
+        data = data_module(SyntheticFleet(1, windows), Path(folder), n_jobs=n_jobs)
+        before = _processor_s(n_jobs)
+        start = time.perf_counter()
+        data.setup()
+        taken_s = time.perf_counter() - start
+        after = _processor_s(n_jobs)
+    return taken_s, max(after[process] - before.get(process, 0.0) for process in after)
 
 
 def _processor_s(n_jobs: int) -> dict[int, float]:
