@@ -88,13 +88,19 @@ class EdgeDropout:
         kept = _joined(
             [rng.random(edges) >= self.share for rng, edges in zip(random, counts, strict=True)]
         )
-        index, features = inputs.edge_index[:, kept], inputs.edge_features[kept]
-        return batch._replace(inputs=inputs._replace(edge_index=index, edge_features=features))
+        return batch._replace(
+            inputs=inputs._replace(
+                edge_index=inputs.edge_index[:, kept],
+                edge_features=inputs.edge_features[kept],
+                edge_dynamic=inputs.edge_dynamic[kept],
+                edge_dynamic_mask=inputs.edge_dynamic_mask[kept],
+            )
+        )
 
 
 @dataclass(frozen=True)
 class TimeJitter:
-    """Shifts each window by up to `max_steps` steps; steps shifted in are unobserved.
+    """Shifts each window by up to `max_steps` steps; steps shifted in are masked.
 
     Not for windows aligned with a load cycle under statistics of their own for each step.
     """
@@ -102,23 +108,42 @@ class TimeJitter:
     max_steps: int
 
     def __call__(self, batch: TrainingBatch, random: Generators) -> TrainingBatch:
-        """Return the batch with shifted sensors; all sensors of a graph by the same steps."""
+        """Return the batch with all that a window measured shifted by the same steps."""
         inputs = batch.inputs
-        steps = inputs.sensor_observed.shape[1]
-        shift = [
-            np.full(sensors, rng.integers(-self.max_steps, self.max_steps, endpoint=True))
-            for rng, sensors in zip(random, _sensors_of(batch), strict=True)
-        ]
-        source = torch.arange(steps) + _joined(shift).unsqueeze(-1)  # [S, T]
-        inside = (source >= 0) & (source < steps)
-        source = source.clamp(0, steps - 1)
-        sensor = torch.arange(len(source)).unsqueeze(-1)
+        shift = torch.tensor(
+            [rng.integers(-self.max_steps, self.max_steps, endpoint=True) for rng in random]
+        )
+        by_component = shift[inputs.component_graph]
+        by_sensor, by_edge = (
+            by_component[inputs.sensor_component],
+            by_component[inputs.edge_index[0]],
+        )
+        features, observed = _shifted(inputs.sensor_features, inputs.sensor_observed, by_sensor)
+        dynamic, dynamic_mask = _shifted(inputs.edge_dynamic, inputs.edge_dynamic_mask, by_edge)
+        machine, machine_mask = _shifted(
+            inputs.machine_features, inputs.machine_features_mask, shift
+        )
         return batch._replace(
             inputs=inputs._replace(
-                sensor_features=inputs.sensor_features[sensor, source],
-                sensor_observed=inputs.sensor_observed[sensor, source] & inside,
+                sensor_features=features,
+                sensor_observed=observed,
+                edge_dynamic=dynamic,
+                edge_dynamic_mask=dynamic_mask,
+                machine_features=machine,
+                machine_features_mask=machine_mask,
             )
         )
+
+
+def _shifted(values: Tensor, mask: Tensor, shift: Tensor) -> tuple[Tensor, Tensor]:
+    """Move each row's steps [R, T, …] by `shift` [R]; steps moved in are masked."""
+    steps = values.shape[1]
+    source = torch.arange(steps) + shift.unsqueeze(-1)  # [R, T]
+    inside = (source >= 0) & (source < steps)
+    row, source = torch.arange(len(values)).unsqueeze(-1), source.clamp(0, steps - 1)
+    return values[row, source], mask[row, source] & inside.view(
+        *inside.shape, *[1] * (mask.ndim - 2)
+    )
 
 
 def _sensors_of(batch: TrainingBatch) -> list[int]:

@@ -16,6 +16,7 @@ from hydrascope.data.transforms import (
     SensorDropout,
     TimeJitter,
     Transform,
+    generators,
 )
 
 ROWS = [4, 90, 91, 700, 2000]
@@ -110,7 +111,9 @@ def test_dropped_edges_are_gone_with_their_features(
     }
     for pair, row in zip(after, batch.inputs.edge_features, strict=True):
         assert torch.equal(row, features[pair])
-    assert untouched(batch, plain, "edge_index", "edge_features")
+    assert untouched(
+        batch, plain, "edge_index", "edge_features", "edge_dynamic", "edge_dynamic_mask"
+    )
 
 
 def test_jitter_shifts_all_sensors_of_a_window_alike_and_masks_what_came_from_outside(
@@ -133,6 +136,46 @@ def test_jitter_shifts_all_sensors_of_a_window_alike_and_masks_what_came_from_ou
             assert torch.equal(now[:, shift:], was[:, : 10 - shift])
     assert shifts == {-2, -1, 0, 1, 2}
     assert untouched(drawn(rig, [TimeJitter(2)]), plain, "sensor_features", "sensor_observed")
+
+
+def test_lines_and_machine_shift_and_drop_out_with_the_sensors(plain: TrainingBatch) -> None:
+    inputs = plain.inputs
+    edges, steps = inputs.edge_index.shape[1], inputs.sensor_observed.shape[1]
+    graph = inputs.component_graph
+    # Step t holds the number t, so that a shift can be read off; edges hold their own row beside.
+    count = torch.arange(float(steps))
+    line = torch.stack(
+        (count.expand(edges, steps), torch.arange(float(edges)).unsqueeze(-1).expand(edges, steps)),
+        dim=-1,
+    )
+    machine = count.expand(len(ROWS), steps).unsqueeze(-1)
+    batch = plain._replace(
+        inputs=inputs._replace(
+            edge_dynamic=line,
+            edge_dynamic_mask=torch.ones_like(line, dtype=torch.bool),
+            machine_features=machine,
+            machine_features_mask=torch.ones_like(machine, dtype=torch.bool),
+        )
+    )
+    draws = generators((0,), torch.tensor(ROWS))
+    shifted = TimeJitter(3)(batch, draws).inputs
+    seen = shifted.machine_features_mask[..., 0]
+    assert not seen.all()
+    assert torch.equal(
+        shifted.sensor_observed, seen[graph[inputs.sensor_component]] & inputs.sensor_observed
+    )
+    by_edge = graph[inputs.edge_index[0]]
+    assert torch.equal(shifted.edge_dynamic_mask, seen[by_edge].unsqueeze(-1).expand_as(line))
+    assert torch.equal(shifted.edge_dynamic[..., 0], shifted.machine_features[by_edge, :, 0])
+    for moved, known in zip(shifted.machine_features[..., 0], seen, strict=True):
+        assert torch.equal(moved[known].diff(), torch.ones(int(known.sum()) - 1))
+        assert len(moved[known]) == steps - int(abs((moved - count)[known][0]))
+
+    fewer = EdgeDropout(0.5)(batch, generators((0,), torch.tensor(ROWS))).inputs
+    kept = fewer.edge_dynamic[:, 0, 1].long()
+    assert 0 < len(kept) < edges
+    assert torch.equal(inputs.edge_index[:, kept], fewer.edge_index)
+    assert len(fewer.edge_dynamic_mask) == len(kept)
 
 
 def test_transforms_come_the_same_from_loader_processes(
