@@ -21,6 +21,7 @@ SMALL = (
     "trainer.progress_bar=false",
     "tracking=none",
     "baselines=false",
+    "readout=heads",
 )
 """Overrides under which a training takes seconds; the data stay the real ones."""
 

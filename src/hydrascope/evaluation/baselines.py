@@ -15,7 +15,7 @@ from sklearn.ensemble import ExtraTreesClassifier
 from torch import Tensor
 
 from hydrascope.data.splits import Split
-from hydrascope.data.stored_machine import StoredMachine
+from hydrascope.data.stored_machine import StoredMachine, of_one_build
 from hydrascope.evaluation.predictions import HeadPredictions
 from hydrascope.features.normalizer import FeatureNormalizer
 from hydrascope.graphs.window_fields import SENSOR_FEATURES, SENSOR_OBSERVED
@@ -72,7 +72,7 @@ def _has_classes(target: Tensor, count: int) -> bool:
 
 def check_comparable(machines: Sequence[StoredMachine]) -> None:
     """Refuse machines of several topologies: a row of features would have no fixed meaning."""
-    if len({tuple(machine.layout.sensor_slot.tolist()) for machine in machines}) > 1:
+    if not of_one_build(machines):
         raise SpecError("baselines: true needs machines of one topology; set baselines=false")
 
 

@@ -18,6 +18,7 @@ from pydantic import (
 
 from hydrascope.features.config import FeatureConfig, Method
 from hydrascope.models.config import NetworkConfig
+from hydrascope.models.kernel.config import ReadoutConfig
 from hydrascope.schemas.errors import validate
 from hydrascope.schemas.task import TaskSpec
 
@@ -215,6 +216,7 @@ class TrainSettings(Settings):
     data: DataSettings
     features: FeatureConfig
     model: Target
+    readout: Annotated[ReadoutConfig, Field(discriminator="kind")]
     task: TaskSpec
     loss: LossSettings
     optim: OptimSettings
