@@ -192,9 +192,10 @@ class EarlyStoppingSettings(Settings):
 
 
 class CallbackSettings(Settings):
-    """What happens around an epoch. `monitor` is maximised."""
+    """What happens around an epoch."""
 
     monitor: str
+    mode: Literal["min", "max"]
     early_stopping: EarlyStoppingSettings | None
     checkpoint_every_n_steps: Count | None
 

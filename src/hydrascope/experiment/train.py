@@ -115,9 +115,9 @@ def _fit(
         record=_record(settings, data),
     )
     folder = Path(settings.run_dir).absolute() / "checkpoints"
-    monitor = settings.callbacks.monitor
+    monitor, mode = settings.callbacks.monitor, settings.callbacks.mode
     best = ModelCheckpoint(
-        folder, filename="best", monitor=monitor, mode="max", enable_version_counter=False
+        folder, filename="best", monitor=monitor, mode=mode, enable_version_counter=False
     )
     last = ModelCheckpoint(folder, filename="last", enable_version_counter=False)
     callbacks: list[Callback] = [best, last]
@@ -128,7 +128,7 @@ def _fit(
             )
         )
     if stopping := settings.callbacks.early_stopping:
-        callbacks.append(EarlyStopping(monitor, patience=stopping.patience, mode="max"))
+        callbacks.append(EarlyStopping(monitor, patience=stopping.patience, mode=mode))
     if settings.trainer.progress_bar:
         callbacks.append(RichProgressBar())
     trainer = Trainer(
