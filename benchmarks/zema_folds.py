@@ -1,7 +1,9 @@
 """All five folds of the rig under unseen conditions, pooled, beside the baselines.
 
-`python -m benchmarks.zema_folds` trains a network for each fold (resumable: finished folds are
-kept), then writes the table into docs/results.md and README.md.
+`python -m benchmarks.zema_folds` trains a network for each seed and fold and fits the slow
+baselines (resumable: what is finished is kept), then writes the table into docs/results.md and
+README.md. `--pool FOLDER` trains nothing: it prints the table of the runs that lie in a folder,
+such as that of `python train.py -m experiment=zema data.fold=0,1,2,3,4`.
 """
 
 import argparse
@@ -10,7 +12,7 @@ import os
 import platform
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -20,37 +22,125 @@ ROOT = Path(__file__).parents[1]
 TARGETS = ("cooler", "valve", "pump", "accumulator")
 HEADS = (*TARGETS, "stable")
 COLUMNS = ("model", *TARGETS, "mean of four", "stable")
+FOLDS = 5
+TITLES = {
+    "network": "**gatv2_arma**",
+    "its own heads": "gatv2_arma, its own heads alone",
+}
 
-Results = Mapping[str, Mapping[str, Mapping[str, float]]]
+Fold = Mapping[str, Mapping[str, Mapping[str, float]]]
+"""Model → head → metric → value."""
 
 
 def main() -> None:
-    """Train what is missing, then write the tables."""
+    """Train what is missing, then write the tables; or print that of what there is."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--runs", type=Path, default=ROOT / "outputs" / "zema_folds")
-    parser.add_argument("--seed", type=int, default=42)
+    parser.add_argument("--seed", type=int, nargs="+", default=[42, 43])
+    parser.add_argument("--pool", type=Path, metavar="FOLDER")
     arguments = parser.parse_args()
-    folds = []
-    for fold in range(5):
-        run_dir = arguments.runs / f"seed{arguments.seed}_fold{fold}"
-        if not (run_dir / "results.json").exists():
-            overrides = [f"data.fold={fold}", f"seed={arguments.seed}", f"hydra.run.dir={run_dir}"]
-            command = [sys.executable, "train.py", "experiment=zema", *overrides]
-            subprocess.run(command, cwd=ROOT, check=True)
-        folds.append(json.loads((run_dir / "results.json").read_text())["test"])
-    table = as_markdown({name: pooled([fold[name] for fold in folds]) for name in folds[0]})
+    if arguments.pool:
+        print(as_markdown(over_seeds(found_runs(arguments.pool))))
+        return
+    seeds: list[int] = arguments.seed
+    for seed in seeds:
+        for fold in range(FOLDS):
+            train(arguments.runs / f"seed{seed}_fold{fold}", seed, fold, baselines=seed == seeds[0])
+    for fold in range(FOLDS):
+        slow_baselines(arguments.runs / f"seed{seeds[0]}_fold{fold}")
+    table = as_markdown(over_seeds(found_runs(arguments.runs, seeds)))
+    named = " ".join(map(str, seeds))
     note = (
-        f"Unseen conditions, five fixed folds pooled (2205 test cycles), accuracy in %, seed "
-        f"{arguments.seed}; {datetime.now(UTC):%Y-%m-%d}, {platform.machine()}, "
+        "Unseen conditions, five fixed folds pooled (2205 test cycles), accuracy in %. "
+        f"Networks: mean over seeds {named}, in brackets the lowest and the highest mean of four; "
+        f"baselines: seed {seeds[0]}. {datetime.now(UTC):%Y-%m-%d}, {platform.machine()}, "
         f"{os.cpu_count()} cores, torch {torch.__version__}; "
-        f"`python -m benchmarks.zema_folds --seed {arguments.seed}`."
+        f"`python -m benchmarks.zema_folds --seed {named}`."
     )
     for name in ("README.md", "docs/results.md"):
         replace_section(ROOT / name, "zema", f"{note}\n\n{table}")
     print(table)
 
 
-def pooled(folds: list[Mapping[str, Mapping[str, float]]]) -> dict[str, float]:
+def train(run_dir: Path, seed: int, fold: int, *, baselines: bool) -> None:
+    """Run `train.py` for one seed and fold, unless it has been run."""
+    if (run_dir / "results.json").exists():
+        return
+    overrides = [f"data.fold={fold}", f"seed={seed}", f"baselines={str(baselines).lower()}"]
+    command = [sys.executable, "train.py", "experiment=zema", f"hydra.run.dir={run_dir}"]
+    subprocess.run([*command, *overrides], cwd=ROOT, check=True)
+
+
+def slow_baselines(run_dir: Path) -> None:
+    """Fit the slow baselines on the split of a run, unless they have been."""
+    from hydrascope.evaluation.baselines import SLOW_BASELINES, baseline_predictions
+    from hydrascope.evaluation.report import head_metrics, write_json
+    from hydrascope.experiment.restore import restore
+
+    path = run_dir / "slow_baselines.json"
+    if path.exists():
+        return
+    settings, diagnoser, data = restore(str(run_dir / "checkpoints" / "best.ckpt"))
+    metrics = {
+        name: head_metrics(
+            diagnoser.heads,
+            baseline_predictions(
+                name,
+                data.dataset.machines,
+                data.split,
+                diagnoser.heads,
+                diagnoser.normalizer,
+                settings.seed,
+                settings.features.patch_count,
+            ),
+        )
+        for name in SLOW_BASELINES
+    }
+    write_json(path, metrics)
+
+
+def found_runs(folder: Path, seeds: Sequence[int] | None = None) -> dict[int, list[Fold]]:
+    """Return the finished folds that lie in a folder, by seed.
+
+    Args:
+        folder: Holds the runs' folders at any depth.
+        seeds: Which; all that there are if None.
+
+    Raises:
+        SystemExit: A seed's folds are not each there once.
+    """
+    by_seed: dict[int, dict[int, Fold]] = {}
+    for path in sorted(folder.rglob("results.json")):
+        results = json.loads(path.read_text(encoding="utf-8"))
+        if results.get("split") != "unseen_conditions":
+            continue
+        if seeds is not None and results["seed"] not in seeds:
+            continue
+        folds = by_seed.setdefault(results["seed"], {})
+        if results["fold"] in folds:
+            raise SystemExit(f"{folder}: seed {results['seed']} has fold {results['fold']} twice")
+        slow = path.with_name("slow_baselines.json")
+        more = json.loads(slow.read_text(encoding="utf-8")) if slow.exists() else {}
+        folds[results["fold"]] = {**results["test"], **more}
+    if not by_seed:
+        raise SystemExit(f"{folder}: holds no run under unseen conditions")
+    for seed, folds in by_seed.items():
+        if missing := sorted(set(range(FOLDS)) - folds.keys()):
+            raise SystemExit(f"{folder}: seed {seed} lacks fold {', '.join(map(str, missing))}")
+    return {seed: [folds[fold] for fold in range(FOLDS)] for seed, folds in by_seed.items()}
+
+
+def over_seeds(runs: Mapping[int, Sequence[Fold]]) -> dict[str, list[dict[str, float]]]:
+    """Return each model's pooled accuracies, one mapping a seed that has it in every fold."""
+    models: dict[str, list[dict[str, float]]] = {}
+    for folds in runs.values():
+        for name in folds[0]:
+            if all(name in fold for fold in folds):
+                models.setdefault(name, []).append(pooled([fold[name] for fold in folds]))
+    return models
+
+
+def pooled(folds: Sequence[Mapping[str, Mapping[str, float]]]) -> dict[str, float]:
     """Return each head's accuracy over the test rows of all folds."""
     accuracy = {}
     for head in HEADS:
@@ -60,14 +150,30 @@ def pooled(folds: list[Mapping[str, Mapping[str, float]]]) -> dict[str, float]:
     return accuracy
 
 
-def as_markdown(models: Mapping[str, Mapping[str, float]]) -> str:
-    """Return a table with a row for each model, in %."""
+def as_markdown(models: Mapping[str, Sequence[Mapping[str, float]]]) -> str:
+    """Return a table with a row for each model, the best first, in %."""
+    rows = {name: _cells(name, seeds) for name, seeds in models.items()}
+    best_first = sorted(models, key=lambda name: -_mean([_four(seed) for seed in models[name]]))
     lines = ["| " + " | ".join(COLUMNS) + " |", "|---" * len(COLUMNS) + "|"]
-    for name, accuracy in models.items():
-        four = sum(accuracy[head] for head in TARGETS) / len(TARGETS)
-        values = [*(accuracy[head] for head in TARGETS), four, accuracy["stable"]]
-        lines.append(f"| {name} | " + " | ".join(f"{100 * value:.2f}" for value in values) + " |")
-    return "\n".join(lines)
+    return "\n".join([*lines, *(rows[name] for name in best_first)])
+
+
+def _cells(name: str, seeds: Sequence[Mapping[str, float]]) -> str:
+    heads = {head: f"{100 * _mean([seed[head] for seed in seeds]):.2f}" for head in HEADS}
+    fours = sorted(100 * _four(seed) for seed in seeds)
+    four = f"{_mean(fours):.2f}"
+    if len(fours) > 1:
+        four += f" ({fours[0]:.2f} – {fours[-1]:.2f})"
+    cells = [TITLES.get(name, name), *(heads[head] for head in TARGETS), four, heads["stable"]]
+    return "| " + " | ".join(cells) + " |"
+
+
+def _four(accuracy: Mapping[str, float]) -> float:
+    return _mean([accuracy[head] for head in TARGETS])
+
+
+def _mean(values: Sequence[float]) -> float:
+    return sum(values) / len(values)
 
 
 def replace_section(path: Path, name: str, text: str) -> None:

@@ -21,6 +21,9 @@ SMALL = (
     "trainer.progress_bar=false",
     "tracking=none",
     "baselines=false",
+    "readout.steps=1",
+    "readout.transplants=1",
+    "readout.max_rows=300",
 )
 """Overrides under which a training takes seconds; the data stay the real ones."""
 

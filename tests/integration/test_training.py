@@ -113,6 +113,7 @@ def test_every_head_stands_beside_both_baselines_in_the_results(run_training: Tr
     heads = {"cooler", "valve", "pump", "accumulator", "stable"}
     assert {name: set(model) for name, model in results.items()} == {
         "network": heads,
+        "its own heads": heads,
         "shrinkage LDA": heads,
         "extra trees": heads,
     }

@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 
 import pytest
-from benchmarks import loading, plan, scaling, store
+from benchmarks import loading, plan, scaling, store, zema_folds
 from benchmarks.__main__ import main, names
 from benchmarks._rows import at_least, at_most
 
@@ -40,6 +40,35 @@ def test_an_unknown_benchmark_is_refused_with_those_there_are(
         main("nothing")
     assert refused.value.code == 2
     assert "there are: all, " in capsys.readouterr().err
+
+
+def write_run(folder: Path, seed: int, fold: int, accuracy: float, rows: int) -> None:
+    heads = {head: {"accuracy": accuracy, "rows": rows} for head in zema_folds.HEADS}
+    results = {"test": {"network": heads}, "split": "unseen_conditions"}
+    folder.mkdir(parents=True)
+    (folder / "results.json").write_text(json.dumps({**results, "seed": seed, "fold": fold}))
+
+
+def test_folds_are_pooled_by_their_windows_and_seeds_averaged(tmp_path: Path) -> None:
+    for seed, first in ((1, 1.0), (2, 0.0)):
+        for fold in range(5):
+            accuracy, rows = (first, 600) if fold == 0 else (0.5, 100)
+            write_run(tmp_path / f"{seed}_{fold}", seed, fold, accuracy, rows)
+    (row,) = zema_folds.as_markdown(
+        zema_folds.over_seeds(zema_folds.found_runs(tmp_path))
+    ).splitlines()[2:]
+    # (600 + 4 · 50) / 1000 of seed 1, 4 · 50 / 1000 of seed 2.
+    assert row == f"| **gatv2_arma** |{' 50.00 |' * 4} 50.00 (20.00 – 80.00) | 50.00 |"
+
+
+def test_a_missing_or_repeated_fold_is_named(tmp_path: Path) -> None:
+    for fold in range(4):
+        write_run(tmp_path / str(fold), 1, fold, 1.0, 10)
+    with pytest.raises(SystemExit, match="seed 1 lacks fold 4"):
+        zema_folds.found_runs(tmp_path)
+    write_run(tmp_path / "again", 1, 2, 1.0, 10)
+    with pytest.raises(SystemExit, match="seed 1 has fold 2 twice"):
+        zema_folds.found_runs(tmp_path)
 
 
 def test_loading_holds_its_goals_loosely_while_other_tests_run() -> None:

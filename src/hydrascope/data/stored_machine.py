@@ -53,6 +53,11 @@ class StoredMachine:
             yield [self.read(name, part) for name in names]
 
 
+def of_one_build(machines: Sequence[StoredMachine]) -> bool:
+    """Tell whether all machines have the same sensors at the same places."""
+    return len({tuple(machine.layout.sensor_slot.tolist()) for machine in machines}) == 1
+
+
 def gather_fields(
     parts: Sequence[tuple[StoredMachine, Rows]], buffers: BufferPool
 ) -> dict[str, Tensor]:

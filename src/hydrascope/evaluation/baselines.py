@@ -11,11 +11,12 @@ import numpy as np
 import torch
 from sklearn.base import ClassifierMixin
 from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
-from sklearn.ensemble import ExtraTreesClassifier
+from sklearn.ensemble import ExtraTreesClassifier, RandomForestClassifier
 from torch import Tensor
 
 from hydrascope.data.splits import Split
-from hydrascope.data.stored_machine import StoredMachine
+from hydrascope.data.stored_machine import StoredMachine, of_one_build
+from hydrascope.evaluation.minirocket import MiniRocketRidge
 from hydrascope.evaluation.predictions import HeadPredictions
 from hydrascope.features.normalizer import FeatureNormalizer
 from hydrascope.graphs.window_fields import SENSOR_FEATURES, SENSOR_OBSERVED
@@ -27,6 +28,16 @@ BASELINES: Mapping[str, Callable[[int], ClassifierMixin]] = {
     "shrinkage LDA": lambda _: LinearDiscriminantAnalysis(solver="lsqr", shrinkage="auto"),
     "extra trees": lambda seed: ExtraTreesClassifier(300, random_state=seed, n_jobs=-1),
 }
+"""Quick ones, which a training fits beside the network."""
+
+SLOW_BASELINES: Mapping[str, Callable[[int], ClassifierMixin]] = {
+    "random forest": lambda seed: RandomForestClassifier(300, random_state=seed, n_jobs=-1),
+    "LightGBM": lambda seed: _gradient_boosting(seed),
+    "MiniRocket + ridge": MiniRocketRidge,
+}
+"""For benchmarks; the last two need the extra `bench`."""
+
+_ON_SAMPLES = ("MiniRocket + ridge",)
 
 _CLASSIFIED = (HeadKind.BINARY, HeadKind.MULTI_CLASS, HeadKind.ORDINAL)
 
@@ -38,23 +49,37 @@ def baseline_predictions(
     heads: Sequence[HeadSpec],
     normalizer: FeatureNormalizer,
     seed: int,
+    patch_count: int = 0,
 ) -> dict[str, HeadPredictions]:
-    """Fit one of `BASELINES` for each head that has classes, and predict the test windows.
+    """Fit a baseline for each head that has classes, and predict the test windows.
 
     A component with fewer than two classes in training, or none to test on, is left out, and so
     is a head without any other component.
+
+    Args:
+        name: One of `BASELINES` or `SLOW_BASELINES`.
+        machines: Of one build.
+        split: Which windows it trains on and answers.
+        heads: Which heads.
+        normalizer: Fitted on the training windows.
+        seed: Of those that draw.
+        patch_count: Samples at the end of each step's features, for those that read series.
 
     Raises:
         SpecError: The machines differ in their build, so that a row has no fixed meaning.
     """
     check_comparable(machines)
-    rows = _rows(machines, normalizer)
+    features = _normalised(machines, normalizer)
+    rows = features.flatten(1)
+    if name in _ON_SAMPLES:
+        rows = features[..., features.shape[-1] - patch_count :].flatten(2)
+    make = {**BASELINES, **SLOW_BASELINES}[name]
     train = np.concatenate([split.train, split.val])
     predictions = {}
     for head in (head for head in heads if head.kind in _CLASSIFIED):
         targets = torch.cat([machine.targets[head.name] for machine in machines])[..., 0]
         parts = [
-            _fit_predict(BASELINES[name](seed), rows, target, train, split.test, head)
+            _fit_predict(make(seed), rows, target, train, split.test, head)
             for target in targets.T
             if _has_classes(target[train], 2) and _has_classes(target[split.test], 1)
         ]
@@ -72,11 +97,20 @@ def _has_classes(target: Tensor, count: int) -> bool:
 
 def check_comparable(machines: Sequence[StoredMachine]) -> None:
     """Refuse machines of several topologies: a row of features would have no fixed meaning."""
-    if len({tuple(machine.layout.sensor_slot.tolist()) for machine in machines}) > 1:
+    if not of_one_build(machines):
         raise SpecError("baselines: true needs machines of one topology; set baselines=false")
 
 
-def _rows(machines: Sequence[StoredMachine], normalizer: FeatureNormalizer) -> Tensor:
+def _gradient_boosting(seed: int) -> ClassifierMixin:
+    from lightgbm import LGBMClassifier
+
+    # Columns are drawn for each tree: there are thousands of them, and most are alike.
+    options = {"colsample_bytree": 0.1, "n_jobs": -1, "verbose": -1}
+    return LGBMClassifier(n_estimators=200, random_state=seed, **options)
+
+
+def _normalised(machines: Sequence[StoredMachine], normalizer: FeatureNormalizer) -> Tensor:
+    """Return the features of all windows, [W, S, T, F]."""
     rows = []
     for machine in machines:
         features, observed = machine.read(SENSOR_FEATURES), machine.read(SENSOR_OBSERVED)
@@ -86,7 +120,7 @@ def _rows(machines: Sequence[StoredMachine], normalizer: FeatureNormalizer) -> T
             observed.flatten(0, 1),
             machine.layout.sensor_slot.repeat(windows),
         )
-        rows.append(z.reshape(windows, sensors, -1).flatten(1))
+        rows.append(z.unflatten(0, (windows, sensors)))
     return torch.cat(rows)
 
 

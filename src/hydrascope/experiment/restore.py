@@ -6,6 +6,7 @@ from hydrascope.data.datamodule import HydraulicDataModule
 from hydrascope.experiment.assemble import build_datamodule, build_diagnoser
 from hydrascope.experiment.settings import TrainSettings
 from hydrascope.models.diagnoser import Diagnoser
+from hydrascope.models.kernel.readout import DiscriminantReadout
 from hydrascope.schemas.errors import SpecError
 from hydrascope.training.checkpoint import read_checkpoint
 
@@ -23,7 +24,8 @@ def restore(ckpt: str) -> Restored:
 
     Raises:
         SpecError: No such checkpoint, or its data source has changed since: its split would mix
-            windows that were trained on with windows that were not.
+            windows that were trained on with windows that were not; or it was written before the
+            end of the training, when the readout is fitted.
     """
     checkpoint = read_checkpoint(ckpt)
     settings = TrainSettings.model_validate(checkpoint.record["settings"])
@@ -36,4 +38,11 @@ def restore(ckpt: str) -> Restored:
     data.setup()
     diagnoser = build_diagnoser(settings, data.input_spec)
     diagnoser.load_state_dict(checkpoint.weights)
+    if checkpoint.readout is None and settings.readout.kind != "heads":
+        raise SpecError(
+            f"ckpt: {ckpt!r} has no readout yet, which is fitted when a training ends; accepted: "
+            "best.ckpt of a finished one (train.py resume=… finishes it)"
+        )
+    if checkpoint.readout:
+        diagnoser.readout = DiscriminantReadout.from_record(checkpoint.readout)
     return Restored(settings, diagnoser.eval(), data)

@@ -18,6 +18,7 @@ from pydantic import (
 
 from hydrascope.features.config import FeatureConfig, Method
 from hydrascope.models.config import NetworkConfig
+from hydrascope.models.kernel.config import ReadoutConfig
 from hydrascope.schemas.errors import validate
 from hydrascope.schemas.task import TaskSpec
 
@@ -191,9 +192,10 @@ class EarlyStoppingSettings(Settings):
 
 
 class CallbackSettings(Settings):
-    """What happens around an epoch. `monitor` is maximised."""
+    """What happens around an epoch."""
 
     monitor: str
+    mode: Literal["min", "max"]
     early_stopping: EarlyStoppingSettings | None
     checkpoint_every_n_steps: Count | None
 
@@ -215,6 +217,7 @@ class TrainSettings(Settings):
     data: DataSettings
     features: FeatureConfig
     model: Target
+    readout: Annotated[ReadoutConfig, Field(discriminator="kind")]
     task: TaskSpec
     loss: LossSettings
     optim: OptimSettings

@@ -25,12 +25,15 @@ from hydrascope.experiment.resume import check_resumable
 from hydrascope.experiment.settings import TrainSettings
 from hydrascope.models.diagnoser import Diagnoser
 from hydrascope.tracking.loggers import finish, flatten, mlflow_logger, wandb_logger
-from hydrascope.training.checkpoint import read_checkpoint
+from hydrascope.training.checkpoint import read_checkpoint, write_readout
 from hydrascope.training.module import DiagnosisModule
+from hydrascope.training.readout import check_one_build, fit_readout
 from hydrascope.training.schedule import WarmupCosine
 
 NETWORK = "network"
 """Column of the network in the closing table."""
+HEADS_ALONE = "its own heads"
+"""Column of the network without the readout."""
 INTERRUPTED = 130
 """Exit code after Ctrl-C, as shells have it."""
 
@@ -52,6 +55,8 @@ def run(settings: TrainSettings) -> None:
     data.setup()
     if settings.baselines:
         check_comparable(data.dataset.machines)
+    if settings.readout.kind != "heads":
+        check_one_build(data.dataset.machines)
     parts = ", ".join(f"{len(rows)} {part}" for part, rows in data.split._asdict().items())
     console.print(f"{len(data.dataset)} windows of {len(data.machines)} machine(s): {parts}")
 
@@ -67,12 +72,25 @@ def run(settings: TrainSettings) -> None:
 
     checkpoint = read_checkpoint(best)
     diagnoser.load_state_dict(checkpoint.weights)
+    heads_alone = predict(diagnoser, data.test_dataloader())
+    _read_out(settings, data, diagnoser, best, console)
     with console.status("Testing, fitting the baselines …"):
         results = _results(settings, data, diagnoser)
+    if diagnoser.readout is not None:
+        results[HEADS_ALONE] = head_metrics(settings.task.heads, heads_alone)
     for logger in loggers:
         logger.log_metrics(flatten({"test": results[NETWORK]}, separator="/"))
     finish(loggers)
-    write_json(run_dir / "results.json", {"test": results, "best_epoch": checkpoint.epoch})
+    write_json(
+        run_dir / "results.json",
+        {
+            "test": results,
+            "best_epoch": checkpoint.epoch,
+            "split": settings.data.split.name,
+            "fold": settings.data.fold,
+            "seed": settings.seed,
+        },
+    )
     title = f"Test: {len(data.split.test)} windows, {settings.data.split.name}"
     console.print(comparison_table(title, settings.task.heads, results))
     console.print(f"Run: {run_dir}", soft_wrap=True)
@@ -97,9 +115,9 @@ def _fit(
         record=_record(settings, data),
     )
     folder = Path(settings.run_dir).absolute() / "checkpoints"
-    monitor = settings.callbacks.monitor
+    monitor, mode = settings.callbacks.monitor, settings.callbacks.mode
     best = ModelCheckpoint(
-        folder, filename="best", monitor=monitor, mode="max", enable_version_counter=False
+        folder, filename="best", monitor=monitor, mode=mode, enable_version_counter=False
     )
     last = ModelCheckpoint(folder, filename="last", enable_version_counter=False)
     callbacks: list[Callback] = [best, last]
@@ -110,7 +128,7 @@ def _fit(
             )
         )
     if stopping := settings.callbacks.early_stopping:
-        callbacks.append(EarlyStopping(monitor, patience=stopping.patience, mode="max"))
+        callbacks.append(EarlyStopping(monitor, patience=stopping.patience, mode=mode))
     if settings.trainer.progress_bar:
         callbacks.append(RichProgressBar())
     trainer = Trainer(
@@ -137,6 +155,27 @@ def _fit(
         console.print(f"Interrupted. Go on with: {hint}", soft_wrap=True)
         sys.exit(INTERRUPTED)
     return best.best_model_path
+
+
+def _read_out(
+    settings: TrainSettings,
+    data: HydraulicDataModule,
+    diagnoser: Diagnoser,
+    checkpoint: str,
+    console: Console,
+) -> None:
+    """Fit the readout, if one is asked for, and store it with the checkpoint."""
+    if settings.readout.kind == "heads":
+        return
+    with console.status("Fitting the readout …"):
+        fitted = fit_readout(diagnoser, data, settings.readout, settings.seed)
+    diagnoser.readout = fitted.readout
+    write_readout(checkpoint, {} if fitted.readout is None else fitted.readout.record())
+    if fitted.readout is not None:
+        answered = ", ".join(question.head for question in fitted.readout.questions)
+        console.print(f"The kernel discriminant answers {answered}")
+    for head, reason in fitted.unanswered.items():
+        console.print(f"The network's own head answers {head}: {reason}")
 
 
 def _results(settings: TrainSettings, data: HydraulicDataModule, diagnoser: Diagnoser) -> Results:

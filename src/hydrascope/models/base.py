@@ -20,6 +20,8 @@ class NetworkOutput(NamedTuple):
     """A head's name → [G, size] (machine level) or [N, size] (component level), not decoded."""
     arma: ARMAOutput | None
     """Next-step forecast of each component's state, for the forecasting loss, if there is one."""
+    embedding: Tensor | None = None
+    """[G, C]; what the network makes of each machine, for a readout that compares machines."""
 
 
 class Network(nn.Module, ABC):

@@ -1,4 +1,4 @@
-"""The one path of a prediction: normalise → network → decode; whoever predicts calls this."""
+"""The one path of a prediction: normalise → network → decode → readout, if one was fitted."""
 
 from collections.abc import Sequence
 
@@ -9,7 +9,8 @@ from hydrascope.features.normalizer import FeatureNormalizer
 from hydrascope.graphs.fields import GraphInputs
 from hydrascope.models.base import Network, NetworkOutput
 from hydrascope.models.decode import decode
-from hydrascope.schemas.task import HeadSpec
+from hydrascope.models.kernel.readout import DiscriminantReadout
+from hydrascope.schemas.task import HeadKind, HeadLevel, HeadSpec
 
 
 class Diagnoser(nn.Module):
@@ -20,7 +21,12 @@ class Diagnoser(nn.Module):
         network: Reads normalised features.
         heads: The task's heads.
         machine_normalizer: Of the machines' features, with one slot; None where there are none.
+
+    Attributes:
+        readout: Answers some of the heads in the network's place; set once it is fitted.
     """
+
+    readout: DiscriminantReadout | None
 
     def __init__(
         self,
@@ -32,6 +38,7 @@ class Diagnoser(nn.Module):
         super().__init__()
         self.normalizer, self.network, self.heads = normalizer, network, tuple(heads)
         self.machine_normalizer = machine_normalizer
+        self.readout = None
 
     def normalise(self, inputs: GraphInputs) -> GraphInputs:
         """Replace the features by normalised ones."""
@@ -53,8 +60,13 @@ class Diagnoser(nn.Module):
 
     def forward(self, inputs: GraphInputs) -> dict[str, Tensor]:
         """Return each head's decoded answer, [G, …] at machine and [N, …] at component level."""
-        outputs = self.raw(inputs).heads
-        return {head.name: decode(head, outputs[head.name]) for head in self.heads}
+        output = self.raw(inputs)
+        answers = {head.name: decode(head, output.heads[head.name]) for head in self.heads}
+        if self.readout is not None:
+            read = self.readout(inputs, output.embedding)
+            for head in (head for head in self.heads if head.name in read):
+                answers[head.name] = _laid_out(head, read[head.name], inputs)
+        return answers
 
     @torch.no_grad()
     def predict(self, inputs: GraphInputs) -> dict[str, Tensor]:
@@ -64,3 +76,15 @@ class Diagnoser(nn.Module):
         answers: dict[str, Tensor] = self(inputs)
         self.train(training)
         return answers
+
+
+def _laid_out(head: HeadSpec, probability: Tensor, inputs: GraphInputs) -> Tensor:
+    """Bring a readout's probabilities, [G, classes], into the shape of `decode`'s answers.
+
+    All components of a machine get the one answer; the head speaks of one of them.
+    """
+    if head.kind is HeadKind.BINARY:
+        probability = probability[:, 1:]
+    if head.level is HeadLevel.COMPONENT:
+        probability = probability.index_select(0, inputs.component_graph)
+    return probability

@@ -90,4 +90,4 @@ class UniversalTemporalGNN(Network):
         context = torch.cat((before, after, machines.index_select(0, graph)), dim=-1)
         components: Tensor = self.dropout(F.silu(self.component_context(context)))
         heads = self.heads(components, machines, graph, inputs.component_heads)
-        return NetworkOutput(heads, steps.arma)
+        return NetworkOutput(heads, steps.arma, machines)

@@ -20,11 +20,14 @@ class Checkpoint:
         record: Plain data that `DiagnosisModule` stored: settings, input spec, data fingerprint.
         weights: State of the diagnoser.
         epoch: Epochs finished before it was written, counted from 0.
+        readout: What `write_readout` has added; None before that. Empty where the network's own
+            heads answer everything.
     """
 
     record: dict[str, Any]
     weights: dict[str, Tensor]
     epoch: int
+    readout: dict[str, Any] | None = None
 
 
 def read_checkpoint(path: str | Path) -> Checkpoint:
@@ -48,6 +51,15 @@ def read_checkpoint(path: str | Path) -> Checkpoint:
                 for name, value in state.items()
                 if name.startswith(_PREFIX)
             }
-            return Checkpoint(record, weights, epoch)
+            return Checkpoint(record, weights, epoch, content.get("readout"))
         case _:
             raise SpecError(f"ckpt: {str(file)!r} was not written by Hydrascope's train.py")
+
+
+def write_readout(path: str | Path, readout: dict[str, Any]) -> None:
+    """Add a fitted readout (tensors and plain data) to a checkpoint, replacing the file at once."""
+    file = Path(path)
+    content = torch.load(file, map_location="cpu", weights_only=True)
+    part = file.with_suffix(".part")
+    torch.save({**content, "readout": readout}, part)
+    part.replace(file)

@@ -77,8 +77,11 @@ class DiagnosisModule(LightningModule):
 
     def validation_step(self, batch: TrainingBatch, _batch_idx: int) -> None:
         """Accumulate loss and metrics."""
-        total, _, outputs = self.loss(batch)
-        self.log("val/loss", total, prog_bar=True, batch_size=len(batch.window), sync_dist=True)
+        total, parts, outputs = self.loss(batch)
+        size = len(batch.window)
+        self.log("val/loss", total, prog_bar=True, batch_size=size, sync_dist=True)
+        by_weight = torch.stack([head.weight * parts[head.name] for head in self.task.heads])
+        self.log("val/head_loss", by_weight.sum(), batch_size=size, sync_dist=True)
         for head, metric in self._val_metrics():
             metric.update(decode(head, outputs[head.name]), batch.targets[head.name])
 

@@ -13,7 +13,7 @@ from hydrascope.data.datamodule import HydraulicDataModule
 from hydrascope.data.splits import Split
 from hydrascope.data.stored_machine import StoredMachine
 from hydrascope.data.windows import WindowSpec
-from hydrascope.evaluation.baselines import BASELINES, baseline_predictions
+from hydrascope.evaluation.baselines import BASELINES, SLOW_BASELINES, baseline_predictions
 from hydrascope.features.normalizer import FeatureNormalizer
 from hydrascope.graphs.window_fields import SENSOR_FEATURES, SENSOR_OBSERVED
 from hydrascope.schemas import HeadSpec, SpecError
@@ -92,16 +92,28 @@ def test_a_baseline_reads_normalised_features_and_trains_on_the_validation_windo
     np.testing.assert_allclose(answers["cooler"].prediction.numpy(), expected, atol=1e-3)
 
 
-@pytest.mark.parametrize("name", BASELINES)
+NEEDED = {"LightGBM": "lightgbm", "MiniRocket + ridge": "sktime"}
+"""Libraries of the extra `bench`."""
+
+
+@pytest.mark.parametrize("name", [*BASELINES, *SLOW_BASELINES])
 def test_every_baseline_drops_missing_labels_and_tells_two_classes_apart(
     rig: HydraulicDataModule, machine: StoredMachine, normalizer: FeatureNormalizer, name: str
 ) -> None:
+    if name in NEEDED:
+        pytest.importorskip(NEEDED[name])
     stable = next(head for head in rig.task.heads if head.name == "stable")
     # Whether the cooler is close to total failure, every third label missing.
     target = torch.tensor(rig.table["cooler"].to_numpy() == 3).float().reshape(-1, 1, 1)
     target[::3] = float("nan")
     answers = baseline_predictions(
-        name, [relabelled(machine, "stable", target)], SMALL, [stable], normalizer, seed=0
+        name,
+        [relabelled(machine, "stable", target)],
+        SMALL,
+        [stable],
+        normalizer,
+        seed=0,
+        patch_count=rig.engineer.config.patch_count,
     )["stable"]
     kept = [row for row in SMALL.test if row % 3]
     assert answers.prediction.shape == (len(kept), 1)

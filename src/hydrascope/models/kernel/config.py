@@ -1,0 +1,33 @@
+"""What a user can choose of the readout. No torch here, so that a wrong value answers at once."""
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+
+class HeadsConfig(BaseModel):
+    """The network's own heads answer."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    kind: Literal["heads"]
+
+
+class DiscriminantConfig(BaseModel):
+    """The kernel discriminant answers the component heads that have classes."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    kind: Literal["discriminant"]
+    inputs: Literal["features", "embedding", "both"]
+    """What it compares windows by: the sensors' features, the network's embedding, or both."""
+    steps: int = Field(ge=0, le=10_000)
+    """Steps of the metric's training."""
+    learning_rate: float = Field(gt=0.0)
+    transplants: int = Field(ge=0, le=1000)
+    """Rows added to each combination by drift transplant."""
+    max_rows: int = Field(ge=100, le=20_000)
+    """Windows kept at most, before transplants; time grows with the square of it."""
+
+
+ReadoutConfig = HeadsConfig | DiscriminantConfig

@@ -1,0 +1,152 @@
+"""Training the metric on combinations left out, then the head on all rows, in closed form.
+
+Shapes: n rows, Q questions, C classes of all questions, D and Z as in `rows`.
+"""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from hydrascope.models.kernel.closed_form import discriminant, leave_group_out
+from hydrascope.models.kernel.config import DiscriminantConfig
+from hydrascope.models.kernel.metric import LearnedMetric, kernel
+from hydrascope.models.kernel.questions import Question
+from hydrascope.models.kernel.rows import Rows, balanced
+from hydrascope.models.kernel.transplant import transplants
+
+# Chosen by cross-validation inside training folds.
+_ROWS_PER_COMBINATION = 5
+"""Of a training step. The head sees about three times as many, with a ridge to match:"""
+_RIDGE_SHARE = _ROWS_PER_COMBINATION / 10
+_COMBINATIONS = 200
+"""At most in a training step, whose time grows with the cube of it."""
+_SHRINKAGE_IN_TRAINING, _SHRINKAGE = 0.05, 0.02
+_PENALTY = 1e-4
+
+
+class LabelledRows(NamedTuple):
+    """What is learned from."""
+
+    rows: Rows
+    label: Tensor
+    """[n, Q] int64; position in the question's classes."""
+    combination: Tensor
+    """[n] int64, without gaps."""
+
+
+class Solution(NamedTuple):
+    """Logits of a question: kernel(x, support) @ coefficients + bias."""
+
+    coefficients: list[Tensor]
+    """Each question's [n, classes]."""
+    bias: list[Tensor]
+    """Each question's [classes]."""
+
+
+def with_transplants(data: LabelledRows, per_combination: int, seed: int) -> LabelledRows:
+    """Add rows to each combination by drift transplant; see `transplants`."""
+    random = np.random.default_rng((seed, 1))
+    base, one, other = (
+        torch.from_numpy(rows)
+        for rows in transplants(data.combination.numpy(), per_combination, random)
+    )
+    added = [part[base] + (part[one] - part[other]) for part in data.rows]
+    return LabelledRows(
+        Rows(*(torch.cat(parts) for parts in zip(data.rows, added, strict=True))),
+        torch.cat((data.label, data.label[base])),
+        torch.cat((data.combination, data.combination[base])),
+    )
+
+
+def train_metric(
+    metric: LearnedMetric,
+    data: LabelledRows,
+    questions: Sequence[Question],
+    config: DiscriminantConfig,
+    seed: int,
+) -> None:
+    """Train the metric so that the discriminant of scores with each combination left out is right.
+
+    A step draws as many rows of each combination, solves the ridge regressions of all questions,
+    takes the scores of each combination without it, and lets each question's discriminant read
+    all of them. Kernels are computed in float32, whose errors are small beside the ridge.
+    """
+    random = np.random.default_rng((seed, 0))
+    combination = data.combination.numpy()
+    members = [np.flatnonzero(combination == each) for each in range(combination.max() + 1)]
+    optimizer = torch.optim.Adam(metric.parameters(), lr=config.learning_rate)
+    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, max(1, config.steps))
+    for _ in range(config.steps):
+        chosen = members
+        if len(members) > _COMBINATIONS:
+            chosen = [members[i] for i in random.choice(len(members), _COMBINATIONS, replace=False)]
+        drawn = [
+            random.choice(m, _ROWS_PER_COMBINATION, replace=len(m) < _ROWS_PER_COMBINATION)
+            for m in chosen
+        ]
+        rows = torch.from_numpy(np.concatenate(drawn))
+        drawn_rows = Rows(*(part[rows].float() for part in data.rows))
+        loss = left_out_loss(metric, drawn_rows, data.label[rows], questions)
+        optimizer.zero_grad()
+        torch.autograd.backward(loss + _PENALTY * metric.penalty())
+        optimizer.step()
+        schedule.step()
+
+
+def left_out_loss(
+    metric: LearnedMetric, rows: Rows, label: Tensor, questions: Sequence[Question]
+) -> Tensor:
+    """Return the cross-entropy of the discriminants of left-out scores, summed over questions.
+
+    Every `_ROWS_PER_COMBINATION` rows in turn are of one combination.
+    """
+    weight = torch.ones(len(label), dtype=torch.float64)
+    identity = torch.eye(len(label), dtype=torch.float64)
+    scores = []
+    for number, target in enumerate(_targets(label, questions, weight)):
+        ridge = _RIDGE_SHARE * metric.ridge(number)
+        gram = kernel(rows, rows, metric.of(number)).double()
+        inverse = torch.linalg.inv(gram + ridge * identity)
+        scores.append(leave_group_out(inverse, target, _ROWS_PER_COMBINATION))
+    joined = torch.cat(scores, dim=1)
+    losses = []
+    for number in range(len(questions)):
+        # A class that a large task's draw happens to lack has no mean: it is not asked for.
+        present, own = torch.unique(label[:, number], return_inverse=True)
+        read, bias = discriminant(joined, own, weight, len(present), _SHRINKAGE_IN_TRAINING)
+        losses.append(F.cross_entropy(joined @ read + bias, own))
+    return torch.stack(losses).sum()
+
+
+@torch.no_grad()
+def solve(metric: LearnedMetric, data: LabelledRows, questions: Sequence[Question]) -> Solution:
+    """Fit the head on all rows, every combination weighing the same.
+
+    The discriminant is fitted on the scores of the rows that the regression was fitted on, each
+    question's on its own: left-out scores, which the metric is trained by, read worse here.
+    """
+    weight = balanced(data.combination)
+    coefficients, biases = [], []
+    for number, target in enumerate(_targets(data.label, questions, weight)):
+        gram = kernel(data.rows, data.rows, metric.of(number))
+        ridge = metric.ridge(number) * torch.diag(1.0 / weight)
+        alpha = torch.cholesky_solve(target, torch.linalg.cholesky(gram + ridge))
+        read, bias = discriminant(
+            gram @ alpha, data.label[:, number], weight, target.shape[1], _SHRINKAGE
+        )
+        coefficients.append(alpha @ read)
+        biases.append(bias)
+    return Solution(coefficients, biases)
+
+
+def _targets(label: Tensor, questions: Sequence[Question], weight: Tensor) -> list[Tensor]:
+    """Return each question's centred one-hot labels, [n, classes]."""
+    targets = []
+    for number, question in enumerate(questions):
+        member = F.one_hot(label[:, number], len(question.classes)).double()
+        targets.append(member - (weight @ member) / weight.sum())
+    return targets

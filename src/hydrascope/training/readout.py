@@ -1,0 +1,175 @@
+"""Fitting the readout when the network's training has ended."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from hydrascope.data.datamodule import HydraulicDataModule
+from hydrascope.data.stored_machine import StoredMachine, of_one_build
+from hydrascope.models.diagnoser import Diagnoser
+from hydrascope.models.kernel.config import DiscriminantConfig
+from hydrascope.models.kernel.fit import LabelledRows, solve, train_metric, with_transplants
+from hydrascope.models.kernel.metric import LearnedMetric
+from hydrascope.models.kernel.questions import Questions, choose_questions
+from hydrascope.models.kernel.readout import DiscriminantReadout
+from hydrascope.models.kernel.rows import (
+    Rows,
+    dense,
+    embedding_scale,
+    feature_scale,
+    place_of,
+)
+from hydrascope.schemas.errors import SpecError
+
+_BATCH = 256
+"""Windows read at once."""
+
+
+class FittedReadout(NamedTuple):
+    """What came of it.
+
+    `readout` is None where the network's own heads answer everything.
+    """
+
+    readout: DiscriminantReadout | None
+    unanswered: dict[str, str]
+    """Heads that the network's own heads answer → why."""
+
+
+class _Windows(NamedTuple):
+    features: Tensor
+    """[n, P, T, F] float64; 0 where not observed."""
+    observed: Tensor
+    """[n, P, T] bool."""
+    embedding: Tensor
+    """[n, Z] float64; Z = 0 where it is not used."""
+
+
+def check_one_build(machines: Sequence[StoredMachine]) -> None:
+    """Refuse machines of several builds: a row of features would have no fixed meaning."""
+    if not of_one_build(machines):
+        raise SpecError("readout: discriminant needs machines of one topology; set readout=heads")
+
+
+def fit_readout(
+    diagnoser: Diagnoser, data: HydraulicDataModule, config: DiscriminantConfig, seed: int
+) -> FittedReadout:
+    """Fit the kernel discriminant on the training and validation windows.
+
+    On both, as the classical models are: when it is fitted nothing is left to validate.
+
+    Args:
+        diagnoser: Trained, without a readout.
+        data: Of machines of one build.
+        config: How.
+        seed: The readout is a function of the windows, the network and this.
+
+    Raises:
+        SpecError: The network has no embedding, and the config asks for it.
+    """
+    split = np.sort(np.concatenate((data.split.train, data.split.val)))
+    chosen = choose_questions(data.task.heads, _targets(data, split))
+    if not chosen.questions:
+        return FittedReadout(None, chosen.unanswered)
+    kept = _at_most(chosen, config.max_rows, seed)
+    label, combination = chosen.label[kept], chosen.combination[kept]
+    windows = _read(diagnoser, data, split[chosen.rows[kept].numpy()], config)
+
+    scale = feature_scale(
+        windows.features, windows.observed, combination, diagnoser.normalizer.per_step
+    )
+    features = scale.apply(windows.features, windows.observed).flatten(1)
+    if config.inputs == "embedding":
+        features = features[:, :0]
+    of_embedding = embedding_scale(windows.embedding, combination)
+    embedding = (windows.embedding - of_embedding.center) * of_embedding.inverse
+    rows = LabelledRows(Rows(features, embedding), label, combination)
+    if config.transplants:
+        rows = with_transplants(rows, config.transplants, seed)
+    # The support is kept in float32, so it is learned from as it will be kept.
+    rounded = Rows(*(part.float().double() for part in rows.rows))
+    rows = rows._replace(rows=rounded)
+
+    _, places, steps = windows.observed.shape
+    metric = LearnedMetric(
+        len(chosen.questions),
+        places,
+        steps,
+        _families(data.input_spec.feature_names),
+        features=config.inputs != "embedding",
+        embedding=config.inputs != "features",
+    )
+    train_metric(metric, rows, chosen.questions, config, seed)
+    solution = solve(metric, rows, chosen.questions)
+    readout = DiscriminantReadout.of(chosen.questions, scale, of_embedding, rows, metric, solution)
+    return FittedReadout(readout, chosen.unanswered)
+
+
+def _targets(data: HydraulicDataModule, rows: NDArray[np.int64]) -> dict[str, Tensor]:
+    """Return the targets of windows `rows`, ascending, [W, N, L]."""
+    located = data.dataset.locate(rows)
+    return {
+        head.name: torch.cat([machine.targets[head.name][local] for machine, local in located])
+        for head in data.task.heads
+    }
+
+
+def _at_most(chosen: Questions, limit: int, seed: int) -> Tensor:
+    """Return which of the labelled windows are kept, ascending.
+
+    All, or equally many of each combination, as far as it has them.
+    """
+    count = len(chosen.rows)
+    if count <= limit:
+        return torch.arange(count)
+    shuffled = np.random.default_rng((seed, 2)).permutation(count)
+    combination = chosen.combination.numpy()[shuffled]
+    # How many of its combination come before each window: the first of all, then the second …
+    order = np.argsort(combination, kind="stable")
+    size = np.bincount(combination)
+    rank = np.empty(count, np.int64)
+    rank[order] = np.arange(count) - np.repeat(np.cumsum(size) - size, size)
+    return torch.from_numpy(np.sort(shuffled[np.argsort(rank, kind="stable")[:limit]]))
+
+
+def _read(
+    diagnoser: Diagnoser,
+    data: HydraulicDataModule,
+    rows: NDArray[np.int64],
+    config: DiscriminantConfig,
+) -> _Windows:
+    """Read windows, and what the network makes of them where that is used."""
+    places = len(data.input_spec.sensor_slots)
+    training = diagnoser.training
+    diagnoser.eval()
+    parts: list[_Windows] = []
+    for first in range(0, len(rows), _BATCH):
+        inputs = data.dataset.gather(rows[first : first + _BATCH]).inputs
+        graphs, place = len(inputs.graph_id), place_of(inputs, places)
+        observed = inputs.sensor_observed
+        features = torch.where(observed.unsqueeze(-1), inputs.sensor_features, 0.0).double()
+        embedding = features.new_zeros((graphs, 0))
+        if config.inputs != "features":
+            with torch.no_grad():
+                found = diagnoser.raw(inputs).embedding
+            if found is None:
+                raise SpecError(
+                    f"readout.inputs: {config.inputs!r} needs a network with an embedding; "
+                    "accepted with this one: 'features'"
+                )
+            embedding = found.double()
+        laid_out = dense(features, place, graphs, places)
+        parts.append(_Windows(laid_out, dense(observed, place, graphs, places), embedding))
+    diagnoser.train(training)
+    return _Windows(*(torch.cat(each) for each in zip(*parts, strict=True)))
+
+
+def _families(names: Sequence[str]) -> list[int]:
+    """Return each feature's family: `patch_0` and `patch_1` are of one, `mean` is its own."""
+    stems = [name.rstrip("0123456789.").rstrip("_") for name in names]
+    number = {stem: i for i, stem in enumerate(dict.fromkeys(stems))}
+    return [number[stem] for stem in stems]
