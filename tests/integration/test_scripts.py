@@ -22,7 +22,11 @@ def run(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
             "train.py: trainer.max_epoch: no such key; accepted: max_epochs, gradient_clip_norm, "
             "limit_train_batches, progress_bar; did you mean 'max_epochs'?",
         ),
-        ("model=gat", "train.py: model=gat: no such option; accepted: gatv2_arma"),
+        (
+            "model=gat",
+            "train.py: model=gat: no such option; accepted: arma, gatv2_arma, gatv2_lstm, "
+            "gatv2_spectral, mlp",
+        ),
         (
             "trainer.max_epochs=0",
             "train.py: trainer.max_epochs: 0 is not accepted; expected greater than or equal to 1",
