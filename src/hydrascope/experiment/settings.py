@@ -146,8 +146,9 @@ class OptimSettings(Target):
 
 
 class TrainerSettings(Settings):
-    """Length and hygiene of a training."""
+    """Length and hygiene of a training, and how several devices share it."""
 
+    strategy: Literal["single", "ddp"]
     max_epochs: Count
     gradient_clip_norm: Positive | None
     limit_train_batches: Count | None
@@ -160,6 +161,9 @@ class HardwareSettings(Settings):
     accelerator: Literal["cpu", "gpu"]
     devices: Count
     precision: Literal["32-true", "bf16-mixed", "64-true"]
+    float8: Literal["native", "emulated"] | None
+    compile: bool
+    checkpointing: bool
     threads: Count | None
 
 
@@ -199,8 +203,9 @@ class CallbackSettings(Settings):
 
 
 class LossSettings(Settings):
-    """Weights of what is not a head."""
+    """How the heads' losses are joined, and the weights of what is not a head."""
 
+    balancing: Literal["fixed", "uncertainty", "upgrad"]
     forecast_weight: Annotated[float, Field(ge=0.0)]
     label_smoothing: Annotated[float, Field(ge=0.0, lt=1.0)]
 
@@ -222,6 +227,29 @@ class TrainSettings(Settings):
     hardware: HardwareSettings
     tracking: TrackingSettings
     callbacks: CallbackSettings
+
+    @field_validator("trainer")
+    @classmethod
+    def _losses_apart_on_one_device(
+        cls, trainer: TrainerSettings, info: ValidationInfo
+    ) -> TrainerSettings:
+        loss = info.data.get("loss")
+        if loss and loss.balancing == "upgrad" and trainer.strategy == "ddp":
+            raise ValueError("loss.balancing=upgrad needs a single process; expected single")
+        return trainer
+
+    @field_validator("hardware")
+    @classmethod
+    def _losses_apart_uncompiled(
+        cls, hardware: HardwareSettings, info: ValidationInfo
+    ) -> HardwareSettings:
+        loss = info.data.get("loss")
+        if loss and loss.balancing == "upgrad" and hardware.compile:
+            raise ValueError(
+                "loss.balancing=upgrad goes back through the network several times, which a "
+                "compiled one cannot; expected compile=false"
+            )
+        return hardware
 
 
 class _TrainOurNetwork(TrainSettings):
