@@ -62,22 +62,22 @@ def test_a_sweep_of_trainings_in_two_processes_each_leaves_its_runs_and_nothing_
         "trainer.max_epochs=1",
         "trainer.limit_train_batches=1",
         "trainer.progress_bar=false",
-        "data.fold=0,1,2",
+        "data.fold=0,1",
         f"hydra.sweep.dir={tmp_path / 'sweep'}",
         "--multirun",
     )
     assert done.returncode == 0, done.stderr
     assert {path.name for path in tmp_path.iterdir()} == {"sweep"}
     runs = {path.name for path in (tmp_path / "sweep").iterdir()}
-    assert runs == {"0", "1", "2", "multirun.yaml"}
+    assert runs == {"0", "1", "multirun.yaml"}
     rows = []
-    for job in ("0", "1", "2"):
+    for job in ("0", "1"):
         folder = tmp_path / "sweep" / job
         rows.append(json.loads((folder / "results.json").read_text())["test"]["network"])
         names = {path.name for path in folder.iterdir()}
         assert names == {".hydra", "checkpoints", "metrics.csv", "hparams.yaml", "results.json"}
-    assert [row["valve"]["rows"] for row in rows] == [440, 441, 441]
-    assert done.stdout.count("Run: ") == 3  # one of the two processes reports
+    assert [row["valve"]["rows"] for row in rows] == [440, 441]
+    assert done.stdout.count("Run: ") == 2  # one of the two processes reports
 
 
 def test_what_is_wrong_with_the_data_is_one_line_of_one_process(tmp_path: Path) -> None:
@@ -99,7 +99,8 @@ def test_what_is_wrong_with_the_data_is_one_line_of_one_process(tmp_path: Path) 
         (["hardware=cpu_x2"], "hardware.devices: 2 wanted, but trainer.strategy 'single' uses one"),
         (
             ["trainer=ddp", "loss.balancing=upgrad"],
-            "trainer.strategy: 'ddp' is not accepted; loss.balancing=upgrad needs",
+            "loss.balancing: 'upgrad' goes back through the network for each loss by itself, which "
+            "does not work with trainer.strategy=ddp; accepted with it: fixed or uncertainty",
         ),
     ],
 )

@@ -6,6 +6,7 @@ of the trial. Under torchrun the processes are there already, and each runs the 
 """
 
 import os
+import signal
 import sys
 from collections.abc import Callable
 from tempfile import TemporaryDirectory
@@ -25,6 +26,9 @@ def leads() -> bool:
 
 
 Job = Callable[[TrainSettings], None]
+
+_SIGNALS = (signal.SIGTERM, signal.SIGINT)
+"""On which all processes are ended."""
 
 
 def run_in_processes(job: Job, settings: TrainSettings) -> None:
@@ -47,13 +51,18 @@ def run_in_processes(job: Job, settings: TrainSettings) -> None:
             max_restarts=0,
             monitor_interval=0.1,
             start_method="spawn",
+            signals_to_handle=",".join(number.name for number in _SIGNALS),
             logs_specs=DefaultLogsSpecs(log_dir=folder),
         )
         plain = settings.model_dump(mode="json", by_alias=True)
+        handlers = {number: signal.getsignal(number) for number in _SIGNALS}
         try:
             complaints = elastic_launch(config, _work)(job, plain)
         except SignalException as stop:
             sys.exit(128 + stop.sigval)  # as shells have it; the processes have been ended
+        finally:
+            for number, handler in handlers.items():  # the launcher leaves its own
+                signal.signal(number, handler)
     if complaint := next(filter(None, complaints.values()), None):
         raise SpecError(complaint)
 

@@ -228,29 +228,6 @@ class TrainSettings(Settings):
     tracking: TrackingSettings
     callbacks: CallbackSettings
 
-    @field_validator("trainer")
-    @classmethod
-    def _losses_apart_on_one_device(
-        cls, trainer: TrainerSettings, info: ValidationInfo
-    ) -> TrainerSettings:
-        loss = info.data.get("loss")
-        if loss and loss.balancing == "upgrad" and trainer.strategy == "ddp":
-            raise ValueError("loss.balancing=upgrad needs a single process; expected single")
-        return trainer
-
-    @field_validator("hardware")
-    @classmethod
-    def _losses_apart_uncompiled(
-        cls, hardware: HardwareSettings, info: ValidationInfo
-    ) -> HardwareSettings:
-        loss = info.data.get("loss")
-        if loss and loss.balancing == "upgrad" and hardware.compile:
-            raise ValueError(
-                "loss.balancing=upgrad goes back through the network several times, which a "
-                "compiled one cannot; expected compile=false"
-            )
-        return hardware
-
 
 class _TrainOurNetwork(TrainSettings):
     model: NetworkSettings

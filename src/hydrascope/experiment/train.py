@@ -26,6 +26,7 @@ from hydrascope.experiment.processes import leads, run_in_processes
 from hydrascope.experiment.resume import check_resumable
 from hydrascope.experiment.settings import TrainSettings
 from hydrascope.models.diagnoser import Diagnoser
+from hydrascope.schemas.errors import SpecError
 from hydrascope.tasks.balancing import LossBalance
 from hydrascope.tasks.losses import class_weights
 from hydrascope.tracking.loggers import finish, flatten, mlflow_logger, wandb_logger
@@ -45,10 +46,26 @@ Results = dict[str, dict[str, dict[str, float]]]
 def run(settings: TrainSettings) -> None:
     """Train, test and report; everything is written into `settings.run_dir`."""
     prepare_hardware(settings.hardware, settings.trainer)
+    _check_balancing(settings)
     if settings.trainer.strategy == "ddp":
         run_in_processes(train, settings)
     else:
         train(settings)
+
+
+def _check_balancing(settings: TrainSettings) -> None:
+    """Refuse gradients of single losses where there are none to be had."""
+    if settings.loss.balancing != "upgrad":
+        return
+    for there, key in (
+        (settings.trainer.strategy == "ddp", "trainer.strategy=ddp"),
+        (settings.hardware.compile, "hardware.compile=true"),
+    ):
+        if there:
+            raise SpecError(
+                f"loss.balancing: 'upgrad' goes back through the network for each loss by itself, "
+                f"which does not work with {key}; accepted with it: fixed or uncertainty"
+            )
 
 
 def train(settings: TrainSettings) -> None:

@@ -100,6 +100,7 @@ class TemporalBlock(nn.Module):
         use_ma: bool = True,
     ) -> None:
         super().__init__()
+        self.carried = states in ("lstm", "linear")
         self.states: nn.Module
         match states:
             case "lstm":
@@ -121,7 +122,7 @@ class TemporalBlock(nn.Module):
         hidden: Tensor = self.states(sequence, observed)
         attended, arma = hidden, None
         if self.arma is not None:
-            arma = self.arma(hidden, observed)
+            arma = self.arma(hidden, observed, self.carried)
             attended = hidden + arma.output
         pooled: Tensor = self.pool(attended, observed)
         return TemporalOutput(attended, torch.cat((hidden[:, -1], pooled), dim=-1), arma)
