@@ -19,10 +19,14 @@ def run(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
     [
         (
             "trainer.max_epoch=3",
-            "train.py: trainer.max_epoch: no such key; accepted: max_epochs, gradient_clip_norm, "
-            "limit_train_batches, progress_bar; did you mean 'max_epochs'?",
+            "train.py: trainer.max_epoch: no such key; accepted: strategy, max_epochs, "
+            "gradient_clip_norm, limit_train_batches, progress_bar; did you mean 'max_epochs'?",
         ),
-        ("model=gat", "train.py: model=gat: no such option; accepted: gatv2_arma"),
+        (
+            "model=gat",
+            "train.py: model=gat: no such option; accepted: arma, gatv2_arma, gatv2_lstm, "
+            "gatv2_spectral, mlp",
+        ),
         (
             "trainer.max_epochs=0",
             "train.py: trainer.max_epochs: 0 is not accepted; expected greater than or equal to 1",
@@ -78,6 +82,18 @@ def test_a_gpu_that_is_not_there_is_refused(tmp_path: Path) -> None:
     done = run("train.py", "hardware=gpu", "tracking=none", cwd=tmp_path)
     assert done.returncode == 2
     assert "1 GPU(s) wanted, 0 found" in done.stderr
+
+
+def test_float8_without_a_gpu_that_has_it_is_one_line(tmp_path: Path) -> None:
+    torch = pytest.importorskip("torch")
+    if torch.cuda.is_available():
+        pytest.skip("this machine has a GPU")
+    done = run("train.py", "hardware=gpu_float8", "tracking=none", cwd=tmp_path)
+    assert done.returncode == 2
+    assert done.stderr.strip() == (
+        "train.py: hardware.float8: 'native' needs a GPU of compute capability 8.9 or more, no GPU "
+        "found; accepted here: null or emulated"
+    )
 
 
 @pytest.mark.parametrize("script", ["train", "evaluate", "export"])

@@ -4,15 +4,32 @@ import json
 from pathlib import Path
 
 import pytest
-from benchmarks import loading, plan, scaling, store, zema_folds
+import torch
+from benchmarks import (
+    ablations,
+    loading,
+    moving_average,
+    plan,
+    scaling,
+    store,
+    training,
+    zema_folds,
+)
 from benchmarks.__main__ import main, names
 from benchmarks._rows import at_least, at_most
+from benchmarks._usual_network import UsualNetwork
+from hydra import compose, initialize_config_dir
+from omegaconf import OmegaConf
+from scipy import stats
+
+from hydrascope.experiment.settings import validate_train
 
 ROOT = Path(__file__).parents[2]
 
 
 def test_every_benchmark_is_found_by_its_name() -> None:
-    assert {"features", "loading", "plan", "scaling", "store"} <= set(names())
+    known = {"ablations", "features", "loading", "moving_average", "plan", "scaling", "store"}
+    assert known | {"training"} <= set(names())
 
 
 def test_rows_are_one_json_object_each_and_the_exit_code_says_whether_goals_are_met(
@@ -102,3 +119,41 @@ def test_the_scaling_page_says_what_fleets_cost() -> None:
 def test_the_slopes_are_measured() -> None:
     rows = scaling.run(sizes=(100, 400), machines=10)
     assert [row["name"].partition(":")[0] for row in rows] == ["a window"] * 4 + ["a machine"] * 4
+
+
+@pytest.mark.parametrize("order", ["time_then_space", "space_then_time"])
+def test_the_network_written_the_usual_way_answers_the_same(order: str) -> None:
+    on = training.problem(graphs=3)
+    ours = training.network(on, order=order)
+    usual = UsualNetwork(ours)
+    one, other = ours(on.inputs), usual(on.inputs)
+    torch.testing.assert_close(one.heads, other.heads, rtol=1e-4, atol=1e-4)
+    torch.testing.assert_close(one.arma.forecast, other.arma.forecast, rtol=1e-4, atol=1e-4)
+
+
+def test_every_ablation_is_an_override_that_composes() -> None:
+    networks = {}
+    with initialize_config_dir(str(ROOT / "conf"), version_base="1.3"):
+        for variant, overrides in ablations.VARIANTS.items():
+            if overrides != ("task=single",):
+                config = compose("train", ["run_dir=x", *overrides])
+                settings = validate_train(OmegaConf.to_container(config, resolve=True))
+                networks[variant] = settings.model
+    assert len({repr(model) for model in networks.values()}) == len(networks)
+
+
+def test_differences_to_the_whole_are_paired_with_students_interval() -> None:
+    whole = {(0, 1): 0.90, (1, 1): 0.80, (2, 1): 0.70, (3, 1): 0.60}
+    ours = {(0, 1): 0.88, (1, 1): 0.79, (2, 1): 0.67}
+    low, high = stats.ttest_rel([88, 79, 67], [90, 80, 70]).confidence_interval(0.95)
+    assert ablations.difference(ours, whole) == (
+        f"-2.00 [{low:+.2f}, {high:+.2f}] | no clear difference"
+    )
+    assert ablations.difference({}, whole) == "– | –"
+
+
+def test_the_moving_average_term_forecasts_a_moving_average_better() -> None:
+    # The whole comparison, with its interval, is `python -m benchmarks moving_average`.
+    found = moving_average.compare(seeds=2, updates=120)
+    assert all(1.0 < error < 1.45 for error in (*found.with_ma, *found.without_ma))
+    assert min(found.gains) > 0.0

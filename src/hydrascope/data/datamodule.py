@@ -112,6 +112,11 @@ class HydraulicDataModule(LightningDataModule):
             for features, known in machine.parts((MACHINE_FEATURES, MACHINE_FEATURES_MASK), rows):
                 yield torch.zeros(1, dtype=torch.int64), features, known
 
+    def training_targets(self, head: str) -> Tensor:
+        """Return a head's targets in the training windows, [rows, L]; NaN where missing."""
+        parts = self.dataset.locate(self.split.train)
+        return torch.cat([machine.targets[head][rows].flatten(0, 1) for machine, rows in parts])
+
     def train_dataloader(self) -> WindowLoader:
         """Serve the training windows, shuffled."""
         loader = create_dataloader(

@@ -1,21 +1,62 @@
 """Whether the hardware that was asked for is there."""
 
+import os
+import shutil
+from importlib.util import find_spec
+
 import torch
 
-from hydrascope.experiment.settings import HardwareSettings
+from hydrascope.experiment.settings import HardwareSettings, TrainerSettings
 from hydrascope.schemas.errors import SpecError
 
+FLOAT8_CAPABILITY = (8, 9)
+"""Of GPUs with float8 matrix products: Ada, Hopper and later."""
 
-def prepare_hardware(hardware: HardwareSettings) -> None:
+
+def prepare_hardware(hardware: HardwareSettings, trainer: TrainerSettings | None = None) -> None:
     """Check that the hardware is there, and set the threads of this process.
+
+    Args:
+        hardware: What is wanted.
+        trainer: How a training shares the devices; None where nothing is trained.
 
     Raises:
         SpecError: It is not; nothing falls back silently.
     """
+    if hardware.float8 == "native":
+        _check_float8()
     if hardware.accelerator == "gpu" and torch.cuda.device_count() < hardware.devices:
         raise SpecError(
             f"hardware.devices: {hardware.devices} GPU(s) wanted, {torch.cuda.device_count()} "
             "found; accepted here: hardware=cpu"
         )
+    if trainer is not None:
+        if hardware.devices > 1 and trainer.strategy == "single":
+            raise SpecError(
+                f"hardware.devices: {hardware.devices} wanted, but trainer.strategy 'single' uses "
+                "one; accepted: trainer=ddp, or hardware.devices=1"
+            )
+        if hardware.float8 and find_spec("torchao") is None:
+            raise SpecError("hardware.float8: needs torchao; pip install 'hydrascope[float8]'")
+        compiler = os.environ.get("CXX", "g++")
+        if hardware.compile and hardware.accelerator == "cpu" and shutil.which(compiler) is None:
+            raise SpecError(
+                f"hardware.compile: needs the C++ compiler {compiler!r}, which is not there; "
+                "install it, set CXX, or hardware.compile=false"
+            )
     if hardware.threads is not None:
         torch.set_num_threads(hardware.threads)
+
+
+def _check_float8() -> None:
+    needed = ".".join(str(part) for part in FLOAT8_CAPABILITY)
+    found = "no GPU found"
+    if torch.cuda.is_available():
+        capability = torch.cuda.get_device_capability()
+        if capability >= FLOAT8_CAPABILITY:
+            return
+        found = f"{torch.cuda.get_device_name()} has {capability[0]}.{capability[1]}"
+    raise SpecError(
+        f"hardware.float8: 'native' needs a GPU of compute capability {needed} or more, {found}; "
+        "accepted here: null or emulated"
+    )

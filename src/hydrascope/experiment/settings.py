@@ -147,8 +147,9 @@ class OptimSettings(Target):
 
 
 class TrainerSettings(Settings):
-    """Length and hygiene of a training."""
+    """Length and hygiene of a training, and how several devices share it."""
 
+    strategy: Literal["single", "ddp"]
     max_epochs: Count
     gradient_clip_norm: Positive | None
     limit_train_batches: Count | None
@@ -161,6 +162,9 @@ class HardwareSettings(Settings):
     accelerator: Literal["cpu", "gpu"]
     devices: Count
     precision: Literal["32-true", "bf16-mixed", "64-true"]
+    float8: Literal["native", "emulated"] | None
+    compile: bool
+    checkpointing: bool
     threads: Count | None
 
 
@@ -201,8 +205,9 @@ class CallbackSettings(Settings):
 
 
 class LossSettings(Settings):
-    """Weights of what is not a head."""
+    """How the heads' losses are joined, and the weights of what is not a head."""
 
+    balancing: Literal["fixed", "uncertainty", "upgrad"]
     forecast_weight: Annotated[float, Field(ge=0.0)]
     label_smoothing: Annotated[float, Field(ge=0.0, lt=1.0)]
 

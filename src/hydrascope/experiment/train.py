@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import lightning
+import torch.distributed as dist
 from lightning import Callback, Trainer
 from lightning.pytorch.callbacks import EarlyStopping, ModelCheckpoint, RichProgressBar
 from lightning.pytorch.loggers import CSVLogger, Logger
@@ -21,10 +22,15 @@ from hydrascope.evaluation.predictions import predict
 from hydrascope.evaluation.report import comparison_table, head_metrics, write_json
 from hydrascope.experiment.assemble import build_datamodule, build_diagnoser, optimizer_factory
 from hydrascope.experiment.hardware import prepare_hardware
+from hydrascope.experiment.processes import leads, run_in_processes
 from hydrascope.experiment.resume import check_resumable
 from hydrascope.experiment.settings import TrainSettings
 from hydrascope.models.diagnoser import Diagnoser
+from hydrascope.schemas.errors import SpecError
+from hydrascope.tasks.balancing import LossBalance
+from hydrascope.tasks.losses import class_weights
 from hydrascope.tracking.loggers import finish, flatten, mlflow_logger, wandb_logger
+from hydrascope.training.acceleration import Acceleration, accelerate
 from hydrascope.training.checkpoint import read_checkpoint, write_readout
 from hydrascope.training.module import DiagnosisModule
 from hydrascope.training.readout import check_one_build, fit_readout
@@ -42,10 +48,35 @@ Results = dict[str, dict[str, dict[str, float]]]
 
 def run(settings: TrainSettings) -> None:
     """Train, test and report; everything is written into `settings.run_dir`."""
-    console = Console()
+    prepare_hardware(settings.hardware, settings.trainer)
+    _check_balancing(settings)
+    if settings.trainer.strategy == "ddp":
+        run_in_processes(train, settings)
+    else:
+        train(settings)
+
+
+def _check_balancing(settings: TrainSettings) -> None:
+    """Refuse gradients of single losses where there are none to be had."""
+    if settings.loss.balancing != "upgrad":
+        return
+    for there, key in (
+        (settings.trainer.strategy == "ddp", "trainer.strategy=ddp"),
+        (settings.hardware.compile, "hardware.compile=true"),
+    ):
+        if there:
+            raise SpecError(
+                f"loss.balancing: 'upgrad' goes back through the network for each loss by itself, "
+                f"which does not work with {key}; accepted with it: fixed or uncertainty"
+            )
+
+
+def train(settings: TrainSettings) -> None:
+    """Do the job, alone or as one of several processes; the first of them reports."""
+    console = Console(quiet=not leads())
     _quieten_libraries()
     run_dir = Path(settings.run_dir).absolute()
-    prepare_hardware(settings.hardware)
+    prepare_hardware(settings.hardware, settings.trainer)
     if settings.resume:
         check_resumable(settings, read_checkpoint(settings.resume))
     plain = settings.model_dump(mode="json", by_alias=True)
@@ -65,18 +96,25 @@ def run(settings: TrainSettings) -> None:
     diagnoser.normalizer.fit(data.training_parts())
     if diagnoser.machine_normalizer is not None:
         diagnoser.machine_normalizer.fit(data.training_machine_parts())
-    loggers = _loggers(settings, run_dir)
+    loggers = _loggers(settings, run_dir) if leads() else []
     for logger in loggers:
         logger.log_hyperparams(flatten(plain))
     best = _fit(settings, data, diagnoser, loggers, console)
 
+    if dist.is_initialized():
+        dist.destroy_process_group()
+    if not leads():
+        return
+
     checkpoint = read_checkpoint(best)
-    diagnoser.load_state_dict(checkpoint.weights)
-    heads_alone = predict(diagnoser, data.test_dataloader())
-    _read_out(settings, data, diagnoser, best, console)
+    # A fresh one: what was trained may be compiled, wrapped or in float8.
+    fresh = build_diagnoser(settings, data.input_spec).eval()
+    fresh.load_state_dict(checkpoint.weights)
+    heads_alone = predict(fresh, data.test_dataloader())
+    _read_out(settings, data, fresh, best, console)
     with console.status("Testing, fitting the baselines …"):
-        results = _results(settings, data, diagnoser)
-    if diagnoser.readout is not None:
+        results = _results(settings, data, fresh)
+    if fresh.readout is not None:
         results[HEADS_ALONE] = head_metrics(settings.task.heads, heads_alone)
     for logger in loggers:
         logger.log_metrics(flatten({"test": results[NETWORK]}, separator="/"))
@@ -107,13 +145,28 @@ def _fit(
     module = DiagnosisModule(
         diagnoser,
         settings.task,
+        balance=LossBalance(settings.task.heads, settings.loss.balancing),
         forecast_weight=settings.loss.forecast_weight,
         label_smoothing=settings.loss.label_smoothing,
+        class_weights={
+            head.name: class_weights(head, data.training_targets(head.name))
+            for head in settings.task.heads
+            if head.class_weights
+        },
         make_optimizer=optimizer_factory(settings),
         schedule=WarmupCosine(**settings.optim.schedule.model_dump()),
         seed=settings.seed,
         record=_record(settings, data),
     )
+    hardware = settings.hardware
+    toggles = Acceleration(
+        hardware.float8,
+        hardware.checkpointing,
+        hardware.compile,
+        hardware.precision,
+        settings.trainer.strategy == "ddp",
+    )
+    options = accelerate(diagnoser.network, toggles)
     folder = Path(settings.run_dir).absolute() / "checkpoints"
     monitor, mode = settings.callbacks.monitor, settings.callbacks.mode
     best = ModelCheckpoint(
@@ -132,9 +185,9 @@ def _fit(
     if settings.trainer.progress_bar:
         callbacks.append(RichProgressBar())
     trainer = Trainer(
-        accelerator=settings.hardware.accelerator,
-        devices=settings.hardware.devices,
-        precision=settings.hardware.precision,
+        accelerator=hardware.accelerator,
+        devices=hardware.devices,
+        **options,
         max_epochs=settings.trainer.max_epochs,
         gradient_clip_val=settings.trainer.gradient_clip_norm,
         limit_train_batches=settings.trainer.limit_train_batches,
@@ -216,6 +269,7 @@ def _quieten_libraries() -> None:
         logging.getLogger(name).setLevel(logging.ERROR)
     for message in (
         ".*does not have many workers.*",  # a packed set needs no loader processes
+        ".*recommended to use `self.log.*sync_dist=True.*",  # all processes log the same value
         ".*LeafSpec.*is deprecated.*",  # Lightning's own use of torch
         ".*Experiment logs directory .* is not empty.*",  # Hydra has put its `.hydra` there
         ".*Checkpoint directory .* exists and is not empty.*",

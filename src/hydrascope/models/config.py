@@ -14,10 +14,26 @@ class NetworkConfig(BaseModel):
     """Channels C of every embedding."""
     attention_heads: int = Field(4, ge=1, le=64)
     """Heads of every attention; divides `hidden_channels`."""
+    states: Literal["lstm", "linear", "spectral", "mlp"] = "lstm"
+    """What gives a component's state at each step: a recurrence; each step by itself; a learned
+    filter over the window's spectrum; all steps at once. The last two are not causal."""
+    arma: Literal["linear", "gated", "softmax"] = "gated"
+    """Form of the autoregressive attention over the states."""
+    use_ar: bool = True
+    """The attention's autoregressive term."""
+    use_ma: bool = True
+    """The attention's moving-average term; without both terms there is no attention."""
     spatial_layers: int = Field(2, ge=0, le=16)
     """GATv2 blocks: how many lines away a component hears; 0 leaves the graph out."""
-    arma: Literal["linear", "gated", "softmax"] = "gated"
-    """Form of the autoregressive attention over the steps."""
+    edge_features: bool = True
+    """Whether the lines' features act on what components hear along them."""
+    order: Literal["time_then_space", "space_then_time", "interleaved"] = "time_then_space"
+    """Whether the graph blocks run once behind the steps, at every step before them, or at every
+    step with states over the steps behind each."""
+    readout: Literal["mean_max", "attention"] = "mean_max"
+    """How components become a machine."""
+    cross_task: Literal["attention", "mlp", "none"] = "attention"
+    """How heads exchange what they see; the mlp has as many weights and no exchange."""
     sensor_identity: bool = True
     """Whether each sensor of a known topology has weights of its own beside its kind's. Good for
     machines of the builds trained on; unknown builds need it off."""

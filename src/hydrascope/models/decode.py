@@ -7,7 +7,9 @@ from hydrascope.schemas.task import HeadKind, HeadSpec
 
 
 def decode(head: HeadSpec, output: Tensor) -> Tensor:
-    """Return a regression's value [R, 1], or probabilities.
+    """Return a regression's value [R, 1] or quantiles [R, Q], or probabilities.
+
+    Quantiles are put in order where they cross; the first and the last bound an interval.
 
     Binary [R, 1] and multi-label [R, L]: of each being present. Multi-class and ordinal [R, K]: of
     each class, summing to 1. An ordinal head gives K−1 logits of "above class k"; where they are
@@ -15,7 +17,7 @@ def decode(head: HeadSpec, output: Tensor) -> Tensor:
     """
     match head.kind:
         case HeadKind.REGRESSION:
-            return output
+            return output.sort(dim=-1).values if head.quantiles else output
         case HeadKind.BINARY | HeadKind.MULTI_LABEL:
             return output.sigmoid()
         case HeadKind.MULTI_CLASS:

@@ -9,12 +9,13 @@ from torch import Tensor, nn
 from hydrascope.graphs.fields import NUM_EDGE_FEATURES, GraphInputs
 from hydrascope.graphs.input_spec import InputSpec
 from hydrascope.models.base import Network, NetworkOutput
-from hydrascope.models.blocks.sensor_encoder import SensorSetEncoder
+from hydrascope.models.blocks.sensor_encoder import SensorEncoding, SensorSetEncoder
 from hydrascope.models.blocks.spatial import GATBlock
 from hydrascope.models.blocks.task_heads import TaskHeads
-from hydrascope.models.blocks.temporal import ARMALSTM
+from hydrascope.models.blocks.temporal import TemporalBlock, TemporalOutput
 from hydrascope.models.config import NetworkConfig
 from hydrascope.models.layers.pooling import GraphReadout, known_mean
+from hydrascope.models.layers.segment import segment_sum
 from hydrascope.schemas.task import HeadSpec
 
 
@@ -22,15 +23,16 @@ class UniversalTemporalGNN(Network):
     """Multi-task spatio-temporal graph network over machines of any build.
 
     1. `SensorSetEncoder`: each component pools the embeddings of its sensors, step by step.
-    2. `ARMALSTM`: LSTM and ARMA attention over the steps of each component, weights shared. Time
-       comes before space: as expressive as both at every step (J. Gao, B. Ribeiro, "On the
+    2. `TemporalBlock`: LSTM and ARMA attention over the steps of each component, weights shared.
+       Time comes before space: as expressive as both at every step (J. Gao, B. Ribeiro, "On the
        Equivalence Between Temporal and Static Equivariant Graph Representations", ICML 2022),
-       and the graph part costs T times less.
+       and the graph part costs T times less. Config `order` turns it round, for comparison.
     3. `GATBlock`s: components hear each other along the lines, as the lines' static features and
        the mean and presence of their dynamic ones let them.
     4. `GraphReadout`: mean and maximum over components, of what they heard and of what they were
        before (GraphNorm erases what is common to all), make the machine's embedding, together with
-       the mean and presence of the machine's own features.
+       the mean and presence of the machine's own features. With space before time there is no
+       "before", and what they heard is all.
     5. `TaskHeads`: heads exchange through attention; component heads know the machine too.
 
     Args:
@@ -44,6 +46,7 @@ class UniversalTemporalGNN(Network):
     def __init__(self, config: NetworkConfig, spec: InputSpec, heads: Sequence[HeadSpec]) -> None:
         super().__init__(config, spec, heads)
         channels, attention_heads = config.hidden_channels, config.attention_heads
+        self.order = config.order if config.spatial_layers else "time_then_space"
         self.encoder = SensorSetEncoder(
             num_features=len(spec.feature_names),
             channels=channels,
@@ -52,19 +55,39 @@ class UniversalTemporalGNN(Network):
             heads=attention_heads,
             num_slots=len(spec.sensor_slots) if config.sensor_identity else 0,
         )
-        self.temporal = ARMALSTM(channels, channels, attention_heads, config.arma)
+        self.temporal = TemporalBlock(
+            channels,
+            attention_heads,
+            spec.steps,
+            config.states,
+            config.arma,
+            config.use_ar,
+            config.use_ma,
+        )
+        # Between graph blocks that run at every step: states only, so that what is forecast and
+        # what the heads read are of one block.
+        between = config.spatial_layers - 1 if self.order == "interleaved" else 0
+        self.between = nn.ModuleList(
+            TemporalBlock(
+                channels, attention_heads, spec.steps, config.states, use_ar=False, use_ma=False
+            ).states
+            for _ in range(between)
+        )
         self.component = nn.Linear(self.temporal.summary_channels + channels, channels)
-        edge_channels = NUM_EDGE_FEATURES + 2 * len(spec.edge_dynamic_names)
+        self.edge_channels = 0
+        if config.edge_features:
+            self.edge_channels = NUM_EDGE_FEATURES + 2 * len(spec.edge_dynamic_names)
         self.spatial = nn.ModuleList(
-            GATBlock(channels, attention_heads, edge_channels, config.dropout)
+            GATBlock(channels, attention_heads, self.edge_channels, config.dropout)
             for _ in range(config.spatial_layers)
         )
-        self.readout = GraphReadout(channels)
-        machine_channels = 2 * self.readout.out_channels + 2 * len(spec.machine_feature_names)
+        self.readout = GraphReadout(channels, config.readout)
+        views = 2 if self.order == "time_then_space" else 1
+        machine_channels = views * self.readout.out_channels + 2 * len(spec.machine_feature_names)
         self.machine = nn.Linear(machine_channels, channels)
-        self.component_context = nn.Linear(3 * channels, channels)
+        self.component_context = nn.Linear((views + 1) * channels, channels)
         self.dropout = nn.Dropout(config.dropout)
-        self.heads = TaskHeads(heads, channels, attention_heads, config.dropout)
+        self.heads = TaskHeads(heads, channels, attention_heads, config.dropout, config.cross_task)
 
     def forward(self, inputs: GraphInputs) -> NetworkOutput:
         """Answer a batch whose features are normalised."""
@@ -77,17 +100,40 @@ class UniversalTemporalGNN(Network):
             inputs.sensor_component,
             inputs.component_kind,
         )
-        steps = self.temporal(encoding.sequence, encoding.observed)
-        before: Tensor = self.component(torch.cat((steps.summary, encoding.component), dim=-1))
-        after = self.dropout(before)
         dynamic = known_mean(inputs.edge_dynamic, inputs.edge_dynamic_mask)
         lines = torch.cat((inputs.edge_features, dynamic), dim=-1)
-        for block in self.spatial:
-            after = block(after, inputs.edge_index, lines, graph, graphs)
-        readouts = [self.readout(x, graph, graphs) for x in (before, after)]
+        if self.order == "time_then_space":
+            steps = self.temporal(encoding.sequence, encoding.observed)
+        else:
+            steps = self._space_at_every_step(encoding, inputs, lines)
+        before: Tensor = self.component(torch.cat((steps.summary, encoding.component), dim=-1))
+        after, views = self.dropout(before), [before]
+        if self.order == "time_then_space":
+            for block in self.spatial:
+                after = block(after, inputs.edge_index, lines, graph, graphs)
+            views.append(after)
+        readouts = [self.readout(x, graph, graphs) for x in views]
         own = known_mean(inputs.machine_features, inputs.machine_features_mask)
         machines: Tensor = self.dropout(F.silu(self.machine(torch.cat((*readouts, own), dim=-1))))
-        context = torch.cat((before, after, machines.index_select(0, graph)), dim=-1)
+        context = torch.cat((*views, machines.index_select(0, graph)), dim=-1)
         components: Tensor = self.dropout(F.silu(self.component_context(context)))
         heads = self.heads(components, machines, graph, inputs.component_heads)
         return NetworkOutput(heads, steps.arma, machines)
+
+    def _space_at_every_step(
+        self, encoding: SensorEncoding, inputs: GraphInputs, lines: Tensor
+    ) -> TemporalOutput:
+        """Run the graph blocks on [N, T, C], states behind each if interleaved, then the steps.
+
+        A component that hears others knows something wherever anything of its graph is observed.
+        """
+        graph, graphs = inputs.component_graph, inputs.graph_id.shape[0]
+        seen = segment_sum(encoding.observed.long(), graph, graphs) > 0
+        observed = seen.index_select(0, graph)
+        sequence = encoding.sequence
+        for number, block in enumerate(self.spatial):
+            sequence = block(sequence, inputs.edge_index, lines, graph, graphs)
+            if number < len(self.between):
+                sequence = self.between[number](sequence, observed)
+        steps: TemporalOutput = self.temporal(sequence, observed)
+        return steps

@@ -54,6 +54,15 @@ class HeadSpec(Spec):
     """Unit of the label's values."""
     weight: Positive = 1.0
     """Factor of the head's loss."""
+    quantiles: tuple[Number, ...] = ()
+    """Of a regression that answers with an interval, such as 0.05, 0.5, 0.95; learned by the
+    pinball loss. None: one value, learned by the Huber loss."""
+    focal_gamma: Annotated[float, Field(strict=True, ge=0)] = 0.0
+    """Of a binary, multi-label or multi-class head: how much less rows count that are answered
+    rightly already (focal loss); 0: cross-entropy."""
+    class_weights: bool = False
+    """Of a head with classes: whether all classes of the training windows count the same, however
+    many windows they have."""
 
     @field_validator("components")
     @classmethod
@@ -101,6 +110,39 @@ class HeadSpec(Spec):
             raise ValueError("expected distinct labels")
         return labels
 
+    @field_validator("quantiles")
+    @classmethod
+    def _around_the_median(
+        cls, quantiles: tuple[float, ...], info: ValidationInfo
+    ) -> tuple[float, ...]:
+        if not quantiles:
+            return quantiles
+        if info.data.get("kind") not in (None, HeadKind.REGRESSION):
+            raise ValueError("only a regression has quantiles; leave it out")
+        ascending = list(quantiles) == sorted(set(quantiles))
+        if not (ascending and 0.5 in quantiles and quantiles[0] > 0 and quantiles[-1] < 1):
+            raise ValueError("expected ascending numbers between 0 and 1 with 0.5 among them")
+        return quantiles
+
+    @field_validator("focal_gamma")
+    @classmethod
+    def _of_probabilities(cls, focal_gamma: float, info: ValidationInfo) -> float:
+        if focal_gamma and info.data.get("kind") in (HeadKind.REGRESSION, HeadKind.ORDINAL):
+            raise ValueError("only binary, multi_label and multi_class heads have a focal loss")
+        return focal_gamma
+
+    @field_validator("class_weights")
+    @classmethod
+    def _of_classes(cls, class_weights: bool, info: ValidationInfo) -> bool:
+        if class_weights and info.data.get("kind") is HeadKind.REGRESSION:
+            raise ValueError("a regression has no classes; leave it out")
+        return class_weights
+
+    @property
+    def median(self) -> int:
+        """Position of a regression's value among its outputs."""
+        return self.quantiles.index(0.5) if self.quantiles else 0
+
     @property
     def size(self) -> int:
         """Number of the network's outputs."""
@@ -111,6 +153,8 @@ class HeadSpec(Spec):
                 return len(self.classes)
             case HeadKind.ORDINAL:
                 return len(self.classes) - 1
+            case HeadKind.REGRESSION if self.quantiles:
+                return len(self.quantiles)
             case _:
                 return 1
 

@@ -62,7 +62,7 @@ class GraphTopology(Spec):
             raise refuse(cls.__name__, inconsistencies)
         return topology
 
-    @cached_property
+    @property
     def component_index(self) -> Mapping[str, int]:
         """Position of each component id in `components`."""
         return MappingProxyType({each.id: index for index, each in enumerate(self.components)})

@@ -1,8 +1,10 @@
-"""The loss of each kind of head, with missing labels masked, and their weighted sum."""
+"""The loss of each kind of head, with missing labels masked, shared fairly between processes."""
 
 from collections.abc import Mapping, Sequence
+from typing import NamedTuple
 
 import torch
+import torch.distributed as dist
 import torch.nn.functional as F
 from torch import Tensor
 
@@ -10,56 +12,133 @@ from hydrascope.models.layers.arma import ARMAOutput
 from hydrascope.schemas.task import HeadKind, HeadSpec
 
 
-def head_loss(head: HeadSpec, output: Tensor, target: Tensor, label_smoothing: float) -> Tensor:
-    """Return the mean loss of one head over its labelled rows; 0 where nothing is labelled.
+class MaskedLoss(NamedTuple):
+    """A loss before it is divided by what it counts."""
 
-    Regression: Huber. Binary and multi-label: binary cross-entropy. Multi-class: cross-entropy.
-    Ordinal: cumulative binary cross-entropy over the K−1 thresholds (Niu et al., CVPR 2016).
+    total: Tensor
+    """[]; sum over labelled entries, each times its weight."""
+    weight: Tensor
+    """[]; sum of the weights of the labelled entries; 0 where nothing is labelled."""
+
+
+def head_loss(
+    head: HeadSpec,
+    output: Tensor,
+    target: Tensor,
+    label_smoothing: float,
+    class_weights: Tensor | None = None,
+) -> MaskedLoss:
+    """Return the loss of one head over its labelled rows.
+
+    Regression: Huber, or where the head has quantiles the mean over them of the pinball loss
+    max(q e, (q − 1) e) with e = y − ŷ (Koenker & Bassett, 1978). Binary and multi-label: binary
+    cross-entropy. Multi-class: cross-entropy. Both times (1 − p)^γ where the head has a focal γ,
+    p being the probability of the truth (Lin et al., ICCV 2017). Ordinal: cumulative binary
+    cross-entropy over the K−1 thresholds (Niu et al., CVPR 2016).
 
     Args:
-        head: Kind and size.
+        head: Kind, size, quantiles, focal γ.
         output: [R, size] logits (values for a regression).
         target: [R, L]; NaN where missing.
         label_smoothing: Share of certainty taken from the labels of a multi-class head.
+        class_weights: [L, K], of `class_weights`; None: all 1.
     """
     labelled = ~target.isnan()
     target = torch.where(labelled, target, 0.0)
     match head.kind:
+        case HeadKind.REGRESSION if head.quantiles:
+            quantiles = output.new_tensor(head.quantiles)
+            error = target - output
+            loss = torch.maximum(quantiles * error, (quantiles - 1) * error)
+            loss = loss.mean(dim=1, keepdim=True)
         case HeadKind.REGRESSION:
             loss = F.huber_loss(output, target, reduction="none")
         case HeadKind.BINARY | HeadKind.MULTI_LABEL:
             loss = F.binary_cross_entropy_with_logits(output, target, reduction="none")
+            if head.focal_gamma:
+                loss = loss * _doubt(-loss, head.focal_gamma)
         case HeadKind.MULTI_CLASS:
+            truth = target[:, 0].long()
             loss = F.cross_entropy(
-                output, target[:, 0].long(), reduction="none", label_smoothing=label_smoothing
+                output, truth, reduction="none", label_smoothing=label_smoothing
             ).unsqueeze(1)
+            if head.focal_gamma:
+                log_truth = output.log_softmax(-1).gather(1, truth.unsqueeze(1))
+                loss = loss * _doubt(log_truth, head.focal_gamma)
         case HeadKind.ORDINAL:
             above = (target > torch.arange(output.shape[1], device=output.device)).to(output.dtype)
             loss = F.binary_cross_entropy_with_logits(output, above, reduction="none")
             loss = loss.mean(dim=1, keepdim=True)
-    return (loss * labelled).sum() / labelled.sum().clamp(min=1)
+    weights = labelled.to(loss.dtype)
+    if class_weights is not None:
+        column = torch.arange(target.shape[1], device=target.device)
+        weights = weights * class_weights.to(loss)[column, target.long()]
+    return MaskedLoss((loss * weights).sum(), weights.sum())
 
 
-def task_loss(
-    heads: Sequence[HeadSpec],
-    outputs: Mapping[str, Tensor],
-    targets: Mapping[str, Tensor],
-    label_smoothing: float,
-) -> tuple[Tensor, dict[str, Tensor]]:
-    """Return the sum of the heads' losses by their weights, and each by itself."""
-    losses = {
-        head.name: head_loss(head, outputs[head.name], targets[head.name], label_smoothing)
-        for head in heads
-    }
-    total = torch.stack([head.weight * losses[head.name] for head in heads]).sum()
-    return total, losses
+def _doubt(log_truth: Tensor, gamma: float) -> Tensor:
+    """(1 − p)^γ from log p; kept off 0, where the power of a small γ has no gradient."""
+    doubt = -torch.expm1(log_truth)
+    return doubt.clamp_min(torch.finfo(doubt.dtype).eps).pow(gamma)
 
 
-def forecast_loss(arma: ARMAOutput) -> Tensor:
-    """Return the mean Huber loss of the next-step forecast over steps that can be forecast.
+def class_weights(head: HeadSpec, target: Tensor) -> Tensor:
+    """Return weights under which all classes count the same, from the training labels.
+
+    w_k = n / (K n_k), with n labelled entries and n_k of class k; 0 for a class without any.
+
+    Args:
+        head: A head with classes; binary and multi-label have two.
+        target: [..., L]; NaN where missing.
+
+    Returns:
+        [L, K].
+    """
+    classes = len(head.classes) or 2
+    rows = target.flatten(0, -2)
+    counts = torch.stack([(rows == k).sum(0) for k in range(classes)], dim=-1)  # [L, K]
+    weights = counts.sum(-1, keepdim=True) / (classes * counts.clamp(min=1))
+    return weights * (counts > 0)
+
+
+def forecast_loss(arma: ARMAOutput) -> MaskedLoss:
+    """Return the Huber loss of the next-step forecast over steps that can be forecast.
 
     The value forecast is held fixed: the loss teaches the autoregression to forecast the states,
     not the states to be easy to forecast.
     """
     loss = F.huber_loss(arma.forecast, arma.value.detach(), reduction="none").mean(dim=-1)
-    return (loss * arma.forecast_valid).sum() / arma.forecast_valid.sum().clamp(min=1)
+    valid = arma.forecast_valid.to(loss.dtype)
+    return MaskedLoss((loss * valid).sum(), valid.sum())
+
+
+def task_losses(
+    heads: Sequence[HeadSpec],
+    outputs: Mapping[str, Tensor],
+    targets: Mapping[str, Tensor],
+    label_smoothing: float,
+    weights: Mapping[str, Tensor],
+) -> dict[str, MaskedLoss]:
+    """Return each head's loss by its name; `weights` are those of heads that balance classes."""
+    return {
+        head.name: head_loss(
+            head, outputs[head.name], targets[head.name], label_smoothing, weights.get(head.name)
+        )
+        for head in heads
+    }
+
+
+def means(losses: Sequence[MaskedLoss]) -> tuple[Tensor, Tensor]:
+    """Return the mean of each loss over what it counts, [K], and whether there is anything, [K].
+
+    With several processes each divides by its equal share of what all of them count, so that the
+    mean over the processes, which is what DDP makes of gradients, is the mean over all entries.
+    """
+    counts = torch.stack([loss.weight for loss in losses])
+    share = 1
+    if dist.is_available() and dist.is_initialized():
+        share = dist.get_world_size()
+        dist.all_reduce(counts)
+    counted = counts > 0
+    counts = torch.where(counted, counts, 1.0) / share
+    return torch.stack([loss.total for loss in losses]) / counts, counted

@@ -80,7 +80,7 @@ class HeadMetrics(nn.Module):
         if not len(target):
             return
         if self.head.kind is HeadKind.REGRESSION:
-            self.by_value.update(prediction[:, 0], target[:, 0])
+            self.by_value.update(prediction[:, self.head.median], target[:, 0])
             return
         if self.head.kind is HeadKind.MULTI_LABEL:
             self.by_class.update(prediction, target.long())

@@ -1,9 +1,10 @@
 """The Lightning side of a training: steps, losses, validation score, optimiser."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 import torch
+import torch.distributed as dist
 from lightning import LightningModule
 from lightning.pytorch.utilities.types import OptimizerLRScheduler
 from torch import Tensor, nn
@@ -13,9 +14,13 @@ from hydrascope.data.batch import TrainingBatch
 from hydrascope.models.decode import decode
 from hydrascope.models.diagnoser import Diagnoser
 from hydrascope.schemas.task import HeadSpec, TaskSpec
-from hydrascope.tasks.losses import forecast_loss, task_loss
+from hydrascope.tasks.balancing import LossBalance, backward_apart
+from hydrascope.tasks.losses import forecast_loss, means, task_losses
 from hydrascope.tasks.metrics import HeadMetrics, task_score
 from hydrascope.training.schedule import WarmupCosine
+
+FORECAST = "forecast"
+"""The forecast's name among the losses."""
 
 MakeOptimizer = Callable[[Iterable[dict[str, Any]]], Optimizer]
 
@@ -26,8 +31,10 @@ class DiagnosisModule(LightningModule):
     Args:
         diagnoser: Normaliser (fitted) and network.
         task: Heads and their weights.
+        balance: Makes one loss of the heads' losses.
         forecast_weight: Weight of the next-step forecast.
         label_smoothing: For multi-class heads.
+        class_weights: By head, of those that balance their classes.
         make_optimizer: Takes parameter groups; weights decay, biases and gains do not.
         schedule: Warm-up and cosine.
         seed: Dropout is a function of (seed, rank, step), so that a resumed run repeats it.
@@ -39,8 +46,10 @@ class DiagnosisModule(LightningModule):
         diagnoser: Diagnoser,
         task: TaskSpec,
         *,
+        balance: LossBalance,
         forecast_weight: float,
         label_smoothing: float,
+        class_weights: Mapping[str, Tensor],
         make_optimizer: MakeOptimizer,
         schedule: WarmupCosine,
         seed: int,
@@ -48,19 +57,25 @@ class DiagnosisModule(LightningModule):
     ) -> None:
         super().__init__()
         self.diagnoser, self.task, self.record = diagnoser, task, record
+        self.balance, self.class_weights = balance, dict(class_weights)
         self.forecast_weight, self.label_smoothing = forecast_weight, label_smoothing
         self.make_optimizer, self.schedule, self.seed = make_optimizer, schedule, seed
         # A list, because a head may be called like a method of ModuleDict ("pop", "values" …).
         self.val_metrics = nn.ModuleList(HeadMetrics(head) for head in task.heads)
 
-    def loss(self, batch: TrainingBatch) -> tuple[Tensor, dict[str, Tensor], dict[str, Tensor]]:
-        """Return the total loss, its parts by name, and the raw outputs of the heads."""
+    def losses(self, batch: TrainingBatch) -> tuple[dict[str, Tensor], Tensor, dict[str, Tensor]]:
+        """Return each loss by name, what each adds to the total [K], the heads' raw outputs."""
         output = self.diagnoser.raw(batch.inputs)
-        total, parts = task_loss(self.task.heads, output.heads, batch.targets, self.label_smoothing)
+        masked = task_losses(
+            self.task.heads, output.heads, batch.targets, self.label_smoothing, self.class_weights
+        )
         if output.arma is not None:
-            parts["forecast"] = forecast_loss(output.arma)
-            total = total + self.forecast_weight * parts["forecast"]
-        return total, parts, output.heads
+            masked[FORECAST] = forecast_loss(output.arma)
+        each, counted = means(list(masked.values()))
+        heads = len(self.task.heads)
+        balanced: Tensor = self.balance(each[:heads], counted[:heads])
+        added = torch.cat((balanced, self.forecast_weight * each[heads:]))
+        return dict(zip(masked, each.unbind(), strict=True)), added, output.heads
 
     def on_train_batch_start(self, _batch: TrainingBatch, _batch_idx: int) -> None:
         """Seed dropout for this step."""
@@ -68,22 +83,46 @@ class DiagnosisModule(LightningModule):
 
     def training_step(self, batch: TrainingBatch, _batch_idx: int) -> Tensor:
         """One step."""
-        total, parts, _ = self.loss(batch)
-        size = len(batch.window)
-        self.log("train/loss", total, on_step=False, on_epoch=True, prog_bar=True, batch_size=size)
-        for name, part in parts.items():
-            self.log(f"train/loss_{name}", part, on_step=False, on_epoch=True, batch_size=size)
-        return total
+        losses, added, _ = self.losses(batch)
+        if self.balance.apart:
+            self._apart = added
+        named = {"loss": added.sum(), **{f"loss_{name}": loss for name, loss in losses.items()}}
+        self._log_means({f"train/{name}": loss for name, loss in named.items()}, batch)
+        return named["loss"]
+
+    def backward(self, loss: Tensor) -> None:
+        """Backpropagate the sum, or each loss by itself where they are balanced by gradients."""
+        if not self.balance.apart:
+            loss.backward()  # type: ignore[no-untyped-call]
+            return
+        backward_apart(self._apart, [p for p in self.parameters() if p.requires_grad])
+        del self._apart
 
     def validation_step(self, batch: TrainingBatch, _batch_idx: int) -> None:
         """Accumulate loss and metrics."""
-        total, parts, outputs = self.loss(batch)
-        size = len(batch.window)
-        self.log("val/loss", total, prog_bar=True, batch_size=size, sync_dist=True)
-        by_weight = torch.stack([head.weight * parts[head.name] for head in self.task.heads])
-        self.log("val/head_loss", by_weight.sum(), batch_size=size, sync_dist=True)
+        losses, added, outputs = self.losses(batch)
+        heads = torch.stack([head.weight * losses[head.name] for head in self.task.heads])
+        self._log_means({"val/loss": added.sum(), "val/head_loss": heads.sum()}, batch)
         for head, metric in self._val_metrics():
             metric.update(decode(head, outputs[head.name]), batch.targets[head.name])
+
+    def _log_means(self, losses: dict[str, Tensor], batch: TrainingBatch) -> None:
+        """Log the epoch's means over all processes, each step weighted by its windows."""
+        values = torch.stack([loss.detach() for loss in losses.values()])
+        windows = torch.tensor(len(batch.window), device=values.device)
+        if dist.is_available() and dist.is_initialized():
+            dist.all_reduce(values)
+            dist.all_reduce(windows)
+            values = values / dist.get_world_size()
+        for name, value in zip(losses, values, strict=True):
+            self.log(
+                name,
+                value,
+                on_step=False,
+                on_epoch=True,
+                prog_bar=name.endswith("/loss"),
+                batch_size=int(windows),
+            )
 
     def on_validation_epoch_end(self) -> None:
         """Log each head's metrics and their weighted score."""
@@ -101,7 +140,7 @@ class DiagnosisModule(LightningModule):
 
     def configure_optimizers(self) -> OptimizerLRScheduler:
         """Build optimiser and schedule over the planned number of steps."""
-        parameters = [p for p in self.diagnoser.parameters() if p.requires_grad]
+        parameters = [p for p in self.parameters() if p.requires_grad]
         optimizer = self.make_optimizer(
             [
                 {"params": [p for p in parameters if p.ndim >= 2]},

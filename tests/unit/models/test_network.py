@@ -1,6 +1,7 @@
 """The whole network on real cycles of the rig: what must reach its answers, and what must not."""
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import NamedTuple
 
 import pytest
@@ -16,11 +17,15 @@ from hydrascope.graphs.fields import GraphInputs
 from hydrascope.graphs.input_spec import InputSpec
 from hydrascope.graphs.layout import GraphLayout, concatenate
 from hydrascope.graphs.physics import MachinePhysics, edge_dynamic_names
+from hydrascope.models.base import NetworkOutput
 from hydrascope.models.config import NetworkConfig
 from hydrascope.models.diagnoser import Diagnoser
 from hydrascope.models.network import UniversalTemporalGNN
 from hydrascope.schemas import GraphTopology, HeadLevel, HeadSpec, TaskSpec, validate
-from hydrascope.tasks.losses import forecast_loss, task_loss
+from hydrascope.schemas.yaml_file import load_yaml
+from hydrascope.tasks.losses import forecast_loss, means, task_losses
+
+ROOT = Path(__file__).parents[3]
 
 
 class Physics(NamedTuple):
@@ -28,6 +33,33 @@ class Physics(NamedTuple):
     inputs: GraphInputs
     machine_normalizer: FeatureNormalizer
 
+
+def shipped(name: str) -> dict[str, object]:
+    """The keys of a file of conf/model over those of the default it builds on."""
+    keys = load_yaml(ROOT / "conf" / "model" / f"{name}.yaml")
+    assert isinstance(keys, dict)
+    base = shipped("gatv2_arma") if "defaults" in keys else {}
+    own = {key: value for key, value in keys.items() if key not in ("defaults", "_target_")}
+    return base | own | {"hidden_channels": 16, "dropout": 0.0}
+
+
+CONFIGS: dict[str, dict[str, object]] = {
+    **{path.stem: shipped(path.stem) for path in sorted((ROOT / "conf" / "model").iterdir())},
+    "arma linear": {"arma": "linear"},
+    "arma softmax": {"arma": "softmax"},
+    "no identity": {"sensor_identity": False},
+    "no graph": {"spatial_layers": 0},
+    "no edge features": {"edge_features": False},
+    "no MA": {"use_ma": False},
+    "no AR": {"use_ar": False},
+    "no LSTM": {"states": "linear"},
+    "space then time": {"order": "space_then_time"},
+    "interleaved": {"order": "interleaved"},
+    "attention readout": {"readout": "attention"},
+    "task MLP": {"cross_task": "mlp"},
+    "no cross-task": {"cross_task": "none"},
+}
+"""Every shipped model, small, and every switch of the ablations."""
 
 WINDOWS = 6
 COMPONENTS, SENSORS, STEPS = 10, 17, 10
@@ -139,17 +171,7 @@ def answers(diagnoser: Diagnoser, inputs: GraphInputs) -> dict[str, Tensor]:
         return diagnoser.raw(inputs).heads
 
 
-@pytest.mark.parametrize(
-    "config",
-    [
-        {},
-        {"arma": "linear"},
-        {"arma": "softmax"},
-        {"sensor_identity": False},
-        {"spatial_layers": 0},
-    ],
-    ids=str,
-)
+@pytest.mark.parametrize("config", CONFIGS.values(), ids=CONFIGS)
 def test_every_parameter_learns_from_the_training_loss(
     config: dict[str, object],
     spec: InputSpec,
@@ -189,13 +211,18 @@ def test_every_parameter_learns_with_the_physics_switched_on(
 
 def assert_all_learn(diagnoser: Diagnoser, inputs: GraphInputs, batch: TrainingBatch) -> None:
     output = diagnoser.raw(inputs)
-    assert output.arma is not None
-    total, _ = task_loss(diagnoser.heads, output.heads, batch.targets, 0.0)
-    (total + 0.1 * forecast_loss(output.arma)).backward()
+    training_loss(diagnoser, output, batch).backward()
     for name, parameter in diagnoser.named_parameters():
         assert parameter.grad is not None, name
         assert parameter.grad.isfinite().all(), name
         assert parameter.grad.abs().max() > 0, name
+
+
+def training_loss(diagnoser: Diagnoser, output: NetworkOutput, batch: TrainingBatch) -> Tensor:
+    losses = task_losses(diagnoser.heads, output.heads, batch.targets, 0.0, {})
+    if output.arma is not None:
+        losses["forecast"] = forecast_loss(output.arma)
+    return means(list(losses.values()))[0].sum()
 
 
 def test_answers_have_the_documented_shapes(diagnoser: Diagnoser, inputs: GraphInputs) -> None:
@@ -362,8 +389,8 @@ def test_a_machine_without_any_observation_gets_finite_answers_and_gradients(
     )
     output = diagnoser.raw(blind)
     assert output.arma is not None
-    total, _ = task_loss(heads, output.heads, batch.targets, 0.0)
-    (total + forecast_loss(output.arma)).backward()
+    total = training_loss(diagnoser, output, batch)
+    total.backward()
     assert total.isfinite()
     for name, parameter in diagnoser.named_parameters():
         assert parameter.grad is None or parameter.grad.isfinite().all(), name
@@ -387,9 +414,15 @@ def permuted(inputs: GraphInputs, order: Tensor) -> GraphInputs:
     )
 
 
+@pytest.mark.parametrize("config", CONFIGS.values(), ids=CONFIGS)
 def test_the_order_of_components_sensors_and_lines_does_not_matter(
-    diagnoser: Diagnoser, inputs: GraphInputs
+    config: dict[str, object],
+    spec: InputSpec,
+    heads: list[HeadSpec],
+    normalizer: FeatureNormalizer,
+    inputs: GraphInputs,
 ) -> None:
+    diagnoser = build(spec, heads, normalizer, **config).eval()
     order = torch.cat([graph * COMPONENTS + torch.randperm(COMPONENTS) for graph in range(WINDOWS)])
     before, after = answers(diagnoser, inputs), answers(diagnoser, permuted(inputs, order))
     for head in diagnoser.heads:
@@ -398,13 +431,16 @@ def test_the_order_of_components_sensors_and_lines_does_not_matter(
         assert_close(after[head.name], expected, 1e-5)
 
 
+@pytest.mark.parametrize("config", CONFIGS.values(), ids=CONFIGS)
 def test_a_different_machine_in_the_batch_changes_nothing(
-    diagnoser: Diagnoser,
+    config: dict[str, object],
     inputs: GraphInputs,
     press: GraphTopology,
     spec: InputSpec,
     heads: list[HeadSpec],
+    normalizer: FeatureNormalizer,
 ) -> None:
+    diagnoser = build(spec, heads, normalizer, **config).eval()
     layout = GraphLayout.of(press, spec, heads)
     features = 100 * torch.randn(3, 4, STEPS, len(spec.feature_names))
     other = double(layout.batch(window_fields(press, features, torch.rand(3, 4, STEPS) > 0.2)))
@@ -416,6 +452,88 @@ def test_a_different_machine_in_the_batch_changes_nothing(
         both = answers(diagnoser, joined)
         for name in both:
             assert_close(both[name], torch.cat((first[name], second[name])), 1e-5)
+
+
+@pytest.mark.parametrize("config", CONFIGS.values(), ids=CONFIGS)
+def test_a_masked_sensor_more_changes_nothing(
+    config: dict[str, object],
+    spec: InputSpec,
+    heads: list[HeadSpec],
+    normalizer: FeatureNormalizer,
+    inputs: GraphInputs,
+) -> None:
+    diagnoser = build(spec, heads, normalizer, **config).eval()
+    normalised = diagnoser.normalise(inputs)
+    more = normalised._replace(
+        sensor_features=torch.cat((normalised.sensor_features, normalised.sensor_features[:1] + 9)),
+        sensor_observed=torch.cat((normalised.sensor_observed, torch.zeros(1, STEPS).bool())),
+        sensor_slot=torch.cat((normalised.sensor_slot, normalised.sensor_slot[:1])),
+        sensor_kind=torch.cat((normalised.sensor_kind, normalised.sensor_kind[:1])),
+        sensor_component=torch.cat((normalised.sensor_component, torch.tensor([3]))),
+    )
+    with torch.no_grad():
+        before, after = (diagnoser.network(batch).heads for batch in (normalised, more))
+    assert difference(before, after) < 1e-5
+
+
+CAUSAL = {n: c for n, c in CONFIGS.items() if c.get("states", "lstm") in ("lstm", "linear")}
+"""States of the whole window are not causal, and have no number of steps but their own."""
+
+
+@pytest.mark.parametrize("config", CAUSAL.values(), ids=CAUSAL)
+def test_masked_steps_more_change_nothing(
+    config: dict[str, object],
+    spec: InputSpec,
+    heads: list[HeadSpec],
+    normalizer: FeatureNormalizer,
+    inputs: GraphInputs,
+) -> None:
+    diagnoser = build(spec, heads, normalizer, **config).eval()
+    normalised = diagnoser.normalise(inputs)
+    kept = [0, 1, 3, 4, 5, 6, 7, 9, 10, 11]  # the rest: between and behind
+
+    def longer(field: Tensor) -> Tensor:
+        fresh = field.new_full((len(field), 13, *field.shape[2:]), 7)
+        fresh[:, kept] = field
+        return fresh
+
+    observed = torch.zeros(len(normalised.sensor_kind), 13, dtype=torch.bool)
+    observed[:, kept] = normalised.sensor_observed
+    more = normalised._replace(
+        sensor_features=longer(normalised.sensor_features), sensor_observed=observed
+    )
+    with torch.no_grad():
+        before, after = (diagnoser.network(batch).heads for batch in (normalised, more))
+    assert difference(before, after) < 1e-5
+
+
+FORECASTING = {
+    name: config
+    for name, config in CAUSAL.items()
+    if config.get("use_ar", True) or config.get("use_ma", True)
+}
+
+
+@pytest.mark.parametrize("config", FORECASTING.values(), ids=FORECASTING)
+def test_a_forecast_knows_nothing_of_the_step_it_forecasts_and_later_ones(
+    config: dict[str, object],
+    spec: InputSpec,
+    heads: list[HeadSpec],
+    normalizer: FeatureNormalizer,
+    inputs: GraphInputs,
+) -> None:
+    diagnoser = build(spec, heads, normalizer, **config).eval()
+    normalised = diagnoser.normalise(inputs)
+    features = normalised.sensor_features.clone()
+    features[:, 6:] += 1.0
+    with torch.no_grad():
+        before = diagnoser.network(normalised).arma
+        after = diagnoser.network(normalised._replace(sensor_features=features)).arma
+    assert before is not None
+    assert after is not None
+    assert_close(after.forecast[:, :7], before.forecast[:, :7], 1e-12)
+    assert_close(after.value[:, :6], before.value[:, :6], 1e-12)
+    assert (after.value[:, 6:] - before.value[:, 6:]).abs().max() > 1e-3
 
 
 def test_a_network_without_sensor_identity_cannot_tell_equal_kinds_of_sensors_apart(

@@ -13,7 +13,7 @@ from torch.export import Dim
 
 from hydrascope.models.blocks.sensor_encoder import SensorSetEncoder
 from hydrascope.models.blocks.spatial import GATBlock
-from hydrascope.models.blocks.temporal import ARMALSTM
+from hydrascope.models.blocks.temporal import TemporalBlock
 
 GRAPHS = random_graphs((5, 4))
 
@@ -59,13 +59,14 @@ class _Trunk(nn.Module):
     def __init__(self) -> None:
         super().__init__()
         self.encoder = SensorSetEncoder(5, 8, 4, 3, heads=2)
-        self.temporal = ARMALSTM(8, 4, 2, "gated")
+        self.temporal = TemporalBlock(8, 2, steps=3, variant="gated")
         self.spatial = GATBlock(8, heads=2, edge_channels=8, dropout=0.1)
 
     def forward(self, sensors: tuple[Tensor, ...], graphs: Graphs, graph_id: Tensor) -> Tensor:
         encoding = self.encoder(*sensors)
         steps = self.temporal(encoding.sequence, encoding.observed)
-        return self.spatial(steps.summary + encoding.component, *graphs, graph_id.shape[0])
+        summary = steps.summary.unflatten(-1, (2, -1)).sum(1) + encoding.component
+        return self.spatial(summary, *graphs, graph_id.shape[0])
 
 
 def _inputs(sensors: int, sizes: tuple[int, ...]) -> tuple[tuple[Tensor, ...], Graphs, Tensor]:

@@ -1,5 +1,8 @@
 """The graph of a machine, held against NetworkX."""
 
+import copy
+import pickle
+
 import networkx as nx
 import pytest
 from hypothesis import given
@@ -113,3 +116,13 @@ def test_a_topology_cannot_be_changed() -> None:
         graph.id = "other"
     with pytest.raises(TypeError):
         graph.component_index["c1"] = 1  # type: ignore[index]
+
+
+def test_a_topology_that_was_read_can_be_copied_and_sent_to_another_process() -> None:
+    graph = topology(3, [(0, 1, True), (1, 2, False)])
+    assert graph.component_index["c2"] == 2
+    assert graph.degree("c1") == 2
+    assert len(graph.sensors) == 0
+    for other in (copy.deepcopy(graph), pickle.loads(pickle.dumps(graph))):
+        assert other == graph
+        assert other.component_index == graph.component_index

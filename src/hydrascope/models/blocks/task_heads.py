@@ -1,14 +1,17 @@
 """From component and machine embeddings to the output of every head."""
 
 from collections.abc import Sequence
+from typing import Literal
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from hydrascope.models.layers.cross_task import CrossTaskAttention
+from hydrascope.models.layers.cross_task import CrossTaskAttention, TaskMLP
 from hydrascope.models.layers.segment import segment_sum
 from hydrascope.schemas.task import HeadLevel, HeadSpec
+
+Exchange = Literal["attention", "mlp", "none"]
 
 
 class TaskHeads(nn.Module):
@@ -25,15 +28,25 @@ class TaskHeads(nn.Module):
         channels: C of embeddings and tokens.
         attention_heads: Heads of the exchange.
         dropout: Share of an embedding's channels dropped in training.
+        exchange: "attention" between the tokens; "mlp", its control, each token by itself; "none".
     """
 
     def __init__(
-        self, heads: Sequence[HeadSpec], channels: int, attention_heads: int, dropout: float
+        self,
+        heads: Sequence[HeadSpec],
+        channels: int,
+        attention_heads: int,
+        dropout: float,
+        exchange: Exchange = "attention",
     ) -> None:
         super().__init__()
         self.heads = tuple(heads)
         self.embed = nn.ModuleList(nn.Linear(channels, channels) for _ in heads)
-        self.exchange = CrossTaskAttention(channels, attention_heads)
+        self.exchange: nn.Module | None = None
+        if exchange == "attention":
+            self.exchange = CrossTaskAttention(channels, attention_heads)
+        elif exchange == "mlp":
+            self.exchange = TaskMLP(channels)
         self.dropout = nn.Dropout(dropout)
         self.out = nn.ModuleList(nn.Linear(channels, head.size) for head in heads)
 
@@ -45,24 +58,39 @@ class TaskHeads(nn.Module):
         component_heads: Tensor,
     ) -> dict[str, Tensor]:
         """[N, C], [G, C], [N] int64, [N, H] bool -> each head's [N, size] or [G, size]."""
-        graphs = machines.shape[0]
-        embeddings, tokens, column = [], [], 0
-        for head, embed in zip(self.heads, self.embed, strict=True):
-            at_component = head.level is HeadLevel.COMPONENT
-            embedding = F.silu(embed(components if at_component else machines))
-            embeddings.append(embedding)
-            if at_component:
-                applies = component_heads[:, column : column + 1].to(embedding.dtype)
-                total = segment_sum(embedding * applies, component_graph, graphs)
-                embedding = total / segment_sum(applies, component_graph, graphs).clamp(min=1.0)
-                column += 1
-            tokens.append(embedding)
-        before = torch.stack(tokens, dim=1)
-        added: Tensor = self.exchange(before) - before
-        outputs = {}
-        for position, (head, out) in enumerate(zip(self.heads, self.out, strict=True)):
-            heard = added[:, position]
-            if head.level is HeadLevel.COMPONENT:
-                heard = heard.index_select(0, component_graph)
-            outputs[head.name] = out(self.dropout(embeddings[position] + heard))
-        return outputs
+        levels = {HeadLevel.COMPONENT: components, HeadLevel.MACHINE: machines}
+        embeddings: list[Tensor] = [
+            F.silu(embed(levels[head.level]))
+            for head, embed in zip(self.heads, self.embed, strict=True)
+        ]
+        if self.exchange is not None:
+            tokens = self._tokens(embeddings, machines.shape[0], component_graph, component_heads)
+            added: Tensor = self.exchange(tokens) - tokens
+            for position, head in enumerate(self.heads):
+                heard = added[:, position]
+                if head.level is HeadLevel.COMPONENT:
+                    heard = heard.index_select(0, component_graph)
+                embeddings[position] = embeddings[position] + heard
+        return {
+            head.name: out(self.dropout(embedding))
+            for head, out, embedding in zip(self.heads, self.out, embeddings, strict=True)
+        }
+
+    def _tokens(
+        self,
+        embeddings: Sequence[Tensor],
+        graphs: int,
+        component_graph: Tensor,
+        component_heads: Tensor,
+    ) -> Tensor:
+        """One token a head and graph, [G, heads, C]."""
+        tokens, column = [], 0
+        for head, embedding in zip(self.heads, embeddings, strict=True):
+            if head.level is HeadLevel.MACHINE:
+                tokens.append(embedding)
+                continue
+            applies = component_heads[:, column : column + 1].to(embedding.dtype)
+            total = segment_sum(embedding * applies, component_graph, graphs)
+            tokens.append(total / segment_sum(applies, component_graph, graphs).clamp(min=1.0))
+            column += 1
+        return torch.stack(tokens, dim=1)

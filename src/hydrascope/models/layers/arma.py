@@ -108,9 +108,13 @@ class ARMAAttention(nn.Module):
         if self.gate is not None:
             nn.init.constant_(self.gate.bias, 2.0)  # remembers some eight steps to begin with
 
-    def forward(self, sequence: Tensor, observed: Tensor) -> ARMAOutput:
-        """[B, T, C], [B, T] bool -> `ARMAOutput`."""
-        x: Tensor = self.norm(carry_forward(sequence, observed))
+    def forward(self, sequence: Tensor, observed: Tensor, carried: bool = False) -> ARMAOutput:
+        """[B, T, C], [B, T] bool -> `ARMAOutput`.
+
+        `carried`: what stands at an unobserved step is the last observed one already, as in an
+        LSTM's states.
+        """
+        x: Tensor = self.norm(sequence if carried else carry_forward(sequence, observed))
         valid = observed & (observed.cumsum(1) > 1)
         # Heads in front of steps, once, for all products below: [B, H, T, d].
         projected = torch.unflatten(

@@ -1,0 +1,212 @@
+"""What each part of the network is worth on the rig: trainings without it, paired with the whole.
+
+`python -m benchmarks ablations --write` trains every variant on every fold and seed with the same
+reduced budget and writes the table into docs/results.md. Finished trainings are kept under
+outputs/ablations and not repeated, so it can be stopped and started again;
+`python -m benchmarks.ablations --processes 2 --epochs 40 --seeds 42 43` asks for more.
+"""
+
+import argparse
+import json
+import statistics
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import redirect_stdout
+from multiprocessing import get_context
+from pathlib import Path
+from typing import NamedTuple
+
+from scipy.stats import t as student
+
+from benchmarks._rows import Row, at_least
+from benchmarks.zema_folds import ROOT, TARGETS, replace_section
+
+FOLDS = range(5)
+WHOLE = "gatv2_arma (default)"
+VARIANTS: Mapping[str, tuple[str, ...]] = {
+    WHOLE: (),
+    "without graph": ("model.spatial_layers=0",),
+    "without edge features": ("model.edge_features=false",),
+    "without MA term (same value path)": ("model.use_ma=false",),
+    "without AR term": ("model.use_ar=false",),
+    "without attention (`gatv2_lstm`)": ("model=gatv2_lstm",),
+    "without LSTM": ("model.states=linear",),
+    "MLP of equal size for cross-task attention": ("model.cross_task=mlp",),
+    "without exchange between heads": ("model.cross_task=none",),
+    "attention readout": ("model.readout=attention",),
+    "spectral filter for LSTM and attention (`gatv2_spectral`)": ("model=gatv2_spectral",),
+    "attention alone (`arma`)": ("model=arma",),
+    "neither graph nor recurrence (`mlp`)": ("model=mlp",),
+    "single-task": ("task=single",),
+    "space, then time": ("model.order=space_then_time",),
+    "space and time interleaved": ("model.order=interleaved",),
+}
+"""Overrides of each variant; `task=single` stands for one training for each component head."""
+
+
+Scores = Mapping[tuple[int, int], float]
+"""Mean accuracy of the four conditions by fold and seed."""
+
+
+class Budget(NamedTuple):
+    """How long and how often each variant is trained, and where results are kept."""
+
+    epochs: int = 15
+    seeds: tuple[int, ...] = (42,)
+    folder: Path = ROOT / "outputs" / "ablations"
+
+
+DEFAULT = Budget()
+
+
+class Training(NamedTuple):
+    """One training; `head` is the only one it learns, None for all."""
+
+    variant: str
+    head: str | None
+    fold: int
+    seed: int
+    budget: Budget
+
+    @property
+    def path(self) -> Path:
+        """Where its accuracies are kept, by head."""
+        words = "".join(c if c.isalnum() else "_" for c in f"{self.variant} {self.head or ''}")
+        name = f"{words.strip('_')}-fold{self.fold}-seed{self.seed}-epochs{self.budget.epochs}"
+        return self.budget.folder / name
+
+
+def trainings(budget: Budget) -> Iterator[Training]:
+    """Yield all of them, fold after fold, so that an unfinished table is paired as far as it is."""
+    for seed in budget.seeds:
+        for fold in FOLDS:
+            for variant, overrides in VARIANTS.items():
+                heads = TARGETS if overrides == ("task=single",) else (None,)
+                yield from (Training(variant, head, fold, seed, budget) for head in heads)
+
+
+def train(training: Training) -> None:
+    """Train, and keep the test accuracies of the heads."""
+    from hydra import compose, initialize_config_dir
+    from omegaconf import OmegaConf
+
+    from hydrascope.experiment import train as job
+    from hydrascope.experiment.settings import validate_train
+
+    if (training.path / "results.json").exists():
+        return
+    training.path.mkdir(parents=True, exist_ok=True)
+    overrides = [
+        "experiment=zema",
+        *(VARIANTS[training.variant] if training.head is None else ()),
+        f"data.fold={training.fold}",
+        f"seed={training.seed}",
+        f"trainer.max_epochs={training.budget.epochs}",
+        "trainer.progress_bar=false",
+        "tracking=none",
+        "baselines=false",
+        f"run_dir={training.path}",
+        f"data.store.folder={training.budget.folder / 'store'}",
+    ]
+    with initialize_config_dir(str(ROOT / "conf"), version_base="1.3"):
+        config = OmegaConf.to_container(compose("train", overrides), resolve=True)
+    assert isinstance(config, dict)
+    if training.head is not None:
+        heads = config["task"]["heads"]
+        config["task"]["heads"] = [head for head in heads if head["name"] == training.head]
+    with (training.path / "log.txt").open("w", encoding="utf-8") as log, redirect_stdout(log):
+        job.run(validate_train(config))
+
+
+def scores(budget: Budget) -> dict[str, Scores]:
+    """Return the mean accuracy over the four conditions by variant and (fold, seed), if known."""
+    accuracy: dict[str, dict[tuple[int, int], dict[str, float]]] = {name: {} for name in VARIANTS}
+    for training in trainings(budget):
+        if (file := training.path / "results.json").exists():
+            network = json.loads(file.read_text(encoding="utf-8"))["test"]["network"]
+            known = accuracy[training.variant].setdefault((training.fold, training.seed), {})
+            known |= {head: values["accuracy"] for head, values in network.items()}
+    return {
+        variant: {
+            pair: statistics.mean(heads[head] for head in TARGETS)
+            for pair, heads in pairs.items()
+            if heads.keys() >= set(TARGETS)
+        }
+        for variant, pairs in accuracy.items()
+    }
+
+
+def difference(
+    ours: Mapping[tuple[int, int], float], whole: Mapping[tuple[int, int], float]
+) -> str:
+    """Return the mean of the paired differences with its 95 % interval (Student's t), in points."""
+    paired = [100 * (ours[pair] - whole[pair]) for pair in ours if pair in whole]
+    if len(paired) < 2:
+        return "– | –"
+    spread = statistics.stdev(paired) / len(paired) ** 0.5 * student.ppf(0.975, len(paired) - 1)
+    mean = statistics.mean(paired)
+    verdict = "no clear difference"
+    if abs(mean) > spread:
+        verdict = "better without" if mean > 0 else "worse without"
+    return f"{mean:+.2f} [{mean - spread:+.2f}, {mean + spread:+.2f}] | {verdict}"
+
+
+def table(budget: Budget) -> str:
+    """Return the table of what has been trained so far."""
+    by_variant = scores(budget)
+    whole = by_variant[WHOLE]
+    lines = [
+        f"ZeMA rig, unseen conditions, mean accuracy of the four conditions in %; every variant "
+        f"with the same {budget.epochs} epochs (the default trains 40), otherwise default "
+        f"settings, folds {FOLDS[0]} to {FOLDS[-1]}, seeds "
+        f"{', '.join(str(seed) for seed in budget.seeds)}. Differences to the default are paired "
+        f"by fold and seed, with 95 % intervals over the pairs; "
+        f"`python -m benchmarks.ablations --epochs {budget.epochs} --seeds "
+        f"{' '.join(str(seed) for seed in budget.seeds)}`.",
+        "",
+        "| variant | trainings | mean of four | difference [95 %] | verdict |",
+        "|---|---|---|---|---|",
+    ]
+    for variant, pairs in by_variant.items():
+        mean = f"{100 * statistics.mean(pairs.values()):.2f}" if pairs else "–"
+        against = "– | –" if variant == WHOLE else difference(pairs, whole)
+        lines.append(f"| {variant} | {len(pairs)} | {mean} | {against} |")
+    return "\n".join(lines)
+
+
+def run(budget: Budget = DEFAULT, processes: int = 1) -> list[Row]:
+    """Train what is missing; a row for each variant."""
+    missing = [each for each in trainings(budget) if not (each.path / "results.json").exists()]
+    if processes == 1:
+        for training in missing:
+            train(training)
+    else:
+        with ProcessPoolExecutor(processes, get_context("spawn")) as pool:
+            list(pool.map(train, missing))
+    return [
+        at_least(variant, 100 * statistics.mean(pairs.values()), "%")
+        for variant, pairs in scores(budget).items()
+    ]
+
+
+def write(budget: Budget = DEFAULT, processes: int = 1) -> Path:
+    """Train what is missing and write the table."""
+    run(budget, processes)
+    path = ROOT / "docs" / "results.md"
+    replace_section(path, "ablations", table(budget))
+    return path
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Train what is missing with a budget of one's choice and write the table."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--epochs", type=int, default=DEFAULT.epochs)
+    parser.add_argument("--seeds", type=int, nargs="+", default=DEFAULT.seeds)
+    parser.add_argument("--processes", type=int, default=1)
+    parser.add_argument("--folder", type=Path, default=DEFAULT.folder)
+    given = parser.parse_args(arguments)
+    write(Budget(given.epochs, tuple(given.seeds), given.folder), given.processes)
+
+
+if __name__ == "__main__":
+    main()

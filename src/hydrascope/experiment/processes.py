@@ -1,0 +1,76 @@
+"""One training in several processes of this machine.
+
+Each process is started afresh and handed the settings, not the command line. So inside a sweep no
+process composes the sweep again, every trial has processes of its own, and their folders are those
+of the trial. Under torchrun the processes are there already, and each runs the job itself.
+"""
+
+import os
+import signal
+import sys
+from collections.abc import Callable
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from torch.distributed import is_torchelastic_launched
+from torch.distributed.elastic.multiprocessing import DefaultLogsSpecs, SignalException
+from torch.distributed.launcher.api import LaunchConfig, elastic_launch
+
+from hydrascope.experiment.settings import TrainSettings
+from hydrascope.schemas.errors import SpecError
+
+
+def leads() -> bool:
+    """Return whether this process is the first, or the only one."""
+    return os.environ.get("RANK", "0") == "0"
+
+
+Job = Callable[[TrainSettings], None]
+
+_SIGNALS = (signal.SIGTERM, signal.SIGINT)
+"""On which all processes are ended."""
+
+
+def run_in_processes(job: Job, settings: TrainSettings) -> None:
+    """Run a job once in each of `settings.hardware.devices` processes, as torchrun would.
+
+    Raises:
+        SpecError: What a process found wrong with the settings or the data.
+    """
+    if is_torchelastic_launched():
+        job(settings)
+        return
+    with TemporaryDirectory(prefix="hydrascope-processes-") as folder:
+        config = LaunchConfig(
+            min_nodes=1,
+            max_nodes=1,
+            nproc_per_node=settings.hardware.devices,
+            rdzv_backend="c10d",
+            rdzv_endpoint="localhost:0",
+            local_addr="localhost",
+            max_restarts=0,
+            monitor_interval=0.1,
+            start_method="spawn",
+            signals_to_handle=",".join(number.name for number in _SIGNALS),
+            logs_specs=DefaultLogsSpecs(log_dir=folder),
+        )
+        plain = settings.model_dump(mode="json", by_alias=True)
+        handlers = {number: signal.getsignal(number) for number in _SIGNALS}
+        try:
+            complaints = elastic_launch(config, _work)(job, plain)
+        except SignalException as stop:
+            sys.exit(128 + stop.sigval)  # as shells have it; the processes have been ended
+        finally:
+            for number, handler in handlers.items():  # the launcher leaves its own
+                signal.signal(number, handler)
+    if complaint := next(filter(None, complaints.values()), None):
+        raise SpecError(complaint)
+
+
+def _work(job: Job, plain: dict[str, Any]) -> str | None:
+    """Run the job in one of the processes; return what the user got wrong."""
+    try:
+        job(TrainSettings.model_validate(plain))
+    except SpecError as error:
+        return str(error)
+    return None
