@@ -1,11 +1,10 @@
 """Random convolutions and a ridge: the strong quick classifier of whole series."""
 
 import numpy as np
-from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.linear_model import RidgeClassifierCV
 
 
-class MiniRocketRidge(ClassifierMixin, BaseEstimator):
+class MiniRocketRidge:
     """Ridge classifier on the 10,000 features of MiniRocket, by sktime (extra `bench`).
 
     A. Dempster, D. Schmidt, G. Webb, "MiniRocket", KDD 2021, in the multivariate form. It decides
@@ -32,4 +31,5 @@ class MiniRocketRidge(ClassifierMixin, BaseEstimator):
         """Return [windows, classes]."""
         features = np.asarray(self.rocket_.transform(series.astype(np.float32)))
         chosen = self.ridge_.predict(features)
-        return (chosen[:, None] == self.classes_).astype(float)
+        probability: np.ndarray = (chosen[:, None] == self.classes_).astype(float)
+        return probability

@@ -110,12 +110,11 @@ def train(settings: TrainSettings) -> None:
     # A fresh one: what was trained may be compiled, wrapped or in float8.
     fresh = build_diagnoser(settings, data.input_spec).eval()
     fresh.load_state_dict(checkpoint.weights)
-    heads_alone = predict(fresh, data.test_dataloader())
-    _read_out(settings, data, fresh, best, console)
+    heads_alone = _read_out(settings, data, fresh, best, console)
     with console.status("Testing, fitting the baselines …"):
         results = _results(settings, data, fresh)
-    if fresh.readout is not None:
-        results[HEADS_ALONE] = head_metrics(settings.task.heads, heads_alone)
+    if heads_alone is not None:
+        results[HEADS_ALONE] = heads_alone
     for logger in loggers:
         logger.log_metrics(flatten({"test": results[NETWORK]}, separator="/"))
     finish(loggers)
@@ -216,19 +215,26 @@ def _read_out(
     diagnoser: Diagnoser,
     checkpoint: str,
     console: Console,
-) -> None:
-    """Fit the readout, if one is asked for, and store it with the checkpoint."""
+) -> dict[str, dict[str, float]] | None:
+    """Fit the readout, if one is asked for, and store it with the checkpoint.
+
+    Return the test metrics of the network's own heads, where the readout takes some over.
+    """
     if settings.readout.kind == "heads":
-        return
+        return None
     with console.status("Fitting the readout …"):
         fitted = fit_readout(diagnoser, data, settings.readout, settings.seed)
-    diagnoser.readout = fitted.readout
-    write_readout(checkpoint, {} if fitted.readout is None else fitted.readout.record())
-    if fitted.readout is not None:
-        answered = ", ".join(question.head for question in fitted.readout.questions)
-        console.print(f"The kernel discriminant answers {answered}")
     for head, reason in fitted.unanswered.items():
         console.print(f"The network's own head answers {head}: {reason}")
+    if fitted.readout is None:
+        write_readout(checkpoint, {})
+        return None
+    answered = ", ".join(question.head for question in fitted.readout.questions)
+    console.print(f"The kernel discriminant answers {answered}")
+    write_readout(checkpoint, fitted.readout.record())
+    alone = head_metrics(settings.task.heads, predict(diagnoser, data.test_dataloader()))
+    diagnoser.readout = fitted.readout
+    return alone
 
 
 def _results(settings: TrainSettings, data: HydraulicDataModule, diagnoser: Diagnoser) -> Results:

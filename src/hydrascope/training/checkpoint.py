@@ -1,5 +1,6 @@
 """Reading a checkpoint without executing it."""
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -60,6 +61,6 @@ def write_readout(path: str | Path, readout: dict[str, Any]) -> None:
     """Add a fitted readout (tensors and plain data) to a checkpoint, replacing the file at once."""
     file = Path(path)
     content = torch.load(file, map_location="cpu", weights_only=True)
-    part = file.with_suffix(".part")
+    part = file.with_name(f"{file.name}.{os.getpid()}.part")
     torch.save({**content, "readout": readout}, part)
     part.replace(file)

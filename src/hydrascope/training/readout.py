@@ -14,7 +14,7 @@ from hydrascope.models.diagnoser import Diagnoser
 from hydrascope.models.kernel.config import DiscriminantConfig
 from hydrascope.models.kernel.fit import LabelledRows, solve, train_metric, with_transplants
 from hydrascope.models.kernel.metric import LearnedMetric
-from hydrascope.models.kernel.questions import Questions, choose_questions
+from hydrascope.models.kernel.questions import choose_questions
 from hydrascope.models.kernel.readout import DiscriminantReadout
 from hydrascope.models.kernel.rows import (
     Rows,
@@ -73,11 +73,13 @@ def fit_readout(
     """
     split = np.sort(np.concatenate((data.split.train, data.split.val)))
     chosen = choose_questions(data.task.heads, _targets(data, split))
+    if len(chosen.rows) > config.max_rows:
+        split = split[chosen.rows.numpy()][_spread(chosen.combination, config.max_rows, seed)]
+        chosen = choose_questions(data.task.heads, _targets(data, split))
     if not chosen.questions:
         return FittedReadout(None, chosen.unanswered)
-    kept = _at_most(chosen, config.max_rows, seed)
-    label, combination = chosen.label[kept], chosen.combination[kept]
-    windows = _read(diagnoser, data, split[chosen.rows[kept].numpy()], config)
+    label, combination = chosen.label, chosen.combination
+    windows = _read(diagnoser, data, split[chosen.rows.numpy()], config)
 
     scale = feature_scale(
         windows.features, windows.observed, combination, diagnoser.normalizer.per_step
@@ -118,22 +120,16 @@ def _targets(data: HydraulicDataModule, rows: NDArray[np.int64]) -> dict[str, Te
     }
 
 
-def _at_most(chosen: Questions, limit: int, seed: int) -> Tensor:
-    """Return which of the labelled windows are kept, ascending.
-
-    All, or equally many of each combination, as far as it has them.
-    """
-    count = len(chosen.rows)
-    if count <= limit:
-        return torch.arange(count)
-    shuffled = np.random.default_rng((seed, 2)).permutation(count)
-    combination = chosen.combination.numpy()[shuffled]
+def _spread(combination: Tensor, count: int, seed: int) -> NDArray[np.int64]:
+    """Return `count` positions, ascending: equally many of each combination, as far as it goes."""
+    shuffled = np.random.default_rng((seed, 2)).permutation(len(combination))
     # How many of its combination come before each window: the first of all, then the second …
-    order = np.argsort(combination, kind="stable")
-    size = np.bincount(combination)
-    rank = np.empty(count, np.int64)
-    rank[order] = np.arange(count) - np.repeat(np.cumsum(size) - size, size)
-    return torch.from_numpy(np.sort(shuffled[np.argsort(rank, kind="stable")[:limit]]))
+    mixed = combination.numpy()[shuffled]
+    order = np.argsort(mixed, kind="stable")
+    size = np.bincount(mixed)
+    rank = np.empty(len(mixed), np.int64)
+    rank[order] = np.arange(len(mixed)) - np.repeat(np.cumsum(size) - size, size)
+    return np.sort(shuffled[np.argsort(rank, kind="stable")[:count]])
 
 
 def _read(
