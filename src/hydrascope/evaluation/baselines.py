@@ -48,7 +48,7 @@ def baseline_predictions(
         SpecError: The machines differ in their build, so that a row has no fixed meaning.
     """
     check_comparable(machines)
-    rows = _rows(machines, normalizer)
+    rows = window_rows(machines, normalizer)
     train = np.concatenate([split.train, split.val])
     predictions = {}
     for head in (head for head in heads if head.kind in _CLASSIFIED):
@@ -76,7 +76,8 @@ def check_comparable(machines: Sequence[StoredMachine]) -> None:
         raise SpecError("baselines: true needs machines of one topology; set baselines=false")
 
 
-def _rows(machines: Sequence[StoredMachine], normalizer: FeatureNormalizer) -> Tensor:
+def window_rows(machines: Sequence[StoredMachine], normalizer: FeatureNormalizer) -> Tensor:
+    """Return every window as one row of normalised features, 0 where not observed."""
     rows = []
     for machine in machines:
         features, observed = machine.read(SENSOR_FEATURES), machine.read(SENSOR_OBSERVED)

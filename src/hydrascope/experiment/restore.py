@@ -36,4 +36,9 @@ def restore(ckpt: str) -> Restored:
     data.setup()
     diagnoser = build_diagnoser(settings, data.input_spec)
     diagnoser.load_state_dict(checkpoint.weights)
+    if diagnoser.normality is not None and not int(diagnoser.normality.held_out):
+        raise SpecError(
+            f"ckpt: {ckpt!r} has no thresholds of normality yet; accepted: best.ckpt of a training "
+            "that has ended"
+        )
     return Restored(settings, diagnoser.eval(), data)

@@ -17,6 +17,14 @@ from yaml import safe_dump
 from hydrascope import __version__
 from hydrascope.data.datamodule import HydraulicDataModule
 from hydrascope.evaluation.baselines import BASELINES, baseline_predictions, check_comparable
+from hydrascope.evaluation.detectors import DETECTORS, detector_scores
+from hydrascope.evaluation.normality import (
+    detection,
+    detection_table,
+    machine_scores,
+    promise,
+    score_table,
+)
 from hydrascope.evaluation.predictions import predict
 from hydrascope.evaluation.report import comparison_table, head_metrics, write_json
 from hydrascope.experiment.assemble import build_datamodule, build_diagnoser, optimizer_factory
@@ -25,8 +33,9 @@ from hydrascope.experiment.resume import check_resumable
 from hydrascope.experiment.settings import TrainSettings
 from hydrascope.models.diagnoser import Diagnoser
 from hydrascope.tracking.loggers import finish, flatten, mlflow_logger, wandb_logger
-from hydrascope.training.checkpoint import read_checkpoint
+from hydrascope.training.checkpoint import read_checkpoint, replace_weights
 from hydrascope.training.module import DiagnosisModule
+from hydrascope.training.normality import calibrate, fit_features
 from hydrascope.training.schedule import WarmupCosine
 
 NETWORK = "network"
@@ -60,6 +69,8 @@ def run(settings: TrainSettings) -> None:
     diagnoser.normalizer.fit(data.training_parts())
     if diagnoser.machine_normalizer is not None:
         diagnoser.machine_normalizer.fit(data.training_machine_parts())
+    if settings.task.normality:
+        fit_features(diagnoser, data)
     loggers = _loggers(settings, run_dir)
     for logger in loggers:
         logger.log_hyperparams(flatten(plain))
@@ -67,14 +78,23 @@ def run(settings: TrainSettings) -> None:
 
     checkpoint = read_checkpoint(best)
     diagnoser.load_state_dict(checkpoint.weights)
+    if settings.task.normality:
+        calibrate(diagnoser, data, settings.task.normality)
+        replace_weights(best, diagnoser.state_dict())
     with console.status("Testing, fitting the baselines …"):
         results = _results(settings, data, diagnoser)
+        detectors = _detectors(settings, data, diagnoser)
     for logger in loggers:
         logger.log_metrics(flatten({"test": results[NETWORK]}, separator="/"))
     finish(loggers)
-    write_json(run_dir / "results.json", {"test": results, "best_epoch": checkpoint.epoch})
+    found = {"test": results, "normality": detectors, "best_epoch": checkpoint.epoch}
+    write_json(run_dir / "results.json", {name: value for name, value in found.items() if value})
     title = f"Test: {len(data.split.test)} windows, {settings.data.split.name}"
-    console.print(comparison_table(title, settings.task.heads, results))
+    if settings.task.heads:
+        console.print(comparison_table(title, settings.task.heads, results))
+    if settings.task.normality and diagnoser.normality:
+        console.print(detection_table(f"{title}; AUROC, share detected", detectors))
+        console.print(promise(int(diagnoser.normality.held_out), settings.task.normality))
     console.print(f"Run: {run_dir}", soft_wrap=True)
 
 
@@ -97,7 +117,9 @@ def _fit(
         record=_record(settings, data),
     )
     folder = Path(settings.run_dir).absolute() / "checkpoints"
-    monitor = settings.callbacks.monitor
+    # Without heads there is no score: the last epoch stays, and the validation windows, which set
+    # the threshold of normality, decide nothing.
+    monitor = settings.callbacks.monitor if settings.task.heads else None
     best = ModelCheckpoint(
         folder, filename="best", monitor=monitor, mode="max", enable_version_counter=False
     )
@@ -109,7 +131,7 @@ def _fit(
                 folder, filename="last", every_n_train_steps=steps, enable_version_counter=False
             )
         )
-    if stopping := settings.callbacks.early_stopping:
+    if monitor and (stopping := settings.callbacks.early_stopping):
         callbacks.append(EarlyStopping(monitor, patience=stopping.patience, mode="max"))
     if settings.trainer.progress_bar:
         callbacks.append(RichProgressBar())
@@ -150,6 +172,23 @@ def _results(settings: TrainSettings, data: HydraulicDataModule, diagnoser: Diag
         known = [head for head in heads if head.name in predictions]
         results[name] = head_metrics(known, predictions)
     return results
+
+
+def _detectors(
+    settings: TrainSettings, data: HydraulicDataModule, diagnoser: Diagnoser
+) -> dict[str, dict[str, Any]]:
+    """Return how well the network, and classical detectors, tell healthy test windows apart."""
+    spec, normality = settings.task.normality, diagnoser.normality
+    if spec is None or normality is None:
+        return {}
+    windows, scores = machine_scores(score_table(diagnoser, data, spec))
+    found = {NETWORK: scores}
+    for name in DETECTORS if settings.baselines else ():
+        found[name] = detector_scores(
+            name, data, diagnoser.normalizer, spec, windows, settings.seed
+        )
+    held_out = int(normality.held_out)
+    return {name: detection(data, spec, windows, each, held_out) for name, each in found.items()}
 
 
 def _loggers(settings: TrainSettings, run_dir: Path) -> list[Logger]:

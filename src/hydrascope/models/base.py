@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from hydrascope.graphs.fields import GraphInputs
 from hydrascope.graphs.input_spec import InputSpec
+from hydrascope.models.blocks.sensor_forecast import SensorResidual
 from hydrascope.models.layers.arma import ARMAOutput
 from hydrascope.schemas.task import HeadSpec
 
@@ -20,6 +21,10 @@ class NetworkOutput(NamedTuple):
     """A head's name → [G, size] (machine level) or [N, size] (component level), not decoded."""
     arma: ARMAOutput | None
     """Next-step forecast of each component's state, for the forecasting loss, if there is one."""
+    states: Tensor | None = None
+    """[N, T, C]; what is known of each component after each step, causal; `normality` needs it."""
+    residual: SensorResidual | None = None
+    """What the forecast of `normality` missed; the diagnoser fills it in."""
 
 
 class Network(nn.Module, ABC):
@@ -27,9 +32,11 @@ class Network(nn.Module, ABC):
 
     Attributes:
         Config: Keys of `conf/model/<name>.yaml` beside `_target_`, with their ranges.
+        state_channels: C of `NetworkOutput.states`; None where there are none.
     """
 
     Config: ClassVar[type[BaseModel]]
+    state_channels: int | None = None
 
     @abstractmethod
     def __init__(self, config: BaseModel, spec: InputSpec, heads: Sequence[HeadSpec]) -> None:

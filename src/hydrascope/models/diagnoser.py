@@ -9,6 +9,7 @@ from hydrascope.features.normalizer import FeatureNormalizer
 from hydrascope.graphs.fields import GraphInputs
 from hydrascope.models.base import Network, NetworkOutput
 from hydrascope.models.decode import decode
+from hydrascope.models.normality import Normality
 from hydrascope.schemas.task import HeadSpec
 
 
@@ -20,6 +21,7 @@ class Diagnoser(nn.Module):
         network: Reads normalised features.
         heads: The task's heads.
         machine_normalizer: Of the machines' features, with one slot; None where there are none.
+        normality: Scores of how far from normal; None where the task asks for none.
     """
 
     def __init__(
@@ -28,10 +30,11 @@ class Diagnoser(nn.Module):
         network: Network,
         heads: Sequence[HeadSpec],
         machine_normalizer: FeatureNormalizer | None = None,
+        normality: Normality | None = None,
     ) -> None:
         super().__init__()
         self.normalizer, self.network, self.heads = normalizer, network, tuple(heads)
-        self.machine_normalizer = machine_normalizer
+        self.machine_normalizer, self.normality = machine_normalizer, normality
 
     def normalise(self, inputs: GraphInputs) -> GraphInputs:
         """Replace the features by normalised ones."""
@@ -48,13 +51,22 @@ class Diagnoser(nn.Module):
 
     def raw(self, inputs: GraphInputs) -> NetworkOutput:
         """Return the network's output on raw features, before decoding."""
-        output: NetworkOutput = self.network(self.normalise(inputs))
-        return output
+        normalised = self.normalise(inputs)
+        output: NetworkOutput = self.network(normalised)
+        if self.normality is None or output.states is None:
+            return output
+        return output._replace(residual=self.normality.residual(normalised, output.states))
 
     def forward(self, inputs: GraphInputs) -> dict[str, Tensor]:
-        """Return each head's decoded answer, [G, …] at machine and [N, …] at component level."""
-        outputs = self.raw(inputs).heads
-        return {head.name: decode(head, outputs[head.name]) for head in self.heads}
+        """Return each head's decoded answer, [G, …] at machine and [N, …] at component level.
+
+        With `normality` also its scores, by the names of `models.normality.LEVELS`.
+        """
+        output = self.raw(inputs)
+        answers = {head.name: decode(head, output.heads[head.name]) for head in self.heads}
+        if self.normality is not None and output.residual is not None:
+            answers |= self.normality(inputs, output.residual)
+        return answers
 
     @torch.no_grad()
     def predict(self, inputs: GraphInputs) -> dict[str, Tensor]:

@@ -36,7 +36,7 @@ class UniversalTemporalGNN(Network):
     Args:
         config: Sizes and switches.
         spec: Vocabularies and counts of the inputs.
-        heads: The heads of the task.
+        heads: The heads of the task; without any, only steps 1 and 2 exist.
     """
 
     Config = NetworkConfig
@@ -53,6 +53,11 @@ class UniversalTemporalGNN(Network):
             num_slots=len(spec.sensor_slots) if config.sensor_identity else 0,
         )
         self.temporal = ARMALSTM(channels, channels, attention_heads, config.arma)
+        self.state_channels = channels
+        self.heads: TaskHeads | None = None
+        if not heads:  # normality alone reads the states, and no more
+            self.temporal.pool.requires_grad_(False)
+            return
         self.component = nn.Linear(self.temporal.summary_channels + channels, channels)
         edge_channels = NUM_EDGE_FEATURES + 2 * len(spec.edge_dynamic_names)
         self.spatial = nn.ModuleList(
@@ -78,6 +83,8 @@ class UniversalTemporalGNN(Network):
             inputs.component_kind,
         )
         steps = self.temporal(encoding.sequence, encoding.observed)
+        if self.heads is None:
+            return NetworkOutput({}, steps.arma, steps.sequence)
         before: Tensor = self.component(torch.cat((steps.summary, encoding.component), dim=-1))
         after = self.dropout(before)
         dynamic = known_mean(inputs.edge_dynamic, inputs.edge_dynamic_mask)
@@ -90,4 +97,4 @@ class UniversalTemporalGNN(Network):
         context = torch.cat((before, after, machines.index_select(0, graph)), dim=-1)
         components: Tensor = self.dropout(F.silu(self.component_context(context)))
         heads = self.heads(components, machines, graph, inputs.component_heads)
-        return NetworkOutput(heads, steps.arma)
+        return NetworkOutput(heads, steps.arma, steps.sequence)

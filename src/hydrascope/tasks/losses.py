@@ -46,13 +46,13 @@ def task_loss(
     targets: Mapping[str, Tensor],
     label_smoothing: float,
 ) -> tuple[Tensor, dict[str, Tensor]]:
-    """Return the sum of the heads' losses by their weights, and each by itself."""
+    """Return the sum of the heads' losses by their weights (0 of none), and each by itself."""
     losses = {
         head.name: head_loss(head, outputs[head.name], targets[head.name], label_smoothing)
         for head in heads
     }
-    total = torch.stack([head.weight * losses[head.name] for head in heads]).sum()
-    return total, losses
+    weighted = [head.weight * losses[head.name] for head in heads]
+    return torch.stack(weighted).sum() if weighted else torch.zeros(()), losses
 
 
 def forecast_loss(arma: ARMAOutput) -> Tensor:

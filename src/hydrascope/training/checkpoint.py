@@ -1,5 +1,6 @@
 """Reading a checkpoint without executing it."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -25,6 +26,16 @@ class Checkpoint:
     record: dict[str, Any]
     weights: dict[str, Tensor]
     epoch: int
+
+
+def replace_weights(path: str | Path, weights: Mapping[str, Tensor]) -> None:
+    """Put a diagnoser's state into a checkpoint in place of the one it holds, at once."""
+    file = Path(path)
+    content = torch.load(file, map_location="cpu", weights_only=True)
+    content["state_dict"].update({_PREFIX + name: value for name, value in weights.items()})
+    part = file.with_suffix(".part")
+    torch.save(content, part)
+    part.replace(file)
 
 
 def read_checkpoint(path: str | Path) -> Checkpoint:

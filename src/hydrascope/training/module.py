@@ -10,11 +10,13 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from hydrascope.data.batch import TrainingBatch
+from hydrascope.data.healthy import HEALTHY
 from hydrascope.models.decode import decode
 from hydrascope.models.diagnoser import Diagnoser
 from hydrascope.schemas.task import HeadSpec, TaskSpec
 from hydrascope.tasks.losses import forecast_loss, task_loss
 from hydrascope.tasks.metrics import HeadMetrics, task_score
+from hydrascope.tasks.normality import normality_loss
 from hydrascope.training.schedule import WarmupCosine
 
 MakeOptimizer = Callable[[Iterable[dict[str, Any]]], Optimizer]
@@ -60,6 +62,10 @@ class DiagnosisModule(LightningModule):
         if output.arma is not None:
             parts["forecast"] = forecast_loss(output.arma)
             total = total + self.forecast_weight * parts["forecast"]
+        if output.residual is not None and self.task.normality is not None:
+            healthy = batch.targets[HEALTHY]
+            parts["normality"] = normality_loss(output.residual, batch.inputs, healthy)
+            total = total + self.task.normality.weight * parts["normality"]
         return total, parts, output.heads
 
     def on_train_batch_start(self, _batch: TrainingBatch, _batch_idx: int) -> None:
@@ -89,7 +95,8 @@ class DiagnosisModule(LightningModule):
             metrics[head.name] = values = metric.compute()
             metric.reset()
             self.log_dict({f"val/{head.name}_{name}": value for name, value in values.items()})
-        self.log("val/score", task_score(self.task.heads, metrics), prog_bar=True)
+        if metrics:
+            self.log("val/score", task_score(self.task.heads, metrics), prog_bar=True)
 
     def _val_metrics(self) -> Iterator[tuple[HeadSpec, HeadMetrics]]:
         for metric in self.val_metrics:
