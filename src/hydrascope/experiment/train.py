@@ -87,8 +87,10 @@ def run(settings: TrainSettings) -> None:
     for logger in loggers:
         logger.log_metrics(flatten({"test": results[NETWORK]}, separator="/"))
     finish(loggers)
-    found = {"test": results, "normality": detectors, "best_epoch": checkpoint.epoch}
-    write_json(run_dir / "results.json", {name: value for name, value in found.items() if value})
+    found: dict[str, Any] = {"test": results, "best_epoch": checkpoint.epoch}
+    if detectors:
+        found["normality"] = detectors
+    write_json(run_dir / "results.json", found)
     title = f"Test: {len(data.split.test)} windows, {settings.data.split.name}"
     if settings.task.heads:
         console.print(comparison_table(title, settings.task.heads, results))
