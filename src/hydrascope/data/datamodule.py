@@ -2,15 +2,18 @@
 
 from collections.abc import Iterator, Sequence
 
+import numpy as np
 import pandas as pd
 import torch
 from lightning import LightningDataModule
+from numpy.typing import NDArray
 from torch import Tensor
 
 from hydrascope.data.build import StoreConfig, open_stores
 from hydrascope.data.dataset import HydraulicGraphDataset
+from hydrascope.data.healthy import HEALTHY, healthy_target, healthy_windows, split_healthy
 from hydrascope.data.loaders import DataLoaderConfig, WindowLoader, create_dataloader
-from hydrascope.data.splits import Split, SplitSpec, make_split
+from hydrascope.data.splits import Rows, Split, SplitSpec, make_split
 from hydrascope.data.stored_machine import StoredMachine
 from hydrascope.data.targets import check_labels, encode_targets
 from hydrascope.data.transforms import Transform
@@ -39,6 +42,7 @@ class HydraulicDataModule(LightningDataModule):
         dataset: All windows.
         table: A row for each window: `equipment_id`, `start`, labels.
         split: Rows of the table in each part.
+        healthy: [rows] 1 healthy, 0 not, NaN unknown; if the task has `normality`.
     """
 
     input_spec: InputSpec
@@ -46,6 +50,7 @@ class HydraulicDataModule(LightningDataModule):
     dataset: HydraulicGraphDataset
     table: pd.DataFrame
     split: Split
+    healthy: NDArray[np.float32]
 
     def __init__(
         self,
@@ -87,7 +92,15 @@ class HydraulicDataModule(LightningDataModule):
         ]
         check_labels(heads, targets)
         self.table = pd.concat(tables, ignore_index=True)
-        self.split = make_split(self.table, self.split_spec)
+        if normality := self.task.normality:
+            self.healthy = healthy_windows(self.table, normality.healthy)
+            ends = np.cumsum([len(table) for table in tables])[:-1]
+            for target, state in zip(targets, np.split(self.healthy, ends), strict=True):
+                target[HEALTHY] = healthy_target(state)
+        if heads:
+            self.split = make_split(self.table, self.split_spec)
+        else:
+            self.split = split_healthy(self.table, self.healthy, self.split_spec)
         stores = open_stores(self.source, plans, self.engineer, self.store)
         layouts = self._layouts()
         self.dataset = HydraulicGraphDataset(
@@ -132,6 +145,10 @@ class HydraulicDataModule(LightningDataModule):
     def val_dataloader(self) -> WindowLoader:
         """Serve the validation windows in order."""
         return create_dataloader(self.dataset, self.loader, self.split.val)
+
+    def healthy_dataloader(self, rows: Rows) -> WindowLoader:
+        """Serve those of windows `rows` that are healthy, in order and without transforms."""
+        return create_dataloader(self.dataset, self.loader, rows[self.healthy[rows] == 1])
 
     def test_dataloader(self) -> WindowLoader:
         """Serve the test windows in order."""

@@ -69,7 +69,7 @@ def baseline_predictions(
         SpecError: The machines differ in their build, so that a row has no fixed meaning.
     """
     check_comparable(machines)
-    features = _normalised(machines, normalizer)
+    features = window_features(machines, normalizer)
     rows = features.flatten(1)
     if name in _ON_SAMPLES:
         rows = features[..., features.shape[-1] - patch_count :].flatten(2)
@@ -109,8 +109,8 @@ def _gradient_boosting(seed: int) -> ClassifierMixin:
     return LGBMClassifier(n_estimators=200, random_state=seed, **options)
 
 
-def _normalised(machines: Sequence[StoredMachine], normalizer: FeatureNormalizer) -> Tensor:
-    """Return the features of all windows, [W, S, T, F]."""
+def window_features(machines: Sequence[StoredMachine], normalizer: FeatureNormalizer) -> Tensor:
+    """Return the normalised features of all windows, [W, S, T, F]; 0 where not observed."""
     rows = []
     for machine in machines:
         features, observed = machine.read(SENSOR_FEATURES), machine.read(SENSOR_OBSERVED)

@@ -18,6 +18,7 @@ from hydrascope.data.transforms import (
 )
 from hydrascope.data.windows import WindowSpec
 from hydrascope.experiment.settings import (
+    OUR_NETWORK,
     DataSettings,
     TrainSettings,
     TransformSettings,
@@ -29,7 +30,8 @@ from hydrascope.graphs.input_spec import InputSpec
 from hydrascope.graphs.store import Verify
 from hydrascope.models.base import Network
 from hydrascope.models.diagnoser import Diagnoser
-from hydrascope.schemas.errors import validate
+from hydrascope.models.normality import Normality
+from hydrascope.schemas.errors import SpecError, validate
 from hydrascope.schemas.task import TaskSpec
 
 
@@ -79,7 +81,31 @@ def build_diagnoser(settings: TrainSettings, spec: InputSpec) -> Diagnoser:
     keys = settings.model.model_dump(by_alias=True, exclude={"target"})
     config = validate(network_class.Config, keys, source="model")
     network = network_class(config, spec, settings.task.heads)
-    return Diagnoser(normalizer, network, settings.task.heads, machine_normalizer)
+    return Diagnoser(
+        normalizer,
+        network,
+        settings.task.heads,
+        machine_normalizer,
+        _normality(settings, spec, network),
+    )
+
+
+def _normality(settings: TrainSettings, spec: InputSpec, network: Network) -> Normality | None:
+    """Return what scores normality, if the task asks for it.
+
+    Raises:
+        SpecError: The network has no states to forecast from.
+    """
+    if settings.task.normality is None:
+        return None
+    if network.state_channels is None:
+        raise SpecError(
+            f"task.normality: {settings.model.target} gives no states to forecast from; accepted: "
+            f"a network with state_channels, such as {OUR_NETWORK}"
+        )
+    identity = bool(settings.model.model_dump().get("sensor_identity", False))
+    per_step = settings.data.normalise.per_step
+    return Normality(spec, network.state_channels, identity=identity, per_step=per_step)
 
 
 def optimizer_factory(settings: TrainSettings) -> Any:

@@ -6,6 +6,13 @@ from rich.console import Console
 from rich.table import Table
 
 from hydrascope.evaluation.figures import confusion_counts, save_confusion_matrix
+from hydrascope.evaluation.normality import (
+    detection,
+    detection_table,
+    machine_scores,
+    promise,
+    score_table,
+)
 from hydrascope.evaluation.predictions import predict
 from hydrascope.evaluation.report import head_metrics, write_json
 from hydrascope.experiment.hardware import prepare_hardware
@@ -17,7 +24,10 @@ _WITH_CLASSES = (HeadKind.BINARY, HeadKind.MULTI_CLASS, HeadKind.ORDINAL)
 
 
 def run(settings: EvaluateSettings) -> None:
-    """Judge a checkpoint; results are written into `settings.run_dir`."""
+    """Judge a checkpoint; results are written into `settings.run_dir`.
+
+    Those of normality are also a table of every score: normality.csv.
+    """
     console = Console()
     prepare_hardware(settings.hardware)
     trained, diagnoser, data = restore(settings.ckpt)
@@ -32,17 +42,24 @@ def run(settings: EvaluateSettings) -> None:
             rows = predictions[head.name]
             confusion[head.name] = confusion_counts(head, rows).tolist()
             save_confusion_matrix(head, rows, run_dir / f"confusion_{head.name}.png")
-    write_json(
-        run_dir / "evaluation.json",
-        {
-            "ckpt": str(Path(settings.ckpt).absolute()),
-            "split": trained.data.split.name,
-            "fold": trained.data.fold,
-            "test": metrics,
-            "confusion": confusion,
-        },
-    )
-    console.print(_table(metrics, {head.name: head.unit for head in diagnoser.heads}))
+    report: dict[str, object] = {
+        "ckpt": str(Path(settings.ckpt).absolute()),
+        "split": trained.data.split.name,
+        "fold": trained.data.fold,
+        "test": metrics,
+        "confusion": confusion,
+    }
+    if diagnoser.heads:
+        console.print(_table(metrics, {head.name: head.unit for head in diagnoser.heads}))
+    if (spec := trained.task.normality) and diagnoser.normality:
+        scores = score_table(diagnoser, data, spec)
+        scores.to_csv(run_dir / "normality.csv", index=False)
+        held_out = int(diagnoser.normality.held_out)
+        found = detection(data, spec, *machine_scores(scores), held_out)
+        report["normality"] = found
+        console.print(detection_table("Normality: AUROC, share detected", {"network": found}))
+        console.print(promise(held_out, spec))
+    write_json(run_dir / "evaluation.json", report)
     console.print(f"Results: {run_dir}")
 
 

@@ -45,4 +45,9 @@ def restore(ckpt: str) -> Restored:
         )
     if checkpoint.readout:
         diagnoser.readout = DiscriminantReadout.from_record(checkpoint.readout)
+    if diagnoser.normality is not None and not int(diagnoser.normality.held_out):
+        raise SpecError(
+            f"ckpt: {ckpt!r} has no thresholds of normality yet; accepted: best.ckpt of a training "
+            "that has ended"
+        )
     return Restored(settings, diagnoser.eval(), data)

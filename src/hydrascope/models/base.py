@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from hydrascope.graphs.fields import GraphInputs
 from hydrascope.graphs.input_spec import InputSpec
+from hydrascope.models.blocks.sensor_forecast import SensorResidual
 from hydrascope.models.layers.arma import ARMAOutput
 from hydrascope.schemas.task import HeadSpec
 
@@ -22,6 +23,10 @@ class NetworkOutput(NamedTuple):
     """Next-step forecast of each component's state, for the forecasting loss, if there is one."""
     embedding: Tensor | None = None
     """[G, C]; what the network makes of each machine, for a readout that compares machines."""
+    states: Tensor | None = None
+    """[N, T, C]; what is known of each component after each step, causal; `normality` needs it."""
+    residual: SensorResidual | None = None
+    """What the forecast of `normality` missed; the diagnoser fills it in."""
 
 
 class Network(nn.Module, ABC):
@@ -29,9 +34,11 @@ class Network(nn.Module, ABC):
 
     Attributes:
         Config: Keys of `conf/model/<name>.yaml` beside `_target_`, with their ranges.
+        state_channels: C of `NetworkOutput.states`; None where there are none.
     """
 
     Config: ClassVar[type[BaseModel]]
+    state_channels: int | None = None
 
     @abstractmethod
     def __init__(self, config: BaseModel, spec: InputSpec, heads: Sequence[HeadSpec]) -> None:

@@ -10,6 +10,7 @@ from hydrascope.graphs.fields import GraphInputs
 from hydrascope.models.base import Network, NetworkOutput
 from hydrascope.models.decode import decode
 from hydrascope.models.kernel.readout import DiscriminantReadout
+from hydrascope.models.normality import Normality
 from hydrascope.schemas.task import HeadKind, HeadLevel, HeadSpec
 
 
@@ -21,6 +22,7 @@ class Diagnoser(nn.Module):
         network: Reads normalised features.
         heads: The task's heads.
         machine_normalizer: Of the machines' features, with one slot; None where there are none.
+        normality: Scores of how far from normal; None where the task asks for none.
 
     Attributes:
         readout: Answers some of the heads in the network's place; set once it is fitted.
@@ -34,10 +36,11 @@ class Diagnoser(nn.Module):
         network: Network,
         heads: Sequence[HeadSpec],
         machine_normalizer: FeatureNormalizer | None = None,
+        normality: Normality | None = None,
     ) -> None:
         super().__init__()
         self.normalizer, self.network, self.heads = normalizer, network, tuple(heads)
-        self.machine_normalizer = machine_normalizer
+        self.machine_normalizer, self.normality = machine_normalizer, normality
         self.readout = None
 
     def normalise(self, inputs: GraphInputs) -> GraphInputs:
@@ -55,17 +58,25 @@ class Diagnoser(nn.Module):
 
     def raw(self, inputs: GraphInputs) -> NetworkOutput:
         """Return the network's output on raw features, before decoding."""
-        output: NetworkOutput = self.network(self.normalise(inputs))
-        return output
+        normalised = self.normalise(inputs)
+        output: NetworkOutput = self.network(normalised)
+        if self.normality is None or output.states is None:
+            return output
+        return output._replace(residual=self.normality.residual(normalised, output.states))
 
     def forward(self, inputs: GraphInputs) -> dict[str, Tensor]:
-        """Return each head's decoded answer, [G, …] at machine and [N, …] at component level."""
+        """Return each head's decoded answer, [G, …] at machine and [N, …] at component level.
+
+        With `normality` also its scores, by the names of `models.normality.LEVELS`.
+        """
         output = self.raw(inputs)
         answers = {head.name: decode(head, output.heads[head.name]) for head in self.heads}
         if self.readout is not None:
             read = self.readout(inputs, output.embedding)
             for head in (head for head in self.heads if head.name in read):
                 answers[head.name] = _laid_out(head, read[head.name], inputs)
+        if self.normality is not None and output.residual is not None:
+            answers |= self.normality(inputs, output.residual)
         return answers
 
     @torch.no_grad()

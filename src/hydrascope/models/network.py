@@ -38,7 +38,7 @@ class UniversalTemporalGNN(Network):
     Args:
         config: Sizes and switches.
         spec: Vocabularies and counts of the inputs.
-        heads: The heads of the task.
+        heads: The heads of the task; without any, only steps 1 and 2 exist.
     """
 
     Config = NetworkConfig
@@ -46,7 +46,7 @@ class UniversalTemporalGNN(Network):
     def __init__(self, config: NetworkConfig, spec: InputSpec, heads: Sequence[HeadSpec]) -> None:
         super().__init__(config, spec, heads)
         channels, attention_heads = config.hidden_channels, config.attention_heads
-        self.order = config.order if config.spatial_layers else "time_then_space"
+        self.order = config.order if config.spatial_layers and heads else "time_then_space"
         self.encoder = SensorSetEncoder(
             num_features=len(spec.feature_names),
             channels=channels,
@@ -73,6 +73,12 @@ class UniversalTemporalGNN(Network):
             ).states
             for _ in range(between)
         )
+        # What is forecast by `normality` is forecast from causal states.
+        self.state_channels = channels if self.temporal.carried else None
+        self.heads: TaskHeads | None = None
+        if not heads:  # normality alone reads the states, and no more
+            self.temporal.pool.requires_grad_(False)
+            return
         self.component = nn.Linear(self.temporal.summary_channels + channels, channels)
         self.edge_channels = 0
         if config.edge_features:
@@ -100,6 +106,9 @@ class UniversalTemporalGNN(Network):
             inputs.sensor_component,
             inputs.component_kind,
         )
+        if self.heads is None:
+            steps = self.temporal(encoding.sequence, encoding.observed)
+            return NetworkOutput({}, steps.arma, states=steps.sequence)
         dynamic = known_mean(inputs.edge_dynamic, inputs.edge_dynamic_mask)
         lines = torch.cat((inputs.edge_features, dynamic), dim=-1)
         if self.order == "time_then_space":
@@ -118,7 +127,7 @@ class UniversalTemporalGNN(Network):
         context = torch.cat((*views, machines.index_select(0, graph)), dim=-1)
         components: Tensor = self.dropout(F.silu(self.component_context(context)))
         heads = self.heads(components, machines, graph, inputs.component_heads)
-        return NetworkOutput(heads, steps.arma, machines)
+        return NetworkOutput(heads, steps.arma, machines, steps.sequence)
 
     def _space_at_every_step(
         self, encoding: SensorEncoding, inputs: GraphInputs, lines: Tensor

@@ -1,5 +1,7 @@
 """The diagnoser as an exported program that needs none of our code to run."""
 
+import math
+
 import torch
 from torch import Tensor, nn
 from torch.export import Dim, ExportedProgram
@@ -64,5 +66,8 @@ def largest_difference(
         with torch.no_grad():
             exported: dict[str, Tensor] = run(*batch)
         for name, answer in eager.items():
-            worst = max(worst, float((exported[name] - answer).abs().max()))
+            # NaN says that there is nothing to score, and must say so in both.
+            if not torch.equal(exported[name].isnan(), answer.isnan()):
+                return math.inf
+            worst = max(worst, float((exported[name] - answer).nan_to_num().abs().max()))
     return worst

@@ -1,5 +1,6 @@
 """What is predicted: a task is a list of heads, written as data."""
 
+from collections.abc import Mapping
 from enum import StrEnum
 from typing import Annotated
 
@@ -164,16 +165,34 @@ class HeadSpec(Spec):
         return self.labels or (self.label or self.name,)
 
 
+class NormalitySpec(Spec):
+    """What healthy telemetry looks like, learned without a label of any fault."""
+
+    healthy: Mapping[Text, Number | Text | tuple[Number | Text, ...]] | None = None
+    """Label column → its value (or values) in a healthy window; all windows are healthy if None."""
+    false_alarm_rate: Annotated[float, Field(strict=True, gt=0.0, lt=0.5)] = 0.01
+    """Share of healthy windows in which a score may exceed its threshold."""
+    smoothing: Annotated[float, Field(strict=True, ge=0.0, lt=1.0)] = 0.0
+    """Share of the window before in an exponentially weighted mean of scores; 0: none."""
+    weight: Positive = 1.0
+    """Factor of the forecast's loss beside the heads'."""
+
+
 class TaskSpec(Spec):
-    """The content of a task file: heads that are learned together."""
+    """The content of a task file: heads that are learned together, normality, or both."""
 
     name: Identifier
     description: str = ""
-    heads: Annotated[tuple[HeadSpec, ...], Field(min_length=1)]
+    normality: NormalitySpec | None = None
+    heads: tuple[HeadSpec, ...] = Field(default=(), validate_default=True)
 
     @field_validator("heads")
     @classmethod
-    def _distinct(cls, heads: tuple[HeadSpec, ...]) -> tuple[HeadSpec, ...]:
+    def _some_and_distinct(
+        cls, heads: tuple[HeadSpec, ...], info: ValidationInfo
+    ) -> tuple[HeadSpec, ...]:
+        if not heads and info.data.get("normality") is None:
+            raise ValueError("expected at least one head, or normality")
         names = [head.name for head in heads]
         if repeated := sorted({name for name in names if names.count(name) > 1}):
             raise ValueError(f"expected heads of distinct names; repeated: {', '.join(repeated)}")

@@ -1,6 +1,7 @@
 """Reading a checkpoint without executing it."""
 
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,7 +22,7 @@ class Checkpoint:
         record: Plain data that `DiagnosisModule` stored: settings, input spec, data fingerprint.
         weights: State of the diagnoser.
         epoch: Epochs finished before it was written, counted from 0.
-        readout: What `write_readout` has added; None before that. Empty where the network's own
+        readout: What `write_fitted` has added; None before that. Empty where the network's own
             heads answer everything.
     """
 
@@ -57,10 +58,19 @@ def read_checkpoint(path: str | Path) -> Checkpoint:
             raise SpecError(f"ckpt: {str(file)!r} was not written by Hydrascope's train.py")
 
 
-def write_readout(path: str | Path, readout: dict[str, Any]) -> None:
-    """Add a fitted readout (tensors and plain data) to a checkpoint, replacing the file at once."""
+def write_fitted(
+    path: str | Path, weights: Mapping[str, Tensor], readout: Mapping[str, Any]
+) -> None:
+    """Put into a checkpoint what was fitted when the training had ended, replacing it at once.
+
+    Args:
+        path: Of a checkpoint.
+        weights: State of the diagnoser without its readout, in place of the one it holds.
+        readout: Tensors and plain data; empty without a readout.
+    """
     file = Path(path)
     content = torch.load(file, map_location="cpu", weights_only=True)
+    content["state_dict"].update({_PREFIX + name: value for name, value in weights.items()})
     part = file.with_name(f"{file.name}.{os.getpid()}.part")
-    torch.save({**content, "readout": readout}, part)
+    torch.save({**content, "readout": dict(readout)}, part)
     part.replace(file)

@@ -11,16 +11,18 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from hydrascope.data.batch import TrainingBatch
+from hydrascope.data.healthy import HEALTHY
 from hydrascope.models.decode import decode
 from hydrascope.models.diagnoser import Diagnoser
 from hydrascope.schemas.task import HeadSpec, TaskSpec
 from hydrascope.tasks.balancing import LossBalance, backward_apart
 from hydrascope.tasks.losses import forecast_loss, means, task_losses
 from hydrascope.tasks.metrics import HeadMetrics, task_score
+from hydrascope.tasks.normality import normality_loss
 from hydrascope.training.schedule import WarmupCosine
 
-FORECAST = "forecast"
-"""The forecast's name among the losses."""
+FORECAST, NORMALITY = "forecast", "normality"
+"""Names of the losses that are no head's."""
 
 MakeOptimizer = Callable[[Iterable[dict[str, Any]]], Optimizer]
 
@@ -71,10 +73,15 @@ class DiagnosisModule(LightningModule):
         )
         if output.arma is not None:
             masked[FORECAST] = forecast_loss(output.arma)
+        weights = [self.forecast_weight] * (len(masked) - len(self.task.heads))
+        if output.residual is not None and self.task.normality is not None:
+            healthy = batch.targets[HEALTHY]
+            masked[NORMALITY] = normality_loss(output.residual, batch.inputs, healthy)
+            weights.append(self.task.normality.weight)
         each, counted = means(list(masked.values()))
         heads = len(self.task.heads)
         balanced: Tensor = self.balance(each[:heads], counted[:heads])
-        added = torch.cat((balanced, self.forecast_weight * each[heads:]))
+        added = torch.cat((balanced, each[heads:] * each.new_tensor(weights)))
         return dict(zip(masked, each.unbind(), strict=True)), added, output.heads
 
     def on_train_batch_start(self, _batch: TrainingBatch, _batch_idx: int) -> None:
@@ -101,8 +108,11 @@ class DiagnosisModule(LightningModule):
     def validation_step(self, batch: TrainingBatch, _batch_idx: int) -> None:
         """Accumulate loss and metrics."""
         losses, added, outputs = self.losses(batch)
-        heads = torch.stack([head.weight * losses[head.name] for head in self.task.heads])
-        self._log_means({"val/loss": added.sum(), "val/head_loss": heads.sum()}, batch)
+        found = {"val/loss": added.sum()}
+        if self.task.heads:
+            heads = [head.weight * losses[head.name] for head in self.task.heads]
+            found["val/head_loss"] = torch.stack(heads).sum()
+        self._log_means(found, batch)
         for head, metric in self._val_metrics():
             metric.update(decode(head, outputs[head.name]), batch.targets[head.name])
 
@@ -131,7 +141,8 @@ class DiagnosisModule(LightningModule):
             metrics[head.name] = values = metric.compute()
             metric.reset()
             self.log_dict({f"val/{head.name}_{name}": value for name, value in values.items()})
-        self.log("val/score", task_score(self.task.heads, metrics), prog_bar=True)
+        if metrics:
+            self.log("val/score", task_score(self.task.heads, metrics), prog_bar=True)
 
     def _val_metrics(self) -> Iterator[tuple[HeadSpec, HeadMetrics]]:
         for metric in self.val_metrics:

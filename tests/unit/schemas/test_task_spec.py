@@ -77,7 +77,7 @@ def test_a_task_needs_heads_of_distinct_names() -> None:
     assert len(validate(TaskSpec, {"name": "t", "heads": [wear]}).heads) == 1
     with pytest.raises(SpecError, match=r"heads: .* repeated: wear"):
         validate(TaskSpec, {"name": "t", "heads": [wear, wear]})
-    with pytest.raises(SpecError, match=r"heads: .* at least 1 item"):
+    with pytest.raises(SpecError, match=r"heads: .* at least one head, or normality"):
         validate(TaskSpec, {"name": "t", "heads": []})
 
 

@@ -1,0 +1,71 @@
+"""Which windows are healthy, by their labels, and how they are split to learn from them alone."""
+
+from collections.abc import Mapping
+
+import numpy as np
+import pandas as pd
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from hydrascope.data.splits import Split, SplitSpec, make_split
+from hydrascope.schemas.errors import SpecError, closest
+
+HEALTHY = "healthy"
+"""Target of a batch beside the heads': [G, 1], 1 healthy, 0 not, NaN unknown."""
+
+
+def healthy_windows(
+    table: pd.DataFrame, healthy: Mapping[str, object] | None
+) -> NDArray[np.float32]:
+    """Return 1 for each healthy window of a table, 0 for others, NaN where a label is missing.
+
+    A window is healthy if every label has (one of) its healthy values; unhealthy if one has not,
+    whatever else is missing. Where `healthy` is None all windows are.
+
+    Raises:
+        SpecError: No such label column, or no healthy window.
+    """
+    unknown = np.zeros(len(table), dtype=bool)
+    unhealthy = np.zeros(len(table), dtype=bool)
+    for name, accepted in (healthy or {}).items():
+        if name not in table:
+            labels = [str(column) for column in table.columns]
+            raise SpecError(
+                f"task.normality.healthy: {name!r} is no label column; accepted: "
+                f"{', '.join(labels)}{closest(name, labels)}"
+            )
+        values = accepted if isinstance(accepted, tuple | list) else (accepted,)
+        missing = table[name].isna().to_numpy()
+        unknown |= missing
+        unhealthy |= ~missing & ~table[name].isin(list(values)).to_numpy()
+    state = np.where(unhealthy, 0.0, np.where(unknown, np.nan, 1.0)).astype(np.float32)
+    if not (state == 1).any():
+        raise SpecError(
+            f"task.normality.healthy: none of {len(table)} windows is healthy by "
+            f"{dict(healthy or {})}"
+        )
+    return state
+
+
+def healthy_target(state: NDArray[np.float32]) -> Tensor:
+    """Return one machine's windows as a target, [W, 1, 1]."""
+    return torch.from_numpy(state).reshape(-1, 1, 1)
+
+
+def split_healthy(table: pd.DataFrame, state: NDArray[np.float32], spec: SplitSpec) -> Split:
+    """Split the healthy windows; all unhealthy ones are tested on, unknown ones are in no part.
+
+    Raises:
+        SpecError: The healthy windows do not allow such a split, or one part of it is empty.
+    """
+    rows = np.flatnonzero(state == 1)
+    split = make_split(table.iloc[rows].reset_index(drop=True), spec)
+    train, val, test = (rows[part] for part in split)
+    if not (len(train) and len(val)):
+        raise SpecError(
+            f"data.split: {len(rows)} healthy windows leave {len(train)} to train on and "
+            f"{len(val)} to set the threshold on; accepted: one or more of each (shorter "
+            "data.window.stride_s, larger data.split.val_fraction)"
+        )
+    return Split(train, val, np.sort(np.concatenate([test, np.flatnonzero(state == 0)])))

@@ -1,0 +1,83 @@
+"""Classical detectors of what is unusual, on the same windows, features and threshold rule.
+
+Each sees all sensors' features at every step as one long row, normalised by the training
+statistics, learns from the healthy training windows, and has its threshold set on the healthy
+validation windows at the same false-alarm rate.
+"""
+
+from collections.abc import Callable, Mapping
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.covariance import LedoitWolf
+from sklearn.decomposition import PCA
+from sklearn.ensemble import IsolationForest
+
+from hydrascope.data.datamodule import HydraulicDataModule
+from hydrascope.evaluation.baselines import check_comparable, window_features
+from hydrascope.features.normalizer import FeatureNormalizer
+from hydrascope.schemas.task import NormalitySpec
+from hydrascope.tasks.normality import conformal_threshold
+
+Rows = NDArray[np.float64]
+Score = Callable[[Rows], Rows]
+
+_EXPLAINED = 0.9
+"""Share of the variance that the principal components keep."""
+
+
+def _pca(train: Rows) -> PCA:
+    return PCA(_EXPLAINED, svd_solver="full").fit(train)
+
+
+def _t2(train: Rows, _seed: int) -> Score:
+    """Hotelling's T² within the principal components."""
+    pca = _pca(train)
+    return lambda rows: (pca.transform(rows) ** 2 / pca.explained_variance_).sum(1)
+
+
+def _spe(train: Rows, _seed: int) -> Score:
+    """Squared prediction error beside the principal components, the Q statistic."""
+    pca = _pca(train)
+    return lambda rows: ((rows - pca.inverse_transform(pca.transform(rows))) ** 2).sum(1)
+
+
+def _mahalanobis(train: Rows, _seed: int) -> Score:
+    """Squared Mahalanobis distance, covariance shrunk as in Ledoit & Wolf (2004)."""
+    return LedoitWolf().fit(train).mahalanobis  # type: ignore[no-any-return]
+
+
+def _isolation(train: Rows, seed: int) -> Score:
+    forest = IsolationForest(n_estimators=300, random_state=seed).fit(train)
+    return lambda rows: -forest.score_samples(rows)
+
+
+DETECTORS: Mapping[str, Callable[[Rows, int], Score]] = {
+    "Mahalanobis": _mahalanobis,
+    "PCA T²": _t2,
+    "PCA SPE": _spe,
+    "isolation forest": _isolation,
+}
+
+
+def detector_scores(
+    name: str,
+    data: HydraulicDataModule,
+    normalizer: FeatureNormalizer,
+    spec: NormalitySpec,
+    windows: NDArray[np.int64],
+    seed: int,
+) -> NDArray[np.float64]:
+    """Fit one of `DETECTORS` and return its scores of `windows`; above 1 is an alarm.
+
+    Scores are shifted, not divided, by the threshold, since some detectors' are negative.
+
+    Raises:
+        SpecError: The machines differ in their build, so that a row has no fixed meaning.
+    """
+    check_comparable(data.dataset.machines)
+    rows = window_features(data.dataset.machines, normalizer).flatten(1).double().numpy()
+    train, held_out = (part[data.healthy[part] == 1] for part in (data.split.train, data.split.val))
+    score = DETECTORS[name](rows[train], seed)
+    threshold = conformal_threshold(score(rows[held_out]), spec.false_alarm_rate)
+    return score(rows[windows]) - threshold + 1.0

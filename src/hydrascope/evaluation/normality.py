@@ -1,0 +1,190 @@
+"""How well scores of normality tell faults: false alarms, detection, AUROC, and who is to blame."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from rich.table import Table
+from sklearn.metrics import roc_auc_score
+
+from hydrascope.data.datamodule import HydraulicDataModule
+from hydrascope.models.diagnoser import Diagnoser
+from hydrascope.models.normality import COMPONENT, LEVELS, MACHINE, SENSOR
+from hydrascope.schemas.task import NormalitySpec
+from hydrascope.tasks.normality import resolved_rate, smoothed, wilson_interval
+
+ANY = "any"
+"""The row of all unhealthy windows."""
+COLUMNS = ("window", "equipment_id", "start", "level", "id", "score", "alarm")
+
+
+def score_table(
+    diagnoser: Diagnoser, data: HydraulicDataModule, spec: NormalitySpec
+) -> pd.DataFrame:
+    """Return every score of the test windows, smoothed, a row each, with `COLUMNS`.
+
+    `id` is the sensor, the component or the machine; `score` 1 is the threshold, NaN nothing to
+    score.
+    """
+    parts = []
+    for batch in data.test_dataloader():
+        answers = diagnoser.predict(batch.inputs)
+        rows = data.table.iloc[batch.window.numpy()]
+        named = [
+            (window, level, name)
+            for level in LEVELS
+            for window, machine in zip(rows.index, rows["equipment_id"], strict=True)
+            for name in _names(data, machine, level)
+        ]
+        part = pd.DataFrame(named, columns=["window", "level", "id"])
+        part["score"] = np.concatenate([answers[level][:, 0].double().numpy() for level in LEVELS])
+        parts.append(part)
+    table = pd.concat(parts, ignore_index=True)
+    about = data.table[["equipment_id", "start"]]
+    table = table.join(about, on="window")
+    if spec.smoothing:
+        groups = table.groupby(["equipment_id", "level", "id"], sort=False)
+        for _, rows in groups:
+            values = rows["score"].to_numpy()
+            table.loc[rows.index, "score"] = smoothed(
+                values, rows, data.window.stride_s, spec.smoothing
+            )
+    table["alarm"] = table["score"] > 1.0
+    return table[list(COLUMNS)]
+
+
+def _names(data: HydraulicDataModule, equipment_id: str, level: str) -> list[str]:
+    topology = data.machines[equipment_id].topology
+    match level:
+        case _ if level == COMPONENT:
+            return [component.id for component in topology.components]
+        case _ if level == SENSOR:
+            return [sensor.id for _, sensor in topology.sensors]
+    return [equipment_id]
+
+
+def machine_scores(table: pd.DataFrame) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    """Return the test windows and their machines' scores, in order of the window table."""
+    mine = table[table["level"] == MACHINE].sort_values("window")
+    return mine["window"].to_numpy(np.int64), mine["score"].to_numpy(np.float64)
+
+
+def faults(
+    data: HydraulicDataModule, spec: NormalitySpec, windows: NDArray[np.int64]
+) -> Iterator[tuple[str, NDArray[np.bool_]]]:
+    """Yield each unhealthy value of each label, as `valve=73`, and the windows that have it."""
+    rows = data.table.iloc[windows]
+    state = data.healthy[windows]
+    yield ANY, state == 0
+    for name, healthy in (spec.healthy or {}).items():
+        accepted = healthy if isinstance(healthy, tuple) else (healthy,)
+        for value in sorted(rows.loc[state == 0, name].dropna().unique()):
+            chosen = (rows[name] == value).to_numpy() & (state == 0)
+            if value not in accepted:
+                yield f"{name}={value:g}" if isinstance(value, float) else f"{name}={value}", chosen
+
+
+def detection(
+    data: HydraulicDataModule,
+    spec: NormalitySpec,
+    windows: NDArray[np.int64],
+    scores: NDArray[np.float64],
+    held_out: int,
+) -> dict[str, Any]:
+    """Judge one detector's scores of test windows, 1 being its threshold.
+
+    Windows without a score raise no alarm, and rank below all others.
+
+    Returns:
+        `false_alarms`: how many healthy windows raised an alarm, of how many, the share with its
+        95 % interval, the share asked for and what `held_out` windows can promise. `faults`: of
+        each fault its windows, the share detected, and the AUROC against the healthy windows.
+    """
+    healthy = data.healthy[windows] == 1
+    ranked = np.nan_to_num(scores, nan=-1.0)
+    alarm = ranked > 1.0
+    alarms, count = int(alarm[healthy].sum()), int(healthy.sum())
+    low, high = wilson_interval(alarms, count)
+    report: dict[str, Any] = {
+        "false_alarms": {
+            "alarms": alarms,
+            "windows": count,
+            "rate": alarms / count if count else None,
+            "interval": [low, high],
+            "asked": spec.false_alarm_rate,
+            "resolved": resolved_rate(held_out, spec.false_alarm_rate),
+            "held_out": held_out,
+        },
+        "faults": {},
+    }
+    for name, chosen in faults(data, spec, windows):
+        if not chosen.any():
+            continue
+        truth = np.r_[np.zeros(count), np.ones(int(chosen.sum()))]
+        both = np.r_[ranked[healthy], ranked[chosen]]
+        report["faults"][name] = {
+            "windows": int(chosen.sum()),
+            "detected": float(alarm[chosen].mean()),
+            "auroc": float(roc_auc_score(truth, both)) if count else None,
+        }
+    return report
+
+
+def blame(table: pd.DataFrame, windows: NDArray[np.int64]) -> dict[str, dict[str, float]]:
+    """Return how often each component and sensor had the highest, or one of the two highest, score.
+
+    Args:
+        table: Of `score_table`.
+        windows: Those to look at.
+    """
+    result: dict[str, dict[str, float]] = {}
+    chosen = table[table["window"].isin(windows) & table["score"].notna()]
+    for level in (COMPONENT, SENSOR):
+        mine = chosen[chosen["level"] == level]
+        rank = mine.groupby("window")["score"].rank(ascending=False, method="first")
+        total = max(1, mine["window"].nunique())
+        for name, group in rank.groupby(mine["id"]):
+            first, second = int((group == 1).sum()), int((group <= 2).sum())
+            result[str(name)] = {"top1": first / total, "top2": second / total}
+    return result
+
+
+def detection_table(title: str, reports: Mapping[str, Mapping[str, Any]]) -> Table:
+    """Show each detector's realised false alarms, and its AUROC and detection of each fault."""
+    table = Table(title=title, title_justify="left")
+    table.add_column("")
+    for name in reports:
+        table.add_column(name, justify="right")
+    every = list(reports.values())
+    table.add_row("false alarms", *(_alarms(each["false_alarms"]) for each in every))
+    for fault, found in every[0]["faults"].items():
+        cells = [_found(each["faults"][fault]) for each in every]
+        table.add_row(f"{fault} ({found['windows']})", *cells)
+    return table
+
+
+def _alarms(alarms: Mapping[str, Any]) -> str:
+    if alarms["rate"] is None:
+        return "–"
+    low, high = alarms["interval"]
+    return f"{100 * alarms['rate']:.1f} % ({100 * low:.0f}–{100 * high:.0f})"
+
+
+def _found(fault: Mapping[str, Any]) -> str:
+    auroc = "–" if fault["auroc"] is None else f"{fault['auroc']:.3f}"
+    return f"{auroc}, {100 * fault['detected']:.0f} %"
+
+
+def promise(held_out: int, spec: NormalitySpec) -> str:
+    """Say in one line what false-alarm rate the threshold can promise."""
+    asked, resolved = spec.false_alarm_rate, resolved_rate(held_out, spec.false_alarm_rate)
+    line = f"Normality: {held_out} held-out healthy windows set the threshold; "
+    if resolved <= asked:
+        return line + f"false alarms asked for: {100 * asked:g} %"
+    needed = int(np.ceil(round(1 / asked - 1, 9)))
+    return line + (
+        f"they resolve false alarms of {100 * resolved:.2g} % at best, not the {100 * asked:g} % "
+        f"asked for, which take {needed}"
+    )

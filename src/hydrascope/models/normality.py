@@ -1,0 +1,244 @@
+"""How far from normal: forecast residuals, whitened, as scores of sensors, components, machines."""
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from hydrascope.graphs.fields import GraphInputs
+from hydrascope.graphs.input_spec import InputSpec
+from hydrascope.models.blocks.sensor_forecast import SensorForecast, SensorResidual
+from hydrascope.models.layers.segment import segment_max, segment_sum
+from hydrascope.models.whitening import ResidualMoments, Whitening, residual_whitening
+
+MACHINE, COMPONENT, SENSOR = "normality.machine", "normality.component", "normality.sensor"
+LEVELS = (MACHINE, COMPONENT, SENSOR)
+"""Names of the answers: [G, 1], [N, 1] and [S, 1]."""
+
+_CONJUGATE_STEPS = 16
+"""Iterations that fill in what missing sensors would have shown."""
+
+
+class Normality(nn.Module):
+    """Scores windows by the residuals of a forecast learned on healthy ones.
+
+    Of a machine at one step, with z the normalised features of all its sensors:
+
+        x = W z            W = Σ_z^(−1/2), Σ_z of healthy windows: what each sensor shows beyond
+                           what the machine's other sensors let expect
+        r = x − forecast   of the steps before (`SensorForecast`)
+        u = V r            V = Σ_r^(−1/2), Σ_r of healthy windows
+
+    |u|² is the squared Mahalanobis distance of the residuals. The symmetric root splits it into the
+    sensors' own shares (P. H. Garthwaite, I. Koch, "Evaluating the contributions of individual
+    variables to a quadratic form", Aust. N. Z. J. Stat. 58, 2016). x is forecast, not z, because
+    the directions that tell a fault are those in which a healthy machine hardly moves, and the
+    errors of a forecast of z would be largest beside them.
+
+    A score is the root mean of ρ(u) over the observed steps and features of a sensor, of a
+    component's sensors, or of all, where ρ is u² up to 1 and 2|u| − 1 beyond (P. J. Huber, 1964),
+    the loss of the training, so that no single number decides. It is answered as a share of its
+    threshold: above 1 is an alarm. NaN: nothing to score (no sensor, none observed, none seen in
+    training).
+
+    Missing z take the values that are likeliest given the others, so that |x|² is the distance of
+    what was observed; missing r are 0, as expected.
+
+    Shapes: as in `models.whitening`, and S sensors, N components.
+
+    Args:
+        spec: Vocabularies and counts of the inputs.
+        channels: Of the network's states.
+        identity: Of `SensorForecast`.
+        per_step: Whether each step has covariances of its own, as the normalisation has; else the
+            first, which is forecast from nothing, and the others.
+    """
+
+    slot_topology: Tensor
+    slot_place: Tensor
+    step_row: Tensor
+    whiten_features: Tensor
+    whiten_residuals: Tensor
+    fitted: Tensor
+    threshold_machine: Tensor
+    threshold_component: Tensor
+    threshold_sensor: Tensor
+    held_out: Tensor
+
+    def __init__(
+        self, spec: InputSpec, channels: int, *, identity: bool = True, per_step: bool = False
+    ) -> None:
+        super().__init__()
+        self.forecast = SensorForecast(spec, channels, identity)
+        builds = [slot.rpartition("/")[0] for slot in spec.sensor_slots]
+        of_build = {build: number for number, build in enumerate(dict.fromkeys(builds))}
+        self.topologies, self.features = len(of_build), len(spec.feature_names)
+        self.places = max(builds.count(build) for build in of_build)
+        self.rows = spec.steps if per_step else min(2, spec.steps)
+        place = [builds[:slot].count(build) for slot, build in enumerate(builds)]
+        self.register_buffer("slot_topology", torch.tensor([of_build[build] for build in builds]))
+        self.register_buffer("slot_place", torch.tensor(place))
+        self.register_buffer("step_row", torch.arange(spec.steps).clamp(max=self.rows - 1))
+        lead, size = (self.topologies, self.rows), self.places * self.features
+        # Double: distances are differences of large numbers where sensors are nearly redundant.
+        unit = torch.eye(size, dtype=torch.float64).expand(*lead, size, size)
+        self.register_buffer("whiten_features", unit.clone())
+        self.register_buffer("whiten_residuals", unit.clone())
+        self.register_buffer("fitted", torch.zeros(*lead, self.places, dtype=torch.bool))
+        unknown = torch.full((len(builds),), torch.nan)
+        self.register_buffer("threshold_sensor", unknown.clone())
+        self.register_buffer("threshold_component", unknown.clone())
+        self.register_buffer("threshold_machine", unknown[: self.topologies].clone())
+        self.register_buffer("held_out", torch.zeros((), dtype=torch.int64))
+
+    def moments(self) -> ResidualMoments:
+        """Return empty moments of this module's shape, for a worker to fill with `gather`."""
+        return ResidualMoments(self.topologies, self.rows, self.places, self.features)
+
+    def gather(
+        self, moments: ResidualMoments, inputs: GraphInputs, value: Tensor, observed: Tensor
+    ) -> None:
+        """Take healthy windows into `moments`: features or residuals [S, T, F], [S, T] bool."""
+        topology = self._topology(inputs)
+        moments.update(topology, self.step_row, *self._dense(inputs, value, observed))
+
+    @torch.no_grad()
+    def adopt_features(self, moments: ResidualMoments) -> None:
+        """Whiten features by these moments from now on; before the forecast is trained."""
+        whitening = Whitening.of(moments)
+        self.whiten_features.copy_(whitening.matrix)
+        self.fitted.copy_(whitening.fitted)
+
+    @torch.no_grad()
+    def adopt_residuals(self, moments: ResidualMoments) -> None:
+        """Whiten residuals by these moments from now on; once the forecast is trained."""
+        self.whiten_residuals.copy_(residual_whitening(moments))
+
+    def residual(self, inputs: GraphInputs, states: Tensor) -> SensorResidual:
+        """Return what the forecast missed, of normalised inputs and the network's states."""
+        with torch.no_grad():
+            dense, seen = self._dense(inputs, inputs.sensor_features, inputs.sensor_observed)
+            seen = seen & self.fitted[self._topology(inputs)][:, self.step_row]
+            whitened = self._multiply(
+                self.whiten_features, inputs, self._filled(inputs, dense, seen)
+            )
+            x = self._sparse(inputs, whitened).to(inputs.sensor_features.dtype)
+            observed = self._sparse(inputs, seen).squeeze(-1) & inputs.sensor_observed
+        forecast = self.forecast(inputs, states, x, observed)
+        return SensorResidual((x - forecast) * observed.unsqueeze(-1), observed)
+
+    def scores(self, inputs: GraphInputs, residual: SensorResidual) -> dict[str, Tensor]:
+        """Return the scores before division by their thresholds; NaN where there is none."""
+        dense, _ = self._dense(inputs, residual.value, residual.observed)
+        whitened = self._multiply(self.whiten_residuals, inputs, dense)
+        observed = residual.observed
+        whitened = self._sparse(inputs, whitened)
+        zero = torch.zeros_like(whitened)
+        square = 2.0 * F.huber_loss(whitened, zero, reduction="none").mean(-1)
+        parts = torch.stack([(square * observed).sum(1), observed.sum(1).to(square.dtype)], dim=-1)
+        answers = {}
+        sizes = (inputs.graph_id.shape[0], inputs.component_kind.shape[0], 0)
+        for level, size in zip(LEVELS, sizes, strict=True):
+            total = parts
+            if level != SENSOR:
+                index = inputs.sensor_component
+                index = inputs.component_graph[index] if level == MACHINE else index
+                total = segment_sum(parts, index, size)
+            square, count = total.unbind(-1)
+            score = torch.where(count > 0, (square / count.clamp(min=1.0)).sqrt(), torch.nan)
+            answers[level] = score.to(residual.value.dtype).unsqueeze(-1)
+        return answers
+
+    def keys(self, inputs: GraphInputs) -> dict[str, Tensor]:
+        """Return which threshold each score is measured by.
+
+        A machine's is that of its topology, a sensor's that of its slot, a component's that of the
+        first slot among its sensors.
+        """
+        slot, components = inputs.sensor_slot, inputs.component_kind.shape[0]
+        first = -segment_max(-slot, inputs.sensor_component, components)
+        return {MACHINE: self._topology(inputs), COMPONENT: first, SENSOR: slot}
+
+    def graphs(self, inputs: GraphInputs) -> dict[str, Tensor]:
+        """Return the graph that each score belongs to."""
+        component = inputs.component_graph
+        sensor = component[inputs.sensor_component]
+        return {MACHINE: inputs.graph_id, COMPONENT: component, SENSOR: sensor}
+
+    def thresholds(self) -> dict[str, Tensor]:
+        """Return the tables that `keys` point into."""
+        return {
+            MACHINE: self.threshold_machine,
+            COMPONENT: self.threshold_component,
+            SENSOR: self.threshold_sensor,
+        }
+
+    def forward(self, inputs: GraphInputs, residual: SensorResidual) -> dict[str, Tensor]:
+        """Return each level's scores as shares of their thresholds."""
+        keys, tables = self.keys(inputs), self.thresholds()
+        return {
+            level: score / tables[level][keys[level]].unsqueeze(-1)
+            for level, score in self.scores(inputs, residual).items()
+        }
+
+    def _topology(self, inputs: GraphInputs) -> Tensor:
+        """Return each graph's topology, [G] int64."""
+        graph = inputs.component_graph[inputs.sensor_component]
+        kind = self.slot_topology[inputs.sensor_slot]
+        return segment_max(kind, graph, inputs.graph_id.shape[0])
+
+    def _place(self, inputs: GraphInputs) -> Tensor:
+        """Return each sensor's place among those of all graphs, [S] int64."""
+        graph = inputs.component_graph[inputs.sensor_component]
+        return graph * self.places + self.slot_place[inputs.sensor_slot]
+
+    def _dense(self, inputs: GraphInputs, value: Tensor, observed: Tensor) -> tuple[Tensor, Tensor]:
+        """Lay sensors out by graph and place: [G, T, D] float64 and observed [G, T, P]."""
+        place, size = self._place(inputs), inputs.graph_id.shape[0] * self.places
+        known = value.masked_fill(~observed.unsqueeze(-1), 0.0).double()
+        values = segment_sum(known, place, size)
+        seen = segment_sum(observed.long(), place, size) > 0
+        shape = (-1, self.places)
+        dense = torch.unflatten(values, 0, shape).transpose(1, 2).flatten(2)
+        return dense, torch.unflatten(seen, 0, shape).transpose(1, 2)
+
+    def _sparse(self, inputs: GraphInputs, dense: Tensor) -> Tensor:
+        """Undo `_dense`: [G, T, P · F] -> [S, T, F]."""
+        by_place = torch.unflatten(dense, -1, (self.places, -1)).transpose(1, 2)
+        return by_place.flatten(0, 1)[self._place(inputs)]
+
+    def _multiply(self, matrix: Tensor, inputs: GraphInputs, vector: Tensor) -> Tensor:
+        """Multiply [G, T, D] by the matrix [K, R, D, D] of each graph's topology and step."""
+        topology = self._topology(inputs).view(-1, 1, 1)
+        result = torch.zeros_like(vector)
+        for kind in range(self.topologies):
+            product = torch.einsum("tde,gte->gtd", matrix[kind][self.step_row], vector)
+            result = torch.where(topology == kind, product, result)
+        return result
+
+    def _filled(self, inputs: GraphInputs, dense: Tensor, seen: Tensor) -> Tensor:
+        """Put into [G, T, D] what is likeliest where [G, T, P] was not seen.
+
+        Conjugate gradients (M. R. Hestenes, E. Stiefel, 1952) on |W z|² over the missing entries.
+        """
+        missing = ~seen.repeat_interleave(self.features, -1)
+        value = dense.masked_fill(missing, 0.0)
+        if not torch.compiler.is_compiling() and not bool(missing.any()):
+            return value  # the same, sooner
+
+        def curve(vector: Tensor) -> Tensor:
+            once = self._multiply(self.whiten_features, inputs, vector)
+            return self._multiply(self.whiten_features, inputs, once) * missing  # W is symmetric
+
+        descent = gradient = -curve(value)
+        size = gradient.square().sum(-1, keepdim=True)
+        for _ in range(_CONJUGATE_STEPS):
+            image = curve(descent)
+            bend = (descent * image).sum(-1, keepdim=True)
+            going = bend > 1e-20
+            step = torch.where(going, size / torch.where(going, bend, 1.0), 0.0)
+            value = value + step * descent
+            gradient = gradient - step * image
+            after = gradient.square().sum(-1, keepdim=True)
+            descent = gradient + after / size.clamp(min=1e-30) * descent
+            size = after
+        return value

@@ -1,0 +1,126 @@
+"""How the sensors' residuals of healthy machines vary together, gathered in one mergeable pass.
+
+Shapes: K topologies, R rows of steps, P places (sensors of the largest topology), F features,
+D = P · F, G graphs, T steps.
+"""
+
+from typing import NamedTuple, Self
+
+import torch
+from torch import Tensor
+
+_LEAST_SHRINKAGE = 1e-3
+"""Keeps directions in which features are exact functions of each other from being magnified."""
+_IDENTITY_SHARE = 0.1
+_LEAST_EIGENVALUE = 1e-6
+"""As a share of the largest; pairwise missing residuals can make a covariance indefinite."""
+
+
+class ResidualMoments:
+    """Second moments about 0 of the residuals of each topology and row of steps, float64.
+
+    What is not observed counts for nothing: each pair of places has its own number of
+    observations. Parts may come in any order and number; workers gather their own and merge.
+    """
+
+    def __init__(self, topologies: int, rows: int, places: int, features: int) -> None:
+        size = places * features
+        self.places, self.features = places, features
+        self.count = torch.zeros(topologies, rows, places, places, dtype=torch.float64)
+        self.products = torch.zeros(topologies, rows, size, size, dtype=torch.float64)
+
+    def update(self, topology: Tensor, row: Tensor, residual: Tensor, observed: Tensor) -> None:
+        """Take in windows.
+
+        Args:
+            topology: [G] int64.
+            row: [T] int64.
+            residual: [G, T, D]; 0 where not observed.
+            observed: [G, T, P] bool.
+        """
+        residual, seen = residual.double(), observed.double()
+        for kind in sorted(set(topology.tolist())):
+            mine, there = residual[topology == kind], seen[topology == kind]
+            self.products[kind].index_add_(0, row, torch.einsum("gtd,gte->tde", mine, mine))
+            self.count[kind].index_add_(0, row, torch.einsum("gtp,gtq->tpq", there, there))
+
+    def merge(self, other: Self) -> None:
+        """Take in all that another one has seen."""
+        self.products += other.products
+        self.count += other.count
+
+    def second_moments(self) -> Tensor:
+        """Return [K, R, D, D]; 0 where nothing was observed."""
+        count = self.count.repeat_interleave(self.features, -1)
+        return self.products / count.repeat_interleave(self.features, -2).clamp(min=1.0)
+
+
+class Whitening(NamedTuple):
+    """What `ResidualMoments` come to."""
+
+    matrix: Tensor
+    """[K, R, D, D]; symmetric inverse root of the second moments, shrunk towards their diagonal;
+    the identity where there are none."""
+    fitted: Tensor
+    """[K, R, P] bool; whether the place was ever observed."""
+
+    @classmethod
+    def of(cls, moments: ResidualMoments) -> "Whitening":
+        """Shrink the correlation of each topology and row by itself."""
+        fitted = moments.count.diagonal(dim1=-2, dim2=-1) > 0
+        moment = moments.second_moments()
+        scale = moment.diagonal(dim1=-2, dim2=-1).sqrt()
+        varies = scale > 1e-6
+        scale = torch.where(varies, scale, 1.0)
+        correlation = moment / (scale.unsqueeze(-1) * scale.unsqueeze(-2))
+        matrix = torch.diag_embed(1.0 / scale)
+        for kind in range(len(correlation)):
+            for row in range(correlation.shape[1]):
+                at = varies[kind, row].nonzero().squeeze(1)
+                if len(at):
+                    observed = moments.count[kind, row].diagonal()
+                    seen = float(observed[at // moments.features].mean())
+                    block = shrunk_correlation(correlation[kind, row][at][:, at], seen)
+                    spread = scale[kind, row][at]
+                    block = block * spread.unsqueeze(1) * spread
+                    matrix[kind, row][at.unsqueeze(1), at] = inverse_root(block)
+        return cls(matrix, fitted)
+
+
+def shrunk_correlation(correlation: Tensor, count: float) -> Tensor:
+    """Shrink a correlation matrix [D, D] of `count` observations towards the identity.
+
+    Y. Chen, A. Wiesel, Y. C. Eldar, A. O. Hero, "Shrinkage Algorithms for MMSE Covariance
+    Estimation", IEEE Trans. Signal Process. 58 (2010), oracle approximating shrinkage: unlike the
+    rule of Ledoit and Wolf it needs nothing but the matrix and the count, so it can be merged.
+    """
+    size = len(correlation)
+    if size == 1:
+        return torch.ones_like(correlation)
+    power, mean = correlation.square().mean(), correlation.diagonal().mean()
+    excess = (count + 1.0) * (power - mean.square() / size)
+    shrinkage = float(((power + mean.square()) / excess).clamp(max=1.0)) if excess > 0 else 1.0
+    shrinkage = max(shrinkage, _LEAST_SHRINKAGE)
+    shrunk = (1.0 - shrinkage) * correlation
+    shrunk.diagonal().add_(shrinkage * mean)
+    return shrunk
+
+
+def residual_whitening(moments: ResidualMoments) -> Tensor:
+    """Return the inverse root of the second moments of whitened features' residuals, [K, R, D, D].
+
+    A tenth of the identity is mixed in, so that what a forecast of one training set leaves least
+    of is magnified by √10 at most: elsewhere it leaves more.
+    """
+    second = (1.0 - _IDENTITY_SHARE) * moments.second_moments()
+    second.diagonal(dim1=-2, dim2=-1).add_(_IDENTITY_SHARE)
+    return inverse_root(second)
+
+
+def inverse_root(covariance: Tensor) -> Tensor:
+    """Return the symmetric Σ^(−1/2) of [..., D, D]."""
+    values, vectors = torch.linalg.eigh(covariance)
+    floor = _LEAST_EIGENVALUE * values.amax(-1, keepdim=True)
+    root = torch.maximum(values, floor).sqrt().unsqueeze(-2)
+    whitened: Tensor = (vectors / root) @ vectors.mT
+    return whitened

@@ -1,0 +1,86 @@
+"""Learning and judging normality: its loss, thresholds, smoothing, intervals."""
+
+import math
+
+import numpy as np
+import pandas as pd
+import torch
+import torch.nn.functional as F
+from numpy.typing import NDArray
+from torch import Tensor
+
+from hydrascope.data.windows import microseconds
+from hydrascope.graphs.fields import GraphInputs
+from hydrascope.models.blocks.sensor_forecast import SensorResidual
+from hydrascope.tasks.losses import MaskedLoss
+
+
+def normality_loss(residual: SensorResidual, inputs: GraphInputs, healthy: Tensor) -> MaskedLoss:
+    """Return the Huber loss of the sensors' forecast over healthy windows.
+
+    `healthy` is [G, 1]: 1 where healthy.
+    """
+    graph = inputs.component_graph[inputs.sensor_component]
+    counted = (residual.observed & (healthy == 1)[graph]).to(residual.value.dtype)
+    zero = torch.zeros_like(residual.value)
+    loss = F.huber_loss(residual.value, zero, reduction="none").mean(dim=-1)
+    return MaskedLoss((loss * counted).sum(), counted.sum())
+
+
+def conformal_threshold(scores: NDArray[np.float64], rate: float) -> float:
+    """Return what a new score, exchangeable with these, exceeds with probability `rate` at most.
+
+    V. Vovk, A. Gammerman, G. Shafer, "Algorithmic Learning in a Random World" (2005): of n scores
+    the ⌈(n + 1)(1 − rate)⌉-th smallest. Where n is too small for that, n < 1/rate − 1, the largest,
+    which holds `resolved_rate` only. NaN of no scores.
+    """
+    scores = np.sort(scores[~np.isnan(scores)])
+    if not len(scores):
+        return math.nan
+    # Rounded, because (n + 1)(1 − rate) may come out an ulp above a whole number.
+    rank = math.ceil(round((len(scores) + 1) * (1.0 - rate), 9))
+    return float(scores[min(rank, len(scores)) - 1])
+
+
+def resolved_rate(held_out: int, rate: float) -> float:
+    """Return the false-alarm rate that so many held-out scores can promise: 1/(n + 1) at best."""
+    return max(rate, 1.0 / (held_out + 1))
+
+
+def wilson_interval(hits: int, trials: int, z: float = 1.96) -> tuple[float, float]:
+    """Return the 95 % interval of a share (E. B. Wilson, JASA 22, 1927); 0 to 1 of no trials."""
+    if not trials:
+        return 0.0, 1.0
+    share, spread = hits / trials, z * z / trials
+    centre = (share + spread / 2) / (1 + spread)
+    half = z * math.sqrt(share * (1 - share) / trials + spread / (4 * trials)) / (1 + spread)
+    return max(0.0, centre - half), min(1.0, centre + half)
+
+
+def smoothed(
+    scores: NDArray[np.float64], windows: pd.DataFrame, stride_s: float, smoothing: float
+) -> NDArray[np.float64]:
+    """Return the exponentially weighted mean of one score over consecutive windows.
+
+    s_t = smoothing · s_{t−1} + (1 − smoothing) · x_t. It begins anew where the machine changes or
+    a window is missing; a window without a score (NaN) has none, and is passed over.
+
+    Args:
+        scores: [W].
+        windows: The W rows of the window table, of each machine in order of time.
+        stride_s: Distance between two windows.
+        smoothing: 0 leaves the scores as they are.
+    """
+    if not smoothing:
+        return scores
+    start = microseconds(windows["start"])
+    machine = windows["equipment_id"].to_numpy()
+    result, state = scores.copy(), math.nan
+    for row, score in enumerate(scores):
+        gap = row > 0 and start[row] - start[row - 1] > round(stride_s * 1e6)
+        if row == 0 or gap or machine[row] != machine[row - 1]:
+            state = math.nan
+        if not math.isnan(score):
+            state = score if math.isnan(state) else smoothing * state + (1 - smoothing) * score
+            result[row] = state
+    return result

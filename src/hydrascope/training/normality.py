@@ -1,0 +1,107 @@
+"""After the training: the covariance of healthy residuals, and thresholds on held-out windows."""
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from hydrascope.data.datamodule import HydraulicDataModule
+from hydrascope.models.diagnoser import Diagnoser
+from hydrascope.models.normality import MACHINE, Normality
+from hydrascope.schemas.errors import SpecError
+from hydrascope.schemas.task import NormalitySpec
+from hydrascope.tasks.normality import conformal_threshold, smoothed
+
+
+@torch.no_grad()
+def fit_features(diagnoser: Diagnoser, data: HydraulicDataModule) -> None:
+    """Fit a diagnoser's whitening of features, after its normaliser and before its training.
+
+    Raises:
+        SpecError: No training window is healthy and observed.
+    """
+    normality = diagnoser.normality
+    assert normality is not None
+    moments = normality.moments()
+    for batch in data.healthy_dataloader(data.split.train):
+        inputs = diagnoser.normalise(batch.inputs)
+        normality.gather(moments, inputs, inputs.sensor_features, inputs.sensor_observed)
+    if not bool((moments.count > 0).any()):
+        raise SpecError("task.normality: no training window is healthy and observed")
+    normality.adopt_features(moments)
+
+
+@torch.no_grad()
+def calibrate(diagnoser: Diagnoser, data: HydraulicDataModule, spec: NormalitySpec) -> None:
+    """Fit a trained diagnoser's whitening of residuals on healthy training windows, and thresholds.
+
+    A threshold is set for each sensor of a build, each component and each build, on the scores of
+    the healthy validation windows, smoothed as they will be; one without a score there takes the
+    threshold of all scores of its level together.
+
+    Raises:
+        SpecError: No validation window is healthy.
+    """
+    normality = diagnoser.normality
+    assert normality is not None
+    diagnoser.eval()
+    moments = normality.moments()
+    for batch in data.healthy_dataloader(data.split.train):
+        residual = diagnoser.raw(batch.inputs).residual
+        assert residual is not None
+        normality.gather(moments, batch.inputs, *residual)
+    normality.adopt_residuals(moments)
+    _set_thresholds(diagnoser, normality, data, spec)
+
+
+def _set_thresholds(
+    diagnoser: Diagnoser, normality: Normality, data: HydraulicDataModule, spec: NormalitySpec
+) -> None:
+    scores: dict[str, list[Tensor]] = {}
+    keys: dict[str, list[Tensor]] = {}
+    windows: dict[str, list[Tensor]] = {}
+    for batch in data.healthy_dataloader(data.split.val):
+        residual = diagnoser.raw(batch.inputs).residual
+        assert residual is not None
+        found, key = normality.scores(batch.inputs, residual), normality.keys(batch.inputs)
+        graphs = normality.graphs(batch.inputs)
+        for level, score in found.items():
+            scores.setdefault(level, []).append(score.squeeze(-1))
+            keys.setdefault(level, []).append(key[level])
+            windows.setdefault(level, []).append(batch.window[graphs[level]])
+    if not scores:
+        raise SpecError(
+            "task.normality: no validation window is healthy, but they set the threshold; "
+            "accepted: a data.split that leaves some"
+        )
+    normality.held_out.fill_(int((~torch.cat(scores[MACHINE]).isnan()).sum()))
+    for level, table in normality.thresholds().items():
+        key_of = torch.cat(keys[level]).numpy()
+        smooth = _smoothed(
+            torch.cat(scores[level]).double().numpy(),
+            key_of,
+            torch.cat(windows[level]).numpy(),
+            data,
+            spec.smoothing,
+        )
+        common = conformal_threshold(smooth, spec.false_alarm_rate)
+        for row in range(len(table)):
+            own = conformal_threshold(smooth[key_of == row], spec.false_alarm_rate)
+            table[row] = common if np.isnan(own) else own
+
+
+def _smoothed(
+    score: NDArray[np.float64],
+    key: NDArray[np.int64],
+    window: NDArray[np.int64],
+    data: HydraulicDataModule,
+    smoothing: float,
+) -> NDArray[np.float64]:
+    """Smooth each key's scores over the windows they belong to."""
+    result = score.copy()
+    for each in np.unique(key):
+        mine = np.flatnonzero(key == each)
+        mine = mine[np.argsort(window[mine], kind="stable")]
+        rows = data.table.iloc[window[mine]]
+        result[mine] = smoothed(score[mine], rows, data.window.stride_s, smoothing)
+    return result

@@ -1,0 +1,306 @@
+"""Scores of normality on real cycles: causal where they claim, exact against numpy, unmoved by
+what is not observed."""
+
+import numpy as np
+import pytest
+import torch
+from scipy.linalg import sqrtm
+from sklearn.covariance import oas
+from torch import Tensor
+
+from graph_parts import stored_windows
+from hydrascope.data.datamodule import HydraulicDataModule
+from hydrascope.features.normalizer import FeatureNormalizer
+from hydrascope.graphs.fields import GraphInputs
+from hydrascope.models.blocks.sensor_forecast import SensorResidual
+from hydrascope.models.config import NetworkConfig
+from hydrascope.models.diagnoser import Diagnoser
+from hydrascope.models.network import UniversalTemporalGNN
+from hydrascope.models.normality import COMPONENT, LEVELS, MACHINE, SENSOR, Normality
+from hydrascope.models.whitening import ResidualMoments, Whitening, shrunk_correlation
+from hydrascope.schemas import validate
+from hydrascope.tasks.normality import normality_loss
+
+WINDOWS, COMPONENTS, SENSORS, STEPS = 6, 10, 17, 10
+ROWS = torch.tensor([5, 400, 800, 1200, 1700, 2100])
+
+
+def windows(rig: HydraulicDataModule, rows: Tensor) -> GraphInputs:
+    (machine,) = rig.dataset.machines
+    fields = stored_windows(machine, rows, rig.machines["zema"].topology)
+    return machine.layout.batch(fields)
+
+
+@pytest.fixture(scope="module")
+def inputs(rig: HydraulicDataModule) -> GraphInputs:
+    return windows(rig, ROWS)
+
+
+@pytest.fixture(scope="module")
+def diagnoser(rig: HydraulicDataModule) -> Diagnoser:
+    """Normality alone, its whitening fitted on 300 cycles, its forecast not trained."""
+    torch.manual_seed(0)
+    spec = rig.input_spec
+    shape = (len(spec.sensor_slots), STEPS, len(spec.feature_names))
+    normalizer = FeatureNormalizer(*shape, per_step=True, clip=20.0)
+    normalizer.fit(rig.training_parts())
+    config = validate(NetworkConfig, {"hidden_channels": 16, "dropout": 0.0})
+    normality = Normality(spec, 16, per_step=True)
+    torch.nn.init.normal_(normality.forecast.out.weight, std=0.1)
+    diagnoser = Diagnoser(
+        normalizer, UniversalTemporalGNN(config, spec, []), [], None, normality
+    ).eval()
+    healthy = windows(rig, torch.arange(0, 2100, 7))
+    with torch.no_grad():
+        seen = diagnoser.normalise(healthy)
+        moments = normality.moments()
+        normality.gather(moments, seen, seen.sensor_features, seen.sensor_observed)
+        normality.adopt_features(moments)
+        residual = diagnoser.raw(healthy).residual
+        assert residual is not None
+        moments = normality.moments()
+        normality.gather(moments, healthy, *residual)
+        normality.adopt_residuals(moments)
+        for table in normality.thresholds().values():
+            table.fill_(2.0)
+    return diagnoser
+
+
+def residual_of(diagnoser: Diagnoser, inputs: GraphInputs) -> SensorResidual:
+    with torch.no_grad():
+        residual = diagnoser.raw(inputs).residual
+    assert residual is not None
+    return residual
+
+
+def hide(inputs: GraphInputs, sensor: int, steps: slice = slice(None)) -> GraphInputs:
+    observed = inputs.sensor_observed.clone()
+    observed[sensor, steps] = False
+    return inputs._replace(sensor_observed=observed)
+
+
+def test_the_forecast_of_a_step_does_not_know_that_step_nor_any_after_it(
+    diagnoser: Diagnoser, inputs: GraphInputs
+) -> None:
+    normalised = diagnoser.normalise(inputs)
+    normality = diagnoser.normality
+    assert normality is not None
+    step = 4
+
+    def forecast(features: Tensor) -> Tensor:
+        changed = normalised._replace(sensor_features=features)
+        with torch.no_grad():
+            states = diagnoser.network(changed).states
+            return normality.forecast(changed, states, features, changed.sensor_observed)
+
+    before = forecast(normalised.sensor_features)
+    features = normalised.sensor_features.clone()
+    features[:, step:] += torch.randn_like(features[:, step:])
+    after = forecast(features)
+    assert torch.equal(after[:, : step + 1], before[:, : step + 1])
+    assert (after[:, step + 1 :] - before[:, step + 1 :]).abs().max() > 1e-3
+
+
+def test_the_first_step_is_forecast_from_nothing(diagnoser: Diagnoser, inputs: GraphInputs) -> None:
+    normality = diagnoser.normality
+    assert normality is not None
+    normalised = diagnoser.normalise(inputs)
+    features = normalised.sensor_features
+    with torch.no_grad():
+        states = diagnoser.network(normalised).states
+        first = normality.forecast(normalised, states, features, normalised.sensor_observed)[:, 0]
+    by_window = first.unflatten(0, (WINDOWS, SENSORS))
+    torch.testing.assert_close(by_window, by_window[:1].expand_as(by_window))
+
+
+@pytest.mark.parametrize("value", [1e6, float("nan")])
+def test_what_is_not_observed_is_never_read_and_gets_no_score(
+    diagnoser: Diagnoser, inputs: GraphInputs, value: float
+) -> None:
+    hidden = hide(hide(inputs, 3), 20, slice(2, 5))
+    spoilt = hidden.sensor_features.masked_fill(~hidden.sensor_observed.unsqueeze(-1), value)
+    before = diagnoser.predict(hidden)
+    after = diagnoser.predict(hidden._replace(sensor_features=spoilt))
+    for level in LEVELS:
+        torch.testing.assert_close(after[level], before[level], rtol=0, atol=0, equal_nan=True)
+    assert before[SENSOR][3].isnan()
+    assert before[SENSOR].isnan().sum() == 1
+    assert not before[MACHINE].isnan().any()
+
+
+def test_a_machine_without_any_observation_and_a_component_without_sensors_have_no_score(
+    diagnoser: Diagnoser, inputs: GraphInputs
+) -> None:
+    observed = inputs.sensor_observed.clone()
+    observed[:SENSORS] = False
+    answers = diagnoser.predict(inputs._replace(sensor_observed=observed))
+    assert answers[MACHINE].isnan().squeeze(1).tolist() == [True] + [False] * (WINDOWS - 1)
+    scored = ~answers[COMPONENT].isnan().reshape(WINDOWS, COMPONENTS)
+    carrying = torch.zeros(COMPONENTS, dtype=torch.bool)
+    carrying[inputs.sensor_component[:SENSORS]] = True
+    assert not carrying.all()
+    assert not scored[0].any()
+    assert torch.equal(scored[1], carrying)
+
+
+def test_an_added_unobserved_sensor_changes_nothing(
+    diagnoser: Diagnoser, inputs: GraphInputs
+) -> None:
+    fields = {
+        name: torch.cat((getattr(inputs, name), getattr(inputs, name)[-1:]))
+        for name in ("sensor_features", "sensor_observed", "sensor_slot", "sensor_kind")
+    }
+    component = torch.cat((inputs.sensor_component, inputs.sensor_component[-1:]))
+    more = hide(inputs._replace(**fields, sensor_component=component), -1)
+    before, after = diagnoser.predict(inputs), diagnoser.predict(more)
+    for level in (MACHINE, COMPONENT):
+        torch.testing.assert_close(
+            after[level], before[level], atol=1e-5, rtol=1e-5, equal_nan=True
+        )
+    torch.testing.assert_close(after[SENSOR][:-1], before[SENSOR], atol=1e-5, rtol=1e-5)
+    assert after[SENSOR][-1].isnan()
+
+
+def test_permuting_components_and_sensors_permutes_the_scores(
+    diagnoser: Diagnoser, inputs: GraphInputs
+) -> None:
+    order = torch.cat([g * COMPONENTS + torch.randperm(COMPONENTS) for g in range(WINDOWS)])
+    sensors = torch.randperm(WINDOWS * SENSORS)
+    rank = order.argsort()
+    other = inputs._replace(
+        sensor_features=inputs.sensor_features[sensors],
+        sensor_observed=inputs.sensor_observed[sensors],
+        sensor_slot=inputs.sensor_slot[sensors],
+        sensor_kind=inputs.sensor_kind[sensors],
+        sensor_component=rank[inputs.sensor_component[sensors]],
+        component_kind=inputs.component_kind[order],
+        component_heads=inputs.component_heads[order],
+        edge_index=rank[inputs.edge_index],
+    )
+    before, after = diagnoser.predict(inputs), diagnoser.predict(other)
+    near = {"atol": 1e-5, "rtol": 1e-5, "equal_nan": True}
+    torch.testing.assert_close(after[MACHINE], before[MACHINE], **near)
+    torch.testing.assert_close(after[COMPONENT], before[COMPONENT][order], **near)
+    torch.testing.assert_close(after[SENSOR], before[SENSOR][sensors], **near)
+
+
+def test_features_are_whitened_as_numpy_whitens_them_even_if_some_are_missing(
+    diagnoser: Diagnoser, inputs: GraphInputs, rig: HydraulicDataModule
+) -> None:
+    """With nothing forecast the residual is Σ^(−1/2) z, the missing z being the likeliest ones."""
+    normality = diagnoser.normality
+    assert normality is not None
+    features = len(rig.input_spec.feature_names)
+    z = diagnoser.normalise(windows(rig, torch.arange(0, 2100, 7))).sensor_features.double()
+    step, window = 5, 2
+    train = z.unflatten(0, (-1, SENSORS))[:, :, step].flatten(1).numpy()
+    scale = np.sqrt((train**2).mean(0))
+    varies = scale > 1e-6
+    covariance, _ = oas(train[:, varies] / scale[varies], assume_centered=True)
+    covariance = covariance * np.outer(scale[varies], scale[varies])
+    root = np.linalg.inv(sqrtm(covariance).real)
+    weight = normality.forecast.out.weight.detach().clone()
+    try:
+        torch.nn.init.zeros_(normality.forecast.out.weight)
+        for hidden in ([], [4], [4, 11, 12]):
+            given = inputs
+            for sensor in hidden:
+                given = hide(given, window * SENSORS + sensor)
+            residual = residual_of(diagnoser, given).value.double()
+            mine = residual[window * SENSORS : (window + 1) * SENSORS, step]
+            keep = np.array([s not in hidden for s in range(SENSORS)]).repeat(features)[varies]
+            own = diagnoser.normalise(inputs).sensor_features.double()
+            own = own[window * SENSORS : (window + 1) * SENSORS, step].flatten().numpy()[varies]
+            known = covariance[np.ix_(keep, keep)]
+            own[~keep] = covariance[np.ix_(~keep, keep)] @ np.linalg.solve(known, own[keep])
+            expected = (root @ own)[keep]
+            found = mine.flatten().numpy()[varies][keep]
+            np.testing.assert_allclose(found, expected, atol=0.01 * np.abs(expected).max())
+            assert (mine[hidden] == 0).all()
+    finally:
+        with torch.no_grad():
+            normality.forecast.out.weight.copy_(weight)
+
+
+def test_whitened_moments_have_the_identity_as_their_covariance() -> None:
+    generator = np.random.default_rng(0)
+    places, features, count = 3, 2, 5000
+    mixing = generator.normal(size=(places * features,) * 2)
+    rows = generator.normal(size=(count, places * features)) @ mixing.T
+    moments = ResidualMoments(1, 1, places, features)
+    part = torch.from_numpy(rows).unsqueeze(1)
+    seen = torch.ones(count, 1, places, dtype=torch.bool)
+    moments.update(torch.zeros(count, dtype=torch.int64), torch.zeros(1).long(), part, seen)
+    matrix = Whitening.of(moments).matrix[0, 0].numpy()
+    np.testing.assert_allclose(matrix, matrix.T, atol=1e-10)
+    white = rows @ matrix
+    np.testing.assert_allclose(white.T @ white / count, np.eye(6), atol=0.15)
+
+
+@pytest.mark.parametrize("count", [12, 60, 2000])
+def test_shrinkage_is_that_of_scikit_learn(count: int) -> None:
+    generator = np.random.default_rng(1)
+    rows = generator.normal(size=(count, 20)) @ generator.normal(size=(20, 20))
+    rows /= np.sqrt((rows**2).mean(0))
+    expected, shrinkage = oas(rows, assume_centered=True)
+    assert shrinkage > 1e-3
+    found = shrunk_correlation(torch.from_numpy(rows.T @ rows / count), count)
+    np.testing.assert_allclose(found.numpy(), expected, atol=1e-9)
+
+
+def test_moments_of_parts_merge_to_those_of_the_whole_and_leave_out_what_is_missing() -> None:
+    graphs, steps, places, features = 40, 5, 3, 2
+    topology, row = torch.randint(0, 2, (graphs,)), torch.tensor([0, 1, 1, 1, 1])
+    seen = torch.rand(graphs, steps, places) > 0.3
+    value = torch.randn(graphs, steps, places * features, dtype=torch.float64)
+    value = value * seen.repeat_interleave(features, -1)
+
+    def moments(chosen: Tensor) -> ResidualMoments:
+        found = ResidualMoments(2, 2, places, features)
+        found.update(topology[chosen], row, value[chosen], seen[chosen])
+        return found
+
+    whole, merged = moments(torch.arange(graphs)), moments(torch.arange(0, 11))
+    merged.merge(moments(torch.arange(11, graphs)))
+    torch.testing.assert_close(merged.products, whole.products)
+    assert torch.equal(merged.count, whole.count)
+    expected = np.zeros((2, 2, places, places))
+    for graph in range(graphs):
+        for step in range(steps):
+            there = seen[graph, step].numpy().astype(float)
+            expected[topology[graph], row[step]] += np.outer(there, there)
+    np.testing.assert_array_equal(whole.count.numpy(), expected)
+
+
+def test_a_machines_score_is_the_root_mean_square_of_its_sensors_scores(
+    diagnoser: Diagnoser, inputs: GraphInputs
+) -> None:
+    normality = diagnoser.normality
+    assert normality is not None
+    scores = normality.scores(inputs, residual_of(diagnoser, inputs))
+    sensors = scores[SENSOR].reshape(WINDOWS, SENSORS).double()
+    machine = scores[MACHINE].squeeze(1).double()
+    torch.testing.assert_close(sensors.square().mean(1).sqrt(), machine, atol=1e-6, rtol=1e-6)
+    answers = diagnoser.predict(inputs)
+    torch.testing.assert_close(answers[SENSOR], scores[SENSOR] / 2.0)  # the threshold above
+
+
+def test_every_parameter_learns_from_the_loss_of_healthy_windows_alone(
+    diagnoser: Diagnoser, inputs: GraphInputs
+) -> None:
+    healthy = torch.tensor([1.0, 0.0, float("nan"), 1.0, 1.0, 0.0]).unsqueeze(1)
+    output = diagnoser.raw(inputs)
+    assert output.residual is not None
+    loss = normality_loss(output.residual, inputs, healthy)
+    sick = inputs.sensor_features.clone()
+    sick[SENSORS : 3 * SENSORS] += 100.0
+    changed = diagnoser.raw(inputs._replace(sensor_features=sick)).residual
+    assert changed is not None
+    torch.testing.assert_close(normality_loss(changed, inputs, healthy), loss)
+    assert output.arma is not None
+    (loss + output.arma.forecast.square().mean()).backward()
+    for name, parameter in diagnoser.named_parameters():
+        if parameter.requires_grad:
+            assert parameter.grad is not None, name
+            assert parameter.grad.abs().max() > 0, name
+    assert not torch.equal(normality_loss(changed, inputs, 1 - healthy), loss)

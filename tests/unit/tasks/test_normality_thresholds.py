@@ -1,0 +1,51 @@
+"""Thresholds hold the false-alarm rate that they state, and say so when they cannot."""
+
+import math
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy.stats import binomtest
+
+from hydrascope.tasks.normality import (
+    conformal_threshold,
+    resolved_rate,
+    smoothed,
+    wilson_interval,
+)
+
+
+@pytest.mark.parametrize(("held_out", "rate"), [(19, 0.05), (99, 0.01), (60, 0.1), (300, 0.05)])
+def test_exchangeable_scores_exceed_the_threshold_as_often_as_stated(
+    held_out: int, rate: float
+) -> None:
+    generator = np.random.default_rng(held_out)
+    draws = 4000
+    scores = generator.gamma(2.0, size=(draws, held_out + 1))
+    alarms = sum(row[-1] > conformal_threshold(row[:-1], rate) for row in scores)
+    expected = (held_out + 1 - math.ceil(round((held_out + 1) * (1 - rate), 9))) / (held_out + 1)
+    assert expected <= rate
+    assert binomtest(int(alarms), draws, expected).pvalue > 1e-3
+
+
+def test_too_few_scores_give_the_largest_and_say_what_they_resolve() -> None:
+    scores = np.array([3.0, 1.0, np.nan, 2.0])
+    assert conformal_threshold(scores, 0.01) == 3.0
+    assert resolved_rate(3, 0.01) == 0.25
+    assert resolved_rate(99, 0.01) == 0.01
+    assert math.isnan(conformal_threshold(np.array([np.nan]), 0.1))
+
+
+@pytest.mark.parametrize(("hits", "trials"), [(0, 10), (3, 10), (50, 1000), (7, 7)])
+def test_the_interval_is_wilsons(hits: int, trials: int) -> None:
+    expected = binomtest(hits, trials).proportion_ci(method="wilson")
+    assert wilson_interval(hits, trials) == pytest.approx((expected.low, expected.high), abs=1e-4)
+
+
+def test_smoothing_begins_anew_behind_a_gap_and_at_another_machine() -> None:
+    start = pd.Timestamp("2026-01-01", tz="UTC") + pd.to_timedelta([0, 60, 120, 240, 0, 60], "s")
+    windows = pd.DataFrame({"start": start, "equipment_id": ["a"] * 4 + ["b"] * 2})
+    scores = np.array([1.0, 3.0, np.nan, 5.0, 7.0, 1.0])
+    found = smoothed(scores, windows, stride_s=60.0, smoothing=0.5)
+    np.testing.assert_array_equal(found, [1.0, 2.0, np.nan, 5.0, 7.0, 4.0])
+    assert smoothed(scores, windows, 60.0, 0.0) is scores
