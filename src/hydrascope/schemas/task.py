@@ -178,6 +178,10 @@ class NormalitySpec(Spec):
     """Factor of the forecast's loss beside the heads'."""
 
 
+_LOSSES = ("forecast", "normality")
+"""Names of losses that are no head's."""
+
+
 class TaskSpec(Spec):
     """The content of a task file: heads that are learned together, normality, or both."""
 
@@ -196,4 +200,6 @@ class TaskSpec(Spec):
         names = [head.name for head in heads]
         if repeated := sorted({name for name in names if names.count(name) > 1}):
             raise ValueError(f"expected heads of distinct names; repeated: {', '.join(repeated)}")
+        if taken := sorted(set(names).intersection(_LOSSES)):
+            raise ValueError(f"expected names that are no loss's; taken: {', '.join(taken)}")
         return heads

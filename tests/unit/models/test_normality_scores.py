@@ -285,22 +285,27 @@ def test_a_machines_score_is_the_root_mean_square_of_its_sensors_scores(
     torch.testing.assert_close(answers[SENSOR], scores[SENSOR] / 2.0)  # the threshold above
 
 
+def mean_loss(residual: SensorResidual, inputs: GraphInputs, healthy: torch.Tensor) -> torch.Tensor:
+    total, weight = normality_loss(residual, inputs, healthy)
+    return total / weight
+
+
 def test_every_parameter_learns_from_the_loss_of_healthy_windows_alone(
     diagnoser: Diagnoser, inputs: GraphInputs
 ) -> None:
     healthy = torch.tensor([1.0, 0.0, float("nan"), 1.0, 1.0, 0.0]).unsqueeze(1)
     output = diagnoser.raw(inputs)
     assert output.residual is not None
-    loss = normality_loss(output.residual, inputs, healthy)
+    loss = mean_loss(output.residual, inputs, healthy)
     sick = inputs.sensor_features.clone()
     sick[SENSORS : 3 * SENSORS] += 100.0
     changed = diagnoser.raw(inputs._replace(sensor_features=sick)).residual
     assert changed is not None
-    torch.testing.assert_close(normality_loss(changed, inputs, healthy), loss)
+    torch.testing.assert_close(mean_loss(changed, inputs, healthy), loss)
     assert output.arma is not None
     (loss + output.arma.forecast.square().mean()).backward()
     for name, parameter in diagnoser.named_parameters():
         if parameter.requires_grad:
             assert parameter.grad is not None, name
             assert parameter.grad.abs().max() > 0, name
-    assert not torch.equal(normality_loss(changed, inputs, 1 - healthy), loss)
+    assert not torch.equal(mean_loss(changed, inputs, 1 - healthy), loss)
