@@ -105,7 +105,7 @@ def _gradient_boosting(seed: int) -> ClassifierMixin:
     from lightgbm import LGBMClassifier
 
     # Columns are drawn for each tree: there are thousands of them, and most are alike.
-    options = {"colsample_bytree": 0.1, "n_jobs": -1, "verbose": -1}
+    options = {"colsample_bytree": 0.1, "n_jobs": 0, "verbose": -1}  # 0: as OpenMP is told
     return LGBMClassifier(n_estimators=200, random_state=seed, **options)
 
 
