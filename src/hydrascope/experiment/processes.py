@@ -19,16 +19,15 @@ from torch.distributed.launcher.api import LaunchConfig, elastic_launch
 from hydrascope.experiment.settings import TrainSettings
 from hydrascope.schemas.errors import SpecError
 
-
-def leads() -> bool:
-    """Return whether this process is the first, or the only one."""
-    return os.environ.get("RANK", "0") == "0"
-
-
 Job = Callable[[TrainSettings], None]
 
 _SIGNALS = (signal.SIGTERM, signal.SIGINT)
 """On which all processes are ended."""
+
+
+def leads() -> bool:
+    """Return whether this process is the first, or the only one."""
+    return os.environ.get("RANK", "0") == "0"
 
 
 def run_in_processes(job: Job, settings: TrainSettings) -> None:
