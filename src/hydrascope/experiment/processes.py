@@ -9,6 +9,7 @@ import os
 import signal
 import sys
 from collections.abc import Callable
+from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
@@ -44,6 +45,7 @@ def run_in_processes(job: Job, settings: TrainSettings) -> None:
             min_nodes=1,
             max_nodes=1,
             nproc_per_node=settings.hardware.devices,
+            run_id=Path(folder).name,
             rdzv_backend="c10d",
             rdzv_endpoint="localhost:0",
             local_addr="localhost",
