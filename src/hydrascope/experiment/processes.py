@@ -17,6 +17,7 @@ from torch.distributed import is_torchelastic_launched
 from torch.distributed.elastic.multiprocessing import DefaultLogsSpecs, SignalException
 from torch.distributed.launcher.api import LaunchConfig, elastic_launch
 
+from hydrascope.experiment.complaints import USER_ERRORS, complaint
 from hydrascope.experiment.settings import TrainSettings
 from hydrascope.schemas.errors import SpecError
 
@@ -64,14 +65,14 @@ def run_in_processes(job: Job, settings: TrainSettings) -> None:
         finally:
             for number, handler in handlers.items():  # the launcher leaves its own
                 signal.signal(number, handler)
-    if complaint := next(filter(None, complaints.values()), None):
-        raise SpecError(complaint)
+    if refused := next(filter(None, complaints.values()), None):
+        raise SpecError(refused)
 
 
 def _work(job: Job, plain: dict[str, Any]) -> str | None:
     """Run the job in one of the processes; return what the user got wrong."""
     try:
         job(TrainSettings.model_validate(plain))
-    except SpecError as error:
-        return str(error)
+    except USER_ERRORS as error:
+        return complaint(error, "train.py")
     return None
