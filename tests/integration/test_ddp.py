@@ -13,6 +13,10 @@ SAME = ("model.dropout=0", "trainer.max_epochs=2", "trainer.limit_train_batches=
 """Dropout is a function of the process too, so it is off where processes are compared."""
 
 
+# Each training is three fresh processes that import everything: slow where others work too.
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
+
+
 def losses(run_dir: Path) -> pd.DataFrame:
     rows = pd.read_csv(run_dir / "metrics.csv").dropna(subset="epoch")
     columns = [name for name in rows if "loss" in name]
@@ -21,7 +25,7 @@ def losses(run_dir: Path) -> pd.DataFrame:
 
 def script(folder: Path, *overrides: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, str(ROOT / "train.py"), *SMALL, *overrides]
-    return subprocess.run(command, capture_output=True, text=True, cwd=folder, timeout=280)
+    return subprocess.run(command, capture_output=True, text=True, cwd=folder, timeout=800)
 
 
 def test_two_processes_have_the_losses_of_one_with_the_doubled_batch(

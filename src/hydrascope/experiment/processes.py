@@ -9,6 +9,7 @@ import os
 import signal
 import sys
 from collections.abc import Callable
+from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
@@ -16,19 +17,19 @@ from torch.distributed import is_torchelastic_launched
 from torch.distributed.elastic.multiprocessing import DefaultLogsSpecs, SignalException
 from torch.distributed.launcher.api import LaunchConfig, elastic_launch
 
+from hydrascope.experiment.complaints import USER_ERRORS, complaint
 from hydrascope.experiment.settings import TrainSettings
 from hydrascope.schemas.errors import SpecError
-
-
-def leads() -> bool:
-    """Return whether this process is the first, or the only one."""
-    return os.environ.get("RANK", "0") == "0"
-
 
 Job = Callable[[TrainSettings], None]
 
 _SIGNALS = (signal.SIGTERM, signal.SIGINT)
 """On which all processes are ended."""
+
+
+def leads() -> bool:
+    """Return whether this process is the first, or the only one."""
+    return os.environ.get("RANK", "0") == "0"
 
 
 def run_in_processes(job: Job, settings: TrainSettings) -> None:
@@ -45,6 +46,7 @@ def run_in_processes(job: Job, settings: TrainSettings) -> None:
             min_nodes=1,
             max_nodes=1,
             nproc_per_node=settings.hardware.devices,
+            run_id=Path(folder).name,
             rdzv_backend="c10d",
             rdzv_endpoint="localhost:0",
             local_addr="localhost",
@@ -63,14 +65,14 @@ def run_in_processes(job: Job, settings: TrainSettings) -> None:
         finally:
             for number, handler in handlers.items():  # the launcher leaves its own
                 signal.signal(number, handler)
-    if complaint := next(filter(None, complaints.values()), None):
-        raise SpecError(complaint)
+    if refused := next(filter(None, complaints.values()), None):
+        raise SpecError(refused)
 
 
 def _work(job: Job, plain: dict[str, Any]) -> str | None:
     """Run the job in one of the processes; return what the user got wrong."""
     try:
         job(TrainSettings.model_validate(plain))
-    except SpecError as error:
-        return str(error)
+    except USER_ERRORS as error:
+        return complaint(error, "train.py")
     return None

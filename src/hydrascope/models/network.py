@@ -12,7 +12,7 @@ from hydrascope.models.base import Network, NetworkOutput
 from hydrascope.models.blocks.sensor_encoder import SensorEncoding, SensorSetEncoder
 from hydrascope.models.blocks.spatial import GATBlock
 from hydrascope.models.blocks.task_heads import TaskHeads
-from hydrascope.models.blocks.temporal import TemporalBlock, TemporalOutput
+from hydrascope.models.blocks.temporal import TemporalBlock, TemporalOutput, make_states
 from hydrascope.models.config import NetworkConfig
 from hydrascope.models.layers.pooling import GraphReadout, known_mean
 from hydrascope.models.layers.segment import segment_sum
@@ -68,10 +68,7 @@ class UniversalTemporalGNN(Network):
         # what the heads read are of one block.
         between = config.spatial_layers - 1 if self.order == "interleaved" else 0
         self.between = nn.ModuleList(
-            TemporalBlock(
-                channels, attention_heads, spec.steps, config.states, use_ar=False, use_ma=False
-            ).states
-            for _ in range(between)
+            make_states(config.states, channels, spec.steps) for _ in range(between)
         )
         # What is forecast by `normality` is forecast from causal states.
         self.state_channels = channels if self.temporal.carried else None
@@ -80,11 +77,11 @@ class UniversalTemporalGNN(Network):
             self.temporal.pool.requires_grad_(False)
             return
         self.component = nn.Linear(self.temporal.summary_channels + channels, channels)
-        self.edge_channels = 0
+        edge_channels = 0
         if config.edge_features:
-            self.edge_channels = NUM_EDGE_FEATURES + 2 * len(spec.edge_dynamic_names)
+            edge_channels = NUM_EDGE_FEATURES + 2 * len(spec.edge_dynamic_names)
         self.spatial = nn.ModuleList(
-            GATBlock(channels, attention_heads, self.edge_channels, config.dropout)
+            GATBlock(channels, attention_heads, edge_channels, config.dropout)
             for _ in range(config.spatial_layers)
         )
         self.readout = GraphReadout(channels, config.readout)

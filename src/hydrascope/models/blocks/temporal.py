@@ -68,6 +68,19 @@ class WindowMLP(nn.Module):
         return known + mixed.view_as(known)
 
 
+def make_states(states: States, channels: int, steps: int) -> nn.Module:
+    """Return a layer [B, T, C], [B, T] bool -> [B, T, C] with fresh weights."""
+    match states:
+        case "lstm":
+            return MaskedLSTM(channels, channels)
+        case "linear":
+            return StepLinear(channels)
+        case "spectral":
+            return SpectralTemporal(channels, steps)
+        case "mlp":
+            return WindowMLP(channels, steps)
+
+
 class TemporalBlock(nn.Module):
     """States over the steps, then causal ARMA attention on them with residual.
 
@@ -101,16 +114,7 @@ class TemporalBlock(nn.Module):
     ) -> None:
         super().__init__()
         self.carried = states in ("lstm", "linear")
-        self.states: nn.Module
-        match states:
-            case "lstm":
-                self.states = MaskedLSTM(channels, channels)
-            case "linear":
-                self.states = StepLinear(channels)
-            case "spectral":
-                self.states = SpectralTemporal(channels, steps)
-            case "mlp":
-                self.states = WindowMLP(channels, steps)
+        self.states = make_states(states, channels, steps)
         self.arma: ARMAAttention | None = None
         if use_ar or use_ma:
             self.arma = ARMAAttention(channels, heads, variant, use_ar, use_ma)
