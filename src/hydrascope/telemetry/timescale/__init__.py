@@ -1,0 +1,1 @@
+"""Telemetry in PostgreSQL, with TimescaleDB or without it."""
