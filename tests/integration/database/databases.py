@@ -93,3 +93,9 @@ def telemetry(instants: int, sensors: int = 3, start: datetime = NOON) -> pd.Dat
 
 def seconds(start: float, end: float) -> TimeWindow:
     return TimeWindow(start=NOON + timedelta(seconds=start), end=NOON + timedelta(seconds=end))
+
+
+async def filled(connector: TimescaleConnector, frame: pd.DataFrame, sensors: int = 3) -> int:
+    """Save the machine and write telemetry; return how many rows are new."""
+    await connector.equipment.save(machine(sensors))
+    return await connector.write_telemetry("press", frame)
