@@ -173,7 +173,7 @@ def test_hostile_names_are_names_like_others(dsn: str, name: str) -> None:
 @pytest.mark.parametrize(
     ("change", "said"),
     [
-        ({"time": pd.Timestamp("2024-05-01 12:00")}, "2024-05-01 12:00:00.*with time zone"),
+        ({"time": pd.Timestamp("2024-05-01 12:00")}, r"2024-05-01 12:00:00.*with time zone"),
         ({"sensor_id": "p_in"}, "press: no sensor 'p_in'; there are: s0, s1, s2"),
         ({"sensor_id": None}, "30 rows without time or sensor_id"),
     ],
@@ -210,7 +210,7 @@ def test_topologies_have_versions_and_machines_come_back_as_they_were(dsn: str) 
             await connector.equipment.save(four)
             await connector.equipment.save(machine(2, "other"))
             assert await connector.equipment.all() == {"press": four, "other": machine(2, "other")}
-            with pytest.raises(SpecError, match="no machine 'prss'.*did you mean 'press'"):
+            with pytest.raises(SpecError, match=r"no machine 'prss'.*did you mean 'press'"):
                 await connector.equipment.get("prss")
 
     asyncio.run(work())
@@ -225,7 +225,7 @@ def test_a_unit_cannot_change_under_stored_telemetry(dsn: str) -> None:
         async with connected(dsn) as connector:
             await connector.equipment.save(in_psi)
             await filled(connector, telemetry(3))  # back to bar: nothing was stored yet
-            with pytest.raises(SpecError, match="s1 has the unit 'psi'.*stored in 'bar'"):
+            with pytest.raises(SpecError, match=r"s1 has the unit 'psi'.*stored in 'bar'"):
                 await connector.equipment.save(in_psi)
 
     asyncio.run(work())

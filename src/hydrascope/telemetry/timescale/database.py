@@ -3,8 +3,7 @@
 import asyncio
 import logging
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -18,6 +17,7 @@ from tenacity import (
 )
 
 from hydrascope.telemetry.timescale.errors import (
+    FAILURES,
     QUERY_CANCELED,
     DatabaseError,
     DatabaseQueryError,
@@ -118,9 +118,7 @@ class Database:
         )
         try:
             answer: T = await retrying(self._once, work)
-        except TimeoutError as error:
-            raise DatabaseTimeoutError(f"{self.settings.place}: {self._timeout(error)}") from error
-        except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError) as error:
+        except FAILURES as error:
             raise self._translated(error) from error
         return answer
 
@@ -138,7 +136,7 @@ class Database:
         start, server, error = time.perf_counter(), "", ""
         try:
             server = await self._once(_version)
-        except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError) as failed:
+        except FAILURES as failed:
             error = str(self._translated(failed))
         pool = self._pool
         self.last_health = Health(
@@ -154,16 +152,14 @@ class Database:
         return self.last_health
 
     async def _once(self, work: Callable[[Connection], Awaitable[T]]) -> T:
-        async with asyncio.timeout(self.settings.timeout_s), self._lease() as connection:
-            return await work(connection)
-
-    @asynccontextmanager
-    async def _lease(self) -> AsyncIterator[Connection]:
-        pool = await self._opened()
-        connection = await pool.acquire()
+        deadline = asyncio.get_running_loop().time() + self.settings.timeout_s
+        async with asyncio.timeout_at(deadline):
+            pool = await self._opened()
+        connection = await self._acquired(pool, deadline)
         try:
-            yield connection
-        except (TimeoutError, asyncio.CancelledError):
+            async with asyncio.timeout_at(deadline):
+                return await work(connection)
+        except (TimeoutError, asyncio.CancelledError, asyncpg.InternalClientError):
             # To ask for an orderly end could take as long again: the connection is dropped, and
             # the server's statement_timeout ends what still runs there.
             connection.terminate()
@@ -171,23 +167,48 @@ class Database:
         finally:
             await pool.release(connection, timeout=self.settings.timeout_s)
 
+    async def _acquired(self, pool: Any, deadline: float) -> Connection:
+        left_s = max(0.0, deadline - asyncio.get_running_loop().time())
+        try:
+            return await pool.acquire(timeout=left_s)
+        except TimeoutError:
+            busy = pool.get_size() - pool.get_idle_size()
+            if busy < self.settings.pool_max:
+                raise
+            raise TimeoutError(f"all {busy} connections are in use (pool_max)") from None
+
     async def _opened(self) -> Any:
         async with self._opening:
             if self._pool is None:
-                settings = self.settings
-                self._pool = await asyncpg.create_pool(
-                    settings.dsn,
-                    password=settings.password(),
-                    min_size=settings.pool_min,
-                    max_size=settings.pool_max,
-                    timeout=settings.timeout_s,
-                    server_settings={
-                        "application_name": "hydrascope",
-                        "statement_timeout": str(round(settings.timeout_s * 1000)),
-                        "TimeZone": "UTC",
-                    },
-                )
+                self._pool = await self._new_pool()
             return self._pool
+
+    async def _new_pool(self) -> Any:
+        """Return a pool with `pool_min` connections, or as many as can be had now."""
+        settings = self.settings
+        # Given a min_size, asyncpg forgets what it has opened when one of them is refused.
+        pool = await asyncpg.create_pool(
+            settings.dsn,
+            password=settings.password(),
+            min_size=0,
+            max_size=settings.pool_max,
+            timeout=settings.timeout_s,
+            server_settings={
+                "application_name": "hydrascope",
+                "statement_timeout": str(round(settings.timeout_s * 1000)),
+                "TimeZone": "UTC",
+            },
+        )
+        try:
+            asked = (pool.acquire() for _ in range(settings.pool_min))
+            opened = await asyncio.gather(*asked, return_exceptions=True)
+            for connection in opened:
+                if not isinstance(connection, BaseException):
+                    await pool.release(connection)
+        except BaseException:
+            pool.terminate()
+            raise
+        return pool
 
     async def _check_regularly(self) -> None:
         while True:
@@ -202,11 +223,7 @@ class Database:
 
     def _timeout(self, error: BaseException) -> str:
         spent = f"no answer within {self.settings.timeout_s:g} s (timeout_s)"
-        pool = self._pool
-        if pool is not None and pool.get_size() == self.settings.pool_max:
-            busy = pool.get_size() - pool.get_idle_size()
-            spent += f"; {busy} of {self.settings.pool_max} connections are in use"
-        return spent if not str(error) else f"{spent}: {_short(error)}"
+        return f"{spent}: {_short(error)}" if str(error) else spent
 
     def _translated(self, error: BaseException) -> DatabaseError:
         place = self.settings.place

@@ -35,11 +35,22 @@ QUERY_CANCELED = "57014"
 """By statement_timeout, unless somebody cancelled it by hand."""
 
 
+FAILURES = (
+    asyncpg.PostgresError,
+    asyncpg.InterfaceError,
+    asyncpg.InternalClientError,
+    OSError,  # with TimeoutError
+)
+"""What the driver raises when a question is not answered."""
+
+
 def is_curable(error: BaseException) -> bool:
     """Whether the same question may be answered if it is asked again."""
     if isinstance(error, asyncpg.PostgresError):
         state = str(error.sqlstate)
         return state in _CURABLE_STATES or state.startswith(_CONNECTION_LOST)
+    if isinstance(error, asyncpg.InternalClientError):
+        return True  # what a connection says that was ended while nobody used it
     if isinstance(error, asyncpg.InterfaceError):
         # Raised about a connection that has ended in the meantime, and about wrong arguments.
         return "closed" in str(error) or "closing" in str(error)
