@@ -1,6 +1,7 @@
 """What the tests of the database share: statements, settings, a connector, telemetry."""
 
 import asyncio
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
@@ -57,6 +58,14 @@ def connections(dsn: str) -> int:
         f"WHERE application_name = 'hydrascope' AND datname = '{name}'"
     )
     return int(sql(at(dsn, "postgres"), query)[0][0])
+
+
+def none_left(dsn: str) -> bool:
+    """Whether all connections are gone, within the second that the server takes to notice."""
+    deadline = time.monotonic() + 5
+    while connections(dsn) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    return connections(dsn) == 0
 
 
 def machine(sensors: int = 3, equipment_id: str = "press") -> Machine:

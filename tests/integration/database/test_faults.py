@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from benchmarks._postgres import Server, postgres
-from databases import at, connected, connections, filled, machine, seconds, settings, sql, telemetry
+from databases import at, connected, filled, machine, seconds, settings, sql, telemetry
 from stalling_proxy import stalling_proxy
 
 from hydrascope.data.build import StoreConfig, open_stores
@@ -48,14 +48,6 @@ def fill(dsn: str, frame: pd.DataFrame) -> None:
             await filled(connector, frame)
 
     asyncio.run(work())
-
-
-def none_left(dsn: str) -> bool:
-    """Whether all connections are gone, within the second that the server takes to notice."""
-    deadline = time.monotonic() + 5
-    while connections(dsn) and time.monotonic() < deadline:
-        time.sleep(0.05)
-    return connections(dsn) == 0
 
 
 def test_a_backend_killed_in_the_middle_of_a_fetch_is_asked_again(

@@ -9,7 +9,8 @@ from typing import Any, TypeVar
 
 T = TypeVar("T")
 
-_lock = threading.Lock()
+# Reentrant: garbage may be collected, and connections closed, by whoever holds it.
+_lock = threading.RLock()
 _loops: dict[int, asyncio.AbstractEventLoop] = {}
 """By process: a forked child has its parent's variables, but not its threads."""
 

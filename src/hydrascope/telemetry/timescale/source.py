@@ -19,7 +19,7 @@ from hydrascope.telemetry.folder.settings import ResampleSettings
 from hydrascope.telemetry.recorded import RecordedSource
 from hydrascope.telemetry.times import as_microseconds
 from hydrascope.telemetry.timescale.connector import TimescaleConnector
-from hydrascope.telemetry.timescale.loop import iterate, wait
+from hydrascope.telemetry.timescale.loop import iterate, start, wait
 from hydrascope.telemetry.timescale.ordering import in_order
 from hydrascope.telemetry.timescale.scan import Scan, find_or_scan, scan
 from hydrascope.telemetry.timescale.settings import (
@@ -138,7 +138,7 @@ class TimescaleSource(RecordedSource):
         if self._open is None or self._open[0] != os.getpid():
             # What a parent process opened is its own; here it is only forgotten.
             connector = TimescaleConnector(self._database, self._settings.table)
-            weakref.finalize(self, _close, os.getpid(), connector)
+            weakref.finalize(self, _close, os.getpid(), connector).atexit = False
             self._open = os.getpid(), connector
         return self._open[1]
 
@@ -278,6 +278,9 @@ class TimescaleSource(RecordedSource):
 
 
 def _close(pid: int, connector: TimescaleConnector) -> None:
-    """Close the connections, in the process that opened them."""
+    """Begin to close the connections, in the process that opened them.
+
+    Garbage is collected in any thread, in that of the event loop too: nothing may be waited for.
+    """
     if pid == os.getpid():
-        wait(connector.database.close())
+        start(connector.database.close())
