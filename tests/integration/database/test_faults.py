@@ -11,7 +11,17 @@ import numpy as np
 import pandas as pd
 import pytest
 from benchmarks._postgres import Server, postgres
-from databases import at, connected, filled, machine, seconds, settings, sql, telemetry
+from databases import (
+    at,
+    connected,
+    filled,
+    machine,
+    none_left,
+    seconds,
+    settings,
+    sql,
+    telemetry,
+)
 from stalling_proxy import stalling_proxy
 
 from hydrascope.data.build import StoreConfig, open_stores

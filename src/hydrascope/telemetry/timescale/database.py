@@ -33,6 +33,8 @@ T = TypeVar("T")
 
 _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.1, 5.0
 _CLOSE_S = 5.0
+_IDLE_S = 60.0
+"""After which a connection that nobody uses is closed."""
 
 _log = logging.getLogger(__name__)
 
@@ -193,6 +195,7 @@ class Database:
             min_size=0,
             max_size=settings.pool_max,
             timeout=settings.timeout_s,
+            max_inactive_connection_lifetime=_IDLE_S,
             server_settings={
                 "application_name": "hydrascope",
                 "statement_timeout": str(round(settings.timeout_s * 1000)),
