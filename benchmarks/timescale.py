@@ -29,7 +29,7 @@ from hydrascope.telemetry.timescale.migrations import upgrade
 from hydrascope.telemetry.timescale.settings import database_settings
 
 SENSORS, INSTANTS, ITERATED_INSTANTS = 50, 100_000, 1_000_000
-ROUNDS = 3
+ROUNDS = 2
 START = datetime(2026, 1, 1, tzinfo=UTC)
 _SELECT = """
 SELECT time, sensor_key, value FROM hydrascope.telemetry
@@ -158,16 +158,15 @@ def _writing(server: Server, instants: int) -> list[Row]:
     """Write all rows anew by ingestion and by psql's copy, into the same empty table."""
     rows = SENSORS * instants
     with tempfile.TemporaryDirectory(prefix="hydrascope-copy-") as name:
-        folder = Path(name)
-        folder.chmod(0o755)
+        folder = Path(name) / "parquet"
         _write_folder(folder, instants)
         psql = [server.program("psql"), "-q", "-v", "ON_ERROR_STOP=1", server.dsn()]
-        text = folder / "rows.csv"
+        text = Path(name) / "rows.csv"
         names = "time, sensor_key, value, quality"
         _psql(psql, f"\\copy hydrascope.telemetry ({names}) to '{text}' csv")
         empty = "TRUNCATE hydrascope.telemetry, hydrascope.ingests; CHECKPOINT"
-        begun, copied, ingested = 0.0, np.inf, np.inf
-        for _ in range(2):
+        copied = ingested = np.inf
+        for _ in range(ROUNDS):
             _psql(psql, empty)
             begun = time.perf_counter()
             _psql(psql, f"\\copy hydrascope.telemetry ({names}) from '{text}' csv")
@@ -185,7 +184,7 @@ def _writing(server: Server, instants: int) -> list[Row]:
 
 
 def _write_folder(folder: Path, instants: int) -> None:
-    (folder / "machines").mkdir()
+    (folder / "machines").mkdir(parents=True)
     text = ring_machine("m", 10, SENSORS, 1.0).model_dump_json(exclude_defaults=True)
     (folder / "machines" / "m.yaml").write_text(text, "utf-8")
     second = np.arange(instants)

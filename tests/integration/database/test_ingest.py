@@ -1,18 +1,22 @@
 """Ingestion: every row once, on where it stopped, and live."""
 
+import inspect
 import os
 import re
+import shlex
 import signal
 import subprocess
 import sys
 import time
 from datetime import timedelta
 from pathlib import Path
+from pydoc import locate
 
 import numpy as np
 import pandas as pd
 import pytest
 from databases import machine, sql
+from jobs import ROOT, train_settings
 from typer.testing import CliRunner
 
 from hydrascope.cli import app
@@ -186,3 +190,30 @@ def test_where_there_is_timescaledb_telemetry_is_a_compressed_hypertable(dsn: st
     assert {"policy_compression", "policy_refresh_continuous_aggregate"} <= {
         row["proc_name"] for row in jobs
     }
+
+
+def test_the_commands_of_the_page_for_operators_work(
+    empty_dsn: str, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    page = (ROOT / "docs" / "timescale.md").read_text("utf-8").replace("\\\n", "")
+    blocks = re.findall(r"```bash\n(.*?)```", page, re.DOTALL)
+    commands = [shlex.split(line, comments=True) for line in "".join(blocks).splitlines()]
+    monkeypatch.setenv("HYDRASCOPE_DSN", empty_dsn)
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "telemetry").symlink_to(folder)
+    run = []
+    for words in commands:
+        match words:
+            case ["python", "-m", "hydrascope", *arguments]:
+                arguments = ["0.3" if word == "60" else word for word in arguments]
+                result = CliRunner().invoke(app, arguments, catch_exceptions=False)
+                assert result.exit_code == 0
+                run.append(arguments[0])
+            case ["python", "train.py", *overrides]:
+                known = ["task=zema" if word == "task=press" else word for word in overrides]
+                source = train_settings(*known).data.source.model_dump(by_alias=True)
+                assert source["dsn"] == empty_dsn
+                target = source.pop("_target_")
+                inspect.signature(locate(target)).bind(**source)
+                run.append("train")
+    assert run == ["db", "ingest", "train", "ingest", "train"]

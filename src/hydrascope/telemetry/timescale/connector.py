@@ -85,8 +85,11 @@ class TimescaleConnector:
             DatabaseError: The database does not answer.
         """
         names, selection = await self._selected(equipment_id, time_window, sensors, quality)
-        rows = await self.database.run(lambda connection: self.table.read(connection, selection))
-        return _frame(in_order(rows, len(names)), names)
+        ordered = in_order(
+            await self.database.run(lambda connection: self.table.read(connection, selection)),
+            len(names),
+        )
+        return _frame(ordered, names)
 
     async def fetch_batch_sensor_data(self, requests: Sequence[Request]) -> list[pd.DataFrame]:
         """Return the frame of each request; as many at a time as there are connections.

@@ -15,23 +15,21 @@ def in_order(rows: Rows, sensors: int) -> Rows:
         rows: In any order.
         sensors: How many there are.
     """
-    if not _sorted(rows.sensor):
+    time_us, sensor, value = rows
+    del rows  # each column is freed as soon as its ordered copy is there
+    if not (sensor[1:] >= sensor[:-1]).all():
         # NumPy sorts 16-bit integers by radix, in linear time.
-        code = rows.sensor.astype(np.uint16) if sensors <= 2**16 else rows.sensor
-        rows = _take(rows, np.argsort(code, kind="stable"))
-    time_us, sensor = rows.time_us, rows.sensor
+        index = np.argsort(sensor.astype(np.uint16) if sensors <= 2**16 else sensor, kind="stable")
+        time_us = time_us[index]
+        sensor = sensor[index]
+        value = value[index]
+        del index
     ascending = time_us[1:] > time_us[:-1]
     ascending |= sensor[1:] != sensor[:-1]
     if ascending.all():
-        return rows
-    rows = _take(rows, np.lexsort((time_us, sensor)))
-    differs = (np.diff(rows.time_us) != 0) | (np.diff(rows.sensor) != 0)
-    return _take(rows, np.flatnonzero(np.append(differs, True)))
-
-
-def _sorted(codes: np.ndarray[tuple[int], np.dtype[np.int32]]) -> bool:
-    return bool((codes[1:] >= codes[:-1]).all())
-
-
-def _take(rows: Rows, index: np.ndarray[tuple[int], np.dtype[np.intp]]) -> Rows:
-    return Rows(rows.time_us[index], rows.sensor[index], rows.value[index])
+        return Rows(time_us, sensor, value)
+    index = np.lexsort((time_us, sensor))
+    time_us, sensor = time_us[index], sensor[index]
+    differs = (np.diff(time_us) != 0) | (np.diff(sensor) != 0)
+    last = np.append(differs, True)
+    return Rows(time_us[last], sensor[last], value[index[last]])
