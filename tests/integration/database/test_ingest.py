@@ -211,7 +211,9 @@ def test_the_commands_of_the_page_for_operators_work(
                 run.append(arguments[0])
             case ["python", "train.py", *overrides]:
                 known = ["task=zema" if word == "task=press" else word for word in overrides]
-                source = train_settings(*known).data.source.model_dump(by_alias=True)
+                source = train_settings(*known, f"run_dir={tmp_path}").data.source.model_dump(
+                    by_alias=True
+                )
                 assert source["dsn"] == empty_dsn
                 target = source.pop("_target_")
                 inspect.signature(locate(target)).bind(**source)

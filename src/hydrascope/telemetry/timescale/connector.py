@@ -85,11 +85,13 @@ class TimescaleConnector:
             DatabaseError: The database does not answer.
         """
         names, selection = await self._selected(equipment_id, time_window, sensors, quality)
-        ordered = in_order(
-            await self.database.run(lambda connection: self.table.read(connection, selection)),
-            len(names),
-        )
-        return _frame(ordered, names)
+
+        async def work(connection: Connection) -> pd.DataFrame:
+            # Ordered in here, because what is returned is held until the retrying has ended.
+            rows = [await self.table.read(connection, selection)]
+            return _frame(in_order(rows.pop(), len(names)), names)
+
+        return await self.database.run(work)
 
     async def fetch_batch_sensor_data(self, requests: Sequence[Request]) -> list[pd.DataFrame]:
         """Return the frame of each request; as many at a time as there are connections.
