@@ -52,10 +52,13 @@ AREA_A, AREA_B, INERTIA, COULOMB, VISCOUS, LOAD, PROCESS, STROKE, SEAL, STILL = 
 EDGE, HOSE, CLOSED, RESPONSE, STICTION, GAIN, PORT = range(10, 17)
 GAS, PRECHARGE, EXPONENT = range(3)
 
+FAST = {"contract", "arcp", "reassoc", "nsz"}
+"""Freedom for the compiler that leaves infinities what they are."""
+
 MAX_ITERATIONS = 200
 MAX_HALVINGS = 6
 LARGEST_STEP_PA = 8e6
-TOLERANCE = 1e-6
+TOLERANCE = 1e-5
 """How far the nodes' balances may be off, as a share of what the pumps deliver in a step."""
 CHECK_CONDUCTANCE = 3e-8
 """Of an open check valve, m³/(s Pa): 1.8 l/min at 0.01 bar."""
@@ -118,6 +121,8 @@ class Plant(NamedTuple):
     """[B, P, 2]: friction pressure in Pa at 0.04 Pa s, and its share of Δp."""
     pump_fill: Floats
     """[B, P] Pa at the inlet where half of each stroke is filled."""
+    pump_runout: Floats
+    """[B, P]: how far the shaft runs out of true, 1 when new; the vibration sensor feels it."""
     actuator_area: Floats
     """[B, A, 2] m² of chambers A and B (m³/rad of a motor)."""
     actuator_inertia: Floats
@@ -205,14 +210,14 @@ def signals_count(wiring: Wiring, plant: Plant) -> int:
     return nodes + branches + PUMP_SIGNALS * len(wiring.pump_inlet) + 3 * len(wiring.section) + 3
 
 
-@njit(cache=True, error_model="numpy")
+@njit(cache=True, error_model="numpy", fastmath=FAST)
 def _passive(dp, a, b):
     """Root of Δp = a Q + b Q|Q| and its slope."""
     root = math.sqrt(a * a + 4.0 * b * abs(dp))
     return 2.0 * dp / (a + root), 1.0 / root
 
 
-@njit(cache=True, error_model="numpy")
+@njit(cache=True, error_model="numpy", fastmath=FAST)
 def _branch(kind, dp, p_to, a, b, setting, slope):
     """Flow, its slope over Δp, and its further slope over the pressure behind."""
     if kind == 1:
@@ -237,7 +242,7 @@ def _branch(kind, dp, p_to, a, b, setting, slope):
     return flow, gain, 0.0
 
 
-@njit(cache=True, error_model="numpy")
+@njit(cache=True, error_model="numpy", fastmath=FAST)
 def _uptake(p, volume, air):
     """Oil that a node takes up under pressure, m³, and its slope; below −0.9 bar a cavity."""
     low = -0.9e5
@@ -248,7 +253,7 @@ def _uptake(p, volume, air):
     return taken + slope * (p - q), slope
 
 
-@njit(cache=True, error_model="numpy")
+@njit(cache=True, error_model="numpy", fastmath=FAST)
 def _gas_uptake(p, volume, precharge, exponent):
     """Oil in a polytropic accumulator, m³, and its slope."""
     if p <= precharge:
@@ -257,7 +262,7 @@ def _gas_uptake(p, volume, precharge, exponent):
     return volume * (1.0 - share), volume * share / (exponent * (p + ATMOSPHERE_PA))
 
 
-@njit(cache=True, error_model="numpy")
+@njit(cache=True, error_model="numpy", fastmath=FAST)
 def _speed(v_old, x, h, force, inertia, coulomb, viscous, still, stroke):
     """Speed at the end of a step and its slope over the force.
 
@@ -287,25 +292,53 @@ def _speed(v_old, x, h, force, inertia, coulomb, viscous, still, stroke):
     return v, slope
 
 
-@njit(cache=True, error_model="numpy")
-def _solve(matrix, right, n):
-    """Gaussian elimination in place, skipping zeros; diagonally dominant, so without pivots."""
+@njit(cache=True, error_model="numpy", fastmath=FAST)
+def _pattern(start, end, inlet, outlet, section, nodes):
+    """Return where elimination meets other nodes than zero: counts [N], columns [N, N]."""
+    joined = np.zeros((nodes, nodes), dtype=np.bool_)
+    for k in range(len(start)):
+        if start[k] >= 0 and end[k] >= 0:
+            joined[start[k], end[k]] = joined[end[k], start[k]] = True
+    for k in range(len(inlet)):
+        joined[inlet[k], outlet[k]] = joined[outlet[k], inlet[k]] = True
+    for k in range(len(section)):
+        for i in section[k]:
+            for j in section[k]:
+                joined[i, j] = True
+    count, column = np.zeros(nodes, dtype=np.int64), np.zeros((nodes, nodes), dtype=np.int64)
+    for k in range(nodes):
+        for i in range(k + 1, nodes):
+            if joined[k, i]:
+                column[k, count[k]] = i
+                count[k] += 1
+                for j in range(k + 1, nodes):
+                    if joined[k, j]:
+                        joined[i, j] = True
+    return count, column
+
+
+@njit(cache=True, error_model="numpy", fastmath=FAST)
+def _solve(matrix, right, count, column):
+    """Gaussian elimination in place; diagonally dominant, so without pivots."""
+    n = len(right)
     for k in range(n):
         inverse = 1.0 / matrix[k, k]
-        for i in range(k + 1, n):
-            if matrix[i, k] != 0.0:
-                factor = matrix[i, k] * inverse
-                for j in range(k + 1, n):
-                    matrix[i, j] -= factor * matrix[k, j]
-                right[i] -= factor * right[k]
+        for row in range(count[k]):
+            i = column[k, row]
+            factor = matrix[i, k] * inverse
+            for each in range(count[k]):
+                j = column[k, each]
+                matrix[i, j] -= factor * matrix[k, j]
+            right[i] -= factor * right[k]
+        matrix[k, k] = inverse
     for k in range(n - 1, -1, -1):
         total = right[k]
-        for j in range(k + 1, n):
-            total -= matrix[k, j] * right[j]
-        right[k] = total / matrix[k, k]
+        for each in range(count[k]):
+            total -= matrix[k, column[k, each]] * right[column[k, each]]
+        right[k] = total * matrix[k, k]
 
 
-@njit(cache=True, error_model="numpy")
+@njit(cache=True, error_model="numpy", fastmath=FAST)
 def _join(matrix, right, i, j, flow, gain, behind, h):
     """Add a branch from node i to node j."""
     if i >= 0:
@@ -319,7 +352,7 @@ def _join(matrix, right, i, j, flow, gain, behind, h):
             matrix[j, i] -= h * gain
 
 
-@njit(cache=True, error_model="numpy")
+@njit(cache=True, error_model="numpy", fastmath=FAST)
 def _pump(p_in, p_out, demand, flow, cutoff, band, power, fill_at):
     """Delivered flow, its slopes over inlet and outlet pressure, stroke and fill."""
     stroke, d_stroke = demand, 0.0
@@ -337,7 +370,7 @@ def _pump(p_in, p_out, demand, flow, cutoff, band, power, fill_at):
     return flow * stroke * fill, flow * stroke * d_fill, flow * d_stroke * fill, stroke, fill
 
 
-@njit(cache=True, error_model="numpy")
+@njit(cache=True, error_model="numpy", fastmath=FAST)
 def _move_spools(act, x, spool, target, open_loop, h):
     """Let the spools follow what is asked for; return how much all valves are open together."""
     demand = 0.0
@@ -355,7 +388,7 @@ def _move_spools(act, x, spool, target, open_loop, h):
     return demand
 
 
-@njit(cache=True, error_model="numpy")
+@njit(cache=True, error_model="numpy", fastmath=FAST)
 def _stored(p, volume, air, tank_of_gas, gas, taken, matrix):
     """Fill `taken` with the oil that the nodes hold, and the diagonal with its slopes."""
     for k in range(len(p)):
@@ -367,7 +400,7 @@ def _stored(p, volume, air, tank_of_gas, gas, taken, matrix):
         matrix[k, k] += slope
 
 
-@njit(cache=True, error_model="numpy")
+@njit(cache=True, error_model="numpy", fastmath=FAST)
 def _advance(kind, start, end, wet, cooler, inlet, outlet, pump_wet, section, tank_of_gas, volume,
              law, pump, act, gas, oil, thermal, p, x, v, spool, temperature, meter, target,
              process, open_loop, h, thermal_speed, every, record):  # fmt: skip
@@ -379,6 +412,7 @@ def _advance(kind, start, end, wet, cooler, inlet, outlet, pump_wet, section, ta
     pump_now, edges = np.zeros((pumps, PUMP_SIGNALS)), np.zeros((actuators, 4, 2))
     mu, rho = np.zeros(2), np.zeros(2)
     mu[1], rho[1] = WATER_VISCOSITY_PA_S, WATER_DENSITY_KG_M3
+    count, column = _pattern(start, end, inlet, outlet, section, nodes)
     air = oil[3]
     tolerance = (TOLERANCE * h * pump[:, FLOW].sum()) ** 2
     for step in range(len(target)):
@@ -442,7 +476,7 @@ def _advance(kind, start, end, wet, cooler, inlet, outlet, pump_wet, section, ta
                     p[k] -= change[k]
                 continue
             halvings, off_before = 0, off
-            _solve(matrix, right, nodes)
+            _solve(matrix, right, count, column)
             largest = 0.0
             for k in range(nodes):
                 largest = max(largest, abs(right[k]))
@@ -458,7 +492,7 @@ def _advance(kind, start, end, wet, cooler, inlet, outlet, pump_wet, section, ta
             _write(record[step // every], p, branch_flow, pump_now, x, v, spool, temperature)
 
 
-@njit(cache=True, error_model="numpy")
+@njit(cache=True, error_model="numpy", fastmath=FAST)
 def _write(row, p, branch_flow, pump_now, x, v, spool, temperature):
     """Record the signals of a moment."""
     column = 0
@@ -471,7 +505,7 @@ def _write(row, p, branch_flow, pump_now, x, v, spool, temperature):
     row[column:] = temperature
 
 
-@njit(cache=True, error_model="numpy")
+@njit(cache=True, error_model="numpy", fastmath=FAST)
 def _open_edges(act, spool, mu, rho, edges):
     """Fill laminar and turbulent factor of the four metering edges of each valve [A, 4, 2].
 
@@ -487,7 +521,7 @@ def _open_edges(act, spool, mu, rho, edges):
                 edges[k, path, 0], edges[k, path, 1] = act[k, HOSE] * mu + math.sqrt(b * 2e4), b
 
 
-@njit(cache=True, error_model="numpy")
+@njit(cache=True, error_model="numpy", fastmath=FAST)
 def _ends(section, k, path):
     """Nodes that an edge of a valve joins."""
     if path == 0:
@@ -499,7 +533,7 @@ def _ends(section, k, path):
     return section[k, 2], section[k, 1]
 
 
-@njit(cache=True, error_model="numpy")
+@njit(cache=True, error_model="numpy", fastmath=FAST)
 def _edge(dp, a, b, leak):
     if b == 0.0:
         return leak * dp, leak
@@ -507,7 +541,7 @@ def _edge(dp, a, b, leak):
     return flow + leak * dp, gain + leak
 
 
-@njit(cache=True, error_model="numpy")
+@njit(cache=True, error_model="numpy", fastmath=FAST)
 def _actuator(matrix, right, section, act, edges, k, p, x, v, process, mu, h, v_new):
     back, chamber_a, chamber_b = section[k, 1], section[k, 2], section[k, 3]
     for path in range(4):
@@ -539,7 +573,7 @@ def _actuator(matrix, right, section, act, edges, k, p, x, v, process, mu, h, v_
     matrix[chamber_b, chamber_a] -= h * area_a * area_b * slope
 
 
-@njit(cache=True, error_model="numpy")
+@njit(cache=True, error_model="numpy", fastmath=FAST)
 def _settle(start, end, wet, cooler, inlet, outlet, pump_wet, section, pump, act, edges, thermal, p,
             x, v, temperature, meter, process, h, thermal_speed, before, taken, holds, v_new,
             branch_flow, pump_now, mu, rho):  # fmt: skip
@@ -632,7 +666,7 @@ def _settle(start, end, wet, cooler, inlet, outlet, pump_wet, section, pump, act
         meter[each] += h * value
 
 
-@njit(cache=True, error_model="numpy")
+@njit(cache=True, error_model="numpy", fastmath=FAST)
 def _advance_all(wiring, volume, law, pump, act, gas, oil, thermal, state, reference, h,
                  thermal_speed, every, record):  # fmt: skip
     for b in range(len(record)):

@@ -22,6 +22,8 @@ _FRICTION_FACTOR = 0.03
 """Darcy, of turbulent flow in drawn tubes at a Reynolds number of some 10⁴ (Blasius: 0.316/Re¼)."""
 _FITTINGS = 2.0
 """Resistance coefficient ζ of the bends and couplings of a line."""
+_MOTOR_RAD = 0.3
+"""Turn of the load that takes as much oil as a chamber of its motor holds, gear included."""
 _HOSE_SWELL = 1.5
 """Lines take up more oil than their volume does: hoses and walls give (Murrenhoff, ch. 2)."""
 
@@ -65,6 +67,7 @@ def build_plant(circuit: Circuit) -> Plant:
         "pump_power": [min(pump["power_kw"], 1e6) * 1e3 for pump in pumps],
         "pump_standby": [pump["standby"] for pump in pumps],
         "pump_friction": [[pump["friction_bar"] * BAR, pump["friction_share"]] for pump in pumps],
+        "pump_runout": [1.0 for _ in pumps],
         "pump_fill": [-0.5 * BAR for _ in pumps],
         "actuator_area": [motion["area"] for motion in motions],
         "actuator_inertia": [motion["inertia"] for motion in motions],
@@ -118,7 +121,7 @@ def _node_volumes(circuit: Circuit, nodes: int) -> np.ndarray:
         motion = _motion(circuit.values[section.actuator])
         for port, area in zip("ab", motion["area"], strict=True):
             hose = _HOSE_SWELL * _section_m2(section.line) * section.line.length_m
-            swept = area * (0.5 * motion["stroke"] if motion["stroke"] < 1e9 else math.pi)
+            swept = area * (0.5 * motion["stroke"] if motion["stroke"] < 1e9 else _MOTOR_RAD)
             volume[circuit.node[section.actuator, port]] += hose + swept
     return volume
 
