@@ -90,9 +90,10 @@ def build_plant(circuit: Circuit) -> Plant:
         "oil": oil_row(circuit.machine.equipment.nominal),
         "thermal": _thermal(circuit, float(volume.sum()), tank_l),
     }
-    return Plant(**{
-        name: np.array(arrays[name], dtype=np.float64)[None] for name in Plant._fields
-    })  # fmt: skip
+    values = {name: np.array(arrays[name], dtype=np.float64)[None] for name in Plant._fields}
+    for name in ("actuator_area", "actuator_friction"):
+        values[name] = values[name].reshape(1, -1, 2)  # also where there is no actuator
+    return Plant(**values)
 
 
 def oil_row(nominal: Mapping[str, float]) -> list[float]:

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from hydrascope.simulation.duty import DutyClock
 from hydrascope.simulation.fleet import Member, load_kind
-from hydrascope.simulation.kernel import Reference, State, advance, empty_state
+from hydrascope.simulation.kernel import Plant, Reference, State, advance, empty_state
 from hydrascope.simulation.sensors import SensorErrors, measured, true_signal
 
 STEP_S = 0.05
@@ -30,7 +30,7 @@ class Run:
     Args:
         member: The machine.
         recording: Number of the recording; another one differs in duty and weather.
-        hour: Operating hours at its start; faults are as they are then.
+        hour: Operating hours at its start; faults grow from minute to minute.
         errors: Of the sensors.
     """
 
@@ -52,10 +52,9 @@ class Run:
         circuit, duty = kind.circuit, kind.duty
         actuators = tuple(section.actuator for section in circuit.sections)
         rng = np.random.default_rng((*self.member.seed, self.recording + 1))
-        self.plant = self.member.at(self.hour)
         outdoor = self.member.kind == "excavator"
         ambient_c = rng.normal(15.0, 8.0) if outdoor else rng.normal(23.0, 5.0)
-        self.plant.thermal[0, 5:] = ambient_c
+        self.plant = self._plant_at(self.hour, ambient_c)
         state = empty_state(self.plant, np.array([ambient_c + 20.0]), np.array([ambient_c + 18.0]))
         for number, name in enumerate(actuators):
             stroke = self.plant.actuator_stroke[0, number]
@@ -66,8 +65,9 @@ class Run:
 
         def run(length_s: float, speed: float) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
             nonlocal done_s
-            times = done_s + STEP_S * np.arange(1, round(length_s / STEP_S) + 1)
-            done_s = times[-1]
+            # What is asked for in the middle of each step: to second order what its mean is.
+            times = done_s + STEP_S * (np.arange(round(length_s / STEP_S)) + 0.5)
+            done_s += length_s
             target, process = clock.references(times)
             reference = Reference(target[None], process[None], open_loop)
             record = advance(
@@ -77,11 +77,14 @@ class Run:
 
         run(WARM_UP_S, WARM_UP_SPEED)
         self.state: State = state
-        left_s = seconds
-        while left_s > 1e-6:
-            length_s = min(PIECE_S, left_s)
-            yield run(length_s, 1.0)
-            left_s -= length_s
+        for begin_s in np.arange(0.0, seconds - 1e-6, PIECE_S):
+            self.plant = self._plant_at(self.hour + begin_s / 3_600.0, ambient_c)
+            yield run(min(PIECE_S, seconds - begin_s), 1.0)
+
+    def _plant_at(self, hour: float, ambient_c: float) -> Plant:
+        plant = self.member.at(hour)
+        plant.thermal[0, 5:] = ambient_c
+        return plant
 
     def _read(
         self, record: NDArray[np.float64], target: NDArray[np.float64], piece: int

@@ -1,6 +1,7 @@
 """A simulated fleet as a source of telemetry."""
 
 import hashlib
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -20,6 +21,7 @@ from hydrascope.telemetry.source import Signal
 
 START = datetime(2025, 1, 1, tzinfo=UTC)
 """When the observed life of every machine begins; machines work around the clock."""
+LABEL_MIN = 10.0
 _CACHED_RECORDINGS = 4
 
 
@@ -88,7 +90,7 @@ class FleetSource:
         """Return the recordings of a machine, in order of time."""
         self.member(equipment_id)
         length = timedelta(minutes=self.recording_min)
-        return [TimeWindow(start=start, end=start + length) for start in map(_time, self._hours)]
+        return [TimeWindow(start=start, end=start + length) for start in map(_time, self.recording_hours)]
 
     def read(self, equipment_id: str, window: TimeWindow) -> dict[str, Signal]:
         """Simulate the recording that holds `window` and return its samples in it.
@@ -114,17 +116,24 @@ class FleetSource:
         raise ValueError(f"no telemetry of {equipment_id!r} in {window}")
 
     def labels(self, equipment_id: str) -> pd.DataFrame:
-        """Return what is true of each recording; columns as in `trajectory.ground_truth`.
+        """Return what is true of each recording, in rows of at most `LABEL_MIN` minutes.
 
-        Also `kind`, the machine's build.
+        Columns as in `trajectory.ground_truth`, and `kind`, the machine's build.
         """
         member = self.member(equipment_id)
-        extents = self.extents(equipment_id)
+        rows = max(1, math.ceil(self.recording_min / LABEL_MIN))
+        share = np.arange(rows) / rows
+        begin_h = np.add.outer(self.recording_hours, share * self.recording_min / 60.0).ravel()
+        length = timedelta(minutes=self.recording_min / rows)
         components = [component.id for component in member.machine.topology.components]
-        truth = ground_truth(member.courses, components, self._hours)
-        table = pd.DataFrame(truth)
-        table.insert(0, "start", pd.DatetimeIndex([extent.start for extent in extents]))
-        table.insert(1, "end", pd.DatetimeIndex([extent.end for extent in extents]))
+        starts = [
+            extent.start + number * length
+            for extent in self.extents(equipment_id)
+            for number in range(rows)
+        ]
+        table = pd.DataFrame(ground_truth(member.courses, components, begin_h))
+        table.insert(0, "start", pd.DatetimeIndex(starts))
+        table.insert(1, "end", pd.DatetimeIndex([start + length for start in starts]))
         table["kind"] = member.kind
         return table
 
@@ -140,7 +149,7 @@ class FleetSource:
         return _member(*place, self.seed, self.fault_rate, self.life_h)
 
     @property
-    def _hours(self) -> NDArray[np.float64]:
+    def recording_hours(self) -> NDArray[np.float64]:
         """Operating hour at the start of each recording."""
         count = round(self.hours * 60.0 / self.recording_min)
         return (np.arange(count) + 0.5) * self.life_h / count
@@ -163,7 +172,7 @@ def _recording(
     source: FleetSource, equipment_id: str, number: int
 ) -> Mapping[str, NDArray[np.float32]]:
     """Windows are read one after the other: the recording they are of is simulated once."""
-    run = Run(source.member(equipment_id), number, float(source._hours[number]))
+    run = Run(source.member(equipment_id), number, float(source.recording_hours[number]))
     pieces = list(run.pieces(60.0 * source.recording_min))
     return {name: np.concatenate([piece[name] for piece in pieces]) for name in pieces[0]}
 
