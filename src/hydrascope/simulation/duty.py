@@ -53,9 +53,9 @@ class DutyCycle(Spec):
     def check(self, circuit: Circuit, source: str) -> None:
         """Refuse names that are no actuators of the machine, and actuators without a beginning."""
         actuators = [section.actuator for section in circuit.sections]
-        named = {name: "initial" for name in self.initial}
+        named = dict.fromkeys(self.initial, "initial")
         for number, phase in enumerate(self.phases):
-            named |= {name: f"phases[{number}]" for name in (*phase.to, *phase.hold, *phase.process)}
+            named |= dict.fromkeys((*phase.to, *phase.hold, *phase.process), f"phases[{number}]")
         accepted = f"expected actuators of {circuit.machine.topology.id}: {', '.join(actuators)}"
         faults = [f"{path}.{name}: {accepted}" for name, path in named.items()
                   if name not in actuators]  # fmt: skip
@@ -98,9 +98,7 @@ class DutyClock:
         while self._time_s[-1] <= times_s[-1]:
             self._add_cycle()
         knots = np.array(self._target)
-        target = np.stack(
-            [np.interp(times_s, self._time_s, column) for column in knots.T], axis=-1
-        )
+        target = np.stack([np.interp(times_s, self._time_s, column) for column in knots.T], axis=-1)
         process = np.array(self._process)[np.searchsorted(self._until_s, times_s, side="right")]
         self._forget(float(times_s[-1]))
         return target, process
@@ -108,7 +106,9 @@ class DutyClock:
     def _add_cycle(self) -> None:
         scatter = self.operator.scatter
         pace, load = np.exp(scatter * self.rng.standard_normal(2))
-        reach = 0.3 * scatter * self.rng.standard_normal((len(self.duty.phases), len(self.actuators)))
+        reach = (
+            0.3 * scatter * self.rng.standard_normal((len(self.duty.phases), len(self.actuators)))
+        )
         for phase, off in zip(self.duty.phases, reach, strict=True):
             if phase.hold:
                 self._add(1e-3, phase.hold, phase.process, load)

@@ -624,10 +624,7 @@ def _settle(start, end, wet, cooler, inlet, outlet, pump_wet, section, pump, act
         dp = p[chamber_a] - p[chamber_b]
         heat += act[k, SEAL] / mu[0] * dp * dp
         speed = v_new[k]
-        hydraulic = (
-            p[chamber_a] * act[k, AREA_A]
-            - p[chamber_b] * act[k, AREA_B]
-        ) * speed
+        hydraulic = (p[chamber_a] * act[k, AREA_A] - p[chamber_b] * act[k, AREA_B]) * speed
         shape = abs(speed) / (abs(speed) + act[k, STILL])
         done = act[k, LOAD] * speed
         done += process[k] * act[k, PROCESS] * shape * abs(speed)

@@ -59,7 +59,9 @@ def build_plant(circuit: Circuit) -> Plant:
         "pump_flow": flows,
         "pump_leakage": [
             (1.0 - pump["volumetric_efficiency"])
-            * flow * VISCOSITY_PA_S / (min(pump["cutoff_bar"], 350.0) * BAR)
+            * flow
+            * VISCOSITY_PA_S
+            / (min(pump["cutoff_bar"], 350.0) * BAR)
             for pump, flow in zip(pumps, flows, strict=True)
         ],
         "pump_cutoff": [pump["cutoff_bar"] * BAR for pump in pumps],

@@ -44,9 +44,7 @@ class Run:
         for number, (record, target) in enumerate(self.records(seconds)):
             yield self._read(record, target, number)
 
-    def records(
-        self, seconds: float
-    ) -> Iterator[tuple[NDArray[np.float64], NDArray[np.float64]]]:
+    def records(self, seconds: float) -> Iterator[tuple[NDArray[np.float64], NDArray[np.float64]]]:
         """Yield what the solver records and what was asked for, [samples, …] each, by minute."""
         kind = load_kind(self.member.kind)
         circuit, duty = kind.circuit, kind.duty
@@ -70,9 +68,7 @@ class Run:
             done_s += length_s
             target, process = clock.references(times)
             reference = Reference(target[None], process[None], open_loop)
-            record = advance(
-                circuit.wiring, self.plant, state, reference, STEP_S, _EVERY, speed
-            )
+            record = advance(circuit.wiring, self.plant, state, reference, STEP_S, _EVERY, speed)
             return record[0], target[_EVERY - 1 :: _EVERY]
 
         run(WARM_UP_S, WARM_UP_SPEED)

@@ -57,13 +57,17 @@ class FleetSource:
     def __post_init__(self) -> None:
         object.__setattr__(self, "kinds", tuple(self.kinds))  # configs hold lists
         if unknown := [kind for kind in self.kinds if kind not in KINDS]:
-            raise SpecError(f"fleet.kinds: {unknown[0]!r} is not accepted; there are: {', '.join(KINDS)}")
+            raise SpecError(
+                f"fleet.kinds: {unknown[0]!r} is not accepted; there are: {', '.join(KINDS)}"
+            )
         for name, low in (("machines_per_kind", 1), ("recording_min", 0.1), ("life_h", 1.0)):
             if getattr(self, name) < low:
                 value = getattr(self, name)
                 raise SpecError(f"fleet.{name}: {value} is not accepted; expected {low} or more")
         if not 0.0 <= self.fault_rate <= 20.0:
-            raise SpecError(f"fleet.fault_rate: {self.fault_rate} is not accepted; expected 0 to 20")
+            raise SpecError(
+                f"fleet.fault_rate: {self.fault_rate} is not accepted; expected 0 to 20"
+            )
         if not self.recording_min / 60.0 <= self.hours <= self.life_h:
             raise SpecError(
                 f"fleet.hours: {self.hours} is not accepted; expected a recording's length "
@@ -90,7 +94,10 @@ class FleetSource:
         """Return the recordings of a machine, in order of time."""
         self.member(equipment_id)
         length = timedelta(minutes=self.recording_min)
-        return [TimeWindow(start=start, end=start + length) for start in map(_time, self.recording_hours)]
+        return [
+            TimeWindow(start=start, end=start + length)
+            for start in map(_time, self.recording_hours)
+        ]
 
     def read(self, equipment_id: str, window: TimeWindow) -> dict[str, Signal]:
         """Simulate the recording that holds `window` and return its samples in it.
@@ -145,7 +152,9 @@ class FleetSource:
         """
         place = self._numbers().get(equipment_id)
         if place is None:
-            raise ValueError(f"no machine {equipment_id!r}; there are: {', '.join(self._numbers())}")
+            raise ValueError(
+                f"no machine {equipment_id!r}; there are: {', '.join(self._numbers())}"
+            )
         return _member(*place, self.seed, self.fault_rate, self.life_h)
 
     @property

@@ -93,9 +93,9 @@ def _rows(
     start: datetime, equipment_id: str, sensor: str, values: NDArray[np.float32], rate_hz: float
 ) -> pa.Table:
     known = np.flatnonzero(np.isfinite(values))  # what a sensor did not say is not in the file
-    times = np.datetime64(start.replace(tzinfo=None), "us") + np.round(known / rate_hz * 1e6).astype(
-        "timedelta64[us]"
-    )
+    times = np.datetime64(start.replace(tzinfo=None), "us") + np.round(
+        known / rate_hz * 1e6
+    ).astype("timedelta64[us]")
     names = [pa.array([name] * len(known)) for name in (equipment_id, sensor)]
     stamps = pa.array(times).cast(_SCHEMA.field("timestamp").type)
     return pa.table([stamps, *names, pa.array(values[known])], schema=_SCHEMA)
@@ -134,4 +134,3 @@ def _metadata(source: FleetSource) -> dict[str, object]:
             for name, machine in machines.items()
         },
     }
-

@@ -101,6 +101,8 @@ def test_halving_the_step_changes_the_signals_by_less_than_a_percent(kind: str) 
     change = np.sqrt(((seconds[0] - seconds[1]) ** 2).mean(axis=0)) / span
     circuit = load_kind(kind).circuit
     chambers = {node for (_, port), node in circuit.node.items() if port in ("a", "b")}
-    fills = {len(circuit.node) + len(circuit.branches) + 5 * k + 3 for k in range(len(circuit.pumps))}
+    fills = {
+        len(circuit.node) + len(circuit.branches) + 5 * k + 3 for k in range(len(circuit.pumps))
+    }
     seen = [column for column in range(len(change)) if column not in chambers | fills]
     assert change[seen].max() < 0.01
