@@ -68,17 +68,17 @@ def candidates(circuit: Circuit, fault: Fault) -> list[str]:
 
 
 def _pressure_drop(circuit: Circuit, plant: Plant, component: str, severity: Severity) -> None:
-    """The compensator's spring sets: it destrokes the pump at a lower pressure."""
+    """Let the compensator's spring set: it destrokes the pump at a lower pressure."""
     plant.pump_cutoff[:, circuit.pumps.index(component)] *= 1.0 - 0.35 * severity
 
 
-def _overheating(circuit: Circuit, plant: Plant, component: str, severity: Severity) -> None:
-    """Dirt on the cooler's outer surface: it passes on less heat."""
+def _overheating(_circuit: Circuit, plant: Plant, _component: str, severity: Severity) -> None:
+    """Cover the cooler's outer surface with dirt: it passes on less heat."""
     plant.thermal[:, 2] *= 1.0 - 0.7 * severity
 
 
 def _cavitation(circuit: Circuit, plant: Plant, component: str, severity: Severity) -> None:
-    """The suction strainer clogs: at full flow it would take up to 3 bar."""
+    """Clog the suction strainer: at full flow it would take up to 3 bar."""
     pump = circuit.pumps.index(component)
     for number, branch in enumerate(circuit.branches):
         if branch.line and branch.line.target == component:
@@ -88,19 +88,19 @@ def _cavitation(circuit: Circuit, plant: Plant, component: str, severity: Severi
 
 
 def _leakage(circuit: Circuit, plant: Plant, component: str, severity: Severity) -> None:
-    """Worn gaps in the pump: six times the leakage at the end."""
+    """Widen the gaps in the pump: six times the leakage at the end."""
     plant.pump_leakage[:, circuit.pumps.index(component)] *= 1.0 + 5.0 * severity
 
 
 def _vibration(circuit: Circuit, plant: Plant, component: str, severity: Severity) -> None:
-    """A worn bearing: it runs out of true and rubs (the sensor adds what the shaft does)."""
+    """Wear the shaft's bearing: it runs out of true, which the sensor feels, and rubs."""
     pump = circuit.pumps.index(component)
     plant.pump_friction[:, pump, 0] *= 1.0 + 1.0 * severity
     plant.pump_runout[:, pump] *= 1.0 + 2.5 * severity
 
 
 def _restriction(circuit: Circuit, plant: Plant, component: str, severity: Severity) -> None:
-    """The line to the valve is squeezed or clogged: up to 0.3 of the cut-off at half of the flow."""
+    """Squeeze the line to the valve: it takes up to 0.3 of the cut-off at half of the flow."""
     for number, branch in enumerate(circuit.branches):
         line = branch.line
         if line and line.target == component and line.kind is EdgeType.PRESSURE_LINE:
@@ -110,14 +110,14 @@ def _restriction(circuit: Circuit, plant: Plant, component: str, severity: Sever
 
 
 def _contamination(circuit: Circuit, plant: Plant, component: str, severity: Severity) -> None:
-    """Dirty oil clogs the filter, wears the pump and makes the spools stick."""
+    """Fill the oil with dirt: it clogs the filter, wears the pump and makes the spools stick."""
     plant.branch_laminar[:, circuit.branch_of(component)] *= 1.0 + 5.0 * severity
     plant.pump_leakage[:, 0] *= 1.0 + 1.0 * severity
     plant.valve_stiction[:] += 0.04 * severity[:, None]
 
 
 def _seal(circuit: Circuit, plant: Plant, component: str, severity: Severity) -> None:
-    """Worn seals: oil passes between the chambers, up to 0.3 of the valve's flow; less friction."""
+    """Wear the seals: oil passes between the chambers, up to 0.3 of the valve's flow."""
     number = [section.actuator for section in circuit.sections].index(component)
     section = circuit.sections[number]
     values, valve = circuit.values[component], circuit.values[section.valve]
@@ -129,7 +129,7 @@ def _seal(circuit: Circuit, plant: Plant, component: str, severity: Severity) ->
 
 
 def _stiction(circuit: Circuit, plant: Plant, component: str, severity: Severity) -> None:
-    """Varnish on the spool: it stays until pushed hard enough, and follows late."""
+    """Varnish the spools: they stay until pushed hard enough, and follow late."""
     mine = np.array([section.valve == component for section in circuit.sections])
     plant.valve_stiction[:, mine] += 0.3 * severity[:, None]
     plant.valve_response[:, mine] *= 1.0 + 3.0 * severity[:, None]

@@ -41,7 +41,6 @@ _SPREAD: Mapping[str, float] = {
     "gas_precharge": 0.05,
 }
 """Standard deviations of the logarithms of values over machines of one build."""
-_INDOOR = {"injection_moulding", "machining_centre", "robot"}
 
 
 @dataclass(frozen=True)
@@ -109,7 +108,7 @@ def draw_member(kind: str, number: int, *, seed: int, fault_rate: float, life_h:
     rng = np.random.default_rng(entropy)
     build = load_kind(kind)
     age = float(rng.uniform())
-    plant = _as_built(build.circuit, kind, age, rng)
+    plant = _as_built(build.circuit, age, rng)
     operator = Operator(
         pace=float(np.exp(rng.normal(0.0, 0.08))),
         load=float(np.exp(rng.normal(0.0, 0.12))),
@@ -129,7 +128,7 @@ def draw_member(kind: str, number: int, *, seed: int, fault_rate: float, life_h:
     )
 
 
-def _as_built(circuit: Circuit, kind: str, age: float, rng: np.random.Generator) -> Plant:
+def _as_built(circuit: Circuit, age: float, rng: np.random.Generator) -> Plant:
     plant = build_plant(circuit)
     for name, deviation in _SPREAD.items():
         values = getattr(plant, name)

@@ -487,7 +487,8 @@ def _advance(kind, start, end, wet, cooler, inlet, outlet, pump_wet, section, ta
         if not solved:
             meter[9] += 1.0
         _settle(start, end, wet, cooler, inlet, outlet, pump_wet, section, pump, act, edges,
-                thermal, p, x, v, temperature, meter, process[step], h, thermal_speed, before, taken, holds, v_new, branch_flow, pump_now, mu, rho)  # fmt: skip
+                thermal, p, x, v, temperature, meter, process[step], h, thermal_speed, before,
+                taken, holds, v_new, branch_flow, pump_now, mu, rho)  # fmt: skip
         if (step + 1) % every == 0:
             _write(record[step // every], p, branch_flow, pump_now, x, v, spool, temperature)
 

@@ -99,7 +99,7 @@ def build_plant(circuit: Circuit) -> Plant:
 
 
 def oil_row(nominal: Mapping[str, float]) -> list[float]:
-    """Return Walther's A and B, density and air of an oil, by its data sheet (ISO VG 46 if none)."""
+    """Return Walther's A and B, density and air of an oil by its data sheet; ISO VG 46 if none."""
     default = ISO_GRADES[46]
     oils = Oils(
         np.array([nominal.get("viscosity_40_c_mm2_s", default[0])]),

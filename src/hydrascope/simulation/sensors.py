@@ -157,7 +157,7 @@ def _vibration(circuit: Circuit, plant: Plant, component: str, columns: _Columns
 def _command(
     circuit: Circuit, plant: Plant, actuator: str, columns: _Columns, target: Values
 ) -> Values:
-    """What the controller asks of a valve's section, −1 to 1."""
+    """Return what the controller asks of a valve's section, −1 to 1."""
     number = [section.actuator for section in circuit.sections].index(actuator)
     position, stroke = columns.actuator(actuator)[0], plant.actuator_stroke[0, number]
     share = position / stroke if stroke < 1e9 else position

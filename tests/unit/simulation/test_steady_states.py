@@ -14,7 +14,7 @@ RHO = 879.0 - 0.6278 * 25.0
 
 
 def test_a_relief_valve_holds_its_setting_and_its_override() -> None:
-    circuit, plant, state = run_steady(power_unit(efficiency=0.999))
+    circuit, _, state = run_steady(power_unit(efficiency=0.999))
     pressure = state.pressure[0, circuit.node["load", "outlet"]] / BAR
     assert pressure == pytest.approx(120 + 1.0, rel=0.01)
 
@@ -31,7 +31,7 @@ def test_an_orifice_drops_what_the_square_of_its_flow_says() -> None:
 
 
 def test_a_pump_leaks_in_proportion_to_pressure_over_viscosity() -> None:
-    circuit, plant, state = run_steady(power_unit(efficiency=0.9))
+    circuit, _, state = run_steady(power_unit(efficiency=0.9))
     pressure = state.pressure[0, circuit.node["pump", "outlet"]]
     # 10 % of 40 l/min at the cut-off of 300 bar and 0.04 Pa s.
     leakage = 0.1 * 40 * LITRE_MIN * (pressure / (300 * BAR)) * 0.04 / MU
@@ -43,7 +43,7 @@ def test_a_pump_leaks_in_proportion_to_pressure_over_viscosity() -> None:
 def test_a_compensated_pump_gives_no_more_than_its_leakage_at_cut_off() -> None:
     closed = {"id": "load", "kind": "relief_valve",
               "nominal": {"setting_bar": 400, "flow_l_min": 40}}  # fmt: skip
-    circuit, plant, state = run_steady(power_unit(load=closed))
+    circuit, _, state = run_steady(power_unit(load=closed))
     pressure = state.pressure[0, circuit.node["pump", "outlet"]] / BAR
     # Stroke (p_cut − p) / band times 40 l/min equals 5 % × 40 l/min × p / p_cut × μ₀/μ.
     leak = 0.05 * 0.04 / MU
@@ -54,7 +54,7 @@ def test_a_long_thin_line_drops_by_hagen_and_poiseuille() -> None:
     machine = power_unit(efficiency=0.999)
     data = machine.model_dump(mode="json")
     data["topology"]["edges"][2] |= {"diameter_mm": 10, "length_m": 20.0}
-    circuit, plant, state = run_steady(type(machine).model_validate(data))
+    circuit, _, state = run_steady(type(machine).model_validate(data))
     drop = (
         state.pressure[0, circuit.node["pump", "outlet"]]
         - state.pressure[0, circuit.node["load", "outlet"]]
