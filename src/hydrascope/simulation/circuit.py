@@ -160,10 +160,9 @@ def _wire(machine: Machine) -> Circuit:
             continue
         law = {ComponentType.REDUCING_VALVE: REDUCING}.get(ComponentType(target.kind), LINE)
         start = _start(node, source, edge)
+        bearer: str | None = target.id if target.kind in _BEARERS else None
         if source.kind == ComponentType.RELIEF_VALVE:
             law, bearer = RELIEF, source.id
-        else:
-            bearer = target.id if target.kind in _BEARERS else None
         branches.append(Branch(law, start, _end(node, target), edge, bearer, source.id in water))
     for each in components.values():
         if each.kind in VALVES and values[each.id]["relief_bar"] < 1e6:

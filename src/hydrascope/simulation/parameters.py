@@ -107,8 +107,9 @@ QUANTITIES: Mapping[str, Mapping[str, Quantity]] = {
 def nominal_values(component: ComponentSpec) -> tuple[dict[str, float], list[tuple[str, str]]]:
     """Return a component's nominal values, defaults filled in, and its faults (name, message)."""
     known = QUANTITIES[component.kind]
+    accepted = f"unknown to a {component.kind}; accepted: {', '.join(known)}"
     faults = [
-        (name, f"unknown to a {component.kind}; accepted: {', '.join(known)}{closest(name, known)}")
+        (name, accepted + closest(name, list(known)))
         for name in component.nominal
         if name not in known
     ]

@@ -5,6 +5,7 @@ Shapes: as in `kernel`, with B = 1.
 
 import math
 from collections.abc import Mapping
+from typing import NamedTuple
 
 import numpy as np
 
@@ -71,20 +72,20 @@ def build_plant(circuit: Circuit) -> Plant:
         "pump_friction": [[pump["friction_bar"] * BAR, pump["friction_share"]] for pump in pumps],
         "pump_runout": [1.0 for _ in pumps],
         "pump_fill": [-0.5 * BAR for _ in pumps],
-        "actuator_area": [motion["area"] for motion in motions],
-        "actuator_inertia": [motion["inertia"] for motion in motions],
-        "actuator_friction": [motion["friction"] for motion in motions],
-        "actuator_load": [motion["load"] for motion in motions],
-        "actuator_process": [motion["process"] for motion in motions],
-        "actuator_stroke": [motion["stroke"] for motion in motions],
-        "actuator_leakage": [motion["leakage"] for motion in motions],
-        "actuator_speed": [motion["still"] for motion in motions],
+        "actuator_area": [motion.area for motion in motions],
+        "actuator_inertia": [motion.inertia for motion in motions],
+        "actuator_friction": [motion.friction for motion in motions],
+        "actuator_load": [motion.load for motion in motions],
+        "actuator_process": [motion.process for motion in motions],
+        "actuator_stroke": [motion.stroke for motion in motions],
+        "actuator_leakage": [motion.leakage for motion in motions],
+        "actuator_speed": [motion.still for motion in motions],
         "valve_turbulent": edges,
         "valve_line": lines,
         "valve_leakage": [_leakage(valve["leakage_ml_min"]) for valve in valves],
         "valve_response": [valve["response_s"] for valve in valves],
         "valve_stiction": [0.0 for _ in valves],
-        "valve_gain": [motion["gain"] for motion in motions],
+        "valve_gain": [motion.gain for motion in motions],
         "port_relief": [min(valve["port_relief_bar"], 1e4) * BAR for valve in valves],
         "gas_volume": [gas["volume_l"] * 1e-3 for gas in gases],
         "gas_precharge": [gas["precharge_bar"] * BAR for gas in gases],
@@ -122,9 +123,9 @@ def _node_volumes(circuit: Circuit, nodes: int) -> np.ndarray:
                     volume[end] += half
     for section in circuit.sections:
         motion = _motion(circuit.values[section.actuator])
-        for port, area in zip("ab", motion["area"], strict=True):
+        for port, area in zip("ab", motion.area, strict=True):
             hose = _HOSE_SWELL * _section_m2(section.line) * section.line.length_m
-            swept = area * (0.5 * motion["stroke"] if motion["stroke"] < 1e9 else _MOTOR_RAD)
+            swept = area * (0.5 * motion.stroke if motion.stroke < 1e9 else _MOTOR_RAD)
             volume[circuit.node[section.actuator, port]] += hose + swept
     return volume
 
@@ -165,7 +166,21 @@ def _section_m2(edge: EdgeSpec) -> float:
     return math.pi / 4.0 * (edge.diameter_mm * 1e-3) ** 2
 
 
-def _motion(values: Mapping[str, float]) -> dict[str, object]:
+class _Motion(NamedTuple):
+    """The mechanics of an actuator, in the fields of `Plant` that begin with `actuator_`."""
+
+    area: tuple[float, float]
+    inertia: float
+    stroke: float
+    friction: tuple[float, float]
+    load: float
+    process: float
+    leakage: float
+    still: float
+    gain: float
+
+
+def _motion(values: Mapping[str, float]) -> _Motion:
     """Return the mechanics of a cylinder or a motor; its forces count from `work_bar`."""
     if "bore_mm" in values:
         bore, rod = values["bore_mm"] * 1e-3, values["rod_mm"] * 1e-3
@@ -176,20 +191,18 @@ def _motion(values: Mapping[str, float]) -> dict[str, object]:
         area_a = area_b = values["displacement_cm3"] * 1e-6 / (2.0 * math.pi)
         inertia, stroke = values["inertia_kg_m2"], 1e12
     force = area_a * values["work_bar"] * BAR
-    return {
-        "area": [area_a, area_b],
-        "inertia": inertia,
-        "stroke": stroke,
-        "friction": [
-            values["friction_share"] * force,
-            values["friction_share"] * force / values["speed"],
-        ],
-        "load": values["load_share"] * force,
-        "process": values["process_share"] * force,
-        "leakage": _leakage(values["leakage_ml_min"]),
-        "still": 0.01 * values["speed"],
-        "gain": values["gain"],
-    }
+    friction = values["friction_share"] * force
+    return _Motion(
+        area=(area_a, area_b),
+        inertia=inertia,
+        stroke=stroke,
+        friction=(friction, friction / values["speed"]),
+        load=values["load_share"] * force,
+        process=values["process_share"] * force,
+        leakage=_leakage(values["leakage_ml_min"]),
+        still=0.01 * values["speed"],
+        gain=values["gain"],
+    )
 
 
 def _leakage(ml_min: float) -> float:

@@ -60,17 +60,22 @@ def true_signal(
     match sensor.kind:
         case SensorKind.PRESSURE if place == "drop":
             branch = circuit.branches[circuit.branch_of(component)]
-            return (columns.pressure(branch.start) - columns.pressure(branch.end)) / BAR
+            drop: Values = columns.pressure(branch.start) - columns.pressure(branch.end)
+            drop /= BAR
+            return drop
         case SensorKind.PRESSURE if (component, place or "outlet") in circuit.node:
-            return columns.pressure(circuit.node[component, place or "outlet"]) / BAR
+            pressure: Values = columns.pressure(circuit.node[component, place or "outlet"]) / BAR
+            return pressure
         case SensorKind.FLOW if kind == ComponentType.PUMP:
             flow, leakage, *_ = columns.pump(component)
-            return (leakage if place == "drain" else flow - leakage) / LITRE_MIN
+            passed: Values = (leakage if place == "drain" else flow - leakage) / LITRE_MIN
+            return passed
         case SensorKind.POWER if kind in DRIVES:
             driven = [p for p, drive in zip(circuit.pumps, circuit.drives, strict=True)
                       if drive == component]  # fmt: skip
-            shaft = sum((columns.pump(pump)[4] for pump in driven), np.zeros(len(record)))
-            return shaft / circuit.values[component]["efficiency"] / 1e3
+            shaft = np.sum([columns.pump(pump)[4] for pump in driven], axis=0)
+            power: Values = shaft / circuit.values[component]["efficiency"] / 1e3
+            return power
         case SensorKind.VIBRATION if kind == ComponentType.PUMP:
             return _vibration(circuit, plant, component, columns)
         case SensorKind.TEMPERATURE if kind == ComponentType.COOLER:
@@ -115,7 +120,7 @@ def measured(
     for _ in range(rng.poisson(errors.dropouts_per_h * hours)):
         begin, length = _stretch(rng, len(truth), rate_hz, 1.0, 8.0)
         said[begin : begin + length] = np.nan
-    return said.astype(np.float32)
+    return np.asarray(said, dtype=np.float32)
 
 
 class _Columns:
@@ -151,7 +156,8 @@ def _vibration(circuit: Circuit, plant: Plant, component: str, columns: _Columns
     shaft = RUNOUT_MM_S * plant.pump_runout[0, number]
     ripple = RIPPLE_MM_S * load * (0.4 + 0.6 * stroke)
     bubbles = CAVITATION_MM_S * 2.0 * (1.0 - fill)
-    return np.sqrt(shaft**2 + ripple**2 + bubbles**2)
+    velocity: Values = np.sqrt(shaft**2 + ripple**2 + bubbles**2)
+    return velocity
 
 
 def _command(
