@@ -64,9 +64,8 @@ class Run:
         def run(length_s: float, speed: float) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
             nonlocal done_s
             # What is asked for in the middle of each step: to second order what its mean is.
-            times: NDArray[np.float64] = done_s + STEP_S * (
-                np.arange(round(length_s / STEP_S)) + 0.5
-            )
+            steps = np.arange(round(length_s / STEP_S), dtype=np.float64)
+            times = done_s + STEP_S * (steps + 0.5)
             done_s += length_s
             target, process = clock.references(times)
             reference = Reference(target[None], process[None], open_loop)

@@ -83,8 +83,10 @@ def true_signal(
         case SensorKind.TEMPERATURE if kind == ComponentType.TANK:
             return columns.temperature(1)
         case SensorKind.POSITION if kind in ACTUATORS:
-            position = columns.actuator(component)[0]
-            return position * 1e3 if kind == ComponentType.CYLINDER else position
+            position: Values = columns.actuator(component)[0]
+            if kind == ComponentType.CYLINDER:
+                position = position * 1e3
+            return position
         case SensorKind.CONTROL_SIGNAL if kind in VALVES:
             return 100.0 * _command(circuit, plant, str(place), columns, target)
     raise SpecError(
