@@ -15,7 +15,6 @@ from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 
-import lightgbm
 import numpy as np
 import torch
 from hydra import compose, initialize_config_dir
@@ -153,6 +152,8 @@ def _truth(data: HydraulicDataModule) -> Mapping[str, NDArray[np.float64]]:
 
 def _lightgbm(data: HydraulicDataModule) -> tuple[float, float, float]:
     """Return macro-F1 and the two errors of gradient-boosted trees."""
+    import lightgbm  # of the extra `bench`; the speeds need it not
+
     truth = _truth(data)
     answer = {name: np.full(len(data.table), np.nan) for name in truth}
     for features, rows in _rows_by_kind(data):
