@@ -50,7 +50,7 @@ def test_sensors_keep_their_rates_ranges_and_errors() -> None:
     sensors = {s.id: s for _, s in source.machines()["robot_000"].topology.sensors}
     assert set(signals) == set(sensors)
     for name, signal in signals.items():
-        assert len(signal.values) == 190 * sensors[name].rate_hz
+        assert len(signal.values) == 180 * sensors[name].rate_hz
         known = signal.values[np.isfinite(signal.values)]
         low, high = sensors[name].range or (-np.inf, np.inf)
         assert len(known) > 0.5 * len(signal.values)
