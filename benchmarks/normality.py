@@ -9,7 +9,7 @@ docs/results.md. Finished runs are kept in outputs/normality.
 import json
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -104,12 +104,12 @@ def _parts_off(diagnoser: Diagnoser) -> Iterator[str]:
     yield "without forecast"
 
 
-def pooled(label: str) -> dict[str, dict[str, Any]]:
-    """Return each detector's false alarms and faults over all folds; the AUROC is their mean."""
-    folds = [reports(label, fold) for fold in FOLDS]
+def pooled(label: str, folds: Sequence[int] = FOLDS) -> dict[str, dict[str, Any]]:
+    """Return each detector's false alarms and faults over folds; the AUROC is their mean."""
+    found = [reports(label, fold) for fold in folds]
     result: dict[str, dict[str, Any]] = {}
-    for name in folds[0]:
-        mine = [fold[name] for fold in folds]
+    for name in found[0]:
+        mine = [fold[name] for fold in found]
         alarms = [each["false_alarms"] for each in mine]
         every = sorted({fault for each in mine for fault in each["faults"]})
         result[name] = {
@@ -135,19 +135,19 @@ def run() -> list[Row]:
     ]
 
 
-def write() -> Path:
+def write(labels: Sequence[str] = tuple(BEST), folds: Sequence[int] = FOLDS) -> Path:
     """Write the tables into docs/results.md."""
     lines = [
         "Learned where one component is as new, whatever the others are. False alarms: among "
         "healthy cycles under unseen conditions, asked for 5 %, with the 95 % interval that takes "
         "cycles as independent, which those of one condition are not. Of each fault: the AUROC "
         "against those cycles and the share detected. "
-        f"Folds {', '.join(map(str, FOLDS))}, seed {SEED}; "
+        f"Folds {', '.join(map(str, folds))}, seed {SEED}; "
         "`python -m benchmarks normality --write`.",
         "",
     ]
-    for label in BEST:
-        found = pooled(label)
+    for label in labels:
+        found = pooled(label, folds)
         every = list(found[FULL]["faults"])
         lines += [
             f"| {label} as new | false alarms | {' | '.join(every)} |",
@@ -156,19 +156,19 @@ def write() -> Path:
         for name, report in found.items():
             cells = (_found(report["faults"][fault]) for fault in every)
             lines.append(f"| {name} | {_alarms(report)} | {' | '.join(cells)} |")
-        lines += ["", _held_out(label, found[FULL]), ""]
+        lines += ["", _held_out(label, found[FULL], folds), ""]
     path = ROOT / "docs" / "results.md"
     replace_section(path, "normality", "\n".join(lines).strip())
     return path
 
 
-def _held_out(label: str, report: Report) -> str:
+def _held_out(label: str, report: Report, folds: Sequence[int]) -> str:
     """Say how much there was to set the threshold on, and how often the right one is blamed."""
     conditions = " and ".join(map(str, report["held_out"]))
     text = f"Thresholds from {conditions} held-out conditions."
     if (component := COMPONENTS[label]) is None:
         return f"{text} The {label} has no sensors, and so no score of its own."
-    blamed = [reports(label, fold)[FULL]["blame"] for fold in FOLDS]
+    blamed = [reports(label, fold)[FULL]["blame"] for fold in folds]
     first, second = (
         100 * sum(each[key] for each in blamed) / len(blamed) for key in ("top1", "top2")
     )
