@@ -21,6 +21,7 @@ SMALL = (
     "trainer.progress_bar=false",
     "tracking=none",
     "baselines=false",
+    "readout.draws=2",
     "readout.steps=1",
     "readout.transplants=1",
     "readout.max_rows=300",

@@ -19,7 +19,7 @@ from hydrascope.training.readout import fit_readout
 
 GRADED = ("cooler", "valve", "pump", "accumulator")
 FEW_FEATURES = ("data.window.steps=2", "features.patch=false", "trainer.max_epochs=1")
-FITTED = ("readout.steps=5", "readout.transplants=2", "readout.max_rows=1000")
+FITTED = ("readout.draws=2", "readout.steps=5", "readout.transplants=2", "readout.max_rows=1000")
 
 
 def without_readout_size() -> list[str]:
