@@ -168,6 +168,36 @@ def ingest(
         run_ingest(settings, source, keys)
 
 
+@app.command()
+def simulate(
+    folder: Annotated[Path, typer.Argument(help="A new folder for the fleet.")],
+    machines: Annotated[int, typer.Option(help="Machines of each kind.")] = 2,
+    hours: Annotated[float, typer.Option(help="Recorded hours of each machine.")] = 1.0,
+    kind: Annotated[
+        list[str] | None, typer.Option(help="A kind of machine; may be repeated. All without it.")
+    ] = None,
+    recording_min: Annotated[float, typer.Option(help="Minutes of a recording.")] = 4.0,
+    life_h: Annotated[float, typer.Option(help="Hours over which recordings are spread.")] = 2000.0,
+    fault_rate: Annotated[float, typer.Option(help="Faults to expect of each machine.")] = 2.5,
+    seed: Annotated[int, typer.Option(help="Of everything random.")] = 0,
+    form: Annotated[str, typer.Option("--format", help="parquet, csv or json.")] = "parquet",
+) -> None:
+    """Simulate a fleet into a folder that `data=parquet` can train on."""
+    # The simulator is compiled when it is first imported; no other command needs it.
+    from hydrascope.telemetry.fleet_command import run
+
+    settings = {
+        "machines_per_kind": machines,
+        "hours": hours,
+        "recording_min": recording_min,
+        "life_h": life_h,
+        "fault_rate": fault_rate,
+        "seed": seed,
+        **({"kinds": tuple(kind)} if kind else {}),
+    }
+    run(folder, form, settings)
+
+
 def _pair(text: str) -> tuple[str, str]:
     sensor, sign, unit = text.partition("=")
     if not sign:

@@ -264,6 +264,7 @@ def test_training_from_the_database_is_training_from_the_files(
             f"data.store.folder={store}",
             "task.heads=[{name: wear, level: machine, kind: binary}]",
             "trainer.max_epochs=2",
+            "readout=heads",
         )
         results[name] = json.loads((run / "results.json").read_text())["test"]
         stores[name] = sorted(path.name for path in store.iterdir() if path.is_dir())

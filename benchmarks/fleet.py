@@ -1,0 +1,209 @@
+"""The simulated fleet: how fast it is made, and how well its faults are found on unseen machines.
+
+`python -m benchmarks fleet` measures the simulator. `python -m benchmarks fleet --write` trains
+`experiment=fleet` if it has not been (outputs/fleet), fits LightGBM on the same windows, features
+and split, asks how far a single feature gets, and writes the tables into docs/results.md.
+"""
+
+import json
+import os
+import platform
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+
+import numpy as np
+import torch
+from hydra import compose, initialize_config_dir
+from numpy.typing import NDArray
+from omegaconf import OmegaConf
+from sklearn.metrics import f1_score, roc_auc_score
+
+from benchmarks._rows import Row, at_most, resident_mb
+from benchmarks.zema_folds import replace_section
+from hydrascope.data.datamodule import HydraulicDataModule
+from hydrascope.experiment.assemble import build_datamodule
+from hydrascope.experiment.settings import validate_train
+from hydrascope.graphs.window_fields import SENSOR_FEATURES, SENSOR_OBSERVED
+from hydrascope.simulation.faults import Fault
+from hydrascope.simulation.fleet import KINDS, draw_member
+from hydrascope.simulation.recording import Run
+
+ROOT = Path(__file__).parents[1]
+RUN = ROOT / "outputs" / "fleet"
+BATCH = 32
+GOAL_S = 0.5
+_TREES = {
+    "n_estimators": 200,
+    "num_leaves": 15,
+    "learning_rate": 0.05,
+    "colsample_bytree": 0.3,
+    "random_state": 42,
+    "n_jobs": 2,
+    "verbose": -1,
+}
+
+
+def run(hours: float = 0.1, batch: int = BATCH) -> list[Row]:
+    """Simulate a batch of machines of each kind for so long, on one core."""
+    rows = []
+    next(Run(draw_member("robot", 0, seed=0, fault_rate=0.0, life_h=1.0), 0, 0.0).pieces(1.0))
+    for kind in KINDS:
+        members = [draw_member(kind, n, seed=0, fault_rate=2.5, life_h=2e3) for n in range(batch)]
+        taken = 0.0
+        for member in members:
+            # Of one long recording: warming up is paid once, as in a day's telemetry.
+            pieces = Run(member, 0, 1_000.0).pieces(3_600.0 * hours)
+            next(pieces)
+            start = time.thread_time()
+            for _ in pieces:
+                pass
+            taken += time.thread_time() - start
+        taken /= batch * (hours - 1 / 60)
+        rows.append(at_most(f"{kind}: a machine-hour in a batch of {batch}", taken, "s", GOAL_S))
+    member = draw_member("robot", 0, seed=0, fault_rate=2.5, life_h=2e3)
+    grown = []
+    for minutes in (5, 60):
+        before = resident_mb()
+        for _ in Run(member, 0, 0.0).pieces(60.0 * minutes):
+            pass
+        grown.append(resident_mb() - before)
+    rows.append(at_most("memory that an hour takes beyond five minutes", grown[1], "MB", 20))
+    return rows
+
+
+def write() -> Path:
+    """Train, compare, write docs/results.md."""
+    if not (RUN / "results.json").exists():
+        command = [sys.executable, "train.py", "experiment=fleet", f"hydra.run.dir={RUN}"]
+        started = time.perf_counter()
+        subprocess.run(command, cwd=ROOT, check=True)
+        (RUN / "seconds.json").write_text(json.dumps(time.perf_counter() - started))
+    network = json.loads((RUN / "results.json").read_text())["test"]["network"]
+    data = _data()
+    forest, mean = _lightgbm(data), _mean(data)
+    single = _single_features(data)
+    note = (
+        f"Machines never seen in training ({len(data.machines)} machines of {len(KINDS)} kinds, "
+        f"{len(data.split.test)} test windows of {data.window.window_s:g} s), seed 42; simulation "
+        f"and training {json.loads((RUN / 'seconds.json').read_text()) / 60:.1f} min; "
+        f"{datetime.now(UTC):%Y-%m-%d}, {platform.machine()}, {os.cpu_count()} cores, torch "
+        f"{torch.__version__}; `python -m benchmarks fleet --write`."
+    )
+    ours = (network["anomalies"]["macro_f1"], network["health"]["mae"],
+            network["remaining_life"]["mae"])  # fmt: skip
+    lines = [
+        "| model | macro-F1 of nine anomalies | health, MAE | remaining life, MAE in 1000 h |",
+        "|---|---|---|---|",
+        *(
+            f"| {name} | {f1:.3f} | {health:.3f} | {life:.3f} |"
+            for name, (f1, health, life) in {
+                "network, one for all kinds": ours,
+                "LightGBM, one for each kind and target": forest,
+                "the mean of the training windows": mean,
+            }.items()
+        ),
+        "",
+        "The best single feature of a single sensor, by the area under its ROC curve (the highest "
+        "of four kinds, over all windows; chance is 0.5):",
+        "",
+        "| " + " | ".join(single) + " |",
+        "|---" * len(single) + "|",
+        "| " + " | ".join(f"{value:.3f}" for value in single.values()) + " |",
+    ]
+    path = ROOT / "docs" / "results.md"
+    replace_section(path, "fleet", "\n".join((note, "", *lines)))
+    return path
+
+
+def _data() -> HydraulicDataModule:
+    """Open the windows that the network was trained on."""
+    with initialize_config_dir(str(ROOT / "conf"), version_base="1.3"):
+        config = compose("train", ["experiment=fleet", "run_dir=none"])
+    plain = OmegaConf.to_container(config, resolve=True)
+    assert isinstance(plain, dict)
+    settings = validate_train({key: plain[key] for key in plain if key != "hydra"})
+    data = build_datamodule(settings.data, settings.features, settings.task, settings.seed)
+    data.setup()
+    return data
+
+
+def _rows_by_kind(
+    data: HydraulicDataModule,
+) -> Iterator[tuple[NDArray[np.float32], NDArray[np.int64]]]:
+    """Yield each kind's windows as rows of sensors × steps × features, and their numbers."""
+    for kind in KINDS:
+        rows = np.flatnonzero((data.table["kind"] == kind).to_numpy())
+        parts = []
+        for machine, mine in data.dataset.locate(rows):
+            features = machine.read(SENSOR_FEATURES, mine).numpy()
+            observed = machine.read(SENSOR_OBSERVED, mine).numpy()
+            parts.append(np.where(observed[..., None], features, np.nan))
+        yield np.concatenate(parts), rows
+
+
+def _truth(data: HydraulicDataModule) -> Mapping[str, NDArray[np.float64]]:
+    columns = [*(fault.value for fault in Fault), "health", "remaining_life"]
+    return {name: data.table[name].to_numpy(np.float64) for name in columns}
+
+
+def _lightgbm(data: HydraulicDataModule) -> tuple[float, float, float]:
+    """Return macro-F1 and the two errors of gradient-boosted trees."""
+    import lightgbm  # of the extra `bench`; the speeds need it not
+
+    truth = _truth(data)
+    answer = {name: np.full(len(data.table), np.nan) for name in truth}
+    for features, rows in _rows_by_kind(data):
+        flat = features.reshape(len(rows), -1)
+        trains = np.isin(rows, np.concatenate([data.split.train, data.split.val]))
+        for name, target in truth.items():
+            model_class = lightgbm.LGBMClassifier if name in list(Fault) else lightgbm.LGBMRegressor
+            model = model_class(**_TREES)
+            known = target[rows]
+            if len(np.unique(known[trains])) < 2:
+                answer[name][rows] = known[trains][0]
+                continue
+            model.fit(flat[trains], known[trains])
+            answer[name][rows] = model.predict(flat)
+    return _scores(data, truth, answer)
+
+
+def _mean(data: HydraulicDataModule) -> tuple[float, float, float]:
+    truth = _truth(data)
+    answer = {
+        name: np.full(len(values), values[data.split.train].mean())
+        for name, values in truth.items()
+    }
+    return _scores(data, truth, answer)
+
+
+def _scores(
+    data: HydraulicDataModule,
+    truth: Mapping[str, NDArray[np.float64]],
+    answer: Mapping[str, NDArray[np.float64]],
+) -> tuple[float, float, float]:
+    test = data.split.test
+    f1 = [f1_score(truth[fault][test], answer[fault][test] > 0.5, zero_division=0.0)
+          for fault in Fault]  # fmt: skip
+    errors = [np.abs(truth[name] - answer[name])[test].mean()
+              for name in ("health", "remaining_life")]  # fmt: skip
+    return float(np.mean(f1)), float(errors[0]), float(errors[1])
+
+
+def _single_features(data: HydraulicDataModule) -> dict[str, float]:
+    """Return each fault's best area under the ROC curve over all sensors and features."""
+    truth, best = _truth(data), dict.fromkeys((fault.value for fault in Fault), 0.5)
+    for features, rows in _rows_by_kind(data):
+        columns = np.nanmean(features, axis=2).reshape(len(rows), -1)
+        for fault in Fault:
+            known = truth[fault][rows]
+            if len(np.unique(known)) < 2:
+                continue
+            for column in columns.T:
+                if np.isfinite(column).all():
+                    area = roc_auc_score(known, column)
+                    best[fault.value] = max(best[fault.value], area, 1.0 - area)
+    return best

@@ -1,0 +1,149 @@
+"""Nine faults: each changes physical values of a machine, as far as it has grown.
+
+What a fault does to the sensors follows from the equations. Severity is 0 when sound and 1 when
+the component has failed.
+
+Shapes: B machines.
+"""
+
+from collections.abc import Callable, Mapping
+from enum import StrEnum
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hydrascope.schemas import ComponentType, EdgeType
+from hydrascope.simulation.circuit import ACTUATORS, VALVES, Circuit
+from hydrascope.simulation.kernel import Plant
+from hydrascope.simulation.plant import BAR, DENSITY_KG_M3, LITRE_MIN, VISCOSITY_PA_S
+
+Severity = NDArray[np.float64]
+
+
+class Fault(StrEnum):
+    """What can be wrong, in the order of the labels."""
+
+    PRESSURE_DROP = "pressure_drop"
+    OVERHEATING = "overheating"
+    CAVITATION = "cavitation"
+    LEAKAGE = "leakage"
+    VIBRATION_ANOMALY = "vibration_anomaly"
+    FLOW_RESTRICTION = "flow_restriction"
+    CONTAMINATION = "contamination"
+    SEAL_DEGRADATION = "seal_degradation"
+    VALVE_STICTION = "valve_stiction"
+
+
+ACTIVE = 0.25
+"""A fault is an active anomaly from this severity on."""
+
+
+class Change(NamedTuple):
+    """How a fault acts, and on which kinds of components it can be."""
+
+    kinds: tuple[ComponentType, ...]
+    apply: Callable[[Circuit, Plant, str, Severity], None]
+
+
+def apply_fault(
+    circuit: Circuit, plant: Plant, fault: Fault, component: str, severity: Severity
+) -> None:
+    """Change `plant` in place by a fault of `component` that has grown to `severity` [B]."""
+    CHANGES[fault].apply(circuit, plant, component, severity)
+
+
+def candidates(circuit: Circuit, fault: Fault) -> list[str]:
+    """Return the components of a machine that can have a fault: those that carry oil and sensors.
+
+    Of others nobody could tell.
+    """
+    return [
+        component.id
+        for component in circuit.machine.topology.components
+        if component.kind in CHANGES[fault].kinds
+        and not circuit.values[component.id].get("water")
+        and component.sensors
+    ]
+
+
+def _pressure_drop(circuit: Circuit, plant: Plant, component: str, severity: Severity) -> None:
+    """Let the compensator's spring set: it destrokes the pump at a lower pressure."""
+    plant.pump_cutoff[:, circuit.pumps.index(component)] *= 1.0 - 0.35 * severity
+
+
+def _overheating(_circuit: Circuit, plant: Plant, _component: str, severity: Severity) -> None:
+    """Cover the cooler's outer surface with dirt: it passes on less heat."""
+    plant.thermal[:, 2] *= 1.0 - 0.7 * severity
+
+
+def _cavitation(circuit: Circuit, plant: Plant, component: str, severity: Severity) -> None:
+    """Clog the suction strainer: at full flow it would take up to 3 bar."""
+    pump = circuit.pumps.index(component)
+    for number, branch in enumerate(circuit.branches):
+        if branch.line and branch.line.target == component:
+            plant.branch_turbulent[:, number] += (
+                severity * 3.0 * BAR / DENSITY_KG_M3 / plant.pump_flow[:, pump] ** 2
+            )
+
+
+def _leakage(circuit: Circuit, plant: Plant, component: str, severity: Severity) -> None:
+    """Widen the gaps in the pump: six times the leakage at the end."""
+    plant.pump_leakage[:, circuit.pumps.index(component)] *= 1.0 + 5.0 * severity
+
+
+def _vibration(circuit: Circuit, plant: Plant, component: str, severity: Severity) -> None:
+    """Wear the shaft's bearing: it runs out of true, which the sensor feels, and rubs."""
+    pump = circuit.pumps.index(component)
+    plant.pump_friction[:, pump, 0] *= 1.0 + 1.0 * severity
+    plant.pump_runout[:, pump] *= 1.0 + 2.5 * severity
+
+
+def _restriction(circuit: Circuit, plant: Plant, component: str, severity: Severity) -> None:
+    """Squeeze the line to the valve: it takes up to 0.3 of the cut-off at half of the flow."""
+    for number, branch in enumerate(circuit.branches):
+        line = branch.line
+        if line and line.target == component and line.kind is EdgeType.PRESSURE_LINE:
+            plant.branch_turbulent[:, number] += (
+                severity * 0.3 * plant.pump_cutoff[:, 0] / DENSITY_KG_M3
+            ) / (0.5 * plant.pump_flow[:, 0]) ** 2
+
+
+def _contamination(circuit: Circuit, plant: Plant, component: str, severity: Severity) -> None:
+    """Fill the oil with dirt: it clogs the filter, wears the pump and makes the spools stick."""
+    plant.branch_laminar[:, circuit.branch_of(component)] *= 1.0 + 5.0 * severity
+    plant.pump_leakage[:, 0] *= 1.0 + 1.0 * severity
+    plant.valve_stiction[:] += 0.04 * severity[:, None]
+
+
+def _seal(circuit: Circuit, plant: Plant, component: str, severity: Severity) -> None:
+    """Wear the seals: oil passes between the chambers, up to 0.3 of the valve's flow."""
+    number = [section.actuator for section in circuit.sections].index(component)
+    section = circuit.sections[number]
+    values, valve = circuit.values[component], circuit.values[section.valve]
+    rated = valve["flow_l_min"] * values["valve_share"] * LITRE_MIN
+    plant.actuator_leakage[:, number] += (
+        severity * 0.3 * rated * VISCOSITY_PA_S / (values["work_bar"] * BAR)
+    )
+    plant.actuator_friction[:, number, 0] *= 1.0 - 0.3 * severity
+
+
+def _stiction(circuit: Circuit, plant: Plant, component: str, severity: Severity) -> None:
+    """Varnish the spools: they stay until pushed hard enough, and follow late."""
+    mine = np.array([section.valve == component for section in circuit.sections])
+    plant.valve_stiction[:, mine] += 0.3 * severity[:, None]
+    plant.valve_response[:, mine] *= 1.0 + 3.0 * severity[:, None]
+
+
+_PUMP = (ComponentType.PUMP,)
+CHANGES: Mapping[Fault, Change] = {
+    Fault.PRESSURE_DROP: Change(_PUMP, _pressure_drop),
+    Fault.OVERHEATING: Change((ComponentType.COOLER,), _overheating),
+    Fault.CAVITATION: Change(_PUMP, _cavitation),
+    Fault.LEAKAGE: Change(_PUMP, _leakage),
+    Fault.VIBRATION_ANOMALY: Change(_PUMP, _vibration),
+    Fault.FLOW_RESTRICTION: Change(VALVES, _restriction),
+    Fault.CONTAMINATION: Change((ComponentType.FILTER,), _contamination),
+    Fault.SEAL_DEGRADATION: Change(ACTUATORS, _seal),
+    Fault.VALVE_STICTION: Change(VALVES, _stiction),
+}

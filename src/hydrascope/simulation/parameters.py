@@ -1,0 +1,128 @@
+"""Which nominal values a component of each kind needs to be simulated, and what is possible."""
+
+import math
+from collections.abc import Mapping
+from typing import NamedTuple
+
+from hydrascope.schemas import ComponentSpec, ComponentType
+from hydrascope.schemas.errors import closest
+
+
+class Quantity(NamedTuple):
+    """A nominal value: what holds when it is not given (None: it must be), and its bounds."""
+
+    default: float | None
+    low: float
+    high: float
+
+
+_FLOW = Quantity(None, 0.01, 5_000.0)
+_DROP = Quantity(10.0, 0.05, 500.0)
+_VALVE = {
+    "flow_l_min": _FLOW,  # of a metering edge, fully open
+    "drop_bar": _DROP,  # at that flow
+    "response_s": Quantity(0.06, 0.001, 5.0),
+    "leakage_ml_min": Quantity(50.0, 0.0, 10_000.0),  # of a closed edge at 100 bar
+    "relief_bar": Quantity(math.inf, 1.0, 1_000.0),
+    "port_relief_bar": Quantity(math.inf, 1.0, 1_000.0),
+}
+_MOTION = {
+    "friction_share": Quantity(0.04, 0.0, 0.5),  # of the force at `work_bar`
+    "work_bar": Quantity(100.0, 1.0, 700.0),
+    "load_share": Quantity(0.0, -2.0, 2.0),  # constant load, in the same measure
+    "process_share": Quantity(0.0, 0.0, 2.0),  # full process load
+    "speed": Quantity(None, 1e-4, 100.0),  # m/s or rad/s: usual; viscous friction counts from it
+    "valve_share": Quantity(1.0, 0.001, 1.0),  # of the valve's rated flow, by its own section
+    "gain": Quantity(6.0, 0.0, 100.0),  # valve opening for each stroke (rad) off target
+    "leakage_ml_min": Quantity(10.0, 0.0, 20_000.0),  # across the seals at 100 bar
+}
+_DRIVE = {"power_kw": Quantity(None, 0.1, 5_000.0), "efficiency": Quantity(0.9, 0.05, 1.0)}
+
+QUANTITIES: Mapping[str, Mapping[str, Quantity]] = {
+    ComponentType.PUMP: {
+        "displacement_cm3": Quantity(None, 0.1, 5_000.0),
+        "speed_rpm": Quantity(None, 50.0, 10_000.0),
+        "cutoff_bar": Quantity(None, 0.5, 1_000.0),
+        "power_kw": Quantity(math.inf, 0.1, 5_000.0),
+        "standby": Quantity(1.0, 0.01, 1.0),
+        "volumetric_efficiency": Quantity(0.95, 0.3, 0.9999),
+        "friction_bar": Quantity(5.0, 0.0, 100.0),
+        "friction_share": Quantity(0.04, 0.0, 0.5),
+        "water": Quantity(0.0, 0.0, 1.0),  # 1: delivers coolant
+    },
+    ComponentType.DIRECTIONAL_VALVE: _VALVE,
+    ComponentType.PROPORTIONAL_VALVE: _VALVE,
+    ComponentType.SERVO_VALVE: _VALVE,
+    ComponentType.CYLINDER: {
+        "bore_mm": Quantity(None, 1.0, 2_000.0),
+        "rod_mm": Quantity(None, 0.0, 2_000.0),
+        "stroke_mm": Quantity(None, 1.0, 20_000.0),
+        "count": Quantity(1.0, 1.0, 8.0),  # in parallel
+        "mass_kg": Quantity(None, 0.1, 1e6),  # as the rod feels it
+        **_MOTION,
+    },
+    ComponentType.HYDRAULIC_MOTOR: {
+        "displacement_cm3": Quantity(None, 0.1, 1e6),  # of one turn of the load
+        "inertia_kg_m2": Quantity(None, 1e-4, 1e7),
+        **_MOTION,
+    },
+    ComponentType.ACCUMULATOR: {
+        "volume_l": Quantity(None, 0.01, 2_000.0),
+        "precharge_bar": Quantity(None, 1.0, 700.0),
+        "polytropic_exponent": Quantity(1.2, 1.0, 1.67),
+    },
+    ComponentType.FILTER: {
+        "flow_l_min": _FLOW,
+        "drop_bar": Quantity(0.5, 0.001, 50.0),
+        "bypass_bar": Quantity(3.5, 0.1, 100.0),
+    },
+    ComponentType.COOLER: {
+        "flow_l_min": _FLOW,
+        "drop_bar": Quantity(0.5, 0.001, 50.0),
+        "kw_per_k": Quantity(None, 1e-4, 100.0),
+        "thermostat_c": Quantity(40.0, -20.0, 100.0),
+    },
+    ComponentType.RELIEF_VALVE: {
+        "setting_bar": Quantity(None, 0.5, 1_000.0),
+        "flow_l_min": _FLOW,
+        "override_bar": Quantity(10.0, 0.1, 200.0),
+    },
+    ComponentType.REDUCING_VALVE: {
+        "setting_bar": Quantity(None, 0.5, 1_000.0),
+        "flow_l_min": _FLOW,
+        "drop_bar": _DROP,
+    },
+    ComponentType.FLOW_CONTROL_VALVE: {"flow_l_min": _FLOW, "drop_bar": _DROP},
+    ComponentType.TANK: {
+        "volume_l": Quantity(None, 0.1, 100_000.0),
+        "w_per_k": Quantity(10.0, 0.0, 10_000.0),
+    },
+    ComponentType.ELECTRIC_MOTOR: _DRIVE,
+    ComponentType.COMBUSTION_ENGINE: _DRIVE,
+    ComponentType.MANIFOLD: {},
+}
+"""Pressures in bar, flows in l/min at 46 mm²/s, whatever the name's unit says."""
+
+
+def nominal_values(component: ComponentSpec) -> tuple[dict[str, float], list[tuple[str, str]]]:
+    """Return a component's nominal values, defaults filled in, and its faults (name, message)."""
+    known = QUANTITIES[component.kind]
+    accepted = f"unknown to a {component.kind}; accepted: {', '.join(known)}"
+    faults = [
+        (name, accepted + closest(name, list(known)))
+        for name in component.nominal
+        if name not in known
+    ]
+    values = {}
+    for name, quantity in known.items():
+        value = component.nominal.get(name, quantity.default)
+        if value is None:
+            faults.append((name, f"missing; expected {quantity.low:g} to {quantity.high:g}"))
+        elif name in component.nominal and not quantity.low <= value <= quantity.high:
+            accepted = f"expected {quantity.low:g} to {quantity.high:g}"
+            faults.append((name, f"{value:g} is not accepted; {accepted}"))
+        else:
+            values[name] = value
+    if values.get("rod_mm", 0.0) >= values.get("bore_mm", math.inf):
+        faults.append(("rod_mm", f"{values['rod_mm']:g} is not accepted; expected less than bore"))
+    return values, faults

@@ -1,0 +1,136 @@
+"""Write a simulated fleet into a folder, as telemetry of real machines would lie there."""
+
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import asdict
+from datetime import datetime, timedelta
+from enum import StrEnum
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import yaml
+from numpy.typing import NDArray
+
+from hydrascope.schemas import Machine, SpecError
+from hydrascope.simulation.recording import PIECE_S, Run
+from hydrascope.telemetry.fleet import FleetSource
+
+_SCHEMA = pa.schema(
+    [
+        ("timestamp", pa.timestamp("us", tz="UTC")),
+        ("equipment_id", pa.string()),
+        ("sensor_id", pa.string()),
+        ("value", pa.float32()),
+    ]
+)
+
+
+class Format(StrEnum):
+    """Of the telemetry files; labels and machine files are the same for all."""
+
+    PARQUET = "parquet"
+    CSV = "csv"
+    JSON = "json"
+    """One JSON object a line; not read back by `data=parquet`."""
+
+
+def export_fleet(
+    source: FleetSource, folder: Path, form: Format, advance: Callable[[float], None]
+) -> None:
+    """Write telemetry (narrow), machine files, labels and `fleet.json`.
+
+    Memory is that of a minute of one machine, however long the recordings. What lies in the
+    folder can be read by `ParquetSource`.
+
+    Args:
+        source: The fleet.
+        folder: Must be empty or not there.
+        form: Of the telemetry.
+        advance: Told the hours of one machine that have been written, as they are.
+
+    Raises:
+        SpecError: The folder holds files.
+    """
+    if folder.exists() and any(folder.iterdir()):
+        raise SpecError(f"{folder}: holds files; expected an empty folder or a new one")
+    for name in ("machines", "labels"):
+        (folder / name).mkdir(parents=True, exist_ok=True)
+    for equipment_id, machine in source.machines().items():
+        (folder / "machines" / f"{equipment_id}.yaml").write_text(
+            yaml.safe_dump(machine.model_dump(mode="json", exclude_defaults=True), sort_keys=False),
+            encoding="utf-8",
+        )
+        labels = source.labels(equipment_id)
+        labels.insert(0, "equipment_id", equipment_id)
+        labels.to_parquet(folder / "labels" / f"{equipment_id}.parquet", index=False)
+        _write(folder / f"{equipment_id}.{form}", form, _tables(source, machine, advance))
+    (folder / "fleet.json").write_text(
+        json.dumps(_metadata(source), indent=2) + "\n", encoding="utf-8"
+    )
+
+
+def _tables(
+    source: FleetSource, machine: Machine, advance: Callable[[float], None]
+) -> Iterator[pa.Table]:
+    """Yield the rows of a minute after the other."""
+    equipment_id = machine.equipment.equipment_id
+    member = source.member(equipment_id)
+    rates_hz = {sensor.id: sensor.rate_hz for _, sensor in machine.topology.sensors}
+    for number, extent in enumerate(source.extents(equipment_id)):
+        run = Run(member, number, float(source.recording_hours[number]))
+        for minute, piece in enumerate(run.pieces(60.0 * source.recording_min)):
+            start = extent.start + timedelta(seconds=minute * PIECE_S)
+            yield pa.concat_tables(
+                _rows(start, equipment_id, sensor, values, rates_hz[sensor])
+                for sensor, values in piece.items()
+            )
+            advance(PIECE_S / 3_600.0)
+
+
+def _rows(
+    start: datetime, equipment_id: str, sensor: str, values: NDArray[np.float32], rate_hz: float
+) -> pa.Table:
+    known = np.flatnonzero(np.isfinite(values))  # what a sensor did not say is not in the file
+    times = np.datetime64(start.replace(tzinfo=None), "us") + np.round(
+        known / rate_hz * 1e6
+    ).astype("timedelta64[us]")
+    names = [pa.array([name] * len(known)) for name in (equipment_id, sensor)]
+    stamps = pa.array(times).cast(_SCHEMA.field("timestamp").type)
+    return pa.table([stamps, *names, pa.array(values[known])], schema=_SCHEMA)
+
+
+def _write(path: Path, form: Format, tables: Iterator[pa.Table]) -> None:
+    if form is Format.PARQUET:
+        with pq.ParquetWriter(path, _SCHEMA, compression="zstd") as writer:
+            for table in tables:
+                writer.write_table(table)
+        return
+    with path.open("w", encoding="utf-8") as file:
+        for number, table in enumerate(tables):
+            frame = table.to_pandas()
+            if form is Format.CSV:
+                frame.to_csv(file, index=False, header=number == 0)
+            else:
+                frame.to_json(file, orient="records", lines=True, date_format="iso", date_unit="us")
+
+
+def _metadata(source: FleetSource) -> dict[str, object]:
+    """Return what the fleet is: its parameters, topologies and what is wrong with each machine."""
+    machines = source.machines()
+    topologies = {each.topology.id: each.topology.model_dump(mode="json")
+                  for each in machines.values()}  # fmt: skip
+    return {
+        "parameters": asdict(source),
+        "fingerprint": source.fingerprint,
+        "topologies": topologies,
+        "machines": {
+            name: {
+                "topology": machine.topology.id,
+                "age": source.member(name).age,
+                "faults": [asdict(course) for course in source.member(name).courses],
+            }
+            for name, machine in machines.items()
+        },
+    }
