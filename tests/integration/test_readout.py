@@ -6,12 +6,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from jobs import ROOT, SMALL, Train, train_settings
+from jobs import CPU, ROOT, SMALL, Train, train_settings
 
 from hydrascope.evaluation.predictions import predict
 from hydrascope.experiment import evaluate, export, train
 from hydrascope.experiment.restore import Restored, restore
-from hydrascope.experiment.settings import EvaluateSettings, ExportSettings, HardwareSettings
+from hydrascope.experiment.settings import EvaluateSettings, ExportSettings
 from hydrascope.packaging.bundle import read_bundle
 from hydrascope.schemas.errors import SpecError
 from hydrascope.training.checkpoint import read_checkpoint
@@ -59,8 +59,7 @@ def test_it_knows_unseen_conditions_when_the_network_has_hardly_been_trained(
 def test_evaluation_and_bundle_answer_as_the_training_did(
     run_dir: Path, best: str, restored: Restored, tmp_path: Path
 ) -> None:
-    hardware = HardwareSettings(accelerator="cpu", devices=1, precision="32-true", threads=1)
-    evaluate.run(EvaluateSettings(ckpt=best, run_dir=str(tmp_path / "e"), hardware=hardware))
+    evaluate.run(EvaluateSettings(ckpt=best, run_dir=str(tmp_path / "e"), hardware=CPU))
     report = json.loads((tmp_path / "e" / "evaluation.json").read_text())["test"]
     assert report == json.loads((run_dir / "results.json").read_text())["test"]["network"]
     export.run(ExportSettings(ckpt=best, output=str(tmp_path / "bundle")))
