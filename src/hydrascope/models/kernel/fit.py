@@ -129,8 +129,9 @@ def solve(
     coefficients, biases = [], []
     for number, target in enumerate(_targets(label, questions, weight)):
         alike = gram(data.rows, metric.of(number), added)
-        ridge = metric.ridge(number) * torch.diag(1.0 / weight)
-        alpha = torch.cholesky_solve(target, torch.linalg.cholesky(alike + ridge))
+        with_ridge = alike.clone()
+        with_ridge.diagonal().add_(metric.ridge(number) / weight)
+        alpha = torch.cholesky_solve(target, torch.linalg.cholesky(with_ridge))
         read, bias = discriminant(
             alike @ alpha, label[:, number], weight, target.shape[1], _SHRINKAGE
         )

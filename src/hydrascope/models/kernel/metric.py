@@ -3,6 +3,7 @@
 Shapes: Q questions, P places of sensors, T steps, F features, D = P·T·F, n and m rows.
 """
 
+import functools
 import math
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -50,7 +51,7 @@ class Products(NamedTuple):
     def distance(self) -> Tensor:
         """Return ‖x − x'‖², [..., n, m]."""
         squares = self.left.unsqueeze(-1) + self.right.unsqueeze(-2)
-        return (squares - 2.0 * self.inner).clamp(min=0.0)
+        return torch.sub(squares, self.inner, alpha=2.0).clamp(min=0.0)
 
 
 def kernel(metric: Metric, features: Products | None, embedding: Products | None) -> Tensor:
@@ -78,7 +79,7 @@ def kernel(metric: Metric, features: Products | None, embedding: Products | None
         share = metric.embedding.to(embedding.inner.dtype)[..., None, None]
         gaussian = torch.exp(-_EMBEDDING_WIDTH * embedding.distance())
         parts.append(share * gaussian / (2.0 * _EMBEDDING_WIDTH))
-    return torch.stack(parts).sum(0)
+    return functools.reduce(torch.add, parts)
 
 
 def gram(rows: Rows, metric: Metric, added: Transplants | None = None) -> Tensor:
