@@ -145,7 +145,7 @@ def test_machines_of_several_builds_need_the_networks_heads(
         run_training(source, "trainer.max_epochs=1")
     overrides = [*without_readout_size(), source, "readout=heads", f"run_dir={tmp_path}"]
     train.run(train_settings(*overrides, "trainer.max_epochs=1"))
-    assert read_checkpoint(tmp_path / "checkpoints" / "best.ckpt").readout is None
+    assert read_checkpoint(tmp_path / "checkpoints" / "best.ckpt").readout == {}
     assert restore(str(tmp_path / "checkpoints" / "best.ckpt")).diagnoser.readout is None
 
 
