@@ -12,6 +12,7 @@ from hydrascope.evaluation.predictions import predict
 from hydrascope.experiment import evaluate, export, train
 from hydrascope.experiment.restore import Restored, restore
 from hydrascope.experiment.settings import EvaluateSettings, ExportSettings
+from hydrascope.models.kernel.readout import DiscriminantReadout
 from hydrascope.packaging.bundle import read_bundle
 from hydrascope.schemas.errors import SpecError
 from hydrascope.training.checkpoint import read_checkpoint
@@ -98,6 +99,28 @@ def test_what_is_not_observed_is_not_read_and_what_is_matters(restored: Restored
     for name in GRADED:
         torch.testing.assert_close(found[name], expected[name], atol=0, rtol=0)
         assert (whole[name] - expected[name]).abs().max() > 1e-3
+
+
+def test_the_answer_is_the_mean_over_draws_that_differ(restored: Restored) -> None:
+    _, diagnoser, data = restored
+    fitted = diagnoser.readout
+    assert fitted is not None
+    shared = ("center", "inverse", "embedding_center", "embedding_inverse", "features", "embedding")
+    alone = [
+        DiscriminantReadout(
+            fitted.questions,
+            {
+                name: value if name in shared else value[draw : draw + 1]
+                for name, value in fitted.named_buffers()
+            },
+        )
+        for draw in range(2)
+    ]
+    inputs = data.dataset.gather(data.split.test).inputs
+    answers = [readout(inputs, None) for readout in alone]
+    for name, together in fitted(inputs, None).items():
+        torch.testing.assert_close(together, (answers[0][name] + answers[1][name]) / 2)
+        assert (answers[0][name] - answers[1][name]).abs().max() > 0.01, name
 
 
 def test_fitting_again_gives_the_same_and_another_seed_another(restored: Restored) -> None:
