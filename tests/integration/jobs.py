@@ -7,7 +7,7 @@ from tempfile import TemporaryDirectory
 from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 
-from hydrascope.experiment.settings import TrainSettings, validate_train
+from hydrascope.experiment.settings import HardwareSettings, TrainSettings, validate_train
 
 ROOT = Path(__file__).parents[2]
 
@@ -21,11 +21,23 @@ SMALL = (
     "trainer.progress_bar=false",
     "tracking=none",
     "baselines=false",
+    "readout.draws=2",
     "readout.steps=1",
     "readout.transplants=1",
     "readout.max_rows=300",
 )
 """Overrides under which a training takes seconds; the data stay the real ones."""
+
+CPU = HardwareSettings(
+    accelerator="cpu",
+    devices=1,
+    precision="32-true",
+    float8=None,
+    compile=False,
+    checkpointing=False,
+    threads=1,
+)
+"""One core, as quiet as can be."""
 
 Train = Callable[..., Path]
 

@@ -6,19 +6,17 @@ from pathlib import Path
 
 import pytest
 import torch
-from jobs import Train
+from jobs import CPU, Train
 from PIL import Image
 from sklearn.metrics import accuracy_score, confusion_matrix, f1_score
 
 from hydrascope.experiment import evaluate, export
 from hydrascope.experiment.restore import restore
-from hydrascope.experiment.settings import EvaluateSettings, ExportSettings, HardwareSettings
+from hydrascope.experiment.settings import EvaluateSettings, ExportSettings
 from hydrascope.graphs.window_fields import MACHINE_FEATURES, MACHINE_FEATURES_MASK
 from hydrascope.packaging import bundle as bundles
 from hydrascope.packaging.bundle import read_bundle, read_golden
 from hydrascope.schemas.errors import SpecError
-
-CPU = HardwareSettings(accelerator="cpu", devices=1, precision="32-true", threads=1)
 
 
 @pytest.fixture(scope="module")

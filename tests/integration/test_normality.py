@@ -8,18 +8,17 @@ import pandas as pd
 import pytest
 import torch
 import yaml
-from jobs import Train
+from jobs import CPU, Train
 
 from hydrascope.experiment import evaluate, export
 from hydrascope.experiment.restore import restore
-from hydrascope.experiment.settings import EvaluateSettings, ExportSettings, HardwareSettings
+from hydrascope.experiment.settings import EvaluateSettings, ExportSettings
 from hydrascope.models.normality import COMPONENT, LEVELS, MACHINE, SENSOR
 from hydrascope.packaging.bundle import read_bundle
 from hydrascope.schemas.errors import SpecError
 from hydrascope.telemetry import ZemaSource
 from hydrascope.training.checkpoint import read_checkpoint
 
-CPU = HardwareSettings(accelerator="cpu", devices=1, precision="32-true", threads=1)
 SECONDS = 300
 
 
