@@ -107,7 +107,7 @@ class Step:
     def __init__(self, module: nn.Module, on: Problem, precision: str = "32-true") -> None:
         self.module, self.problem, self.device = module, on, on.inputs.graph_id.device
         learned = [p for p in module.parameters() if p.requires_grad]
-        self.optimizer = torch.optim.AdamW(learned, lr=1e-4)
+        self.optimizer = torch.optim.AdamW(learned, lr=1e-4, fused=True)
         self.autocast = precision == "bf16-mixed"
 
     def __call__(self) -> None:
