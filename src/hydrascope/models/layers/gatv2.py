@@ -4,7 +4,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from hydrascope.models.layers.segment import segment_softmax, segment_sum
+from hydrascope.models.layers.segment import segment_softmax, segment_sum, weigh_heads
 
 _NEGATIVE_SLOPE = 0.2  # of the LeakyReLU, as in the paper
 
@@ -75,10 +75,5 @@ class EdgeGATv2(nn.Module):
             scale, shift = self.edge_message(edge_features).chunk(2, dim=-1)
             shape = (*edge_axes, message.shape[-1])
             message = torch.addcmul(shift.view(shape), message, 1 + scale.view(shape))
-        weighted = (self._split(message) * weights.unsqueeze(-1)).flatten(-2)
         own: Tensor = self.own(x)
-        return own + segment_sum(weighted, target, num_components)
-
-    def _split(self, channels: Tensor) -> Tensor:
-        """[E, ..., C] -> [E, ..., heads, C / heads]."""
-        return torch.unflatten(channels, -1, (self.heads, -1))
+        return own + segment_sum(weigh_heads(message, weights), target, num_components)
