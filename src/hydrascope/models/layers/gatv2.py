@@ -67,7 +67,9 @@ class EdgeGATv2(nn.Module):
         if self.edge is not None:
             hidden = hidden + self.edge(edge_features).view(*edge_axes, message.shape[-1])
         # Σ over each head's channels as one matrix product with the heads' vectors a, [C, heads].
-        vectors = torch.block_diag(*self.attention.unsqueeze(-1))
+        vectors: Tensor = torch.block_diag(  # type: ignore[no-untyped-call]
+            *self.attention.unsqueeze(-1)
+        )
         logits = F.leaky_relu(hidden, _NEGATIVE_SLOPE) @ vectors
         weights = segment_softmax(logits, target, num_components)
 

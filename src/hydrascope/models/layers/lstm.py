@@ -51,7 +51,9 @@ class MaskedLSTM(nn.Module):
         state; a sequence without any observed step has h = 0.
         """
         projected: Tensor = self.input(sequence.masked_fill(~observed.unsqueeze(-1), 0.0))
-        states: Tensor = _Recurrence.apply(projected, self.recurrent.weight, observed)
+        states: Tensor = _Recurrence.apply(  # type: ignore[no-untyped-call]
+            projected, self.recurrent.weight, observed
+        )
         return states
 
 
@@ -112,6 +114,8 @@ class _Recurrence(torch.autograd.Function):
             )
             of_cell = torch.addcmul(of_cell * ~seen, inside, f)
             of_hidden = torch.addmm(past_hidden, of_gates[-1], recurrent)
-        of_projected = torch.stack(of_gates[::-1], dim=1)
-        of_weight = of_projected.flatten(0, 1).t() @ previous_step(states).flatten(0, 1)
-        return of_projected, of_weight.to(weight.dtype), None
+        of_gates.reverse()
+        # Of the gates nothing but cat and t: several gradients may come at once, under vmap.
+        before = previous_step(states).transpose(0, 1).flatten(0, 1)
+        of_weight = torch.cat(of_gates).t() @ before
+        return torch.stack(of_gates, dim=1), of_weight.to(weight.dtype), None
