@@ -94,7 +94,7 @@ def test_what_is_wrong_with_the_data_is_one_line_of_one_process(tmp_path: Path) 
         f"hydra.run.dir={tmp_path / 'run'}",
     )
     assert done.returncode == 2
-    assert done.stderr.count("PS1.txt: no such file") == 1
+    assert done.stderr.count("  PS1.txt: no such file") == 1
     assert "Traceback" not in done.stderr
 
 
