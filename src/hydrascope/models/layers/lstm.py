@@ -60,9 +60,8 @@ class MaskedLSTM(nn.Module):
 class _Recurrence(torch.autograd.Function):
     """Every h_t of an LSTM from W x + b, with its backward pass written out.
 
-    Recorded operation by operation the same steps take twice as long (one thread, 384 sequences of
-    10 steps): here a step's slopes are computed where they are used, and the gradient of U is one
-    matrix product over all steps.
+    A step's slopes are computed where they are used, and the gradient of U is one matrix product
+    over all steps.
     """
 
     @staticmethod
