@@ -60,7 +60,9 @@ def main() -> None:
 def measured(run_dir: Path) -> dict[str, dict[str, Counts]]:
     """Return the counts of each variant inside training and in test; what exists is read."""
     path = run_dir / "readouts.json"
-    found = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+    found: dict[str, dict[str, Counts]] = {}
+    if path.exists():
+        found = json.loads(path.read_text(encoding="utf-8"))
     if found.keys() >= VARIANTS.keys():
         return found
     restored = restore(str(run_dir / "checkpoints" / "best.ckpt"))
