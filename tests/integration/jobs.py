@@ -39,6 +39,13 @@ CPU = HardwareSettings(
 )
 """One core, as quiet as can be."""
 
+
+def small(*overrides: str) -> list[str]:
+    """Return `overrides` behind the small ones that go with them."""
+    sized = "readout=heads" not in overrides  # which has no sizes to make small
+    return [*(each for each in SMALL if sized or not each.startswith("readout.")), *overrides]
+
+
 Train = Callable[..., Path]
 
 

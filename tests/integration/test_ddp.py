@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from jobs import ROOT, SMALL, Train
+from jobs import ROOT, Train, small
 
 SAME = ("model.dropout=0", "trainer.max_epochs=2", "trainer.limit_train_batches=null")
 """Dropout is a function of the process too, so it is off where processes are compared."""
@@ -24,7 +24,7 @@ def losses(run_dir: Path) -> pd.DataFrame:
 
 
 def script(folder: Path, *overrides: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, str(ROOT / "train.py"), *SMALL, *overrides]
+    command = [sys.executable, str(ROOT / "train.py"), *small(*overrides)]
     return subprocess.run(command, capture_output=True, text=True, cwd=folder, timeout=800)
 
 
