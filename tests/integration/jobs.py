@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
@@ -42,15 +43,22 @@ CPU = HardwareSettings(
 
 def small(*overrides: str) -> list[str]:
     """Return `overrides` behind the small ones that go with them."""
-    sized = "readout=heads" not in overrides  # which has no sizes to make small
+    choices = (each for each in overrides if each.startswith(("experiment=", "readout=")))
+    sized = composed("run_dir=.", *choices)["readout"]["kind"] == "discriminant"
     return [*(each for each in SMALL if sized or not each.startswith("readout.")), *overrides]
+
+
+def composed(*overrides: str) -> dict[str, Any]:
+    """Return a training's keys and values, as the script composes them."""
+    with initialize_config_dir(str(ROOT / "conf"), version_base="1.3"):
+        config = OmegaConf.to_container(compose("train", overrides=list(overrides)), resolve=True)
+    assert isinstance(config, dict)
+    return {str(key): value for key, value in config.items()}
 
 
 Train = Callable[..., Path]
 
 
 def train_settings(*overrides: str) -> TrainSettings:
-    """Compose and validate a training's settings, as the script does."""
-    with initialize_config_dir(str(ROOT / "conf"), version_base="1.3"):
-        config = compose("train", overrides=list(overrides))
-    return validate_train(OmegaConf.to_container(config, resolve=True))
+    """Return a training's settings, validated as the script does."""
+    return validate_train(composed(*overrides))
