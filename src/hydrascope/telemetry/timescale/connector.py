@@ -88,8 +88,8 @@ class TimescaleConnector:
 
         async def work(connection: Connection) -> pd.DataFrame:
             # Ordered in here, because what is returned is held until the retrying has ended.
-            rows = [await self.table.read(connection, selection)]
-            return _frame(in_order(rows.pop(), len(names)), names)
+            parts = await self.table.read(connection, selection)
+            return _frame(in_order(parts, len(names)), names)
 
         return await self.database.run(work)
 
@@ -129,8 +129,8 @@ class TimescaleConnector:
             SpecError, DatabaseError: As `fetch_sensor_data`.
         """
         names, selection = await self._selected(equipment_id, time_window, sensors, quality)
-        async for part in slices(self.database, self.table, selection, rows):
-            yield _frame(in_order(part, len(names)), names)
+        async for parts in slices(self.database, self.table, selection, rows):
+            yield _frame(in_order(parts, len(names)), names)
 
     async def write_telemetry(self, equipment_id: str, frame: pd.DataFrame) -> int:
         """Write a frame of telemetry; return how many rows are new or new in value.

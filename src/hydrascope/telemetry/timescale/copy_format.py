@@ -8,11 +8,13 @@ count and every length is compared.
 Source: PostgreSQL documentation, "COPY", File Formats, Binary Format.
 """
 
-from collections.abc import Iterator, Mapping
-from typing import Any
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, Generic, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
+
+T = TypeVar("T")
 
 _HEADER = b"PGCOPY\n\xff\r\n\0" + bytes(8)  # no flags, no extension
 _TRAILER = b"\xff\xff"
@@ -63,15 +65,21 @@ class CopyRows:
         return {name: records[name].astype(kind) for name, kind in self._kinds.items()}
 
 
-class CopyReader:
-    """Takes the output of COPY … TO STDOUT in pieces of any size and keeps its columns."""
+class CopyReader(Generic[T]):
+    """Takes the output of COPY … TO STDOUT in pieces of any size and keeps what is made of them.
 
-    def __init__(self, rows: CopyRows) -> None:
+    Args:
+        rows: Of the query's columns.
+        made: Returns what is kept of the columns of some rows.
+    """
+
+    def __init__(self, rows: CopyRows, made: Callable[[dict[str, NDArray[Any]]], T]) -> None:
         self._rows = rows
+        self._made = made
         self._pending: list[bytes] = []
         self._bytes = 0
         self._begun = False
-        self._parts: list[dict[str, NDArray[Any]]] = []
+        self._parts: list[T] = []
 
     async def write(self, piece: bytes) -> None:
         """Take a piece; a coroutine, because asyncpg waits for it."""
@@ -80,8 +88,8 @@ class CopyReader:
         if self._bytes >= _DECODE_BYTES:
             self._decode(self._joined())
 
-    def columns(self) -> dict[str, NDArray[Any]]:
-        """Return all rows, once the COPY has ended.
+    def parts(self) -> list[T]:
+        """Return all rows in parts, once the COPY has ended.
 
         Raises:
             ValueError: It has not ended as it should.
@@ -92,10 +100,7 @@ class CopyReader:
         self._decode(content[: -len(_TRAILER)])
         if self._bytes:
             raise ValueError("COPY ended within a row")
-        joined: dict[str, NDArray[Any]] = {}
-        for name in self._rows.names:  # one by one, so that each is in memory twice for itself
-            joined[name] = np.concatenate([part.pop(name) for part in self._parts])
-        return joined
+        return self._parts
 
     def _joined(self) -> bytes:
         content = b"".join(self._pending)
@@ -109,7 +114,7 @@ class CopyReader:
     def _decode(self, content: bytes) -> None:
         size = self._rows.dtype.itemsize
         whole = len(content) // size * size
-        self._parts.append(self._rows.decode(memoryview(content)[:whole]))
+        self._parts.append(self._made(self._rows.decode(memoryview(content)[:whole])))
         self._pending, self._bytes = [content[whole:]], len(content) - whole
 
 

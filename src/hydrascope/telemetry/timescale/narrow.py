@@ -1,8 +1,10 @@
 """The table `hydrascope.telemetry`: a row a sample."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from hydrascope.schemas.errors import SpecError, closest
 from hydrascope.telemetry.times import as_microseconds, as_time
@@ -11,7 +13,13 @@ from hydrascope.telemetry.timescale.copy_format import (
     from_postgres_us,
 )
 from hydrascope.telemetry.timescale.database import Connection
-from hydrascope.telemetry.timescale.tables import Rows, Selection, copy_out, write_counters
+from hydrascope.telemetry.timescale.tables import (
+    Rows,
+    Selection,
+    code_type,
+    copy_out,
+    write_counters,
+)
 
 READ_ROWS = CopyRows({"time": "i8", "sensor": "i4", "value": "f8"})
 
@@ -77,7 +85,7 @@ class NarrowTable:
         ends = as_time(selection.first_us), as_time(selection.end_us)
         return int(await connection.fetchval(_COUNT, keys, *ends))
 
-    async def read(self, connection: Connection, selection: Selection) -> Rows:
+    async def read(self, connection: Connection, selection: Selection) -> list[Rows]:
         """Copy the rows."""
         keys = await sensor_keys(connection, selection.equipment_id, selection.sensors)
         ends = as_time(selection.first_us), as_time(selection.end_us)
@@ -86,12 +94,15 @@ class NarrowTable:
         if selection.quality is not None:
             template += _ACCEPTED
             values.append(_array(selection.quality))
-        columns = await copy_out(connection, READ_ROWS, template, *values)
         # Keys are small numbers: a table of them is faster than a search.
-        position = np.zeros(max(keys, default=0) + 1, dtype=np.int32)
-        position[keys] = np.arange(len(keys), dtype=np.int32)
-        time_us = from_postgres_us(columns.pop("time"))
-        return Rows(time_us, position[columns.pop("sensor")], columns.pop("value"))
+        position = np.zeros(max(keys, default=0) + 1, dtype=code_type(len(keys)))
+        position[keys] = np.arange(len(keys))
+
+        def rows(columns: dict[str, NDArray[Any]]) -> Rows:
+            time_us = from_postgres_us(columns["time"])
+            return Rows(time_us, position[columns["sensor"]], columns["value"])
+
+        return await copy_out(connection, READ_ROWS, rows, template, *values)
 
     async def state(self, connection: Connection, equipment_id: str) -> str | None:
         """Join the counters with the machine's own revision and last time, which are immediate."""

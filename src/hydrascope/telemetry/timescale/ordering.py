@@ -2,30 +2,38 @@
 
 import numpy as np
 
-from hydrascope.telemetry.timescale.tables import Rows
+from hydrascope.telemetry.timescale.tables import Rows, code_type
 
 
-def in_order(rows: Rows, sensors: int) -> Rows:
+def in_order(parts: list[Rows], sensors: int) -> Rows:
     """Return rows by sensor and then by time, each instant once: of several the last wins.
 
     The server gives them in an order of its own, mostly by time within each sensor; it takes longer
-    to sort than NumPy.
+    to sort than NumPy. Each part is sorted by itself and dealt out to where its sensors' rows
+    belong, so that hardly more than the rows themselves and the result is in memory.
 
     Args:
-        rows: In any order.
+        parts: In any order; the list is emptied, and each part freed once it is dealt out.
         sensors: How many there are.
     """
-    time_us, sensor, value = rows
-    del rows  # each column is freed as soon as its ordered copy is there
-    if not (sensor[1:] >= sensor[:-1]).all():
-        # NumPy sorts 16-bit integers by radix, in linear time.
-        index = np.argsort(sensor.astype(np.uint16) if sensors <= 2**16 else sensor, kind="stable")
-        time_us = time_us[index]
-        sensor = sensor[index]
-        value = value[index]
-        del index
+    counts = [np.bincount(part.sensor, minlength=sensors) for part in parts]
+    total = np.sum(counts, axis=0, dtype=np.int64) if parts else np.zeros(sensors, dtype=np.int64)
+    ends = total.cumsum()
+    free = ends - total  # of each sensor: where its next row goes
+    rows = int(total.sum())
+    time_us, value = np.empty(rows, dtype=np.int64), np.empty(rows, dtype=np.float64)
+    parts.reverse()
+    for count in counts:
+        part = parts.pop()
+        # NumPy sorts integers of up to 16 bits by radix, in linear time.
+        index = np.argsort(part.sensor, kind="stable")
+        place = np.arange(len(index)) + np.repeat(free - (count.cumsum() - count), count)
+        time_us[place] = part.time_us[index]
+        value[place] = part.value[index]
+        free += count
+    sensor = np.repeat(np.arange(sensors, dtype=code_type(sensors)), total)
     ascending = time_us[1:] > time_us[:-1]
-    ascending |= sensor[1:] != sensor[:-1]
+    ascending[ends[:-1][(ends[:-1] > 0) & (ends[:-1] < rows)] - 1] = True
     if ascending.all():
         return Rows(time_us, sensor, value)
     index = np.lexsort((time_us, sensor))

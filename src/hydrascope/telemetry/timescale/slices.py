@@ -14,8 +14,8 @@ _GROWTH = 16
 
 async def slices(
     database: Database, table: SampleTable, selection: Selection, rows: int = SLICE_ROWS
-) -> AsyncIterator[Rows]:
-    """Yield slice after slice, none of them empty.
+) -> AsyncIterator[list[Rows]]:
+    """Yield slice after slice, in parts, none of them empty.
 
     Rows are counted before they are fetched, so that a stretch with more than the ones before is
     cut shorter. Every slice is a question of its own: after a lost connection the current one is
@@ -23,7 +23,7 @@ async def slices(
     """
     begin, span = selection.first_us, _FIRST_SPAN_US
 
-    async def fetch(connection: Connection) -> tuple[Rows, int, int]:
+    async def fetch(connection: Connection) -> tuple[list[Rows], int, int]:
         length = span
         while True:
             part = selection._replace(first_us=begin, end_us=min(begin + length, selection.end_us))
@@ -36,6 +36,6 @@ async def slices(
         found, end, count = await database.run(fetch)
         span = min((end - begin) * _GROWTH, max(1, (end - begin) * rows // max(count, 1)))
         begin = end
-        if len(found.time_us):
+        if any(len(part.time_us) for part in found):
             yield found
         del found

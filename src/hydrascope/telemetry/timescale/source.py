@@ -218,14 +218,14 @@ class TimescaleSource(RecordedSource):
             return
         first_us, end_us = self._limited(ends[0], ends[1] + 1)
         selection = self._selection(equipment_id, first_us, end_us)
-        for rows in iterate(slices(database, table, selection)):
-            yield self._split(equipment_id, rows)
+        for parts in iterate(slices(database, table, selection)):
+            yield self._split(equipment_id, parts)
 
     def _samples(self, equipment_id: str, first_us: int, end_us: int) -> Mapping[str, Samples]:
         table, database = self._connector.table, self._connector.database
         selection = self._selection(equipment_id, *self._limited(first_us, end_us))
-        rows = wait(database.run(lambda connection: table.read(connection, selection)))
-        return self._split(equipment_id, rows)
+        parts = wait(database.run(lambda connection: table.read(connection, selection)))
+        return self._split(equipment_id, parts)
 
     def _limited(self, first_us: int, end_us: int) -> tuple[int, int]:
         since, until = self._settings.since, self._settings.until
@@ -259,11 +259,11 @@ class TimescaleSource(RecordedSource):
             self._conversions[equipment_id] = found
         return self._conversions[equipment_id]
 
-    def _split(self, equipment_id: str, rows: Rows) -> dict[str, Samples]:
+    def _split(self, equipment_id: str, parts: list[Rows]) -> dict[str, Samples]:
         """Convert, judge and deal out to the sensors."""
         conversions = self._units(equipment_id)
         specs = {s.id: s for _, s in self._machines[equipment_id].topology.sensors}
-        rows = in_order(rows, len(conversions))
+        rows = in_order(parts, len(conversions))
         ends = np.searchsorted(rows.sensor, np.arange(len(conversions) + 1))
         found = {}
         for number, (name, factors) in enumerate(conversions.items()):

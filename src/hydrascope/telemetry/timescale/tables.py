@@ -5,8 +5,8 @@ the statement is put together by the server's own `format`, which quotes both: `
 `%L` a value. No statement is ever put together here from what somebody gave us.
 """
 
-from collections.abc import Sequence
-from typing import Any, NamedTuple, Protocol
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple, Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,16 +14,23 @@ from numpy.typing import NDArray
 from hydrascope.telemetry.timescale.copy_format import CopyReader, CopyRows
 from hydrascope.telemetry.timescale.database import Connection
 
+T = TypeVar("T")
+
 
 class Rows(NamedTuple):
     """n samples as they come, in any order."""
 
     time_us: NDArray[np.int64]
     """[n], since 1970-01-01T00:00Z."""
-    sensor: NDArray[np.int32]
-    """[n], position in the list of sensors that was asked for."""
+    sensor: NDArray[np.unsignedinteger]
+    """[n], position in the list of sensors that was asked for; of the type `code_type`."""
     value: NDArray[np.float64]
     """[n], as stored; NaN where the table has nothing."""
+
+
+def code_type(sensors: int) -> np.dtype[Any]:
+    """Return the smallest type for the positions of so many sensors."""
+    return np.min_scalar_type(max(sensors - 1, 0))
 
 
 class Selection(NamedTuple):
@@ -58,8 +65,8 @@ class SampleTable(Protocol):
         """Return about how many values would be read, not fewer."""
         ...
 
-    async def read(self, connection: Connection, selection: Selection) -> Rows:
-        """Return the rows."""
+    async def read(self, connection: Connection, selection: Selection) -> list[Rows]:
+        """Return the rows, in parts."""
         ...
 
     async def state(self, connection: Connection, equipment_id: str) -> str | None:
@@ -68,22 +75,27 @@ class SampleTable(Protocol):
 
 
 async def copy_out(
-    connection: Connection, rows: CopyRows, template: str, *values: object
-) -> dict[str, NDArray[Any]]:
-    """Return the columns of a query.
+    connection: Connection,
+    rows: CopyRows,
+    made: Callable[[dict[str, NDArray[Any]]], T],
+    template: str,
+    *values: object,
+) -> list[T]:
+    """Return what is made of a query's columns, part by part.
 
     Args:
         connection: To ask on.
         rows: Types of the query's columns.
+        made: Returns what is kept of the columns of some rows.
         template: The query, for the server's `format`.
         values: What `format` quotes into it.
     """
     query = await connection.fetchval(
         "SELECT format($1, VARIADIC $2::text[])", template, [str(value) for value in values]
     )
-    reader = CopyReader(rows)
+    reader = CopyReader(rows, made)
     await connection.copy_from_query(query, output=reader.write, format="binary")
-    return reader.columns()
+    return reader.parts()
 
 
 _COUNTERS = """

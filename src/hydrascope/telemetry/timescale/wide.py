@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from hydrascope.schemas.errors import SpecError, closest
 from hydrascope.telemetry.times import as_microseconds, as_time
@@ -11,7 +12,13 @@ from hydrascope.telemetry.timescale.copy_format import CopyRows, from_postgres_u
 from hydrascope.telemetry.timescale.database import Connection
 from hydrascope.telemetry.timescale.narrow import refuse_unknown_sensors
 from hydrascope.telemetry.timescale.settings import WideTableSettings
-from hydrascope.telemetry.timescale.tables import Rows, Selection, copy_out, write_counters
+from hydrascope.telemetry.timescale.tables import (
+    Rows,
+    Selection,
+    code_type,
+    copy_out,
+    write_counters,
+)
 
 _NUMBERS = ("smallint", "integer", "bigint", "real", "double precision", "numeric")
 _ZONED, _PLAIN = "timestamp with time zone", "timestamp without time zone"
@@ -93,7 +100,7 @@ class WideTable:
         )
         return int(rows[0][0]) * len(selection.sensors)
 
-    async def read(self, connection: Connection, selection: Selection) -> Rows:
+    async def read(self, connection: Connection, selection: Selection) -> list[Rows]:
         """Copy the rows and turn them, a column after the other; an empty cell is no sample."""
         found = await self._found(connection)
         refuse_unknown_sensors(selection.equipment_id, selection.sensors, list(found.columns))
@@ -105,17 +112,19 @@ class WideTable:
             wanted.append(f"coalesce(%{len(values)}$I::double precision, 'NaN')")
             kinds[str(number)] = "f8"
         query = f"SELECT {', '.join(wanted)}" + self._where(found)
-        columns = await copy_out(connection, CopyRows(kinds), query, *values)
-        time_us = from_postgres_us(columns.pop("time"))
-        parts = []
-        for number in range(len(selection.sensors)):
-            value = columns.pop(str(number))
+        kind = code_type(len(selection.sensors))
+
+        def rows(columns: dict[str, NDArray[Any]]) -> Rows:
+            value = np.concatenate([columns.pop(str(k)) for k in range(len(selection.sensors))])
             there = ~np.isnan(value)
-            sensor_code = np.full(int(there.sum()), number, dtype=np.int32)
-            parts.append((time_us[there], sensor_code, value[there]))
-        if not parts:
-            return Rows(time_us[:0], np.empty(0, np.int32), np.empty(0, np.float64))
-        return Rows(*(np.concatenate(each) for each in zip(*parts, strict=True)))
+            time_us = from_postgres_us(columns["time"])
+            code = np.arange(len(selection.sensors), dtype=kind).repeat(len(time_us))
+            time_us = np.tile(time_us, len(selection.sensors))
+            return Rows(time_us[there], code[there], value[there])
+
+        if not selection.sensors:
+            return []
+        return await copy_out(connection, CopyRows(kinds), rows, query, *values)
 
     async def state(self, connection: Connection, equipment_id: str) -> str | None:
         """Join the counters of the table with the machine's last time."""
