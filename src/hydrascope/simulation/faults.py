@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 
 from hydrascope.schemas import ComponentType, EdgeType
 from hydrascope.simulation.circuit import ACTUATORS, VALVES, Circuit
-from hydrascope.simulation.kernel import Plant
 from hydrascope.simulation.plant import BAR, DENSITY_KG_M3, LITRE_MIN, VISCOSITY_PA_S
+from hydrascope.simulation.solver import Plant
 
 Severity = NDArray[np.float64]
 

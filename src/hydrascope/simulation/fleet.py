@@ -14,8 +14,8 @@ from hydrascope.simulation.circuit import Circuit, build_circuit
 from hydrascope.simulation.duty import DutyCycle, Operator
 from hydrascope.simulation.faults import Fault, apply_fault, candidates
 from hydrascope.simulation.fluid import ISO_GRADES
-from hydrascope.simulation.kernel import Plant
 from hydrascope.simulation.plant import build_plant, oil_row
+from hydrascope.simulation.solver import Plant
 from hydrascope.simulation.trajectory import Course, FaultCourse
 
 KINDS = ("excavator", "injection_moulding", "machining_centre", "robot")

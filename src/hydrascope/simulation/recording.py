@@ -8,8 +8,8 @@ from numpy.typing import NDArray
 
 from hydrascope.simulation.duty import DutyClock
 from hydrascope.simulation.fleet import Member, load_kind
-from hydrascope.simulation.kernel import Plant, Reference, State, advance, empty_state
 from hydrascope.simulation.sensors import SensorErrors, measured, true_signal
+from hydrascope.simulation.solver import ENDLESS, Plant, Reference, State, advance, empty_state
 
 STEP_S = 0.05
 """Of the solver: halving it moves one-second means by less than 1 % (tests hold it)."""
@@ -56,7 +56,7 @@ class Run:
         state = empty_state(self.plant, np.array([ambient_c + 20.0]), np.array([ambient_c + 18.0]))
         for number, name in enumerate(actuators):
             stroke = self.plant.actuator_stroke[0, number]
-            state.position[0, number] = duty.initial[name] * (stroke if stroke < 1e9 else 1.0)
+            state.position[0, number] = duty.initial[name] * (stroke if stroke < ENDLESS else 1.0)
         clock = DutyClock(duty, actuators, self.member.operator, rng)
         open_loop = np.array([int(name in duty.open_loop) for name in actuators])
         done_s = 0.0

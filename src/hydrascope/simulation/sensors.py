@@ -8,8 +8,8 @@ from numpy.typing import NDArray
 
 from hydrascope.schemas import ComponentType, SensorKind, SensorSpec, SpecError
 from hydrascope.simulation.circuit import ACTUATORS, DRIVES, VALVES, Circuit
-from hydrascope.simulation.kernel import PUMP_SIGNALS, Plant
 from hydrascope.simulation.plant import BAR, LITRE_MIN
+from hydrascope.simulation.solver import ENDLESS, PUMP_SIGNALS, Plant
 
 Values = NDArray[np.float64]
 
@@ -168,7 +168,7 @@ def _command(
     """Return what the controller asks of a valve's section, −1 to 1."""
     number = [section.actuator for section in circuit.sections].index(actuator)
     position, stroke = columns.actuator(actuator)[0], plant.actuator_stroke[0, number]
-    share = position / stroke if stroke < 1e9 else position
+    share = position / stroke if stroke < ENDLESS else position
     off: Values = plant.valve_gain[0, number] * (target[:, number] - share)
     return np.clip(off, -1.0, 1.0)
 
