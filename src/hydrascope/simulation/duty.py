@@ -72,6 +72,8 @@ class Operator:
     pace: float
     load: float
     scatter: float
+    reach: float = 1.0
+    """Of the ways from where an actuator begins, share of the cycle's."""
 
 
 class Setting(NamedTuple):
@@ -81,16 +83,25 @@ class Setting(NamedTuple):
     """Of the pump's compensator, share of the nominal one."""
     speed: float
     """Of the pumps of oil, share of the nominal one."""
+    reach: float
+    """See `Operator.reach`: moulds, parts and programs differ."""
 
     @classmethod
     def draw(cls, rng: np.random.Generator) -> "Setting":
         """Return that of a job: what is not needed is not asked for (eco modes, variable speed)."""
-        return cls(float(rng.uniform(0.65, 1.0)), float(rng.uniform(0.8, 1.0)))
+        return cls(
+            pressure=float(rng.uniform(0.65, 1.0)),
+            speed=float(rng.uniform(0.8, 1.0)),
+            reach=float(rng.uniform(0.6, 1.0)),
+        )
 
     def worked(self, operator: Operator) -> Operator:
         """Return how the machine is worked: a job that needs less force or speed is set to less."""
         return replace(
-            operator, pace=operator.pace / self.speed, load=operator.load * self.pressure
+            operator,
+            pace=operator.pace / self.speed,
+            load=operator.load * self.pressure,
+            reach=self.reach,
         )
 
     def apply(self, plant: Plant, oil: NDArray[np.bool_]) -> None:
@@ -138,9 +149,11 @@ class DutyClock:
         for phase, off in zip(self.duty.phases, reach, strict=True):
             if phase.hold:
                 self._add(1e-3, phase.hold, phase.process, load)
-            moved = {
-                name: value + off[self.actuators.index(name)] for name, value in phase.to.items()
-            }
+            moved = {}
+            for name, value in phase.to.items():
+                begin = self.duty.initial[name]
+                way = self.operator.reach * (value - begin)
+                moved[name] = begin + way + off[self.actuators.index(name)]
             self._add(phase.duration_s * self.operator.pace * pace, moved, phase.process, load)
         self._cycles += 1
         pause = self.duty.pause

@@ -78,12 +78,12 @@ def _overheating(_circuit: Circuit, plant: Plant, _component: str, severity: Sev
 
 
 def _cavitation(circuit: Circuit, plant: Plant, component: str, severity: Severity) -> None:
-    """Clog the suction strainer: at full flow it would take up to 2 bar, more than there is."""
+    """Clog the suction strainer: at full flow it would take up to 1.5 bar, more than there is."""
     pump = circuit.pumps.index(component)
     for number, branch in enumerate(circuit.branches):
         if branch.line and branch.line.target == component:
             plant.branch_turbulent[:, number] += (
-                severity * 2.0 * BAR / DENSITY_KG_M3 / plant.pump_flow[:, pump] ** 2
+                severity * 1.5 * BAR / DENSITY_KG_M3 / plant.pump_flow[:, pump] ** 2
             )
 
 
@@ -96,7 +96,7 @@ def _vibration(circuit: Circuit, plant: Plant, component: str, severity: Severit
     """Wear the shaft's bearing: it runs out of true, which the sensor feels, and rubs."""
     pump = circuit.pumps.index(component)
     plant.pump_friction[:, pump, 0] *= 1.0 + 1.0 * severity
-    plant.pump_runout[:, pump] *= 1.0 + 2.0 * severity
+    plant.pump_runout[:, pump] *= 1.0 + 1.7 * severity
 
 
 def _restriction(circuit: Circuit, plant: Plant, component: str, severity: Severity) -> None:

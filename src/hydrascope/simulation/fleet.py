@@ -38,7 +38,7 @@ _SPREAD: Mapping[str, float] = {
     "valve_leakage": 0.3,
     "valve_response": 0.25,
     "valve_gain": 0.12,
-    "gas_precharge": 0.05,
+    "gas_precharge": 0.12,
 }
 """Standard deviations of the logarithms of values over machines of one build.
 
@@ -130,7 +130,7 @@ def draw_member(kind: str, number: int, *, seed: int, fault_rate: float, life_h:
     operator = Operator(
         pace=float(np.exp(rng.normal(0.0, 0.12))),
         load=float(np.exp(rng.normal(0.0, 0.15))),
-        scatter=0.06,
+        scatter=0.08,
     )
     equipment_id = f"{kind}_{number:03d}"
     equipment = build.machine.equipment.model_copy(update={"equipment_id": equipment_id})

@@ -39,7 +39,8 @@ def test_a_machine_in_a_batch_gives_bit_for_bit_what_it_gives_alone() -> None:
     target, process = clock.references(STEP_S * (np.arange(400) + 0.5))
 
     def run(*which: int) -> tuple[np.ndarray, State]:
-        plant = Plant(*(np.concatenate(each) for each in zip(*(plants[n] for n in which), strict=True)))
+        mine = zip(*(plants[n] for n in which), strict=True)
+        plant = Plant(*(np.concatenate(values) for values in mine))
         warm = np.full(len(which), 40.0)
         state = empty_state(plant, warm, warm)
         references = [np.stack([each] * len(which)) for each in (target, process)]
