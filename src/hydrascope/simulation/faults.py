@@ -91,8 +91,8 @@ def _cavitation(circuit: Circuit, plant: Plant, component: str, severity: Severi
 
 
 def _leakage(circuit: Circuit, plant: Plant, component: str, severity: Severity) -> None:
-    """Widen the gaps in the pump: four times the leakage at the end."""
-    plant.pump_leakage[:, circuit.pumps.index(component)] *= 1.0 + 3.0 * severity
+    """Widen the gaps in the pump: 3.5 times the leakage at the end."""
+    plant.pump_leakage[:, circuit.pumps.index(component)] *= 1.0 + 2.5 * severity
 
 
 def _vibration(circuit: Circuit, plant: Plant, component: str, severity: Severity) -> None:
