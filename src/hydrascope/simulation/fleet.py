@@ -42,8 +42,9 @@ _SPREAD: Mapping[str, float] = {
 }
 """Standard deviations of the logarithms of values over machines of one build.
 
-A leakage goes with the cube of a gap, whose tolerance is some fifteen percent of it; the runout stands
-for balance, alignment and foundation: ISO 20816-1, annex C, gives a range for each zone's bound.
+A leakage goes with the cube of a gap, whose tolerance is some fifteen percent of it; the runout
+stands for balance, alignment and foundation: ISO 20816-1, annex C, gives a range for each zone's
+bound.
 """
 _HYSTERESIS: Mapping[str, float] = {ComponentType.SERVO_VALVE: 0.015}
 _USUAL_HYSTERESIS, _HYSTERESIS_SPREAD = 0.025, 0.5
