@@ -7,8 +7,8 @@ from typing import NamedTuple
 import numpy as np
 
 from hydrascope.schemas import ComponentSpec, ComponentType, EdgeSpec, EdgeType, Machine, SpecError
-from hydrascope.simulation.kernel import LINE, REDUCING, RELIEF, Wiring
 from hydrascope.simulation.parameters import QUANTITIES, nominal_values
+from hydrascope.simulation.solver import LINE, REDUCING, RELIEF, Wiring
 
 TANK = -1
 VALVES = (
@@ -176,10 +176,11 @@ def _wire(machine: Machine) -> Circuit:
         if branch.component and components[branch.component].kind == ComponentType.COOLER
     ]
     drive_of = {e.target: e.source for e in topology.edges if e.kind is EdgeType.MECHANICAL}
+    tank = len(node)  # the solver's number of it
     wiring = Wiring(
         branch_kind=_ints(branch.kind for branch in branches),
-        branch_from=_ints(branch.start for branch in branches),
-        branch_to=_ints(branch.end for branch in branches),
+        branch_from=_ints(tank if branch.start == TANK else branch.start for branch in branches),
+        branch_to=_ints(tank if branch.end == TANK else branch.end for branch in branches),
         branch_water=_ints(int(branch.water) for branch in branches),
         cooler=coolers[0] if coolers else -1,
         pump_inlet=_ints(node[each, "inlet"] for each in pumps),
@@ -254,4 +255,4 @@ def _water(
 
 
 def _ints(numbers: Iterable[int]) -> np.ndarray:
-    return np.array(list(numbers), dtype=np.int64)
+    return np.array(list(numbers), dtype=np.uintp)

@@ -1,8 +1,8 @@
 """What the operator asks of a machine: a cycle of phases, never twice quite the same."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Annotated
+from dataclasses import dataclass, field, replace
+from typing import Annotated, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,6 +11,7 @@ from pydantic import Field
 from hydrascope.schemas import SpecError
 from hydrascope.schemas.base import Identifier, Number, Positive, Spec, Text
 from hydrascope.simulation.circuit import Circuit
+from hydrascope.simulation.solver import Plant
 
 Share = Annotated[float, Field(strict=True, ge=0.0, le=1.0)]
 
@@ -71,6 +72,42 @@ class Operator:
     pace: float
     load: float
     scatter: float
+    reach: float = 1.0
+    """Of the ways from where an actuator begins, share of the cycle's."""
+
+
+class Setting(NamedTuple):
+    """How a machine is set for a job; its controller says so."""
+
+    pressure: float
+    """Of the pump's compensator, share of the nominal one."""
+    speed: float
+    """Of the pumps of oil, share of the nominal one."""
+    reach: float
+    """See `Operator.reach`: moulds, parts and programs differ."""
+
+    @classmethod
+    def draw(cls, rng: np.random.Generator) -> "Setting":
+        """Return that of a job: what is not needed is not asked for (eco modes, variable speed)."""
+        return cls(
+            pressure=float(rng.uniform(0.65, 1.0)),
+            speed=float(rng.uniform(0.8, 1.0)),
+            reach=float(rng.uniform(0.6, 1.0)),
+        )
+
+    def worked(self, operator: Operator) -> Operator:
+        """Return how the machine is worked: a job that needs less force or speed is set to less."""
+        return replace(
+            operator,
+            pace=operator.pace / self.speed,
+            load=operator.load * self.pressure,
+            reach=self.reach,
+        )
+
+    def apply(self, plant: Plant, oil: NDArray[np.bool_]) -> None:
+        """Set the pumps [P] that deliver `oil`, in place."""
+        plant.pump_cutoff[:, oil] *= self.pressure
+        plant.pump_flow[:, oil] *= self.speed
 
 
 @dataclass
@@ -112,9 +149,11 @@ class DutyClock:
         for phase, off in zip(self.duty.phases, reach, strict=True):
             if phase.hold:
                 self._add(1e-3, phase.hold, phase.process, load)
-            moved = {
-                name: value + off[self.actuators.index(name)] for name, value in phase.to.items()
-            }
+            moved = {}
+            for name, value in phase.to.items():
+                begin = self.duty.initial[name]
+                way = self.operator.reach * (value - begin)
+                moved[name] = begin + way + off[self.actuators.index(name)]
             self._add(phase.duration_s * self.operator.pace * pace, moved, phase.process, load)
         self._cycles += 1
         pause = self.duty.pause

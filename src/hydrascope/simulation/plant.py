@@ -12,7 +12,7 @@ import numpy as np
 from hydrascope.schemas import EdgeSpec
 from hydrascope.simulation.circuit import Circuit
 from hydrascope.simulation.fluid import HEAT_CAPACITY_J_KG_K, ISO_GRADES, Oils
-from hydrascope.simulation.kernel import CHECK, LINE, REDUCING, RELIEF, Plant
+from hydrascope.simulation.solver import ENDLESS, LINE, REDUCING, RELIEF, Plant
 
 BAR = 1e5
 LITRE_MIN = 1e-3 / 60.0
@@ -125,7 +125,7 @@ def _node_volumes(circuit: Circuit, nodes: int) -> np.ndarray:
         motion = _motion(circuit.values[section.actuator])
         for port, area in zip("ab", motion.area, strict=True):
             hose = _HOSE_SWELL * _section_m2(section.line) * section.line.length_m
-            swept = area * (0.5 * motion.stroke if motion.stroke < 1e9 else _MOTOR_RAD)
+            swept = area * (0.5 * motion.stroke if motion.stroke < ENDLESS else _MOTOR_RAD)
             volume[circuit.node[section.actuator, port]] += hose + swept
     return volume
 
@@ -150,7 +150,6 @@ def _law(circuit: Circuit, number: int) -> tuple[float, float, float, float]:
     if branch.kind == RELIEF:
         setting = values.get("setting_bar", values.get("relief_bar", 0.0)) * BAR
         slope = values["flow_l_min"] * LITRE_MIN / (values.get("override_bar", 10.0) * BAR)
-    assert branch.kind != CHECK
     return laminar, turbulent, setting, slope
 
 

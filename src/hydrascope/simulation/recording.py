@@ -1,15 +1,16 @@
 """Run one machine for a while and read its sensors, piece by piece."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from hydrascope.simulation.duty import DutyClock
+from hydrascope.simulation.duty import DutyClock, Setting
 from hydrascope.simulation.fleet import Member, load_kind
-from hydrascope.simulation.kernel import Plant, Reference, State, advance, empty_state
-from hydrascope.simulation.sensors import SensorErrors, measured, true_signal
+from hydrascope.simulation.instruments import Instrument
+from hydrascope.simulation.sensors import true_signal
+from hydrascope.simulation.solver import ENDLESS, Plant, Reference, State, advance, empty_state
 
 STEP_S = 0.05
 """Of the solver: halving it moves one-second means by less than 1 % (tests hold it)."""
@@ -31,18 +32,29 @@ class Run:
         member: The machine.
         recording: Number of the recording; another one differs in duty and weather.
         hour: Operating hours at its start; faults grow from minute to minute.
-        errors: Of the sensors.
     """
 
     member: Member
     recording: int
     hour: float
-    errors: SensorErrors = field(default_factory=SensorErrors)
 
     def pieces(self, seconds: float) -> Iterator[dict[str, NDArray[np.float32]]]:
         """Yield the sensors' values of a minute after the other, by sensor id."""
-        for number, (record, target) in enumerate(self.records(seconds)):
-            yield self._read(record, target, number)
+        kind = load_kind(self.member.kind)
+        topology = kind.machine.topology
+        instruments = [
+            Instrument(sensor, self.member.seed, self.recording, self.hour)
+            for _, sensor in topology.sensors
+        ]
+        for record, target in self.records(seconds):
+            values = {}
+            for (number, sensor), instrument in zip(topology.sensors, instruments, strict=True):
+                truth = true_signal(
+                    kind.circuit, self.plant, self.setting, topology.components[number].id, sensor,
+                    record, target,
+                )  # fmt: skip
+                values[sensor.id] = instrument.read(truth[:: round(RATE_HZ / sensor.rate_hz)])
+            yield values
 
     def records(self, seconds: float) -> Iterator[tuple[NDArray[np.float64], NDArray[np.float64]]]:
         """Yield what the solver records and what was asked for, [samples, …] each, by minute."""
@@ -51,13 +63,14 @@ class Run:
         actuators = tuple(section.actuator for section in circuit.sections)
         rng = np.random.default_rng((*self.member.seed, self.recording + 1))
         outdoor = self.member.kind == "excavator"
-        ambient_c = rng.normal(15.0, 8.0) if outdoor else rng.normal(23.0, 5.0)
+        ambient_c = rng.normal(15.0, 10.0) if outdoor else rng.normal(23.0, 6.0)
+        self.setting = Setting.draw(rng)
         self.plant = self._plant_at(self.hour, ambient_c)
         state = empty_state(self.plant, np.array([ambient_c + 20.0]), np.array([ambient_c + 18.0]))
         for number, name in enumerate(actuators):
             stroke = self.plant.actuator_stroke[0, number]
-            state.position[0, number] = duty.initial[name] * (stroke if stroke < 1e9 else 1.0)
-        clock = DutyClock(duty, actuators, self.member.operator, rng)
+            state.position[0, number] = duty.initial[name] * (stroke if stroke < ENDLESS else 1.0)
+        clock = DutyClock(duty, actuators, self.setting.worked(self.member.operator), rng)
         open_loop = np.array([int(name in duty.open_loop) for name in actuators])
         done_s = 0.0
 
@@ -81,20 +94,5 @@ class Run:
     def _plant_at(self, hour: float, ambient_c: float) -> Plant:
         plant = self.member.at(hour)
         plant.thermal[0, 5:] = ambient_c
+        self.setting.apply(plant, load_kind(self.member.kind).circuit.wiring.pump_water == 0)
         return plant
-
-    def _read(
-        self, record: NDArray[np.float64], target: NDArray[np.float64], piece: int
-    ) -> dict[str, NDArray[np.float32]]:
-        kind = load_kind(self.member.kind)
-        components = kind.machine.topology.components
-        values = {}
-        for number, sensor in kind.machine.topology.sensors:
-            component = components[number].id
-            truth = true_signal(kind.circuit, self.plant, component, sensor, record, target)
-            every = round(RATE_HZ / sensor.rate_hz)
-            values[sensor.id] = measured(
-                truth[::every], sensor, sensor.rate_hz, self.errors, self.member.seed,
-                1_000 * self.recording + piece, self.hour,
-            )  # fmt: skip
-        return values

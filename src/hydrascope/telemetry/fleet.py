@@ -6,17 +6,18 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import cache, lru_cache
-from importlib import resources
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from hydrascope import simulation
 from hydrascope.schemas import Machine, SpecError, TimeWindow
-from hydrascope.simulation.faults import ACTIVE
 from hydrascope.simulation.fleet import ASSETS, KINDS, Member, draw_member
 from hydrascope.simulation.recording import Run
 from hydrascope.simulation.trajectory import ground_truth
+from hydrascope.simulation.version import code_version
 from hydrascope.telemetry.source import Signal
 
 START = datetime(2025, 1, 1, tzinfo=UTC)
@@ -77,13 +78,13 @@ class FleetSource:
     @property
     def fingerprint(self) -> str:
         """Hash of the parameters and of the code that simulates."""
-        return hashlib.sha256(f"{self!r} {_code_version()}".encode()).hexdigest()
+        return hashlib.sha256(f"{self!r} {_version()}".encode()).hexdigest()
 
     def machine_fingerprint(self, equipment_id: str) -> str:
         """Hash of what decides one machine's telemetry: the others do not."""
         self.member(equipment_id)
         mine = (equipment_id, self.hours, self.recording_min, self.life_h, self.fault_rate)
-        return hashlib.sha256(f"{(*mine, self.seed)!r} {_code_version()}".encode()).hexdigest()
+        return hashlib.sha256(f"{(*mine, self.seed)!r} {_version()}".encode()).hexdigest()
 
     def machines(self) -> Mapping[str, Machine]:
         """Return the machines by equipment id."""
@@ -187,13 +188,9 @@ def _recording(
 
 
 @cache
-def _code_version() -> str:
-    """Hash of the simulator and the machine files: comments count, a stale store costs more."""
-    content = hashlib.sha256(f"{ACTIVE}".encode())
-    code = resources.files("hydrascope.simulation")
-    for file in sorted(code.iterdir(), key=lambda each: each.name):
-        if file.name.endswith(".py"):
-            content.update(file.read_bytes())
+def _version() -> str:
+    """Hash of the simulator and the machine files."""
+    content = hashlib.sha256(f"{code_version(Path(simulation.__path__[0]))}".encode())
     for kind in KINDS:
         for name in ("machine.yaml", "duty.yaml"):
             content.update((ASSETS / kind / name).read_bytes())

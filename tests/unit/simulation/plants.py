@@ -6,8 +6,8 @@ import numpy as np
 
 from hydrascope.schemas import Machine, validate
 from hydrascope.simulation.circuit import Circuit, build_circuit
-from hydrascope.simulation.kernel import METERS, Plant, Reference, State, advance, empty_state
 from hydrascope.simulation.plant import build_plant
+from hydrascope.simulation.solver import METERS, Plant, Reference, State, advance, empty_state
 
 STEP_S = 0.05
 LINE = {"kind": "pressure_line", "diameter_mm": 20, "length_m": 0.01, "material": "steel"}

@@ -7,9 +7,9 @@ from plants import meter
 from hydrascope.simulation.duty import DutyClock, Operator
 from hydrascope.simulation.fleet import KINDS, load_kind
 from hydrascope.simulation.fluid import ATMOSPHERE_PA, BULK_MODULUS_PA
-from hydrascope.simulation.kernel import Reference, State, advance, empty_state
 from hydrascope.simulation.plant import build_plant
 from hydrascope.simulation.recording import STEP_S
+from hydrascope.simulation.solver import ENDLESS, Reference, State, advance, empty_state
 
 
 def work(kind: str, step_s: float, seconds: float) -> tuple[np.ndarray, State, State]:
@@ -21,7 +21,7 @@ def work(kind: str, step_s: float, seconds: float) -> tuple[np.ndarray, State, S
     state = empty_state(plant, np.array([45.0]), np.array([40.0]))
     for number, name in enumerate(names):
         stroke = plant.actuator_stroke[0, number]
-        state.position[0, number] = duty.initial[name] * (stroke if stroke < 1e9 else 1.0)
+        state.position[0, number] = duty.initial[name] * (stroke if stroke < ENDLESS else 1.0)
     clock = DutyClock(duty, names, Operator(1.0, 1.0, 0.05), np.random.default_rng(0))
     open_loop = np.array([int(name in duty.open_loop) for name in names])
     done = 0

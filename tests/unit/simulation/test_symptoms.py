@@ -91,7 +91,10 @@ def statistics(fault: Fault | None, component: str = "") -> Mapping[tuple[str, s
     for number, sensor in build.machine.topology.sensors:
         carrier = build.machine.topology.components[number].id
         values[sensor.id] = np.concatenate(
-            [true_signal(build.circuit, run.plant, carrier, sensor, *piece) for piece in pieces]
+            [
+                true_signal(build.circuit, run.plant, run.setting, carrier, sensor, *piece)
+                for piece in pieces
+            ]
         )
     values["line_drop"] = values["pump_pressure"] - values["supply_pressure"]
     return {

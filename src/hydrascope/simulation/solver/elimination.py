@@ -1,0 +1,60 @@
+"""The linear equations of a Newton step: sparse in a dense matrix, in an order found once."""
+
+# numba compiles this file; it has no types of its own.
+# mypy: disable-error-code="no-untyped-def,untyped-decorator,no-any-return"
+
+from hydrascope.simulation.solver.compiled import inner
+
+
+@inner
+def find_pattern(wiring, joined, below, column):
+    """Find where elimination meets other numbers than zero.
+
+    Args:
+        wiring: What joins what.
+        joined: [N + 1, N + 1], to work in; must be zero.
+        below: [N], filled: of the columns that matter when a node is eliminated.
+        column: [N, N], filled: which.
+    """
+    for k in range(len(wiring.branch_from)):
+        i, j = wiring.branch_from[k], wiring.branch_to[k]
+        joined[i, j] = joined[j, i] = 1.0
+    for k in range(len(wiring.pump_inlet)):
+        i, j = wiring.pump_inlet[k], wiring.pump_outlet[k]
+        joined[i, j] = joined[j, i] = 1.0
+    for k in range(len(wiring.section)):
+        for one in range(4):
+            for other in range(4):
+                joined[wiring.section[k, one], wiring.section[k, other]] = 1.0
+    nodes = len(below)
+    for k in range(nodes):
+        below[k] = 0
+        for i in range(k + 1, nodes):
+            if joined[k, i] != 0.0:
+                column[k, below[k]] = i
+                below[k] += 1
+                for j in range(k + 1, nodes):
+                    if joined[k, j] != 0.0:
+                        joined[i, j] = 1.0
+
+
+@inner
+def solve(matrix, right, below, column):
+    """Gaussian elimination in place; diagonally dominant, so without pivots."""
+    n = len(below)
+    for k in range(n):
+        inverse = 1.0 / matrix[k, k]
+        matrix[k, k] = inverse
+        for row in range(below[k]):
+            i = column[k, row]
+            factor = matrix[i, k] * inverse
+            for each in range(below[k]):
+                j = column[k, each]
+                matrix[i, j] -= factor * matrix[k, j]
+            right[i] -= factor * right[k]
+    for k in range(n - 1, -1, -1):
+        total = right[k]
+        for each in range(below[k]):
+            j = column[k, each]
+            total -= matrix[k, j] * right[j]
+        right[k] = total * matrix[k, k]

@@ -1,0 +1,55 @@
+"""A recording streams: memory does not grow with its hours; machines do not know of each other."""
+
+import tracemalloc
+
+import numpy as np
+
+from hydrascope.simulation.duty import DutyClock, Operator
+from hydrascope.simulation.fleet import draw_member, load_kind
+from hydrascope.simulation.recording import STEP_S, Run
+from hydrascope.simulation.solver import Plant, Reference, State, advance, empty_state
+
+
+def test_memory_does_not_grow_with_the_hours() -> None:
+    pieces = Run(draw_member("robot", 0, seed=1, fault_rate=2.5, life_h=2e3), 0, 0.0).pieces(3600.0)
+    for _ in range(5):
+        next(pieces)
+    tracemalloc.start()
+    try:
+        next(pieces)
+        tracemalloc.reset_peak()
+        next(pieces)
+        _, minute = tracemalloc.get_traced_memory()
+        tracemalloc.reset_peak()
+        for _ in range(40):
+            next(pieces)
+        _, longer = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert longer < 1.2 * minute
+
+
+def test_a_machine_in_a_batch_gives_bit_for_bit_what_it_gives_alone() -> None:
+    build = load_kind("robot")
+    names = tuple(section.actuator for section in build.circuit.sections)
+    plants = [
+        draw_member("robot", n, seed=2, fault_rate=2.5, life_h=2e3).at(500.0) for n in range(3)
+    ]
+    clock = DutyClock(build.duty, names, Operator(1.0, 1.0, 0.05), np.random.default_rng(0))
+    target, process = clock.references(STEP_S * (np.arange(400) + 0.5))
+
+    def run(*which: int) -> tuple[np.ndarray, State]:
+        mine = zip(*(plants[n] for n in which), strict=True)
+        plant = Plant(*(np.concatenate(values) for values in mine))
+        warm = np.full(len(which), 40.0)
+        state = empty_state(plant, warm, warm)
+        references = [np.stack([each] * len(which)) for each in (target, process)]
+        closed_loop = np.zeros(len(names), dtype=np.int64)
+        reference = Reference(references[0], references[1], closed_loop)
+        return advance(build.circuit.wiring, plant, state, reference, STEP_S, 2), state
+
+    together, state = run(0, 1, 2)
+    alone, own = run(1)
+    np.testing.assert_array_equal(together[1], alone[0])
+    assert not np.array_equal(together[0], together[1])
+    np.testing.assert_array_equal(state.meter[1], own.meter[0])
