@@ -16,6 +16,10 @@ app = typer.Typer(
     no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__
 )
 
+bundle_app = typer.Typer(no_args_is_help=True, help="Look at the bundle of a trained network.")
+app.add_typer(bundle_app, name="bundle")
+
+BundlePath = Annotated[Path, typer.Argument(help="Folder or archive of a bundle.")]
 MachineFile = Annotated[Path, typer.Argument(help="A machine file (YAML).")]
 
 
@@ -89,6 +93,30 @@ def check(
     }
     if not run(settings, as_json=as_json):
         raise typer.Exit(1)
+
+
+@bundle_app.command("verify")
+def verify_bundle(
+    path: BundlePath,
+    key: Annotated[
+        Path | None, typer.Option(help="Public key (PEM) whose signature it must carry.")
+    ] = None,
+) -> None:
+    """Check every file and the golden answers; exit code 2 if anything was changed."""
+    from hydrascope.packaging.command import verify
+
+    verify(path, key)
+
+
+@bundle_app.command("show")
+def show_bundle(
+    path: BundlePath,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the manifest.")] = False,
+) -> None:
+    """Print the model card: what it answers, how well, and what it was trained on."""
+    from hydrascope.packaging.command import show
+
+    show(path, as_json=as_json)
 
 
 def _pair(text: str) -> tuple[str, str]:

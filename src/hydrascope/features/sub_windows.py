@@ -71,4 +71,4 @@ def sub_windows(
     whole = values[..., (begin + offset).clamp(max=count)]
     whole = clean(torch.where(offset < width, whole, torch.nan), cleaning, signal.rate_hz)
     samples_of = within.flatten(1).expand(*whole.shape[:-1], -1)
-    return whole.gather(-1, samples_of).unflatten(-1, within.shape[1:])
+    return whole.gather(-1, samples_of).reshape(*whole.shape[:-1], *within.shape[1:])

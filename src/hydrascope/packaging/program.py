@@ -8,7 +8,7 @@ from hydrascope.graphs.fields import GraphInputs
 from hydrascope.models.diagnoser import Diagnoser
 
 
-class _Plain(nn.Module):
+class Plain(nn.Module):
     """Takes the fields of `GraphInputs` one by one, so that the program knows no class of ours."""
 
     def __init__(self, diagnoser: Diagnoser) -> None:
@@ -16,6 +16,7 @@ class _Plain(nn.Module):
         self.diagnoser = diagnoser
 
     def forward(self, *fields: Tensor) -> dict[str, Tensor]:
+        """Return each head's decoded answer."""
         answers: dict[str, Tensor] = self.diagnoser(GraphInputs(*fields))
         return answers
 
@@ -49,7 +50,7 @@ def export_program(diagnoser: Diagnoser, example: GraphInputs) -> ExportedProgra
     in_order = tuple(shapes[name] for name in GraphInputs._fields)
     with torch.no_grad():
         return torch.export.export(
-            _Plain(diagnoser).eval(), tuple(example), dynamic_shapes=(in_order,), strict=False
+            Plain(diagnoser).eval(), tuple(example), dynamic_shapes=(in_order,), strict=False
         )
 
 
