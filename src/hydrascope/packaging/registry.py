@@ -2,7 +2,6 @@
 
 import re
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 from hydrascope.packaging.manifest import Manifest
@@ -62,7 +61,7 @@ def register(
     return int(version)
 
 
-def fetch(bundle: str, uri: str, folder: TemporaryDirectory[str]) -> Path:
+def fetch(bundle: str, uri: str, folder: Path) -> Path:
     """Bring a registered bundle (`models:/NAME@ALIAS` or `models:/NAME/VERSION`) into `folder`.
 
     Raises:
@@ -81,10 +80,10 @@ def fetch(bundle: str, uri: str, folder: TemporaryDirectory[str]) -> Path:
             version = client.get_model_version_by_alias(named["name"], named["alias"])
         else:
             version = client.get_model_version(named["name"], named["version"])
-        client.download_artifacts(version.run_id, ARTIFACT, folder.name)
+        client.download_artifacts(version.run_id, ARTIFACT, str(folder))
     except MlflowException as error:
         raise SpecError(f"bundle: {bundle!r} is not in the registry {uri!r} ({error})") from None
-    found = Path(folder.name) / ARTIFACT
+    found = folder / ARTIFACT
     packed = list(found.glob("*.zip"))
     return packed[0] if packed else found
 
