@@ -10,7 +10,7 @@ import typer
 from rich.console import Console
 
 from hydrascope.schemas import Machine, json_schema
-from hydrascope.schemas.errors import SpecError
+from hydrascope.schemas.errors import SpecError, validate
 
 app = typer.Typer(
     no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__
@@ -117,6 +117,23 @@ def show_bundle(
     from hydrascope.packaging.command import show
 
     show(path, as_json=as_json)
+
+
+@app.command()
+def key(
+    name: Annotated[str, typer.Argument(help="Whose key it is; stands in the log.")],
+    scope: Annotated[
+        list[str] | None, typer.Option(help="diagnose, read or manage; may be repeated.")
+    ] = None,
+) -> None:
+    """Make an API key of the service, and print it and its entry in the file of keys."""
+    from hydrascope.serving.keys import ApiKey, new_key
+
+    secret, digest = new_key()
+    entry = {"name": name, "sha256": digest, "scopes": scope or ["diagnose", "read"]}
+    checked = validate(ApiKey, entry, source="key")
+    print(f"# The key, shown this once: {secret}", file=sys.stderr)
+    print(f"keys:\n  - {json.dumps(checked.model_dump(mode='json'))}")
 
 
 def _pair(text: str) -> tuple[str, str]:

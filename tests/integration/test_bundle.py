@@ -1,12 +1,11 @@
 """What a bundle holds, what is refused, and where it can be put."""
 
 import json
+import pickle
 import shutil
 import subprocess
 import zipfile
 from pathlib import Path
-from tempfile import TemporaryDirectory
-from typing import Any
 
 import pytest
 import torch
@@ -28,12 +27,10 @@ from hydrascope.packaging.bundle import Bundle, check_bundle, golden_difference,
 from hydrascope.packaging.card import model_card
 from hydrascope.packaging.command import show, verify
 from hydrascope.packaging.manifest import sha256
-from hydrascope.packaging.program_file import check_program
+from hydrascope.packaging.program_file import load_program, save_program
 from hydrascope.packaging.registry import fetch
 from hydrascope.packaging.signature import check_signature, sign
 from hydrascope.schemas.errors import SpecError
-
-WEIGHTS_CONFIG = "data/weights/model_weights_config.json"
 
 
 @pytest.fixture(scope="module")
@@ -51,23 +48,6 @@ def rehash(folder: Path, **changes: object) -> None:
     manifest = json.loads((folder / "manifest.json").read_text())
     files = {name: sha256(folder / name) for name in manifest["files"]}
     (folder / "manifest.json").write_text(json.dumps(manifest | {"files": files} | changes))
-
-
-def rewrite(program: Path, change: dict[str, bytes]) -> None:
-    """Replace or add entries of an exported program's archive."""
-    with zipfile.ZipFile(program) as archive:
-        entries = {entry.filename: archive.read(entry) for entry in archive.infolist()}
-    root = next(iter(entries)).partition("/")[0]
-    entries |= {f"{root}/{name}": content for name, content in change.items()}
-    with zipfile.ZipFile(program, "w", zipfile.ZIP_STORED) as archive:
-        for name, content in entries.items():
-            archive.writestr(name, content)
-
-
-def entry_json(program: Path, entry: str) -> dict[str, Any]:
-    with zipfile.ZipFile(program) as archive:
-        name = next(n for n in archive.namelist() if n.endswith(entry))
-        return dict(json.loads(archive.read(name)))
 
 
 def test_the_manifest_says_what_went_in(opened: Bundle, best: str, trained: Path) -> None:
@@ -88,14 +68,15 @@ def test_the_manifest_says_what_went_in(opened: Bundle, best: str, trained: Path
         assert manifest.git_commit.removesuffix("-dirty") == head.stdout.strip()
 
 
-def test_no_file_of_a_bundle_holds_a_pickle_or_a_path_of_who_made_it(bundle: Path) -> None:
+def test_a_bundle_is_json_safetensors_and_markdown_and_names_no_path_of_who_made_it(
+    bundle: Path,
+) -> None:
+    assert {file.suffix for file in bundle.iterdir()} == {".json", ".safetensors", ".md"}
     home = str(ROOT).encode()
     for file in bundle.iterdir():
-        content = file.read_bytes()
-        assert home not in content, file.name
-        assert b"ctorch\n" not in content
-    with zipfile.ZipFile(bundle / "program.pt2") as archive:
-        assert not any(archive.read(entry).startswith(b"\x80\x02") for entry in archive.infolist())
+        assert home not in file.read_bytes(), file.name
+    for file in bundle.glob("*.json"):
+        json.loads(file.read_text())
 
 
 @pytest.mark.parametrize("damage", ["flip", "remove", "add", "schema", "no json", "not listed"])
@@ -123,47 +104,96 @@ def test_a_damaged_bundle_is_refused(copy: Path, damage: str) -> None:
         read_bundle(copy)
 
 
-def test_a_program_with_a_pickle_or_code_in_it_is_refused_though_its_hash_is_right(
-    bundle: Path, tmp_path: Path
+@pytest.mark.parametrize(
+    ("old", "new", "fault"),
+    [
+        ('"aten.silu.default"', '"torch.hub.load"', "calls 'torch.hub.load'"),
+        ('"aten.silu.default"', '"os.system"', "calls 'os.system'"),
+        ('"aten.silu.default"', '"aten.from_file.default"', "calls 'aten.from_file.default'"),
+        ('"aten.silu.default"', '"aten.nothing.default"', "is no program"),
+        ('"dtype":"float32"', '"dtype":"load"', "needs dtype 'load'"),
+        ('"inputs":["', '"inputs":["exit()', "has a part 'exit"),
+        ('"format":1', '"format":2', "format 2; accepted: 1"),
+        ('"diagnoser.normalizer.center"', '"elsewhere"', "is no program"),
+        ("{", "[", "is no program"),
+    ],
+)
+def test_a_program_that_is_more_than_operations_on_tensors_is_refused_though_its_hash_is_right(
+    copy: Path, old: str, new: str, fault: str
 ) -> None:
-    harmless = entry_json(bundle / "program.pt2", "models/model.json")
-    weights = entry_json(bundle / "program.pt2", WEIGHTS_CONFIG)
+    text = (copy / "program.json").read_text()
+    assert old in text
+    (copy / "program.json").write_text(text.replace(old, new, 1))
+    rehash(copy)
+    with pytest.raises(SpecError, match=fault):
+        read_bundle(copy)
 
-    def model(old: str, new: str) -> dict[str, bytes]:
-        text = json.dumps(harmless)
-        assert old in text
-        return {"models/model.json": text.replace(old, new, 1).encode()}
 
-    one = next(iter(weights["config"]))
-    weights["config"][one] |= {"use_pickle": True}
-    pickled = {"data/sample_inputs/model.pt": b"\x80\x02cos\nsystem\n."}
-    cases = {
-        "holds a pickle": pickled,
-        f"holds a pickle, '{one}'": {WEIGHTS_CONFIG: json.dumps(weights).encode()},
-        "holds 'program/data/weights/model.pt'": {"data/weights/model.pt": b"x"},
-        "holds 'program/extra/note'": {"extra/note": b"x"},
-        "calls": model("torch.ops.aten.silu.default", "torch.hub.load"),
-        "has a size": model("Mul(Integer(", "__import__(Integer("),
-        "has a guard": model("L['fields'][0].size()[0] ==", "exit() or 1 =="),
-    }
-    for number, (fault, change) in enumerate(cases.items()):
-        copy = Path(shutil.copytree(bundle, tmp_path / str(number)))
-        rewrite(copy / "program.pt2", change)
+def test_a_pickle_in_place_of_any_file_is_refused(bundle: Path, tmp_path: Path) -> None:
+    pickled = pickle.dumps({"weights": [1.0]})
+    for name in ("program.json", "weights.safetensors", "golden.safetensors"):
+        copy = Path(shutil.copytree(bundle, tmp_path / name))
+        (copy / name).write_bytes(pickled)
         rehash(copy)
-        with pytest.raises(SpecError, match=fault):
+        with pytest.raises(SpecError, match=f"bundle: {name}"):
             read_bundle(copy)
 
 
-def test_what_is_no_program_is_refused(tmp_path: Path) -> None:
-    (tmp_path / "program.pt2").write_bytes(b"not a zip archive")
-    with pytest.raises(SpecError, match="is no exported program"):
-        check_program(tmp_path / "program.pt2")
+def test_a_program_that_calls_what_no_bundle_may_hold_is_refused_at_export(
+    tmp_path: Path,
+) -> None:
+    @torch.library.custom_op("hydrascope_test::twice", mutates_args=())
+    def twice(x: torch.Tensor) -> torch.Tensor:
+        return x * 2
+
+    @twice.register_fake
+    def _(x: torch.Tensor) -> torch.Tensor:
+        return torch.empty_like(x)
+
+    class Odd(torch.nn.Module):
+        def forward(self, x: torch.Tensor) -> dict[str, torch.Tensor]:
+            return {"y": twice(x)}
+
+    program = torch.export.export(Odd(), (torch.ones(2, 2),), strict=False)
+    with pytest.raises(SpecError, match="accepted: operations on tensors"):
+        save_program(program, tmp_path / "odd.json")
+
+
+def test_a_program_of_every_kind_of_argument_is_what_was_exported(tmp_path: Path) -> None:
+    class Kinds(torch.nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.weight = torch.nn.Parameter(torch.randn(3, 3))
+            self.register_buffer("scale", torch.tensor(2.0), persistent=False)
+
+        def forward(self, x: torch.Tensor) -> dict[str, torch.Tensor]:
+            rows = x.shape[0]
+            mask = torch.arange(rows, device=x.device).to(torch.float64) > 1
+            cut = torch.where(mask.unsqueeze(1), x @ self.weight, float("-inf"))
+            two, one = x.split([2, 1], dim=1)
+            joined = torch.cat((two, one), dim=1).reshape(rows * 3) * self.scale
+            constant = joined + torch.tensor([0.5])
+            return {"b": cut.softmax(1).nan_to_num(), "a": constant.view(rows, 3)}
+
+    eager = Kinds()
+    rows = torch.export.Dim("rows", min=2)
+    program = torch.export.export(
+        eager, (torch.randn(4, 3),), dynamic_shapes=({0: rows},), strict=False
+    )
+    tensors = save_program(program, tmp_path / "kinds.json")
+    run = load_program(tmp_path / "kinds.json", tensors)
+    for size in (2, 5, 64):
+        x = torch.randn(size, 3)
+        answers, expected = run(x), eager(x)
+        assert answers.keys() == expected.keys()
+        for name, value in expected.items():
+            torch.testing.assert_close(answers[name], value, rtol=0, atol=0)
 
 
 def test_any_number_of_graphs_components_sensors_and_lines_runs(opened: Bundle) -> None:
     machine, spec = opened.manifest.machines[0], opened.manifest.input_spec
     topology = machine.topology
-    run = opened.program.module()
+    run = opened.program
     # The rig without some of its sensors, down to none; and a part of it that has no line at all.
     fewer = [
         topology.model_copy(
@@ -294,15 +324,14 @@ def test_a_signed_archive_in_the_registry_is_fetched_by_its_alias(
             f"artifacts={tmp_path / 'artifacts'}",
         )
     )
-    with TemporaryDirectory() as temporary:
-        for name in ("models:/zema@champion", "models:/zema/1"):
-            holder = TemporaryDirectory(dir=temporary)
-            fetched = fetch(name, uri, holder)
-            assert sha256(fetched) == sha256(tmp_path / "rig.zip")
-            verify(fetched, public)
-        for wrong in ("models:/zema@nobody", "models:/other/1", "models:/zema"):
-            with pytest.raises(SpecError, match="bundle: 'models:/"):
-                fetch(wrong, uri, TemporaryDirectory(dir=temporary))
+    for number, name in enumerate(("models:/zema@champion", "models:/zema/1")):
+        (tmp_path / str(number)).mkdir()
+        fetched = fetch(name, uri, tmp_path / str(number))
+        assert sha256(fetched) == sha256(tmp_path / "rig.zip")
+        verify(fetched, public)
+    for wrong in ("models:/zema@nobody", "models:/other/1", "models:/zema"):
+        with pytest.raises(SpecError, match="bundle: 'models:/"):
+            fetch(wrong, uri, tmp_path)
 
 
 def test_verify_runs_the_golden_example_and_show_prints_the_card(

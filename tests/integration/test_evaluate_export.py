@@ -54,7 +54,7 @@ def test_a_bundle_answers_as_the_checkpoint_does_for_any_number_of_windows(
     opened = read_bundle(bundle)
     assert opened.manifest.parity <= 1e-4
     _, diagnoser, data = restore(best)
-    program = opened.program.module()
+    program = opened.program
     for size in (1, 3, 64):
         inputs = data.dataset.__getitems__(data.split.test[:size].tolist()).inputs
         exported = program(*inputs)
@@ -64,7 +64,7 @@ def test_a_bundle_answers_as_the_checkpoint_does_for_any_number_of_windows(
 
 def test_a_bundle_still_gives_its_golden_answers(bundle: Path) -> None:
     opened = read_bundle(bundle)
-    answers = opened.program.module()(*opened.golden)
+    answers = opened.program(*opened.golden)
     assert answers.keys() == opened.golden_answers.keys()
     for name, answer in answers.items():
         torch.testing.assert_close(answer, opened.golden_answers[name], atol=1e-5, rtol=0)

@@ -8,20 +8,20 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import torch
+from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor
-from torch.export import ExportedProgram
 
 from hydrascope.graphs.fields import GraphInputs
 from hydrascope.packaging.archive import unpack
 from hydrascope.packaging.manifest import Manifest, sha256
-from hydrascope.packaging.program_file import check_program, load_program
+from hydrascope.packaging.program_file import Program, load_program
 from hydrascope.packaging.signature import check_signature
 from hydrascope.schemas.errors import SpecError, validate
 
 MANIFEST, PROGRAM, WEIGHTS, GOLDEN, CARD, ONNX, SIGNATURE = (
     "manifest.json",
-    "program.pt2",
+    "program.json",
     "weights.safetensors",
     "golden.safetensors",
     "model_card.md",
@@ -41,37 +41,39 @@ class Bundle:
         manifest: What it says of itself.
         version: First 12 hex digits of the manifest's SHA-256: no two contents share one.
         program: Takes the fields of `GraphInputs` in order, returns each head's decoded answer.
-        weights: State of the diagnoser, with the statistics of its normalisers.
+        weights: The program's tensors, by their names in `Diagnoser`, with the prefix `diagnoser.`.
         golden: A batch of test windows.
         golden_answers: What was expected of it at export.
     """
 
     manifest: Manifest
     version: str
-    program: ExportedProgram
+    program: Program
     weights: dict[str, Tensor]
     golden: GraphInputs
     golden_answers: dict[str, Tensor]
 
 
-def read_bundle(path: Path, verify_key: Path | None = None) -> Bundle:
+def read_bundle(path: Path, verify_key: Path | None = None, device: str = "cpu") -> Bundle:
     """Open a bundle, every file checked against the manifest first; nothing is unpickled.
 
     Args:
         path: Its folder or archive.
         verify_key: Public key whose signature it must carry.
+        device: Where the program's tensors go.
 
     Raises:
-        SpecError: As `check_bundle`.
+        SpecError: As `check_bundle`, or the program is more than operations on tensors.
     """
     with _as_folder(path) as folder:
         manifest = check_bundle(folder, verify_key)
         golden, answers = _read_golden(folder / GOLDEN)
+        weights = _read_tensors(folder / WEIGHTS)
         return Bundle(
             manifest,
             sha256(folder / MANIFEST)[:12],
-            load_program(folder / PROGRAM),
-            load_file(folder / WEIGHTS),
+            load_program(folder / PROGRAM, weights, device),
+            weights,
             golden,
             answers,
         )
@@ -86,7 +88,7 @@ def read_manifest(path: Path, verify_key: Path | None = None) -> Manifest:
 def golden_difference(bundle: Bundle) -> float:
     """Return the largest difference between the program's answers here and those at export."""
     with torch.no_grad():
-        answers: dict[str, Tensor] = bundle.program.module()(*bundle.golden)
+        answers = bundle.program(*bundle.golden)
     return max(
         float((answers[name] - expected).abs().max())
         for name, expected in bundle.golden_answers.items()
@@ -98,8 +100,7 @@ def check_bundle(folder: Path, verify_key: Path | None = None) -> Manifest:
 
     Raises:
         SpecError: Not a bundle, another schema version, a file missing, changed or unknown, a
-            pickle or a program that is more than tensor operations, a signature that is missing
-            where a key is given, or is not that key's.
+            signature that is missing where a key is given, or is not that key's.
     """
     try:
         content = (folder / MANIFEST).read_bytes()
@@ -121,7 +122,6 @@ def check_bundle(folder: Path, verify_key: Path | None = None) -> Manifest:
     for name, expected in manifest.files.items():
         if sha256(folder / name) != expected:
             raise SpecError(f"bundle: {name} of {str(folder)!r} was changed after export")
-    check_program(folder / PROGRAM)
     return manifest
 
 
@@ -136,7 +136,7 @@ def _as_folder(path: Path) -> Iterator[Path]:
 
 
 def _read_golden(file: Path) -> tuple[GraphInputs, dict[str, Tensor]]:
-    tensors = load_file(file)
+    tensors = _read_tensors(file)
     inputs = GraphInputs(*(tensors[f"inputs.{name}"] for name in GraphInputs._fields))
     answers = {
         name.removeprefix("answers."): value
@@ -144,3 +144,10 @@ def _read_golden(file: Path) -> tuple[GraphInputs, dict[str, Tensor]]:
         if name.startswith("answers.")
     }
     return inputs, answers
+
+
+def _read_tensors(file: Path) -> dict[str, Tensor]:
+    try:
+        return load_file(file)
+    except SafetensorError as error:
+        raise SpecError(f"bundle: {file.name} holds no tensors ({error})") from None

@@ -6,6 +6,7 @@ from torch.export import Dim, ExportedProgram
 
 from hydrascope.graphs.fields import GraphInputs
 from hydrascope.models.diagnoser import Diagnoser
+from hydrascope.packaging.program_file import Program
 
 
 class Plain(nn.Module):
@@ -54,16 +55,13 @@ def export_program(diagnoser: Diagnoser, example: GraphInputs) -> ExportedProgra
         )
 
 
-def largest_difference(
-    diagnoser: Diagnoser, program: ExportedProgram, batches: list[GraphInputs]
-) -> float:
+def largest_difference(diagnoser: Diagnoser, program: Program, batches: list[GraphInputs]) -> float:
     """Return the largest absolute difference between exported and eager answers."""
-    run = program.module()
     worst = 0.0
     for batch in batches:
         eager = diagnoser.predict(batch)
         with torch.no_grad():
-            exported: dict[str, Tensor] = run(*batch)
+            exported = program(*batch)
         for name, answer in eager.items():
             worst = max(worst, float((exported[name] - answer).abs().max()))
     return worst

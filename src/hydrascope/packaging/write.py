@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from tempfile import mkdtemp
 
-from safetensors.torch import save_file
+from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from hydrascope.graphs.fields import GraphInputs
@@ -77,7 +77,6 @@ def write_bundle(
 
             parity = max(parity, write_onnx(folder / ONNX, diagnoser, golden))
         _refuse_difference(parity)
-        save_file(diagnoser.state_dict(), folder / WEIGHTS)
         save_file(_golden_tensors(diagnoser, golden[0]), folder / GOLDEN)
         manifest = manifest.model_copy(update={"parity": parity})
         (folder / CARD).write_text(model_card(manifest), encoding="utf-8")
@@ -101,8 +100,11 @@ def write_bundle(
 
 
 def _write_program(folder: Path, diagnoser: Diagnoser, golden: list[GraphInputs]) -> float:
-    save_program(export_program(diagnoser, golden[0]), folder / PROGRAM)
-    return largest_difference(diagnoser, load_program(folder / PROGRAM), golden)
+    tensors = save_program(export_program(diagnoser, golden[0]), folder / PROGRAM)
+    save_file(tensors, folder / WEIGHTS)
+    # What is compared is what will be read.
+    program = load_program(folder / PROGRAM, load_file(folder / WEIGHTS))
+    return largest_difference(diagnoser, program, golden)
 
 
 def _refuse_difference(parity: float) -> None:

@@ -14,7 +14,6 @@ import numpy as np
 import torch
 from opentelemetry import trace
 from torch import Tensor
-from torch.export.passes import move_to_device_pass
 
 from hydrascope.features.engineer import FeatureEngineer
 from hydrascope.features.normalizer import FeatureNormalizer
@@ -83,8 +82,8 @@ class ServedModel:
     """A bundle that answers; used by one thread at a time.
 
     Args:
-        bundle: An opened one.
-        device: `cpu`, or `cuda` to move the program there.
+        bundle: Opened on `device`.
+        device: `cpu` or `cuda`.
     """
 
     def __init__(self, bundle: Bundle, device: str = "cpu") -> None:
@@ -92,10 +91,7 @@ class ServedModel:
         self.window_s = bundle.manifest.window.window_s
         self._golden, self._golden_answers = bundle.golden, bundle.golden_answers
         self._device = torch.device(device)
-        program = bundle.program
-        if self._device.type != "cpu":
-            program = move_to_device_pass(program, device)
-        self._run = program.module()
+        self._run = bundle.program
         self._normalizer = _normalizer(bundle)
         self._engineer = FeatureEngineer(bundle.manifest.features)
         steps = bundle.manifest.window.steps
@@ -246,7 +242,7 @@ def _normalizer(bundle: Bundle) -> FeatureNormalizer:
         len(spec.feature_names),
         **bundle.manifest.normaliser.model_dump(),
     )
-    prefix = "normalizer."
+    prefix = "diagnoser.normalizer."
     normalizer.load_state_dict(
         {
             name.removeprefix(prefix): value

@@ -171,11 +171,11 @@ def _load(settings: ServeSettings) -> ServedModel:
     from hydrascope.packaging.registry import fetch, is_registered
 
     if not is_registered(settings.bundle):
-        bundle = read_bundle(Path(settings.bundle), settings.verify_key)
+        bundle = read_bundle(Path(settings.bundle), settings.verify_key, settings.device)
         return ServedModel(bundle, settings.device)
     with TemporaryDirectory(prefix="hydrascope-registry-") as folder:
         path = fetch(settings.bundle, settings.registry_uri, Path(folder))
-        return ServedModel(read_bundle(path, settings.verify_key), settings.device)
+        return ServedModel(read_bundle(path, settings.verify_key, settings.device), settings.device)
 
 
 async def _fleet(settings: ServeSettings, model: ServedModel) -> Fleet:

@@ -92,7 +92,7 @@ class Shelf:
     def _load(self, version: str) -> ServedModel:
         for path, (_, known, _) in self._scan().items():
             if known == version:
-                return ServedModel(read_bundle(path, self._key), self._device)
+                return ServedModel(read_bundle(path, self._key, self._device), self._device)
         raise SpecError(f"version: no model {version!r} at hand")
 
     def _scan(self) -> dict[Path, tuple[int, str, Manifest]]:
