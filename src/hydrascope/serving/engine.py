@@ -205,7 +205,12 @@ class Engine:
         started = time.perf_counter()
         model, windows = batch[0].model, [each.window for each in batch]
         loop = asyncio.get_running_loop()
-        outcomes = await loop.run_in_executor(self._pool, _answer_windows, model, windows)
+        try:
+            outcomes = await loop.run_in_executor(self._pool, _answer_windows, model, windows)
+        except asyncio.CancelledError:  # stopped before the batch was done
+            for each in batch:
+                _refuse(each, StoppedError())
+            raise
         failures = 0
         for each, outcome in zip(batch, outcomes, strict=True):
             if isinstance(outcome, BaseException):
