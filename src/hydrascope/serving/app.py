@@ -309,7 +309,10 @@ def _routes() -> APIRouter:
     )
     async def add_equipment(service: Services, _: CanManage, machine: Machine) -> EquipmentSummary:
         """Keep a machine, or its new state; the content of a machine file."""
-        service.engine.model.check(machine)
+        try:
+            service.engine.model.check(machine)
+        except SpecError as error:
+            raise SpecError(f"topology: {error}") from None
         await service.fleet.save(machine)
         service.latest.pop(machine.equipment.equipment_id, None)
         return EquipmentSummary(

@@ -95,6 +95,7 @@ class Engine:
         self._task: asyncio.Task[None] | None = None
         self._accepting = False
         self._last_size, self._last_end = 0, 0.0
+        self._accepted = self._ended = 0
 
     async def start(self) -> None:
         """Begin to answer."""
@@ -116,6 +117,8 @@ class Engine:
             _refuse(each, StoppedError())
         self._waiting.clear()
         self._pool.shutdown(wait=False)
+        counts = {"accepted": self._accepted, "ended": self._ended}
+        _LOG.info("engine stopped", extra={"fields": counts})
 
     @property
     def depth(self) -> int:
@@ -147,6 +150,8 @@ class Engine:
         now = time.perf_counter()
         waiting = _Waiting(window, self.model, now, asyncio.get_running_loop().create_future())
         self._waiting.append(waiting)
+        self._accepted += 1
+        waiting.future.add_done_callback(self._count_end)
         self._idle.clear()
         self._arrival.set()
         self._metrics.queue_depth.set(len(self._waiting))
@@ -159,6 +164,9 @@ class Engine:
         except asyncio.CancelledError:
             self.breaker.abandoned()
             raise
+
+    def _count_end(self, _: "asyncio.Future[Answered]") -> None:
+        self._ended += 1
 
     async def _serve(self) -> None:
         while True:

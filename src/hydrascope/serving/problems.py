@@ -1,6 +1,7 @@
 """Errors as RFC 9457 has them: `application/problem+json`, of one form, leaking nothing."""
 
 import logging
+import re
 from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any
@@ -25,6 +26,7 @@ from hydrascope.serving.logs import request_id
 
 _LOG = logging.getLogger(__name__)
 MEDIA_TYPE = "application/problem+json"
+_FIELD = re.compile(r"([\w.\[\]-]+): (.*)", re.DOTALL)
 
 
 class FieldFault(BaseModel):
@@ -146,5 +148,7 @@ def _faults(error: RequestValidationError) -> list[FieldFault]:
 
 
 def _fault(line: str) -> FieldFault:
-    field, colon, message = line.strip().partition(": ")
-    return FieldFault(field=field if colon else "", message=message if colon else field)
+    found = _FIELD.match(line.strip())
+    if found is None:
+        return FieldFault(field="", message=line.strip())
+    return FieldFault(field=found[1], message=found[2])

@@ -12,6 +12,7 @@ import torch
 from opentelemetry import trace
 
 from hydrascope.packaging.bundle import read_bundle
+from hydrascope.schemas.errors import SpecError
 from hydrascope.schemas.time import TimeWindow
 from hydrascope.serving.answers import Diagnosis, Timing, diagnosis, drift_names, scores
 from hydrascope.serving.breaker import BreakerOpenError, BreakerState, CircuitBreaker
@@ -143,7 +144,10 @@ class Service:
     async def _window(self, request: DiagnoseRequest) -> TelemetryWindow:
         model = self.engine.model
         machine = await self.fleet.get(request.equipment_id)
-        model.check(machine)
+        try:
+            model.check(machine)
+        except SpecError as error:
+            raise SpecError(f"equipment_id: {error}") from None
         if request.signals is not None:
             return window_of(request, machine, model.window_s)
         end = request.start + timedelta(seconds=model.window_s)
