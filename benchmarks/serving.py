@@ -6,6 +6,7 @@ is the rig's default one. Takes a quarter of an hour, ten minutes of it for memo
 
 import json
 import os
+import platform
 import signal
 import subprocess
 import sys
@@ -14,12 +15,16 @@ import time
 import urllib.request
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from datetime import date
 from functools import partial
 from pathlib import Path
 from socket import socket
 
+import torch
+
 from benchmarks._load import Load, Outcome, put, request_bodies
 from benchmarks._rows import Row, at_least, at_most
+from benchmarks.zema_folds import replace_section
 
 ROOT = Path(__file__).parents[1]
 PATH = "/v1/diagnose"
@@ -56,7 +61,27 @@ def run(memory_s: float = 600.0, run_s: float = 10.0) -> list[Row]:
             at_least(f"LitServe: windows/s at p99 ≤ {1000 * P99_S:g} ms", their_rate, "1/s"),
             at_least("saturation / LitServe's", saturation / theirs, "×", 1.0),
         ]
+    replace_section(ROOT / "docs" / "serving.md", "serving", page(rows))
     return rows
+
+
+def page(rows: Sequence[Row]) -> str:
+    """Return the table of docs/serving.md."""
+    cores = len(os.sched_getaffinity(0))
+    lines = [
+        f"{date.today()}, {platform.machine()}, {cores} cores, torch {torch.__version__}, the "
+        "rig's default network; open loop unless it says otherwise.",
+        "",
+        "| measured | value | goal | met |",
+        "|---|---|---|---|",
+    ]
+    for row in rows:
+        goal = row["goal"]
+        sign = "≥" if row["better"] == "higher" else "≤"
+        bound = "" if goal is None else f"{sign} {goal:g} {row['unit']}"
+        met = "" if goal is None else ("yes" if row["ok"] else "**no**")
+        lines.append(f"| {row['name']} | {row['value']:.4g} {row['unit']} | {bound} | {met} |")
+    return "\n".join(lines)
 
 
 class Served:

@@ -86,12 +86,12 @@ class RedisCache:
     async def get(self, key: str) -> bytes | None:
         """Return what was put there, or None."""
         try:
-            found: bytes | None = await self._redis.get(key)
+            found = await self._redis.get(key)
         except (TimeoutError, RedisError, OSError) as error:
             self._failed(error)
             return None
         self._working = True
-        return found
+        return found.encode() if isinstance(found, str) else found
 
     async def put(self, key: str, content: bytes) -> None:
         """Keep it for a while."""

@@ -241,6 +241,7 @@ class Engine:
             self.breaker.succeeded()
         self._last_size, self._last_end = len(batch), time.perf_counter()
         self._metrics.batch(len(batch), failures, self._last_end - started)
+        self._metrics.device_memory.set(model.device_memory_bytes)
 
 
 Outcome = tuple[WindowAnswer, Timings] | Exception

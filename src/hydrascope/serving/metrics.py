@@ -57,6 +57,11 @@ class Metrics:
         self.queue_limit = Gauge(
             "hydrascope_queue_limit", "Requests that may wait.", registry=registry
         )
+        self.device_memory = Gauge(
+            "hydrascope_device_memory_bytes",
+            "Memory of the GPU that the service holds; 0 on a CPU.",
+            registry=registry,
+        )
         self.breaker = Gauge(
             "hydrascope_breaker_open", "0 closed, 0.5 half open, 1 open.", registry=registry
         )

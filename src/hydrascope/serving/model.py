@@ -172,6 +172,11 @@ class ServedModel:
         in_order = [answer for answer in answers if answer is not None]
         return in_order, Timings(middle - start, done - middle)
 
+    @property
+    def device_memory_bytes(self) -> int:
+        """What torch holds of the GPU's memory; 0 on a CPU."""
+        return torch.cuda.memory_reserved() if self._device.type == "cuda" else 0
+
     def _network(self, batch: GraphInputs) -> dict[str, Tensor]:
         moved = batch if self._device.type == "cpu" else batch.to(self._device)
         answers = {name: answer.cpu() for name, answer in self._run(*moved).items()}
@@ -197,7 +202,7 @@ class ServedModel:
             name: Signal(np.concatenate([w.signals[name].values for w in windows]), s.rate_hz)
             for name, s in first.items()
         }
-        starts_s = np.arange(len(windows)) * self.window_s
+        starts_s = np.arange(len(windows), dtype=np.float64) * self.window_s
         features, observed = known.computer.features(signals, starts_s)
         end_s = [each.start.timestamp() + self.window_s for each in windows]
         fields = known.computer.complete(
