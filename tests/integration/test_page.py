@@ -38,12 +38,13 @@ def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Chrome]:
         "disable-gpu",
         "no-first-run",
         "disable-background-networking",
-        "window-size=390,844",  # a phone
         f"user-data-dir={tmp_path_factory.mktemp('browser')}",
     ):
         options.add_argument(f"--{argument}")
     options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
     chrome = Chrome(options=options, service=Driver(DRIVER))
+    phone = {"width": 390, "height": 844, "deviceScaleFactor": 2, "mobile": True}
+    chrome.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", phone)
     yield chrome
     chrome.quit()
 
