@@ -10,7 +10,7 @@ import typer
 from rich.console import Console
 
 from hydrascope.schemas import Machine, json_schema
-from hydrascope.schemas.errors import SpecError, validate
+from hydrascope.schemas.errors import ServiceError, SpecError, validate
 
 app = typer.Typer(
     no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__
@@ -20,6 +20,9 @@ bundle_app = typer.Typer(no_args_is_help=True, help="Look at the bundle of a tra
 app.add_typer(bundle_app, name="bundle")
 
 BundlePath = Annotated[Path, typer.Argument(help="Folder or archive of a bundle.")]
+db = typer.Typer(no_args_is_help=True, help="The database that telemetry is kept in.")
+app.add_typer(db, name="db")
+
 MachineFile = Annotated[Path, typer.Argument(help="A machine file (YAML).")]
 
 
@@ -136,6 +139,80 @@ def key(
     print(f"keys:\n  - {json.dumps(checked.model_dump(mode='json'))}")
 
 
+Dsn = Annotated[
+    str,
+    typer.Option(envvar="HYDRASCOPE_DSN", help="postgresql://user@host:5432/name, no password."),
+]
+PasswordFile = Annotated[
+    Path | None, typer.Option(help="Holds the password; without it PGPASSWORD or ~/.pgpass.")
+]
+
+
+@db.command()
+def upgrade(
+    dsn: Dsn,
+    password_file: PasswordFile = None,
+    compress_after_days: Annotated[
+        int, typer.Option(min=0, help="Let TimescaleDB compress what is older; 0: nothing.")
+    ] = 7,
+    retain_days: Annotated[
+        int, typer.Option(min=0, help="Let TimescaleDB delete what is older; 0: nothing.")
+    ] = 0,
+) -> None:
+    """Bring a database to the present schema; may be repeated."""
+    from hydrascope.telemetry.timescale.command import run_upgrade
+    from hydrascope.telemetry.timescale.settings import database_settings
+
+    settings = database_settings(dsn=dsn, password_file=password_file)
+    run_upgrade(settings, compress_after_days or None, retain_days or None)
+
+
+@app.command()
+def ingest(
+    source: Annotated[str, typer.Argument(help="A folder of Parquet or CSV files, or zema.")],
+    dsn: Dsn,
+    password_file: PasswordFile = None,
+    machines: Annotated[
+        str | None, typer.Option(help="Machine files; without it SOURCE/machines/.")
+    ] = None,
+    labels: Annotated[
+        str | None, typer.Option(help="Label files; without it SOURCE/labels/.")
+    ] = None,
+    time_zone: Annotated[
+        str | None, typer.Option(help="Zone of times without one, such as Europe/Berlin.")
+    ] = None,
+    accept: Annotated[
+        list[str] | None, typer.Option(help="A quality flag of good samples; may be repeated.")
+    ] = None,
+    unit: Annotated[
+        list[str] | None, typer.Option(help="SENSOR=UNIT that the files hold; may be repeated.")
+    ] = None,
+    live: Annotated[
+        bool, typer.Option("--live", help="Write in real time, as if it were recorded now.")
+    ] = False,
+    every: Annotated[float, typer.Option(min=0.01, help="Seconds between two live writes.")] = 1.0,
+    duration: Annotated[
+        float | None, typer.Option("--for", min=0.0, help="Stop a live run after these seconds.")
+    ] = None,
+) -> None:
+    """Write telemetry, machines and labels into a database; may be repeated and broken off."""
+    from hydrascope.telemetry.timescale.command import run_ingest, run_replay
+    from hydrascope.telemetry.timescale.settings import database_settings
+
+    settings = database_settings(dsn=dsn, password_file=password_file)
+    keys = {
+        "machines": machines,
+        "labels": labels,
+        "time_zone": time_zone,
+        "quality_accepted": accept or None,
+        "units": dict(_pair(each) for each in unit) if unit else None,
+    }
+    if live:
+        run_replay(settings, source, keys, every, duration)
+    else:
+        run_ingest(settings, source, keys)
+
+
 def _pair(text: str) -> tuple[str, str]:
     sensor, sign, unit = text.partition("=")
     if not sign:
@@ -144,9 +221,9 @@ def _pair(text: str) -> tuple[str, str]:
 
 
 def main() -> None:
-    """Run a command; what a user got wrong is one line and exit code 2."""
+    """Run a command; what a user got wrong, or a service fails at, is one line and exit code 2."""
     try:
         app()
-    except SpecError as error:
+    except (SpecError, ServiceError) as error:
         print(error, file=sys.stderr)
         sys.exit(2)

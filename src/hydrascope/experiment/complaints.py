@@ -9,16 +9,18 @@ from hydra.errors import (
 from omegaconf import DictConfig
 from omegaconf.errors import MissingMandatoryValue, OmegaConfBaseException
 
-from hydrascope.schemas.errors import SpecError, closest
+from hydrascope.schemas.errors import ServiceError, SpecError, closest
 
 USER_ERRORS = (
     SpecError,
+    ServiceError,
     ConfigCompositionException,
     InstantiationException,
     OverrideParseException,
     OmegaConfBaseException,
 )
-"""What a wrong command line, machine file or data folder raises; anything else is our own fault."""
+"""What a wrong command line, machine file or data folder raises, or a database that is away;
+anything else is our own fault."""
 
 
 def complaint(error: BaseException, script: str) -> str:
@@ -38,7 +40,7 @@ def _message(error: BaseException) -> str:
             return f"{override}: not of the form key=value or group=option"
         case MissingMandatoryValue(full_key=str(key)):
             return f"{key}: required, but not given; write {key}=…"
-        case InstantiationException(__cause__=SpecError() as cause):
+        case InstantiationException(__cause__=SpecError() | ServiceError() as cause):
             return str(cause)
         case InstantiationException() | OmegaConfBaseException():
             return " ".join(str(error).split())

@@ -27,6 +27,10 @@ class SpecError(ValueError):
         return cls("\n  ".join([f"{source}: {len(faults)} errors", *faults]))
 
 
+class ServiceError(Exception):
+    """A part outside this program failed, such as a database; the message says which and why."""
+
+
 def validate(model: type[ModelT], data: object, source: str | None = None) -> ModelT:
     """Return `data` as an instance of `model`.
 

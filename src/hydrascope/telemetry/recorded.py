@@ -1,0 +1,148 @@
+"""What all sources have in common that hold samples as they were recorded, at any times."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from functools import cached_property
+
+import numpy as np
+import pandas as pd
+
+from hydrascope.schemas import Machine, SensorSpec, TimeWindow
+from hydrascope.telemetry.fingerprint import fingerprint
+from hydrascope.telemetry.folder.resampling import instants, margin_us, resample
+from hydrascope.telemetry.folder.samples import Samples
+from hydrascope.telemetry.folder.settings import ResampleSettings
+from hydrascope.telemetry.source import Signal
+from hydrascope.telemetry.times import as_microseconds, as_time
+
+
+class RecordedSource(ABC):
+    """Makes signals, extents and the fingerprint from good samples, wherever they are kept.
+
+    A subclass finds the samples of a time, the stretches that they cover and their digests.
+    """
+
+    def __init__(
+        self,
+        machines: Mapping[str, Machine],
+        labels: Mapping[str, pd.DataFrame],
+        max_gap_s: float,
+        resampling: ResampleSettings,
+    ) -> None:
+        self._machines, self._labels = machines, labels
+        self._max_gap_s, self._resampling = max_gap_s, resampling
+
+    @abstractmethod
+    def _stretches_us(self, equipment_id: str) -> Sequence[tuple[int, int]]:
+        """Return (start, end) of the extents, in order of time."""
+
+    @abstractmethod
+    def _digests(self, equipment_id: str) -> Mapping[str, str]:
+        """Return the digest of each sensor that has good samples."""
+
+    @abstractmethod
+    def _samples(self, equipment_id: str, first_us: int, end_us: int) -> Mapping[str, Samples]:
+        """Return the good samples of a time by sensor id, in order of time, each instant once."""
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """Hash of samples, machines, labels and the settings that make signals of them.
+
+        Of the samples, not of where they are kept: see `telemetry.fingerprint`.
+        """
+        samples = {name: found for name in self._machines if (found := self._digests(name))}
+        return fingerprint(self._machines, samples, self._labels, self._answers)
+
+    def machine_fingerprint(self, equipment_id: str) -> str:
+        """Hash of what decides one machine's signals: labels and other machines do not."""
+        self._refuse_unknown(equipment_id)
+        machine = {equipment_id: self._machines[equipment_id]}
+        samples = {equipment_id: self._digests(equipment_id)}
+        return fingerprint(machine, samples, {}, self._answers)
+
+    @property
+    def _answers(self) -> dict[str, object]:
+        """Settings that decide how samples become signals and extents."""
+        return {
+            "max_gap_s": self._max_gap_s,
+            "resample": self._resampling.model_dump(mode="json"),
+        }
+
+    def machines(self) -> Mapping[str, Machine]:
+        """Return the machines by equipment id."""
+        return self._machines
+
+    def extents(self, equipment_id: str) -> list[TimeWindow]:
+        """Return the stretches in which at least one sensor has good samples, in order of time."""
+        self._refuse_unknown(equipment_id)
+        return [
+            TimeWindow(start=as_time(start_us), end=as_time(end_us))
+            for start_us, end_us in self._stretches_us(equipment_id)
+        ]
+
+    def read(self, equipment_id: str, window: TimeWindow) -> dict[str, Signal]:
+        """Return the samples with `window.start <= time < window.end`, by sensor id.
+
+        Every sensor of the machine file is there; one that has no samples is all NaN.
+
+        Raises:
+            ValueError: The machine is unknown or the window leaves its extents.
+            SpecError: A file is damaged.
+            ServiceError: A database does not answer.
+        """
+        self._refuse_unknown(equipment_id)
+        first_us, end_us = as_microseconds(window.start), as_microseconds(window.end)
+        stretches = self._stretches_us(equipment_id)
+        holding = (start for start, end in stretches if start <= first_us and end_us <= end)
+        extent_us = next(holding, None)
+        if extent_us is None:
+            extents = self.extents(equipment_id)
+            recorded = ", ".join(map(str, extents[:3])) + (" …" if len(extents) > 3 else "")
+            raise ValueError(f"no telemetry of {equipment_id!r} in {window}; recorded: {recorded}")
+        sensors = [sensor for _, sensor in self._machines[equipment_id].topology.sensors]
+        # Samples beside the window decide its first and last values.
+        slowest_hz = min(sensor.rate_hz for sensor in sensors)
+        margin = margin_us(slowest_hz, self._hold_us)
+        samples = self._samples(equipment_id, first_us - margin, end_us + margin)
+        return {
+            sensor.id: self._signal(sensor, samples.get(sensor.id), extent_us, first_us, end_us)
+            for sensor in sensors
+        }
+
+    def labels(self, equipment_id: str) -> pd.DataFrame:
+        """Return the machine's labels, ordered by time, without overlap."""
+        self._refuse_unknown(equipment_id)
+        return self._labels[equipment_id].copy()
+
+    def _signal(
+        self,
+        sensor: SensorSpec,
+        samples: Samples | None,
+        extent_us: int,
+        first_us: int,
+        end_us: int,
+    ) -> Signal:
+        rate_hz = self._resampling.rate_hz or sensor.rate_hz
+        at_us = instants(extent_us, first_us, end_us, rate_hz)
+        if samples is None:
+            return Signal(np.full(len(at_us), np.nan, dtype=np.float32), rate_hz)
+        values = resample(
+            samples.time_us,
+            samples.value,
+            at_us,
+            period_us=1e6 / sensor.rate_hz,
+            rate_hz=rate_hz,
+            method=self._resampling.method,
+            hold_us=self._hold_us,
+        )
+        return Signal(values, rate_hz)
+
+    @property
+    def _hold_us(self) -> int | None:
+        hold_s = self._resampling.hold_s
+        return None if hold_s is None else round(hold_s * 1e6)
+
+    def _refuse_unknown(self, equipment_id: str) -> None:
+        if equipment_id not in self._machines:
+            known = ", ".join(map(repr, self._machines))
+            raise ValueError(f"no machine {equipment_id!r}; there is: {known}")

@@ -1,0 +1,11 @@
+"""Telemetry in PostgreSQL, with TimescaleDB or without it."""
+
+from importlib.util import find_spec
+
+from hydrascope.schemas.errors import SpecError
+
+if missing := [name for name in ("asyncpg", "tenacity") if find_spec(name) is None]:
+    raise SpecError(
+        f"{missing[0]} is not installed; expected the extra timescale: pip install "
+        "'hydrascope[timescale]'"
+    )

@@ -1,0 +1,233 @@
+"""The database as a service uses it: asynchronous, by machine and time."""
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping, Sequence
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from hydrascope.schemas import SpecError, TimeWindow
+from hydrascope.telemetry.times import as_microseconds
+from hydrascope.telemetry.timescale.database import Connection, Database, Health
+from hydrascope.telemetry.timescale.errors import DatabaseError
+from hydrascope.telemetry.timescale.narrow import NarrowTable, sensor_keys
+from hydrascope.telemetry.timescale.ordering import in_order
+from hydrascope.telemetry.timescale.repositories import (
+    EquipmentRepository,
+    LabelRepository,
+    TopologyRepository,
+)
+from hydrascope.telemetry.timescale.settings import DatabaseSettings, WideTableSettings
+from hydrascope.telemetry.timescale.slices import SLICE_ROWS, slices
+from hydrascope.telemetry.timescale.tables import Rows, SampleTable, Selection
+from hydrascope.telemetry.timescale.wide import WideTable
+from hydrascope.telemetry.timescale.writing import TRANSACTION_ROWS, Batch, write
+
+
+class Request(NamedTuple):
+    """Telemetry that is asked for."""
+
+    equipment_id: str
+    window: TimeWindow
+    sensors: Sequence[str] | None = None
+    """None: all of the machine."""
+
+
+class TimescaleConnector:
+    """Reads and writes the telemetry of machines; an asynchronous context manager.
+
+    A frame of telemetry has the columns `time` (UTC), `sensor_id` (categorical) and `value`
+    (float64, in the unit that the database holds), ordered by sensor and then by time.
+
+    Args:
+        settings: Of the database.
+        table: An existing wide table to read from; None: Hydrascope's own table.
+    """
+
+    def __init__(self, settings: DatabaseSettings, table: WideTableSettings | None = None) -> None:
+        self.database = Database(settings)
+        self.table: SampleTable = NarrowTable() if table is None else WideTable(table)
+        self.equipment = EquipmentRepository(self.database)
+        self.topologies = TopologyRepository(self.database)
+        self.labels = LabelRepository(self.database)
+
+    async def __aenter__(self) -> "TimescaleConnector":
+        """Start the health checks."""
+        await self.database.__aenter__()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        """Close all connections."""
+        await self.database.close()
+
+    async def health_check(self) -> Health:
+        """Ask for a sign of life now; `database.last_health` has the last regular one."""
+        return await self.database.health_check()
+
+    async def fetch_sensor_data(
+        self,
+        equipment_id: str,
+        time_window: TimeWindow,
+        sensors: Sequence[str] | None = None,
+        quality: Sequence[int] | None = None,
+    ) -> pd.DataFrame:
+        """Return the telemetry of a machine with `start <= time < end`, as a frame.
+
+        Args:
+            equipment_id: The machine.
+            time_window: Half-open, with time zone.
+            sensors: Wanted ones; None: all.
+            quality: Accepted flags; None: all. A wide table has none.
+
+        Raises:
+            SpecError: The machine or a sensor is unknown.
+            DatabaseError: The database does not answer.
+        """
+        names, selection = await self._selected(equipment_id, time_window, sensors, quality)
+
+        async def work(connection: Connection) -> pd.DataFrame:
+            # Ordered in here, because what is returned is held until the retrying has ended.
+            rows = [await self.table.read(connection, selection)]
+            return _frame(in_order(rows.pop(), len(names)), names)
+
+        return await self.database.run(work)
+
+    async def fetch_batch_sensor_data(self, requests: Sequence[Request]) -> list[pd.DataFrame]:
+        """Return the frame of each request; as many at a time as there are connections.
+
+        Raises:
+            SpecError, DatabaseError: The first that occurs; the others are then cancelled.
+        """
+        room = asyncio.Semaphore(self.database.settings.pool_max)
+
+        async def fetch(request: Request) -> pd.DataFrame:
+            async with room:
+                return await self.fetch_sensor_data(*request)
+
+        try:
+            async with asyncio.TaskGroup() as group:
+                tasks = [group.create_task(fetch(request)) for request in requests]
+        except* (SpecError, DatabaseError) as errors:
+            raise errors.exceptions[0] from None
+        return [task.result() for task in tasks]
+
+    async def iter_sensor_data(
+        self,
+        equipment_id: str,
+        time_window: TimeWindow,
+        sensors: Sequence[str] | None = None,
+        quality: Sequence[int] | None = None,
+        rows: int = SLICE_ROWS,
+    ) -> AsyncIterator[pd.DataFrame]:
+        """Yield frames of consecutive times, of `rows` rows more or less, in bounded memory.
+
+        A frame is fetched when it is asked for; after a lost connection it goes on with the frame
+        that it had come to.
+
+        Raises:
+            SpecError, DatabaseError: As `fetch_sensor_data`.
+        """
+        names, selection = await self._selected(equipment_id, time_window, sensors, quality)
+        async for part in slices(self.database, self.table, selection, rows):
+            yield _frame(in_order(part, len(names)), names)
+
+    async def write_telemetry(self, equipment_id: str, frame: pd.DataFrame) -> int:
+        """Write a frame of telemetry; return how many rows are new or new in value.
+
+        Writing rows again changes nothing; a row of a sensor and instant that is there already
+        replaces it, and of several in the frame the last wins. The rows are written in
+        transactions of 250,000.
+
+        Args:
+            equipment_id: A machine that was saved before.
+            frame: Columns `time` (with zone), `sensor_id`, `value` and, if it is to be other than
+                0 (good), `quality`. A row without value is left out.
+
+        Raises:
+            SpecError: A column is missing, a time has no zone, a sensor is unknown.
+            DatabaseError: The database does not answer.
+        """
+        _check_frame(frame)
+        sensor = pd.Categorical(frame["sensor_id"])
+        names = [str(name) for name in sensor.categories]
+
+        async def keys(connection: Connection) -> list[int]:
+            return await sensor_keys(connection, equipment_id, names)
+
+        key = np.array(await self.database.run(keys), dtype=np.int32)
+        value = frame["value"].to_numpy(dtype=np.float64)
+        quality = frame["quality"] if "quality" in frame else pd.Series(0, index=frame.index)
+        time = frame["time"].dt.tz_convert("UTC").dt.tz_localize(None)
+        batch = Batch(
+            time.to_numpy(dtype="datetime64[us]").astype(np.int64),
+            key[sensor.codes],
+            value,
+            np.asarray(quality, dtype=np.int16),
+        )
+        return await self.write_batch(batch.take(np.flatnonzero(np.isfinite(value))))
+
+    async def write_batch(self, batch: Batch) -> int:
+        """Write samples by the sensors' keys; else as `write_telemetry`."""
+        changed = 0
+        for part in batch.in_order().split(TRANSACTION_ROWS):
+
+            async def work(connection: Connection, part: Batch = part) -> int:
+                return await write(connection, part)
+
+            changed += await self.database.transaction(work)
+        return changed
+
+    async def sensor_keys(self, equipment_id: str) -> Mapping[str, int]:
+        """Return the key of each of a machine's sensors, for `write_batch`.
+
+        Raises:
+            SpecError: The machine is unknown.
+        """
+
+        async def work(connection: Connection) -> dict[str, int]:
+            names = list(await NarrowTable().sensors(connection, equipment_id))
+            keys = await sensor_keys(connection, equipment_id, names)
+            return dict(zip(names, keys, strict=True))
+
+        return await self.database.run(work)
+
+    async def _selected(
+        self,
+        equipment_id: str,
+        window: TimeWindow,
+        sensors: Sequence[str] | None,
+        quality: Sequence[int] | None,
+    ) -> tuple[list[str], Selection]:
+        if sensors is None:
+            known = await self.database.run(
+                lambda connection: self.table.sensors(connection, equipment_id)
+            )
+            sensors = list(known)
+        names = list(dict.fromkeys(sensors))
+        ends = as_microseconds(window.start), as_microseconds(window.end)
+        flags = None if quality is None else tuple(quality)
+        return names, Selection(equipment_id, tuple(names), *ends, flags)
+
+
+def _frame(rows: Rows, names: Sequence[str]) -> pd.DataFrame:
+    sensor = pd.Categorical.from_codes(rows.sensor, dtype=pd.CategoricalDtype(list(names)))
+    time = pd.DatetimeIndex(rows.time_us.view("datetime64[us]"), copy=False).tz_localize("UTC")
+    return pd.DataFrame({"time": time, "sensor_id": sensor, "value": rows.value}, copy=False)
+
+
+def _check_frame(frame: pd.DataFrame) -> None:
+    if missing := [name for name in ("time", "sensor_id", "value") if name not in frame]:
+        raise SpecError(
+            f"telemetry: no column {', '.join(missing)}; it has: {', '.join(map(str, frame))}; "
+            "expected time, sensor_id, value[, quality]"
+        )
+    kind = frame["time"].dtype
+    if not isinstance(kind, pd.DatetimeTZDtype):
+        example = frame["time"].iloc[0] if len(frame) else ""
+        raise SpecError(
+            f"telemetry: time is of type {kind}, as in {str(example)!r}; expected times with time "
+            "zone, as in 2024-05-01T12:00:00Z"
+        )
+    if gone := int(frame["time"].isna().sum() + frame["sensor_id"].isna().sum()):
+        raise SpecError(f"telemetry: {gone} rows without time or sensor_id; expected both in each")

@@ -1,0 +1,58 @@
+"""Asynchronous work done for those who wait: one event loop in a thread of its own per process."""
+
+import asyncio
+import os
+import threading
+from collections.abc import AsyncIterator, Coroutine, Iterator
+from concurrent.futures import Future
+from typing import Any, TypeVar
+
+T = TypeVar("T")
+
+# Reentrant: garbage may be collected, and connections closed, by whoever holds it.
+_lock = threading.RLock()
+_loops: dict[int, asyncio.AbstractEventLoop] = {}
+"""By process: a forked child has its parent's variables, but not its threads."""
+
+
+def start(work: Coroutine[Any, Any, T]) -> "Future[T]":
+    """Begin to work and return at once."""
+    return asyncio.run_coroutine_threadsafe(work, _loop())
+
+
+def wait(work: Coroutine[Any, Any, T]) -> T:
+    """Return the result; who interrupts the waiting interrupts the work."""
+    future = start(work)
+    try:
+        return future.result()
+    finally:
+        future.cancel()
+
+
+def iterate(items: AsyncIterator[T]) -> Iterator[T]:
+    """Yield what an asynchronous iterator does."""
+    while True:
+        try:
+            item = wait(_next(items))
+        except StopAsyncIteration:
+            return
+        yield item
+        del item
+
+
+async def _next(items: AsyncIterator[T]) -> T:
+    return await anext(items)
+
+
+def _loop() -> asyncio.AbstractEventLoop:
+    with _lock:
+        loop = _loops.get(os.getpid())
+        if loop is None:
+            loop = _loops[os.getpid()] = asyncio.new_event_loop()
+            threading.Thread(target=loop.run_forever, name="hydrascope-db", daemon=True).start()
+        return loop
+
+
+os.register_at_fork(
+    before=_lock.acquire, after_in_parent=_lock.release, after_in_child=_lock.release
+)

@@ -1,0 +1,172 @@
+"""Where telemetry comes from that is written into a database, in slices of time."""
+
+import hashlib
+import json
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+
+import numpy as np
+import pandas as pd
+
+from hydrascope.schemas import Machine, TimeWindow
+from hydrascope.telemetry.folder.index import list_all, reader
+from hydrascope.telemetry.folder.labels import label_files, read_labels
+from hydrascope.telemetry.folder.machine_files import check_units, read_machines
+from hydrascope.telemetry.folder.reading import reading_of
+from hydrascope.telemetry.folder.resampling import instants
+from hydrascope.telemetry.folder.samples import GOOD, Samples, SensorKey
+from hydrascope.telemetry.folder.settings import FolderSettings
+from hydrascope.telemetry.folder.table_file import find_tables, open_table
+from hydrascope.telemetry.folder.time_order import in_time_order
+from hydrascope.telemetry.source import Signal, TelemetrySource
+from hydrascope.telemetry.times import as_microseconds, as_time
+
+CHUNK_SAMPLES = 1_000_000
+"""Samples of a source that are read at once."""
+
+
+@dataclass(frozen=True)
+class Slice:
+    """Samples of a stretch of time, with their states; later slices hold later times."""
+
+    samples: Mapping[SensorKey, Samples]
+    end_us: int
+    """Time behind the last of them."""
+
+
+@dataclass(frozen=True)
+class Origin:
+    """Telemetry that comes in order of time.
+
+    Attributes:
+        name: Of what decides which rows come; how far one has come is kept under it.
+        rows: About how many there are.
+        slices: Yields those with times at or after a time in microseconds.
+    """
+
+    name: str
+    rows: int
+    slices: Callable[[int], Iterator[Slice]]
+
+
+@dataclass(frozen=True)
+class Delivery:
+    """What is written into a database."""
+
+    machines: Mapping[str, Machine]
+    labels: Mapping[str, pd.DataFrame]
+    origins: list[Origin]
+
+
+def from_folder(settings: FolderSettings) -> Delivery:
+    """Return the rows of a folder as they are, the bad ones with their state.
+
+    Raises:
+        SpecError: A file is refused.
+    """
+    apart = label_files(settings.folder, settings.labels)
+    files = [open_table(path) for path in find_tables(settings.folder, apart)]
+    machines = read_machines(settings.folder, settings.machines)
+    check_units(machines, settings.units)
+    reading = reading_of(machines, settings)
+    blocks = list_all(files, settings.time_zone)
+
+    def slices(first_us: int) -> Iterator[Slice]:
+        left = [block for block in blocks if block.last_us >= first_us]
+        for found in in_time_order(left, reader(files, reading)):
+            samples = {
+                key: ordered.samples.take(ordered.samples.time_us >= first_us)
+                for key, ordered in found.items()
+            }
+            ends = [int(each.time_us[-1]) for each in samples.values() if len(each.time_us)]
+            if ends:
+                yield Slice(samples, max(ends) + 1)
+
+    decides = [
+        settings.model_dump(mode="json", include={"time_zone", "units", "quality_accepted"}),
+        [[str(file.path.absolute()), file.size, file.mtime_ns] for file in files],
+        {name: machine.model_dump(mode="json") for name, machine in machines.items()},
+    ]
+    return Delivery(
+        machines,
+        read_labels(apart, settings.time_zone, machines),
+        [Origin(_hash(decides), sum(block.cells for block in blocks), slices)],
+    )
+
+
+def from_source(source: TelemetrySource) -> Delivery:
+    """Return the signals of a source, machine after machine."""
+    machines = {name: _at_its_rates(source, machine) for name, machine in source.machines().items()}
+    origins = [
+        Origin(_hash([source.fingerprint, name]), _count(source, machine), _reads(source, machine))
+        for name, machine in machines.items()
+    ]
+    return Delivery(machines, {name: source.labels(name) for name in machines}, origins)
+
+
+def samples_of(signal: Signal, extent_us: int, first_us: int, end_us: int) -> Samples:
+    """Return the finite samples of a signal that was read from a stretch of an extent."""
+    time_us = instants(extent_us, first_us, end_us, signal.rate_hz)
+    there = np.isfinite(signal.values)
+    state = np.full(int(there.sum()), GOOD, dtype=np.uint8)
+    return Samples(time_us[there], signal.values[there], state)
+
+
+def _reads(source: TelemetrySource, machine: Machine) -> Callable[[int], Iterator[Slice]]:
+    name = machine.equipment.equipment_id
+    chunk_us = max(1, round(1e6 * CHUNK_SAMPLES / _samples_per_second(machine)))
+
+    def slices(after_us: int) -> Iterator[Slice]:
+        for extent in source.extents(name):
+            extent_us, stop_us = as_microseconds(extent.start), as_microseconds(extent.end)
+            first_us = max(extent_us, after_us)
+            while first_us < stop_us:
+                end_us = min(first_us + chunk_us, stop_us)
+                window = TimeWindow(start=as_time(first_us), end=as_time(end_us))
+                signals = source.read(name, window)
+                samples = {
+                    (name, sensor): samples_of(signal, extent_us, first_us, end_us)
+                    for sensor, signal in signals.items()
+                }
+                yield Slice(samples, end_us)
+                first_us = end_us
+
+    return slices
+
+
+def _at_its_rates(source: TelemetrySource, machine: Machine) -> Machine:
+    """Return the machine with the rates that the source's signals have, where they are lower."""
+    name, topology = machine.equipment.equipment_id, machine.topology
+    extent = source.extents(name)[0]
+    slowest_s = 1.0 / min(sensor.rate_hz for _, sensor in topology.sensors)
+    end = min(extent.end, extent.start + timedelta(seconds=slowest_s))
+    signals = source.read(name, TimeWindow(start=extent.start, end=end))
+    components = tuple(
+        component.model_copy(
+            update={
+                "sensors": tuple(
+                    sensor.model_copy(update={"rate_hz": signals[sensor.id].rate_hz})
+                    for sensor in component.sensors
+                )
+            }
+        )
+        for component in topology.components
+    )
+    return machine.model_copy(
+        update={"topology": topology.model_copy(update={"components": components})}
+    )
+
+
+def _count(source: TelemetrySource, machine: Machine) -> int:
+    extents = source.extents(machine.equipment.equipment_id)
+    duration_s = sum(extent.duration.total_seconds() for extent in extents)
+    return round(duration_s * _samples_per_second(machine))
+
+
+def _samples_per_second(machine: Machine) -> float:
+    return sum(sensor.rate_hz for _, sensor in machine.topology.sensors)
+
+
+def _hash(decides: object) -> str:
+    return hashlib.sha256(json.dumps(decides, sort_keys=True).encode()).hexdigest()

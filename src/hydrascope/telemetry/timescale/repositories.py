@@ -1,0 +1,267 @@
+"""Machines, how they are built, and what is known of their condition."""
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+import pandas as pd
+
+from hydrascope.schemas import GraphTopology, Machine, SpecError, validate
+from hydrascope.schemas.errors import closest
+from hydrascope.telemetry.timescale.database import Connection, Database
+
+_MACHINES = """
+SELECT equipment_id, metadata, content
+FROM hydrascope.equipment
+JOIN hydrascope.topologies USING (topology_id)
+WHERE version = topology_version AND ($1::text IS NULL OR equipment_id = $1)
+ORDER BY equipment_key
+"""
+
+
+class TopologyRepository:
+    """How machines are built; a change makes a new version, and old ones stay."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def save(self, topology: GraphTopology) -> int:
+        """Return the version that holds this topology: the latest one if it is equal to it."""
+        return await self._database.transaction(lambda c: save_topology(c, topology))
+
+    async def get(self, topology_id: str, version: int | None = None) -> GraphTopology:
+        """Return a version; None: the latest.
+
+        Raises:
+            SpecError: There is no such topology or version.
+        """
+
+        async def work(connection: Connection) -> Any:
+            return await connection.fetchval(
+                """
+                SELECT content FROM hydrascope.topologies
+                WHERE topology_id = $1 AND ($2::integer IS NULL OR version = $2)
+                ORDER BY version DESC LIMIT 1
+                """,
+                topology_id,
+                version,
+            )
+
+        content = await self._database.run(work)
+        if content is None:
+            which = "" if version is None else f" version {version} of"
+            raise SpecError(
+                f"no{which} topology {topology_id!r} in {self._database.settings.place}"
+            )
+        return validate(GraphTopology, json.loads(content), source=f"topology {topology_id}")
+
+
+class EquipmentRepository:
+    """Machines with their topology and sensors."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def all(self) -> dict[str, Machine]:
+        """Return all machines by equipment id, in the order in which they came."""
+        return await self._fetch(None)
+
+    async def get(self, equipment_id: str) -> Machine:
+        """Return one machine.
+
+        Raises:
+            SpecError: There is no such machine; naming those there are.
+        """
+        found = await self._fetch(equipment_id)
+        if not found:
+            known = list(await self.all())
+            raise SpecError(
+                f"no machine {equipment_id!r}; there is: {', '.join(known[:20]) or 'none yet'}"
+                + closest(equipment_id, known)
+            )
+        return found[equipment_id]
+
+    async def save(self, machine: Machine) -> None:
+        """Add a machine, or bring it to this state.
+
+        Raises:
+            SpecError: A sensor has another unit, and telemetry in the old one.
+        """
+        await self._database.transaction(lambda c: _save_machine(c, machine))
+
+    async def _fetch(self, equipment_id: str | None) -> dict[str, Machine]:
+        async def work(connection: Connection) -> Any:
+            return await connection.fetch(_MACHINES, equipment_id)
+
+        return {
+            row["equipment_id"]: validate(
+                Machine,
+                {"equipment": json.loads(row["metadata"]), "topology": json.loads(row["content"])},
+                source=f"machine {row['equipment_id']} in {self._database.settings.place}",
+            )
+            for row in await self._database.run(work)
+        }
+
+
+class LabelRepository:
+    """What is known of the machines' condition, and when."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def save(self, equipment_id: str, table: pd.DataFrame) -> None:
+        """Add rows of a label table, as `TelemetrySource.labels` has it.
+
+        A row replaces the one that starts at the same time.
+
+        Raises:
+            SpecError: The machine is unknown.
+        """
+        names = [name for name in table if name not in ("start", "end")]
+        rows = [
+            (row["start"], row["end"], json.dumps(_content(row, names)))
+            for row in table.to_dict("records")
+        ]
+
+        async def work(connection: Connection) -> None:
+            key = await equipment_key(connection, equipment_id)
+            await connection.executemany(
+                """
+                INSERT INTO hydrascope.labels (equipment_key, starts, ends, content)
+                VALUES ($1, $2, $3, $4) ON CONFLICT (equipment_key, starts)
+                DO UPDATE SET ends = excluded.ends, content = excluded.content
+                """,
+                [(key, *row) for row in rows],
+            )
+
+        await self._database.transaction(work)
+
+    async def of(self, equipment_id: str) -> pd.DataFrame:
+        """Return a machine's labels, as `TelemetrySource.labels` does.
+
+        Raises:
+            SpecError: The machine is unknown.
+        """
+
+        async def work(connection: Connection) -> Any:
+            key = await equipment_key(connection, equipment_id)
+            return await connection.fetch(
+                "SELECT starts, ends, content FROM hydrascope.labels "
+                "WHERE equipment_key = $1 ORDER BY starts",
+                key,
+            )
+
+        rows = await self._database.run(work)
+        ends = {
+            name: pd.Series([row[column] for row in rows], dtype="datetime64[us, UTC]")
+            for name, column in (("start", "starts"), ("end", "ends"))
+        }
+        content = pd.DataFrame([json.loads(row["content"]) for row in rows])
+        return pd.DataFrame(ends).join(content)
+
+
+async def equipment_key(connection: Connection, equipment_id: str) -> int:
+    """Return the machine's number.
+
+    Raises:
+        SpecError: The machine is unknown.
+    """
+    key = await connection.fetchval(
+        "SELECT equipment_key FROM hydrascope.equipment WHERE equipment_id = $1", equipment_id
+    )
+    if key is None:
+        raise SpecError(f"no machine {equipment_id!r}; expected one that was saved before")
+    return int(key)
+
+
+async def save_topology(connection: Connection, topology: GraphTopology) -> int:
+    """Return the version of a topology, inside the caller's transaction."""
+    content = json.dumps(topology.model_dump(mode="json"))
+    await connection.execute("SELECT pg_advisory_xact_lock(hashtext($1))", topology.id)
+    latest = await connection.fetchrow(
+        "SELECT version, content FROM hydrascope.topologies "
+        "WHERE topology_id = $1 ORDER BY version DESC LIMIT 1",
+        topology.id,
+    )
+    if latest is not None and json.loads(latest["content"]) == json.loads(content):
+        return int(latest["version"])
+    version = 1 if latest is None else int(latest["version"]) + 1
+    await connection.execute(
+        "INSERT INTO hydrascope.topologies (topology_id, version, content) VALUES ($1, $2, $3)",
+        topology.id,
+        version,
+        content,
+    )
+    return version
+
+
+async def _save_machine(connection: Connection, machine: Machine) -> None:
+    equipment, topology = machine.equipment, machine.topology
+    version = await save_topology(connection, topology)
+    key = await connection.fetchval(
+        """
+        INSERT INTO hydrascope.equipment (equipment_id, metadata, topology_id, topology_version)
+        VALUES ($1, $2, $3, $4) ON CONFLICT (equipment_id) DO UPDATE SET
+            metadata = excluded.metadata,
+            topology_id = excluded.topology_id,
+            topology_version = excluded.topology_version
+        RETURNING equipment_key
+        """,
+        equipment.equipment_id,
+        json.dumps(equipment.model_dump(mode="json")),
+        topology.id,
+        version,
+    )
+    other_unit = await connection.fetchrow(
+        """
+        SELECT sensor_id, sensors.unit AS old, given.unit AS new
+        FROM unnest($2::text[], $3::text[]) AS given (sensor_id, unit)
+        JOIN hydrascope.sensors USING (sensor_id)
+        WHERE equipment_key = $1 AND sensors.unit <> given.unit AND EXISTS (
+            SELECT FROM hydrascope.telemetry WHERE telemetry.sensor_key = sensors.sensor_key
+        )
+        LIMIT 1
+        """,
+        key,
+        [sensor.id for _, sensor in topology.sensors],
+        [sensor.unit for _, sensor in topology.sensors],
+    )
+    if other_unit is not None:
+        name, old, new = other_unit
+        raise SpecError(
+            f"{equipment.equipment_id}: sensor {name} has the unit {new!r}, but its telemetry is "
+            f"stored in {old!r}; expected {old!r}, or another sensor id"
+        )
+    columns: Mapping[str, list[object]] = {
+        "sensor_id": [sensor.id for _, sensor in topology.sensors],
+        "component_id": [topology.components[index].id for index, _ in topology.sensors],
+        "kind": [sensor.kind for _, sensor in topology.sensors],
+        "unit": [sensor.unit for _, sensor in topology.sensors],
+        "rate_hz": [sensor.rate_hz for _, sensor in topology.sensors],
+    }
+    await connection.execute(
+        """
+        INSERT INTO hydrascope.sensors (equipment_key, sensor_id, component_id, kind, unit, rate_hz)
+        SELECT $1, * FROM unnest($2::text[], $3::text[], $4::text[], $5::text[], $6::float8[])
+        ON CONFLICT (equipment_key, sensor_id) DO UPDATE SET component_id = excluded.component_id,
+            kind = excluded.kind, unit = excluded.unit, rate_hz = excluded.rate_hz
+        """,
+        key,
+        *columns.values(),
+    )
+
+
+def _content(row: Mapping[Any, Any], names: list[Any]) -> dict[str, float | int | str]:
+    """Return a row's labels as JSON has them, without those that are missing."""
+    content: dict[str, float | int | str] = {}
+    for name in names:
+        value = row[name]
+        if not pd.isna(value):
+            content[str(name)] = _plain(value.item() if hasattr(value, "item") else value)
+    return content
+
+
+def _plain(value: object) -> float | int | str:
+    if isinstance(value, bool):
+        return float(value)
+    return value if isinstance(value, int | float) else str(value)

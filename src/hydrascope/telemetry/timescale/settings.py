@@ -1,0 +1,109 @@
+"""How a database is reached and how telemetry stands in it, validated."""
+
+from pathlib import Path
+from urllib.parse import parse_qs, urlsplit
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+
+from hydrascope.schemas import SpecError, validate
+from hydrascope.schemas.base import Positive, Text
+
+
+class DatabaseSettings(BaseModel):
+    """A database and how patient its users are."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    dsn: str = Field(pattern=r"^postgres(ql)?://")
+    """As libpq knows it, without a password: `postgresql://user@host:5432/name?sslmode=…`."""
+    password_file: Path | None = None
+    """Holds the password; None: what libpq would take (PGPASSWORD, PGPASSFILE, ~/.pgpass)."""
+    pool_min: int = Field(default=2, ge=0)
+    pool_max: int = Field(default=10, ge=1)
+    timeout_s: Positive = 30.0
+    """Longest time that one question may take, waiting for a connection included."""
+    retry_for_s: float = Field(default=60.0, ge=0)
+    """How long a question is asked again after a lost connection; 0: once."""
+    health_s: Positive = 30.0
+    """Time between two health checks."""
+
+    @model_validator(mode="after")
+    def _pool_in_order(self) -> "DatabaseSettings":
+        if self.pool_min > self.pool_max:
+            raise ValueError(f"pool_min is {self.pool_min}; expected at most {self.pool_max}")
+        return self
+
+    def password(self) -> str | None:
+        """Return what the password file holds; None without one.
+
+        Raises:
+            SpecError: It cannot be read.
+        """
+        if self.password_file is None:
+            return None
+        try:
+            return self.password_file.read_text(encoding="utf-8").rstrip("\r\n")
+        except OSError as error:
+            raise SpecError(f"password_file: {self.password_file}: {error.strerror}") from None
+
+    @property
+    def place(self) -> str:
+        """Host and database, for messages."""
+        parts = urlsplit(self.dsn)
+        return f"{parts.hostname or 'local'}:{parts.port or 5432}{parts.path}"
+
+
+class WideTableSettings(BaseModel):
+    """An existing table with a row an instant and a column a sensor, which is left as it is."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    name: Text
+    """Table or view, with its schema or without: `public.sensor_data`."""
+    time: Text = "timestamp"
+    equipment: Text = "equipment_id"
+    columns: dict[str, Text] = Field(default_factory=dict)
+    """Columns by sensor id, where they are not named like the sensor."""
+    time_zone: str | None = None
+    """IANA zone of a time column of the type `timestamp` (without time zone)."""
+
+    @field_validator("time_zone")
+    @classmethod
+    def _known_zone(cls, zone: str | None) -> str | None:
+        if zone is not None:
+            try:
+                ZoneInfo(zone)
+            except (ZoneInfoNotFoundError, ValueError):
+                raise ValueError("expected an IANA time zone, as in UTC or Europe/Berlin") from None
+        return zone
+
+
+def database_settings(**keys: object) -> DatabaseSettings:
+    """Return validated settings.
+
+    Raises:
+        SpecError: A key is wrong, or the DSN holds a password: it would end up in logs, in shell
+            histories and in what tracking keeps of a run.
+    """
+    refuse_password(keys.get("dsn"))
+    return validate(DatabaseSettings, keys, source="database")
+
+
+def refuse_password(dsn: object) -> None:
+    """Refuse a DSN with a password in it, without repeating it.
+
+    Raises:
+        SpecError: It has one.
+    """
+    if isinstance(dsn, str):
+        parts = urlsplit(dsn)
+        if "@" in parts.netloc and ":" in parts.netloc.rpartition("@")[0]:
+            inside = True
+        else:
+            inside = "password" in parse_qs(parts.query)
+        if inside:
+            raise SpecError(
+                "dsn: holds a password, which would be logged; put it into PGPASSWORD, ~/.pgpass "
+                "or a file named by password_file"
+            )

@@ -1,0 +1,41 @@
+"""All rows of a selection in slices of time that fit into memory."""
+
+from collections.abc import AsyncIterator
+
+from hydrascope.telemetry.timescale.database import Connection, Database
+from hydrascope.telemetry.timescale.tables import Rows, SampleTable, Selection
+
+SLICE_ROWS = 1_000_000
+"""Rows that a slice aims at; each takes some 60 bytes while it is fetched."""
+_FIRST_SPAN_US = 60_000_000
+_GROWTH = 16
+"""How much longer than the one before a slice may be."""
+
+
+async def slices(
+    database: Database, table: SampleTable, selection: Selection, rows: int = SLICE_ROWS
+) -> AsyncIterator[Rows]:
+    """Yield slice after slice, none of them empty.
+
+    Rows are counted before they are fetched, so that a stretch with more than the ones before is
+    cut shorter. Every slice is a question of its own: after a lost connection the current one is
+    asked again.
+    """
+    begin, span = selection.first_us, _FIRST_SPAN_US
+
+    async def fetch(connection: Connection) -> tuple[Rows, int, int]:
+        length = span
+        while True:
+            part = selection._replace(first_us=begin, end_us=min(begin + length, selection.end_us))
+            count = await table.count(connection, part)
+            if count <= 2 * rows or length <= 1:
+                return await table.read(connection, part), part.end_us, count
+            length = max(1, length * rows // count)
+
+    while begin < selection.end_us:
+        found, end, count = await database.run(fetch)
+        span = min((end - begin) * _GROWTH, max(1, (end - begin) * rows // max(count, 1)))
+        begin = end
+        if len(found.time_us):
+            yield found
+        del found

@@ -1,0 +1,286 @@
+"""A database as a source of telemetry for training."""
+
+import os
+import weakref
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+
+from hydrascope.schemas import Machine, SpecError, validate
+from hydrascope.schemas.base import Positive, Text
+from hydrascope.schemas.units import Conversion, conversion
+from hydrascope.telemetry.folder.labels import label_files, read_labels
+from hydrascope.telemetry.folder.machine_files import check_units, read_machines
+from hydrascope.telemetry.folder.samples import GOOD, Samples
+from hydrascope.telemetry.folder.settings import ResampleSettings
+from hydrascope.telemetry.recorded import RecordedSource
+from hydrascope.telemetry.times import as_microseconds
+from hydrascope.telemetry.timescale.connector import TimescaleConnector
+from hydrascope.telemetry.timescale.loop import iterate, start, wait
+from hydrascope.telemetry.timescale.ordering import in_order
+from hydrascope.telemetry.timescale.scan import Scan, find_or_scan, scan
+from hydrascope.telemetry.timescale.settings import (
+    WideTableSettings,
+    database_settings,
+)
+from hydrascope.telemetry.timescale.slices import slices
+from hydrascope.telemetry.timescale.tables import Rows, Selection
+
+
+class SourceSettings(BaseModel):
+    """Keys of `TimescaleSource` beside the database's; `conf/data/timescale.yaml` explains each."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    equipment: tuple[Text, ...] | None = Field(default=None, min_length=1)
+    machines: str | None = None
+    labels: str | None = None
+    table: WideTableSettings | None = None
+    since: AwareDatetime | None = None
+    until: AwareDatetime | None = None
+    max_gap_s: Positive = 10.0
+    units: dict[str, Text] = Field(default_factory=dict)
+    quality_accepted: tuple[int, ...] | None = Field(default=(0,), min_length=1)
+    resample: ResampleSettings = ResampleSettings()
+    scans: Path = Path("outputs/scans")
+
+
+class TimescaleSource(RecordedSource):
+    """Telemetry in PostgreSQL or TimescaleDB, in Hydrascope's own table or in a wide one.
+
+    It can be pickled and forked: every process opens connections of its own when it first reads.
+    Memory is bounded by the window that is read.
+
+    Args:
+        dsn: Of the database, without a password.
+        password_file: Holds the password; None: PGPASSWORD, PGPASSFILE or ~/.pgpass.
+        equipment: Machines that are wanted; None: all.
+        machines: File, folder or glob of machine files; None: the machines of the database.
+        labels: File, folder or glob of label files; None: the labels of the database.
+        table: Keys of `WideTableSettings`; None: Hydrascope's own table.
+        since: First time that is read; None: the first there is.
+        until: Time behind the last one that is read.
+        max_gap_s: An extent ends where no sensor has a good sample for longer.
+        units: Units in the database, by sensor id, where they are not the ones it says.
+        quality_accepted: Flags of good samples; None: all.
+        resample: Keys of `folder.settings.ResampleSettings`.
+        scans: Folder of what one pass over each machine's telemetry found.
+        pool_min: Connections that each process keeps open.
+        pool_max: Connections that each process may have.
+        timeout_s: Longest time that one question may take.
+        retry_for_s: How long a question is asked again after a lost connection.
+
+    Raises:
+        SpecError: A setting, a machine or a label is refused.
+        DatabaseError: The database does not answer.
+    """
+
+    def __init__(
+        self,
+        dsn: str,
+        password_file: str | None = None,
+        *,
+        equipment: Sequence[str] | None = None,
+        machines: str | None = None,
+        labels: str | None = None,
+        table: Mapping[str, object] | None = None,
+        since: str | None = None,
+        until: str | None = None,
+        max_gap_s: float = 10.0,
+        units: Mapping[str, str] | None = None,
+        quality_accepted: Sequence[int] | None = (0,),
+        resample: Mapping[str, object] | None = None,
+        scans: str | Path = "outputs/scans",
+        pool_min: int = 0,
+        pool_max: int = 2,
+        timeout_s: float = 30.0,
+        retry_for_s: float = 60.0,
+    ) -> None:
+        self._database = database_settings(
+            dsn=dsn,
+            password_file=password_file,
+            pool_min=pool_min,
+            pool_max=pool_max,
+            timeout_s=timeout_s,
+            retry_for_s=retry_for_s,
+        )
+        given = {
+            "equipment": equipment,
+            "machines": machines,
+            "labels": labels,
+            "table": table,
+            "since": since,
+            "until": until,
+            "max_gap_s": max_gap_s,
+            "units": units or {},
+            "quality_accepted": quality_accepted,
+            "resample": resample or {},
+            "scans": scans,
+        }
+        self._settings = settings = validate(SourceSettings, given, source="timescale source")
+        self._open: tuple[int, TimescaleConnector] | None = None
+        described = self._find_machines()
+        check_units(described, settings.units)
+        known = self._find_labels(described)
+        super().__init__(described, known, settings.max_gap_s, settings.resample)
+        self._scans: dict[str, Scan] = {}
+        self._conversions: dict[str, dict[str, Conversion]] = {}
+
+    def __getstate__(self) -> dict[str, object]:
+        """Leave the connections behind."""
+        return self.__dict__ | {"_open": None}
+
+    @property
+    def _connector(self) -> TimescaleConnector:
+        if self._open is None or self._open[0] != os.getpid():
+            # What a parent process opened is its own; here it is only forgotten.
+            connector = TimescaleConnector(self._database, self._settings.table)
+            weakref.finalize(self, _close, os.getpid(), connector).atexit = False
+            self._open = os.getpid(), connector
+        return self._open[1]
+
+    def _find_machines(self) -> dict[str, Machine]:
+        settings = self._settings
+        if settings.machines is not None:
+            there = read_machines(Path(), settings.machines)
+        elif settings.table is not None:
+            raise SpecError("machines: not given; expected the machine files of the table's rows")
+        else:
+            there = wait(self._connector.equipment.all())
+        wanted = settings.equipment or tuple(there)
+        if unknown := [name for name in wanted if name not in there]:
+            listed = ", ".join(map(repr, there)) or "none yet"
+            raise SpecError(f"equipment: no machine {unknown[0]!r}; there is: {listed}")
+        if not wanted:
+            raise SpecError(f"{self._database.place}: no machine yet; ingest some, or name files")
+        return {name: there[name] for name in wanted}
+
+    def _find_labels(self, machines: Mapping[str, Machine]) -> Mapping[str, Any]:
+        settings = self._settings
+        if settings.labels is not None or settings.table is not None:
+            files = label_files(Path(), settings.labels) if settings.labels is not None else []
+            return read_labels(files, None, machines)
+        return {name: wait(self._connector.labels.of(name)) for name in machines}
+
+    def _scan(self, equipment_id: str) -> Scan:
+        if equipment_id not in self._scans:
+            self._scans[equipment_id] = self._find_scan(equipment_id)
+        return self._scans[equipment_id]
+
+    def _find_scan(self, equipment_id: str) -> Scan:
+        table, database = self._connector.table, self._connector.database
+        state = wait(database.run(lambda connection: table.state(connection, equipment_id)))
+        sensors = {s.id: s for _, s in self._machines[equipment_id].topology.sensors}
+        settings = self._settings
+        found = find_or_scan(
+            settings.scans,
+            {
+                "database": self._database.dsn,
+                "equipment_id": equipment_id,
+                "sensors": {n: [s.unit, s.rate_hz, s.range] for n, s in sensors.items()},
+                "settings": settings.model_dump(
+                    mode="json",
+                    include={"table", "since", "until", "max_gap_s", "units", "quality_accepted"},
+                ),
+            },
+            state,
+            lambda: scan(
+                self._slices(equipment_id),
+                {name: sensor.rate_hz for name, sensor in sensors.items()},
+                settings.max_gap_s,
+                state,
+            ),
+        )
+        if not found.stretches_us:
+            raise SpecError(
+                f"{self._database.place}: no good sample of machine {equipment_id!r}; expected "
+                "telemetry, between since and until where they are given"
+            )
+        return found
+
+    def _stretches_us(self, equipment_id: str) -> Sequence[tuple[int, int]]:
+        return self._scan(equipment_id).stretches_us
+
+    def _digests(self, equipment_id: str) -> Mapping[str, str]:
+        return self._scan(equipment_id).digests
+
+    def _slices(self, equipment_id: str) -> Iterator[Mapping[str, Samples]]:
+        """Yield all samples between since and until, slice after slice."""
+        table, database = self._connector.table, self._connector.database
+        names = tuple(self._units(equipment_id))
+        ends = wait(
+            database.run(lambda connection: table.bounds_us(connection, equipment_id, names))
+        )
+        if ends is None:
+            return
+        first_us, end_us = self._limited(ends[0], ends[1] + 1)
+        selection = self._selection(equipment_id, first_us, end_us)
+        for rows in iterate(slices(database, table, selection)):
+            yield self._split(equipment_id, rows)
+
+    def _samples(self, equipment_id: str, first_us: int, end_us: int) -> Mapping[str, Samples]:
+        table, database = self._connector.table, self._connector.database
+        selection = self._selection(equipment_id, *self._limited(first_us, end_us))
+        rows = wait(database.run(lambda connection: table.read(connection, selection)))
+        return self._split(equipment_id, rows)
+
+    def _limited(self, first_us: int, end_us: int) -> tuple[int, int]:
+        since, until = self._settings.since, self._settings.until
+        if since is not None:
+            first_us = max(first_us, as_microseconds(since))
+        if until is not None:
+            end_us = min(end_us, as_microseconds(until))
+        return first_us, end_us
+
+    def _selection(self, equipment_id: str, first_us: int, end_us: int) -> Selection:
+        names = tuple(self._units(equipment_id))
+        return Selection(equipment_id, names, first_us, end_us, self._settings.quality_accepted)
+
+    def _units(self, equipment_id: str) -> dict[str, Conversion]:
+        """Return the sensors that machine file and table both know, and how values are converted.
+
+        Raises:
+            SpecError: A unit cannot be converted into the machine file's.
+        """
+        if equipment_id not in self._conversions:
+            table, database = self._connector.table, self._connector.database
+            units = wait(database.run(lambda c: table.sensors(c, equipment_id)))
+            found = {}
+            for _, sensor in self._machines[equipment_id].topology.sensors:
+                if sensor.id in units:
+                    stored = self._settings.units.get(sensor.id) or units[sensor.id] or sensor.unit
+                    try:
+                        found[sensor.id] = conversion(stored, sensor.unit)
+                    except SpecError as error:
+                        raise SpecError(f"sensor {sensor.id}: {error}") from None
+            self._conversions[equipment_id] = found
+        return self._conversions[equipment_id]
+
+    def _split(self, equipment_id: str, rows: Rows) -> dict[str, Samples]:
+        """Convert, judge and deal out to the sensors."""
+        conversions = self._units(equipment_id)
+        specs = {s.id: s for _, s in self._machines[equipment_id].topology.sensors}
+        rows = in_order(rows, len(conversions))
+        ends = np.searchsorted(rows.sensor, np.arange(len(conversions) + 1))
+        found = {}
+        for number, (name, factors) in enumerate(conversions.items()):
+            part = slice(ends[number], ends[number + 1])
+            value = rows.value[part] * factors.scale + factors.offset
+            good = np.isfinite(value.astype(np.float32))
+            if (limits := specs[name].range) is not None:
+                good &= (value >= limits[0]) & (value <= limits[1])
+            state = np.full(int(good.sum()), GOOD, dtype=np.uint8)
+            found[name] = Samples(rows.time_us[part][good], value[good].astype(np.float32), state)
+        return found
+
+
+def _close(pid: int, connector: TimescaleConnector) -> None:
+    """Begin to close the connections, in the process that opened them.
+
+    Garbage is collected in any thread, in that of the event loop too: nothing may be waited for.
+    """
+    if pid == os.getpid():
+        start(connector.database.close())

@@ -1,0 +1,208 @@
+"""Somebody else's table: a row an instant, a column a sensor. It is read as it is."""
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from hydrascope.schemas.errors import SpecError, closest
+from hydrascope.telemetry.times import as_microseconds, as_time
+from hydrascope.telemetry.timescale.copy_format import CopyRows, from_postgres_us
+from hydrascope.telemetry.timescale.database import Connection
+from hydrascope.telemetry.timescale.narrow import refuse_unknown_sensors
+from hydrascope.telemetry.timescale.settings import WideTableSettings
+from hydrascope.telemetry.timescale.tables import Rows, Selection, copy_out, write_counters
+
+_NUMBERS = ("smallint", "integer", "bigint", "real", "double precision", "numeric")
+_ZONED, _PLAIN = "timestamp with time zone", "timestamp without time zone"
+
+_COLUMNS = """
+SELECT relation.oid, nspname, relname, attname, format_type(atttypid, NULL) AS type
+FROM pg_class AS relation
+JOIN pg_namespace ON pg_namespace.oid = relnamespace
+JOIN pg_attribute ON attrelid = relation.oid
+WHERE relation.oid = to_regclass($1) AND attnum > 0 AND NOT attisdropped
+ORDER BY attnum
+"""
+
+
+class _Found(NamedTuple):
+    """What the catalogue says about the table."""
+
+    relation: int
+    path: tuple[str, str]
+    """Schema and name."""
+    zoned: bool
+    """Whether times carry their zone."""
+    columns: dict[str, str]
+    """Column of each sensor."""
+
+
+class WideTable:
+    """A table of which a mapping says which column is what."""
+
+    def __init__(self, settings: WideTableSettings) -> None:
+        self._settings = settings
+        self._known: _Found | None = None
+
+    async def sensors(self, connection: Connection, equipment_id: str) -> dict[str, str | None]:
+        """Return the sensors that have a column; the table does not know units."""
+        found = await self._found(connection)
+        there = await self._fetch(
+            connection, "SELECT EXISTS (SELECT FROM %I.%I WHERE %I = %L)",
+            *found.path, self._settings.equipment, equipment_id,
+        )  # fmt: skip
+        if not there[0][0]:
+            rows = await self._fetch(
+                connection,
+                "SELECT DISTINCT id::text FROM (SELECT %I AS id FROM %I.%I LIMIT 100000) AS seen "
+                "ORDER BY 1 LIMIT 20",
+                self._settings.equipment, *found.path,
+            )  # fmt: skip
+            known = [str(row[0]) for row in rows]
+            listed = ", ".join(map(repr, known)) or "none yet"
+            raise SpecError(
+                f"{self._settings.name}: no machine {equipment_id!r}; there is: {listed}"
+                + closest(equipment_id, known)
+            )
+        return dict.fromkeys(found.columns)
+
+    async def bounds_us(
+        self,
+        connection: Connection,
+        equipment_id: str,
+        sensors: Sequence[str],  # noqa: ARG002, a row holds them all
+    ) -> tuple[int, int] | None:
+        """Return the ends of the machine's rows, whatever they hold."""
+        found = await self._found(connection)
+        rows = await self._fetch(
+            connection,
+            f"SELECT min({self._time(found, 1)}), max({self._time(found, 1)}) FROM %3$I.%4$I "
+            "WHERE %5$I = %6$L AND %1$I > '-infinity' AND %1$I < 'infinity'",
+            self._settings.time, self._settings.time_zone or "UTC",
+            *found.path, self._settings.equipment, equipment_id,
+        )  # fmt: skip
+        first, last = rows[0]
+        return None if first is None else (as_microseconds(first), as_microseconds(last))
+
+    async def count(self, connection: Connection, selection: Selection) -> int:
+        """Count the cells."""
+        found = await self._found(connection)
+        rows = await self._fetch(
+            connection, "SELECT count(*)" + self._where(found), *self._values(found, selection)
+        )
+        return int(rows[0][0]) * len(selection.sensors)
+
+    async def read(self, connection: Connection, selection: Selection) -> Rows:
+        """Copy the rows and turn them, a column after the other; an empty cell is no sample."""
+        found = await self._found(connection)
+        refuse_unknown_sensors(selection.equipment_id, selection.sensors, list(found.columns))
+        values = self._values(found, selection)
+        wanted = [self._time(found, 1)]
+        kinds = {"time": "i8"}
+        for number, sensor in enumerate(selection.sensors):
+            values.append(found.columns[sensor])
+            wanted.append(f"coalesce(%{len(values)}$I::double precision, 'NaN')")
+            kinds[str(number)] = "f8"
+        query = f"SELECT {', '.join(wanted)}" + self._where(found)
+        columns = await copy_out(connection, CopyRows(kinds), query, *values)
+        time_us = from_postgres_us(columns.pop("time"))
+        parts = []
+        for number in range(len(selection.sensors)):
+            value = columns.pop(str(number))
+            there = ~np.isnan(value)
+            sensor_code = np.full(int(there.sum()), number, dtype=np.int32)
+            parts.append((time_us[there], sensor_code, value[there]))
+        if not parts:
+            return Rows(time_us[:0], np.empty(0, np.int32), np.empty(0, np.float64))
+        return Rows(*(np.concatenate(each) for each in zip(*parts, strict=True)))
+
+    async def state(self, connection: Connection, equipment_id: str) -> str | None:
+        """Join the counters of the table with the machine's last time."""
+        found = await self._found(connection)
+        counters = await write_counters(connection, found.relation)
+        if counters is None:
+            return None
+        bounds = await self.bounds_us(connection, equipment_id, ())
+        return f"{bounds} {counters}"
+
+    def _where(self, found: _Found) -> str:
+        """Select by values 3 and on; a bound is brought to the column's type, for its index."""
+        zone = "" if found.zoned else " AT TIME ZONE %2$L"
+        return (
+            " FROM %3$I.%4$I WHERE %5$I = %6$L "
+            f"AND %1$I >= %7$L::timestamptz{zone} AND %1$I < %8$L::timestamptz{zone}"
+        )
+
+    def _values(self, found: _Found, selection: Selection) -> list[object]:
+        return [
+            self._settings.time,
+            self._settings.time_zone or "UTC",
+            *found.path,
+            self._settings.equipment,
+            selection.equipment_id,
+            as_time(selection.first_us),
+            as_time(selection.end_us),
+        ]
+
+    @staticmethod
+    def _time(found: _Found, position: int) -> str:
+        return f"%{position}$I" + ("" if found.zoned else " AT TIME ZONE %2$L")
+
+    async def _found(self, connection: Connection) -> _Found:
+        if self._known is None:
+            self._known = self._judged(await connection.fetch(_COLUMNS, self._settings.name))
+        return self._known
+
+    def _judged(self, rows: Sequence[Any]) -> _Found:
+        """Check the mapping against the table.
+
+        Raises:
+            SpecError: There is no such table or column, or its type is not what it should be.
+        """
+        mapping = self._settings
+        if not rows:
+            raise SpecError(f"table.name: {mapping.name!r} does not exist; expected a table's name")
+        types = {row["attname"]: row["type"] for row in rows}
+        for key, column in (
+            ("time", mapping.time),
+            ("equipment", mapping.equipment),
+            *((f"columns.{sensor}", column) for sensor, column in mapping.columns.items()),
+        ):
+            if column not in types:
+                listed = ", ".join(list(types)[:20]) + (" …" if len(types) > 20 else "")
+                raise SpecError(
+                    f"table.{key}: {mapping.name} has no column {column!r}; it has: {listed}"
+                    + closest(column, list(types))
+                )
+        kind = types[mapping.time]
+        if kind not in (_ZONED, _PLAIN):
+            raise SpecError(f"table.time: {mapping.time} is of type {kind}; expected {_ZONED}")
+        if kind == _PLAIN and mapping.time_zone is None:
+            raise SpecError(
+                f"table.time_zone: {mapping.time} is of type {kind}; expected the IANA zone of its "
+                "times, as in UTC or Europe/Berlin"
+            )
+        renamed = {column: sensor for sensor, column in mapping.columns.items()}
+        for column in renamed:
+            if types[column] not in _NUMBERS:
+                raise SpecError(
+                    f"table.columns.{renamed[column]}: {column} is of type {types[column]}; "
+                    f"expected one of: {', '.join(_NUMBERS)}"
+                )
+        taken = (mapping.time, mapping.equipment)
+        columns = {
+            renamed.get(column, column): column
+            for column, type_ in types.items()
+            if column not in taken and type_ in _NUMBERS
+        }
+        path = (rows[0]["nspname"], rows[0]["relname"])
+        return _Found(rows[0]["oid"], path, kind == _ZONED, columns)
+
+    @staticmethod
+    async def _fetch(connection: Connection, template: str, *values: object) -> Sequence[Any]:
+        """Fetch a query whose identifiers and values the server quotes."""
+        texts = [str(value) for value in values]
+        query = await connection.fetchval("SELECT format($1, VARIADIC $2::text[])", template, texts)
+        rows: Sequence[Any] = await connection.fetch(query)
+        return rows

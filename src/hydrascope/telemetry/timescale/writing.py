@@ -1,0 +1,135 @@
+"""Write samples by COPY: each sensor and instant once, however often they are written."""
+
+from collections.abc import AsyncIterator, Iterator
+from typing import NamedTuple
+
+import asyncpg
+import numpy as np
+from numpy.typing import NDArray
+
+from hydrascope.telemetry.times import as_time
+from hydrascope.telemetry.timescale.copy_format import CopyRows, to_postgres_us
+from hydrascope.telemetry.timescale.database import Connection
+
+WRITE_ROWS = CopyRows({"time": "i8", "sensor_key": "i4", "value": "f8", "quality": "i2"})
+TRANSACTION_ROWS = 250_000
+"""Rows that are written or not written together: a second or two on a small server."""
+_ENCODED_ROWS = 2**15
+
+_OCCUPIED = """
+SELECT EXISTS (
+    SELECT FROM unnest($1::integer[], $2::timestamptz[], $3::timestamptz[]) AS each (key, lo, hi)
+    WHERE EXISTS (
+        SELECT FROM hydrascope.telemetry WHERE sensor_key = key AND time >= lo AND time <= hi
+    )
+)
+"""
+_STAGE = """
+CREATE TEMPORARY TABLE staged (
+    time timestamptz, sensor_key integer, value double precision, quality smallint
+) ON COMMIT DROP
+"""
+_MERGE = """
+INSERT INTO hydrascope.telemetry AS there (time, sensor_key, value, quality)
+SELECT time, sensor_key, value, quality FROM staged
+ON CONFLICT (sensor_key, time) DO UPDATE SET value = excluded.value, quality = excluded.quality
+WHERE (there.value, there.quality) IS DISTINCT FROM (excluded.value, excluded.quality)
+"""
+
+
+class Batch(NamedTuple):
+    """n samples of known sensors."""
+
+    time_us: NDArray[np.int64]
+    """[n], since 1970-01-01T00:00Z."""
+    sensor_key: NDArray[np.int32]
+    """[n]."""
+    value: NDArray[np.float64]
+    """[n]."""
+    quality: NDArray[np.int16]
+    """[n]."""
+
+    def in_order(self) -> "Batch":
+        """Return it by sensor and time, each instant once: of several the last wins."""
+        order = np.lexsort((self.time_us, self.sensor_key))
+        time_us, sensor_key = self.time_us[order], self.sensor_key[order]
+        differs = (np.diff(time_us) != 0) | (np.diff(sensor_key) != 0)
+        order = order[np.append(differs, True)] if len(order) else order
+        return self.take(order)
+
+    def take(self, index: NDArray[np.int64] | slice) -> "Batch":
+        """Return the samples at `index`."""
+        return Batch(
+            self.time_us[index], self.sensor_key[index], self.value[index], self.quality[index]
+        )
+
+    def split(self, rows: int) -> Iterator["Batch"]:
+        """Yield parts of at most so many rows."""
+        for begin in range(0, len(self.time_us), rows):
+            yield self.take(slice(begin, begin + rows))
+
+
+async def write(connection: Connection, batch: Batch) -> int:
+    """Write an ordered batch inside the caller's transaction; return how many rows it changed.
+
+    Where the table has nothing of these sensors in this time, rows go straight into it; else
+    through a temporary table, from which those that differ are taken over.
+    """
+    if not len(batch.time_us):
+        return 0
+    first = np.flatnonzero(np.diff(batch.sensor_key, prepend=batch.sensor_key[0] - 1))
+    last = np.append(first[1:], len(batch.time_us)) - 1
+    occupied = await connection.fetchval(
+        _OCCUPIED,
+        batch.sensor_key[first].tolist(),
+        [as_time(each) for each in batch.time_us[first].tolist()],
+        [as_time(each) for each in batch.time_us[last].tolist()],
+    )
+    changed = len(batch.time_us)
+    if occupied or not await _written_straight(connection, batch):
+        await connection.execute(_STAGE)
+        await _copy(connection, "staged", "pg_temp", batch)
+        said = await connection.execute(_MERGE)
+        await connection.execute("DROP TABLE pg_temp.staged")
+        changed = int(said.split()[-1])
+    if changed:
+        # In order of the keys, so that two writers wait for each other instead of both.
+        await connection.execute(
+            """
+            UPDATE hydrascope.equipment SET revision = revision + 1
+            WHERE equipment_key IN (
+                SELECT equipment_key FROM hydrascope.equipment WHERE equipment_key IN (
+                    SELECT equipment_key FROM hydrascope.sensors WHERE sensor_key = ANY ($1)
+                ) ORDER BY equipment_key FOR UPDATE
+            )
+            """,
+            batch.sensor_key[first].tolist(),
+        )
+    return changed
+
+
+async def _written_straight(connection: Connection, batch: Batch) -> bool:
+    """Copy into the table; False where somebody else wrote one of the rows in the meantime."""
+    try:
+        async with connection.transaction():
+            await _copy(connection, "telemetry", "hydrascope", batch)
+    except asyncpg.UniqueViolationError:
+        return False
+    return True
+
+
+async def _copy(connection: Connection, table: str, schema: str, batch: Batch) -> None:
+    columns = batch._asdict()
+    columns["time"] = to_postgres_us(columns.pop("time_us"))
+
+    async def encoded() -> AsyncIterator[bytes]:
+        for piece in WRITE_ROWS.encode(columns, _ENCODED_ROWS):
+            yield piece
+
+    await connection.copy_to_table(
+        table,
+        schema_name=schema,
+        columns=["time", "sensor_key", "value", "quality"],
+        source=encoded(),
+        format="binary",
+    )

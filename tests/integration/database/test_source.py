@@ -1,0 +1,288 @@
+"""The database as a source: the same telemetry as the files that it was ingested from."""
+
+import asyncio
+import json
+import os
+import pickle
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import yaml
+from databases import connected, machine, none_left, sql
+from jobs import Train
+from typer.testing import CliRunner
+
+from hydrascope.cli import app
+from hydrascope.schemas import SpecError, TimeWindow
+from hydrascope.telemetry import ParquetSource, TelemetrySource
+from hydrascope.telemetry.timescale.source import TimescaleSource
+
+START = pd.Timestamp("2024-05-01T12:00:00Z")
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Two machines in narrow Parquet and wide CSV: gaps, repeats, flags, other units, labels."""
+    folder = tmp_path_factory.mktemp("source") / "telemetry"
+    (folder / "machines").mkdir(parents=True)
+    (folder / "labels").mkdir()
+    for name in ("press", "lift"):
+        described = machine(3, name).model_dump(mode="json", exclude_defaults=True)
+        described["topology"]["components"][0]["sensors"][0]["range"] = [0.0, 160.0]
+        (folder / "machines" / f"{name}.yaml").write_text(yaml.safe_dump(described))
+    random = np.random.default_rng(1)
+    rows = pd.DataFrame(
+        {
+            "timestamp": np.repeat(START + pd.to_timedelta(np.arange(3000) * 0.1, unit="s"), 3),
+            "equipment_id": "press",
+            "sensor_id": np.tile(["s0", "s1", "s2"], 3000),
+            "value": random.normal(120, 25, 9000),
+            "quality": np.where(random.random(9000) < 0.01, "bad", "good"),
+        }
+    )
+    rows = rows[(rows.index < 4000) | (rows.index > 4600)].sample(frac=1, random_state=2)
+    again = rows.sample(200, random_state=3).assign(value=99.0)
+    pd.concat([rows, again]).to_parquet(folder / "press.parquet", index=False)
+    wide = pd.DataFrame(random.normal(100, 5, (2000, 3)), columns=["s0", "s1", "s2"])
+    wide = wide.mask(random.random(wide.shape) < 0.05)
+    wide.insert(0, "timestamp", START + pd.to_timedelta(np.arange(2000) * 0.1, unit="s"))
+    wide.insert(1, "equipment_id", "lift")
+    wide.to_csv(folder / "lift.csv", index=False)
+    labels = pd.DataFrame(
+        {
+            "equipment_id": ["press"] * 10 + ["lift"] * 10,
+            "start": list(START + pd.to_timedelta(np.arange(10) * 20, unit="s")) * 2,
+            "end": list(START + pd.to_timedelta(np.arange(1, 11) * 20, unit="s")) * 2,
+            "wear": [float(number % 2) for number in range(20)],
+            "pump.grade": [number % 3 for number in range(20)],
+            "shift": ["early", "late"] * 10,
+        }
+    )
+    labels.to_csv(folder / "labels" / "labels.csv", index=False)
+    return folder
+
+
+@pytest.fixture
+def ingested(dsn: str, folder: Path) -> str:
+    ingest(folder, dsn)
+    return dsn
+
+
+def ingest(what: object, dsn: str, *options: str) -> str:
+    arguments = ["ingest", str(what), "--dsn", dsn, *options]
+    if what != "zema":
+        arguments += ["--accept", "good"]
+    result = CliRunner().invoke(app, arguments, catch_exceptions=False)
+    assert result.exit_code == 0
+    return result.stdout
+
+
+def same(a: TelemetrySource, b: TelemetrySource) -> bool:
+    """Whether two sources answer alike, bit for bit."""
+    for name in a.machines():
+        assert a.extents(name) == b.extents(name)
+        assert len(a.extents(name)) >= 1
+        for extent in a.extents(name):
+            third = (extent.end - extent.start) / 3
+            part = TimeWindow(start=extent.start + third, end=extent.end - third)
+            for window in (extent, part):
+                left, right = a.read(name, window), b.read(name, window)
+                assert left.keys() == right.keys()
+                for sensor, signal in left.items():
+                    assert signal.rate_hz == right[sensor].rate_hz
+                    np.testing.assert_array_equal(signal.values, right[sensor].values)
+        pd.testing.assert_frame_equal(
+            a.labels(name).sort_index(axis=1), b.labels(name).sort_index(axis=1)
+        )
+    return a.fingerprint == b.fingerprint
+
+
+def test_the_database_answers_as_the_files_do(ingested: str, folder: Path, tmp_path: Path) -> None:
+    files = ParquetSource(folder, quality_accepted=["good"])
+    stored = TimescaleSource(ingested, scans=tmp_path)
+    assert list(stored.machines()) == ["lift", "press"]
+    assert same(files, stored)
+    assert len(files.extents("press")) == 2  # a gap of 20 s, and samples that are bad in both
+    for name in stored.machines():
+        assert files.machine_fingerprint(name) == stored.machine_fingerprint(name)
+
+
+def test_a_wide_table_of_somebody_else_answers_as_the_files_do(
+    empty_dsn: str, folder: Path, tmp_path: Path
+) -> None:
+    hostile = 's0"; DROP TABLE $1 %I'
+    rows = pd.read_csv(folder / "lift.csv", parse_dates=["timestamp"])
+    quoted = hostile.replace('"', '""')
+    sql(
+        empty_dsn,
+        f'CREATE TABLE "Sensor Data" (at timestamp, machine text, "{quoted}" real, s1 numeric, '
+        "s2 float8, remark text)",
+        'CREATE VIEW readings AS SELECT * FROM "Sensor Data"',
+        "SELECT 1",
+    )
+
+    async def fill() -> None:
+        async with connected(empty_dsn) as connector:
+            values = rows.astype(object).where(rows.notna(), None)
+            records = [
+                (at.to_pydatetime().replace(tzinfo=None), name, *rest, "x")
+                for at, name, *rest in values.itertuples(index=False)
+            ]
+            await connector.database.run(
+                lambda c: c.copy_records_to_table("Sensor Data", records=records)
+            )
+
+    asyncio.run(fill())
+    table = {
+        "name": '"Sensor Data"',
+        "time": "at",
+        "equipment": "machine",
+        "columns": {"s0": hostile},
+        "time_zone": "UTC",
+    }
+    files = str(folder / "machines" / "lift.yaml")
+    labels = str(folder / "labels")
+    only = tmp_path / "lift"
+    (only / "labels").mkdir(parents=True)
+    lift = pd.read_csv(folder / "labels" / "labels.csv").query("equipment_id == 'lift'")
+    lift.to_csv(only / "labels" / "lift.csv", index=False)
+    rows["s0"] = rows["s0"].astype(np.float32).astype(float)  # what a column of reals keeps
+    rows.to_csv(only / "lift.csv", index=False)
+    expected = ParquetSource(only, machines=files)
+    labels = str(only / "labels")
+    for name in ('"Sensor Data"', "public.readings"):
+        stored = TimescaleSource(
+            empty_dsn,
+            table=table | {"name": name},
+            machines=files,
+            labels=labels,
+            scans=tmp_path / "scans",
+        )
+        assert same(expected, stored)
+
+    def refused(**change: object) -> str:
+        with pytest.raises(SpecError) as error:
+            print(TimescaleSource(empty_dsn, table=table | change, machines=files).fingerprint)
+        return str(error.value)
+
+    assert "no column 'tme'" in refused(time="tme")
+    assert "time_zone" in refused(time_zone=None)
+    assert "'nowhere' does not exist" in refused(name="nowhere")
+    assert "columns.s0: remark is of type text" in refused(columns={"s0": "remark"})
+    assert "of type text; expected timestamp" in refused(time="machine")
+    assert "time_zone: 'Mars'" in refused(time_zone="Mars").replace("table.", "")
+
+
+def test_what_is_written_by_anybody_is_noticed(
+    ingested: str, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scans = []
+    plain = TimescaleSource._slices
+    monkeypatch.setattr(
+        TimescaleSource, "_slices", lambda self, name: scans.append(name) or plain(self, name)
+    )
+
+    def prints() -> dict[str, str]:
+        source = TimescaleSource(ingested, scans=tmp_path)
+        return {name: source.machine_fingerprint(name) for name in source.machines()}
+
+    first = prints()
+    assert sorted(scans) == ["lift", "press"]
+    assert prints() == first
+    assert len(scans) == 2  # found in their files
+
+    ingest(folder, ingested)
+    assert prints() == first  # nothing new was written
+    key = "SELECT min(sensor_key) FROM hydrascope.sensors JOIN hydrascope.equipment "
+    key += "USING (equipment_key) WHERE equipment_id = 'press'"
+    for statement in (
+        f"UPDATE hydrascope.telemetry SET value = value + 1 WHERE sensor_key = ({key}) "
+        "AND time < '2024-05-01 12:00:01+00'",
+        f"DELETE FROM hydrascope.telemetry WHERE sensor_key = ({key}) AND time > "
+        "'2024-05-01 12:04:50+00'",
+        f"INSERT INTO hydrascope.telemetry VALUES ('2024-05-01 12:04:59.9+00', ({key}), 7)",
+    ):
+        before = prints()
+        sql(ingested, statement, "SELECT pg_stat_force_next_flush()")
+        after = prints()
+        assert after["press"] != before["press"]
+        assert after["lift"] == before["lift"] == first["lift"]
+
+
+def test_since_and_until_hold_a_training_still(ingested: str, tmp_path: Path) -> None:
+    limits = {"since": "2024-05-01T12:00:10Z", "until": "2024-05-01T12:01:00Z"}
+    source = TimescaleSource(ingested, scans=tmp_path, **limits)
+    (extent,) = source.extents("lift")
+    assert extent.start >= START + pd.Timedelta(seconds=10)
+    assert extent.end <= START + pd.Timedelta(seconds=60.1)
+    before = source.fingerprint
+    sql(
+        ingested,
+        "INSERT INTO hydrascope.telemetry SELECT '2024-06-01Z', sensor_key, 1 FROM "
+        "hydrascope.sensors",
+        "SELECT pg_stat_force_next_flush()",
+    )
+    assert TimescaleSource(ingested, scans=tmp_path, **limits).fingerprint == before
+
+
+def test_a_source_is_pickled_and_forked_without_its_connections(
+    ingested: str, tmp_path: Path
+) -> None:
+    source = TimescaleSource(ingested, scans=tmp_path)
+    (extent,) = source.extents("lift")
+    expected = source.read("lift", extent)["s1"].values
+    twin = pickle.loads(pickle.dumps(source))
+    np.testing.assert_array_equal(twin.read("lift", extent)["s1"].values, expected)
+    child = os.fork()
+    if child == 0:  # only exit codes come back from here
+        found = source.read("lift", extent)["s1"].values
+        os._exit(0 if np.array_equal(found, expected, equal_nan=True) else 1)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+    np.testing.assert_array_equal(source.read("lift", extent)["s1"].values, expected)
+    del source, twin
+    assert none_left(ingested)
+
+
+def test_training_from_the_database_is_training_from_the_files(
+    ingested: str, folder: Path, tmp_path: Path, run_training: Train
+) -> None:
+    results, stores = {}, {}
+    sources = {
+        "parquet": (f"data.source.folder={folder}", "data.source.quality_accepted=[good]"),
+        "timescale": (f"data.source.dsn={ingested}", f"data.source.scans={tmp_path}/scans"),
+    }
+    for name, overrides in sources.items():
+        store = tmp_path / name
+        run = run_training(
+            f"data={name}",
+            *overrides,
+            "data.window.window_s=10",
+            "data.window.stride_s=10",
+            "data.window.steps=2",
+            f"data.store.folder={store}",
+            "task.heads=[{name: wear, level: machine, kind: binary}]",
+            "trainer.max_epochs=2",
+        )
+        results[name] = json.loads((run / "results.json").read_text())["test"]
+        stores[name] = sorted(path.name for path in store.iterdir() if path.is_dir())
+    assert results["timescale"] == results["parquet"]
+    assert stores["timescale"] == stores["parquet"]
+    assert len(stores["parquet"]) == 2
+
+
+def test_what_is_wrong_is_said_in_one_line_without_the_password(dsn: str, tmp_path: Path) -> None:
+    for secret in (
+        dsn.replace("postgres@", "postgres:hunter2@"),
+        f"{dsn}?password=hunter2",
+    ):
+        with pytest.raises(SpecError, match="holds a password") as error:
+            TimescaleSource(secret)
+        assert "hunter2" not in str(error.value)
+    with pytest.raises(SpecError, match="no machine yet"):
+        TimescaleSource(dsn)
+    with pytest.raises(SpecError, match=r"dsn: 'mysql://x' is not accepted"):
+        TimescaleSource("mysql://x")
+    with pytest.raises(SpecError, match=r"password_file: .*nowhere"):
+        TimescaleSource(dsn, str(tmp_path / "nowhere"))
