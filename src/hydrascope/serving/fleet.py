@@ -97,7 +97,8 @@ class LocalFleet:
         """Write the machine's file, whole or not at all."""
         if self._folder is None:
             raise SpecError(
-                "equipment: there is no place to keep machines; start with equipment=FOLDER"
+                "equipment: there is no place to keep machines; start with equipment=FOLDER or "
+                "database=URL"
             )
         equipment_id = machine.equipment.equipment_id
         file = self._folder / f"{equipment_id}.json"

@@ -72,8 +72,11 @@ class ServeSettings(BaseSettings):
     """How long answers are kept."""
     redis: str | None = None
     """redis://host:port/number of a cache that replicas share."""
+    database: str | None = None
+    """postgresql://user@host:port/name of a TimescaleDB with machines and telemetry."""
+    database_password_file: Path | None = None
     equipment: Path | None = None
-    """Folder that machines are kept in."""
+    """Folder that machines are kept in, where there is no database."""
     log_level: Literal["debug", "info", "warning", "error"] = "info"
 
     @field_validator("keys")
