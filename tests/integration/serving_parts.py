@@ -1,17 +1,23 @@
 """What the tests of the service share: windows of the rig, a model that can be made to fail."""
 
+import asyncio
 import time
-from collections.abc import Sequence
+from collections.abc import Awaitable, Sequence
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+import httpx
+
 from hydrascope.packaging.bundle import read_bundle
 from hydrascope.schemas import Machine, TimeWindow
+from hydrascope.serving.app import create_app
 from hydrascope.serving.breaker import CircuitBreaker
 from hydrascope.serving.engine import Engine, EngineConfig
 from hydrascope.serving.metrics import Metrics
 from hydrascope.serving.model import ServedModel, TelemetryWindow, Timings, WindowAnswer
+from hydrascope.serving.service import Service
+from hydrascope.serving.settings import ServeSettings
 from hydrascope.telemetry.zema import EPOCH, ZemaSource
 
 
@@ -58,3 +64,34 @@ class TroubledModel(ServedModel):
 
 def engine_of(model: ServedModel, breaker: CircuitBreaker | None = None, **config: Any) -> Engine:
     return Engine(model, EngineConfig(**config), breaker or CircuitBreaker(), Metrics())
+
+
+class Served:
+    """A running service in an event loop of its own, asked from outside of it."""
+
+    def __init__(self, **settings: Any) -> None:
+        self.runner = asyncio.Runner()
+        self.settings = ServeSettings(_env_file=None, **settings)
+        self.service = self.runner.run(Service.start(self.settings, Metrics()))
+        transport = httpx.ASGITransport(create_app(self.service), raise_app_exceptions=False)
+        self.client = httpx.AsyncClient(transport=transport, base_url="http://service")
+
+    def run(self, work: Awaitable[Any]) -> Any:
+        async def awaited() -> Any:
+            return await work
+
+        return self.runner.run(awaited())
+
+    def get(self, path: str, **more: Any) -> httpx.Response:
+        return self.run(self.client.get(path, **more))
+
+    def post(self, path: str, content: Any = None, **more: Any) -> httpx.Response:
+        if isinstance(content, bytes | str):
+            headers = {"content-type": "application/json", **more.pop("headers", {})}
+            return self.run(self.client.post(path, content=content, headers=headers, **more))
+        return self.run(self.client.post(path, json=content, **more))
+
+    def close(self) -> None:
+        self.run(self.client.aclose())
+        self.run(self.service.stop())
+        self.runner.close()

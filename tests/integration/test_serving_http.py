@@ -1,60 +1,24 @@
 """The HTTP side: answers, errors that name the field, keys, limits, models, what people see."""
 
-import asyncio
 import json
 import math
 import shutil
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 import yaml
-from serving_parts import TroubledModel, cycle_json
+from serving_parts import Served, TroubledModel, cycle_json
 
 from hydrascope.experiment.restore import restore
 from hydrascope.packaging.bundle import read_bundle
 from hydrascope.packaging.manifest import sha256
-from hydrascope.serving.app import create_app
 from hydrascope.serving.keys import new_key
-from hydrascope.serving.metrics import Metrics
-from hydrascope.serving.service import Service
-from hydrascope.serving.settings import ServeSettings
 from hydrascope.telemetry.zema import ZemaSource
 
 Ask = Callable[..., httpx.Response]
-
-
-class Served:
-    """A running service in an event loop of its own, asked from outside of it."""
-
-    def __init__(self, **settings: Any) -> None:
-        self.runner = asyncio.Runner()
-        self.settings = ServeSettings(_env_file=None, **settings)
-        self.service = self.runner.run(Service.start(self.settings, Metrics()))
-        transport = httpx.ASGITransport(create_app(self.service), raise_app_exceptions=False)
-        self.client = httpx.AsyncClient(transport=transport, base_url="http://service")
-
-    def run(self, work: Awaitable[Any]) -> Any:
-        async def awaited() -> Any:
-            return await work
-
-        return self.runner.run(awaited())
-
-    def get(self, path: str, **more: Any) -> httpx.Response:
-        return self.run(self.client.get(path, **more))
-
-    def post(self, path: str, content: Any = None, **more: Any) -> httpx.Response:
-        if isinstance(content, bytes | str):
-            headers = {"content-type": "application/json", **more.pop("headers", {})}
-            return self.run(self.client.post(path, content=content, headers=headers, **more))
-        return self.run(self.client.post(path, json=content, **more))
-
-    def close(self) -> None:
-        self.run(self.client.aclose())
-        self.run(self.service.stop())
-        self.runner.close()
 
 
 @pytest.fixture(scope="module")

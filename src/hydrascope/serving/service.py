@@ -84,7 +84,7 @@ class Service:
             cache = RedisCache(settings.redis, settings.cache_s, metrics)
         else:
             cache = MemoryCache(settings.cache_entries, settings.cache_s)
-        service = cls(settings, engine, shelf, await _fleet(settings, model), cache, metrics)
+        service = cls(settings, engine, shelf, _fleet(settings, model), cache, metrics)
         metrics.queue_limit.set(settings.queue)
         metrics.breaker.set_function(lambda: _BREAKER[breaker.state])
         await engine.start()
@@ -182,9 +182,23 @@ def _load(settings: ServeSettings) -> ServedModel:
         return ServedModel(read_bundle(path, settings.verify_key, settings.device), settings.device)
 
 
-async def _fleet(settings: ServeSettings, model: ServedModel) -> Fleet:
+def _fleet(settings: ServeSettings, model: ServedModel) -> Fleet:
     trained = {machine.equipment.equipment_id: machine for machine in model.manifest.machines}
-    return LocalFleet(trained, settings.equipment)
+    if settings.database is None:
+        return LocalFleet(trained, settings.equipment)
+    # Only whoever has a database needs what reads from one.
+    from hydrascope.serving.database import DatabaseFleet
+    from hydrascope.telemetry.timescale.settings import database_settings
+
+    # Given up before the request's own deadline, and asked again by the next request.
+    database = database_settings(
+        dsn=settings.database,
+        password_file=settings.database_password_file,
+        pool_min=0,
+        timeout_s=settings.deadline_s / 2,
+        retry_for_s=0.0,
+    )
+    return DatabaseFleet(database, trained)
 
 
 def _timing(answered: Answered, started: float) -> Timing:
