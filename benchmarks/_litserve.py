@@ -6,6 +6,7 @@ from typing import Any
 
 import litserve
 import torch
+from fastapi import Request
 from pydantic_core import from_json, to_json
 
 from hydrascope.packaging.bundle import read_bundle
@@ -28,8 +29,8 @@ class Diagnose(litserve.LitAPI):
         (self._machine,) = self._model.manifest.machines
         self._model.warm_up([1, 2, 4, 8, 16], [self._machine])
 
-    def decode_request(self, request: Any) -> TelemetryWindow:
-        """Check the request."""
+    def decode_request(self, request: Request) -> TelemetryWindow:
+        """Check the request, of which LitServe hands the parsed body on."""
         return window_of(DiagnoseRequest.model_validate(request), self._machine, 60.0)
 
     def batch(self, inputs: list[Any]) -> list[Any]:

@@ -7,6 +7,7 @@ import subprocess
 import zipfile
 from pathlib import Path
 
+import onnxruntime
 import pytest
 import torch
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -353,3 +354,16 @@ def test_verify_runs_the_golden_example_and_show_prints_the_card(
     rehash(copy)
     with pytest.raises(SpecError, match=r"golden answers differ by 0\.01"):
         verify(copy, None)
+
+
+def test_the_network_as_onnx_gives_the_golden_answers(best: str, tmp_path: Path) -> None:
+    export.run(export_settings(best, tmp_path / "rig", "onnx=true"))
+    shipped = read_bundle(tmp_path / "rig")
+    assert "model.onnx" in shipped.manifest.files
+    session = onnxruntime.InferenceSession(tmp_path / "rig" / "model.onnx")
+    wanted = {each.name for each in session.get_inputs()}
+    fields = shipped.golden._asdict()
+    answers = session.run(None, {name: fields[name].numpy() for name in wanted})
+    for output, answer in zip(session.get_outputs(), answers, strict=True):
+        expected = shipped.golden_answers[output.name]
+        torch.testing.assert_close(torch.from_numpy(answer), expected, atol=1e-4, rtol=0)

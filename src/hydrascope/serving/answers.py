@@ -87,11 +87,12 @@ class Diagnosis(_Answer):
 
 
 class Score(NamedTuple):
-    """What a metric is told of a finding."""
+    """What a metric is told of a finding: a probability, or the value of a regression."""
 
     head: str
-    outcome: str
-    probability: float
+    outcome: str | None
+    """None for a regression."""
+    number: float
 
 
 def diagnosis(
@@ -181,15 +182,18 @@ def missing(window: TelemetryWindow, answer: WindowAnswer, window_s: float) -> d
 
 
 def scores(answer: Diagnosis) -> list[Score]:
-    """Return the chosen outcome of each finding, for the metrics."""
+    """Return the chosen class, each label or the value of every finding, for the metrics."""
     findings = [*answer.machine.items()]
     for of_component in answer.components.values():
         findings += of_component.items()
     told = []
     for head, each in findings:
-        if each.outcome is not None and each.probabilities is not None:
+        if each.probabilities is None:
+            assert each.value is not None
+            told.append(Score(head, None, each.value))
+        elif each.outcome is not None:
             told.append(Score(head, each.outcome, each.probabilities[each.outcome]))
-        elif each.probabilities is not None:
+        else:
             told += [Score(head, name, p) for name, p in each.probabilities.items()]
     return told
 

@@ -125,15 +125,15 @@ class Engine:
         """Requests that wait."""
         return len(self._waiting)
 
-    async def run_aside(self, model: ServedModel, batches: Sequence[int]) -> None:
-        """Warm a model up in the engine's thread, between batches.
+    async def warm_up(self, batches: Sequence[int]) -> None:
+        """Warm the model up in the thread that will answer.
 
         Raises:
             SpecError: It does not answer as it did at export.
         """
+        machines = self.model.manifest.machines
         loop = asyncio.get_running_loop()
-        machines = model.manifest.machines
-        await loop.run_in_executor(self._pool, model.warm_up, batches, machines)
+        await loop.run_in_executor(self._pool, self.model.warm_up, batches, machines)
 
     async def answer(self, window: TelemetryWindow) -> Answered:
         """Answer a window.

@@ -11,9 +11,10 @@ from hydrascope.schemas.errors import SpecError, closest, validate
 from hydrascope.schemas.machine import Machine
 from hydrascope.schemas.signal import Signal
 from hydrascope.schemas.topology import GraphTopology
-from hydrascope.schemas.units import conversion
+from hydrascope.schemas.units import Conversion, conversion
 from hydrascope.serving.model import TelemetryWindow
 
+SAME = Conversion(1.0, 0.0)
 MAX_SAMPLES = 1_000_000
 """Of one sensor in one window."""
 
@@ -93,7 +94,9 @@ def window_of(request: DiagnoseRequest, machine: Machine, window_s: float) -> Te
         except SpecError as error:
             faults.append(f"signals.{name}.unit: {error}")
             continue
-        values = np.array(given.values, dtype=np.float64) * unit.scale + unit.offset
+        values = np.array(given.values, dtype=np.float64)
+        if unit != SAME:
+            values = values * unit.scale + unit.offset
         if sensor.range is not None:
             low, high = sensor.range
             values[(values < low) | (values > high)] = np.nan

@@ -12,6 +12,7 @@ import torch
 from opentelemetry import trace
 
 from hydrascope.packaging.bundle import read_bundle
+from hydrascope.packaging.registry import fetch, is_registered
 from hydrascope.schemas.errors import SpecError
 from hydrascope.schemas.time import TimeWindow
 from hydrascope.serving.answers import Diagnosis, Timing, diagnosis, drift_names, scores
@@ -77,7 +78,7 @@ class Service:
             settings.max_batch, settings.max_wait_ms / 1000, settings.queue, settings.deadline_s
         )
         engine = Engine(model, config, breaker, metrics)
-        await engine.run_aside(model, warm_up_sizes(settings.max_batch))
+        await engine.warm_up(warm_up_sizes(settings.max_batch))
         shelf = Shelf(engine, settings.models, settings.verify_key, settings.device, metrics)
         cache: Cache
         if settings.redis is not None:
@@ -162,7 +163,10 @@ class Service:
         drift: list[float] = answered.answer.drift.tolist()
         self.metrics.drifted(zip(drift_names(window.machine), drift, strict=True))
         for score in scores(found):
-            self.metrics.score.labels(score.head, score.outcome).observe(score.probability)
+            if score.outcome is None:
+                self.metrics.value.labels(score.head).set(score.number)
+            else:
+                self.metrics.score.labels(score.head, score.outcome).observe(score.number)
 
     def _remember(self, answer: Diagnosis, window: TelemetryWindow) -> None:
         self.latest[answer.equipment_id] = Latest(answer, window)
@@ -172,8 +176,6 @@ class Service:
 
 
 def _load(settings: ServeSettings) -> ServedModel:
-    from hydrascope.packaging.registry import fetch, is_registered
-
     if not is_registered(settings.bundle):
         bundle = read_bundle(Path(settings.bundle), settings.verify_key, settings.device)
         return ServedModel(bundle, settings.device)

@@ -71,7 +71,9 @@ class Shelf:
                 model = self._previous
             else:
                 model = await asyncio.to_thread(self._load, version)
-                await self._engine.run_aside(model, warm_up_sizes(self._engine.config.max_batch))
+                sizes = warm_up_sizes(self._engine.config.max_batch)
+                # In a thread of its own: the engine goes on answering.
+                await asyncio.to_thread(model.warm_up, sizes, model.manifest.machines)
             self._put(model)
 
     def _put(self, model: ServedModel) -> None:
