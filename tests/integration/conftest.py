@@ -3,9 +3,9 @@
 from pathlib import Path
 
 import pytest
-from jobs import SMALL, Train, train_settings
+from jobs import SMALL, Train, export_settings, train_settings
 
-from hydrascope.experiment import train
+from hydrascope.experiment import export, train
 
 
 @pytest.fixture(scope="session")
@@ -26,3 +26,17 @@ def run_training(tmp_path_factory: pytest.TempPathFactory) -> Train:
 def trained(run_training: Train) -> Path:
     """Return the folder of a run of three epochs."""
     return run_training("trainer.max_epochs=3")
+
+
+@pytest.fixture(scope="session")
+def best(trained: Path) -> str:
+    """Return the path of that run's best checkpoint."""
+    return str(trained / "checkpoints" / "best.ckpt")
+
+
+@pytest.fixture(scope="session")
+def bundle(best: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the folder of its bundle; treat as read-only."""
+    folder = tmp_path_factory.mktemp("bundles") / "rig"
+    export.run(export_settings(best, folder))
+    return folder

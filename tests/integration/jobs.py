@@ -7,7 +7,12 @@ from tempfile import TemporaryDirectory
 from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 
-from hydrascope.experiment.settings import TrainSettings, validate_train
+from hydrascope.experiment.settings import (
+    ExportSettings,
+    TrainSettings,
+    validate_export,
+    validate_train,
+)
 
 ROOT = Path(__file__).parents[2]
 
@@ -35,3 +40,11 @@ def train_settings(*overrides: str) -> TrainSettings:
     with initialize_config_dir(str(ROOT / "conf"), version_base="1.3"):
         config = compose("train", overrides=list(overrides))
     return validate_train(OmegaConf.to_container(config, resolve=True))
+
+
+def export_settings(ckpt: str, output: Path, *overrides: str) -> ExportSettings:
+    """Compose and validate an export's settings, as the script does."""
+    given = [f"ckpt={ckpt}", f"output={output}", *overrides]
+    with initialize_config_dir(str(ROOT / "conf"), version_base="1.3"):
+        config = compose("export", overrides=given)
+    return validate_export(OmegaConf.to_container(config, resolve=True))

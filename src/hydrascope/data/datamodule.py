@@ -17,8 +17,9 @@ from hydrascope.data.splits import Rows, Split, SplitSpec, make_split
 from hydrascope.data.stored_machine import StoredMachine
 from hydrascope.data.targets import check_labels, encode_targets
 from hydrascope.data.transforms import Transform
-from hydrascope.data.windows import WindowSpec, plan_windows, window_table
+from hydrascope.data.windows import plan_windows, window_table
 from hydrascope.features.engineer import FeatureEngineer
+from hydrascope.features.sub_windows import WindowSpec
 from hydrascope.graphs.input_spec import InputSpec
 from hydrascope.graphs.layout import GraphLayout
 from hydrascope.graphs.physics import edge_dynamic_names

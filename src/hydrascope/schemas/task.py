@@ -53,6 +53,9 @@ class HeadSpec(Spec):
     """Names of a multi-label head's labels."""
     unit: Text | None = None
     """Unit of the label's values."""
+    healthy: Number | None = Field(default=None, validate_default=True)
+    """Value of a sound component or machine: one of the classes', 0 or 1 of a binary head. Its
+    probability is what a service calls health; None: the head says nothing of health."""
     weight: Positive = 1.0
     """Factor of the head's loss."""
     quantiles: tuple[Number, ...] = ()
@@ -110,6 +113,18 @@ class HeadSpec(Spec):
         if len(set(labels)) < len(labels):
             raise ValueError("expected distinct labels")
         return labels
+
+    @field_validator("healthy")
+    @classmethod
+    def _healthy_of_kind(cls, healthy: float | None, info: ValidationInfo) -> float | None:
+        kind = info.data.get("kind")
+        values = [each.value for each in info.data.get("classes") or ()]
+        if kind is HeadKind.BINARY:
+            values = [0, 1]
+        if healthy is not None and healthy not in values:
+            expected = ", ".join(f"{value:g}" for value in values) or "none for this kind of head"
+            raise ValueError(f"expected the value of a class: {expected}")
+        return healthy
 
     @field_validator("quantiles")
     @classmethod
