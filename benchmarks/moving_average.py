@@ -9,6 +9,7 @@ has a negative θ, as differences of noisy readings have.
 """
 
 import statistics
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -23,6 +24,8 @@ from hydrascope.models.layers.arma import ARMAAttention, Variant
 THETA = -0.9
 SERIES, STEPS = 64, 24
 CHANNELS, HEADS = 16, 2
+SEEDS = range(10, 15)
+"""Drawn for the first time after series, attention and budget had been settled."""
 
 
 class Forecaster(nn.Module):
@@ -91,15 +94,15 @@ class Comparison(NamedTuple):
         return mean - half, mean + half
 
 
-def compare(variant: Variant, seeds: int, updates: int) -> Comparison:
+def compare(variant: Variant, seeds: Sequence[int], updates: int) -> Comparison:
     """Train both models with each seed."""
     return Comparison(
-        [error(variant, True, seed, updates) for seed in range(seeds)],
-        [error(variant, False, seed, updates) for seed in range(seeds)],
+        [error(variant, True, seed, updates) for seed in seeds],
+        [error(variant, False, seed, updates) for seed in seeds],
     )
 
 
-def run(seeds: int = 5, updates: int = 100) -> list[Row]:
+def run(seeds: Sequence[int] = SEEDS, updates: int = 100) -> list[Row]:
     """Compare, for attention without decay (the goal) and for gated attention."""
     last_value = 1 + THETA**2 - THETA**2 / (1 + THETA**2)
     rows = [
@@ -122,15 +125,25 @@ def run(seeds: int = 5, updates: int = 100) -> list[Row]:
 
 def write() -> Path:
     """Compare and write the table."""
+    rows = run()
+    gated = {row["name"]: row["value"] for row in rows if row["name"].startswith("gated")}
+    helps = gated["gated: gain, lower end of its 95 % interval"] > 0
     lines = [
         f"An MA(1) series with θ = {THETA}, mean squared error of the next value, in variances of "
-        "the noise, means of 5 seeds; gains are paired by seed. Where the attention has no decay, "
-        "the term is what tells a moving average; a gate that forgets can say the same. "
+        f"the noise, means of the seeds {SEEDS[0]} to {SEEDS[-1]}; gains are paired by seed. "
         "`python -m benchmarks moving_average --write`.",
+        "",
+        "How far to trust it: θ was +0.9 and the attention gated at first. With seed 0 the term "
+        "then gained little (1.2464 with it, 1.2604 without), which is how the negative sign, that "
+        "of the term's own weights, and the attention without decay were chosen; five seeds from 0 "
+        "on were published next. The seeds here had not been looked at before. Where the attention "
+        "has no decay, the term is what tells a moving average; a gate that forgets can say much "
+        f"the same. In the gated attention, the default, the term gives "
+        f"{'a clear gain' if helps else 'no clear gain'} on this series.",
         "",
         "| measured | value |",
         "|---|---|",
-        *(f"| {row['name']} | {row['value']:.3f} |" for row in run()),
+        *(f"| {row['name']} | {row['value']:.3f} |" for row in rows),
     ]
     path = ROOT / "docs" / "results.md"
     replace_section(path, "moving average", "\n".join(lines))

@@ -24,7 +24,7 @@ HEADS = (*TARGETS, "stable")
 COLUMNS = ("model", *TARGETS, "mean of four", "stable")
 FOLDS = 5
 TITLES = {
-    "network": "**gatv2_arma**",
+    "network": "**gatv2_arma, discriminant readout**",
     "its own heads": "gatv2_arma, its own heads alone",
 }
 
@@ -72,19 +72,19 @@ def train(run_dir: Path, seed: int, fold: int, *, baselines: bool) -> None:
 
 
 def slow_baselines(run_dir: Path) -> None:
-    """Fit the slow baselines on the split of a run, unless they have been."""
+    """Fit the slow baselines on the split of a run, those that have not been."""
     from hydrascope.evaluation.baselines import SLOW_BASELINES, baseline_predictions
     from hydrascope.evaluation.report import head_metrics, write_json
     from hydrascope.experiment.restore import restore
 
     path = run_dir / "slow_baselines.json"
-    if path.exists():
+    metrics = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+    if metrics.keys() >= SLOW_BASELINES.keys():
         return
     settings, diagnoser, data = restore(str(run_dir / "checkpoints" / "best.ckpt"))
-    metrics = {
-        name: head_metrics(
-            diagnoser.heads,
-            baseline_predictions(
+    for name in SLOW_BASELINES:
+        if name not in metrics:
+            predictions = baseline_predictions(
                 name,
                 data.dataset.machines,
                 data.split,
@@ -92,11 +92,9 @@ def slow_baselines(run_dir: Path) -> None:
                 diagnoser.normalizer,
                 settings.seed,
                 settings.features.patch_count,
-            ),
-        )
-        for name in SLOW_BASELINES
-    }
-    write_json(path, metrics)
+            )
+            metrics[name] = head_metrics(diagnoser.heads, predictions)
+            write_json(path, metrics)
 
 
 def found_runs(folder: Path, seeds: Sequence[int] | None = None) -> dict[int, list[Fold]]:

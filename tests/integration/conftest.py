@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from jobs import SMALL, Train, export_settings, train_settings
+from jobs import Train, export_settings, small, train_settings
 
 from hydrascope.experiment import export, train
 
@@ -14,9 +14,7 @@ def run_training(tmp_path_factory: pytest.TempPathFactory) -> Train:
 
     def run(*overrides: str) -> Path:
         run_dir = tmp_path_factory.mktemp("run")
-        sized = "readout=heads" not in overrides  # which has no sizes to make small
-        small = [each for each in SMALL if sized or not each.startswith("readout.")]
-        train.run(train_settings(*small, f"run_dir={run_dir}", *overrides))
+        train.run(train_settings(f"run_dir={run_dir}", *small(*overrides)))
         return run_dir
 
     return run

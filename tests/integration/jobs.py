@@ -9,6 +9,7 @@ from omegaconf import OmegaConf
 
 from hydrascope.experiment.settings import (
     ExportSettings,
+    HardwareSettings,
     TrainSettings,
     validate_export,
     validate_train,
@@ -26,11 +27,30 @@ SMALL = (
     "trainer.progress_bar=false",
     "tracking=none",
     "baselines=false",
+    "readout.draws=2",
     "readout.steps=1",
     "readout.transplants=1",
     "readout.max_rows=300",
 )
 """Overrides under which a training takes seconds; the data stay the real ones."""
+
+CPU = HardwareSettings(
+    accelerator="cpu",
+    devices=1,
+    precision="32-true",
+    float8=None,
+    compile=False,
+    checkpointing=False,
+    threads=1,
+)
+"""One core, as quiet as can be."""
+
+
+def small(*overrides: str) -> list[str]:
+    """Return `overrides` behind the small ones that go with them."""
+    sized = "readout=heads" not in overrides  # which has no sizes to make small
+    return [*(each for each in SMALL if sized or not each.startswith("readout.")), *overrides]
+
 
 Train = Callable[..., Path]
 

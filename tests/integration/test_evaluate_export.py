@@ -5,19 +5,17 @@ from pathlib import Path
 
 import pytest
 import torch
-from jobs import Train, export_settings
+from jobs import CPU, Train, export_settings
 from PIL import Image
 from sklearn.metrics import accuracy_score, confusion_matrix, f1_score
 
 from hydrascope.experiment import evaluate, export
 from hydrascope.experiment.restore import restore
-from hydrascope.experiment.settings import EvaluateSettings, HardwareSettings
+from hydrascope.experiment.settings import EvaluateSettings
 from hydrascope.graphs.window_fields import MACHINE_FEATURES, MACHINE_FEATURES_MASK
 from hydrascope.packaging import write
 from hydrascope.packaging.bundle import golden_difference, read_bundle
 from hydrascope.schemas.errors import SpecError
-
-CPU = HardwareSettings(accelerator="cpu", devices=1, precision="32-true", threads=1)
 
 
 def test_evaluation_writes_metrics_that_scikit_learn_confirms(

@@ -6,12 +6,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from jobs import ROOT, SMALL, Train, train_settings
+from jobs import CPU, ROOT, SMALL, Train, export_settings, train_settings
 
 from hydrascope.evaluation.predictions import predict
 from hydrascope.experiment import evaluate, export, train
 from hydrascope.experiment.restore import Restored, restore
-from hydrascope.experiment.settings import EvaluateSettings, ExportSettings, HardwareSettings
+from hydrascope.experiment.settings import EvaluateSettings
+from hydrascope.models.kernel.readout import DiscriminantReadout
 from hydrascope.packaging.bundle import read_bundle
 from hydrascope.schemas.errors import SpecError
 from hydrascope.training.checkpoint import read_checkpoint
@@ -19,7 +20,7 @@ from hydrascope.training.readout import fit_readout
 
 GRADED = ("cooler", "valve", "pump", "accumulator")
 FEW_FEATURES = ("data.window.steps=2", "features.patch=false", "trainer.max_epochs=1")
-FITTED = ("readout.steps=5", "readout.transplants=2", "readout.max_rows=1000")
+FITTED = ("readout.draws=2", "readout.steps=5", "readout.transplants=2", "readout.max_rows=1000")
 
 
 def without_readout_size() -> list[str]:
@@ -59,11 +60,10 @@ def test_it_knows_unseen_conditions_when_the_network_has_hardly_been_trained(
 def test_evaluation_and_bundle_answer_as_the_training_did(
     run_dir: Path, best: str, restored: Restored, tmp_path: Path
 ) -> None:
-    hardware = HardwareSettings(accelerator="cpu", devices=1, precision="32-true", threads=1)
-    evaluate.run(EvaluateSettings(ckpt=best, run_dir=str(tmp_path / "e"), hardware=hardware))
+    evaluate.run(EvaluateSettings(ckpt=best, run_dir=str(tmp_path / "e"), hardware=CPU))
     report = json.loads((tmp_path / "e" / "evaluation.json").read_text())["test"]
     assert report == json.loads((run_dir / "results.json").read_text())["test"]["network"]
-    export.run(ExportSettings(ckpt=best, output=str(tmp_path / "bundle")))
+    export.run(export_settings(best, tmp_path / "bundle"))
     bundle = read_bundle(tmp_path / "bundle")
     assert bundle.manifest.parity <= 1e-4
     program = bundle.program.module()
@@ -99,6 +99,28 @@ def test_what_is_not_observed_is_not_read_and_what_is_matters(restored: Restored
     for name in GRADED:
         torch.testing.assert_close(found[name], expected[name], atol=0, rtol=0)
         assert (whole[name] - expected[name]).abs().max() > 1e-3
+
+
+def test_the_answer_is_the_mean_over_draws_that_differ(restored: Restored) -> None:
+    _, diagnoser, data = restored
+    fitted = diagnoser.readout
+    assert fitted is not None
+    shared = ("center", "inverse", "embedding_center", "embedding_inverse", "features", "embedding")
+    alone = [
+        DiscriminantReadout(
+            fitted.questions,
+            {
+                name: value if name in shared else value[draw : draw + 1]
+                for name, value in fitted.named_buffers()
+            },
+        )
+        for draw in range(2)
+    ]
+    inputs = data.dataset.gather(data.split.test).inputs
+    answers = [readout(inputs, None) for readout in alone]
+    for name, together in fitted(inputs, None).items():
+        torch.testing.assert_close(together, (answers[0][name] + answers[1][name]) / 2)
+        assert (answers[0][name] - answers[1][name]).abs().max() > 0.01, name
 
 
 def test_fitting_again_gives_the_same_and_another_seed_another(restored: Restored) -> None:
@@ -146,7 +168,7 @@ def test_machines_of_several_builds_need_the_networks_heads(
         run_training(source, "trainer.max_epochs=1")
     overrides = [*without_readout_size(), source, "readout=heads", f"run_dir={tmp_path}"]
     train.run(train_settings(*overrides, "trainer.max_epochs=1"))
-    assert read_checkpoint(tmp_path / "checkpoints" / "best.ckpt").readout is None
+    assert read_checkpoint(tmp_path / "checkpoints" / "best.ckpt").readout == {}
     assert restore(str(tmp_path / "checkpoints" / "best.ckpt")).diagnoser.readout is None
 
 

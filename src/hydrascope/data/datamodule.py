@@ -13,7 +13,7 @@ from hydrascope.data.build import StoreConfig, open_stores
 from hydrascope.data.dataset import HydraulicGraphDataset
 from hydrascope.data.healthy import HEALTHY, healthy_target, healthy_windows, split_healthy
 from hydrascope.data.loaders import DataLoaderConfig, WindowLoader, create_dataloader
-from hydrascope.data.splits import Rows, Split, SplitSpec, make_split
+from hydrascope.data.splits import Rows, Split, SplitSpec, make_split, units
 from hydrascope.data.stored_machine import StoredMachine
 from hydrascope.data.targets import check_labels, encode_targets
 from hydrascope.data.transforms import Transform
@@ -43,6 +43,7 @@ class HydraulicDataModule(LightningDataModule):
         dataset: All windows.
         table: A row for each window: `equipment_id`, `start`, labels.
         split: Rows of the table in each part.
+        units: [rows] number of the group that the split keeps together, or of the window itself.
         healthy: [rows] 1 healthy, 0 not, NaN unknown; if the task has `normality`.
     """
 
@@ -51,6 +52,7 @@ class HydraulicDataModule(LightningDataModule):
     dataset: HydraulicGraphDataset
     table: pd.DataFrame
     split: Split
+    units: NDArray[np.int64]
     healthy: NDArray[np.float32]
 
     def __init__(
@@ -102,6 +104,7 @@ class HydraulicDataModule(LightningDataModule):
             self.split = make_split(self.table, self.split_spec)
         else:
             self.split = split_healthy(self.table, self.healthy, self.split_spec)
+        self.units = units(self.table, self.split_spec)
         stores = open_stores(self.source, plans, self.engineer, self.store)
         layouts = self._layouts()
         self.dataset = HydraulicGraphDataset(

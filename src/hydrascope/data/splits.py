@@ -52,6 +52,13 @@ class SplitSpec:
     group: str = CONDITION
     window_s: float = 0.0
 
+    @property
+    def unit(self) -> str:
+        """What is dealt out whole, in the plural."""
+        return {"unseen_conditions": "conditions", "by_machine": "machines"}.get(
+            self.name, "windows"
+        )
+
 
 def make_split(table: pd.DataFrame, spec: SplitSpec) -> Split:
     """Split a window table.
@@ -81,6 +88,16 @@ def unseen_conditions(table: pd.DataFrame, spec: SplitSpec) -> Split:
     if published and table[published].nunique() == spec.folds:
         return _grouped(table[spec.group], spec, table[published].to_numpy())
     return _grouped(table[spec.group], spec, _deal(table[spec.group], spec.folds))
+
+
+def units(table: pd.DataFrame, spec: SplitSpec) -> NDArray[np.int64]:
+    """Return the number of the `SplitSpec.unit` that each window belongs to, [W]."""
+    match spec.unit:
+        case "conditions":
+            return pd.factorize(table[spec.group])[0]
+        case "machines":
+            return pd.factorize(table[EQUIPMENT])[0]
+    return np.arange(len(table))
 
 
 def by_machine(table: pd.DataFrame, spec: SplitSpec) -> Split:

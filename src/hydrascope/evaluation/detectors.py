@@ -79,5 +79,7 @@ def detector_scores(
     rows = window_features(data.dataset.machines, normalizer).flatten(1).double().numpy()
     train, held_out = (part[data.healthy[part] == 1] for part in (data.split.train, data.split.val))
     score = DETECTORS[name](rows[train], seed)
-    threshold = conformal_threshold(score(rows[held_out]), spec.false_alarm_rate)
+    threshold = conformal_threshold(
+        score(rows[held_out]), spec.false_alarm_rate, data.units[held_out]
+    )
     return score(rows[windows]) - threshold + 1.0

@@ -99,8 +99,9 @@ def detection(
 
     Returns:
         `false_alarms`: how many healthy windows raised an alarm, of how many, the share with its
-        95 % interval, the share asked for and what `held_out` windows can promise. `faults`: of
-        each fault its windows, the share detected, and the AUROC against the healthy windows.
+        95 % interval, the share asked for and what `held_out` units of the split can promise.
+        `faults`: of each fault its windows, the share detected, and the AUROC against the healthy
+        windows.
     """
     healthy = data.healthy[windows] == 1
     ranked = np.nan_to_num(scores, nan=-1.0)
@@ -177,10 +178,10 @@ def _found(fault: Mapping[str, Any]) -> str:
     return f"{auroc}, {100 * fault['detected']:.0f} %"
 
 
-def promise(held_out: int, spec: NormalitySpec) -> str:
-    """Say in one line what false-alarm rate the threshold can promise."""
+def promise(held_out: int, unit: str, spec: NormalitySpec) -> str:
+    """Say in one line what false-alarm rate so many held-out units of a split can promise."""
     asked, resolved = spec.false_alarm_rate, resolved_rate(held_out, spec.false_alarm_rate)
-    line = f"Normality: {held_out} held-out healthy windows set the threshold; "
+    line = f"Normality: {held_out} held-out healthy {unit} set the threshold; "
     if resolved <= asked:
         return line + f"false alarms asked for: {100 * asked:g} %"
     needed = int(np.ceil(round(1 / asked - 1, 9)))

@@ -58,7 +58,7 @@ def run(settings: EvaluateSettings) -> None:
         found = detection(data, spec, *machine_scores(scores), held_out)
         report["normality"] = found
         console.print(detection_table("Normality: AUROC, share detected", {"network": found}))
-        console.print(promise(held_out, spec))
+        console.print(promise(held_out, data.split_spec.unit, spec))
     write_json(run_dir / "evaluation.json", report)
     console.print(f"Results: {run_dir}")
 

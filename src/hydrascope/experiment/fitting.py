@@ -60,8 +60,9 @@ def fit(
     folder = Path(settings.run_dir).absolute() / "checkpoints"
     # Without heads there is no score: the last epoch stays, and the validation windows, which set
     # the threshold of normality, decide nothing.
-    monitor = settings.callbacks.monitor if settings.task.heads else None
-    mode = settings.callbacks.mode
+    scored = bool(settings.task.heads)
+    monitor = settings.callbacks.monitor if scored else "step"
+    mode = settings.callbacks.mode if scored else "max"
     best = ModelCheckpoint(
         folder, filename="best", monitor=monitor, mode=mode, enable_version_counter=False
     )
@@ -73,7 +74,7 @@ def fit(
                 folder, filename="last", every_n_train_steps=steps, enable_version_counter=False
             )
         )
-    if monitor and (stopping := settings.callbacks.early_stopping):
+    if scored and (stopping := settings.callbacks.early_stopping):
         callbacks.append(EarlyStopping(monitor, patience=stopping.patience, mode=mode))
     if settings.trainer.progress_bar:
         callbacks.append(RichProgressBar())

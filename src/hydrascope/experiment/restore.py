@@ -38,6 +38,11 @@ def restore(ckpt: str) -> Restored:
     data.setup()
     diagnoser = build_diagnoser(settings, data.input_spec)
     diagnoser.load_state_dict(checkpoint.weights)
+    if diagnoser.normality is not None and not int(diagnoser.normality.held_out):
+        raise SpecError(
+            f"ckpt: {ckpt!r} has no thresholds of normality yet; accepted: best.ckpt of a training "
+            "that has ended"
+        )
     if checkpoint.readout is None and settings.readout.kind != "heads":
         raise SpecError(
             f"ckpt: {ckpt!r} has no readout yet, which is fitted when a training ends; accepted: "
@@ -45,9 +50,4 @@ def restore(ckpt: str) -> Restored:
         )
     if checkpoint.readout:
         diagnoser.readout = DiscriminantReadout.from_record(checkpoint.readout)
-    if diagnoser.normality is not None and not int(diagnoser.normality.held_out):
-        raise SpecError(
-            f"ckpt: {ckpt!r} has no thresholds of normality yet; accepted: best.ckpt of a training "
-            "that has ended"
-        )
     return Restored(settings, diagnoser.eval(), data)

@@ -118,7 +118,8 @@ def train(settings: TrainSettings) -> None:
         console.print(comparison_table(title, settings.task.heads, results))
     if settings.task.normality and fresh.normality:
         console.print(detection_table(f"{title}; AUROC, share detected", detectors))
-        console.print(promise(int(fresh.normality.held_out), settings.task.normality))
+        held_out, unit = int(fresh.normality.held_out), data.split_spec.unit
+        console.print(promise(held_out, unit, settings.task.normality))
     console.print(f"Run: {run_dir}", soft_wrap=True)
 
 

@@ -8,7 +8,7 @@ from hydrascope.graphs.fields import GraphInputs
 from hydrascope.graphs.input_spec import InputSpec
 from hydrascope.models.blocks.sensor_forecast import SensorForecast, SensorResidual
 from hydrascope.models.layers.segment import segment_max, segment_sum
-from hydrascope.models.whitening import ResidualMoments, Whitening, residual_whitening
+from hydrascope.models.whitening import FeatureMoments, Whitening
 
 MACHINE, COMPONENT, SENSOR = "normality.machine", "normality.component", "normality.sensor"
 LEVELS = (MACHINE, COMPONENT, SENSOR)
@@ -26,22 +26,23 @@ class Normality(nn.Module):
         x = W z            W = Σ_z^(−1/2), Σ_z of healthy windows: what each sensor shows beyond
                            what the machine's other sensors let expect
         r = x − forecast   of the steps before (`SensorForecast`)
-        u = V r            V = Σ_r^(−1/2), Σ_r of healthy windows
+        r = level + change level: mean of the window's observed steps, change: what each adds to it
 
-    |u|² is the squared Mahalanobis distance of the residuals. The symmetric root splits it into the
+    |x|² is the squared Mahalanobis distance of a step. The symmetric root splits it into the
     sensors' own shares (P. H. Garthwaite, I. Koch, "Evaluating the contributions of individual
     variables to a quadratic form", Aust. N. Z. J. Stat. 58, 2016). x is forecast, not z, because
     the directions that tell a fault are those in which a healthy machine hardly moves, and the
     errors of a forecast of z would be largest beside them.
 
-    A score is the root mean of ρ(u) over the observed steps and features of a sensor, of a
-    component's sensors, or of all, where ρ is u² up to 1 and 2|u| − 1 beyond (P. J. Huber, 1964),
-    the loss of the training, so that no single number decides. It is answered as a share of its
-    threshold: above 1 is an alarm. NaN: nothing to score (no sensor, none observed, none seen in
-    training).
+    A score is the root mean of ρ(change) + λ ρ(level) over the observed steps and features of a
+    sensor, of a component's sensors, or of all, where ρ is u² up to 1 and 2|u| − 1 beyond (P. J.
+    Huber, 1964), the loss of the training, so that no single number decides, and λ is a tenth:
+    under conditions that the training did not have, levels lie elsewhere more than courses do. A
+    score is answered as a share of its threshold: above 1 is an alarm. NaN: nothing to score (no
+    sensor, none observed, none seen in training).
 
     Missing z take the values that are likeliest given the others, so that |x|² is the distance of
-    what was observed; missing r are 0, as expected.
+    what was observed.
 
     Shapes: as in `models.whitening`, and S sensors, N components.
 
@@ -53,11 +54,13 @@ class Normality(nn.Module):
             first, which is forecast from nothing, and the others.
     """
 
+    level_share = 0.1
+    """λ."""
+
     slot_topology: Tensor
     slot_place: Tensor
     step_row: Tensor
-    whiten_features: Tensor
-    whiten_residuals: Tensor
+    whiten: Tensor
     fitted: Tensor
     threshold_machine: Tensor
     threshold_component: Tensor
@@ -81,8 +84,7 @@ class Normality(nn.Module):
         lead, size = (self.topologies, self.rows), self.places * self.features
         # Double: distances are differences of large numbers where sensors are nearly redundant.
         unit = torch.eye(size, dtype=torch.float64).expand(*lead, size, size)
-        self.register_buffer("whiten_features", unit.clone())
-        self.register_buffer("whiten_residuals", unit.clone())
+        self.register_buffer("whiten", unit.clone())
         self.register_buffer("fitted", torch.zeros(*lead, self.places, dtype=torch.bool))
         unknown = torch.full((len(builds),), torch.nan)
         self.register_buffer("threshold_sensor", unknown.clone())
@@ -90,37 +92,28 @@ class Normality(nn.Module):
         self.register_buffer("threshold_machine", unknown[: self.topologies].clone())
         self.register_buffer("held_out", torch.zeros((), dtype=torch.int64))
 
-    def moments(self) -> ResidualMoments:
+    def moments(self) -> FeatureMoments:
         """Return empty moments of this module's shape, for a worker to fill with `gather`."""
-        return ResidualMoments(self.topologies, self.rows, self.places, self.features)
+        return FeatureMoments(self.topologies, self.rows, self.places, self.features)
 
-    def gather(
-        self, moments: ResidualMoments, inputs: GraphInputs, value: Tensor, observed: Tensor
-    ) -> None:
-        """Take healthy windows into `moments`: features or residuals [S, T, F], [S, T] bool."""
-        topology = self._topology(inputs)
-        moments.update(topology, self.step_row, *self._dense(inputs, value, observed))
+    def gather(self, moments: FeatureMoments, inputs: GraphInputs) -> None:
+        """Take the normalised features of healthy windows into `moments`."""
+        features = self._dense(inputs, inputs.sensor_features, inputs.sensor_observed)
+        moments.update(self._topology(inputs), self.step_row, *features)
 
     @torch.no_grad()
-    def adopt_features(self, moments: ResidualMoments) -> None:
+    def adopt(self, moments: FeatureMoments) -> None:
         """Whiten features by these moments from now on; before the forecast is trained."""
         whitening = Whitening.of(moments)
-        self.whiten_features.copy_(whitening.matrix)
+        self.whiten.copy_(whitening.matrix)
         self.fitted.copy_(whitening.fitted)
-
-    @torch.no_grad()
-    def adopt_residuals(self, moments: ResidualMoments) -> None:
-        """Whiten residuals by these moments from now on; once the forecast is trained."""
-        self.whiten_residuals.copy_(residual_whitening(moments))
 
     def residual(self, inputs: GraphInputs, states: Tensor) -> SensorResidual:
         """Return what the forecast missed, of normalised inputs and the network's states."""
         with torch.no_grad():
             dense, seen = self._dense(inputs, inputs.sensor_features, inputs.sensor_observed)
             seen = seen & self.fitted[self._topology(inputs)][:, self.step_row]
-            whitened = self._multiply(
-                self.whiten_features, inputs, self._filled(inputs, dense, seen)
-            )
+            whitened = self._whitened(inputs, self._filled(inputs, dense, seen))
             x = self._sparse(inputs, whitened).to(inputs.sensor_features.dtype)
             observed = self._sparse(inputs, seen).squeeze(-1) & inputs.sensor_observed
         forecast = self.forecast(inputs, states, x, observed)
@@ -128,24 +121,23 @@ class Normality(nn.Module):
 
     def scores(self, inputs: GraphInputs, residual: SensorResidual) -> dict[str, Tensor]:
         """Return the scores before division by their thresholds; NaN where there is none."""
-        dense, _ = self._dense(inputs, residual.value, residual.observed)
-        whitened = self._multiply(self.whiten_residuals, inputs, dense)
-        observed = residual.observed
-        whitened = self._sparse(inputs, whitened)
-        zero = torch.zeros_like(whitened)
-        square = 2.0 * F.huber_loss(whitened, zero, reduction="none").mean(-1)
-        parts = torch.stack([(square * observed).sum(1), observed.sum(1).to(square.dtype)], dim=-1)
+        value, observed = residual.value, residual.observed
+        steps = observed.sum(1).to(value.dtype)
+        level = value.sum(1) / steps.clamp(min=1.0).unsqueeze(-1)
+        change = (_huber(value - level.unsqueeze(1)) * observed).sum(1)
+        square = change + self.level_share * steps * _huber(level)
+        parts = torch.stack([square, steps], dim=-1)
         answers = {}
         sizes = (inputs.graph_id.shape[0], inputs.component_kind.shape[0], 0)
-        for level, size in zip(LEVELS, sizes, strict=True):
+        for name, size in zip(LEVELS, sizes, strict=True):
             total = parts
-            if level != SENSOR:
+            if name != SENSOR:
                 index = inputs.sensor_component
-                index = inputs.component_graph[index] if level == MACHINE else index
+                index = inputs.component_graph[index] if name == MACHINE else index
                 total = segment_sum(parts, index, size)
             square, count = total.unbind(-1)
             score = torch.where(count > 0, (square / count.clamp(min=1.0)).sqrt(), torch.nan)
-            answers[level] = score.to(residual.value.dtype).unsqueeze(-1)
+            answers[name] = score.unsqueeze(-1)
         return answers
 
     def keys(self, inputs: GraphInputs) -> dict[str, Tensor]:
@@ -206,12 +198,12 @@ class Normality(nn.Module):
         by_place = torch.unflatten(dense, -1, (self.places, -1)).transpose(1, 2)
         return by_place.flatten(0, 1)[self._place(inputs)]
 
-    def _multiply(self, matrix: Tensor, inputs: GraphInputs, vector: Tensor) -> Tensor:
-        """Multiply [G, T, D] by the matrix [K, R, D, D] of each graph's topology and step."""
+    def _whitened(self, inputs: GraphInputs, vector: Tensor) -> Tensor:
+        """Multiply [G, T, D] by the W of each graph's topology and step."""
         topology = self._topology(inputs).view(-1, 1, 1)
         result = torch.zeros_like(vector)
         for kind in range(self.topologies):
-            product = torch.einsum("tde,gte->gtd", matrix[kind][self.step_row], vector)
+            product = torch.einsum("tde,gte->gtd", self.whiten[kind][self.step_row], vector)
             result = torch.where(topology == kind, product, result)
         return result
 
@@ -226,8 +218,8 @@ class Normality(nn.Module):
             return value  # the same, sooner
 
         def curve(vector: Tensor) -> Tensor:
-            once = self._multiply(self.whiten_features, inputs, vector)
-            return self._multiply(self.whiten_features, inputs, once) * missing  # W is symmetric
+            once = self._whitened(inputs, vector)
+            return self._whitened(inputs, once) * missing  # W is symmetric
 
         descent = gradient = -curve(value)
         size = gradient.square().sum(-1, keepdim=True)
@@ -242,3 +234,8 @@ class Normality(nn.Module):
             descent = gradient + after / size.clamp(min=1e-30) * descent
             size = after
         return value
+
+
+def _huber(value: Tensor) -> Tensor:
+    """Return the mean of ρ over the features: [..., F] -> [...]."""
+    return 2.0 * F.huber_loss(value, torch.zeros_like(value), reduction="none").mean(-1)

@@ -1,4 +1,4 @@
-"""How the sensors' residuals of healthy machines vary together, gathered in one mergeable pass.
+"""How the sensors' features of healthy machines vary together, gathered in one mergeable pass.
 
 Shapes: K topologies, R rows of steps, P places (sensors of the largest topology), F features,
 D = P · F, G graphs, T steps.
@@ -11,13 +11,12 @@ from torch import Tensor
 
 _LEAST_SHRINKAGE = 1e-3
 """Keeps directions in which features are exact functions of each other from being magnified."""
-_IDENTITY_SHARE = 0.1
 _LEAST_EIGENVALUE = 1e-6
-"""As a share of the largest; pairwise missing residuals can make a covariance indefinite."""
+"""As a share of the largest; pairwise missing features can make a covariance indefinite."""
 
 
-class ResidualMoments:
-    """Second moments about 0 of the residuals of each topology and row of steps, float64.
+class FeatureMoments:
+    """Second moments about 0 of the normalised features of each topology and row of steps, float64.
 
     What is not observed counts for nothing: each pair of places has its own number of
     observations. Parts may come in any order and number; workers gather their own and merge.
@@ -29,18 +28,18 @@ class ResidualMoments:
         self.count = torch.zeros(topologies, rows, places, places, dtype=torch.float64)
         self.products = torch.zeros(topologies, rows, size, size, dtype=torch.float64)
 
-    def update(self, topology: Tensor, row: Tensor, residual: Tensor, observed: Tensor) -> None:
+    def update(self, topology: Tensor, row: Tensor, value: Tensor, observed: Tensor) -> None:
         """Take in windows.
 
         Args:
             topology: [G] int64.
             row: [T] int64.
-            residual: [G, T, D]; 0 where not observed.
+            value: [G, T, D]; 0 where not observed.
             observed: [G, T, P] bool.
         """
-        residual, seen = residual.double(), observed.double()
+        value, seen = value.double(), observed.double()
         for kind in sorted(set(topology.tolist())):
-            mine, there = residual[topology == kind], seen[topology == kind]
+            mine, there = value[topology == kind], seen[topology == kind]
             self.products[kind].index_add_(0, row, torch.einsum("gtd,gte->tde", mine, mine))
             self.count[kind].index_add_(0, row, torch.einsum("gtp,gtq->tpq", there, there))
 
@@ -56,7 +55,7 @@ class ResidualMoments:
 
 
 class Whitening(NamedTuple):
-    """What `ResidualMoments` come to."""
+    """What `FeatureMoments` come to."""
 
     matrix: Tensor
     """[K, R, D, D]; symmetric inverse root of the second moments, shrunk towards their diagonal;
@@ -65,7 +64,7 @@ class Whitening(NamedTuple):
     """[K, R, P] bool; whether the place was ever observed."""
 
     @classmethod
-    def of(cls, moments: ResidualMoments) -> "Whitening":
+    def of(cls, moments: FeatureMoments) -> "Whitening":
         """Shrink the correlation of each topology and row by itself."""
         fitted = moments.count.diagonal(dim1=-2, dim2=-1) > 0
         moment = moments.second_moments()
@@ -104,17 +103,6 @@ def shrunk_correlation(correlation: Tensor, count: float) -> Tensor:
     shrunk = (1.0 - shrinkage) * correlation
     shrunk.diagonal().add_(shrinkage * mean)
     return shrunk
-
-
-def residual_whitening(moments: ResidualMoments) -> Tensor:
-    """Return the inverse root of the second moments of whitened features' residuals, [K, R, D, D].
-
-    A tenth of the identity is mixed in, so that what a forecast of one training set leaves least
-    of is magnified by √10 at most: elsewhere it leaves more.
-    """
-    second = (1.0 - _IDENTITY_SHARE) * moments.second_moments()
-    second.diagonal(dim1=-2, dim2=-1).add_(_IDENTITY_SHARE)
-    return inverse_root(second)
 
 
 def inverse_root(covariance: Tensor) -> Tensor:

@@ -27,23 +27,35 @@ def normality_loss(residual: SensorResidual, inputs: GraphInputs, healthy: Tenso
     return MaskedLoss((loss * counted).sum(), counted.sum())
 
 
-def conformal_threshold(scores: NDArray[np.float64], rate: float) -> float:
-    """Return what a new score, exchangeable with these, exceeds with probability `rate` at most.
+def conformal_threshold(
+    scores: NDArray[np.float64], rate: float, groups: NDArray[np.int64]
+) -> float:
+    """Return what a score of a new group exceeds with probability `rate` at most.
 
-    V. Vovk, A. Gammerman, G. Shafer, "Algorithmic Learning in a Random World" (2005): of n scores
-    the ⌈(n + 1)(1 − rate)⌉-th smallest. Where n is too small for that, n < 1/rate − 1, the largest,
+    Y. Lee, R. F. Barber, R. Willett, "Distribution-free inference with hierarchical data" (2023):
+    each of K groups weighs 1, shared among its scores, one more is taken to lie above them all, and
+    the threshold is the (1 − rate)-quantile. Scores that are groups of their own give the usual
+    conformal rule, the ⌈(K + 1)(1 − rate)⌉-th smallest. Where K < 1/rate − 1 it is the largest,
     which holds `resolved_rate` only. NaN of no scores.
+
+    Args:
+        scores: [W]; NaN where there is none.
+        rate: Share of false alarms.
+        groups: [W]; windows of one group are alike, the groups are exchangeable.
     """
-    scores = np.sort(scores[~np.isnan(scores)])
-    if not len(scores):
+    there = ~np.isnan(scores)
+    if not there.any():
         return math.nan
-    # Rounded, because (n + 1)(1 − rate) may come out an ulp above a whole number.
-    rank = math.ceil(round((len(scores) + 1) * (1.0 - rate), 9))
-    return float(scores[min(rank, len(scores)) - 1])
+    _, group, size = np.unique(groups[there], return_inverse=True, return_counts=True)
+    order = np.argsort(scores[there], kind="stable")
+    mass = np.cumsum(1.0 / size[group[order]])
+    # The tolerance is for sums that come out an ulp below a whole number.
+    rank = int(np.searchsorted(mass, (len(size) + 1) * (1.0 - rate) - 1e-9))
+    return float(scores[there][order[min(rank, len(order) - 1)]])
 
 
 def resolved_rate(held_out: int, rate: float) -> float:
-    """Return the false-alarm rate that so many held-out scores can promise: 1/(n + 1) at best."""
+    """Return the false-alarm rate that so many held-out groups can promise: 1/(n + 1) at best."""
     return max(rate, 1.0 / (held_out + 1))
 
 

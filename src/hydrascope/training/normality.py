@@ -1,4 +1,4 @@
-"""After the training: the covariance of healthy residuals, and thresholds on held-out windows."""
+"""Before the training what healthy features vary like, after it thresholds on held-out windows."""
 
 import numpy as np
 import torch
@@ -7,7 +7,7 @@ from torch import Tensor
 
 from hydrascope.data.datamodule import HydraulicDataModule
 from hydrascope.models.diagnoser import Diagnoser
-from hydrascope.models.normality import MACHINE, Normality
+from hydrascope.models.normality import MACHINE
 from hydrascope.schemas.errors import SpecError
 from hydrascope.schemas.task import NormalitySpec
 from hydrascope.tasks.normality import conformal_threshold, smoothed
@@ -25,19 +25,19 @@ def fit_features(diagnoser: Diagnoser, data: HydraulicDataModule) -> None:
     moments = normality.moments()
     for batch in data.healthy_dataloader(data.split.train):
         inputs = diagnoser.normalise(batch.inputs)
-        normality.gather(moments, inputs, inputs.sensor_features, inputs.sensor_observed)
+        normality.gather(moments, inputs)
     if not bool((moments.count > 0).any()):
         raise SpecError("task.normality: no training window is healthy and observed")
-    normality.adopt_features(moments)
+    normality.adopt(moments)
 
 
 @torch.no_grad()
 def calibrate(diagnoser: Diagnoser, data: HydraulicDataModule, spec: NormalitySpec) -> None:
-    """Fit a trained diagnoser's whitening of residuals on healthy training windows, and thresholds.
+    """Set a trained diagnoser's thresholds on the scores of healthy validation windows.
 
-    A threshold is set for each sensor of a build, each component and each build, on the scores of
-    the healthy validation windows, smoothed as they will be; one without a score there takes the
-    threshold of all scores of its level together.
+    A threshold is set for each sensor of a build, each component and each build, on scores that are
+    smoothed as they will be; one without a score there takes the threshold of all scores of its
+    level together. Windows that the split keeps together count as one observation.
 
     Raises:
         SpecError: No validation window is healthy.
@@ -45,18 +45,6 @@ def calibrate(diagnoser: Diagnoser, data: HydraulicDataModule, spec: NormalitySp
     normality = diagnoser.normality
     assert normality is not None
     diagnoser.eval()
-    moments = normality.moments()
-    for batch in data.healthy_dataloader(data.split.train):
-        residual = diagnoser.raw(batch.inputs).residual
-        assert residual is not None
-        normality.gather(moments, batch.inputs, *residual)
-    normality.adopt_residuals(moments)
-    _set_thresholds(diagnoser, normality, data, spec)
-
-
-def _set_thresholds(
-    diagnoser: Diagnoser, normality: Normality, data: HydraulicDataModule, spec: NormalitySpec
-) -> None:
     scores: dict[str, list[Tensor]] = {}
     keys: dict[str, list[Tensor]] = {}
     windows: dict[str, list[Tensor]] = {}
@@ -74,7 +62,8 @@ def _set_thresholds(
             "task.normality: no validation window is healthy, but they set the threshold; "
             "accepted: a data.split that leaves some"
         )
-    normality.held_out.fill_(int((~torch.cat(scores[MACHINE]).isnan()).sum()))
+    scored = torch.cat(windows[MACHINE])[~torch.cat(scores[MACHINE]).isnan()]
+    normality.held_out.fill_(len(np.unique(data.units[scored.numpy()])))
     for level, table in normality.thresholds().items():
         key_of = torch.cat(keys[level]).numpy()
         smooth = _smoothed(
@@ -84,9 +73,11 @@ def _set_thresholds(
             data,
             spec.smoothing,
         )
-        common = conformal_threshold(smooth, spec.false_alarm_rate)
+        unit_of = data.units[torch.cat(windows[level]).numpy()]
+        common = conformal_threshold(smooth, spec.false_alarm_rate, unit_of)
         for row in range(len(table)):
-            own = conformal_threshold(smooth[key_of == row], spec.false_alarm_rate)
+            mine = key_of == row
+            own = conformal_threshold(smooth[mine], spec.false_alarm_rate, unit_of[mine])
             table[row] = common if np.isnan(own) else own
 
 

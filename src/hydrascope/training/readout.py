@@ -15,7 +15,7 @@ from hydrascope.models.kernel.config import DiscriminantConfig
 from hydrascope.models.kernel.fit import LabelledRows, solve, train_metric, with_transplants
 from hydrascope.models.kernel.metric import LearnedMetric
 from hydrascope.models.kernel.questions import choose_questions
-from hydrascope.models.kernel.readout import DiscriminantReadout
+from hydrascope.models.kernel.readout import DiscriminantReadout, Draw
 from hydrascope.models.kernel.rows import (
     Rows,
     dense,
@@ -23,6 +23,7 @@ from hydrascope.models.kernel.rows import (
     feature_scale,
     place_of,
 )
+from hydrascope.models.kernel.transplant import draw_transplants
 from hydrascope.schemas.errors import SpecError
 
 _BATCH = 256
@@ -89,25 +90,27 @@ def fit_readout(
         features = features[:, :0]
     of_embedding = embedding_scale(windows.embedding, combination)
     embedding = (windows.embedding - of_embedding.center) * of_embedding.inverse
-    rows = LabelledRows(Rows(features, embedding), label, combination)
-    if config.transplants:
-        rows = with_transplants(rows, config.transplants, seed)
     # The support is kept in float32, so it is learned from as it will be kept.
-    rounded = Rows(*(part.float().double() for part in rows.rows))
-    rows = rows._replace(rows=rounded)
+    support = Rows(*(part.float().double() for part in (features, embedding)))
+    rows = LabelledRows(support, label, combination)
 
     _, places, steps = windows.observed.shape
-    metric = LearnedMetric(
-        len(chosen.questions),
-        places,
-        steps,
-        _families(data.input_spec.feature_names),
-        features=config.inputs != "embedding",
-        embedding=config.inputs != "features",
-    )
-    train_metric(metric, rows, chosen.questions, config, seed)
-    solution = solve(metric, rows, chosen.questions)
-    readout = DiscriminantReadout.of(chosen.questions, scale, of_embedding, rows, metric, solution)
+    families = _families(data.input_spec.feature_names)
+    draws = []
+    for number in range(config.draws):
+        random = np.random.default_rng((seed, number))
+        added = draw_transplants(combination.numpy(), config.transplants, random)
+        metric = LearnedMetric(
+            len(chosen.questions),
+            places,
+            steps,
+            families,
+            features=config.inputs != "embedding",
+            embedding=config.inputs != "features",
+        )
+        train_metric(metric, with_transplants(rows, added), chosen.questions, config, random)
+        draws.append(Draw(added, metric, solve(metric, rows, added, chosen.questions)))
+    readout = DiscriminantReadout.of(chosen.questions, scale, of_embedding, support, draws)
     return FittedReadout(readout, chosen.unanswered)
 
 

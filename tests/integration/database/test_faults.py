@@ -178,9 +178,9 @@ def test_a_pool_in_full_use_is_waited_for_and_then_named(dsn: str) -> None:
     fill(dsn, telemetry(10))
 
     async def work() -> None:
-        async with connected(dsn, timeout_s=0.5, pool_min=0, pool_max=1) as connector:
+        async with connected(dsn, timeout_s=1.5, pool_min=0, pool_max=1) as connector:
             holds = asyncio.create_task(
-                connector.database.run(lambda c: c.execute("SELECT pg_sleep(0.4)"))
+                connector.database.run(lambda c: c.execute("SELECT pg_sleep(0.6)"))
             )
             await asyncio.sleep(0.1)
             await connector.fetch_sensor_data("press", seconds(0, 1))  # waits its turn

@@ -7,9 +7,10 @@ import torch
 from torch import Tensor
 
 from hydrascope.models.kernel.fit import left_out_loss
-from hydrascope.models.kernel.metric import LearnedMetric, kernel
+from hydrascope.models.kernel.metric import LearnedMetric, gram
 from hydrascope.models.kernel.questions import Question
 from hydrascope.models.kernel.rows import Rows
+from hydrascope.models.kernel.transplant import Transplants
 
 PLACES, STEPS, FAMILIES = 2, 3, [0, 1, 1, 2]
 WIDTH = PLACES * STEPS * len(FAMILIES)
@@ -59,21 +60,30 @@ def naive(metric: LearnedMetric, question: int, x: Rows, i: int, y: Rows, j: int
 
 
 @pytest.mark.parametrize(("features", "embedding"), [(True, False), (False, True), (True, True)])
-def test_the_kernel_is_its_definition(features: bool, embedding: bool) -> None:
+def test_the_kernel_is_its_definition_for_rows_and_their_transplants(
+    features: bool, embedding: bool
+) -> None:
     metric = learned(features=features, embedding=embedding)
     x = some_rows(4, features=features, embedding=embedding)
-    y = some_rows(3, features=features, embedding=embedding)
+    added = Transplants(torch.tensor([1, 3]), torch.tensor([0, 2]), torch.tensor([2, 2]))
+    written_out = Rows(
+        *(torch.cat((p, p[[1]] + p[[0]] - p[[2]], p[[3]] + p[[2]] - p[[2]])) for p in x)
+    )
     for question in range(2):
-        found = kernel(x, y, metric.of(question))
-        expected = [[naive(metric, question, x, i, y, j) for j in range(3)] for i in range(4)]
+        found = gram(x, metric.of(question), added)
+        expected = [
+            [naive(metric, question, written_out, i, written_out, j) for j in range(6)]
+            for i in range(6)
+        ]
         torch.testing.assert_close(
             found, torch.tensor(expected, dtype=torch.float64), atol=1e-10, rtol=0
         )
+        torch.testing.assert_close(gram(x, metric.of(question)), found[:4, :4], atol=0, rtol=0)
 
 
-def task(count: int) -> tuple[Rows, Tensor, list[Question]]:
-    """Six combinations of three and two classes, five rows of each."""
-    label = torch.cartesian_prod(torch.arange(3), torch.arange(2)).repeat_interleave(5, dim=0)
+def task() -> tuple[Rows, Tensor, list[Question]]:
+    """Six combinations of three and two classes, three rows of each."""
+    label = torch.cartesian_prod(torch.arange(3), torch.arange(2)).repeat_interleave(3, dim=0)
     rows = some_rows(len(label))
     rows.features[:, 0] += label[:, 0]
     rows.features[:, 7] += label[:, 1]
@@ -82,7 +92,7 @@ def task(count: int) -> tuple[Rows, Tensor, list[Question]]:
 
 def test_the_left_out_loss_teaches_every_parameter() -> None:
     metric = learned()
-    rows, label, questions = task(5)
+    rows, label, questions = task()
     left_out_loss(metric, rows, label, questions).backward()
     for name, parameter in metric.named_parameters():
         assert parameter.grad is not None, name
@@ -91,7 +101,7 @@ def test_the_left_out_loss_teaches_every_parameter() -> None:
 
 def test_the_gradient_of_the_left_out_loss_is_right() -> None:
     metric = learned()
-    rows, label, questions = task(5)
+    rows, label, questions = task()
     gate = metric.gate
     assert gate is not None
     left_out_loss(metric, rows, label, questions).backward()

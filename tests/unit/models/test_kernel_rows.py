@@ -5,7 +5,7 @@ import torch
 
 from hydrascope.models.kernel.questions import choose_questions
 from hydrascope.models.kernel.rows import balanced, dense, feature_scale
-from hydrascope.models.kernel.transplant import transplants
+from hydrascope.models.kernel.transplant import draw_transplants
 from hydrascope.schemas.task import HeadSpec
 
 
@@ -70,7 +70,8 @@ def test_what_does_not_vary_is_left_out() -> None:
 
 def test_a_transplant_adds_drift_within_one_combination_to_a_row_of_another() -> None:
     combination = np.array([2, 0, 0, 1, 1, 1, 2, 3])  # 3 has a single window
-    base, one, other = transplants(combination, 50, np.random.default_rng(0))
+    added = draw_transplants(combination, 50, np.random.default_rng(0))
+    base, one, other = (rows.numpy() for rows in added)
     np.testing.assert_array_equal(np.bincount(combination[base]), [50] * 4)
     np.testing.assert_array_equal(combination[one], combination[other])
     alone = combination[one] == 3
@@ -88,11 +89,13 @@ def test_transplants_keep_the_mean_of_what_they_are_added_to() -> None:
     random = np.random.default_rng(1)
     combination = np.arange(60) % 6
     x = random.standard_normal((60, 3)) + 5.0 * combination[:, None]
-    base, one, other = transplants(combination, 4000, random)
-    added = x[base] + x[one] - x[other]
+    added = draw_transplants(combination, 4000, random)
+    new = added.append_to(torch.from_numpy(x), 0)[60:].numpy()
+    base, one, other = (rows.numpy() for rows in added)
+    np.testing.assert_allclose(new, x[base] + x[one] - x[other], atol=1e-12)
     for each in range(6):
         expected = x[combination == each].mean(0)
-        np.testing.assert_allclose(added[combination[base] == each].mean(0), expected, atol=0.1)
+        np.testing.assert_allclose(new[combination[base] == each].mean(0), expected, atol=0.1)
 
 
 def head(name: str, kind: str = "multi_class", level: str = "component") -> HeadSpec:

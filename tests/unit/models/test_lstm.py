@@ -38,6 +38,33 @@ def test_it_is_torch_lstm_on_the_observed_steps_and_carries_its_state_over_the_o
             assert_close(result[row, step], last)
 
 
+def test_its_backward_pass_is_the_derivative_of_its_forward_pass_over_unobserved_steps_too():
+    layer = MaskedLSTM(3, 2).double()
+    observed = torch.rand(4, 5) > 0.4
+    x = torch.randn(4, 5, 3, dtype=torch.float64, requires_grad=True)
+    weights = dict(layer.named_parameters())
+
+    def states(x: torch.Tensor, *values: torch.Tensor) -> torch.Tensor:
+        named = dict(zip(weights, values, strict=True))
+        return torch.func.functional_call(layer, named, (x, observed))
+
+    assert torch.autograd.gradcheck(states, (x, *weights.values()))
+
+
+def test_gradients_of_several_losses_may_be_taken_at_once():
+    layer = MaskedLSTM(3, 2)
+    states = layer(torch.randn(4, 5, 3), torch.rand(4, 5) > 0.4)
+    directions = torch.randn(6, 4, 5, 2)
+    weights = list(layer.parameters())
+    together = torch.autograd.grad(
+        states, weights, directions, retain_graph=True, is_grads_batched=True
+    )
+    for number, direction in enumerate(directions):
+        alone = torch.autograd.grad(states, weights, direction, retain_graph=True)
+        for one, other in zip(alone, together, strict=True):
+            assert_close(one, other[number])
+
+
 def test_it_is_causal():
     layer = MaskedLSTM(5, 7)
     x, observed = torch.randn(4, 6, 5), torch.rand(4, 6) > 0.3

@@ -17,7 +17,7 @@ from hydrascope.models.config import NetworkConfig
 from hydrascope.models.diagnoser import Diagnoser
 from hydrascope.models.network import UniversalTemporalGNN
 from hydrascope.models.normality import COMPONENT, LEVELS, MACHINE, SENSOR, Normality
-from hydrascope.models.whitening import ResidualMoments, Whitening, shrunk_correlation
+from hydrascope.models.whitening import FeatureMoments, Whitening, shrunk_correlation
 from hydrascope.schemas import validate
 from hydrascope.tasks.normality import normality_loss
 
@@ -52,15 +52,9 @@ def diagnoser(rig: HydraulicDataModule) -> Diagnoser:
     ).eval()
     healthy = windows(rig, torch.arange(0, 2100, 7))
     with torch.no_grad():
-        seen = diagnoser.normalise(healthy)
         moments = normality.moments()
-        normality.gather(moments, seen, seen.sensor_features, seen.sensor_observed)
-        normality.adopt_features(moments)
-        residual = diagnoser.raw(healthy).residual
-        assert residual is not None
-        moments = normality.moments()
-        normality.gather(moments, healthy, *residual)
-        normality.adopt_residuals(moments)
+        normality.gather(moments, diagnoser.normalise(healthy))
+        normality.adopt(moments)
         for table in normality.thresholds().values():
             table.fill_(2.0)
     return diagnoser
@@ -227,7 +221,7 @@ def test_whitened_moments_have_the_identity_as_their_covariance() -> None:
     places, features, count = 3, 2, 5000
     mixing = generator.normal(size=(places * features,) * 2)
     rows = generator.normal(size=(count, places * features)) @ mixing.T
-    moments = ResidualMoments(1, 1, places, features)
+    moments = FeatureMoments(1, 1, places, features)
     part = torch.from_numpy(rows).unsqueeze(1)
     seen = torch.ones(count, 1, places, dtype=torch.bool)
     moments.update(torch.zeros(count, dtype=torch.int64), torch.zeros(1).long(), part, seen)
@@ -255,8 +249,8 @@ def test_moments_of_parts_merge_to_those_of_the_whole_and_leave_out_what_is_miss
     value = torch.randn(graphs, steps, places * features, dtype=torch.float64)
     value = value * seen.repeat_interleave(features, -1)
 
-    def moments(chosen: Tensor) -> ResidualMoments:
-        found = ResidualMoments(2, 2, places, features)
+    def moments(chosen: Tensor) -> FeatureMoments:
+        found = FeatureMoments(2, 2, places, features)
         found.update(topology[chosen], row, value[chosen], seen[chosen])
         return found
 
@@ -283,6 +277,28 @@ def test_a_machines_score_is_the_root_mean_square_of_its_sensors_scores(
     torch.testing.assert_close(sensors.square().mean(1).sqrt(), machine, atol=1e-6, rtol=1e-6)
     answers = diagnoser.predict(inputs)
     torch.testing.assert_close(answers[SENSOR], scores[SENSOR] / 2.0)  # the threshold above
+
+
+def test_a_sensors_score_weighs_what_changes_in_a_window_ten_times_its_level(
+    diagnoser: Diagnoser, inputs: GraphInputs
+) -> None:
+    normality = diagnoser.normality
+    assert normality is not None
+    value = 2.0 * torch.randn_like(inputs.sensor_features)
+    seen = torch.rand(value.shape[:2]) > 0.3
+    seen[:, 0] = True
+    residual = SensorResidual(value * seen.unsqueeze(-1), seen)
+    found = normality.scores(inputs, residual)[SENSOR].squeeze(1)
+
+    def rho(error: np.ndarray) -> np.ndarray:
+        size = np.abs(error)
+        return np.where(size <= 1, size**2, 2 * size - 1)
+
+    for sensor in range(0, WINDOWS * SENSORS, 7):
+        own = value[sensor][seen[sensor]].double().numpy()
+        level = own.mean(0)
+        expected = np.sqrt(rho(own - level).mean() + 0.1 * rho(level).mean())
+        assert found[sensor].item() == pytest.approx(expected, rel=1e-5)
 
 
 def mean_loss(residual: SensorResidual, inputs: GraphInputs, healthy: torch.Tensor) -> torch.Tensor:

@@ -7,6 +7,7 @@ from hydrascope.models.layers.segment import (
     segment_mean,
     segment_softmax,
     segment_sum,
+    weigh_heads,
 )
 
 INDEX = torch.tensor([3, 0, 3, 1, 0, 3])
@@ -56,3 +57,10 @@ def test_softmax_survives_logits_that_differ_by_thousands():
     result = segment_softmax(logits, INDEX, SEGMENTS)
     assert_close(result[[0, 2, 5]], logits[[0, 2, 5]].softmax(0))
     assert_close(result[[1, 4]], torch.tensor([0.5, 0.5]))
+
+
+def test_each_heads_channels_are_multiplied_by_its_weight():
+    rows, weights = torch.randn(5, 3, 6), torch.randn(5, 3, 2)
+    result = weigh_heads(rows, weights)
+    for channel in range(6):
+        assert torch.equal(result[..., channel], rows[..., channel] * weights[..., channel // 3])

@@ -22,7 +22,8 @@ def test_exchangeable_scores_exceed_the_threshold_as_often_as_stated(
     generator = np.random.default_rng(held_out)
     draws = 4000
     scores = generator.gamma(2.0, size=(draws, held_out + 1))
-    alarms = sum(row[-1] > conformal_threshold(row[:-1], rate) for row in scores)
+    alone = np.arange(held_out)
+    alarms = sum(row[-1] > conformal_threshold(row[:-1], rate, alone) for row in scores)
     expected = (held_out + 1 - math.ceil(round((held_out + 1) * (1 - rate), 9))) / (held_out + 1)
     assert expected <= rate
     assert binomtest(int(alarms), draws, expected).pvalue > 1e-3
@@ -30,10 +31,36 @@ def test_exchangeable_scores_exceed_the_threshold_as_often_as_stated(
 
 def test_too_few_scores_give_the_largest_and_say_what_they_resolve() -> None:
     scores = np.array([3.0, 1.0, np.nan, 2.0])
-    assert conformal_threshold(scores, 0.01) == 3.0
+    assert conformal_threshold(scores, 0.01, np.arange(4)) == 3.0
     assert resolved_rate(3, 0.01) == 0.25
     assert resolved_rate(99, 0.01) == 0.01
-    assert math.isnan(conformal_threshold(np.array([np.nan]), 0.1))
+    assert math.isnan(conformal_threshold(np.array([np.nan]), 0.1, np.zeros(1, dtype=np.int64)))
+
+
+def test_windows_of_unseen_conditions_exceed_the_threshold_as_rarely_as_stated() -> None:
+    """Few conditions of unequal size shift all their windows; taken one by one they mislead."""
+    generator = np.random.default_rng(0)
+    sizes, rate, draws = np.array([200, 200, 10, 10, 10, 10, 10, 10, 10]), 0.1, 1500
+    condition = np.repeat(np.arange(9), sizes)
+    alarms = np.zeros(2)
+    for _ in range(draws):
+        scores = generator.normal(size=9)[condition] + 0.3 * generator.normal(size=len(condition))
+        new = generator.normal() + 0.3 * generator.normal()
+        alarms += [
+            new > conformal_threshold(scores, rate, groups)
+            for groups in (condition, np.arange(len(condition)))
+        ]
+    held, misled = (binomtest(int(each), draws, rate, "greater").pvalue for each in alarms)
+    assert held > 1e-3
+    assert misled < 1e-3
+
+
+def test_groups_weigh_the_same_whatever_their_size() -> None:
+    scores, groups = np.array([1.0, 1.0, 1.0, 1.0, 2.0, 3.0]), np.array([0, 0, 0, 0, 1, 2])
+    # Mass 1 lies up to 1.0, 2 up to 2.0, 3 up to 3.0, and a fourth beyond.
+    assert conformal_threshold(scores, 0.75, groups) == 1.0
+    assert conformal_threshold(scores, 0.5, groups) == 2.0
+    assert conformal_threshold(scores, 0.3, groups) == 3.0
 
 
 @pytest.mark.parametrize(("hits", "trials"), [(0, 10), (3, 10), (50, 1000), (7, 7)])

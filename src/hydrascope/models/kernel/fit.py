@@ -13,14 +13,14 @@ from torch import Tensor
 
 from hydrascope.models.kernel.closed_form import discriminant, leave_group_out
 from hydrascope.models.kernel.config import DiscriminantConfig
-from hydrascope.models.kernel.metric import LearnedMetric, kernel
+from hydrascope.models.kernel.metric import LearnedMetric, gram
 from hydrascope.models.kernel.questions import Question
 from hydrascope.models.kernel.rows import Rows, balanced
-from hydrascope.models.kernel.transplant import transplants
+from hydrascope.models.kernel.transplant import Transplants
 
 # Chosen by cross-validation inside training folds.
-_ROWS_PER_COMBINATION = 5
-"""Of a training step. The head sees about three times as many, with a ridge to match:"""
+_ROWS_PER_COMBINATION = 3
+"""Of a training step. The head sees about five times as many, with a ridge to match:"""
 _RIDGE_SHARE = _ROWS_PER_COMBINATION / 10
 _COMBINATIONS = 200
 """At most in a training step, whose time grows with the cube of it."""
@@ -39,7 +39,7 @@ class LabelledRows(NamedTuple):
 
 
 class Solution(NamedTuple):
-    """Logits of a question: kernel(x, support) @ coefficients + bias."""
+    """Logits of a question: kernel of x and all rows @ coefficients + bias."""
 
     coefficients: list[Tensor]
     """Each question's [n, classes]."""
@@ -47,18 +47,12 @@ class Solution(NamedTuple):
     """Each question's [classes]."""
 
 
-def with_transplants(data: LabelledRows, per_combination: int, seed: int) -> LabelledRows:
-    """Add rows to each combination by drift transplant; see `transplants`."""
-    random = np.random.default_rng((seed, 1))
-    base, one, other = (
-        torch.from_numpy(rows)
-        for rows in transplants(data.combination.numpy(), per_combination, random)
-    )
-    added = [part[base] + (part[one] - part[other]) for part in data.rows]
+def with_transplants(data: LabelledRows, added: Transplants) -> LabelledRows:
+    """Return the rows and, after them, the transplants of them."""
     return LabelledRows(
-        Rows(*(torch.cat(parts) for parts in zip(data.rows, added, strict=True))),
-        torch.cat((data.label, data.label[base])),
-        torch.cat((data.combination, data.combination[base])),
+        Rows(*(added.append_to(part, 0) for part in data.rows)),
+        torch.cat((data.label, data.label[added.base])),
+        torch.cat((data.combination, data.combination[added.base])),
     )
 
 
@@ -67,7 +61,7 @@ def train_metric(
     data: LabelledRows,
     questions: Sequence[Question],
     config: DiscriminantConfig,
-    seed: int,
+    random: np.random.Generator,
 ) -> None:
     """Train the metric so that the discriminant of scores with each combination left out is right.
 
@@ -75,7 +69,6 @@ def train_metric(
     takes the scores of each combination without it, and lets each question's discriminant read
     all of them. Kernels are computed in float32, whose errors are small beside the ridge.
     """
-    random = np.random.default_rng((seed, 0))
     combination = data.combination.numpy()
     members = [np.flatnonzero(combination == each) for each in range(combination.max() + 1)]
     optimizer = torch.optim.Adam(metric.parameters(), lr=config.learning_rate)
@@ -109,8 +102,8 @@ def left_out_loss(
     scores = []
     for number, target in enumerate(_targets(label, questions, weight)):
         ridge = _RIDGE_SHARE * metric.ridge(number)
-        gram = kernel(rows, rows, metric.of(number)).double()
-        inverse = torch.linalg.inv(gram + ridge * identity)
+        alike = gram(rows, metric.of(number)).double()
+        inverse = torch.linalg.inv(alike + ridge * identity)
         scores.append(leave_group_out(inverse, target, _ROWS_PER_COMBINATION))
     joined = torch.cat(scores, dim=1)
     losses = []
@@ -123,20 +116,24 @@ def left_out_loss(
 
 
 @torch.no_grad()
-def solve(metric: LearnedMetric, data: LabelledRows, questions: Sequence[Question]) -> Solution:
-    """Fit the head on all rows, every combination weighing the same.
+def solve(
+    metric: LearnedMetric, data: LabelledRows, added: Transplants, questions: Sequence[Question]
+) -> Solution:
+    """Fit the head on all rows and their transplants, every combination weighing the same.
 
     The discriminant is fitted on the scores of the rows that the regression was fitted on, each
     question's on its own: left-out scores, which the metric is trained by, read worse here.
     """
-    weight = balanced(data.combination)
+    label = torch.cat((data.label, data.label[added.base]))
+    weight = balanced(torch.cat((data.combination, data.combination[added.base])))
     coefficients, biases = [], []
-    for number, target in enumerate(_targets(data.label, questions, weight)):
-        gram = kernel(data.rows, data.rows, metric.of(number))
-        ridge = metric.ridge(number) * torch.diag(1.0 / weight)
-        alpha = torch.cholesky_solve(target, torch.linalg.cholesky(gram + ridge))
+    for number, target in enumerate(_targets(label, questions, weight)):
+        alike = gram(data.rows, metric.of(number), added)
+        with_ridge = alike.clone()
+        with_ridge.diagonal().add_(metric.ridge(number) / weight)
+        alpha = torch.cholesky_solve(target, torch.linalg.cholesky(with_ridge))
         read, bias = discriminant(
-            gram @ alpha, data.label[:, number], weight, target.shape[1], _SHRINKAGE
+            alike @ alpha, label[:, number], weight, target.shape[1], _SHRINKAGE
         )
         coefficients.append(alpha @ read)
         biases.append(bias)

@@ -3,6 +3,7 @@
 Shapes: Q questions, P places of sensors, T steps, F features, D = P·T·F, n and m rows.
 """
 
+import functools
 import math
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -11,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from hydrascope.models.kernel.rows import Rows
+from hydrascope.models.kernel.transplant import Transplants
 
 # Where training starts; chosen by cross-validation inside training folds.
 _WIDTH, _LINEAR, _RIDGE, _EMBEDDING = 0.01, 1e-3, 0.02, 0.3
@@ -18,45 +20,81 @@ _EMBEDDING_WIDTH = 0.02
 
 
 class Metric(NamedTuple):
-    """The kernel of one question, as values."""
+    """The kernel of one question, or of several along leading axes, as values."""
 
     weight: Tensor
-    """[D]; of length 1, or empty where the features are not used."""
+    """[..., D]; of length 1, or empty where the features are not used."""
     width: Tensor
-    """[]; g of the Gaussian kernel over the features."""
+    """[...]; g of the Gaussian kernel over the features."""
     linear: Tensor
-    """[]; a, the share of the linear kernel."""
+    """[...]; a, the share of the linear kernel."""
     embedding: Tensor
-    """[]; c, the share of the Gaussian kernel over the embedding."""
+    """[...]; c, the share of the Gaussian kernel over the embedding."""
 
 
-def kernel(left: Rows, right: Rows, metric: Metric) -> Tensor:
-    """Return how alike rows are, [n, m].
+class Products(NamedTuple):
+    """What a kernel is a function of: products of rows x with rows x'."""
+
+    inner: Tensor
+    """[..., n, m]; ⟨x, x'⟩."""
+    left: Tensor
+    """[..., n]; ‖x‖²."""
+    right: Tensor
+    """[..., m]; ‖x'‖²."""
+
+    @classmethod
+    def among(cls, inner: Tensor) -> "Products":
+        """Return those of rows with themselves, given ⟨x, x'⟩ of all of them, [..., n, n]."""
+        squares = inner.diagonal(dim1=-2, dim2=-1)
+        return cls(inner, squares, squares)
+
+    def distance(self) -> Tensor:
+        """Return ‖x − x'‖², [..., n, m]."""
+        squares = self.left.unsqueeze(-1) + self.right.unsqueeze(-2)
+        return torch.sub(squares, self.inner, alpha=2.0).clamp(min=0.0)
+
+
+def kernel(metric: Metric, features: Products | None, embedding: Products | None) -> Tensor:
+    """Return how alike rows are, [..., n, m].
 
         k = exp(−g‖u − u'‖²) / 2g + a⟨u, u'⟩ + c exp(−h‖z − z'‖²) / 2h,    u = weight ⊙ features
 
     with z the embedding and h fixed. By 1/2g the Gaussian part has the slope of the distance
-    whatever its width. A part of width 0 is left out. It is computed in the precision of the rows.
+    whatever its width. It is computed in the precision of the products.
+
+    Args:
+        metric: Whose leading axes those of the products follow.
+        features: Of u; None where the features are not used.
+        embedding: Of z; None where it is not used.
     """
-    metric = Metric(*(value.to(left.features.dtype) for value in metric))
-    total = left.features.new_zeros(())
-    if metric.weight.shape[0]:
-        inner, distance = _products(left.features, right.features, metric.weight.square())
-        gaussian = torch.exp(-metric.width * distance) / (2.0 * metric.width)
-        total = total + gaussian + metric.linear * inner
-    if left.embedding.shape[1]:
-        _, distance = _products(left.embedding, right.embedding, None)
-        gaussian = torch.exp(-_EMBEDDING_WIDTH * distance) / (2.0 * _EMBEDDING_WIDTH)
-        total = total + metric.embedding * gaussian
-    return total
+    parts = []
+    if features is not None:
+        width, linear = (
+            value.to(features.inner.dtype)[..., None, None]
+            for value in (metric.width, metric.linear)
+        )
+        gaussian = torch.exp(-width * features.distance()) / (2.0 * width)
+        parts.append(gaussian + linear * features.inner)
+    if embedding is not None:
+        share = metric.embedding.to(embedding.inner.dtype)[..., None, None]
+        gaussian = torch.exp(-_EMBEDDING_WIDTH * embedding.distance())
+        parts.append(share * gaussian / (2.0 * _EMBEDDING_WIDTH))
+    return functools.reduce(torch.add, parts)
 
 
-def _products(left: Tensor, right: Tensor, weight: Tensor | None) -> tuple[Tensor, Tensor]:
-    """Return weighted inner products and squared distances, both [n, m]."""
-    scaled, scaled_right = (left, right) if weight is None else (left * weight, right * weight)
-    inner = scaled @ right.T
-    lengths = (scaled * left).sum(1).unsqueeze(1) + (scaled_right * right).sum(1)
-    return inner, (lengths - 2.0 * inner).clamp(min=0.0)
+def gram(rows: Rows, metric: Metric, added: Transplants | None = None) -> Tensor:
+    """Return how alike rows, with transplants of them where given, are to each other, [n, n]."""
+
+    def among(values: Tensor, weight: Tensor | None) -> Products | None:
+        if not values.shape[1]:
+            return None
+        scaled = values if weight is None else values * weight.square().to(values.dtype)
+        inner = scaled @ values.T
+        if added is not None:
+            inner = added.append_to(added.append_to(inner, 0), 1)
+        return Products.among(inner)
+
+    return kernel(metric, among(rows.features, metric.weight), among(rows.embedding, None))
 
 
 class LearnedMetric(nn.Module):

@@ -1,28 +1,39 @@
 """The fitted readout: a module that answers, as part of the diagnoser and of its exported program.
 
 Shapes: G graphs, S sensors of the batch, P places of sensors, T steps, F features, n rows of the
-support, Z channels of the embedding, C classes of a question.
+support, m transplants of them, V draws, Q questions, Z channels of the embedding, C classes of a
+question.
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
 
 from hydrascope.graphs.fields import GraphInputs
-from hydrascope.models.kernel.fit import LabelledRows, Solution
-from hydrascope.models.kernel.metric import LearnedMetric, Metric, kernel
+from hydrascope.models.kernel.fit import Solution
+from hydrascope.models.kernel.metric import LearnedMetric, Metric, Products, kernel
 from hydrascope.models.kernel.questions import Question
 from hydrascope.models.kernel.rows import Rows, Scale, dense, place_of
+from hydrascope.models.kernel.transplant import Transplants
+
+
+class Draw(NamedTuple):
+    """One fit."""
+
+    added: Transplants
+    metric: LearnedMetric
+    solution: Solution
 
 
 class DiscriminantReadout(nn.Module):
     """Answers questions from raw features and the network's embedding; it has buffers only.
 
     Machines are of one build: a window is a row of fixed meaning, in which what is not observed
-    stands at the mean of training. Works in float64, because the regression's coefficients are
-    large beside their sums; features of the support are kept in float32, as they are measured.
+    stands at the mean of training. All draws share the support, of which their transplants are
+    sums, so that these cost no products of their own. Works in float64, because the regression's
+    coefficients are large beside their sums; the support is kept in float32, as it was measured.
 
     Args:
         questions: What is answered.
@@ -35,6 +46,9 @@ class DiscriminantReadout(nn.Module):
     embedding_inverse: Tensor
     features: Tensor
     embedding: Tensor
+    transplants: Tensor
+    feature_squares: Tensor
+    embedding_squares: Tensor
 
     def __init__(self, questions: Sequence[Question], buffers: Mapping[str, Tensor]) -> None:
         super().__init__()
@@ -48,24 +62,35 @@ class DiscriminantReadout(nn.Module):
         questions: Sequence[Question],
         scale: Scale,
         embedding_scale: Scale,
-        support: LabelledRows,
-        metric: LearnedMetric,
-        solution: Solution,
+        support: Rows,
+        draws: Sequence[Draw],
     ) -> "DiscriminantReadout":
         """Gather what was fitted; `support` in float32 precision."""
+        metrics = [[draw.metric.of(number) for number in range(len(questions))] for draw in draws]
         buffers = {
             "center": scale.center,
             "inverse": scale.inverse,
             "embedding_center": embedding_scale.center,
             "embedding_inverse": embedding_scale.inverse,
-            "features": support.rows.features.float(),
-            "embedding": support.rows.embedding.float(),
+            "features": support.features.float(),
+            "embedding": support.embedding.float(),
+            "transplants": torch.stack([torch.stack(draw.added) for draw in draws]),
         }
+        for name in Metric._fields:
+            values = [torch.stack([getattr(each, name) for each in draw]) for draw in metrics]
+            buffers[f"metric_{name}"] = torch.stack(values).detach()
+        whole = [Rows(*(draw.added.append_to(part, 0) for part in support)) for draw in draws]
+        squared = buffers["metric_weight"].square()
+        lengths = [
+            weight @ rows.features.square().T for weight, rows in zip(squared, whole, strict=True)
+        ]
+        buffers["feature_squares"] = torch.stack(lengths)
+        lengths = [rows.embedding.square().sum(1) for rows in whole]
+        buffers["embedding_squares"] = torch.stack(lengths)
         for number in range(len(questions)):
-            for name, value in metric.of(number)._asdict().items():
-                buffers[f"metric_{number}_{name}"] = value.detach().clone()
-            buffers[f"coefficients_{number}"] = solution.coefficients[number]
-            buffers[f"bias_{number}"] = solution.bias[number]
+            for name in Solution._fields:
+                values = [getattr(draw.solution, name)[number] for draw in draws]
+                buffers[f"{name}_{number}"] = torch.stack(values)
         return cls(questions, buffers)
 
     def record(self) -> dict[str, Any]:
@@ -97,7 +122,7 @@ class DiscriminantReadout(nn.Module):
         return Rows(features, (embedding - self.embedding_center) * self.embedding_inverse)
 
     def forward(self, inputs: GraphInputs, embedding: Tensor | None) -> dict[str, Tensor]:
-        """Return each question's probabilities, [G, size], summing to 1.
+        """Return each question's probabilities, [G, size], summing to 1: the mean over draws.
 
         A class that training did not show has none.
 
@@ -107,13 +132,35 @@ class DiscriminantReadout(nn.Module):
         """
         rows = self.rows(inputs, embedding)
         support = Rows(self.features.double(), self.embedding.double())
+        draws = self.transplants.shape[0]
+        alike = [self._alike(rows, support, draw) for draw in range(draws)]
         answers = {}
         for number, question in enumerate(self.questions):
-            metric = Metric(*(self.get_buffer(f"metric_{number}_{n}") for n in Metric._fields))
-            alike = kernel(rows, support, metric)
-            logits = alike @ self.get_buffer(f"coefficients_{number}")
-            probability = (logits + self.get_buffer(f"bias_{number}")).softmax(dim=1)
+            coefficients = self.get_buffer(f"coefficients_{number}")
+            bias = self.get_buffer(f"bias_{number}")
+            probability = torch.stack(
+                [
+                    (alike[draw][number] @ coefficients[draw] + bias[draw]).softmax(dim=1)
+                    for draw in range(draws)
+                ]
+            ).mean(0)
             shown = torch.tensor(question.classes, device=probability.device)
             whole = probability.new_zeros((rows.features.shape[0], question.size))
             answers[question.head] = whole.index_copy(1, shown, probability).float()
         return answers
+
+    def _alike(self, rows: Rows, support: Rows, draw: int) -> Tensor:
+        """Return how alike windows are to the support and a draw's transplants, [Q, G, n + m]."""
+        metric = Metric(*(self.get_buffer(f"metric_{name}")[draw] for name in Metric._fields))
+        added = Transplants(*self.transplants[draw])
+        features = embedding = None
+        if support.features.shape[1]:
+            squared = metric.weight.square()
+            inner = (rows.features * squared.unsqueeze(1)) @ support.features.T
+            left = squared @ rows.features.square().T
+            features = Products(added.append_to(inner, 2), left, self.feature_squares[draw])
+        if support.embedding.shape[1]:
+            inner = rows.embedding @ support.embedding.T
+            left = rows.embedding.square().sum(1)
+            embedding = Products(added.append_to(inner, 1), left, self.embedding_squares[draw])
+        return kernel(metric, features, embedding)

@@ -127,11 +127,13 @@ class ARMAAttention(nn.Module):
         mixed = torch.zeros_like(split_value)
         if self.use_ar:
             mixed = self._autoregression(x, query, keys[0], split_value, observed)
-        forecast = previous_step(mixed)
-        if self.strength is not None:
-            residual = (split_value - forecast) * valid[:, None, :, None]
-            mixed = mixed + self._moving_average(query, keys[-1], residual, self.strength)
-        return ARMAOutput(self.out(_join(mixed)), value, _join(forecast), valid)
+        forecast = previous_step(_join(mixed))
+        if self.strength is not None and x.shape[1] > 1:
+            # From here on the first step is left out: nothing was forecast of it.
+            residual = (split_value[..., 1:, :] - mixed[..., :-1, :]) * valid[:, None, 1:, None]
+            average = self._moving_average(query, keys[-1], residual, self.strength)
+            mixed = mixed + F.pad(average, (0, 0, 1, 0))
+        return ARMAOutput(self.out(_join(mixed)), value, forecast, valid)
 
     def _autoregression(
         self, x: Tensor, query: Tensor, key: Tensor, value: Tensor, observed: Tensor
@@ -157,14 +159,13 @@ class ARMAAttention(nn.Module):
     def _moving_average(
         self, query: Tensor, key: Tensor, residual: Tensor, strength: Tensor
     ) -> Tensor:
-        """MA term m, [B, H, T, d]."""
+        """MA term m from the second step on, [B, H, T − 1, d]; `residual` likewise."""
+        query = query[..., 1:, :] if self.variant == "softmax" else query[..., :-1, :]
         width = math.sqrt(query.shape[-1])
         rms = (query.square().mean(-1, keepdim=True) + _RMS_EPS).sqrt()
         gain = 2 * strength.sigmoid()[:, None, None] / (_MEAN_WEIGHT * width * rms)
         phi_query = F.leaky_relu(query, 1 / _LEAK) * (gain * _LEAK / width)
-        if self.variant != "softmax":
-            phi_query = previous_step(phi_query)
-        phi_key = previous_step((_LEAK / width * key).sigmoid())
+        phi_key = (_LEAK / width * key[..., :-1, :]).sigmoid()
         return causal_linear_attention(phi_query, phi_key, residual)
 
 

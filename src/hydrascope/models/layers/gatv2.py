@@ -4,7 +4,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from hydrascope.models.layers.segment import segment_softmax, segment_sum
+from hydrascope.models.layers.segment import segment_softmax, segment_sum, weigh_heads
 
 _NEGATIVE_SLOPE = 0.2  # of the LeakyReLU, as in the paper
 
@@ -66,18 +66,16 @@ class EdgeGATv2(nn.Module):
         hidden = message + self.target(x).index_select(0, target)
         if self.edge is not None:
             hidden = hidden + self.edge(edge_features).view(*edge_axes, message.shape[-1])
-        heard = self._split(F.leaky_relu(hidden, _NEGATIVE_SLOPE))
-        logits = (heard * self.attention).sum(-1)
+        # Σ over each head's channels as one matrix product with the heads' vectors a, [C, heads].
+        vectors: Tensor = torch.block_diag(  # type: ignore[no-untyped-call]
+            *self.attention.unsqueeze(-1)
+        )
+        logits = F.leaky_relu(hidden, _NEGATIVE_SLOPE) @ vectors
         weights = segment_softmax(logits, target, num_components)
 
         if self.edge_message is not None:
             scale, shift = self.edge_message(edge_features).chunk(2, dim=-1)
             shape = (*edge_axes, message.shape[-1])
-            message = torch.addcmul(message + shift.view(shape), message, scale.view(shape))
-        weighted = (self._split(message) * weights.unsqueeze(-1)).flatten(-2)
+            message = torch.addcmul(shift.view(shape), message, 1 + scale.view(shape))
         own: Tensor = self.own(x)
-        return own + segment_sum(weighted, target, num_components)
-
-    def _split(self, channels: Tensor) -> Tensor:
-        """[E, ..., C] -> [E, ..., heads, C / heads]."""
-        return torch.unflatten(channels, -1, (self.heads, -1))
+        return own + segment_sum(weigh_heads(message, weights), target, num_components)

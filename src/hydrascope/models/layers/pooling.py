@@ -10,6 +10,7 @@ from hydrascope.models.layers.segment import (
     segment_mean,
     segment_softmax,
     segment_sum,
+    weigh_heads,
 )
 
 
@@ -52,8 +53,7 @@ class SetPool(nn.Module):
         seen = observed.unsqueeze(-1)
         rows = rows.masked_fill(~seen, 0.0)
         weights = segment_softmax(self.score(rows), index, num_segments, seen)
-        value = torch.unflatten(rows, -1, (self.heads, -1))
-        pooled = segment_sum((value * weights.unsqueeze(-1)).flatten(-2), index, num_segments)
+        pooled = segment_sum(weigh_heads(rows, weights), index, num_segments)
         return pooled, segment_sum(observed.long(), index, num_segments) > 0
 
 

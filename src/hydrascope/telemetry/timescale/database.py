@@ -161,7 +161,12 @@ class Database:
         try:
             async with asyncio.timeout_at(deadline):
                 return await work(connection)
-        except (TimeoutError, asyncio.CancelledError, asyncpg.InternalClientError):
+        except (
+            TimeoutError,
+            asyncio.CancelledError,
+            asyncpg.InternalClientError,
+            asyncpg.InterfaceError,
+        ):
             # To ask for an orderly end could take as long again: the connection is dropped, and
             # the server's statement_timeout ends what still runs there.
             connection.terminate()

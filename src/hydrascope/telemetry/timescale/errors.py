@@ -52,6 +52,7 @@ def is_curable(error: BaseException) -> bool:
     if isinstance(error, asyncpg.InternalClientError):
         return True  # what a connection says that was ended while nobody used it
     if isinstance(error, asyncpg.InterfaceError):
-        # Raised about a connection that has ended in the meantime, and about wrong arguments.
-        return "closed" in str(error) or "closing" in str(error)
+        # Raised about a connection that has ended in the meantime, and about wrong arguments. A
+        # connection has one user here: what else it is said to be doing ended with its backend.
+        return any(word in str(error) for word in ("closed", "closing", "another operation"))
     return isinstance(error, OSError) and not isinstance(error, TimeoutError)
