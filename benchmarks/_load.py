@@ -14,6 +14,7 @@ import time
 from collections import Counter
 from dataclasses import asdict, dataclass, field
 from datetime import timedelta
+from functools import cache
 from pathlib import Path
 
 from hydrascope.schemas.time import TimeWindow
@@ -76,6 +77,11 @@ class Outcome:
         return (
             ordered[min(len(ordered) - 1, int(share * len(ordered)))] if ordered else float("inf")
         )
+
+
+def send(load: Load) -> Outcome:
+    """Put load on a service from this process, and return what came back."""
+    return asyncio.run(_Client(load).run())
 
 
 def put(load: Load, timeout_s: float = 60.0) -> Outcome:
@@ -213,6 +219,7 @@ def request_bodies(count: int = CYCLES) -> list[bytes]:
     return bodies
 
 
+@cache
 def _requests(path: str) -> list[bytes]:
     head = "POST {} HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\n"
     return [
@@ -221,10 +228,5 @@ def _requests(path: str) -> list[bytes]:
     ]
 
 
-async def _main() -> None:
-    outcome = await _Client(Load(**json.loads(sys.argv[1]))).run()
-    print(json.dumps(vars(outcome)))
-
-
 if __name__ == "__main__":
-    asyncio.run(_main())
+    print(json.dumps(vars(send(Load(**json.loads(sys.argv[1]))))))

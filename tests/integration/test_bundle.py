@@ -23,7 +23,7 @@ from safetensors.torch import load_file, save_file
 from hydrascope.experiment import export
 from hydrascope.graphs.fields import WindowFields
 from hydrascope.graphs.layout import GraphLayout, concatenate
-from hydrascope.packaging.archive import pack
+from hydrascope.packaging.archive import pack, unpack
 from hydrascope.packaging.bundle import Bundle, check_bundle, golden_difference, read_bundle
 from hydrascope.packaging.card import model_card
 from hydrascope.packaging.command import show, verify
@@ -296,43 +296,18 @@ def test_a_signature_holds_for_its_key_and_content_alone(copy: Path, tmp_path: P
         sign(content, public)
 
 
-def test_the_gate_stops_what_is_too_bad_and_names_it(best: str, tmp_path: Path) -> None:
-    gate = "gate={valve:{accuracy:1.01,mae:0.0},pump:{accuracy:0.0},lamp:{accuracy:0.5}}"
+def test_the_gate_stops_what_is_too_bad_and_names_it(light: str, tmp_path: Path) -> None:
+    gate = "gate={valve:{accuracy:1.01,mae:-0.1},pump:{accuracy:0.0},lamp:{accuracy:0.5}}"
     with pytest.raises(SpecError) as refused:
-        export.run(export_settings(best, tmp_path / "out", gate))
+        export.run(export_settings(light, tmp_path / "out", gate))
     text = str(refused.value)
     assert "gate.valve.accuracy" in text
     assert "at least 1.01" in text
     assert "gate.valve.mae" in text
+    assert "at most -0.1" in text
     assert "gate.lamp.accuracy: there is no such metric; accepted: cooler.accuracy" in text
     assert "gate.pump" not in text
     assert list(tmp_path.iterdir()) == []
-
-
-def test_a_signed_archive_in_the_registry_is_fetched_by_its_alias(
-    best: str, tmp_path: Path
-) -> None:
-    private, public = keys(tmp_path, "ours")
-    uri = f"sqlite:///{tmp_path / 'registry.db'}"
-    export.run(
-        export_settings(
-            best,
-            tmp_path / "rig.zip",
-            f"sign_key={private}",
-            "registry=mlflow",
-            "alias=champion",
-            f"uri={uri}",
-            f"artifacts={tmp_path / 'artifacts'}",
-        )
-    )
-    for number, name in enumerate(("models:/zema@champion", "models:/zema/1")):
-        (tmp_path / str(number)).mkdir()
-        fetched = fetch(name, uri, tmp_path / str(number))
-        assert sha256(fetched) == sha256(tmp_path / "rig.zip")
-        verify(fetched, public)
-    for wrong in ("models:/zema@nobody", "models:/other/1", "models:/zema"):
-        with pytest.raises(SpecError, match="bundle: 'models:/"):
-            fetch(wrong, uri, tmp_path)
 
 
 def test_verify_runs_the_golden_example_and_show_prints_the_card(
@@ -356,14 +331,40 @@ def test_verify_runs_the_golden_example_and_show_prints_the_card(
         verify(copy, None)
 
 
-def test_the_network_as_onnx_gives_the_golden_answers(best: str, tmp_path: Path) -> None:
-    export.run(export_settings(best, tmp_path / "rig", "onnx=true"))
+def test_a_signed_archive_with_onnx_is_fetched_from_the_registry_by_its_alias(
+    light: str, tmp_path: Path
+) -> None:
+    private, public = keys(tmp_path, "ours")
+    uri = f"sqlite:///{tmp_path / 'registry.db'}"
+    export.run(
+        export_settings(
+            light,
+            tmp_path / "rig.zip",
+            "onnx=true",
+            f"sign_key={private}",
+            "registry=mlflow",
+            "alias=champion",
+            f"uri={uri}",
+            f"artifacts={tmp_path / 'artifacts'}",
+        )
+    )
+    for number, name in enumerate(("models:/zema@champion", "models:/zema/1")):
+        (tmp_path / str(number)).mkdir()
+        fetched = fetch(name, uri, tmp_path / str(number))
+        assert sha256(fetched) == sha256(tmp_path / "rig.zip")
+        verify(fetched, public)
+    for wrong in ("models:/zema@nobody", "models:/other/1", "models:/zema"):
+        with pytest.raises(SpecError, match="bundle: 'models:/"):
+            fetch(wrong, uri, tmp_path)
+
+    (tmp_path / "rig").mkdir()
+    unpack(tmp_path / "rig.zip", tmp_path / "rig")
     shipped = read_bundle(tmp_path / "rig")
-    assert "model.onnx" in shipped.manifest.files
     session = onnxruntime.InferenceSession(tmp_path / "rig" / "model.onnx")
     wanted = {each.name for each in session.get_inputs()}
     fields = shipped.golden._asdict()
     answers = session.run(None, {name: fields[name].numpy() for name in wanted})
+    assert {each.name for each in session.get_outputs()} == shipped.golden_answers.keys()
     for output, answer in zip(session.get_outputs(), answers, strict=True):
         expected = shipped.golden_answers[output.name]
         torch.testing.assert_close(torch.from_numpy(answer), expected, atol=1e-4, rtol=0)

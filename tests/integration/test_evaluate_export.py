@@ -13,7 +13,7 @@ from hydrascope.experiment import evaluate, export
 from hydrascope.experiment.restore import restore
 from hydrascope.experiment.settings import EvaluateSettings
 from hydrascope.graphs.window_fields import MACHINE_FEATURES, MACHINE_FEATURES_MASK
-from hydrascope.packaging import write
+from hydrascope.packaging import parity
 from hydrascope.packaging.bundle import golden_difference, read_bundle
 from hydrascope.schemas.errors import SpecError
 
@@ -102,15 +102,15 @@ def test_a_network_with_all_physics_and_robust_statistics_trains_and_ships(
 
 
 def test_an_export_whose_answers_differ_leaves_nothing_behind(
-    best: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    light: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # No difference is small enough for a negative limit.
-    monkeypatch.setattr(write, "PARITY_LIMIT", -1.0)
+    monkeypatch.setattr(parity, "LIMIT", -1.0)
     with pytest.raises(SpecError, match="exported and eager answers differ"):
-        export.run(export_settings(best, tmp_path / "out"))
+        export.run(export_settings(light, tmp_path / "out"))
     assert list(tmp_path.iterdir()) == []
 
 
-def test_an_existing_folder_is_not_overwritten(best: str, tmp_path: Path) -> None:
+def test_an_existing_folder_is_not_overwritten(light: str, tmp_path: Path) -> None:
     with pytest.raises(SpecError, match="exists; choose a new folder"):
-        export.run(export_settings(best, tmp_path))
+        export.run(export_settings(light, tmp_path))

@@ -140,7 +140,7 @@ def test_the_scores_travel_in_the_bundle(short_run: Path, tmp_path: Path) -> Non
     opened = read_bundle(tmp_path / "bundle")
     assert opened.manifest.parity <= 1e-4
     assert opened.manifest.task.normality is not None
-    program = opened.program.module()
+    program = opened.program
     _, diagnoser, data = restore(ckpt)
     for rows in (data.split.test[:1], data.split.test):
         inputs = data.dataset.gather(rows).inputs

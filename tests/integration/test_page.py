@@ -3,11 +3,10 @@
 import json
 import shutil
 from collections.abc import Iterator
-from pathlib import Path
 from urllib.request import Request, urlopen
 
 import pytest
-from benchmarks.serving import PATH, Served, service
+from benchmarks.serving import PATH, Served
 from selenium.webdriver import Chrome, ChromeOptions
 from selenium.webdriver.chrome.service import Service as Driver
 from selenium.webdriver.common.by import By
@@ -19,12 +18,6 @@ from hydrascope.telemetry.zema import ZemaSource
 
 BROWSER, DRIVER = shutil.which("chromium"), shutil.which("chromedriver")
 pytestmark = pytest.mark.skipif(not (BROWSER and DRIVER), reason="no chromium and chromedriver")
-
-
-@pytest.fixture(scope="module")
-def served(bundle: Path) -> Iterator[Served]:
-    with service(bundle) as running:
-        yield running
 
 
 @pytest.fixture(scope="module")
@@ -50,12 +43,12 @@ def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Chrome]:
 
 
 def test_a_machine_is_chosen_and_shown_on_a_phone(
-    served: Served, browser: Chrome, zema: ZemaSource
+    served_process: Served, browser: Chrome, zema: ZemaSource
 ) -> None:
     asked = cycle_json(zema, 5)
     del asked["signals"]["CE"]
     request = Request(
-        f"http://127.0.0.1:{served.port}{PATH}",
+        f"http://127.0.0.1:{served_process.port}{PATH}",
         json.dumps(asked).encode(),
         {"content-type": "application/json"},
     )
@@ -63,7 +56,7 @@ def test_a_machine_is_chosen_and_shown_on_a_phone(
         diagnosis = json.load(answer)
 
     wait = WebDriverWait(browser, 20)
-    browser.get(f"http://127.0.0.1:{served.port}/")
+    browser.get(f"http://127.0.0.1:{served_process.port}/")
     button = wait.until(lambda b: b.find_element(By.CSS_SELECTOR, "#fleet button"))
     assert "ZeMA hydraulic test rig" in button.text
     button.click()

@@ -66,7 +66,7 @@ def test_evaluation_and_bundle_answer_as_the_training_did(
     export.run(export_settings(best, tmp_path / "bundle"))
     bundle = read_bundle(tmp_path / "bundle")
     assert bundle.manifest.parity <= 1e-4
-    program = bundle.program.module()
+    program = bundle.program
     _, diagnoser, data = restored
     for size in (1, 3, 64):
         inputs = data.dataset.gather(data.split.test[:size]).inputs

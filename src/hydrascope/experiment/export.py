@@ -9,6 +9,7 @@ from rich.console import Console
 
 from hydrascope import __version__
 from hydrascope.data.datamodule import HydraulicDataModule
+from hydrascope.evaluation.normality import ANY, detection, machine_scores, score_table
 from hydrascope.evaluation.predictions import predict
 from hydrascope.evaluation.report import head_metrics
 from hydrascope.experiment.restore import Restored, restore
@@ -28,7 +29,9 @@ GOLDEN_BATCHES = (16, 1, 2, 64)
 """Windows in each batch that exported and eager answers are compared on."""
 FLAG_PROBABILITY = 0.5
 """From which a flag is raised: the threshold that the metrics were measured with."""
-LOWER_IS_BETTER = ("mae",)
+LOWER_IS_BETTER = ("mae", "false_alarm_rate")
+NORMALITY = "normality"
+"""Stands for a head among the metrics; no head may be called so."""
 
 
 def run(settings: ExportSettings) -> None:
@@ -90,11 +93,18 @@ def _manifest(restored: Restored, metrics: MetricsManifest) -> Manifest:
 
 def _metrics(restored: Restored) -> MetricsManifest:
     trained, diagnoser, data = restored
+    measured = head_metrics(diagnoser.heads, predict(diagnoser, data.test_dataloader()))
+    if (spec := trained.task.normality) and diagnoser.normality:
+        windows, scores = machine_scores(score_table(diagnoser, data, spec))
+        found = detection(data, spec, windows, scores, int(diagnoser.normality.held_out))
+        alarms, faults = found["false_alarms"], found["faults"].get(ANY, {})
+        values = {"false_alarm_rate": alarms["rate"], **faults}
+        measured[NORMALITY] = {name: each for name, each in values.items() if each is not None}
     return MetricsManifest(
         split=trained.data.split.name,
         fold=trained.data.fold,
         windows=len(data.split.test),
-        heads=head_metrics(diagnoser.heads, predict(diagnoser, data.test_dataloader())),
+        heads=measured,
     )
 
 

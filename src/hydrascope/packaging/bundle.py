@@ -15,6 +15,7 @@ from torch import Tensor
 from hydrascope.graphs.fields import GraphInputs
 from hydrascope.packaging.archive import unpack
 from hydrascope.packaging.manifest import Manifest, sha256
+from hydrascope.packaging.parity import difference
 from hydrascope.packaging.program_file import Program, load_program
 from hydrascope.packaging.signature import check_signature
 from hydrascope.schemas.errors import SpecError, validate
@@ -29,8 +30,6 @@ MANIFEST, PROGRAM, WEIGHTS, GOLDEN, CARD, ONNX, SIGNATURE = (
     "signature.ed25519",
 )
 REQUIRED = {PROGRAM, WEIGHTS, GOLDEN, CARD}
-PARITY_LIMIT = 1e-4
-"""Largest accepted absolute difference between exported and eager answers."""
 
 
 @dataclass(frozen=True)
@@ -89,10 +88,7 @@ def golden_difference(bundle: Bundle) -> float:
     """Return the largest difference between the program's answers here and those at export."""
     with torch.no_grad():
         answers = bundle.program(*bundle.golden)
-    return max(
-        float((answers[name] - expected).abs().max())
-        for name, expected in bundle.golden_answers.items()
-    )
+    return difference(answers, bundle.golden_answers)
 
 
 def check_bundle(folder: Path, verify_key: Path | None = None) -> Manifest:

@@ -23,8 +23,16 @@ def _lines(manifest: Manifest) -> Iterator[str]:
     yield ""
     yield "## Answers"
     yield ""
-    yield "| head | level | kind | of | unit | outcomes |"
-    yield "|---|---|---|---|---|---|"
+    if task.normality is not None:
+        yield (
+            "How far the machine, each component and each sensor are from normal, as shares of "
+            "thresholds that a healthy machine exceeds in at most "
+            f"{100 * task.normality.false_alarm_rate:g} % of its windows."
+        )
+        yield ""
+    if task.heads:
+        yield "| head | level | kind | of | unit | outcomes |"
+        yield "|---|---|---|---|---|---|"
     for head in task.heads:
         outcomes = [each.name for each in head.classes] or list(head.labels)
         yield (

@@ -6,13 +6,8 @@ from pathlib import Path
 from rich.console import Console
 from rich.markdown import Markdown
 
-from hydrascope.packaging.bundle import (
-    PARITY_LIMIT,
-    Bundle,
-    golden_difference,
-    read_bundle,
-    read_manifest,
-)
+from hydrascope.packaging import parity
+from hydrascope.packaging.bundle import Bundle, golden_difference, read_bundle, read_manifest
 from hydrascope.packaging.card import model_card
 from hydrascope.schemas.errors import SpecError
 
@@ -25,10 +20,10 @@ def verify(path: Path, key: Path | None) -> Bundle:
     """
     bundle = read_bundle(path, key)
     difference = golden_difference(bundle)
-    if not difference <= PARITY_LIMIT:
+    if not difference <= parity.LIMIT:
         raise SpecError(
             f"bundle: on this machine its golden answers differ by {difference:.2g}; "
-            f"accepted: at most {PARITY_LIMIT:g}"
+            f"accepted: at most {parity.LIMIT:g}"
         )
     files = len(bundle.manifest.files)
     signed = "signature valid" if key is not None else "signature not asked for"

@@ -40,7 +40,7 @@ class MetricsManifest(_Part):
     windows: int
     """Test windows, none of them trained on."""
     heads: dict[str, dict[str, float]]
-    """A head's name → metric → value, in the head's unit where it has one."""
+    """A head's name → metric → value, in the head's unit where it has one; `normality` likewise."""
 
 
 class Manifest(_Part):

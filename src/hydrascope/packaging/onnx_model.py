@@ -3,20 +3,29 @@
 from pathlib import Path
 
 import torch
+from torch.export import ExportedProgram
 
 from hydrascope.graphs.fields import GraphInputs
 from hydrascope.models.diagnoser import Diagnoser
-from hydrascope.packaging.program import export_program
+from hydrascope.packaging.parity import difference
 from hydrascope.schemas.errors import SpecError
 
 OPSET = 20
 
 
-def write_onnx(file: Path, diagnoser: Diagnoser, golden: list[GraphInputs]) -> float:
+def write_onnx(
+    file: Path, exported: ExportedProgram, diagnoser: Diagnoser, golden: list[GraphInputs]
+) -> float:
     """Write the model and return the largest difference between its answers and the eager ones.
 
-    Inputs are the fields of `GraphInputs` by name, outputs the heads' answers by name. ONNX Runtime
+    Inputs are the fields of `GraphInputs` by name, outputs the answers by name. ONNX Runtime
     refuses a batch without any line.
+
+    Args:
+        file: Of the model.
+        exported: The diagnoser, by `export_program`.
+        diagnoser: Whose answers are expected.
+        golden: Batches to compare on.
 
     Raises:
         SpecError: The packages that write and run ONNX are not installed.
@@ -28,15 +37,16 @@ def write_onnx(file: Path, diagnoser: Diagnoser, golden: list[GraphInputs]) -> f
         raise SpecError(
             f"onnx: {error.name} is not installed; pip install 'hydrascope[onnx]'"
         ) from None
-    names = [head.name for head in diagnoser.heads]
+    names = list(diagnoser.predict(golden[0]))
     torch.onnx.export(
-        export_program(diagnoser, golden[0]),
+        exported,
         f=str(file),
         input_names=list(GraphInputs._fields),
         output_names=names,
         opset_version=OPSET,
         dynamo=True,
         external_data=False,
+        optimize=False,  # ONNX Runtime does so itself when it opens the model, and much faster
         verbose=False,
     )
     session = onnxruntime.InferenceSession(str(file), providers=["CPUExecutionProvider"])
@@ -44,7 +54,7 @@ def write_onnx(file: Path, diagnoser: Diagnoser, golden: list[GraphInputs]) -> f
     worst = 0.0
     for batch in golden:
         fed = {name: value.numpy() for name, value in batch._asdict().items() if name in wanted}
-        eager = diagnoser.predict(batch)
-        for name, answer in zip(names, session.run(names, fed), strict=True):
-            worst = max(worst, float((torch.from_numpy(answer) - eager[name]).abs().max()))
+        found = (torch.from_numpy(answer) for answer in session.run(names, fed))
+        answers = dict(zip(names, found, strict=True))
+        worst = max(worst, difference(answers, diagnoser.predict(batch)))
     return worst

@@ -1,13 +1,12 @@
 """The diagnoser as an exported program that needs none of our code to run."""
 
-import math
-
 import torch
 from torch import Tensor, nn
 from torch.export import Dim, ExportedProgram
 
 from hydrascope.graphs.fields import GraphInputs
 from hydrascope.models.diagnoser import Diagnoser
+from hydrascope.packaging.parity import difference
 from hydrascope.packaging.program_file import Program
 
 
@@ -61,12 +60,7 @@ def largest_difference(diagnoser: Diagnoser, program: Program, batches: list[Gra
     """Return the largest absolute difference between exported and eager answers."""
     worst = 0.0
     for batch in batches:
-        eager = diagnoser.predict(batch)
         with torch.no_grad():
             exported = program(*batch)
-        for name, answer in eager.items():
-            # NaN says that there is nothing to score, and must say so in both.
-            if not torch.equal(exported[name].isnan(), answer.isnan()):
-                return math.inf
-            worst = max(worst, float((exported[name] - answer).nan_to_num().abs().max()))
+        worst = max(worst, difference(exported, diagnoser.predict(batch)))
     return worst

@@ -7,16 +7,16 @@ from tempfile import mkdtemp
 
 from safetensors.torch import load_file, save_file
 from torch import Tensor
+from torch.export import ExportedProgram
 
 from hydrascope.graphs.fields import GraphInputs
 from hydrascope.models.diagnoser import Diagnoser
-from hydrascope.packaging import archive
+from hydrascope.packaging import archive, parity
 from hydrascope.packaging.bundle import (
     CARD,
     GOLDEN,
     MANIFEST,
     ONNX,
-    PARITY_LIMIT,
     PROGRAM,
     SIGNATURE,
     WEIGHTS,
@@ -61,7 +61,7 @@ def write_bundle(
         options: What else goes in.
 
     Raises:
-        SpecError: The path exists, an exported answer differs by more than `PARITY_LIMIT`, or the
+        SpecError: The path exists, an exported answer differs by more than `parity.LIMIT`, or the
             program would need unpickling.
     """
     if path.exists():
@@ -71,14 +71,15 @@ def write_bundle(
     folder = part / "bundle"
     folder.mkdir()
     try:
-        parity = _write_program(folder, diagnoser, golden)
+        exported = export_program(diagnoser, golden[0])
+        worst = _write_program(folder, exported, diagnoser, golden)
         if options.onnx:
             from hydrascope.packaging.onnx_model import write_onnx
 
-            parity = max(parity, write_onnx(folder / ONNX, diagnoser, golden))
-        _refuse_difference(parity)
+            worst = max(worst, write_onnx(folder / ONNX, exported, diagnoser, golden))
+        _refuse_difference(worst)
         save_file(_golden_tensors(diagnoser, golden[0]), folder / GOLDEN)
-        manifest = manifest.model_copy(update={"parity": parity})
+        manifest = manifest.model_copy(update={"parity": worst})
         (folder / CARD).write_text(model_card(manifest), encoding="utf-8")
         files = {file.name: sha256(file) for file in sorted(folder.iterdir())}
         manifest = manifest.model_copy(update={"files": files})
@@ -99,19 +100,21 @@ def write_bundle(
     return manifest
 
 
-def _write_program(folder: Path, diagnoser: Diagnoser, golden: list[GraphInputs]) -> float:
-    tensors = save_program(export_program(diagnoser, golden[0]), folder / PROGRAM)
+def _write_program(
+    folder: Path, exported: ExportedProgram, diagnoser: Diagnoser, golden: list[GraphInputs]
+) -> float:
+    tensors = save_program(exported, folder / PROGRAM)
     save_file(tensors, folder / WEIGHTS)
     # What is compared is what will be read.
     program = load_program(folder / PROGRAM, load_file(folder / WEIGHTS))
     return largest_difference(diagnoser, program, golden)
 
 
-def _refuse_difference(parity: float) -> None:
-    if not parity <= PARITY_LIMIT:
+def _refuse_difference(worst: float) -> None:
+    if not worst <= parity.LIMIT:
         raise SpecError(
-            f"export: exported and eager answers differ by {parity:.2g}; "
-            f"accepted: at most {PARITY_LIMIT:g}"
+            f"export: exported and eager answers differ by {worst:.2g}; "
+            f"accepted: at most {parity.LIMIT:g}"
         )
 
 

@@ -1,7 +1,7 @@
 """What the service says of a window, in the words of the task."""
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import timedelta
 from typing import NamedTuple
 
@@ -9,6 +9,7 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 from torch import Tensor
 
+from hydrascope.models.normality import COMPONENT, MACHINE, SENSOR
 from hydrascope.packaging.manifest import Manifest
 from hydrascope.schemas.machine import Machine
 from hydrascope.schemas.task import HeadKind, HeadLevel, HeadSpec
@@ -27,7 +28,9 @@ class Finding(_Answer):
     outcome: str | None = None
     """Most probable class of a graded head."""
     value: float | None = None
-    """Of a regression, or of the most probable class, in `unit`."""
+    """Of a regression (its median), or of the most probable class, in `unit`."""
+    quantiles: dict[str, float] | None = None
+    """Of a regression that answers with an interval: `0.05`, `0.5`, … → value in `unit`."""
     unit: str | None = None
     probabilities: dict[str, float] | None = None
     """Of each class, of each label, or of a binary head's `present`."""
@@ -38,6 +41,19 @@ class Finding(_Answer):
     uncertainty: float | None = None
     """Entropy of the probabilities over its largest possible value: 0 certain, 1 a mere guess;
     the mean over labels."""
+
+
+class Normality(_Answer):
+    """How far from normal, as shares of the thresholds: above 1 is an alarm, null nothing to score.
+
+    Of this window alone: smoothing over several is for those who see them in order.
+    """
+
+    machine: float | None
+    components: dict[str, float | None]
+    """By component id."""
+    sensors: dict[str, float | None]
+    """By sensor id."""
 
 
 class Missing(_Answer):
@@ -79,6 +95,8 @@ class Diagnosis(_Answer):
     """By component id, then by head; components that no head speaks of are left out."""
     component_health: dict[str, float]
     """The least health that any head says of a component."""
+    normality: Normality | None = None
+    """Null where the task asks for none."""
     missing: dict[str, Missing]
     """By sensor id; only sensors of which something was missing."""
     cached: bool = False
@@ -128,7 +146,27 @@ def diagnosis(
         machine=machine,
         components=components,
         component_health=component_health,
+        normality=normality(window.machine, answer.normality),
         missing=missing(window, answer, manifest.window.window_s),
+    )
+
+
+def normality(machine: Machine, scores: Mapping[str, Tensor]) -> Normality | None:
+    """Put the scores of a window into words."""
+    if not scores:
+        return None
+    level = {
+        name: [None if math.isnan(value) else value for value in values.tolist()]
+        for name, values in scores.items()
+    }
+    (of_machine,) = level[MACHINE]
+    topology = machine.topology
+    components = [component.id for component in topology.components]
+    sensors = [sensor.id for _, sensor in topology.sensors]
+    return Normality(
+        machine=of_machine,
+        components=dict(zip(components, level[COMPONENT], strict=True)),
+        sensors=dict(zip(sensors, level[SENSOR], strict=True)),
     )
 
 
@@ -137,7 +175,13 @@ def finding(head: HeadSpec, answer: Tensor, threshold: float) -> Finding:
     values: list[float] = answer.tolist()
     match head.kind:
         case HeadKind.REGRESSION:
-            return Finding(kind=head.kind, value=values[0], unit=head.unit)
+            named = zip(head.quantiles, values, strict=True) if head.quantiles else ()
+            return Finding(
+                kind=head.kind,
+                value=values[head.median],
+                quantiles={f"{quantile:g}": value for quantile, value in named} or None,
+                unit=head.unit,
+            )
         case HeadKind.BINARY | HeadKind.MULTI_LABEL:
             names = head.labels or ("present",)
             health = None
@@ -182,7 +226,7 @@ def missing(window: TelemetryWindow, answer: WindowAnswer, window_s: float) -> d
 
 
 def scores(answer: Diagnosis) -> list[Score]:
-    """Return the chosen class, each label or the value of every finding, for the metrics."""
+    """Return what the metrics are told of every finding, and the machine's normality."""
     findings = [*answer.machine.items()]
     for of_component in answer.components.values():
         findings += of_component.items()
@@ -195,6 +239,8 @@ def scores(answer: Diagnosis) -> list[Score]:
             told.append(Score(head, each.outcome, each.probabilities[each.outcome]))
         else:
             told += [Score(head, name, p) for name, p in each.probabilities.items()]
+    if answer.normality is not None and answer.normality.machine is not None:
+        told.append(Score(MACHINE, None, answer.normality.machine))
     return told
 
 

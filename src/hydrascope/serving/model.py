@@ -21,7 +21,9 @@ from hydrascope.features.sub_windows import WindowSpec
 from hydrascope.graphs.fields import GraphInputs
 from hydrascope.graphs.layout import GraphLayout, concatenate
 from hydrascope.graphs.window_computer import WindowComputer
-from hydrascope.packaging.bundle import PARITY_LIMIT, Bundle
+from hydrascope.models.normality import COMPONENT, LEVELS, MACHINE, SENSOR
+from hydrascope.packaging import parity
+from hydrascope.packaging.bundle import Bundle
 from hydrascope.schemas.errors import SpecError
 from hydrascope.schemas.machine import Machine
 from hydrascope.schemas.signal import Signal
@@ -51,12 +53,15 @@ class WindowAnswer:
 
     Attributes:
         heads: A head's name → [size] (machine level) or [N, size] (component level), decoded.
+        normality: A level of `models.normality.LEVELS` → [1], [N] or [S] shares of the threshold,
+            NaN where there is nothing to score; empty where the task has no normality.
         observed: [S, T] bool; which sub-windows of each sensor counted.
         drift: [S] mean |z| of each sensor's features under the training statistics; NaN where
             nothing was observed.
     """
 
     heads: Mapping[str, Tensor]
+    normality: Mapping[str, Tensor]
     observed: Tensor
     drift: Tensor
 
@@ -110,15 +115,12 @@ class ServedModel:
         """Refuse to answer where the golden answers come out differently than at export.
 
         Raises:
-            SpecError: By more than `PARITY_LIMIT`.
+            SpecError: By more than `parity.LIMIT`.
         """
         with torch.inference_mode():
             answers = self._network(self._golden)
-        difference = max(
-            float((answers[name] - expected).abs().max())
-            for name, expected in self._golden_answers.items()
-        )
-        if not difference <= PARITY_LIMIT:
+        difference = parity.difference(answers, self._golden_answers)
+        if not difference <= parity.LIMIT:
             raise SpecError(f"bundle: golden answers differ by {difference:.2g} on this machine")
 
     def warm_up(self, sizes: Iterable[int], machines: Sequence[Machine], runs: int = 10) -> None:
@@ -150,22 +152,33 @@ class ServedModel:
             batch = concatenate([inputs for inputs, _ in computed])
         middle = time.perf_counter()
         with _TRACER.start_as_current_span("network"):
-            heads = self._network(batch)
+            said = self._network(batch)
         drift = self._drift(batch)
         answers: list[WindowAnswer | None] = [None] * len(windows)
         graph = component = sensor = 0
         for rows, (_, known) in zip(groups, computed, strict=True):
             components, sensors = known.layout.num_components, known.layout.num_sensors
             for row in rows:
+                own = slice(component, component + components)
+                seen = slice(sensor, sensor + sensors)
                 answers[row] = WindowAnswer(
                     {
-                        head.name: heads[head.name][component : component + components]
-                        if head.level is HeadLevel.COMPONENT
-                        else heads[head.name][graph]
+                        head.name: said[head.name][
+                            own if head.level is HeadLevel.COMPONENT else graph
+                        ]
                         for head in self.manifest.task.heads
                     },
-                    batch.sensor_observed[sensor : sensor + sensors],
-                    drift[sensor : sensor + sensors],
+                    {
+                        level: said[level][at, 0]
+                        for level, at in (
+                            (MACHINE, slice(graph, graph + 1)),
+                            (COMPONENT, own),
+                            (SENSOR, seen),
+                        )
+                        if level in said
+                    },
+                    batch.sensor_observed[seen],
+                    drift[seen],
                 )
                 graph, component, sensor = graph + 1, component + components, sensor + sensors
         done = time.perf_counter()
@@ -180,7 +193,12 @@ class ServedModel:
     def _network(self, batch: GraphInputs) -> dict[str, Tensor]:
         moved = batch if self._device.type == "cpu" else batch.to(self._device)
         answers = {name: answer.cpu() for name, answer in self._run(*moved).items()}
-        if not all(bool(answer.isfinite().all()) for answer in answers.values()):
+        # Of normality NaN is an answer too: there is nothing to score.
+        wrong = (
+            answer.isinf() if name in LEVELS else ~answer.isfinite()
+            for name, answer in answers.items()
+        )
+        if any(bool(each.any()) for each in wrong):
             raise FloatingPointError("the network gave a number that is none")
         return answers
 

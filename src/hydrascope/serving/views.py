@@ -81,7 +81,7 @@ class State(BaseModel):
 
 
 def findings(answer: Diagnosis) -> list[str]:
-    """Return what is not sound, a line each: raised flags, classes that are not healthy."""
+    """Return what is not sound, a line each: flags, classes that are not healthy, alarms."""
     places = {"machine": answer.machine, **answer.components}
     lines = []
     for place, heads in places.items():
@@ -90,6 +90,13 @@ def findings(answer: Diagnosis) -> list[str]:
                 lines.append(f"{place}: {head}: {', '.join(found.flags)}")
             elif found.health is not None and found.health < 0.5:
                 lines.append(f"{place}: {head}: {found.outcome}")
+    if (normality := answer.normality) is not None:
+        scores = {"machine": normality.machine, **normality.components}
+        lines += [
+            f"{place}: {score:.3g} times as far from normal as its threshold"
+            for place, score in scores.items()
+            if score is not None and score > 1
+        ]
     return lines
 
 
