@@ -12,6 +12,7 @@ import subprocess
 import sys
 import time
 from collections import Counter
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass, field
 from datetime import timedelta
 from functools import cache
@@ -200,23 +201,28 @@ class _Client:
         return made
 
 
-def request_bodies(count: int = CYCLES) -> list[bytes]:
-    """Return load cycles of the rig as requests' bodies."""
+def request_bodies(cycles: Iterable[int], digits: int | None = None) -> Iterator[bytes]:
+    """Yield load cycles of the rig as requests' bodies, exact or to so many decimal digits."""
     source = ZemaSource()
-    bodies = []
-    for row in range(count):
+    for row in cycles:
         start = EPOCH + timedelta(seconds=60 * row)
         signals = source.read("zema", TimeWindow(start=start, end=start + timedelta(seconds=60)))
         content = {
             "equipment_id": "zema",
             "start": start.isoformat(),
             "signals": {
-                name: {"values": [round(float(v), 4) for v in s.values], "rate_hz": s.rate_hz}
-                for name, s in signals.items()
+                name: {
+                    "values": _rounded(signal.values.tolist(), digits),
+                    "rate_hz": signal.rate_hz,
+                }
+                for name, signal in signals.items()
             },
         }
-        bodies.append(json.dumps(content).encode())
-    return bodies
+        yield json.dumps(content).encode()
+
+
+def _rounded(values: list[float], digits: int | None) -> list[float]:
+    return values if digits is None else [round(value, digits) for value in values]
 
 
 @cache
@@ -224,7 +230,7 @@ def _requests(path: str) -> list[bytes]:
     head = "POST {} HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\n"
     return [
         f"{head.format(path)}content-length: {len(body)}\r\n\r\n".encode() + body
-        for body in request_bodies()
+        for body in request_bodies(range(CYCLES), digits=4)
     ]
 
 

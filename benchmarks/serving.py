@@ -1,4 +1,4 @@
-"""What the service bears: throughput, latency, memory, overload; beside LitServe on one bundle.
+"""What the service bears, that it answers as an evaluation does, and LitServe beside it.
 
 A server process and a client process share the machine, as a small installation would; the network
 is the rig's default one. Takes a quarter of an hour, ten minutes of it for memory.
@@ -19,12 +19,14 @@ from datetime import date
 from functools import partial
 from pathlib import Path
 from socket import socket
+from typing import Any
 
 import torch
 
 from benchmarks._load import Load, Outcome, put, request_bodies
 from benchmarks._rows import Row, at_least, at_most
 from benchmarks.zema_folds import replace_section
+from hydrascope.experiment.restore import restore
 
 ROOT = Path(__file__).parents[1]
 PATH = "/v1/diagnose"
@@ -37,9 +39,10 @@ LOOSE = ("cache_entries=0", "rate_per_s=1000000", "burst=1000000", "log_level=wa
 def run(memory_s: float = 600.0, run_s: float = 10.0) -> list[Row]:
     """Measure everything; `memory_s` seconds of load for memory, `run_s` for each other run."""
     with tempfile.TemporaryDirectory(prefix="hydrascope-serving-") as folder:
-        bundle = make_bundle(Path(folder))
+        ckpt, bundle = make_bundle(Path(folder))
         rows = []
         with service(bundle, "max_batch=1") as one:
+            rows += _agreement(one.port, ckpt)
             alone = highest_rate(one.port, run_s)
         with service(bundle) as ours:
             rows += _first_answers(ours)
@@ -61,8 +64,14 @@ def run(memory_s: float = 600.0, run_s: float = 10.0) -> list[Row]:
             at_least(f"LitServe: windows/s at p99 ≤ {1000 * P99_S:g} ms", their_rate, "1/s"),
             at_least("saturation / LitServe's", saturation / theirs, "×", 1.0),
         ]
-    replace_section(ROOT / "docs" / "serving.md", "serving", page(rows))
     return rows
+
+
+def write() -> Path:
+    """Measure, and write the table of docs/serving.md."""
+    path = ROOT / "docs" / "serving.md"
+    replace_section(path, "serving", page(run()))
+    return path
 
 
 def page(rows: Sequence[Row]) -> str:
@@ -171,8 +180,8 @@ def free_port() -> int:
         return int(one.getsockname()[1])
 
 
-def make_bundle(folder: Path) -> Path:
-    """Train the rig's default network for one epoch and export it.
+def make_bundle(folder: Path) -> tuple[str, Path]:
+    """Train the rig's default network for one epoch; return its checkpoint and its bundle.
 
     How well it answers is no matter here; how large it is and what it reads are.
     """
@@ -184,7 +193,7 @@ def make_bundle(folder: Path) -> Path:
     quiet = partial(subprocess.run, check=True, cwd=ROOT, stdout=subprocess.DEVNULL)
     quiet([sys.executable, "train.py", *train])
     quiet([sys.executable, "export.py", f"ckpt={ckpt}", f"output={bundle}"])
-    return bundle
+    return str(ckpt), bundle
 
 
 def closed_loop(port: int, seconds: float, connections: int = 64) -> float:
@@ -206,18 +215,49 @@ def highest_rate(port: int, seconds: float, p99_s: float = P99_S) -> float:
     return low
 
 
+def ask(port: int, body: bytes) -> dict[str, Any]:
+    """Return the answer to one request."""
+    request = urllib.request.Request(
+        f"http://127.0.0.1:{port}{PATH}", body, {"content-type": "application/json"}
+    )
+    with urllib.request.urlopen(request) as answer:
+        found: dict[str, Any] = json.load(answer)
+    return found
+
+
 def first_latencies_s(port: int, count: int) -> list[float]:
     """Return the latencies of requests one after the other, from the first one on."""
     latencies = []
-    for body in request_bodies(count):
-        request = urllib.request.Request(
-            f"http://127.0.0.1:{port}{PATH}", body, {"content-type": "application/json"}
-        )
+    for body in request_bodies(range(count), digits=4):
         start = time.perf_counter()
-        with urllib.request.urlopen(request) as answer:
-            json.load(answer)
+        ask(port, body)
         latencies.append(time.perf_counter() - start)
     return latencies
+
+
+def _agreement(port: int, ckpt: str) -> list[Row]:
+    """Ask for every test window over HTTP; compare with what an evaluation computes."""
+    _, diagnoser, data = restore(ckpt)
+    test = data.split.test
+    expected = {
+        name: answer.reshape(len(test), -1, answer.shape[1])
+        for name, answer in diagnoser.predict(data.dataset.gather(test).inputs).items()
+    }
+    (machine,) = data.machines.values()
+    place = {each.id: number for number, each in enumerate(machine.topology.components)}
+    worst, compared = 0.0, 0
+    for row, body in enumerate(request_bodies(test.tolist())):
+        answer = ask(port, body)
+        heads = [("", answer["machine"]), *answer["components"].items()]
+        for component, findings in heads:
+            for name, found in findings.items():
+                numbers = expected[name][row, place.get(component, 0)].tolist()
+                for ours, theirs in zip(found["probabilities"].values(), numbers, strict=True):
+                    worst, compared = max(worst, abs(ours - theirs)), compared + 1
+    return [
+        at_least("probabilities of test windows compared with evaluate.py's", compared, ""),
+        at_most("largest difference from evaluate.py's", worst, "", 1e-5),
+    ]
 
 
 def _first_answers(served: Served) -> list[Row]:

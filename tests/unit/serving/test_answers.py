@@ -27,6 +27,15 @@ def test_a_regression_is_its_value_in_its_unit() -> None:
     assert said(spec, torch.tensor([123.5])) == {"value": 123.5, "unit": "h"}
 
 
+def test_a_regression_with_quantiles_is_its_median_and_its_interval() -> None:
+    spec = head(HeadKind.REGRESSION, unit="h", quantiles=(0.05, 0.5, 0.9))
+    assert said(spec, torch.tensor([80.0, 100.0, 150.0])) == {
+        "value": 100.0,
+        "quantiles": {"0.05": 80.0, "0.5": 100.0, "0.9": 150.0},
+        "unit": "h",
+    }
+
+
 @pytest.mark.parametrize("kind", [HeadKind.MULTI_CLASS, HeadKind.ORDINAL])
 def test_a_graded_head_is_its_most_probable_class(kind: HeadKind) -> None:
     spec = head(kind, classes=GRADES, healthy=0, unit="grade")
