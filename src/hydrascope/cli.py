@@ -25,6 +25,23 @@ app.add_typer(db, name="db")
 
 MachineFile = Annotated[Path, typer.Argument(help="A machine file (YAML).")]
 
+# What a folder of files does not say of itself.
+Machines = Annotated[
+    str | None, typer.Option(help="Machine files; without it machines/ inside the folder.")
+]
+Labels = Annotated[
+    str | None, typer.Option(help="Label files; without it labels/ inside the folder.")
+]
+TimeZone = Annotated[
+    str | None, typer.Option(help="Zone of times without one, such as Europe/Berlin.")
+]
+Accept = Annotated[
+    list[str] | None, typer.Option(help="A quality flag of good samples; may be repeated.")
+]
+Unit = Annotated[
+    list[str] | None, typer.Option(help="SENSOR=UNIT that the files hold; may be repeated.")
+]
+
 
 class SchemaKind(StrEnum):
     """What a JSON Schema can be printed of."""
@@ -66,21 +83,11 @@ def machine(
 @app.command()
 def check(
     folder: Annotated[Path, typer.Argument(help="A folder of Parquet or CSV files.")],
-    machines: Annotated[
-        str | None, typer.Option(help="Machine files; without it FOLDER/machines/.")
-    ] = None,
-    labels: Annotated[
-        str | None, typer.Option(help="Label files; without it FOLDER/labels/.")
-    ] = None,
-    time_zone: Annotated[
-        str | None, typer.Option(help="Zone of times without one, such as Europe/Berlin.")
-    ] = None,
-    accept: Annotated[
-        list[str] | None, typer.Option(help="A quality flag of good samples; may be repeated.")
-    ] = None,
-    unit: Annotated[
-        list[str] | None, typer.Option(help="SENSOR=UNIT that the files hold; may be repeated.")
-    ] = None,
+    machines: Machines = None,
+    labels: Labels = None,
+    time_zone: TimeZone = None,
+    accept: Accept = None,
+    unit: Unit = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
     """Say what is wrong with a telemetry folder; exit code 1 if a training would stop at it."""
@@ -172,21 +179,11 @@ def ingest(
     source: Annotated[str, typer.Argument(help="A folder of Parquet or CSV files, or zema.")],
     dsn: Dsn,
     password_file: PasswordFile = None,
-    machines: Annotated[
-        str | None, typer.Option(help="Machine files; without it SOURCE/machines/.")
-    ] = None,
-    labels: Annotated[
-        str | None, typer.Option(help="Label files; without it SOURCE/labels/.")
-    ] = None,
-    time_zone: Annotated[
-        str | None, typer.Option(help="Zone of times without one, such as Europe/Berlin.")
-    ] = None,
-    accept: Annotated[
-        list[str] | None, typer.Option(help="A quality flag of good samples; may be repeated.")
-    ] = None,
-    unit: Annotated[
-        list[str] | None, typer.Option(help="SENSOR=UNIT that the files hold; may be repeated.")
-    ] = None,
+    machines: Machines = None,
+    labels: Labels = None,
+    time_zone: TimeZone = None,
+    accept: Accept = None,
+    unit: Unit = None,
     live: Annotated[
         bool, typer.Option("--live", help="Write in real time, as if it were recorded now.")
     ] = False,

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
@@ -48,23 +49,28 @@ CPU = HardwareSettings(
 
 def small(*overrides: str) -> list[str]:
     """Return `overrides` behind the small ones that go with them."""
-    sized = "readout=heads" not in overrides  # which has no sizes to make small
+    choices = (each for each in overrides if each.startswith(("experiment=", "readout=")))
+    sized = composed("run_dir=.", *choices)["readout"]["kind"] == "discriminant"
     return [*(each for each in SMALL if sized or not each.startswith("readout.")), *overrides]
+
+
+def composed(*overrides: str, job: str = "train") -> dict[str, Any]:
+    """Return a job's keys and values, as its script composes them."""
+    with initialize_config_dir(str(ROOT / "conf"), version_base="1.3"):
+        config = OmegaConf.to_container(compose(job, overrides=list(overrides)), resolve=True)
+    assert isinstance(config, dict)
+    return {str(key): value for key, value in config.items()}
 
 
 Train = Callable[..., Path]
 
 
 def train_settings(*overrides: str) -> TrainSettings:
-    """Compose and validate a training's settings, as the script does."""
-    with initialize_config_dir(str(ROOT / "conf"), version_base="1.3"):
-        config = compose("train", overrides=list(overrides))
-    return validate_train(OmegaConf.to_container(config, resolve=True))
+    """Return a training's settings, validated as the script does."""
+    return validate_train(composed(*overrides))
 
 
 def export_settings(ckpt: str, output: Path, *overrides: str) -> ExportSettings:
-    """Compose and validate an export's settings, as the script does."""
+    """Return an export's settings, validated as the script does."""
     given = [f"ckpt={ckpt}", f"output={output}", *overrides]
-    with initialize_config_dir(str(ROOT / "conf"), version_base="1.3"):
-        config = compose("export", overrides=given)
-    return validate_export(OmegaConf.to_container(config, resolve=True))
+    return validate_export(composed(*given, job="export"))

@@ -1,8 +1,9 @@
 """What all specifications share: their strictness and the types of their fields."""
 
 from typing import Annotated
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 
 class Spec(BaseModel):
@@ -18,6 +19,18 @@ Word = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
 """A kind or a place, such as `relief_valve` or `inlet`."""
 
 Text = Annotated[str, Field(min_length=1)]
+
+
+def _known_zone(name: str) -> str:
+    try:
+        ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError):
+        raise ValueError("expected an IANA time zone, as in UTC or Europe/Berlin") from None
+    return name
+
+
+TimeZone = Annotated[str, AfterValidator(_known_zone)]
+"""A name of the IANA time zone database."""
 
 # Numbers are strict: pydantic would otherwise read `true` as 1 and "12" as 12.
 Number = Annotated[float, Field(strict=True)]

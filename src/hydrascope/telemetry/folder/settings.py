@@ -2,11 +2,10 @@
 
 from enum import StrEnum
 from pathlib import Path
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import BaseModel, ConfigDict, Field
 
-from hydrascope.schemas.base import Positive, Text
+from hydrascope.schemas.base import Positive, Text, TimeZone
 
 
 class ResampleMethod(StrEnum):
@@ -37,18 +36,8 @@ class FolderSettings(BaseModel):
     folder: Path
     machines: str | None = None
     labels: str | None = None
-    time_zone: str | None = None
+    time_zone: TimeZone | None = None
     max_gap_s: Positive = 10.0
     units: dict[str, Text] = Field(default_factory=dict)
     quality_accepted: tuple[str | int, ...] | None = Field(default=None, min_length=1)
     resample: ResampleSettings = ResampleSettings()
-
-    @field_validator("time_zone")
-    @classmethod
-    def _known_zone(cls, zone: str | None) -> str | None:
-        if zone is not None:
-            try:
-                ZoneInfo(zone)
-            except (ZoneInfoNotFoundError, ValueError):
-                raise ValueError("expected an IANA time zone, as in UTC or Europe/Berlin") from None
-        return zone

@@ -4,6 +4,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -168,8 +169,10 @@ class Database:
             asyncpg.InterfaceError,
         ):
             # To ask for an orderly end could take as long again: the connection is dropped, and
-            # the server's statement_timeout ends what still runs there.
-            connection.terminate()
+            # the server's statement_timeout ends what still runs there. One that has ended by
+            # itself is back in the pool already, and nothing can be asked of it.
+            with suppress(asyncpg.InterfaceError):
+                connection.terminate()
             raise
         finally:
             await pool.release(connection, timeout=self.settings.timeout_s)

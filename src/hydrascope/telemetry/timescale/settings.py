@@ -2,12 +2,11 @@
 
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from hydrascope.schemas import SpecError, validate
-from hydrascope.schemas.base import Positive, Text
+from hydrascope.schemas.base import Positive, Text, TimeZone
 
 
 class DatabaseSettings(BaseModel):
@@ -65,18 +64,8 @@ class WideTableSettings(BaseModel):
     equipment: Text = "equipment_id"
     columns: dict[str, Text] = Field(default_factory=dict)
     """Columns by sensor id, where they are not named like the sensor."""
-    time_zone: str | None = None
+    time_zone: TimeZone | None = None
     """IANA zone of a time column of the type `timestamp` (without time zone)."""
-
-    @field_validator("time_zone")
-    @classmethod
-    def _known_zone(cls, zone: str | None) -> str | None:
-        if zone is not None:
-            try:
-                ZoneInfo(zone)
-            except (ZoneInfoNotFoundError, ValueError):
-                raise ValueError("expected an IANA time zone, as in UTC or Europe/Berlin") from None
-        return zone
 
 
 def database_settings(**keys: object) -> DatabaseSettings:
