@@ -68,7 +68,7 @@ def test_it_is_ready_soon_and_warm_when_it_says_so(served_process: Served) -> No
     assert served_process.processor_s < 8  # by the clock too, on a machine that does nothing else
     assert served_process.resident_mb < 700
     first, *later = first_latencies_s(served_process.port, 30)
-    assert first < 3 * max(sorted(later)[len(later) // 2], 0.01)  # loosely: others compute too
+    assert first < 3 * max(sorted(later)[len(later) // 2], 0.03)  # loosely: others compute too
 
 
 def test_nothing_that_schemathesis_thinks_of_breaks_it(served_process: Served) -> None:
@@ -102,7 +102,7 @@ def test_nothing_that_schemathesis_thinks_of_breaks_it(served_process: Served) -
 
 def test_more_than_it_can_take_is_turned_away_and_it_recovers(served_process: Served) -> None:
     port = served_process.port
-    outcome = send(Load(port, PATH, seconds=2, rate=400, connections=400))
+    outcome = send(Load(port, PATH, seconds=2, rate=800, connections=400))
     turned_away = outcome.statuses["503"] + outcome.statuses["504"]
     assert outcome.statuses["503"] > 0
     assert outcome.answered > 0

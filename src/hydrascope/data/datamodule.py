@@ -50,8 +50,9 @@ class HydraulicDataModule(LightningDataModule):
         table: A row for each window: `equipment_id`, `start`, labels.
         split: Rows of the table in each part.
         units: [rows] number of the group that the split keeps together, or of the window itself.
-        healthy_labels: Label column → its value or values in a healthy window; likewise.
-        healthy: [rows] 1 healthy, 0 not, NaN unknown; if the task has `normality`.
+        healthy_labels: Label column → its value or values in a healthy window; if the task has
+            `normality`.
+        healthy: [rows] 1 healthy, 0 not, NaN unknown; likewise.
     """
 
     input_spec: InputSpec
