@@ -204,7 +204,11 @@ def closed_loop(port: int, seconds: float, connections: int = 64) -> float:
 
 
 def highest_rate(port: int, seconds: float, p99_s: float = P99_S) -> float:
-    """Return the highest rate (open loop) at which 99 % are answered within `p99_s`, to 5 %."""
+    """Return the highest rate (open loop) at which 99 % are answered within `p99_s`, to 5 %.
+
+    Raises:
+        RuntimeError: There is none of one a second or more; other work keeps the machine busy.
+    """
     low, high = 0.0, 1.3 * closed_loop(port, min(seconds, 5.0))
     while high - low > 0.05 * high:
         rate = (low + high) / 2
@@ -212,6 +216,8 @@ def highest_rate(port: int, seconds: float, p99_s: float = P99_S) -> float:
         # What is turned away was not answered in time either.
         within = sum(latency <= p99_s for latency in outcome.latencies_s)
         low, high = (rate, high) if within >= 0.99 * outcome.sent else (low, rate)
+        if high < 1.0:
+            raise RuntimeError(f"not even one a second is answered within {p99_s:g} s")
     return low
 
 

@@ -27,6 +27,9 @@ _NAME = re.compile(r"[a-z_]\w*")
 _READS_FILES = ("from_file",)
 _CHECKS = ("_assert_tensor_metadata", "_assert_scalar", "sym_constrain_range_for_size")
 """Steps that only check what tracing assumed; left out."""
+_CONVERSION = "aten.to.dtype"
+"""Of a held tensor done once, on opening: the readout's support in float64 takes longer to convert
+than to use."""
 _SIZES: Mapping[str, Callable[..., Any]] = {
     name: getattr(operator, name)
     for name in ("add", "sub", "mul", "floordiv", "mod", "neg", "getitem", "eq", "ne", "lt", "le")
@@ -97,10 +100,20 @@ def _build(content: Any, tensors: Mapping[str, Tensor], device: torch.device) ->
     nodes: dict[str, fx.Node] = {}
     for name in content["inputs"]:
         nodes[name] = graph.placeholder(_checked(name))
-    for number, (name, tensor) in enumerate(content["tensors"].items()):
-        root.register_buffer(f"tensor_{number}", tensors[tensor].to(device))
-        nodes[name] = graph.get_attr(f"tensor_{number}")
+    held: dict[str, Tensor] = {}
+
+    def hold(name: str, value: Tensor) -> None:
+        held[name] = value
+        root.register_buffer(f"tensor_{len(held)}", value)
+        nodes[name] = graph.get_attr(f"tensor_{len(held)}")
+
+    for name, tensor in content["tensors"].items():
+        hold(name, tensors[tensor].to(device))
     for name, function, args, kwargs in content["steps"]:
+        if function == _CONVERSION and (source := args[0].get("of")) in held:
+            dtype, *more = (_decode(each, nodes, device) for each in args[1:])
+            hold(name, _function(function)(held[source], dtype, *more))
+            continue
         nodes[name] = graph.call_function(
             _function(function),
             tuple(_decode(each, nodes, device) for each in args),
