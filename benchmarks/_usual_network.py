@@ -5,11 +5,12 @@ import copy
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
-from torch_geometric.nn import GATv2Conv
+from torch_geometric.nn import GATv2Conv, GraphNorm, global_max_pool, global_mean_pool
+from torch_geometric.utils import scatter, softmax
 
 from hydrascope.graphs.fields import GraphInputs
 from hydrascope.models.base import NetworkOutput
-from hydrascope.models.blocks.sensor_encoder import SensorEncoding
+from hydrascope.models.blocks.sensor_encoder import SensorSetEncoder
 from hydrascope.models.blocks.spatial import GATBlock
 from hydrascope.models.layers.arma import ARMAAttention, ARMAOutput
 from hydrascope.models.layers.gatv2 import EdgeGATv2
@@ -54,6 +55,28 @@ class EdgeConv(GATv2Conv):  # type: ignore[misc]
         """Return what flows along each edge."""
         scale, shift = self._line.unbind(1)
         return ((1 + scale) * x_j + shift) * alpha.unsqueeze(-1)
+
+
+class UsualEncoder(nn.Module):
+    """The sensors of one step, pooled by PyG's softmax and sum over a component's sensors."""
+
+    def __init__(self, ours: SensorSetEncoder) -> None:
+        super().__init__()
+        self.layer = copy.deepcopy(ours)
+
+    def forward(self, features: Tensor, inputs: GraphInputs) -> Tensor:
+        """[S, F], all observed -> [N, C]."""
+        layer, component = self.layer, inputs.sensor_component
+        film = layer.sensor_kind(inputs.sensor_kind)
+        if layer.sensor_slot is not None:
+            film = film + layer.sensor_slot(inputs.sensor_slot)
+        scale, shift = film.chunk(2, dim=-1)
+        tokens: Tensor = layer.token(F.silu((1 + scale) * layer.features(features) + shift))
+        count = inputs.component_kind.shape[0]
+        weights = softmax(layer.pool.score(tokens), component, num_nodes=count).unsqueeze(-1)
+        heads = tokens.view(tokens.shape[0], layer.pool.heads, -1)
+        pooled: Tensor = scatter(weights * heads, component, 0, count, reduce="sum").flatten(1)
+        return pooled + layer.component_kind(inputs.component_kind)
 
 
 class LoopedARMA(nn.Module):
@@ -109,19 +132,24 @@ class UsualNetwork(nn.Module):
     """One of our networks with its weights, written out.
 
     A Python loop over the steps embeds and pools the sensors, and where space comes before time
-    also runs the graph blocks; these call PyG's `GATv2Conv`; `nn.LSTM` runs over each graph's
-    components by themselves; ARMA attention is its recurrence. Everything is observed; the rest is
-    ours.
+    also runs the graph blocks; what works on graphs is PyG's: `GATv2Conv`, `GraphNorm`, `softmax`,
+    `scatter`, the global pools. `nn.LSTM` runs over each graph's components by themselves; ARMA
+    attention is its recurrence. Everything is observed; the rest is ours.
     """
 
     def __init__(self, ours: UniversalTemporalGNN) -> None:
         super().__init__()
         self.rest = copy.deepcopy(ours)
-        self.convs = nn.ModuleList()
+        self.encoder = UsualEncoder(self.rest.encoder)
+        del self.rest.encoder
+        self.convs, self.norms = nn.ModuleList(), nn.ModuleList()
         for block in self.rest.spatial:
             assert isinstance(block, GATBlock)
             self.convs.append(EdgeConv(block.attention))
-            del block.attention
+            self.norms.append(GraphNorm(block.graph_norm.weight.shape[0]))
+            self.norms[-1].load_state_dict(block.graph_norm.state_dict())
+            del block.attention, block.graph_norm
+        assert self.rest.readout.pool is None
         temporal = self.rest.temporal
         assert isinstance(temporal.states, MaskedLSTM)
         assert temporal.arma is not None
@@ -143,15 +171,7 @@ class UsualNetwork(nn.Module):
         lines = torch.cat((inputs.edge_features, dynamic), dim=-1)
         rows = []
         for step in range(inputs.sensor_features.shape[1]):
-            encoding: SensorEncoding = rest.encoder(
-                inputs.sensor_features[:, step : step + 1],
-                inputs.sensor_observed[:, step : step + 1],
-                inputs.sensor_slot,
-                inputs.sensor_kind,
-                inputs.sensor_component,
-                inputs.component_kind,
-            )
-            row = encoding.sequence[:, 0]
+            row = self.encoder(inputs.sensor_features[:, step], inputs)
             if rest.order == "space_then_time":
                 row = self._space(row, inputs, lines)
             rows.append(row)
@@ -161,13 +181,15 @@ class UsualNetwork(nn.Module):
         arma = self.arma(hidden)
         everywhere = torch.ones_like(hidden[..., 0], dtype=torch.bool)
         pooled = rest.temporal.pool(hidden + arma.output, everywhere)
-        summary = torch.cat((hidden[:, -1], pooled, encoding.component), dim=-1)
+        kind = self.encoder.layer.component_kind(inputs.component_kind)
+        summary = torch.cat((hidden[:, -1], pooled, kind), dim=-1)
         before = rest.component(summary)
         after, views = rest.dropout(before), [before]
         if rest.order == "time_then_space":
             after = self._space(after, inputs, lines)
             views.append(after)
-        readouts = [rest.readout(x, graph, graphs) for x in views]
+        pools = global_mean_pool, global_max_pool
+        readouts = [pool(x, graph, graphs) for x in views for pool in pools]
         own = known_mean(inputs.machine_features, inputs.machine_features_mask)
         machines = rest.dropout(F.silu(rest.machine(torch.cat((*readouts, own), dim=-1))))
         context = torch.cat((*views, machines.index_select(0, graph)), dim=-1)
@@ -176,9 +198,9 @@ class UsualNetwork(nn.Module):
 
     def _space(self, x: Tensor, inputs: GraphInputs, lines: Tensor) -> Tensor:
         graph, graphs = inputs.component_graph, inputs.graph_id.shape[0]
-        for conv, block in zip(self.convs, self.rest.spatial, strict=True):
+        for conv, norm, block in zip(self.convs, self.norms, self.rest.spatial, strict=True):
             assert isinstance(block, GATBlock)
             heard = conv(x, inputs.edge_index, lines)
-            x = x + block.dropout(F.silu(block.graph_norm(heard, graph, graphs)))
+            x = x + block.dropout(F.silu(norm(heard, graph, graphs)))
             x = x + block.dropout(block.out(F.silu(block.hidden(block.norm(x)))))
         return x

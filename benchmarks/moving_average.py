@@ -127,7 +127,11 @@ def write() -> Path:
     """Compare and write the table."""
     rows = run()
     gated = {row["name"]: row["value"] for row in rows if row["name"].startswith("gated")}
-    helps = gated["gated: gain, lower end of its 95 % interval"] > 0
+    verdict = "no clear gain"
+    if gated["gated: gain, lower end of its 95 % interval"] > 0:
+        verdict = "a clear gain"
+    elif gated["gated: gain, upper end"] < 0:
+        verdict = "a clear loss"
     lines = [
         f"An MA(1) series with θ = {THETA}, mean squared error of the next value, in variances of "
         f"the noise, means of the seeds {SEEDS[0]} to {SEEDS[-1]}; gains are paired by seed. "
@@ -139,7 +143,7 @@ def write() -> Path:
         "on were published next. The seeds here had not been looked at before. Where the attention "
         "has no decay, the term is what tells a moving average; a gate that forgets can say much "
         f"the same. In the gated attention, the default, the term gives "
-        f"{'a clear gain' if helps else 'no clear gain'} on this series.",
+        f"{verdict} on this series.",
         "",
         "| measured | value |",
         "|---|---|",

@@ -9,9 +9,10 @@ import os
 from collections.abc import Iterator
 from itertools import count
 
+import pandas as pd
 import pytest
 from benchmarks._postgres import Server, postgres
-from databases import at, sql
+from databases import at, sql, telemetry
 
 from hydrascope.telemetry.timescale.database import Database
 from hydrascope.telemetry.timescale.migrations import upgrade
@@ -66,3 +67,9 @@ def _database(server_dsn: str, template: str) -> Iterator[str]:
     sql(server_dsn, f"CREATE DATABASE {name} TEMPLATE {template}")
     yield at(server_dsn, name)
     sql(server_dsn, f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@pytest.fixture(scope="session")
+def whole() -> pd.DataFrame:
+    """20,000 instants of three sensors: 2 MB on the wire."""
+    return telemetry(20_000)

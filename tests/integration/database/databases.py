@@ -108,3 +108,11 @@ async def filled(connector: TimescaleConnector, frame: pd.DataFrame, sensors: in
     """Save the machine and write telemetry; return how many rows are new."""
     await connector.equipment.save(machine(sensors))
     return await connector.write_telemetry("press", frame)
+
+
+def fill(dsn: str, frame: pd.DataFrame) -> None:
+    async def work() -> None:
+        async with connected(dsn, timeout_s=30) as connector:
+            await filled(connector, frame)
+
+    asyncio.run(work())

@@ -84,7 +84,7 @@ class SensorSetEncoder(nn.Module):
             film = film + self.sensor_slot(sensor_slot)
         scale, shift = film.unsqueeze(1).chunk(2, dim=-1)
         hidden: Tensor = self.features(features)
-        tokens: Tensor = self.token(F.silu(torch.addcmul(hidden + shift, hidden, scale)))
+        tokens: Tensor = self.token(F.silu(torch.addcmul(shift, hidden, 1 + scale)))
         component: Tensor = self.component_kind(component_kind)
         pooled: Tensor
         observed: Tensor

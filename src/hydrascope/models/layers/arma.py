@@ -154,7 +154,7 @@ class ARMAAttention(nn.Module):
             total = _decayed_count(log_gate.exp(), observed)
             weighted = causal_linear_attention(query, key, value, log_gate)
         # The newest observed step has weight 1, so a total below 1 means that none was observed.
-        return weighted / (width * total.clamp_min(1.0)).unsqueeze(-1)
+        return weighted * (width * total.clamp_min(1.0)).reciprocal().unsqueeze(-1)
 
     def _moving_average(
         self, query: Tensor, key: Tensor, residual: Tensor, strength: Tensor

@@ -63,14 +63,15 @@ class EdgeGATv2(nn.Module):
         edge_axes = (-1, *([1] * (x.dim() - 2)))
 
         message: Tensor = self.source(x).index_select(0, source)
-        hidden = message + self.target(x).index_select(0, target)
+        # In place, for these are the largest tensors of all.
+        hidden = self.target(x).index_select(0, target).add_(message)
         if self.edge is not None:
-            hidden = hidden + self.edge(edge_features).view(*edge_axes, message.shape[-1])
+            hidden = hidden.add_(self.edge(edge_features).view(*edge_axes, message.shape[-1]))
         # Σ over each head's channels as one matrix product with the heads' vectors a, [C, heads].
         vectors: Tensor = torch.block_diag(  # type: ignore[no-untyped-call]
             *self.attention.unsqueeze(-1)
         )
-        logits = F.leaky_relu(hidden, _NEGATIVE_SLOPE) @ vectors
+        logits = F.leaky_relu_(hidden, _NEGATIVE_SLOPE) @ vectors
         weights = segment_softmax(logits, target, num_components)
 
         if self.edge_message is not None:

@@ -3,10 +3,9 @@
 from typing import Any
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
-
-from hydrascope.models.layers.steps import previous_step
 
 _sigmoid_backward = torch.ops.aten.sigmoid_backward
 _tanh_backward = torch.ops.aten.tanh_backward
@@ -50,11 +49,12 @@ class MaskedLSTM(nn.Module):
         What stands at an unobserved step, NaN included, is never read. The last row is the last
         state; a sequence without any observed step has h = 0.
         """
-        projected: Tensor = self.input(sequence.masked_fill(~observed.unsqueeze(-1), 0.0))
+        # Steps in front from here to there, so that each one lies in one piece.
+        known = sequence.masked_fill(~observed.unsqueeze(-1), 0.0).transpose(0, 1)
         states: Tensor = _Recurrence.apply(  # type: ignore[no-untyped-call]
-            projected, self.recurrent.weight, observed
+            self.input(known.contiguous()), self.recurrent.weight, observed.t()
         )
-        return states
+        return states.transpose(0, 1)
 
 
 class _Recurrence(torch.autograd.Function):
@@ -66,40 +66,48 @@ class _Recurrence(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: Any, projected: Tensor, weight: Tensor, observed: Tensor) -> Tensor:
-        """[B, T, 4 C], [4 C, C], [B, T] bool -> [B, T, C]."""
+        """[T, B, 4 C], [4 C, C], [T, B] bool -> [T, B, C]."""
         transposed = weight.to(projected.dtype).t()
-        hidden = projected.new_zeros(projected.shape[0], weight.shape[1])
-        cell = hidden
+        channels = weight.shape[1]
+        cell = hidden = projected.new_zeros(projected.shape[1], channels)
         states: list[Tensor] = []
         kept: list[Tensor] = []
-        for step, seen in zip(projected.unbind(1), observed.unsqueeze(-1).unbind(1), strict=True):
-            i, f, g, o = torch.addmm(step, hidden, transposed).chunk(4, dim=-1)
-            i, f, g, o = i.sigmoid(), f.sigmoid(), g.tanh(), o.sigmoid()
-            next_cell = torch.addcmul(f * cell, i, g)
-            bent = next_cell.tanh()
-            kept += [i, f, g, o, cell, bent]
-            cell = torch.where(seen, next_cell, cell)
-            hidden = torch.where(seen, o * bent, hidden)
+        unseen = ~observed.unsqueeze(-1)
+        for step, skipped in zip(projected.unbind(), unseen.unbind(), strict=True):
+            gates = torch.addmm(step, hidden, transposed)
+            i, f, g, o = (gates.narrow(-1, k * channels, channels) for k in range(4))
+            # In place, and so that an unobserved step keeps all and takes in nothing.
+            i.sigmoid_().masked_fill_(skipped, 0.0)
+            f.sigmoid_().masked_fill_(skipped, 1.0)
+            g.tanh_()
+            o.sigmoid_()
+            kept += [gates, cell]
+            cell = torch.addcmul(f * cell, i, g)
+            bent = cell.tanh()
+            kept.append(bent)
+            hidden = torch.where(skipped, hidden, o * bent)
             states.append(hidden)
-        all_states = torch.stack(states, dim=1)
+        all_states = torch.stack(states)
         ctx.save_for_backward(weight, observed, all_states, *kept)
         return all_states
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, Tensor, None]:
-        """[B, T, C] -> the gradients of `projected` and of `weight`."""
+        """[T, B, C] -> the gradients of `projected` and of `weight`."""
         weight, observed, states, *kept = ctx.saved_tensors
         recurrent = weight.to(gradient.dtype)
-        of_hidden = of_cell = torch.zeros_like(gradient[:, 0])
+        seen = observed.unsqueeze(-1).to(gradient.dtype)
+        of_hidden = of_cell = torch.zeros_like(gradient[0])
         of_gates: list[Tensor] = []
-        for step in reversed(range(states.shape[1])):
-            i, f, g, o, cell, bent = kept[6 * step : 6 * step + 6]
-            seen = observed[:, step, None]
-            of_hidden = of_hidden + gradient[:, step]
+        for step in reversed(range(states.shape[0])):
+            gates, cell, bent = kept[3 * step : 3 * step + 3]
+            i, f, g, o = gates.chunk(4, dim=-1)
+            of_hidden = of_hidden + gradient[step]
             # Past an unobserved step goes all there is, through an observed one only what follows.
-            here, past_hidden = of_hidden * seen, of_hidden * ~seen
-            inside = torch.addcmul(_tanh_backward(here * o, bent), of_cell, seen.to(here.dtype))
+            here = of_hidden * seen[step]
+            past_hidden = of_hidden - here
+            inside = of_cell + _tanh_backward(here * o, bent)
             of_gates.append(
                 torch.cat(
                     (
@@ -111,10 +119,9 @@ class _Recurrence(torch.autograd.Function):
                     dim=-1,
                 )
             )
-            of_cell = torch.addcmul(of_cell * ~seen, inside, f)
+            of_cell = inside * f
             of_hidden = torch.addmm(past_hidden, of_gates[-1], recurrent)
-        of_gates.reverse()
-        # Of the gates nothing but cat and t: several gradients may come at once, under vmap.
-        before = previous_step(states).transpose(0, 1).flatten(0, 1)
-        of_weight = torch.cat(of_gates).t() @ before
-        return torch.stack(of_gates, dim=1), of_weight.to(weight.dtype), None
+        rows = torch.cat(of_gates[::-1])
+        before = F.pad(states[:-1], (0, 0, 0, 0, 1, 0)).flatten(0, 1)
+        of_projected = rows.view(*states.shape[:2], rows.shape[-1])
+        return of_projected, (rows.t() @ before).to(weight.dtype), None

@@ -37,5 +37,5 @@ class GraphNorm(nn.Module):
         mean = segment_mean(x, component_graph, num_graphs)
         centred = x - (mean * self.mean_scale).index_select(0, component_graph)
         variance = segment_mean(centred.square(), component_graph, num_graphs)
-        inverse = (variance + self.eps).rsqrt().index_select(0, component_graph)
-        return torch.addcmul(self.bias, centred * inverse, self.weight)
+        slope = self.weight * (variance + self.eps).rsqrt()
+        return torch.addcmul(self.bias, centred, slope.index_select(0, component_graph))

@@ -47,12 +47,10 @@ class SetPool(nn.Module):
     ) -> tuple[Tensor, Tensor]:
         """[K, ..., C], [K, ...] bool, [K] int64 -> pooled [M, ..., C], observed [M, ...] bool.
 
-        What stands at an unobserved place is never read. A segment without any observed row is
-        0 and not observed.
+        An unobserved row, which must be finite, has weight 0. A segment without any observed row
+        is 0 and not observed.
         """
-        seen = observed.unsqueeze(-1)
-        rows = rows.masked_fill(~seen, 0.0)
-        weights = segment_softmax(self.score(rows), index, num_segments, seen)
+        weights = segment_softmax(self.score(rows), index, num_segments, observed.unsqueeze(-1))
         pooled = segment_sum(weigh_heads(rows, weights), index, num_segments)
         return pooled, segment_sum(observed.long(), index, num_segments) > 0
 

@@ -4,6 +4,15 @@ what is not observed."""
 import numpy as np
 import pytest
 import torch
+from networks import (
+    COMPONENTS,
+    SENSORS,
+    STEPS,
+    WINDOWS,
+    any_order,
+    permuted,
+    with_a_masked_sensor_more,
+)
 from scipy.linalg import sqrtm
 from sklearn.covariance import oas
 from torch import Tensor
@@ -17,11 +26,9 @@ from hydrascope.models.config import NetworkConfig
 from hydrascope.models.diagnoser import Diagnoser
 from hydrascope.models.network import UniversalTemporalGNN
 from hydrascope.models.normality import COMPONENT, LEVELS, MACHINE, SENSOR, Normality
-from hydrascope.models.whitening import FeatureMoments, Whitening, shrunk_correlation
 from hydrascope.schemas import validate
 from hydrascope.tasks.normality import normality_loss
 
-WINDOWS, COMPONENTS, SENSORS, STEPS = 6, 10, 17, 10
 ROWS = torch.tensor([5, 400, 800, 1200, 1700, 2100])
 
 
@@ -140,12 +147,7 @@ def test_a_machine_without_any_observation_and_a_component_without_sensors_have_
 def test_an_added_unobserved_sensor_changes_nothing(
     diagnoser: Diagnoser, inputs: GraphInputs
 ) -> None:
-    fields = {
-        name: torch.cat((getattr(inputs, name), getattr(inputs, name)[-1:]))
-        for name in ("sensor_features", "sensor_observed", "sensor_slot", "sensor_kind")
-    }
-    component = torch.cat((inputs.sensor_component, inputs.sensor_component[-1:]))
-    more = hide(inputs._replace(**fields, sensor_component=component), -1)
+    more = with_a_masked_sensor_more(inputs, int(inputs.sensor_component[-1]))
     before, after = diagnoser.predict(inputs), diagnoser.predict(more)
     for level in (MACHINE, COMPONENT):
         torch.testing.assert_close(
@@ -158,19 +160,8 @@ def test_an_added_unobserved_sensor_changes_nothing(
 def test_permuting_components_and_sensors_permutes_the_scores(
     diagnoser: Diagnoser, inputs: GraphInputs
 ) -> None:
-    order = torch.cat([g * COMPONENTS + torch.randperm(COMPONENTS) for g in range(WINDOWS)])
-    sensors = torch.randperm(WINDOWS * SENSORS)
-    rank = order.argsort()
-    other = inputs._replace(
-        sensor_features=inputs.sensor_features[sensors],
-        sensor_observed=inputs.sensor_observed[sensors],
-        sensor_slot=inputs.sensor_slot[sensors],
-        sensor_kind=inputs.sensor_kind[sensors],
-        sensor_component=rank[inputs.sensor_component[sensors]],
-        component_kind=inputs.component_kind[order],
-        component_heads=inputs.component_heads[order],
-        edge_index=rank[inputs.edge_index],
-    )
+    order, sensors = any_order(), torch.randperm(WINDOWS * SENSORS)
+    other = permuted(inputs, order, sensors)
     before, after = diagnoser.predict(inputs), diagnoser.predict(other)
     near = {"atol": 1e-5, "rtol": 1e-5, "equal_nan": True}
     torch.testing.assert_close(after[MACHINE], before[MACHINE], **near)
@@ -214,56 +205,6 @@ def test_features_are_whitened_as_numpy_whitens_them_even_if_some_are_missing(
     finally:
         with torch.no_grad():
             normality.forecast.out.weight.copy_(weight)
-
-
-def test_whitened_moments_have_the_identity_as_their_covariance() -> None:
-    generator = np.random.default_rng(0)
-    places, features, count = 3, 2, 5000
-    mixing = generator.normal(size=(places * features,) * 2)
-    rows = generator.normal(size=(count, places * features)) @ mixing.T
-    moments = FeatureMoments(1, 1, places, features)
-    part = torch.from_numpy(rows).unsqueeze(1)
-    seen = torch.ones(count, 1, places, dtype=torch.bool)
-    moments.update(torch.zeros(count, dtype=torch.int64), torch.zeros(1).long(), part, seen)
-    matrix = Whitening.of(moments).matrix[0, 0].numpy()
-    np.testing.assert_allclose(matrix, matrix.T, atol=1e-10)
-    white = rows @ matrix
-    np.testing.assert_allclose(white.T @ white / count, np.eye(6), atol=0.15)
-
-
-@pytest.mark.parametrize("count", [12, 60, 2000])
-def test_shrinkage_is_that_of_scikit_learn(count: int) -> None:
-    generator = np.random.default_rng(1)
-    rows = generator.normal(size=(count, 20)) @ generator.normal(size=(20, 20))
-    rows /= np.sqrt((rows**2).mean(0))
-    expected, shrinkage = oas(rows, assume_centered=True)
-    assert shrinkage > 1e-3
-    found = shrunk_correlation(torch.from_numpy(rows.T @ rows / count), count)
-    np.testing.assert_allclose(found.numpy(), expected, atol=1e-9)
-
-
-def test_moments_of_parts_merge_to_those_of_the_whole_and_leave_out_what_is_missing() -> None:
-    graphs, steps, places, features = 40, 5, 3, 2
-    topology, row = torch.randint(0, 2, (graphs,)), torch.tensor([0, 1, 1, 1, 1])
-    seen = torch.rand(graphs, steps, places) > 0.3
-    value = torch.randn(graphs, steps, places * features, dtype=torch.float64)
-    value = value * seen.repeat_interleave(features, -1)
-
-    def moments(chosen: Tensor) -> FeatureMoments:
-        found = FeatureMoments(2, 2, places, features)
-        found.update(topology[chosen], row, value[chosen], seen[chosen])
-        return found
-
-    whole, merged = moments(torch.arange(graphs)), moments(torch.arange(0, 11))
-    merged.merge(moments(torch.arange(11, graphs)))
-    torch.testing.assert_close(merged.products, whole.products)
-    assert torch.equal(merged.count, whole.count)
-    expected = np.zeros((2, 2, places, places))
-    for graph in range(graphs):
-        for step in range(steps):
-            there = seen[graph, step].numpy().astype(float)
-            expected[topology[graph], row[step]] += np.outer(there, there)
-    np.testing.assert_array_equal(whole.count.numpy(), expected)
 
 
 def test_a_machines_score_is_the_root_mean_square_of_its_sensors_scores(
