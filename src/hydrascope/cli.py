@@ -176,7 +176,7 @@ def upgrade(
 
 @app.command()
 def ingest(
-    source: Annotated[str, typer.Argument(help="A folder of Parquet or CSV files, or zema.")],
+    source: Annotated[str, typer.Argument(help="A folder of Parquet or CSV files, zema or fleet.")],
     dsn: Dsn,
     password_file: PasswordFile = None,
     machines: Machines = None,

@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 import time
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from pydoc import locate
 
@@ -161,6 +161,22 @@ def test_live_telemetry_stands_at_the_present_time(dsn: str, folder: Path) -> No
     assert before <= times[0, 0] <= time.time() - 1.5
     np.testing.assert_allclose(np.diff(times), 0.1, atol=1e-5)
     assert [row["value"] for row in rows] == [*range(0, 30, 2), *range(1, 30, 2)]
+
+
+def test_a_fleet_is_written_live(dsn: str) -> None:
+    options = ["--live", "--every", "0.2", "--for", "1"]
+    invoked = CliRunner().invoke(app, ["ingest", "fleet", "--dsn", dsn, *options])
+    assert invoked.exit_code == 0, invoked.output
+    written = sql(
+        dsn,
+        "SELECT equipment_id, count(*), max(time) FROM hydrascope.telemetry "
+        "JOIN hydrascope.sensors USING (sensor_key) "
+        "JOIN hydrascope.equipment USING (equipment_key) GROUP BY equipment_id",
+    )
+    assert len(written) == 4
+    for _, rows, last in written:
+        assert rows > 0
+        assert abs((datetime.now(UTC) - last).total_seconds()) < 60
 
 
 def test_upgrading_twice_does_nothing_twice(empty_dsn: str) -> None:

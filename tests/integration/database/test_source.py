@@ -17,6 +17,8 @@ from typer.testing import CliRunner
 from hydrascope.cli import app
 from hydrascope.schemas import SpecError, TimeWindow
 from hydrascope.telemetry import ParquetSource, TelemetrySource
+from hydrascope.telemetry.fleet import FleetSource
+from hydrascope.telemetry.fleet_export import Format, export_fleet
 from hydrascope.telemetry.timescale.source import TimescaleSource
 
 START = pd.Timestamp("2024-05-01T12:00:00Z")
@@ -245,32 +247,64 @@ def test_a_source_is_pickled_and_forked_without_its_connections(
     assert none_left(ingested)
 
 
-def test_training_from_the_database_is_training_from_the_files(
-    ingested: str, folder: Path, tmp_path: Path, run_training: Train
+def assert_trains_alike(
+    run_training: Train, folder: Path, dsn: str, tmp_path: Path, *overrides: str
 ) -> None:
+    """Training from the database has the stores and the results of training from the files."""
     results, stores = {}, {}
     sources = {
-        "parquet": (f"data.source.folder={folder}", "data.source.quality_accepted=[good]"),
-        "timescale": (f"data.source.dsn={ingested}", f"data.source.scans={tmp_path}/scans"),
+        "parquet": (f"data.source.folder={folder}",),
+        "timescale": (f"data.source.dsn={dsn}", f"data.source.scans={tmp_path}/scans"),
     }
-    for name, overrides in sources.items():
+    for name, own in sources.items():
         store = tmp_path / name
-        run = run_training(
-            f"data={name}",
-            *overrides,
-            "data.window.window_s=10",
-            "data.window.stride_s=10",
-            "data.window.steps=2",
-            f"data.store.folder={store}",
-            "task.heads=[{name: wear, level: machine, kind: binary}]",
-            "trainer.max_epochs=2",
-            "readout=heads",
-        )
+        own = (f"data={name}", *own, f"data.store.folder={store}")
+        if name == "parquet":
+            own = (*own, "data.source.quality_accepted=[good]")
+        run = run_training(*own, "readout=heads", *overrides)
         results[name] = json.loads((run / "results.json").read_text())["test"]
         stores[name] = sorted(path.name for path in store.iterdir() if path.is_dir())
     assert results["timescale"] == results["parquet"]
     assert stores["timescale"] == stores["parquet"]
-    assert len(stores["parquet"]) == 2
+    assert stores["parquet"]
+
+
+def test_training_from_the_database_is_training_from_the_files(
+    ingested: str, folder: Path, tmp_path: Path, run_training: Train
+) -> None:
+    assert_trains_alike(
+        run_training,
+        folder,
+        ingested,
+        tmp_path,
+        "data.window.window_s=10",
+        "data.window.stride_s=10",
+        "data.window.steps=2",
+        "task.heads=[{name: wear, level: machine, kind: binary}]",
+        "trainer.max_epochs=2",
+    )
+
+
+def test_a_fleet_trains_from_the_database_as_from_its_files(
+    dsn: str, tmp_path: Path, run_training: Train
+) -> None:
+    folder = tmp_path / "fleet"
+    fleet = FleetSource(machines_per_kind=3, kinds=["robot"], hours=0.2, recording_min=4.0)
+    export_fleet(fleet, folder, Format.PARQUET, lambda _: None)
+    ingest(folder, dsn)
+    assert_trains_alike(
+        run_training,
+        folder,
+        dsn,
+        tmp_path,
+        "experiment=fleet",
+        "data.window.window_s=120",
+        "data.window.stride_s=120",
+        "data.window.steps=4",
+        "data.split.name=by_machine",
+        "data.split.folds=3",
+        "trainer.max_epochs=1",
+    )
 
 
 def test_what_is_wrong_is_said_in_one_line_without_the_password(dsn: str, tmp_path: Path) -> None:

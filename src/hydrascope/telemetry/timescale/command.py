@@ -1,5 +1,6 @@
 """`python -m hydrascope db upgrade` and `ingest`: connect, do, and say what was done."""
 
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -26,8 +27,16 @@ from hydrascope.telemetry.timescale.origins import Delivery, from_folder, from_s
 from hydrascope.telemetry.timescale.settings import DatabaseSettings
 from hydrascope.telemetry.zema import ZemaSource
 
-NAMED = {"zema": ZemaSource}
-"""Sources that need no folder."""
+
+def _fleet() -> TelemetrySource:
+    # The simulator is compiled when it is first imported; no other source needs it.
+    from hydrascope.telemetry.fleet import FleetSource
+
+    return FleetSource(machines_per_kind=1, hours=0.5)
+
+
+NAMED: Mapping[str, Callable[[], TelemetrySource]] = {"zema": ZemaSource, "fleet": _fleet}
+"""Sources that need no folder; the fleet has a machine of each kind."""
 
 
 def run_upgrade(
