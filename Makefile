@@ -19,7 +19,7 @@ train: $(VENV)/installed  ## install if needed, then train on the real rig and p
 	$(RUN) train.py experiment=zema
 
 test: lint  ## install if needed, then lint, types, imports, tests
-	OMP_NUM_THREADS=1 $(RUN) -m pytest -n auto
+	OMP_NUM_THREADS=1 $(RUN) -m pytest -n auto --dist loadgroup
 
 lint: $(VENV)/installed  ## lint, types and imports only
 	$(VENV)/bin/ruff check .

@@ -23,8 +23,8 @@ from hydrascope.data.build import StoreConfig
 from hydrascope.data.datamodule import HydraulicDataModule
 from hydrascope.data.loaders import DataLoaderConfig, create_dataloader
 from hydrascope.data.splits import SplitSpec
-from hydrascope.data.windows import WindowSpec
 from hydrascope.features.engineer import FeatureEngineer
+from hydrascope.features.sub_windows import WindowSpec
 from hydrascope.graphs.store import Verify
 from hydrascope.graphs.window_fields import SENSOR_FEATURES, SENSOR_OBSERVED
 from hydrascope.schemas import TaskSpec, validate

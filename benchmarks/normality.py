@@ -85,7 +85,7 @@ def _judge(
     judged: dict[str, Any] = {
         name: detection(data, spec, windows, each, held_out) for name, each in found.items()
     }
-    faulty = windows[dict(faults(data, spec, windows))[ANY]]
+    faulty = windows[dict(faults(data, windows))[ANY]]
     component = COMPONENTS[label]
     judged[FULL]["blame"] = blame(table, faulty)[component] if component else None
     return judged

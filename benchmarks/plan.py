@@ -9,8 +9,9 @@ from benchmarks._fleet import SyntheticFleet
 from benchmarks._rows import Row, at_least, at_most, resident_mb
 from hydrascope.data.content import store_spec
 from hydrascope.data.splits import SplitSpec, make_split
-from hydrascope.data.windows import WindowSpec, plan_windows, window_table
+from hydrascope.data.windows import plan_windows, window_table
 from hydrascope.features.engineer import FeatureEngineer
+from hydrascope.features.sub_windows import WindowSpec
 
 MACHINES = 1_000
 WINDOWS = 1_000

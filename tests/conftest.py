@@ -12,9 +12,9 @@ from hydrascope.data.build import StoreConfig
 from hydrascope.data.datamodule import HydraulicDataModule
 from hydrascope.data.loaders import DataLoaderConfig
 from hydrascope.data.splits import SplitSpec
-from hydrascope.data.windows import WindowSpec
 from hydrascope.features.config import FeatureConfig
 from hydrascope.features.engineer import FeatureEngineer
+from hydrascope.features.sub_windows import WindowSpec
 from hydrascope.schemas import GraphTopology, TaskSpec, validate
 from hydrascope.schemas.yaml_file import load_yaml
 from hydrascope.telemetry import ZemaSource

@@ -10,12 +10,16 @@ import typer
 from rich.console import Console
 
 from hydrascope.schemas import Machine, json_schema
-from hydrascope.schemas.errors import ServiceError, SpecError
+from hydrascope.schemas.errors import ServiceError, SpecError, validate
 
 app = typer.Typer(
     no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__
 )
 
+bundle_app = typer.Typer(no_args_is_help=True, help="Look at the bundle of a trained network.")
+app.add_typer(bundle_app, name="bundle")
+
+BundlePath = Annotated[Path, typer.Argument(help="Folder or archive of a bundle.")]
 db = typer.Typer(no_args_is_help=True, help="The database that telemetry is kept in.")
 app.add_typer(db, name="db")
 
@@ -99,6 +103,47 @@ def check(
     }
     if not run(settings, as_json=as_json):
         raise typer.Exit(1)
+
+
+@bundle_app.command("verify")
+def verify_bundle(
+    path: BundlePath,
+    key: Annotated[
+        Path | None, typer.Option(help="Public key (PEM) whose signature it must carry.")
+    ] = None,
+) -> None:
+    """Check every file and the golden answers; exit code 2 if anything was changed."""
+    from hydrascope.packaging.command import verify
+
+    verify(path, key)
+
+
+@bundle_app.command("show")
+def show_bundle(
+    path: BundlePath,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the manifest.")] = False,
+) -> None:
+    """Print the model card: what it answers, how well, and what it was trained on."""
+    from hydrascope.packaging.command import show
+
+    show(path, as_json=as_json)
+
+
+@app.command()
+def key(
+    name: Annotated[str, typer.Argument(help="Whose key it is; stands in the log.")],
+    scope: Annotated[
+        list[str] | None, typer.Option(help="diagnose, read or manage; may be repeated.")
+    ] = None,
+) -> None:
+    """Make an API key of the service, and print it and its entry in the file of keys."""
+    from hydrascope.serving.keys import ApiKey, new_key
+
+    secret, digest = new_key()
+    entry = {"name": name, "sha256": digest, "scopes": scope or ["diagnose", "read"]}
+    checked = validate(ApiKey, entry, source="key")
+    print(f"# The key, shown this once: {secret}", file=sys.stderr)
+    print(f"keys:\n  - {json.dumps(checked.model_dump(mode='json'))}")
 
 
 Dsn = Annotated[

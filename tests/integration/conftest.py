@@ -1,11 +1,20 @@
 """Fixtures that run the real jobs on the real rig, small."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from jobs import Train, small, train_settings
+from benchmarks.serving import Served, service
+from jobs import Train, export_settings, small, train_settings
 
-from hydrascope.experiment import train
+from hydrascope.experiment import export, train
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Let one worker have all tests of the shared run, so that it is trained and exported once."""
+    for item in items:
+        if "trained" in getattr(item, "fixturenames", ()):
+            item.add_marker(pytest.mark.xdist_group("trained"))
 
 
 @pytest.fixture(scope="session")
@@ -24,3 +33,38 @@ def run_training(tmp_path_factory: pytest.TempPathFactory) -> Train:
 def trained(run_training: Train) -> Path:
     """Return the folder of a run of three epochs."""
     return run_training("trainer.max_epochs=3")
+
+
+@pytest.fixture(scope="session")
+def best(trained: Path) -> str:
+    """Return the path of that run's best checkpoint."""
+    return str(trained / "checkpoints" / "best.ckpt")
+
+
+@pytest.fixture(scope="session")
+def bundle(best: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the folder of its bundle; treat as read-only."""
+    folder = tmp_path_factory.mktemp("bundles") / "rig"
+    export.run(export_settings(best, folder))
+    return folder
+
+
+@pytest.fixture(scope="session")
+def light(run_training: Train) -> str:
+    """Return the path of a checkpoint that is quickly exported: few steps, one graph block."""
+    run_dir = run_training(
+        "data.window.steps=2",
+        "features.patch=false",
+        "model.spatial_layers=1",
+        "model.cross_task=none",
+        "readout.draws=1",
+        "trainer.max_epochs=1",
+    )
+    return str(run_dir / "checkpoints" / "best.ckpt")
+
+
+@pytest.fixture(scope="session")
+def served_process(bundle: Path) -> Iterator[Served]:
+    """Run serve.py in a process of its own; its queue is short."""
+    with service(bundle, "queue=8") as running:
+        yield running

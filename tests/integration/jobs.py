@@ -8,7 +8,13 @@ from typing import Any
 from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 
-from hydrascope.experiment.settings import HardwareSettings, TrainSettings, validate_train
+from hydrascope.experiment.settings import (
+    ExportSettings,
+    HardwareSettings,
+    TrainSettings,
+    validate_export,
+    validate_train,
+)
 
 ROOT = Path(__file__).parents[2]
 
@@ -48,10 +54,10 @@ def small(*overrides: str) -> list[str]:
     return [*(each for each in SMALL if sized or not each.startswith("readout.")), *overrides]
 
 
-def composed(*overrides: str) -> dict[str, Any]:
-    """Return a training's keys and values, as the script composes them."""
+def composed(*overrides: str, job: str = "train") -> dict[str, Any]:
+    """Return a job's keys and values, as its script composes them."""
     with initialize_config_dir(str(ROOT / "conf"), version_base="1.3"):
-        config = OmegaConf.to_container(compose("train", overrides=list(overrides)), resolve=True)
+        config = OmegaConf.to_container(compose(job, overrides=list(overrides)), resolve=True)
     assert isinstance(config, dict)
     return {str(key): value for key, value in config.items()}
 
@@ -62,3 +68,9 @@ Train = Callable[..., Path]
 def train_settings(*overrides: str) -> TrainSettings:
     """Return a training's settings, validated as the script does."""
     return validate_train(composed(*overrides))
+
+
+def export_settings(ckpt: str, output: Path, *overrides: str) -> ExportSettings:
+    """Return an export's settings, validated as the script does."""
+    given = [f"ckpt={ckpt}", f"output={output}", *overrides]
+    return validate_export(composed(*given, job="export"))

@@ -2,20 +2,26 @@
 heads."""
 
 import json
+from datetime import timedelta
 from pathlib import Path
 
 import pandas as pd
 import pytest
 import torch
 import yaml
-from jobs import CPU, Train
+from jobs import CPU, Train, export_settings
 
 from hydrascope.experiment import evaluate, export
 from hydrascope.experiment.restore import restore
-from hydrascope.experiment.settings import EvaluateSettings, ExportSettings
+from hydrascope.experiment.settings import EvaluateSettings
 from hydrascope.models.normality import COMPONENT, LEVELS, MACHINE, SENSOR
 from hydrascope.packaging.bundle import read_bundle
+from hydrascope.packaging.card import model_card
+from hydrascope.schemas import TimeWindow
 from hydrascope.schemas.errors import SpecError
+from hydrascope.serving.answers import diagnosis
+from hydrascope.serving.model import ServedModel, TelemetryWindow
+from hydrascope.serving.views import findings
 from hydrascope.telemetry import ZemaSource
 from hydrascope.training.checkpoint import read_checkpoint
 
@@ -134,13 +140,13 @@ def test_a_fault_of_one_sensor_raises_its_score_above_all_others_and_the_alarm(
         assert (raised.argmax(1) == number).float().mean() > 0.5, name
 
 
-def test_the_scores_travel_in_the_bundle(short_run: Path, tmp_path: Path) -> None:
+def test_the_scores_travel_in_the_bundle_and_are_served(short_run: Path, tmp_path: Path) -> None:
     ckpt = str(short_run / "checkpoints" / "best.ckpt")
-    export.run(ExportSettings(ckpt=ckpt, output=str(tmp_path / "bundle")))
+    export.run(export_settings(ckpt, tmp_path / "bundle"))
     opened = read_bundle(tmp_path / "bundle")
     assert opened.manifest.parity <= 1e-4
     assert opened.manifest.task.normality is not None
-    program = opened.program.module()
+    program = opened.program
     _, diagnoser, data = restore(ckpt)
     for rows in (data.split.test[:1], data.split.test):
         inputs = data.dataset.gather(rows).inputs
@@ -154,6 +160,39 @@ def test_the_scores_travel_in_the_bundle(short_run: Path, tmp_path: Path) -> Non
                     exported[level], eager[level], atol=1e-4, rtol=0, equal_nan=True
                 )
             assert not eager[MACHINE].isnan().any()
+    metrics = opened.manifest.metrics.heads
+    assert metrics.keys() == {"normality"}
+    assert 0 <= metrics["normality"]["false_alarm_rate"] <= 1
+    assert "a healthy machine exceeds in at most 1 %" in model_card(opened.manifest)
+
+    # Served of telemetry, it says the same; of a sensor without a sample there is nothing to say.
+    served = ServedModel(opened)
+    served.warm_up([1], opened.manifest.machines)
+    (machine,) = opened.manifest.machines
+    row = int(data.split.test[0])
+    start = data.table["start"].iloc[row]
+    signals = data.source.read(
+        "press_7", TimeWindow(start=start, end=start + timedelta(seconds=10))
+    )
+    eager = diagnoser.predict(data.dataset.gather([row]).inputs)
+    for missing in ((), ("q_out",)):
+        given = {name: each for name, each in signals.items() if name not in missing}
+        window = TelemetryWindow(machine, start, given)
+        (answer,), _ = served.answer([window])
+        said = diagnosis(window, answer, opened.manifest, opened.version)
+        found = said.normality
+        assert found is not None
+        assert list(found.sensors) == ["p_out", "q_out", "t_oil"]
+        assert list(found.components) == ["pump", "tank"]
+        assert (found.sensors["q_out"] is None) == bool(missing)
+        assert found.machine is not None
+        assert len(findings(said)) == sum(
+            score > 1 for score in (found.machine, *found.components.values()) if score is not None
+        )
+        if not missing:
+            assert found.machine == pytest.approx(float(eager[MACHINE]), abs=1e-5)
+            assert [*found.components.values()] == pytest.approx(eager[COMPONENT][:, 0].tolist())
+            assert [*found.sensors.values()] == pytest.approx(eager[SENSOR][:, 0].tolist())
 
 
 def test_normality_stands_beside_heads_and_learns_from_healthy_windows_alone(

@@ -6,12 +6,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from jobs import CPU, ROOT, SMALL, Train, train_settings
+from jobs import CPU, ROOT, SMALL, Train, export_settings, train_settings
 
 from hydrascope.evaluation.predictions import predict
 from hydrascope.experiment import evaluate, export, train
 from hydrascope.experiment.restore import Restored, restore
-from hydrascope.experiment.settings import EvaluateSettings, ExportSettings
+from hydrascope.experiment.settings import EvaluateSettings
 from hydrascope.models.kernel.readout import DiscriminantReadout
 from hydrascope.packaging.bundle import read_bundle
 from hydrascope.schemas.errors import SpecError
@@ -63,10 +63,10 @@ def test_evaluation_and_bundle_answer_as_the_training_did(
     evaluate.run(EvaluateSettings(ckpt=best, run_dir=str(tmp_path / "e"), hardware=CPU))
     report = json.loads((tmp_path / "e" / "evaluation.json").read_text())["test"]
     assert report == json.loads((run_dir / "results.json").read_text())["test"]["network"]
-    export.run(ExportSettings(ckpt=best, output=str(tmp_path / "bundle")))
+    export.run(export_settings(best, tmp_path / "bundle"))
     bundle = read_bundle(tmp_path / "bundle")
     assert bundle.manifest.parity <= 1e-4
-    program = bundle.program.module()
+    program = bundle.program
     _, diagnoser, data = restored
     for size in (1, 3, 64):
         inputs = data.dataset.gather(data.split.test[:size]).inputs

@@ -28,6 +28,7 @@ _CODE: Mapping[str, tuple[str, ...]] = {
         "physics.py",
         "quantities.py",
         "roles.py",
+        "window_computer.py",
         "window_fields.py",
     ),
     "hydrascope.schemas": ("units.py",),

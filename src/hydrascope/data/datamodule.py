@@ -1,6 +1,6 @@
 """Source → windows → stores → split → loaders, as Lightning asks for them."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 import pandas as pd
@@ -11,14 +11,21 @@ from torch import Tensor
 
 from hydrascope.data.build import StoreConfig, open_stores
 from hydrascope.data.dataset import HydraulicGraphDataset
-from hydrascope.data.healthy import HEALTHY, healthy_target, healthy_windows, split_healthy
+from hydrascope.data.healthy import (
+    HEALTHY,
+    healthy_labels,
+    healthy_target,
+    healthy_windows,
+    split_healthy,
+)
 from hydrascope.data.loaders import DataLoaderConfig, WindowLoader, create_dataloader
 from hydrascope.data.splits import Rows, Split, SplitSpec, make_split, units
 from hydrascope.data.stored_machine import StoredMachine
 from hydrascope.data.targets import check_labels, encode_targets
 from hydrascope.data.transforms import Transform
-from hydrascope.data.windows import WindowSpec, plan_windows, window_table
+from hydrascope.data.windows import plan_windows, window_table
 from hydrascope.features.engineer import FeatureEngineer
+from hydrascope.features.sub_windows import WindowSpec
 from hydrascope.graphs.input_spec import InputSpec
 from hydrascope.graphs.layout import GraphLayout
 from hydrascope.graphs.physics import edge_dynamic_names
@@ -43,7 +50,9 @@ class HydraulicDataModule(LightningDataModule):
         table: A row for each window: `equipment_id`, `start`, labels.
         split: Rows of the table in each part.
         units: [rows] number of the group that the split keeps together, or of the window itself.
-        healthy: [rows] 1 healthy, 0 not, NaN unknown; if the task has `normality`.
+        healthy_labels: Label column → its value or values in a healthy window; if the task has
+            `normality`.
+        healthy: [rows] 1 healthy, 0 not, NaN unknown; likewise.
     """
 
     input_spec: InputSpec
@@ -52,6 +61,7 @@ class HydraulicDataModule(LightningDataModule):
     table: pd.DataFrame
     split: Split
     units: NDArray[np.int64]
+    healthy_labels: Mapping[str, object]
     healthy: NDArray[np.float32]
 
     def __init__(
@@ -94,8 +104,9 @@ class HydraulicDataModule(LightningDataModule):
         ]
         check_labels(heads, targets)
         self.table = pd.concat(tables, ignore_index=True)
-        if normality := self.task.normality:
-            self.healthy = healthy_windows(self.table, normality.healthy)
+        if self.task.normality is not None:
+            self.healthy_labels = healthy_labels(self.task, self.table)
+            self.healthy = healthy_windows(self.table, self.healthy_labels)
             ends = np.cumsum([len(table) for table in tables])[:-1]
             for target, state in zip(targets, np.split(self.healthy, ends), strict=True):
                 target[HEALTHY] = healthy_target(state)

@@ -6,13 +6,10 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
-from hydrascope.data.windows import WindowPlan, WindowSpec
-from hydrascope.features.cleaning import clean
-from hydrascope.features.config import CleaningConfig
+from hydrascope.data.windows import WindowPlan
 from hydrascope.features.engineer import FeatureEngineer
-from hydrascope.graphs.physics import MachinePhysics
+from hydrascope.graphs.window_computer import WindowComputer
 from hydrascope.graphs.window_fields import as_stored
 from hydrascope.schemas.machine import GraphTopology
 from hydrascope.schemas.time import TimeWindow
@@ -29,6 +26,7 @@ def extract_windows(
     window's numbers are the same bit for bit whatever the other windows of `rows`.
     """
     topology, steps = plan.machine.topology, plan.spec.steps
+    computer = WindowComputer(plan.machine, engineer, plan.spec)
     shape = (len(rows), len(topology.sensors), steps)
     features = torch.zeros(*shape, engineer.num_features)
     observed = torch.zeros(shape, dtype=torch.bool)
@@ -37,58 +35,13 @@ def extract_windows(
     for extent, starts_s in plan.stretches(rows):
         part = slice(done, done + len(starts_s))
         signals, from_s = _read(source, plan, extent, starts_s)
-        for row, (_, sensor) in enumerate(topology.sensors):
-            signal = signals.get(sensor.id)
-            if signal is not None and len(signal.values):
-                samples = sub_windows(signal, starts_s, plan.spec, engineer.config.cleaning, from_s)
-                features[part, row] = engineer(samples, signal.rate_hz)
-                observed[part, row] = engineer.observed(samples)
+        features[part], observed[part] = computer.features(signals, starts_s, from_s)
         # float64 holds today's Unix time to a fraction of a microsecond.
         ends_s = extent.start.timestamp() + starts_s + plan.spec.window_s
         end_s[part] = torch.from_numpy(ends_s)
         done = part.stop
-    fields = MachinePhysics(plan.machine, engineer.config).complete(features, observed, end_s)
+    fields = computer.complete(features, observed, end_s)
     return {name: values.numpy() for name, values in as_stored(fields).items()}
-
-
-def sub_windows(
-    signal: Signal,
-    starts_s: NDArray[np.float64],
-    spec: WindowSpec,
-    cleaning: CleaningConfig | None = None,
-    from_s: float = 0.0,
-) -> Tensor:
-    """Cut a signal into [W, T, samples]; samples past its end are missing (NaN).
-
-    Each window is cleaned by itself, as a whole: what it holds does not depend on what was
-    recorded beside it, so that a service that sees this window alone reads the same.
-
-    A sensor slower than one sample in a sub-window gives its last sample before each (hold).
-
-    Args:
-        signal: Read from `from_s` on.
-        starts_s: Start of each window in seconds after the start of the extent, where sample 0
-            of the whole recording lies.
-        spec: How windows are cut.
-        cleaning: What is done to each window's samples first.
-        from_s: Seconds after the start of the extent; at or before the first sample needed.
-    """
-    step_s = spec.window_s / spec.steps
-    samples = max(1, int(step_s * signal.rate_hz + 1e-6))
-    first_s = starts_s[:, None] + np.arange(spec.steps) * step_s
-    first = np.floor(first_s * signal.rate_hz + 1e-6).astype(np.int64)
-    first -= int(np.ceil(from_s * signal.rate_hz - 1e-6))
-    index = torch.from_numpy(first).unsqueeze(-1) + torch.arange(samples)
-    values = torch.from_numpy(np.append(signal.values, np.float32(np.nan)).astype(np.float32))
-    if cleaning is None or not cleaning.active:
-        return values[index.clamp(max=len(signal.values))]
-    begin = index[:, :1, 0]
-    within = index - begin.unsqueeze(-1)
-    width = within[:, -1, -1:] + 1  # [W, 1]; rounding may give one sample more or less
-    offset = torch.arange(int(width.max()))
-    whole = values[(begin + offset).clamp(max=len(signal.values))]
-    whole = clean(torch.where(offset < width, whole, torch.nan), cleaning, signal.rate_hz)
-    return whole.gather(-1, within.flatten(1)).reshape(within.shape)
 
 
 def samples_per_window(topology: GraphTopology, window_s: float) -> int:

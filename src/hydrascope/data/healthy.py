@@ -10,25 +10,47 @@ from torch import Tensor
 
 from hydrascope.data.splits import Split, SplitSpec, make_split
 from hydrascope.schemas.errors import SpecError, closest
+from hydrascope.schemas.task import HeadLevel, TaskSpec
 
 HEALTHY = "healthy"
 """Target of a batch beside the heads': [G, 1], 1 healthy, 0 not, NaN unknown."""
 
 
-def healthy_windows(
-    table: pd.DataFrame, healthy: Mapping[str, object] | None
-) -> NDArray[np.float32]:
+def healthy_labels(task: TaskSpec, table: pd.DataFrame) -> Mapping[str, object]:
+    """Return each label column's value, or values, in a healthy window; none: all are healthy.
+
+    They are those of the task's normality, or where it names none, of the heads that have a healthy
+    value: `<component>.<label>` for each component that the table has it of, else `<label>`.
+    """
+    if task.normality is not None and task.normality.healthy is not None:
+        return task.normality.healthy
+    labels: dict[str, object] = {}
+    for head in task.heads:
+        if head.healthy is None:
+            continue
+        (name,) = head.columns
+        own = [
+            column
+            for column in map(str, table.columns)
+            if head.level is HeadLevel.COMPONENT and column.endswith(f".{name}")
+            if head.components is None or column.removesuffix(f".{name}") in head.components
+        ]
+        labels |= dict.fromkeys(own or [name], head.healthy)
+    return labels
+
+
+def healthy_windows(table: pd.DataFrame, healthy: Mapping[str, object]) -> NDArray[np.float32]:
     """Return 1 for each healthy window of a table, 0 for others, NaN where a label is missing.
 
     A window is healthy if every label has (one of) its healthy values; unhealthy if one has not,
-    whatever else is missing. Where `healthy` is None all windows are.
+    whatever else is missing. Where `healthy` is empty all windows are.
 
     Raises:
         SpecError: No such label column, or no healthy window.
     """
     unknown = np.zeros(len(table), dtype=bool)
     unhealthy = np.zeros(len(table), dtype=bool)
-    for name, accepted in (healthy or {}).items():
+    for name, accepted in healthy.items():
         if name not in table:
             labels = [str(column) for column in table.columns]
             raise SpecError(
@@ -42,8 +64,7 @@ def healthy_windows(
     state = np.where(unhealthy, 0.0, np.where(unknown, np.nan, 1.0)).astype(np.float32)
     if not (state == 1).any():
         raise SpecError(
-            f"task.normality.healthy: none of {len(table)} windows is healthy by "
-            f"{dict(healthy or {})}"
+            f"task.normality.healthy: none of {len(table)} windows is healthy by {dict(healthy)}"
         )
     return state
 

@@ -8,28 +8,11 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from hydrascope.features.sub_windows import WindowSpec
 from hydrascope.schemas.errors import SpecError
 from hydrascope.schemas.machine import Machine
 from hydrascope.schemas.time import TimeWindow
 from hydrascope.telemetry.source import TelemetrySource
-
-
-@dataclass(frozen=True)
-class WindowSpec:
-    """`window_s` seconds every `stride_s` seconds, each cut into `steps` equal sub-windows."""
-
-    window_s: float
-    stride_s: float
-    steps: int
-
-    def count(self, extent: TimeWindow) -> int:
-        """Return how many whole windows fit into `extent`."""
-        room = (extent.end - extent.start).total_seconds() - self.window_s
-        return int(np.floor(room / self.stride_s + 1e-9)) + 1 if room >= -1e-9 else 0
-
-    def starts_s(self, extent: TimeWindow) -> NDArray[np.float64]:
-        """Start of each whole window that fits into `extent`, in seconds after its start."""
-        return np.arange(self.count(extent), dtype=np.float64) * self.stride_s
 
 
 @dataclass(frozen=True)

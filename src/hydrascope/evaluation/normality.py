@@ -72,13 +72,13 @@ def machine_scores(table: pd.DataFrame) -> tuple[NDArray[np.int64], NDArray[np.f
 
 
 def faults(
-    data: HydraulicDataModule, spec: NormalitySpec, windows: NDArray[np.int64]
+    data: HydraulicDataModule, windows: NDArray[np.int64]
 ) -> Iterator[tuple[str, NDArray[np.bool_]]]:
     """Yield each unhealthy value of each label, as `valve=73`, and the windows that have it."""
     rows = data.table.iloc[windows]
     state = data.healthy[windows]
     yield ANY, state == 0
-    for name, healthy in (spec.healthy or {}).items():
+    for name, healthy in data.healthy_labels.items():
         accepted = healthy if isinstance(healthy, tuple) else (healthy,)
         for value in sorted(rows.loc[state == 0, name].dropna().unique()):
             chosen = (rows[name] == value).to_numpy() & (state == 0)
@@ -120,7 +120,7 @@ def detection(
         },
         "faults": {},
     }
-    for name, chosen in faults(data, spec, windows):
+    for name, chosen in faults(data, windows):
         if not chosen.any():
             continue
         truth = np.r_[np.zeros(count), np.ones(int(chosen.sum()))]

@@ -16,7 +16,6 @@ from hydrascope.data.transforms import (
     TimeJitter,
     Transform,
 )
-from hydrascope.data.windows import WindowSpec
 from hydrascope.experiment.settings import (
     OUR_NETWORK,
     DataSettings,
@@ -26,6 +25,7 @@ from hydrascope.experiment.settings import (
 from hydrascope.features.config import FeatureConfig
 from hydrascope.features.engineer import FeatureEngineer
 from hydrascope.features.normalizer import FeatureNormalizer
+from hydrascope.features.sub_windows import WindowSpec
 from hydrascope.graphs.input_spec import InputSpec
 from hydrascope.graphs.store import Verify
 from hydrascope.models.base import Network

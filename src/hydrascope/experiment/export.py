@@ -1,42 +1,146 @@
 """The export job: a checkpoint becomes a bundle whose answers are proven equal."""
 
+import platform
+import subprocess
 from importlib.metadata import version
 from pathlib import Path
 
 from rich.console import Console
 
 from hydrascope import __version__
-from hydrascope.experiment.restore import restore
+from hydrascope.data.datamodule import HydraulicDataModule
+from hydrascope.evaluation.normality import ANY, detection, machine_scores, score_table
+from hydrascope.evaluation.predictions import predict
+from hydrascope.evaluation.report import head_metrics
+from hydrascope.experiment.restore import Restored, restore
 from hydrascope.experiment.settings import ExportSettings
-from hydrascope.packaging.bundle import write_bundle
-from hydrascope.packaging.manifest import Manifest, WindowManifest
+from hydrascope.graphs.fields import GraphInputs
+from hydrascope.packaging.manifest import (
+    Manifest,
+    MetricsManifest,
+    NormaliserManifest,
+    WindowManifest,
+)
+from hydrascope.packaging.write import WriteOptions, write_bundle
+from hydrascope.schemas.errors import SpecError
+from hydrascope.schemas.task import HeadKind
 
 GOLDEN_BATCHES = (16, 1, 2, 64)
 """Windows in each batch that exported and eager answers are compared on."""
+FLAG_PROBABILITY = 0.5
+"""From which a flag is raised: the threshold that the metrics were measured with."""
+LOWER_IS_BETTER = ("mae", "false_alarm_rate")
+NORMALITY = "normality"
+"""Stands for a head among the metrics; no head may be called so."""
 
 
 def run(settings: ExportSettings) -> None:
-    """Write the bundle of `settings.ckpt` to `settings.output`."""
+    """Write the bundle of `settings.ckpt` to `settings.output`, and register it where asked to."""
     console = Console()
-    trained, diagnoser, data = restore(settings.ckpt)
-    with console.status("Exporting …"):
-        manifest = Manifest(
-            hydrascope=__version__,
-            libraries={name: version(name) for name in ("torch", "numpy")},
-            task=trained.task,
-            window=WindowManifest(
-                window_s=trained.data.window.window_s, steps=trained.data.window.steps
+    restored = restore(settings.ckpt)
+    path = Path(settings.output).absolute()
+    with console.status("Testing, exporting …"):
+        metrics = _metrics(restored)
+        _check_gate(settings.gate or {}, metrics.heads)
+        manifest = write_bundle(
+            path,
+            restored.diagnoser,
+            _manifest(restored, metrics),
+            _golden(restored.data),
+            WriteOptions(
+                onnx=settings.onnx,
+                sign_key=Path(settings.sign_key) if settings.sign_key else None,
             ),
-            features=trained.features,
-            input_spec=data.input_spec,
-            machines=tuple(data.machines.values()),
-            data_fingerprint=data.source.fingerprint,
-            parity=float("nan"),
-            files={},
         )
-        test = data.split.test.tolist()
-        golden = [data.dataset.gather(test[:size]).inputs for size in GOLDEN_BATCHES]
-        folder = Path(settings.output).absolute()
-        manifest = write_bundle(folder, diagnoser, manifest, golden)
     console.print(f"Largest difference between exported and eager answers: {manifest.parity:.1e}")
-    console.print(f"Bundle: {folder}")
+    console.print(f"Bundle: {path}", soft_wrap=True)
+    if settings.registry is not None:
+        from hydrascope.packaging.registry import register
+
+        name = settings.name or manifest.task.name
+        artifacts = Path(settings.artifacts)
+        number = register(path, manifest, settings.uri, name, settings.alias, artifacts)
+        alias = f"@{settings.alias}" if settings.alias else f"/{number}"
+        console.print(f"Registered: models:/{name}{alias} (version {number}) in {settings.uri}")
+
+
+def _manifest(restored: Restored, metrics: MetricsManifest) -> Manifest:
+    trained, data = restored.settings, restored.data
+    libraries = {name: version(name) for name in ("torch", "numpy")}
+    return Manifest(
+        hydrascope=__version__,
+        git_commit=_git_commit(),
+        libraries=libraries | {"python": platform.python_version()},
+        task=trained.task,
+        thresholds={
+            head.name: FLAG_PROBABILITY
+            for head in trained.task.heads
+            if head.kind in (HeadKind.BINARY, HeadKind.MULTI_LABEL)
+        },
+        window=WindowManifest(
+            window_s=trained.data.window.window_s, steps=trained.data.window.steps
+        ),
+        features=trained.features,
+        normaliser=NormaliserManifest(**trained.data.normalise.model_dump()),
+        input_spec=data.input_spec,
+        machines=tuple(data.machines.values()),
+        data_fingerprint=data.source.fingerprint,
+        metrics=metrics,
+        parity=float("nan"),
+        files={},
+    )
+
+
+def _metrics(restored: Restored) -> MetricsManifest:
+    trained, diagnoser, data = restored
+    measured = head_metrics(diagnoser.heads, predict(diagnoser, data.test_dataloader()))
+    if (spec := trained.task.normality) and diagnoser.normality:
+        windows, scores = machine_scores(score_table(diagnoser, data, spec))
+        found = detection(data, spec, windows, scores, int(diagnoser.normality.held_out))
+        alarms, faults = found["false_alarms"], found["faults"].get(ANY, {})
+        values = {"false_alarm_rate": alarms["rate"], **faults}
+        measured[NORMALITY] = {name: each for name, each in values.items() if each is not None}
+    return MetricsManifest(
+        split=trained.data.split.name,
+        fold=trained.data.fold,
+        windows=len(data.split.test),
+        heads=measured,
+    )
+
+
+def _golden(data: HydraulicDataModule) -> list[GraphInputs]:
+    test = data.split.test.tolist()
+    return [data.dataset.gather(test[:size]).inputs for size in GOLDEN_BATCHES]
+
+
+def _check_gate(gate: dict[str, dict[str, float]], measured: dict[str, dict[str, float]]) -> None:
+    """Refuse a network that is worse than the gate asks for.
+
+    Raises:
+        SpecError: Naming every head and metric that falls short, or that there is none of.
+    """
+    faults = []
+    for head, bounds in gate.items():
+        for metric, bound in bounds.items():
+            value = measured.get(head, {}).get(metric)
+            if value is None:
+                known = ", ".join(f"{h}.{m}" for h, each in measured.items() for m in each)
+                faults.append(f"gate.{head}.{metric}: there is no such metric; accepted: {known}")
+            elif metric in LOWER_IS_BETTER and value > bound:
+                faults.append(f"gate.{head}.{metric}: {value:.4g} measured; at most {bound:g}")
+            elif metric not in LOWER_IS_BETTER and value < bound:
+                faults.append(f"gate.{head}.{metric}: {value:.4g} measured; at least {bound:g}")
+    if faults:
+        raise SpecError.of("export", faults)
+
+
+def _git_commit() -> str | None:
+    """Return the commit of the code that runs, or None where it is not run from a repository."""
+    describe = ["git", "describe", "--always", "--abbrev=40", "--dirty", "--exclude=*"]
+    try:
+        answer = subprocess.run(
+            describe, cwd=Path(__file__).parent, capture_output=True, text=True, check=True
+        )
+    except (OSError, subprocess.CalledProcessError):
+        return None
+    return answer.stdout.strip()

@@ -260,6 +260,14 @@ class ExportSettings(Settings):
 
     ckpt: CheckpointFile
     output: str
+    gate: dict[str, dict[str, float]] | None
+    onnx: bool
+    sign_key: str | None
+    registry: Literal["mlflow"] | None
+    uri: str
+    name: str | None
+    alias: Annotated[str, Field(pattern=r"^[A-Za-z][\w-]*$")] | None
+    artifacts: str
 
 
 def validate_evaluate(config: object) -> EvaluateSettings:

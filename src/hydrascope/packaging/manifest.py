@@ -6,43 +6,69 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
-from hydrascope.features.config import FeatureConfig
+from hydrascope.features.config import FeatureConfig, Method
 from hydrascope.graphs.input_spec import InputSpec
 from hydrascope.schemas.machine import Machine
 from hydrascope.schemas.task import TaskSpec
 
 
-class WindowManifest(BaseModel):
-    """How telemetry is cut before features are taken."""
-
+class _Part(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class WindowManifest(_Part):
+    """How telemetry is cut before features are taken."""
 
     window_s: float
     steps: int
 
 
-class Manifest(BaseModel):
+class NormaliserManifest(_Part):
+    """How features are normalised; the statistics themselves are among the weights."""
+
+    method: Method
+    per_step: bool
+    clip: float
+
+
+class MetricsManifest(_Part):
+    """What the network was worth, and on which windows."""
+
+    split: str
+    """Name of the split."""
+    fold: int
+    windows: int
+    """Test windows, none of them trained on."""
+    heads: dict[str, dict[str, float]]
+    """A head's name → metric → value, in the head's unit where it has one; `normality` likewise."""
+
+
+class Manifest(_Part):
     """Everything needed to turn telemetry into the program's inputs and its outputs into words."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    schema_version: Literal[1] = 1
+    schema_version: Literal[2] = 2
     hydrascope: str
     """Version that wrote the bundle."""
+    git_commit: str | None
+    """Commit of the code that wrote it, with `-dirty` for a changed tree; None if not from git."""
     libraries: dict[str, str]
-    """Versions of the libraries that the program was exported with."""
+    """Versions of the libraries that the program was exported with, and of Python."""
     task: TaskSpec
+    thresholds: dict[str, float]
+    """A binary or multi-label head's name → probability from which a flag is raised."""
     window: WindowManifest
     features: FeatureConfig
+    normaliser: NormaliserManifest
     input_spec: InputSpec
     machines: tuple[Machine, ...]
     """Machines that the network was trained on."""
     data_fingerprint: str
     """Hash of the training source."""
+    metrics: MetricsManifest
     parity: float
     """Largest absolute difference between exported and eager answers on the golden windows."""
     files: dict[str, str]
-    """SHA-256 of every other file, in hex."""
+    """SHA-256 of every other file but the signature, in hex."""
 
 
 def sha256(path: Path) -> str:

@@ -1,16 +1,16 @@
 """The diagnoser as an exported program that needs none of our code to run."""
 
-import math
-
 import torch
 from torch import Tensor, nn
 from torch.export import Dim, ExportedProgram
 
 from hydrascope.graphs.fields import GraphInputs
 from hydrascope.models.diagnoser import Diagnoser
+from hydrascope.packaging.parity import difference
+from hydrascope.packaging.program_file import Program
 
 
-class _Plain(nn.Module):
+class Plain(nn.Module):
     """Takes the fields of `GraphInputs` one by one, so that the program knows no class of ours."""
 
     def __init__(self, diagnoser: Diagnoser) -> None:
@@ -18,6 +18,7 @@ class _Plain(nn.Module):
         self.diagnoser = diagnoser
 
     def forward(self, *fields: Tensor) -> dict[str, Tensor]:
+        """Return each head's decoded answer."""
         answers: dict[str, Tensor] = self.diagnoser(GraphInputs(*fields))
         return answers
 
@@ -51,23 +52,15 @@ def export_program(diagnoser: Diagnoser, example: GraphInputs) -> ExportedProgra
     in_order = tuple(shapes[name] for name in GraphInputs._fields)
     with torch.no_grad():
         return torch.export.export(
-            _Plain(diagnoser).eval(), tuple(example), dynamic_shapes=(in_order,), strict=False
+            Plain(diagnoser).eval(), tuple(example), dynamic_shapes=(in_order,), strict=False
         )
 
 
-def largest_difference(
-    diagnoser: Diagnoser, program: ExportedProgram, batches: list[GraphInputs]
-) -> float:
+def largest_difference(diagnoser: Diagnoser, program: Program, batches: list[GraphInputs]) -> float:
     """Return the largest absolute difference between exported and eager answers."""
-    run = program.module()
     worst = 0.0
     for batch in batches:
-        eager = diagnoser.predict(batch)
         with torch.no_grad():
-            exported: dict[str, Tensor] = run(*batch)
-        for name, answer in eager.items():
-            # NaN says that there is nothing to score, and must say so in both.
-            if not torch.equal(exported[name].isnan(), answer.isnan()):
-                return math.inf
-            worst = max(worst, float((exported[name] - answer).nan_to_num().abs().max()))
+            exported = program(*batch)
+        worst = max(worst, difference(exported, diagnoser.predict(batch)))
     return worst

@@ -1,6 +1,8 @@
 """One machine: who it is and how it is built; with all names that a machine file is made of."""
 
+import hashlib
 from datetime import date
+from functools import cached_property
 from pathlib import Path
 from typing import Literal, Self
 
@@ -53,6 +55,11 @@ class Machine(Spec):
     schema_version: Literal[1] = 1
     equipment: EquipmentMetadata
     topology: GraphTopology
+
+    @cached_property
+    def digest(self) -> str:
+        """SHA-256 of all content, in hex."""
+        return hashlib.sha256(self.model_dump_json().encode()).hexdigest()
 
     @classmethod
     def from_yaml(cls, path: str | Path) -> Self:

@@ -53,6 +53,10 @@ class HeadSpec(Spec):
     """Names of a multi-label head's labels."""
     unit: Text | None = None
     """Unit of the label's values."""
+    healthy: Number | None = Field(default=None, validate_default=True)
+    """Value of a sound component or machine: one of the classes', 0 or 1 of a binary head. Its
+    probability is what a service calls health, windows that have it are what normality learns from;
+    None: the head says nothing of health."""
     weight: Positive = 1.0
     """Factor of the head's loss."""
     quantiles: tuple[Number, ...] = ()
@@ -110,6 +114,18 @@ class HeadSpec(Spec):
         if len(set(labels)) < len(labels):
             raise ValueError("expected distinct labels")
         return labels
+
+    @field_validator("healthy")
+    @classmethod
+    def _healthy_of_kind(cls, healthy: float | None, info: ValidationInfo) -> float | None:
+        kind = info.data.get("kind")
+        values = [each.value for each in info.data.get("classes") or ()]
+        if kind is HeadKind.BINARY:
+            values = [0, 1]
+        if healthy is not None and healthy not in values:
+            expected = ", ".join(f"{value:g}" for value in values) or "none for this kind of head"
+            raise ValueError(f"expected the value of a class: {expected}")
+        return healthy
 
     @field_validator("quantiles")
     @classmethod
@@ -169,7 +185,8 @@ class NormalitySpec(Spec):
     """What healthy telemetry looks like, learned without a label of any fault."""
 
     healthy: Mapping[Text, Number | Text | tuple[Number | Text, ...]] | None = None
-    """Label column → its value (or values) in a healthy window; all windows are healthy if None."""
+    """Label column → its value (or values) in a healthy window. None: what the heads call healthy;
+    where no head does, all windows are healthy."""
     false_alarm_rate: Annotated[float, Field(strict=True, gt=0.0, lt=0.5)] = 0.01
     """Share of healthy windows in which a score may exceed its threshold."""
     smoothing: Annotated[float, Field(strict=True, ge=0.0, lt=1.0)] = 0.0

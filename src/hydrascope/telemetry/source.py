@@ -1,28 +1,14 @@
 """Where signals come from: what every source of telemetry answers."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Protocol
 
-import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from hydrascope.schemas import Machine, TimeWindow
+from hydrascope.schemas.signal import Signal
 
-
-@dataclass(frozen=True, eq=False)
-class Signal:
-    """Equidistant samples of one sensor.
-
-    Sample i belongs to the time `start + i / rate_hz`, start being the first sampling instant
-    within the window that was asked for.
-    """
-
-    values: NDArray[np.float32]
-    """[samples], in the sensor's unit; NaN where a value is missing."""
-    rate_hz: float
-    """The rate of these samples, which may be lower than the sensor's own."""
+__all__ = ["Signal", "TelemetrySource"]
 
 
 class TelemetrySource(Protocol):

@@ -7,9 +7,10 @@ from pathlib import Path
 from rig_parts import RigParts, cycles
 
 from hydrascope.data.build import StoreConfig, open_stores
-from hydrascope.data.windows import WindowSpec, plan_windows
+from hydrascope.data.windows import plan_windows
 from hydrascope.features.config import FeatureConfig
 from hydrascope.features.engineer import FeatureEngineer
+from hydrascope.features.sub_windows import WindowSpec
 from hydrascope.schemas import TimeWindow
 from hydrascope.telemetry import Signal, ZemaSource
 

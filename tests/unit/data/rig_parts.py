@@ -13,8 +13,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from hydrascope.data.extraction import extract_windows
-from hydrascope.data.windows import WindowSpec, plan_windows, window_table
+from hydrascope.data.windows import plan_windows, window_table
 from hydrascope.features.engineer import FeatureEngineer
+from hydrascope.features.sub_windows import WindowSpec
 from hydrascope.graphs.store import GraphStore, Verify
 from hydrascope.graphs.store_format import StoreField, StoreSpec
 from hydrascope.graphs.store_writer import claim, write_chunk

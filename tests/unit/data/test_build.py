@@ -20,9 +20,10 @@ from hydrascope.data import content
 from hydrascope.data.build import StoreConfig, open_stores
 from hydrascope.data.content import store_spec
 from hydrascope.data.extraction import extract_windows
-from hydrascope.data.windows import WindowSpec, plan_windows
+from hydrascope.data.windows import plan_windows
 from hydrascope.features.config import FeatureConfig
 from hydrascope.features.engineer import FeatureEngineer
+from hydrascope.features.sub_windows import WindowSpec
 from hydrascope.graphs.store import GraphStore, Verify
 from hydrascope.graphs.store_format import field_file
 from hydrascope.schemas import Machine, TimeWindow

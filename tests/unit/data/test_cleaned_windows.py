@@ -3,10 +3,9 @@
 import numpy as np
 import torch
 
-from hydrascope.data.extraction import sub_windows
-from hydrascope.data.windows import WindowSpec
 from hydrascope.features.cleaning import clean
 from hydrascope.features.config import CleaningConfig, Fill
+from hydrascope.features.sub_windows import WindowSpec, sub_windows
 from hydrascope.telemetry import Signal
 
 FORWARD = CleaningConfig(fill=Fill.FORWARD, max_gap_s=0.5)

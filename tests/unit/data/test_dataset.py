@@ -18,8 +18,8 @@ from hydrascope.data.dataset import HydraulicGraphDataset
 from hydrascope.data.loaders import DataLoaderConfig
 from hydrascope.data.splits import SplitSpec
 from hydrascope.data.stored_machine import StoredMachine
-from hydrascope.data.windows import WindowSpec
 from hydrascope.features.engineer import FeatureEngineer
+from hydrascope.features.sub_windows import WindowSpec
 from hydrascope.graphs.fields import GraphInputs
 from hydrascope.graphs.input_spec import InputSpec
 from hydrascope.graphs.layout import GraphLayout

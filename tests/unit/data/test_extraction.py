@@ -5,8 +5,8 @@ import pytest
 import torch
 from rig_parts import MachineWindows, RigParts, cycles, direct
 
-from hydrascope.data.windows import WindowSpec
 from hydrascope.features.engineer import FeatureEngineer
+from hydrascope.features.sub_windows import WindowSpec
 from hydrascope.telemetry import Signal, ZemaSource
 
 SPEC = WindowSpec(window_s=60.0, stride_s=60.0, steps=10)

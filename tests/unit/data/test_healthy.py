@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from hydrascope.data.healthy import healthy_windows, split_healthy
+from hydrascope.data.healthy import healthy_labels, healthy_windows, split_healthy
 from hydrascope.data.splits import SplitSpec
 from hydrascope.schemas import TaskSpec, validate
 from hydrascope.schemas.errors import SpecError
@@ -27,7 +27,30 @@ def test_a_window_is_healthy_if_all_labels_are_and_unknown_if_one_is_missing() -
 
 
 def test_without_labels_every_window_is_healthy() -> None:
-    assert healthy_windows(table(valve=[1.0, np.nan]), None).tolist() == [1, 1]
+    assert healthy_windows(table(valve=[1.0, np.nan]), {}).tolist() == [1, 1]
+
+
+def test_normality_learns_from_what_the_heads_call_healthy_unless_it_has_its_own_word() -> None:
+    binary = {"kind": "binary", "healthy": 0}
+    task = {
+        "name": "press",
+        "normality": {},
+        "heads": [
+            {"name": "leak", "level": "component", **binary},
+            {"name": "worn", "level": "component", "components": ["pump"], **binary},
+            {"name": "ready", "level": "machine", "kind": "binary", "healthy": 1},
+            {"name": "noisy", "level": "machine", "kind": "binary"},
+        ],
+    }
+    labels = {"leak": [0, 0], "pump.leak": [0, 1], "tank.leak": [0, 0], "worn": [0, 0]}
+    windows = table(**labels, **{"tank.worn": [1, 1], "ready": [1, 1], "noisy": [1, 0]})
+    found = healthy_labels(validate(TaskSpec, task), windows)
+    assert found == {"pump.leak": 0, "tank.leak": 0, "worn": 0, "ready": 1}
+    assert healthy_windows(windows, found).tolist() == [1, 0]
+    for own in ({}, {"noisy": 0}):
+        told = validate(TaskSpec, task | {"normality": {"healthy": own}})
+        assert healthy_labels(told, windows) == own
+    assert healthy_labels(validate(TaskSpec, {"name": "press", "normality": {}}), windows) == {}
 
 
 def test_an_unknown_label_and_no_healthy_window_are_refused() -> None:

@@ -9,9 +9,8 @@ import pytest
 import torch
 from rig_parts import RigParts, cycles, direct
 
-from hydrascope.data.extraction import sub_windows
-from hydrascope.data.windows import WindowSpec
 from hydrascope.features.engineer import FeatureEngineer
+from hydrascope.features.sub_windows import WindowSpec, sub_windows
 from hydrascope.schemas import SpecError, TimeWindow
 from hydrascope.telemetry import Signal, ZemaSource
 

@@ -9,9 +9,9 @@ from torch_geometric.data import Batch
 from torch_geometric.loader import DataLoader
 
 from graph_parts import real_windows
-from hydrascope.data.windows import WindowSpec
 from hydrascope.features.config import FeatureConfig
 from hydrascope.features.engineer import FeatureEngineer
+from hydrascope.features.sub_windows import WindowSpec
 from hydrascope.graphs.builder import GraphBuilder
 from hydrascope.graphs.edges import edge_tensors
 from hydrascope.graphs.fields import GraphInputs

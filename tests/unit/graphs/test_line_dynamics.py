@@ -8,9 +8,9 @@ from lift import EDGES, END, lift, means
 from torch import Tensor
 
 from graph_parts import real_windows
-from hydrascope.data.windows import WindowSpec
 from hydrascope.features.config import FeatureConfig
 from hydrascope.features.engineer import FeatureEngineer
+from hydrascope.features.sub_windows import WindowSpec
 from hydrascope.graphs.flow import line_flow_m3_s
 from hydrascope.graphs.fluid import HydraulicFluid
 from hydrascope.graphs.line_dynamics import EDGE_DYNAMIC_NAMES, LineDynamics

@@ -1,0 +1,319 @@
+"""What the service bears, that it answers as an evaluation does, and LitServe beside it.
+
+A server process and a client process share the machine, as a small installation would; the network
+is the rig's default one. Takes a quarter of an hour, ten minutes of it for memory.
+"""
+
+import json
+import os
+import platform
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.request
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import date
+from functools import partial
+from pathlib import Path
+from socket import socket
+from typing import Any
+
+import torch
+
+from benchmarks._load import Load, Outcome, put, request_bodies
+from benchmarks._rows import Row, at_least, at_most
+from benchmarks.zema_folds import replace_section
+from hydrascope.experiment.restore import restore
+
+ROOT = Path(__file__).parents[1]
+PATH = "/v1/diagnose"
+P99_S = 0.1
+"""99th percentile that rates are compared at."""
+LOOSE = ("cache_entries=0", "rate_per_s=1000000", "burst=1000000", "log_level=warning")
+"""Each answer is computed, and no client is held back by its rate limit."""
+
+
+def run(memory_s: float = 600.0, run_s: float = 10.0) -> list[Row]:
+    """Measure everything; `memory_s` seconds of load for memory, `run_s` for each other run."""
+    with tempfile.TemporaryDirectory(prefix="hydrascope-serving-") as folder:
+        ckpt, bundle = make_bundle(Path(folder))
+        rows = []
+        with service(bundle, "max_batch=1") as one:
+            rows += _agreement(one.port, ckpt)
+            alone = highest_rate(one.port, run_s)
+        with service(bundle) as ours:
+            rows += _first_answers(ours)
+            rate = highest_rate(ours.port, run_s)
+            saturation = closed_loop(ours.port, run_s)
+            rows += [
+                at_least(f"windows/s at p99 ≤ {1000 * P99_S:g} ms", rate, "1/s"),
+                at_least("the same, one window at a time", alone, "1/s"),
+                at_least("dynamic batching / one at a time", rate / alone, "×", 2.5),
+                at_least("saturation, 64 connections", saturation, "1/s"),
+            ]
+            rows += _half_and_overload(ours, saturation, run_s)
+            rows += _memory(ours, saturation, memory_s)
+        with litserve(bundle) as port:
+            theirs = closed_loop(port, run_s)
+            their_rate = highest_rate(port, run_s)
+        rows += [
+            at_least("LitServe: saturation, 64 connections", theirs, "1/s"),
+            at_least(f"LitServe: windows/s at p99 ≤ {1000 * P99_S:g} ms", their_rate, "1/s"),
+            at_least("saturation / LitServe's", saturation / theirs, "×", 1.0),
+        ]
+    return rows
+
+
+def write() -> Path:
+    """Measure, and write the table of docs/serving.md."""
+    path = ROOT / "docs" / "serving.md"
+    replace_section(path, "serving", page(run()))
+    return path
+
+
+def page(rows: Sequence[Row]) -> str:
+    """Return the table of docs/serving.md."""
+    cores = len(os.sched_getaffinity(0))
+    lines = [
+        f"{date.today()}, {platform.machine()}, {cores} cores, torch {torch.__version__}, the "
+        "rig's default network; open loop unless it says otherwise.",
+        "",
+        "| measured | value | goal | met |",
+        "|---|---|---|---|",
+    ]
+    for row in rows:
+        goal = row["goal"]
+        sign = "≥" if row["better"] == "higher" else "≤"
+        bound = "" if goal is None else f"{sign} {goal:g} {row['unit']}"
+        met = "" if goal is None else ("yes" if row["ok"] else "**no**")
+        lines.append(f"| {row['name']} | {row['value']:.4g} {row['unit']} | {bound} | {met} |")
+    return "\n".join(lines)
+
+
+class Served:
+    """A running service.
+
+    Attributes:
+        process: Its process.
+        port: Where it listens.
+        ready_s: From its start to its first `ready`.
+    """
+
+    def __init__(self, process: subprocess.Popen[bytes], port: int, ready_s: float) -> None:
+        self.process, self.port, self.ready_s = process, port, ready_s
+
+    @property
+    def resident_mb(self) -> float:
+        """What it has in memory (Linux)."""
+        statm = Path(f"/proc/{self.process.pid}/statm").read_text(encoding="ascii")
+        return int(statm.split()[1]) * os.sysconf("SC_PAGE_SIZE") / 1e6
+
+    @property
+    def processor_s(self) -> float:
+        """Processor time that it has taken so far (Linux)."""
+        stat = Path(f"/proc/{self.process.pid}/stat").read_text(encoding="ascii")
+        user, system = stat.rpartition(")")[2].split()[11:13]
+        return (int(user) + int(system)) / os.sysconf("SC_CLK_TCK")
+
+
+@contextmanager
+def service(bundle: Path, *more: str, log: Path | None = None) -> Iterator[Served]:
+    """Run serve.py on a free port until it is ready; stop it at the end; its log goes to `log`."""
+    port = free_port()
+    command = [sys.executable, str(ROOT / "serve.py"), f"bundle={bundle}", f"port={port}", *LOOSE]
+    with _process([*command, *more], port, "/readyz", log) as (process, ready_s):
+        yield Served(process, port, ready_s)
+
+
+@contextmanager
+def litserve(bundle: Path) -> Iterator[int]:
+    """Run LitServe with the same bundle on a free port."""
+    port = free_port()
+    command = [sys.executable, "-m", "benchmarks._litserve", str(bundle), str(port)]
+    with _process(command, port, "/health"):
+        yield port
+
+
+@contextmanager
+def _process(
+    command: Sequence[str], port: int, ready: str, log: Path | None = None
+) -> Iterator[tuple[subprocess.Popen[bytes], float]]:
+    started = time.perf_counter()
+    environment = os.environ | {"OMP_NUM_THREADS": "1"}
+    with Path(log or os.devnull).open("wb") as errors:
+        process = subprocess.Popen(
+            command,
+            cwd=ROOT,
+            env=environment,
+            stdout=subprocess.DEVNULL,
+            stderr=errors if log else None,
+            start_new_session=True,
+        )
+    try:
+        while True:
+            try:
+                with urllib.request.urlopen(f"http://127.0.0.1:{port}{ready}", timeout=1):
+                    break
+            except OSError:
+                if process.poll() is not None or time.perf_counter() - started > 180:
+                    raise RuntimeError(f"{command[1]} did not start") from None
+                time.sleep(0.05)
+        yield process, time.perf_counter() - started
+    finally:
+        # The whole group: LitServe has worker processes.
+        if process.poll() is None:
+            os.killpg(process.pid, signal.SIGTERM)
+        try:
+            process.wait(30)
+        except subprocess.TimeoutExpired:
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+
+
+def free_port() -> int:
+    """Return a port that nobody listens on."""
+    with socket() as one:
+        one.bind(("127.0.0.1", 0))
+        return int(one.getsockname()[1])
+
+
+def make_bundle(folder: Path) -> tuple[str, Path]:
+    """Train the rig's default network for one epoch; return its checkpoint and its bundle.
+
+    How well it answers is no matter here; how large it is and what it reads are.
+    """
+    run_dir, bundle = folder / "run", folder / "bundle"
+    train = ["experiment=zema", "trainer.max_epochs=1", "baselines=false", "tracking=none"]
+    train += ["trainer.progress_bar=false", f"run_dir={run_dir}", f"hydra.run.dir={run_dir}"]
+    train += [f"data.store.folder={folder / 'store'}"]
+    ckpt = run_dir / "checkpoints" / "best.ckpt"
+    quiet = partial(subprocess.run, check=True, cwd=ROOT, stdout=subprocess.DEVNULL)
+    quiet([sys.executable, "train.py", *train])
+    quiet([sys.executable, "export.py", f"ckpt={ckpt}", f"output={bundle}"])
+    return str(ckpt), bundle
+
+
+def closed_loop(port: int, seconds: float, connections: int = 64) -> float:
+    """Return answers a second with so many connections that never rest."""
+    put(Load(port, PATH, seconds=2, connections=connections))
+    outcome = put(Load(port, PATH, seconds, connections=connections))
+    return outcome.answered / outcome.seconds
+
+
+def highest_rate(port: int, seconds: float, p99_s: float = P99_S) -> float:
+    """Return the highest rate (open loop) at which 99 % are answered within `p99_s`, to 5 %.
+
+    Raises:
+        RuntimeError: There is none of one a second or more; other work keeps the machine busy.
+    """
+    low, high = 0.0, 1.3 * closed_loop(port, min(seconds, 5.0))
+    while high - low > 0.05 * high:
+        rate = (low + high) / 2
+        outcome = put(Load(port, PATH, seconds, rate=rate, connections=512))
+        # What is turned away was not answered in time either.
+        within = sum(latency <= p99_s for latency in outcome.latencies_s)
+        low, high = (rate, high) if within >= 0.99 * outcome.sent else (low, rate)
+        if high < 1.0:
+            raise RuntimeError(f"not even one a second is answered within {p99_s:g} s")
+    return low
+
+
+def ask(port: int, body: bytes) -> dict[str, Any]:
+    """Return the answer to one request."""
+    request = urllib.request.Request(
+        f"http://127.0.0.1:{port}{PATH}", body, {"content-type": "application/json"}
+    )
+    with urllib.request.urlopen(request) as answer:
+        found: dict[str, Any] = json.load(answer)
+    return found
+
+
+def first_latencies_s(port: int, count: int) -> list[float]:
+    """Return the latencies of requests one after the other, from the first one on."""
+    latencies = []
+    for body in request_bodies(range(count), digits=4):
+        start = time.perf_counter()
+        ask(port, body)
+        latencies.append(time.perf_counter() - start)
+    return latencies
+
+
+def _agreement(port: int, ckpt: str) -> list[Row]:
+    """Ask for every test window over HTTP; compare with what an evaluation computes."""
+    _, diagnoser, data = restore(ckpt)
+    test = data.split.test
+    expected = {
+        name: answer.reshape(len(test), -1, answer.shape[1])
+        for name, answer in diagnoser.predict(data.dataset.gather(test).inputs).items()
+    }
+    (machine,) = data.machines.values()
+    place = {each.id: number for number, each in enumerate(machine.topology.components)}
+    worst, compared = 0.0, 0
+    for row, body in enumerate(request_bodies(test.tolist())):
+        answer = ask(port, body)
+        heads = [("", answer["machine"]), *answer["components"].items()]
+        for component, findings in heads:
+            for name, found in findings.items():
+                numbers = expected[name][row, place.get(component, 0)].tolist()
+                for ours, theirs in zip(found["probabilities"].values(), numbers, strict=True):
+                    worst, compared = max(worst, abs(ours - theirs)), compared + 1
+    return [
+        at_least("probabilities of test windows compared with evaluate.py's", compared, ""),
+        at_most("largest difference from evaluate.py's", worst, "", 1e-5),
+    ]
+
+
+def _first_answers(served: Served) -> list[Row]:
+    first, *later = first_latencies_s(served.port, 200)
+    median = sorted(later)[len(later) // 2]
+    return [
+        at_most("start to ready", served.ready_s, "s", 8.0),
+        at_most("one after the other: median", 1000 * median, "ms"),
+        at_most("first answer / median", first / median, "×", 2.0),
+        at_most("resident memory when ready", served.resident_mb, "MB"),
+    ]
+
+
+def _half_and_overload(served: Served, saturation: float, seconds: float) -> list[Row]:
+    half = partial(Load, served.port, PATH, rate=saturation / 2, connections=512)
+    quiet = put(half(seconds=2 * seconds))
+    flood = Load(served.port, PATH, 2 * seconds, rate=3 * saturation, connections=1024)
+    flooded = put(flood)
+    time.sleep(4)  # and a second until the next client has started
+    after = put(half(seconds=seconds))
+    return [
+        at_most("half load: p50", 1000 * quiet.quantile_s(0.5), "ms"),
+        at_most("half load: p99", 1000 * quiet.quantile_s(0.99), "ms", 60.0),
+        at_most("half load: not answered", quiet.sent - quiet.answered, "requests", 0),
+        at_most("3 × saturation: p99 of what is answered", 1000 * flooded.quantile_s(0.99), "ms"),
+        at_least("3 × saturation: answered", flooded.answered / flooded.seconds, "1/s"),
+        at_least("3 × saturation: turned away", _turned_away(flooded), "requests", 1),
+        at_most("3 × saturation: without any or with two answers", _wrong(flooded), "requests", 0),
+        at_most("5 s after it: p99 at half load", 1000 * after.quantile_s(0.99), "ms", 60.0),
+    ]
+
+
+def _turned_away(outcome: Outcome) -> int:
+    return outcome.statuses["429"] + outcome.statuses["503"]
+
+
+def _wrong(outcome: Outcome) -> int:
+    """Count requests without an answer, answers without a request, and answers of other kinds."""
+    known = outcome.answered + _turned_away(outcome) + outcome.statuses["504"]
+    other = sum(outcome.statuses.values()) - known
+    return outcome.lost + outcome.extra + other + outcome.no_retry_after
+
+
+def _memory(served: Served, saturation: float, seconds: float) -> list[Row]:
+    load = partial(Load, served.port, PATH, rate=saturation / 2, connections=512)
+    put(load(seconds=min(60.0, seconds / 10)))
+    before = served.resident_mb
+    put(load(seconds=seconds))
+    growth = 100 * (served.resident_mb / before - 1)
+    return [
+        at_most("resident memory under load", served.resident_mb, "MB"),
+        at_most(f"memory growth in {seconds / 60:.0f} min of half load", growth, "%", 5.0),
+    ]

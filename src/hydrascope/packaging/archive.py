@@ -1,0 +1,43 @@
+"""A bundle as one file: a ZIP archive of its folder, stored without compression."""
+
+import zipfile
+from pathlib import Path
+
+from hydrascope.schemas.errors import SpecError
+
+SUFFIX = ".zip"
+MAX_BYTES = 2 * 2**30
+"""Of all files of an archive together: larger ones are refused before anything is unpacked."""
+_DATE = (1980, 1, 1, 0, 0, 0)
+
+
+def pack(folder: Path, archive: Path) -> None:
+    """Write the files of `folder` into `archive`; the same files make the same bytes."""
+    with zipfile.ZipFile(archive, "w", zipfile.ZIP_STORED) as file:
+        for each in sorted(folder.iterdir()):
+            entry = zipfile.ZipInfo(each.name, _DATE)
+            entry.external_attr = 0o644 << 16
+            with each.open("rb") as source, file.open(entry, "w") as target:
+                while block := source.read(2**20):
+                    target.write(block)
+
+
+def unpack(archive: Path, folder: Path) -> None:
+    """Write the files of `archive` into the existing, empty `folder`.
+
+    Raises:
+        SpecError: Not an archive, too large, compressed, or a name that is not a plain file name.
+    """
+    try:
+        with zipfile.ZipFile(archive) as file:
+            entries = file.infolist()
+            for entry in entries:
+                if entry.filename != Path(entry.filename).name or "\\" in entry.filename:
+                    raise SpecError(f"bundle: {archive} holds {entry.filename!r}; expected files")
+                if entry.compress_type != zipfile.ZIP_STORED:
+                    raise SpecError(f"bundle: {entry.filename} of {archive} is compressed")
+            if sum(entry.file_size for entry in entries) > MAX_BYTES:
+                raise SpecError(f"bundle: {archive} holds more than {MAX_BYTES} bytes")
+            file.extractall(folder)
+    except (OSError, zipfile.BadZipFile) as error:
+        raise SpecError(f"bundle: {str(archive)!r} cannot be unpacked ({error})") from None

@@ -1,0 +1,1 @@
+"""The service: engine (queue, batching, breaker, hot swap), HTTP, cache, observability."""

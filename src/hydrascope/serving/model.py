@@ -1,0 +1,276 @@
+"""A bundle ready to answer: raw telemetry windows in, each head's answer out.
+
+Windows become numbers in `graphs.WindowComputer`, as in a training, and answers in the bundle's
+program, as in an evaluation.
+"""
+
+import time
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+import numpy as np
+import torch
+from opentelemetry import trace
+from torch import Tensor
+
+from hydrascope.features.engineer import FeatureEngineer
+from hydrascope.features.normalizer import FeatureNormalizer
+from hydrascope.features.sub_windows import WindowSpec
+from hydrascope.graphs.fields import GraphInputs
+from hydrascope.graphs.layout import GraphLayout, concatenate
+from hydrascope.graphs.window_computer import WindowComputer
+from hydrascope.models.normality import COMPONENT, LEVELS, MACHINE, SENSOR
+from hydrascope.packaging import parity
+from hydrascope.packaging.bundle import Bundle
+from hydrascope.schemas.errors import SpecError
+from hydrascope.schemas.machine import Machine
+from hydrascope.schemas.signal import Signal
+from hydrascope.schemas.task import HeadLevel
+
+_TRACER = trace.get_tracer("hydrascope")
+
+
+@dataclass(frozen=True, eq=False)
+class TelemetryWindow:
+    """One window of one machine.
+
+    Attributes:
+        machine: The same object for all windows of a machine: what is computed of it is kept.
+        start: With time zone.
+        signals: By sensor id, from `start` on, in the machine file's units.
+    """
+
+    machine: Machine
+    start: datetime
+    signals: Mapping[str, Signal]
+
+
+@dataclass(frozen=True, eq=False)
+class WindowAnswer:
+    """What the program says of one window.
+
+    Attributes:
+        heads: A head's name → [size] (machine level) or [N, size] (component level), decoded.
+        normality: A level of `models.normality.LEVELS` → [1], [N] or [S] shares of the threshold,
+            NaN where there is nothing to score; empty where the task has no normality.
+        observed: [S, T] bool; which sub-windows of each sensor counted.
+        drift: [S] mean |z| of each sensor's features under the training statistics; NaN where
+            nothing was observed.
+    """
+
+    heads: Mapping[str, Tensor]
+    normality: Mapping[str, Tensor]
+    observed: Tensor
+    drift: Tensor
+
+
+@dataclass(frozen=True)
+class Timings:
+    """Of one batch, in seconds."""
+
+    features_s: float
+    network_s: float
+
+
+@dataclass(frozen=True, eq=False)
+class _Known:
+    """What is computed once of a machine."""
+
+    machine: Machine
+    layout: GraphLayout
+    computer: WindowComputer
+
+
+class ServedModel:
+    """A bundle that answers; used by one thread at a time.
+
+    Args:
+        bundle: Opened on `device`.
+        device: `cpu` or `cuda`.
+    """
+
+    def __init__(self, bundle: Bundle, device: str = "cpu") -> None:
+        self.manifest, self.version = bundle.manifest, bundle.version
+        self.window_s = bundle.manifest.window.window_s
+        self._golden, self._golden_answers = bundle.golden, bundle.golden_answers
+        self._device = torch.device(device)
+        self._run = bundle.program
+        self._normalizer = _normalizer(bundle)
+        self._engineer = FeatureEngineer(bundle.manifest.features)
+        steps = bundle.manifest.window.steps
+        self._spec = WindowSpec(self.window_s, self.window_s, steps)
+        self._known: dict[str, _Known] = {}
+
+    def check(self, machine: Machine) -> None:
+        """Refuse a machine that the network cannot read.
+
+        Raises:
+            SpecError: A kind or a sensor of it is not in the network's vocabulary.
+        """
+        self._of(machine)
+
+    def check_golden(self) -> None:
+        """Refuse to answer where the golden answers come out differently than at export.
+
+        Raises:
+            SpecError: By more than `parity.LIMIT`.
+        """
+        with torch.inference_mode():
+            answers = self._network(self._golden)
+        difference = parity.difference(answers, self._golden_answers)
+        if not difference <= parity.LIMIT:
+            raise SpecError(f"bundle: golden answers differ by {difference:.2g} on this machine")
+
+    def warm_up(self, sizes: Iterable[int], machines: Sequence[Machine], runs: int = 10) -> None:
+        """Answer made-up windows of these machines, in batches of these sizes.
+
+        Raises:
+            SpecError: As `check_golden`, which is run first.
+        """
+        self.check_golden()
+        sizes = list(sizes)
+        for run in range(max(runs, len(sizes))):
+            machine = machines[run % len(machines)]
+            size = sizes[run % len(sizes)]
+            # Gaps take another way through the features than whole windows.
+            self.answer([self._ramp(machine, gap=run % 2 == 0)] * size)
+
+    @torch.inference_mode()
+    def answer(self, windows: Sequence[TelemetryWindow]) -> tuple[list[WindowAnswer], Timings]:
+        """Answer some windows of any machines, in their order.
+
+        Raises:
+            SpecError: As `check`.
+            FloatingPointError: The network gave a number that is none.
+        """
+        start = time.perf_counter()
+        with _TRACER.start_as_current_span("features"):
+            groups = self._groups(windows)
+            computed = [self._compute([windows[i] for i in rows]) for rows in groups]
+            batch = concatenate([inputs for inputs, _ in computed])
+        middle = time.perf_counter()
+        with _TRACER.start_as_current_span("network"):
+            said = self._network(batch)
+        drift = self._drift(batch)
+        answers: list[WindowAnswer | None] = [None] * len(windows)
+        graph = component = sensor = 0
+        for rows, (_, known) in zip(groups, computed, strict=True):
+            components, sensors = known.layout.num_components, known.layout.num_sensors
+            for row in rows:
+                own = slice(component, component + components)
+                seen = slice(sensor, sensor + sensors)
+                answers[row] = WindowAnswer(
+                    {
+                        head.name: said[head.name][
+                            own if head.level is HeadLevel.COMPONENT else graph
+                        ]
+                        for head in self.manifest.task.heads
+                    },
+                    {
+                        level: said[level][at, 0]
+                        for level, at in (
+                            (MACHINE, slice(graph, graph + 1)),
+                            (COMPONENT, own),
+                            (SENSOR, seen),
+                        )
+                        if level in said
+                    },
+                    batch.sensor_observed[seen],
+                    drift[seen],
+                )
+                graph, component, sensor = graph + 1, component + components, sensor + sensors
+        done = time.perf_counter()
+        in_order = [answer for answer in answers if answer is not None]
+        return in_order, Timings(middle - start, done - middle)
+
+    @property
+    def device_memory_bytes(self) -> int:
+        """What torch holds of the GPU's memory; 0 on a CPU."""
+        return torch.cuda.memory_reserved() if self._device.type == "cuda" else 0
+
+    def _network(self, batch: GraphInputs) -> dict[str, Tensor]:
+        moved = batch if self._device.type == "cpu" else batch.to(self._device)
+        answers = {name: answer.cpu() for name, answer in self._run(*moved).items()}
+        # Of normality NaN is an answer too: there is nothing to score.
+        wrong = (
+            answer.isinf() if name in LEVELS else ~answer.isfinite()
+            for name, answer in answers.items()
+        )
+        if any(bool(each.any()) for each in wrong):
+            raise FloatingPointError("the network gave a number that is none")
+        return answers
+
+    def _groups(self, windows: Sequence[TelemetryWindow]) -> list[list[int]]:
+        """Return the rows that can be computed together: one machine, signals alike."""
+        groups: defaultdict[object, list[int]] = defaultdict(list)
+        for row, window in enumerate(windows):
+            signals = window.signals.items()
+            alike = tuple(sorted((name, s.rate_hz, len(s.values)) for name, s in signals))
+            # Laid end to end, each window must begin at a sample of each of its sensors.
+            whole = all(abs(n - rate * self.window_s) < 1e-6 for _, rate, n in alike)
+            groups[(id(window.machine), alike, None if whole else row)].append(row)
+        return list(groups.values())
+
+    def _compute(self, windows: Sequence[TelemetryWindow]) -> tuple[GraphInputs, _Known]:
+        """Lay windows that are alike end to end, and compute them as one recording."""
+        known, first = self._of(windows[0].machine), windows[0].signals
+        signals = {
+            name: Signal(np.concatenate([w.signals[name].values for w in windows]), s.rate_hz)
+            for name, s in first.items()
+        }
+        starts_s = np.arange(len(windows), dtype=np.float64) * self.window_s
+        features, observed = known.computer.features(signals, starts_s)
+        end_s = [each.start.timestamp() + self.window_s for each in windows]
+        fields = known.computer.complete(
+            features, observed, torch.tensor(end_s, dtype=torch.float64)
+        )
+        return known.layout.batch(fields), known
+
+    def _of(self, machine: Machine) -> _Known:
+        """Return what is known of a machine; a changed one is another object."""
+        equipment_id = machine.equipment.equipment_id
+        known = self._known.get(equipment_id)
+        if known is None or known.machine is not machine:
+            layout = GraphLayout.of(
+                machine.topology, self.manifest.input_spec, self.manifest.task.heads
+            )
+            computer = WindowComputer(machine, self._engineer, self._spec)
+            known = self._known[equipment_id] = _Known(machine, layout, computer)
+        return known
+
+    def _drift(self, batch: GraphInputs) -> Tensor:
+        z = self._normalizer(batch.sensor_features, batch.sensor_observed, batch.sensor_slot)
+        seen = batch.sensor_observed.sum(1) * z.shape[2]
+        return torch.where(seen > 0, z.abs().sum((1, 2)) / seen, torch.nan)
+
+    def _ramp(self, machine: Machine, *, gap: bool) -> TelemetryWindow:
+        signals = {}
+        for _, sensor in machine.topology.sensors:
+            low, high = sensor.range or (0.0, 1.0)
+            count = max(1, round(sensor.rate_hz * self.window_s))
+            values = np.linspace(low, high, count, dtype=np.float32)
+            values[: count // 20] = np.nan if gap else low
+            signals[sensor.id] = Signal(values, sensor.rate_hz)
+        return TelemetryWindow(machine, datetime.now(UTC) - timedelta(days=1), signals)
+
+
+def _normalizer(bundle: Bundle) -> FeatureNormalizer:
+    """Return the normaliser of the sensors' features, with the statistics of the training."""
+    spec = bundle.manifest.input_spec
+    normalizer = FeatureNormalizer(
+        len(spec.sensor_slots),
+        spec.steps,
+        len(spec.feature_names),
+        **bundle.manifest.normaliser.model_dump(),
+    )
+    prefix = "diagnoser.normalizer."
+    normalizer.load_state_dict(
+        {
+            name.removeprefix(prefix): value
+            for name, value in bundle.weights.items()
+            if name.startswith(prefix)
+        }
+    )
+    return normalizer

@@ -1,0 +1,154 @@
+"""Errors as RFC 9457 has them: `application/problem+json`, of one form, leaking nothing."""
+
+import logging
+import re
+from collections.abc import Mapping
+from http import HTTPStatus
+from typing import Any
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from pydantic import BaseModel, Field
+from pydantic_core import to_json
+from starlette.exceptions import HTTPException
+from starlette.responses import Response
+
+from hydrascope.schemas.errors import SpecError, dotted
+from hydrascope.serving.breaker import BreakerOpenError
+from hydrascope.serving.engine import (
+    DeadlineError,
+    EngineFaultError,
+    QueueFullError,
+    StoppedError,
+)
+from hydrascope.serving.fleet import UnavailableError
+from hydrascope.serving.logs import request_id
+
+_LOG = logging.getLogger(__name__)
+MEDIA_TYPE = "application/problem+json"
+_FIELD = re.compile(r"([\w.\[\]-]+): (.*)", re.DOTALL)
+
+
+class FieldFault(BaseModel):
+    """What is wrong with one field of a request."""
+
+    field: str
+    message: str
+
+
+class Problem(BaseModel):
+    """RFC 9457, section 3."""
+
+    type: str = "about:blank"
+    title: str
+    status: int
+    detail: str
+    request_id: str | None = None
+    errors: list[FieldFault] = Field(default_factory=list)
+
+
+class ProblemError(HTTPException):
+    """An answer that is an error."""
+
+    def __init__(
+        self,
+        status: int,
+        detail: str,
+        errors: list[FieldFault] | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> None:
+        super().__init__(status, detail, headers)
+        self.problem = Problem(
+            title=HTTPStatus(status).phrase,
+            status=status,
+            detail=detail,
+            request_id=request_id.get(),
+            errors=errors or [],
+        )
+
+    def response(self) -> Response:
+        """Return it as an HTTP response."""
+        return Response(
+            to_json(self.problem),
+            self.problem.status,
+            headers=self.headers,
+            media_type=MEDIA_TYPE,
+        )
+
+
+def problem_of(error: Exception) -> ProblemError:
+    """Return what a client is told of an error; causes of our own stay in the log."""
+    match error:
+        case ProblemError():
+            return error
+        case RequestValidationError():
+            return ProblemError(422, "The request is not as it should be.", _faults(error))
+        case SpecError():
+            faults = [_fault(line) for line in str(error).splitlines()]
+            return ProblemError(422, "The request cannot be answered.", faults)
+        case QueueFullError():
+            return _later(503, "Too many requests wait already.", 1.0)
+        case BreakerOpenError(retry_after_s=retry_after_s):
+            return _later(503, "The engine failed repeatedly and rests.", retry_after_s)
+        case UnavailableError():
+            return _later(503, "The database does not answer.", 5.0)
+        case StoppedError():
+            return _later(503, "The service is shutting down.", 1.0)
+        case DeadlineError():
+            return _later(504, "The answer would have come too late.", 1.0)
+        case EngineFaultError():
+            return ProblemError(500, "The engine failed on this window.")
+        case HTTPException(status_code=status, detail=detail):
+            return ProblemError(status, str(detail), headers=error.headers)
+    _LOG.error("unexpected error", exc_info=error)
+    return ProblemError(500, "Something went wrong; the log knows it by the request id.")
+
+
+def install(app: FastAPI) -> None:
+    """Make every error of an app a problem."""
+
+    async def answer(_: Request, error: Exception) -> Response:
+        return problem_of(error).response()
+
+    for kind in (
+        ProblemError,
+        RequestValidationError,
+        SpecError,
+        QueueFullError,
+        BreakerOpenError,
+        StoppedError,
+        UnavailableError,
+        DeadlineError,
+        EngineFaultError,
+        HTTPException,
+    ):
+        app.add_exception_handler(kind, answer)
+
+
+def documented(*statuses: int) -> dict[int | str, dict[str, Any]]:
+    """Return the problems of a route as OpenAPI has them."""
+    return {
+        status: {
+            "description": HTTPStatus(status).phrase,
+            "content": {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}},
+        }
+        for status in statuses
+    }
+
+
+def _later(status: int, detail: str, seconds: float) -> ProblemError:
+    return ProblemError(status, detail, headers={"Retry-After": str(max(1, round(seconds)))})
+
+
+def _faults(error: RequestValidationError) -> list[FieldFault]:
+    return [
+        FieldFault(field=dotted(each["loc"][1:]) or str(each["loc"][0]), message=each["msg"])
+        for each in error.errors()[:20]
+    ]
+
+
+def _fault(line: str) -> FieldFault:
+    found = _FIELD.match(line.strip())
+    if found is None:
+        return FieldFault(field="", message=line.strip())
+    return FieldFault(field=found[1], message=found[2])

@@ -1,0 +1,116 @@
+"""What can be asked of the service, and how it becomes windows."""
+
+from collections.abc import Mapping
+from typing import Annotated, Any
+
+import numpy as np
+from pydantic import AwareDatetime, Field
+
+from hydrascope.schemas.base import Identifier, Number, Positive, Spec, Text
+from hydrascope.schemas.errors import SpecError, closest, validate
+from hydrascope.schemas.machine import Machine
+from hydrascope.schemas.signal import Signal
+from hydrascope.schemas.topology import GraphTopology
+from hydrascope.schemas.units import Conversion, conversion
+from hydrascope.serving.model import TelemetryWindow
+
+SAME = Conversion(1.0, 0.0)
+MAX_SAMPLES = 1_000_000
+"""Of one sensor in one window."""
+
+
+class SignalIn(Spec):
+    """Equidistant samples of one sensor from the window's start on."""
+
+    values: Annotated[list[Number | None], Field(min_length=1, max_length=MAX_SAMPLES)]
+    """null where a sample is missing; a signal shorter than the window misses its end."""
+    rate_hz: Positive | None = None
+    """Of these samples; the machine file's if null."""
+    unit: Text | None = None
+    """Of these samples; the machine file's if null. Others of the same quantity are converted."""
+
+
+class DiagnoseRequest(Spec):
+    """One window of one machine: its samples, or where in the database they are."""
+
+    equipment_id: Identifier
+    start: AwareDatetime
+    """First instant of the window; its length is the model's."""
+    signals: Annotated[dict[Identifier, SignalIn], Field(min_length=1)] | None = None
+    """By sensor id; null: read from the database."""
+    store: bool = False
+    """Whether the answer is kept in the database."""
+
+
+class BatchRequest(Spec):
+    """Up to 100 requests; each is checked and answered by itself."""
+
+    items: Annotated[
+        list[Any],
+        Field(
+            min_length=1,
+            max_length=100,
+            json_schema_extra={"items": {"$ref": "#/components/schemas/DiagnoseRequest"}},
+        ),
+    ]
+
+
+class TopologyRequest(Spec):
+    """A topology to be checked."""
+
+    topology: dict[str, Any]
+
+
+def window_of(request: DiagnoseRequest, machine: Machine, window_s: float) -> TelemetryWindow:
+    """Return the window of a request that brings its own signals.
+
+    Samples outside the sensor's range are missing, as in every other source.
+
+    Raises:
+        SpecError: A sensor is unknown, a unit cannot be converted, a signal is longer than the
+            window.
+    """
+    sensors = {sensor.id: sensor for _, sensor in machine.topology.sensors}
+    signals: dict[str, Signal] = {}
+    faults = []
+    for name, given in (request.signals or {}).items():
+        sensor = sensors.get(name)
+        if sensor is None:
+            known = ", ".join(sensors)
+            faults.append(
+                f"signals.{name}: no such sensor; has: {known}{closest(name, [*sensors])}"
+            )
+            continue
+        rate_hz = given.rate_hz or sensor.rate_hz
+        most = max(1, int(np.ceil(rate_hz * window_s - 1e-6)))
+        if len(given.values) > most:
+            faults.append(
+                f"signals.{name}.values: {len(given.values)} samples at {rate_hz:g} Hz are more "
+                f"than the {most} of a window of {window_s:g} s"
+            )
+            continue
+        try:
+            unit = conversion(given.unit or sensor.unit, sensor.unit)
+        except SpecError as error:
+            faults.append(f"signals.{name}.unit: {error}")
+            continue
+        values = np.array(given.values, dtype=np.float64)
+        if unit != SAME:
+            values = values * unit.scale + unit.offset
+        if sensor.range is not None:
+            low, high = sensor.range
+            values[(values < low) | (values > high)] = np.nan
+        signals[name] = Signal(values.astype(np.float32), rate_hz)
+    if faults:
+        raise SpecError("\n".join(faults))
+    return TelemetryWindow(machine, request.start, signals)
+
+
+def topology_faults(content: Mapping[str, Any]) -> list[str]:
+    """Return everything that is wrong with a topology, a line each."""
+    try:
+        validate(GraphTopology, dict(content), source="topology")
+    except SpecError as error:
+        lines = [line.strip() for line in str(error).splitlines()]
+        return lines[1:] if len(lines) > 1 else [lines[0].removeprefix("topology: ")]
+    return []

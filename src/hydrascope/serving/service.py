@@ -1,0 +1,216 @@
+"""The parts of a running service, put together, and one question's way through them."""
+
+import asyncio
+import time
+from collections import OrderedDict
+from datetime import timedelta
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import NamedTuple
+
+import torch
+from opentelemetry import trace
+
+from hydrascope.packaging.bundle import read_bundle
+from hydrascope.packaging.registry import fetch, is_registered
+from hydrascope.schemas.errors import SpecError
+from hydrascope.schemas.time import TimeWindow
+from hydrascope.serving.answers import Diagnosis, Timing, diagnosis, drift_names, scores
+from hydrascope.serving.breaker import BreakerOpenError, BreakerState, CircuitBreaker
+from hydrascope.serving.cache import Cache, MemoryCache, RedisCache, cache_key
+from hydrascope.serving.engine import Answered, Engine, EngineConfig, QueueFullError, StoppedError
+from hydrascope.serving.fleet import Fleet, LocalFleet
+from hydrascope.serving.keys import Keys, RateLimit
+from hydrascope.serving.metrics import Metrics
+from hydrascope.serving.model import ServedModel, TelemetryWindow
+from hydrascope.serving.requests import DiagnoseRequest, window_of
+from hydrascope.serving.settings import ServeSettings
+from hydrascope.serving.shelf import Shelf, warm_up_sizes
+
+_TRACER = trace.get_tracer("hydrascope")
+_LATEST = 1000
+"""Machines whose last diagnosis is kept for people to look at."""
+_BREAKER = {BreakerState.CLOSED: 0.0, BreakerState.HALF_OPEN: 0.5, BreakerState.OPEN: 1.0}
+
+
+class Latest(NamedTuple):
+    """The last window of a machine that this process was asked about."""
+
+    diagnosis: Diagnosis
+    window: TelemetryWindow
+
+
+class Service:
+    """Everything between a request that was understood and its answer.
+
+    Made by `start`, ended by `stop`; lives in one event loop.
+    """
+
+    def __init__(
+        self,
+        settings: ServeSettings,
+        engine: Engine,
+        shelf: Shelf,
+        fleet: Fleet,
+        cache: Cache,
+        metrics: Metrics,
+    ) -> None:
+        self.settings, self.engine, self.shelf = settings, engine, shelf
+        self.fleet, self.cache, self.metrics = fleet, cache, metrics
+        self.keys = Keys(settings.keys)
+        self.rate = RateLimit(settings.rate_per_s, settings.burst)
+        self.latest: OrderedDict[str, Latest] = OrderedDict()
+        self.ready = False
+
+    @classmethod
+    async def start(cls, settings: ServeSettings, metrics: Metrics) -> "Service":
+        """Load the bundle, warm it up, connect to what is configured.
+
+        Raises:
+            SpecError: The bundle, or another file that settings name, is not as it should be.
+        """
+        torch.set_num_threads(settings.threads)
+        model = await asyncio.to_thread(_load, settings)
+        breaker = CircuitBreaker(
+            settings.breaker_failures, settings.breaker_open_s, settings.breaker_probes
+        )
+        config = EngineConfig(
+            settings.max_batch, settings.max_wait_ms / 1000, settings.queue, settings.deadline_s
+        )
+        engine = Engine(model, config, breaker, metrics)
+        await engine.warm_up(warm_up_sizes(settings.max_batch))
+        shelf = Shelf(engine, settings.models, settings.verify_key, settings.device, metrics)
+        cache: Cache
+        if settings.redis is not None:
+            cache = RedisCache(settings.redis, settings.cache_s, metrics)
+        else:
+            cache = MemoryCache(settings.cache_entries, settings.cache_s)
+        service = cls(settings, engine, shelf, _fleet(settings, model), cache, metrics)
+        metrics.queue_limit.set(settings.queue)
+        metrics.breaker.set_function(lambda: _BREAKER[breaker.state])
+        await engine.start()
+        service.ready = True
+        return service
+
+    async def stop(self) -> None:
+        """Answer what waits, then let go of everything."""
+        self.ready = False
+        await self.engine.stop(self.settings.drain_s)
+        await self.cache.close()
+        await self.fleet.close()
+
+    def refusal(self) -> Exception | None:
+        """Return why no further diagnosis can be taken now, or None."""
+        if not self.ready:
+            return StoppedError()
+        if self.engine.depth >= self.engine.config.queue:
+            return QueueFullError()
+        if self.engine.breaker.state is BreakerState.OPEN:
+            return BreakerOpenError(self.settings.breaker_open_s)
+        return None
+
+    async def diagnose(self, request: DiagnoseRequest) -> Diagnosis:
+        """Answer one request.
+
+        Raises:
+            SpecError: It cannot be answered as it is.
+            QueueFullError, BreakerOpenError, DeadlineError, StoppedError, EngineFaultError: It
+                could be, but not now.
+        """
+        started = time.perf_counter()
+        with _TRACER.start_as_current_span("read"):
+            window = await self._window(request)
+        version = self.engine.model.version
+        key = cache_key(window, version)
+        kept = await self.cache.get(key)
+        self.metrics.cache.labels("miss" if kept is None else "hit").inc()
+        if kept is not None:
+            found = Diagnosis.model_validate_json(kept)
+            timing = Timing(queue_ms=0, features_ms=0, network_ms=0, total_ms=_ms_since(started))
+            answer = found.model_copy(update={"cached": True, "timing": timing})
+        else:
+            with _TRACER.start_as_current_span("engine"):
+                answered = await self.engine.answer(window)
+            model = answered.model
+            found = diagnosis(window, answered.answer, model.manifest, model.version)
+            self._count(window, answered, found)
+            if model.version == version:
+                await self.cache.put(key, found.model_dump_json().encode())
+            answer = found.model_copy(update={"timing": _timing(answered, started)})
+        if request.store:
+            await self.fleet.keep(found)
+        self._remember(answer, window)
+        return answer
+
+    async def _window(self, request: DiagnoseRequest) -> TelemetryWindow:
+        model = self.engine.model
+        machine = await self.fleet.get(request.equipment_id)
+        try:
+            model.check(machine)
+        except SpecError as error:
+            raise SpecError(f"equipment_id: {error}") from None
+        if request.signals is not None:
+            return window_of(request, machine, model.window_s)
+        end = request.start + timedelta(seconds=model.window_s)
+        signals = await self.fleet.read(machine, TimeWindow(start=request.start, end=end))
+        return TelemetryWindow(machine, request.start, signals)
+
+    def _count(self, window: TelemetryWindow, answered: Answered, found: Diagnosis) -> None:
+        stage = self.metrics.stage
+        stage.labels("queue").observe(answered.queue_s)
+        stage.labels("features").observe(answered.batch.features_s)
+        stage.labels("network").observe(answered.batch.network_s)
+        drift: list[float] = answered.answer.drift.tolist()
+        self.metrics.drifted(zip(drift_names(window.machine), drift, strict=True))
+        for score in scores(found):
+            if score.outcome is None:
+                self.metrics.value.labels(score.head).set(score.number)
+            else:
+                self.metrics.score.labels(score.head, score.outcome).observe(score.number)
+
+    def _remember(self, answer: Diagnosis, window: TelemetryWindow) -> None:
+        self.latest[answer.equipment_id] = Latest(answer, window)
+        self.latest.move_to_end(answer.equipment_id)
+        if len(self.latest) > _LATEST:
+            self.latest.popitem(last=False)
+
+
+def _load(settings: ServeSettings) -> ServedModel:
+    if not is_registered(settings.bundle):
+        bundle = read_bundle(Path(settings.bundle), settings.verify_key, settings.device)
+        return ServedModel(bundle, settings.device)
+    with TemporaryDirectory(prefix="hydrascope-registry-") as folder:
+        path = fetch(settings.bundle, settings.registry_uri, Path(folder))
+        return ServedModel(read_bundle(path, settings.verify_key, settings.device), settings.device)
+
+
+def _fleet(settings: ServeSettings, model: ServedModel) -> Fleet:
+    trained = {machine.equipment.equipment_id: machine for machine in model.manifest.machines}
+    if settings.database is None:
+        return LocalFleet(trained, settings.equipment)
+    # Only whoever has a database needs what reads from one.
+    from hydrascope.serving.database import DatabaseFleet
+    from hydrascope.telemetry.timescale.settings import database_settings
+
+    # Given up before the request's own deadline, and asked again by the next request.
+    database = database_settings(
+        dsn=settings.database,
+        password_file=settings.database_password_file,
+        pool_min=0,
+        timeout_s=settings.deadline_s / 2,
+        retry_for_s=0.0,
+    )
+    return DatabaseFleet(database, trained)
+
+
+def _timing(answered: Answered, started: float) -> Timing:
+    return Timing(
+        queue_ms=1000 * answered.queue_s,
+        features_ms=1000 * answered.batch.features_s,
+        network_ms=1000 * answered.batch.network_s,
+        total_ms=_ms_since(started),
+    )
+
+
+def _ms_since(started: float) -> float:
+    return 1000 * (time.perf_counter() - started)

@@ -1,0 +1,111 @@
+"""Everything `serve.py` can be told: `key=value`, HYDRASCOPE_KEY in the environment, `.env`."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import Field, ValidationError, field_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from hydrascope.schemas.errors import SpecError, explain
+
+Count = Annotated[int, Field(ge=1)]
+Seconds = Annotated[float, Field(gt=0)]
+_LOOPBACK = ("127.0.0.1", "::1", "localhost")
+
+
+class ServeSettings(BaseSettings):
+    """Settings of a service; what is given on the command line wins over the environment."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="HYDRASCOPE_", env_file=".env", extra="forbid", frozen=True
+    )
+
+    bundle: str
+    """Folder or archive of a bundle, or models:/NAME@ALIAS of an MLflow registry."""
+    registry_uri: str = "sqlite:///mlruns.db"
+    """Of the MLflow registry."""
+    models: Path | None = None
+    """Folder of further bundles that may be activated while the service runs."""
+    verify_key: Path | None = None
+    """Public key (Ed25519, PEM) that every bundle must be signed with."""
+    host: str = "127.0.0.1"
+    """Beyond this machine only with `keys`."""
+    port: Annotated[int, Field(ge=0, le=65535)] = 8000
+    """0: any free one."""
+    device: Literal["cpu", "cuda"] = "cpu"
+    threads: Count = 1
+    """Of torch; one is fastest for windows of tens of sensors."""
+
+    max_batch: Annotated[int, Field(ge=1, le=64)] = 16
+    """Windows answered together."""
+    max_wait_ms: Annotated[float, Field(ge=0, le=1000)] = 50.0
+    """Longest time that a request waits for others."""
+    queue: Count = 64
+    """Requests that may wait; further ones get 503."""
+    deadline_s: Seconds = 5.0
+    """Longest time from arrival to answer."""
+    breaker_failures: Count = 5
+    """Failed batches in a row after which nobody is let in."""
+    breaker_open_s: Seconds = 60.0
+    """For how long."""
+    breaker_probes: Count = 1
+    """Requests at a time that then try whether all is well."""
+    drain_s: Seconds = 20.0
+    """Time for requests that wait when the service is told to stop."""
+
+    keys: Path | None = None
+    """File of API keys (python -m hydrascope key); none: whoever asks may do all."""
+    rate_per_s: Seconds = 500.0
+    """Windows a second and key on the long run."""
+    burst: Count = 1000
+    """Windows at once and key."""
+    max_body_mb: Seconds = 8.0
+    max_depth: Annotated[int, Field(ge=4, le=100)] = 16
+    """Of nested lists and objects in a request."""
+    cors_origins: tuple[str, ...] = ()
+    """Other origins whose pages may ask, as in https://plant.example; none by default."""
+
+    cache_entries: Annotated[int, Field(ge=0)] = 1024
+    """Answers kept in this process; 0: none. Of no account with `redis`."""
+    cache_s: Seconds = 300.0
+    """How long answers are kept."""
+    redis: str | None = None
+    """redis://host:port/number of a cache that replicas share."""
+    database: str | None = None
+    """postgresql://user@host:port/name of a TimescaleDB with machines and telemetry."""
+    database_password_file: Path | None = None
+    equipment: Path | None = None
+    """Folder that machines are kept in, where there is no database."""
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+
+    @field_validator("keys")
+    @classmethod
+    def _exists(cls, keys: Path | None) -> Path | None:
+        if keys is not None and not keys.is_file():
+            raise ValueError("expected an existing file; python -m hydrascope key makes one")
+        return keys
+
+
+def read_settings(arguments: Sequence[str]) -> ServeSettings:
+    """Return the settings of a command line, as in `bundle=bundles/rig port=8000`.
+
+    Raises:
+        SpecError: An argument is not key=value, or a setting is not accepted.
+    """
+    given: dict[str, str | None] = {}
+    for argument in arguments:
+        key, sign, value = argument.partition("=")
+        if not sign:
+            raise SpecError(f"serve.py: {argument}: not of the form key=value")
+        given[key] = None if value == "null" else value
+    try:
+        settings = ServeSettings(**given)  # type: ignore[arg-type]  # pydantic reads text
+    except ValidationError as error:
+        raise SpecError.of("serve.py", list(explain(error, ServeSettings))) from None
+    if settings.keys is None and settings.host not in _LOOPBACK:
+        raise SpecError(
+            f"serve.py: host: {settings.host!r} lets others in, and there are no keys; set "
+            "keys=FILE (python -m hydrascope key makes one), or host=127.0.0.1"
+        )
+    return settings

@@ -1,0 +1,124 @@
+"""The bundles at hand: which one answers, and how another takes its place."""
+
+import asyncio
+import logging
+import time
+from pathlib import Path
+
+from hydrascope.packaging.bundle import MANIFEST, read_bundle, read_manifest
+from hydrascope.packaging.manifest import Manifest, sha256
+from hydrascope.schemas.errors import SpecError
+from hydrascope.serving.engine import Engine
+from hydrascope.serving.metrics import Metrics
+from hydrascope.serving.model import ServedModel
+
+_LOG = logging.getLogger(__name__)
+PROBATION_S = 300.0
+"""A model that trips the breaker so soon after its activation gives way to the one before it."""
+
+
+class Shelf:
+    """The model that answers, the one before it, and the bundles of a folder.
+
+    Args:
+        engine: Answers with the first model.
+        folder: Of bundles that may be activated; None: only those that were active may.
+        verify_key: Public key that they must be signed with.
+        device: Where models run.
+        metrics: Told which model answers.
+    """
+
+    def __init__(
+        self,
+        engine: Engine,
+        folder: Path | None,
+        verify_key: Path | None,
+        device: str,
+        metrics: Metrics,
+    ) -> None:
+        self._engine, self._folder, self._key, self._device = engine, folder, verify_key, device
+        self._metrics = metrics
+        self._previous: ServedModel | None = None
+        self._activated_at = time.monotonic()
+        self._lock = asyncio.Lock()
+        self._manifests: dict[Path, tuple[int, str, Manifest]] = {}
+        metrics.model.labels(engine.model.version).set(1)
+        engine.breaker.on_trip = self._on_trip
+
+    @property
+    def active(self) -> ServedModel:
+        """The model that answers."""
+        return self._engine.model
+
+    async def all(self) -> dict[str, Manifest]:
+        """Return the manifests of all models at hand, by version."""
+        found = {each.version: each.manifest for each in (self.active, self._previous) if each}
+        for _, version, manifest in (await asyncio.to_thread(self._scan)).values():
+            found.setdefault(version, manifest)
+        return found
+
+    async def activate(self, version: str) -> None:
+        """Let another model answer what comes from now on; what waits is still the old one's.
+
+        Raises:
+            SpecError: No such version, a bundle that was changed, or one that does not answer as
+                it did at export; the old model goes on answering.
+        """
+        async with self._lock:
+            if version == self.active.version:
+                return
+            if self._previous is not None and version == self._previous.version:
+                model = self._previous
+            else:
+                model = await asyncio.to_thread(self._load, version)
+                sizes = warm_up_sizes(self._engine.config.max_batch)
+                # In a thread of its own: the engine goes on answering.
+                await asyncio.to_thread(model.warm_up, sizes, model.manifest.machines)
+            self._put(model)
+
+    def _put(self, model: ServedModel) -> None:
+        self._metrics.model.labels(self.active.version).set(0)
+        self._previous, self._engine.model = self._engine.model, model
+        self._activated_at = time.monotonic()
+        self._metrics.model.labels(model.version).set(1)
+        _LOG.info("model %s answers", model.version)
+
+    def _on_trip(self) -> None:
+        recent = time.monotonic() - self._activated_at < PROBATION_S
+        if self._previous is not None and recent:
+            _LOG.error("model %s failed; rolled back", self.active.version)
+            self._put(self._previous)
+            self._previous = None  # so that failures of the old one do not bring it back
+            self._engine.breaker.reset()
+
+    def _load(self, version: str) -> ServedModel:
+        for path, (_, known, _) in self._scan().items():
+            if known == version:
+                return ServedModel(read_bundle(path, self._key, self._device), self._device)
+        raise SpecError(f"version: no model {version!r} at hand")
+
+    def _scan(self) -> dict[Path, tuple[int, str, Manifest]]:
+        """Look what the folder holds; a bundle is read again when its manifest changed."""
+        if self._folder is None or not self._folder.is_dir():
+            return {}
+        for path in sorted(self._folder.iterdir()):
+            manifest = path / MANIFEST
+            if path.name.startswith(".") or not manifest.is_file():
+                continue
+            changed = manifest.stat().st_mtime_ns
+            if path not in self._manifests or self._manifests[path][0] != changed:
+                try:
+                    content = read_manifest(path, self._key)
+                except SpecError as error:
+                    _LOG.warning("%s", error)
+                    continue
+                self._manifests[path] = (changed, sha256(manifest)[:12], content)
+        return {path: each for path, each in self._manifests.items() if path.exists()}
+
+
+def warm_up_sizes(max_batch: int) -> list[int]:
+    """Return the batch sizes that a model is warmed up with: 1, 2, 4, … and the largest."""
+    sizes = [1]
+    while sizes[-1] * 2 < max_batch:
+        sizes.append(sizes[-1] * 2)
+    return sizes if max_batch == 1 else [*sizes, max_batch]

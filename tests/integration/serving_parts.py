@@ -1,0 +1,97 @@
+"""What the tests of the service share: windows of the rig, a model that can be made to fail."""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Sequence
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from hydrascope.packaging.bundle import read_bundle
+from hydrascope.schemas import Machine, TimeWindow
+from hydrascope.serving.app import create_app
+from hydrascope.serving.breaker import CircuitBreaker
+from hydrascope.serving.engine import Engine, EngineConfig
+from hydrascope.serving.metrics import Metrics
+from hydrascope.serving.model import ServedModel, TelemetryWindow, Timings, WindowAnswer
+from hydrascope.serving.service import Service
+from hydrascope.serving.settings import ServeSettings
+from hydrascope.telemetry.zema import EPOCH, ZemaSource
+
+
+def cycle(source: ZemaSource, row: int, machine: Machine) -> TelemetryWindow:
+    """One load cycle of the rig, as the engine takes it."""
+    start = EPOCH + timedelta(seconds=60 * row)
+    signals = source.read("zema", TimeWindow(start=start, end=start + timedelta(seconds=60)))
+    return TelemetryWindow(machine, start, signals)
+
+
+def cycle_json(source: ZemaSource, row: int) -> dict[str, Any]:
+    """The same, as a client sends it."""
+    machine = source.machines()["zema"]
+    window = cycle(source, row, machine)
+    return {
+        "equipment_id": "zema",
+        "start": window.start.isoformat(),
+        "signals": {
+            name: {"values": signal.values.tolist(), "rate_hz": signal.rate_hz}
+            for name, signal in window.signals.items()
+        },
+    }
+
+
+class TroubledModel(ServedModel):
+    """The real model, with trouble on demand."""
+
+    def __init__(self, bundle: Path) -> None:
+        super().__init__(read_bundle(bundle))
+        self.batches: list[int] = []
+        self.fails = False
+        self.memory_for = 64
+        self.pause_s = 0.0
+
+    def answer(self, windows: Sequence[TelemetryWindow]) -> tuple[list[WindowAnswer], Timings]:
+        self.batches.append(len(windows))
+        time.sleep(self.pause_s)
+        if self.fails:
+            raise RuntimeError("made to fail")
+        if len(windows) > self.memory_for:
+            raise RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried too much")
+        return super().answer(windows)
+
+
+def engine_of(model: ServedModel, breaker: CircuitBreaker | None = None, **config: Any) -> Engine:
+    return Engine(model, EngineConfig(**config), breaker or CircuitBreaker(), Metrics())
+
+
+class Served:
+    """A running service in an event loop of its own, asked from outside of it."""
+
+    def __init__(self, **settings: Any) -> None:
+        self.runner = asyncio.Runner()
+        self.settings = ServeSettings(_env_file=None, **settings)
+        self.service = self.runner.run(Service.start(self.settings, Metrics()))
+        transport = httpx.ASGITransport(create_app(self.service), raise_app_exceptions=False)
+        self.client = httpx.AsyncClient(transport=transport, base_url="http://service")
+
+    def run(self, work: Awaitable[Any]) -> Any:
+        async def awaited() -> Any:
+            return await work
+
+        return self.runner.run(awaited())
+
+    def get(self, path: str, **more: Any) -> httpx.Response:
+        return self.run(self.client.get(path, **more))
+
+    def post(self, path: str, content: Any = None, **more: Any) -> httpx.Response:
+        if isinstance(content, bytes | str):
+            headers = {"content-type": "application/json", **more.pop("headers", {})}
+            return self.run(self.client.post(path, content=content, headers=headers, **more))
+        return self.run(self.client.post(path, json=content, **more))
+
+    def close(self) -> None:
+        self.run(self.client.aclose())
+        self.run(self.service.stop())
+        self.runner.close()

@@ -1,0 +1,84 @@
+"""Every kind of head in words."""
+
+import math
+
+import pytest
+import torch
+from torch import Tensor
+
+from hydrascope.schemas import ClassSpec, HeadKind, HeadLevel, HeadSpec, SpecError, validate
+from hydrascope.serving.answers import Finding, finding
+
+
+def head(kind: HeadKind, **more: object) -> HeadSpec:
+    plain = {"name": "head", "level": HeadLevel.MACHINE, "kind": kind, **more}
+    return validate(HeadSpec, plain)
+
+
+GRADES = tuple(ClassSpec(value=v, name=n) for v, n in ((0, "sound"), (1, "worn"), (2, "broken")))
+
+
+def said(spec: HeadSpec, answer: Tensor, threshold: float = 0.5) -> dict[str, object]:
+    return finding(spec, answer, threshold).model_dump(exclude_none=True, exclude={"kind"})
+
+
+def test_a_regression_is_its_value_in_its_unit() -> None:
+    spec = head(HeadKind.REGRESSION, unit="h")
+    assert said(spec, torch.tensor([123.5])) == {"value": 123.5, "unit": "h"}
+
+
+def test_a_regression_with_quantiles_is_its_median_and_its_interval() -> None:
+    spec = head(HeadKind.REGRESSION, unit="h", quantiles=(0.05, 0.5, 0.9))
+    assert said(spec, torch.tensor([80.0, 100.0, 150.0])) == {
+        "value": 100.0,
+        "quantiles": {"0.05": 80.0, "0.5": 100.0, "0.9": 150.0},
+        "unit": "h",
+    }
+
+
+@pytest.mark.parametrize("kind", [HeadKind.MULTI_CLASS, HeadKind.ORDINAL])
+def test_a_graded_head_is_its_most_probable_class(kind: HeadKind) -> None:
+    spec = head(kind, classes=GRADES, healthy=0, unit="grade")
+    answer = said(spec, torch.tensor([0.25, 0.5, 0.25]))
+    assert answer == {
+        "outcome": "worn",
+        "value": 1.0,
+        "unit": "grade",
+        "probabilities": {"sound": 0.25, "worn": 0.5, "broken": 0.25},
+        "health": 0.25,
+        "uncertainty": pytest.approx(1.5 * math.log(2) / math.log(3)),
+    }
+
+
+def test_uncertainty_is_0_where_certain_and_1_where_guessed() -> None:
+    spec = head(HeadKind.MULTI_CLASS, classes=GRADES)
+    certain, guessed = (finding(spec, torch.tensor(p), 0.5) for p in ([0.0, 1.0, 0.0], [1 / 3] * 3))
+    assert certain.uncertainty == 0
+    assert guessed.uncertainty == pytest.approx(1)
+    assert certain.health is None  # the task does not say what is healthy
+
+
+def test_flags_are_raised_from_the_threshold_on() -> None:
+    binary = head(HeadKind.BINARY, healthy=0)
+    assert finding(binary, torch.tensor([0.75]), 0.75).flags == ["present"]
+    assert finding(binary, torch.tensor([0.75]), 0.76).flags == []
+    assert finding(binary, torch.tensor([0.75]), 0.5).health == 0.25
+    faults = head(HeadKind.MULTI_LABEL, labels=("leakage", "cavitation"))
+    both: Finding = finding(faults, torch.tensor([0.875, 0.125]), 0.5)
+    assert both.probabilities == {"leakage": 0.875, "cavitation": 0.125}
+    assert both.flags == ["leakage"]
+
+
+@pytest.mark.parametrize(
+    ("kind", "more", "expected"),
+    [
+        (HeadKind.MULTI_CLASS, {"classes": GRADES, "healthy": 3}, "0, 1, 2"),
+        (HeadKind.BINARY, {"healthy": 2}, "0, 1"),
+        (HeadKind.REGRESSION, {"healthy": 1}, "none for this kind"),
+    ],
+)
+def test_healthy_is_the_value_of_a_class(
+    kind: HeadKind, more: dict[str, object], expected: str
+) -> None:
+    with pytest.raises(SpecError, match=expected):
+        head(kind, **more)

@@ -1,0 +1,133 @@
+"""What can be said of deploy/ without an engine or a cluster."""
+
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import kubernetes_validate
+import pytest
+import yaml
+
+from hydrascope.serving.metrics import Metrics
+from hydrascope.serving.settings import ServeSettings
+
+DEPLOY = Path(__file__).parents[2] / "deploy"
+MANIFESTS = list(yaml.safe_load_all((DEPLOY / "kubernetes/hydrascope.yaml").read_text()))
+COMPOSE = yaml.safe_load((DEPLOY / "compose.yaml").read_text())
+
+
+def emitted() -> set[str]:
+    """Names of all series that the service can emit."""
+    suffixes = {
+        "counter": ("_total",),
+        "histogram": ("_bucket", "_sum", "_count"),
+        "gauge": ("",),
+    }
+    return {
+        metric.name + suffix
+        for metric in Metrics().registry.collect()
+        for suffix in suffixes[metric.type]
+    }
+
+
+def test_hadolint_finds_nothing_in_the_dockerfile() -> None:
+    hadolint = Path(sys.executable).parent / "hadolint"
+    found = subprocess.run(
+        [hadolint, DEPLOY / "Dockerfile"], capture_output=True, text=True, check=False
+    )
+    assert found.returncode == 0, found.stdout
+    text = (DEPLOY / "Dockerfile").read_text()
+    assert "USER 10001" in text
+    assert ":latest" not in text
+
+
+@pytest.mark.parametrize("manifest", MANIFESTS, ids=lambda each: each["kind"])
+def test_each_manifest_is_valid_for_kubernetes(manifest: dict[str, Any]) -> None:
+    kubernetes_validate.validate(manifest, "1.31", strict=True)
+
+
+def test_the_validator_would_find_a_misspelt_key() -> None:
+    broken = json.loads(json.dumps(MANIFESTS[0]))
+    broken["spec"]["replica"] = 2
+    with pytest.raises(kubernetes_validate.ValidationError):
+        kubernetes_validate.validate(broken, "1.31", strict=True)
+
+
+def test_the_pods_run_without_privileges_and_find_what_they_mount() -> None:
+    deployment = next(each for each in MANIFESTS if each["kind"] == "Deployment")
+    pod = deployment["spec"]["template"]["spec"]
+    (container,) = pod["containers"]
+    assert pod["securityContext"]["runAsNonRoot"]
+    assert container["securityContext"] == {
+        "allowPrivilegeEscalation": False,
+        "readOnlyRootFilesystem": True,
+        "capabilities": {"drop": ["ALL"]},
+    }
+    assert {each["name"] for each in container["volumeMounts"]} == {
+        each["name"] for each in pod["volumes"]
+    }
+    drain_s = ServeSettings.model_fields["drain_s"].default
+    assert pod["terminationGracePeriodSeconds"] > drain_s + 5
+    labels = deployment["spec"]["template"]["metadata"]["labels"]
+    for each in MANIFESTS:
+        spec = each["spec"]
+        selector = spec.get("selector") or spec.get("podSelector")
+        if selector:
+            assert selector.get("matchLabels", selector).items() <= labels.items()
+
+
+def test_every_setting_that_deployments_name_exists() -> None:
+    deployment = next(each for each in MANIFESTS if each["kind"] == "Deployment")
+    (container,) = deployment["spec"]["template"]["spec"]["containers"]
+    named = {each["name"] for each in container["env"]}
+    named |= set(COMPOSE["services"]["service"]["environment"])
+    named |= set(re.findall(r"\bHYDRASCOPE_\w+", (DEPLOY / "Dockerfile").read_text()))
+    known = {f"HYDRASCOPE_{name.upper()}" for name in ServeSettings.model_fields}
+    assert named <= known
+
+
+def test_every_metric_that_dashboard_alerts_and_autoscaler_name_is_emitted() -> None:
+    known = emitted() | {"hydrascope_request_seconds_p95"}  # made by the adapter
+    files = [*DEPLOY.rglob("*.json"), *(DEPLOY / "prometheus").glob("*.yaml")]
+    files.append(DEPLOY / "kubernetes/hydrascope.yaml")
+    named = set()
+    for file in files:
+        named |= set(re.findall(r"\bhydrascope_[a-z_0-9]+", file.read_text()))
+    assert "hydrascope_queue_depth" in named
+    assert named <= known, named - known
+
+
+def test_alerts_and_dashboard_have_what_prometheus_and_grafana_ask_for() -> None:
+    (group,) = yaml.safe_load((DEPLOY / "prometheus/alerts.yaml").read_text())["groups"]
+    for rule in group["rules"]:
+        assert rule.keys() == {"alert", "expr", "for", "labels", "annotations"}
+        assert rule["expr"].count("(") == rule["expr"].count(")")
+        assert rule["labels"]["severity"] in ("page", "ticket")
+    dashboard = json.loads((DEPLOY / "grafana/dashboards/hydrascope.json").read_text())
+    assert len({panel["id"] for panel in dashboard["panels"]}) == len(dashboard["panels"])
+    source = yaml.safe_load(
+        (DEPLOY / "grafana/provisioning/datasources/prometheus.yaml").read_text()
+    )
+    uid = source["datasources"][0]["uid"]
+    assert all(panel["datasource"]["uid"] == uid for panel in dashboard["panels"])
+
+
+def test_compose_names_only_what_it_defines_and_pins_every_image() -> None:
+    services = COMPOSE["services"]
+    for service in services.values():
+        assert set(service.get("secrets", [])) <= COMPOSE["secrets"].keys()
+        assert set(service.get("depends_on", {})) <= services.keys()
+        image = service.get("image", "built:here")
+        assert re.search(r":[v\d][^:]*\d|:here$", image), image
+        for volume in service.get("volumes", []):
+            place = volume.split(":")[0]
+            if place.startswith("./"):
+                assert (DEPLOY / place).exists(), place
+            elif not place.startswith("../"):
+                assert place in COMPOSE["volumes"]
+    behind = [each for name, each in services.items() if name != "service"]
+    published = [port for each in behind for port in each.get("ports", [])]
+    assert all(port.startswith("127.0.0.1:") for port in published)
