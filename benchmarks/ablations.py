@@ -19,8 +19,9 @@ from typing import NamedTuple
 
 from scipy.stats import t as student
 
+from benchmarks._document import ROOT, replace_section
 from benchmarks._rows import Row, at_least
-from benchmarks.zema_folds import ROOT, TARGETS, replace_section
+from benchmarks.zema_folds import TARGETS
 
 FOLDS = range(5)
 WHOLE = "gatv2_arma (default)"

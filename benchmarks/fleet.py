@@ -22,8 +22,8 @@ from numpy.typing import NDArray
 from omegaconf import OmegaConf
 from sklearn.metrics import f1_score, roc_auc_score
 
+from benchmarks._document import replace_section
 from benchmarks._rows import Row, at_most, resident_mb
-from benchmarks.zema_folds import replace_section
 from hydrascope.data.datamodule import HydraulicDataModule
 from hydrascope.experiment.assemble import build_datamodule
 from hydrascope.experiment.settings import validate_train

@@ -17,8 +17,8 @@ import torch
 from scipy.stats import t as student
 from torch import Tensor, nn
 
+from benchmarks._document import ROOT, replace_section
 from benchmarks._rows import Row, at_least, at_most
-from benchmarks.zema_folds import ROOT, replace_section
 from hydrascope.models.layers.arma import ARMAAttention, Variant
 
 THETA = -0.9

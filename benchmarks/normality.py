@@ -15,8 +15,8 @@ from typing import Any
 
 import torch
 
+from benchmarks._document import ROOT, replace_section
 from benchmarks._rows import Row, at_least
-from benchmarks.zema_folds import ROOT, replace_section
 from hydrascope.data.datamodule import HydraulicDataModule
 from hydrascope.evaluation.detectors import DETECTORS, detector_scores
 from hydrascope.evaluation.normality import (

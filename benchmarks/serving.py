@@ -23,9 +23,9 @@ from typing import Any
 
 import torch
 
+from benchmarks._document import replace_section
 from benchmarks._load import Load, Outcome, put, request_bodies
 from benchmarks._rows import Row, at_least, at_most
-from benchmarks.zema_folds import replace_section
 from hydrascope.experiment.restore import restore
 
 ROOT = Path(__file__).parents[1]

@@ -19,10 +19,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from benchmarks._document import ROOT, replace_section
 from benchmarks._fleet import ring_machine
 from benchmarks._postgres import Server, postgres
 from benchmarks._rows import Row, at_least, at_most
-from benchmarks.zema_folds import ROOT, replace_section
 from hydrascope.schemas import TimeWindow
 from hydrascope.telemetry.timescale.connector import TimescaleConnector
 from hydrascope.telemetry.timescale.migrations import upgrade
@@ -49,12 +49,17 @@ print(*asyncio.run({function}(sys.argv[1], int(sys.argv[2]))))
 """
 
 
-def run(instants: int = INSTANTS, iterated_instants: int = ITERATED_INSTANTS) -> list[Row]:
-    """Measure with so many instants of 50 sensors; iterate over so many."""
+def run(
+    instants: int = INSTANTS, iterated_instants: int = ITERATED_INSTANTS, peers: bool = True
+) -> list[Row]:
+    """Measure with so many instants of 50 sensors; iterate over so many.
+
+    `peers`: also ADBC and ConnectorX, which come with the extra `bench`.
+    """
     with postgres(shared_buffers="512MB") as server:
         dsn = server.dsn()
         asyncio.run(_prepare(dsn, instants))
-        rows = _reading(dsn, instants)
+        rows = _reading(dsn, instants, peers)
         (peak, result) = _in_process("fetch_growth", dsn, instants)
         rows.append(at_most("peak memory of a fetch / its result", peak / result, "×", 2.5))
         rows += _writing(server, instants)
@@ -111,11 +116,8 @@ async def _extend(dsn: str, begin: int, end: int) -> None:
         await connector.database.run(work)
 
 
-def _reading(dsn: str, instants: int) -> list[Row]:
+def _reading(dsn: str, instants: int, peers: bool) -> list[Row]:
     """Read all rows to columns in four ways."""
-    import adbc_driver_postgresql.dbapi as adbc
-    import connectorx
-
     window, rows = _window(instants), SENSORS * instants
     with asyncio.Runner() as runner:
         connector = TimescaleConnector(database_settings(dsn=dsn, timeout_s=300))
@@ -128,14 +130,20 @@ def _reading(dsn: str, instants: int) -> list[Row]:
             return pd.DataFrame(found, columns=["time", "sensor_key", "value"])
 
         def arrow() -> int:
+            import adbc_driver_postgresql.dbapi as adbc
+
             with adbc.connect(dsn) as connection, connection.cursor() as cursor:
                 cursor.execute(query)
                 return int(cursor.fetch_arrow_table().num_rows)
 
+        def frame() -> int:
+            import connectorx
+
+            return len(connectorx.read_sql(dsn, query))
+
         ways: dict[str, Callable[[], int]] = {
             "ours": lambda: len(runner.run(connector.fetch_sensor_data("m", window))),
-            "ADBC": arrow,
-            "ConnectorX": lambda: len(connectorx.read_sql(dsn, query)),
+            **({"ADBC": arrow, "ConnectorX": frame} if peers else {}),
             "asyncpg fetch + DataFrame": lambda: len(runner.run(connector.database.run(fetch))),
         }
         best = dict.fromkeys(ways, np.inf)
@@ -151,6 +159,7 @@ def _reading(dsn: str, instants: int) -> list[Row]:
     return speed + [
         at_least(f"ours / {name}", best[name] / best["ours"], "×", goal)
         for name, goal in goals.items()
+        if name in best
     ]
 
 

@@ -14,9 +14,9 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
+from benchmarks._document import ROOT, replace_section
 from benchmarks._rows import Row, at_least, at_most
 from benchmarks._usual_network import UsualNetwork
-from benchmarks.zema_folds import ROOT, replace_section
 from hydrascope.graphs.fields import GraphInputs, WindowFields
 from hydrascope.graphs.input_spec import InputSpec
 from hydrascope.graphs.layout import GraphLayout

@@ -18,7 +18,8 @@ from pathlib import Path
 
 import torch
 
-ROOT = Path(__file__).parents[1]
+from benchmarks._document import ROOT, replace_section
+
 TARGETS = ("cooler", "valve", "pump", "accumulator")
 HEADS = (*TARGETS, "stable")
 COLUMNS = ("model", *TARGETS, "mean of four", "stable")
@@ -172,16 +173,6 @@ def _four(accuracy: Mapping[str, float]) -> float:
 
 def _mean(values: Sequence[float]) -> float:
     return sum(values) / len(values)
-
-
-def replace_section(path: Path, name: str, text: str) -> None:
-    """Put `text` between `<!-- name -->` and `<!-- /name -->`."""
-    content = path.read_text(encoding="utf-8")
-    head, opening, rest = content.partition(f"<!-- {name} -->")
-    _, closing, tail = rest.partition(f"<!-- /{name} -->")
-    if not (opening and closing):
-        raise ValueError(f"{path}: no section <!-- {name} --> … <!-- /{name} -->")
-    path.write_text(f"{head}{opening}\n{text}\n{closing}{tail}", encoding="utf-8")
 
 
 if __name__ == "__main__":

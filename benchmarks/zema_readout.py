@@ -13,7 +13,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from benchmarks.zema_folds import FOLDS, ROOT, TARGETS, replace_section
+from benchmarks._document import ROOT, replace_section
+from benchmarks.zema_folds import FOLDS, TARGETS
 from hydrascope.data.splits import Split
 from hydrascope.evaluation.predictions import predict
 from hydrascope.evaluation.report import head_metrics, write_json

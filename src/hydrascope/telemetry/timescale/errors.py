@@ -1,5 +1,7 @@
 """What can go wrong with a database, by what one can do about it."""
 
+import ssl
+
 import asyncpg
 
 from hydrascope.schemas.errors import ServiceError
@@ -18,7 +20,7 @@ class DatabaseTimeoutError(DatabaseError):
 
 
 class DatabaseQueryError(DatabaseError):
-    """It refuses the question: a missing table or right, a wrong password; no retry cures it."""
+    """It refuses: a missing table or right, a wrong password or certificate; no retry cures it."""
 
 
 _CONNECTION_LOST = "08"
@@ -55,4 +57,6 @@ def is_curable(error: BaseException) -> bool:
         # Raised about a connection that has ended in the meantime, and about wrong arguments. A
         # connection has one user here: what else it is said to be doing ended with its backend.
         return any(word in str(error) for word in ("closed", "closing", "another operation"))
+    if isinstance(error, ssl.SSLError) or "rejected SSL upgrade" in str(error):
+        return False  # a certificate that is not trusted, or a server without TLS
     return isinstance(error, OSError) and not isinstance(error, TimeoutError)
