@@ -1,8 +1,10 @@
 """The rig's inputs and a network on them."""
 
+from functools import partial
+
 import pytest
 import torch
-from networks import COMPONENTS, STEPS, WINDOWS, Physics, build, double
+from networks import COMPONENTS, STEPS, WINDOWS, Make, Physics, build, double
 
 from graph_parts import stored_windows
 from hydrascope.data.datamodule import HydraulicDataModule
@@ -88,6 +90,11 @@ def with_physics(rig: HydraulicDataModule, spec: InputSpec, batch: TrainingBatch
     own, known = fields.machine_features, fields.machine_features_mask
     normalizer.fit([(torch.zeros(1, dtype=torch.int64), own.unsqueeze(1), known.unsqueeze(1))])
     return Physics(spec.model_copy(update=names), inputs, normalizer.double())
+
+
+@pytest.fixture(scope="module")
+def make(spec: InputSpec, heads: list[HeadSpec], normalizer: FeatureNormalizer) -> Make:
+    return partial(build, spec, heads, normalizer)
 
 
 @pytest.fixture(scope="module")

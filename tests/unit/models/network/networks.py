@@ -1,5 +1,6 @@
 """What the tests of the whole network share: settings, small networks, other inputs."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
@@ -77,6 +78,10 @@ def build(
     settings = {"hidden_channels": 16, "attention_heads": 4, "dropout": 0.0} | config
     network = UniversalTemporalGNN(validate(NetworkConfig, settings), spec, heads)
     return Diagnoser(normalizer, network.double(), heads, machine_normalizer)
+
+
+Make = Callable[..., Diagnoser]
+"""`build` for the rig; takes the settings of the network."""
 
 
 def difference(one: dict[str, Tensor], other: dict[str, Tensor]) -> float:

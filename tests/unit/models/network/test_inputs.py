@@ -6,6 +6,7 @@ import pytest
 import torch
 from networks import (
     SENSORS,
+    Make,
     Physics,
     answers,
     build,
@@ -15,7 +16,6 @@ from networks import (
 
 from hydrascope.features.normalizer import FeatureNormalizer
 from hydrascope.graphs.fields import GraphInputs
-from hydrascope.graphs.input_spec import InputSpec
 from hydrascope.models.diagnoser import Diagnoser
 from hydrascope.schemas import HeadLevel, HeadSpec
 
@@ -101,13 +101,11 @@ def moved_sensor(inputs: GraphInputs) -> GraphInputs:
     ],
 )
 def test_every_group_of_inputs_matters(
-    spec: InputSpec,
-    heads: list[HeadSpec],
-    normalizer: FeatureNormalizer,
+    make: Make,
     inputs: GraphInputs,
     change: Callable[[GraphInputs], GraphInputs],
 ) -> None:
-    diagnoser = build(spec, heads, normalizer).eval()
+    diagnoser = make().eval()
     # Identities start equal, before training: tell them apart.
     assert diagnoser.network.encoder.sensor_slot is not None
     torch.nn.init.normal_(diagnoser.network.encoder.sensor_slot.weight, std=0.2)
@@ -153,18 +151,16 @@ def test_what_stands_at_an_unobserved_step_is_never_read(
 
 
 def test_a_network_without_sensor_identity_cannot_tell_equal_kinds_of_sensors_apart(
-    spec: InputSpec, heads: list[HeadSpec], normalizer: FeatureNormalizer, inputs: GraphInputs
+    make: Make, inputs: GraphInputs
 ) -> None:
-    diagnoser = build(spec, heads, normalizer, sensor_identity=False).eval()
+    diagnoser = make(sensor_identity=False).eval()
     normalised = diagnoser.normalise(inputs)
     elsewhere = normalised._replace(sensor_slot=normalised.sensor_slot.flip(0))
     before, after = diagnoser.network(normalised).heads, diagnoser.network(elsewhere).heads
     assert difference(before, after) == 0.0
 
 
-def test_without_graph_blocks_the_lines_do_not_matter(
-    spec: InputSpec, heads: list[HeadSpec], normalizer: FeatureNormalizer, inputs: GraphInputs
-) -> None:
-    diagnoser = build(spec, heads, normalizer, spatial_layers=0).eval()
+def test_without_graph_blocks_the_lines_do_not_matter(make: Make, inputs: GraphInputs) -> None:
+    diagnoser = make(spatial_layers=0).eval()
     before = answers(diagnoser, inputs)
     assert difference(before, answers(diagnoser, missing_line(inputs))) == 0.0

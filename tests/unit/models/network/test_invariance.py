@@ -9,9 +9,9 @@ from networks import (
     SENSORS,
     STEPS,
     WINDOWS,
+    Make,
     answers,
     any_order,
-    build,
     difference,
     double,
     permuted,
@@ -20,7 +20,6 @@ from networks import (
 from torch import Tensor
 
 from graph_parts import window_fields
-from hydrascope.features.normalizer import FeatureNormalizer
 from hydrascope.graphs.fields import GraphInputs
 from hydrascope.graphs.input_spec import InputSpec
 from hydrascope.graphs.layout import GraphLayout, concatenate
@@ -29,13 +28,9 @@ from hydrascope.schemas import GraphTopology, HeadLevel, HeadSpec
 
 @pytest.mark.parametrize("config", CONFIGS.values(), ids=CONFIGS)
 def test_the_order_of_components_sensors_and_lines_does_not_matter(
-    config: dict[str, object],
-    spec: InputSpec,
-    heads: list[HeadSpec],
-    normalizer: FeatureNormalizer,
-    inputs: GraphInputs,
+    config: dict[str, object], make: Make, inputs: GraphInputs
 ) -> None:
-    diagnoser = build(spec, heads, normalizer, **config).eval()
+    diagnoser = make(**config).eval()
     order, sensors = any_order(), torch.randperm(WINDOWS * SENSORS)
     before, after = answers(diagnoser, inputs), answers(diagnoser, permuted(inputs, order, sensors))
     for head in diagnoser.heads:
@@ -47,13 +42,13 @@ def test_the_order_of_components_sensors_and_lines_does_not_matter(
 @pytest.mark.parametrize("config", CONFIGS.values(), ids=CONFIGS)
 def test_a_different_machine_in_the_batch_changes_nothing(
     config: dict[str, object],
+    make: Make,
     inputs: GraphInputs,
     press: GraphTopology,
     spec: InputSpec,
     heads: list[HeadSpec],
-    normalizer: FeatureNormalizer,
 ) -> None:
-    diagnoser = build(spec, heads, normalizer, **config).eval()
+    diagnoser = make(**config).eval()
     layout = GraphLayout.of(press, spec, heads)
     features = 100 * torch.randn(3, 4, STEPS, len(spec.feature_names))
     other = double(layout.batch(window_fields(press, features, torch.rand(3, 4, STEPS) > 0.2)))
@@ -69,13 +64,9 @@ def test_a_different_machine_in_the_batch_changes_nothing(
 
 @pytest.mark.parametrize("config", CONFIGS.values(), ids=CONFIGS)
 def test_a_masked_sensor_more_changes_nothing(
-    config: dict[str, object],
-    spec: InputSpec,
-    heads: list[HeadSpec],
-    normalizer: FeatureNormalizer,
-    inputs: GraphInputs,
+    config: dict[str, object], make: Make, inputs: GraphInputs
 ) -> None:
-    diagnoser = build(spec, heads, normalizer, **config).eval()
+    diagnoser = make(**config).eval()
     normalised = diagnoser.normalise(inputs)
     more = with_a_masked_sensor_more(normalised, component=3)  # which has no other
     with torch.no_grad():
@@ -85,13 +76,9 @@ def test_a_masked_sensor_more_changes_nothing(
 
 @pytest.mark.parametrize("config", CAUSAL.values(), ids=CAUSAL)
 def test_masked_steps_more_change_nothing(
-    config: dict[str, object],
-    spec: InputSpec,
-    heads: list[HeadSpec],
-    normalizer: FeatureNormalizer,
-    inputs: GraphInputs,
+    config: dict[str, object], make: Make, inputs: GraphInputs
 ) -> None:
-    diagnoser = build(spec, heads, normalizer, **config).eval()
+    diagnoser = make(**config).eval()
     normalised = diagnoser.normalise(inputs)
     kept = [0, 1, 3, 4, 5, 6, 7, 9, 10, 11]  # the rest: between and behind
 
@@ -119,13 +106,9 @@ FORECASTING = {
 
 @pytest.mark.parametrize("config", FORECASTING.values(), ids=FORECASTING)
 def test_a_forecast_knows_nothing_of_the_step_it_forecasts_and_later_ones(
-    config: dict[str, object],
-    spec: InputSpec,
-    heads: list[HeadSpec],
-    normalizer: FeatureNormalizer,
-    inputs: GraphInputs,
+    config: dict[str, object], make: Make, inputs: GraphInputs
 ) -> None:
-    diagnoser = build(spec, heads, normalizer, **config).eval()
+    diagnoser = make(**config).eval()
     normalised = diagnoser.normalise(inputs)
     features = normalised.sensor_features.clone()
     features[:, 6:] += 1.0

@@ -6,6 +6,7 @@ from networks import (
     COMPONENTS,
     CONFIGS,
     WINDOWS,
+    Make,
     Physics,
     build,
     difference,
@@ -15,20 +16,15 @@ from networks import (
 from hydrascope.data.dataset import TrainingBatch
 from hydrascope.features.normalizer import FeatureNormalizer
 from hydrascope.graphs.fields import GraphInputs
-from hydrascope.graphs.input_spec import InputSpec
 from hydrascope.models.diagnoser import Diagnoser
 from hydrascope.schemas import HeadSpec
 
 
 @pytest.mark.parametrize("config", CONFIGS.values(), ids=CONFIGS)
 def test_every_parameter_learns_from_the_training_loss(
-    config: dict[str, object],
-    spec: InputSpec,
-    heads: list[HeadSpec],
-    normalizer: FeatureNormalizer,
-    batch: TrainingBatch,
+    config: dict[str, object], make: Make, batch: TrainingBatch
 ) -> None:
-    assert_all_learn(build(spec, heads, normalizer, **config), batch.inputs, batch)
+    assert_all_learn(make(**config), batch.inputs, batch)
 
 
 @pytest.mark.parametrize(
@@ -68,9 +64,9 @@ def assert_all_learn(diagnoser: Diagnoser, inputs: GraphInputs, batch: TrainingB
 
 
 def test_a_machine_without_any_observation_gets_finite_answers_and_gradients(
-    spec: InputSpec, heads: list[HeadSpec], normalizer: FeatureNormalizer, batch: TrainingBatch
+    make: Make, batch: TrainingBatch
 ) -> None:
-    diagnoser = build(spec, heads, normalizer)
+    diagnoser = make()
     blind = batch.inputs._replace(
         sensor_observed=torch.zeros_like(batch.inputs.sensor_observed),
         sensor_features=torch.full_like(batch.inputs.sensor_features, float("nan")),
@@ -98,9 +94,9 @@ def test_answers_have_the_documented_shapes(diagnoser: Diagnoser, inputs: GraphI
 
 
 def test_a_prediction_is_without_dropout_and_leaves_the_mode_as_it_was(
-    spec: InputSpec, heads: list[HeadSpec], normalizer: FeatureNormalizer, inputs: GraphInputs
+    make: Make, inputs: GraphInputs
 ) -> None:
-    diagnoser = build(spec, heads, normalizer, dropout=0.5)
+    diagnoser = make(dropout=0.5)
     assert diagnoser.training
     first, second = diagnoser.predict(inputs), diagnoser.predict(inputs)
     assert difference(first, second) == 0.0
