@@ -148,7 +148,7 @@ def difference(
     mean = statistics.mean(paired)
     verdict = "no clear difference"
     if abs(mean) > spread:
-        verdict = "better without" if mean > 0 else "worse without"
+        verdict = "better than the default" if mean > 0 else "worse than the default"
     return f"{mean:+.2f} [{mean - spread:+.2f}, {mean + spread:+.2f}] | {verdict}"
 
 

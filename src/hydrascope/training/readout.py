@@ -90,8 +90,7 @@ def fit_readout(
         features = features[:, :0]
     of_embedding = embedding_scale(windows.embedding, combination)
     embedding = (windows.embedding - of_embedding.center) * of_embedding.inverse
-    # The support is kept in float32, so it is learned from as it will be kept.
-    support = Rows(*(part.float().double() for part in (features, embedding)))
+    support = Rows(features, embedding)
     rows = LabelledRows(support, label, combination)
 
     _, places, steps = windows.observed.shape

@@ -33,7 +33,7 @@ class DiscriminantReadout(nn.Module):
     Machines are of one build: a window is a row of fixed meaning, in which what is not observed
     stands at the mean of training. All draws share the support, of which their transplants are
     sums, so that these cost no products of their own. Works in float64, because the regression's
-    coefficients are large beside their sums; the support is kept in float32, as it was measured.
+    coefficients are large beside their sums.
 
     Args:
         questions: What is answered.
@@ -54,7 +54,7 @@ class DiscriminantReadout(nn.Module):
         super().__init__()
         self.questions = tuple(questions)
         for name, value in buffers.items():
-            self.register_buffer(name, value)
+            self.register_buffer(name, value.double() if value.is_floating_point() else value)
 
     @classmethod
     def of(
@@ -65,15 +65,15 @@ class DiscriminantReadout(nn.Module):
         support: Rows,
         draws: Sequence[Draw],
     ) -> "DiscriminantReadout":
-        """Gather what was fitted; `support` in float32 precision."""
+        """Gather what was fitted."""
         metrics = [[draw.metric.of(number) for number in range(len(questions))] for draw in draws]
         buffers = {
             "center": scale.center,
             "inverse": scale.inverse,
             "embedding_center": embedding_scale.center,
             "embedding_inverse": embedding_scale.inverse,
-            "features": support.features.float(),
-            "embedding": support.embedding.float(),
+            "features": support.features,
+            "embedding": support.embedding,
             "transplants": torch.stack([torch.stack(draw.added) for draw in draws]),
         }
         for name in Metric._fields:
@@ -130,10 +130,8 @@ class DiscriminantReadout(nn.Module):
             inputs: With raw features.
             embedding: [G, Z], where the kernel reads it.
         """
-        rows = self.rows(inputs, embedding)
-        support = Rows(self.features.double(), self.embedding.double())
-        draws = self.transplants.shape[0]
-        alike = [self._alike(rows, support, draw) for draw in range(draws)]
+        alike = self._alike(self.rows(inputs, embedding))
+        draws = len(alike)
         answers = {}
         for number, question in enumerate(self.questions):
             coefficients = self.get_buffer(f"coefficients_{number}")
@@ -145,22 +143,37 @@ class DiscriminantReadout(nn.Module):
                 ]
             ).mean(0)
             shown = torch.tensor(question.classes, device=probability.device)
-            whole = probability.new_zeros((rows.features.shape[0], question.size))
+            whole = probability.new_zeros((probability.shape[0], question.size))
             answers[question.head] = whole.index_copy(1, shown, probability).float()
         return answers
 
-    def _alike(self, rows: Rows, support: Rows, draw: int) -> Tensor:
-        """Return how alike windows are to the support and a draw's transplants, [Q, G, n + m]."""
-        metric = Metric(*(self.get_buffer(f"metric_{name}")[draw] for name in Metric._fields))
-        added = Transplants(*self.transplants[draw])
-        features = embedding = None
-        if support.features.shape[1]:
-            squared = metric.weight.square()
-            inner = (rows.features * squared.unsqueeze(1)) @ support.features.T
+    def _alike(self, rows: Rows) -> list[Tensor]:
+        """Return how alike windows are to the support and each draw's transplants, [Q, G, n + m].
+
+        All draws share one product with the support: of few windows, reading it takes the longest.
+        """
+        features: list[Products | None] = [None] * len(self.transplants)
+        embedding = list(features)
+        added = [Transplants(*each) for each in self.transplants]
+        if self.features.shape[1]:
+            squared = self.get_buffer("metric_weight").square()
+            inner = (rows.features * squared.unsqueeze(2)) @ self.features.T
             left = squared @ rows.features.square().T
-            features = Products(added.append_to(inner, 2), left, self.feature_squares[draw])
-        if support.embedding.shape[1]:
-            inner = rows.embedding @ support.embedding.T
+            features = [
+                Products(more.append_to(mine, 2), *lengths)
+                for more, mine, *lengths in zip(
+                    added, inner, left, self.feature_squares, strict=True
+                )
+            ]
+        if self.embedding.shape[1]:
+            inner = rows.embedding @ self.embedding.T
             left = rows.embedding.square().sum(1)
-            embedding = Products(added.append_to(inner, 1), left, self.embedding_squares[draw])
-        return kernel(metric, features, embedding)
+            embedding = [
+                Products(more.append_to(inner, 1), left, lengths)
+                for more, lengths in zip(added, self.embedding_squares, strict=True)
+            ]
+        metrics = zip(*(self.get_buffer(f"metric_{name}") for name in Metric._fields), strict=True)
+        return [
+            kernel(Metric(*metric), *products)
+            for metric, *products in zip(metrics, features, embedding, strict=True)
+        ]
