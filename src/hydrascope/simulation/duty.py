@@ -90,8 +90,8 @@ class Setting(NamedTuple):
     def draw(cls, rng: np.random.Generator) -> "Setting":
         """Return that of a job: what is not needed is not asked for (eco modes, variable speed)."""
         return cls(
-            pressure=float(rng.uniform(0.65, 1.0)),
-            speed=float(rng.uniform(0.8, 1.0)),
+            pressure=float(rng.uniform(0.6, 1.0)),
+            speed=float(rng.uniform(0.6, 1.0)),
             reach=float(rng.uniform(0.6, 1.0)),
         )
 

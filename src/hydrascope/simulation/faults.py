@@ -69,64 +69,65 @@ def candidates(circuit: Circuit, fault: Fault) -> list[str]:
 
 def _pressure_drop(circuit: Circuit, plant: Plant, component: str, severity: Severity) -> None:
     """Let the compensator's spring set: it destrokes the pump at a lower pressure."""
-    plant.pump_cutoff[:, circuit.pumps.index(component)] *= 1.0 - 0.3 * severity
+    plant.pump_cutoff[:, circuit.pumps.index(component)] *= 1.0 - 0.45 * severity
 
 
 def _overheating(_circuit: Circuit, plant: Plant, _component: str, severity: Severity) -> None:
     """Cover the cooler's outer surface with dirt: it passes on less heat."""
-    plant.thermal[:, 2] *= 1.0 - 0.7 * severity
+    plant.thermal[:, 2] *= 1.0 - 0.9 * severity
 
 
 def _cavitation(circuit: Circuit, plant: Plant, component: str, severity: Severity) -> None:
-    """Clog the suction strainer: at full flow it would take up to 1.7 bar, more than there is.
+    """Clog the suction strainer: at its own flow it would take up to 1.5 bar, more than there is.
 
     What flows through the pores of dirt is laminar (Darcy's law).
     """
     pump = circuit.pumps.index(component)
+    share = circuit.values[component]["strainer_share"]
     for number, branch in enumerate(circuit.branches):
         if branch.line and branch.line.target == component:
             plant.branch_laminar[:, number] += (
-                severity * 1.7 * BAR / VISCOSITY_PA_S / plant.pump_flow[:, pump]
+                severity * 1.5 * BAR / VISCOSITY_PA_S / (share * plant.pump_flow[:, pump])
             )
 
 
 def _leakage(circuit: Circuit, plant: Plant, component: str, severity: Severity) -> None:
-    """Widen the gaps in the pump: 3.5 times the leakage at the end."""
-    plant.pump_leakage[:, circuit.pumps.index(component)] *= 1.0 + 2.5 * severity
+    """Widen the gaps in the pump: 3.3 times the leakage at the end."""
+    plant.pump_leakage[:, circuit.pumps.index(component)] *= 1.0 + 2.3 * severity
 
 
 def _vibration(circuit: Circuit, plant: Plant, component: str, severity: Severity) -> None:
     """Wear the shaft's bearing: it runs out of true, which the sensor feels, and rubs."""
     pump = circuit.pumps.index(component)
     plant.pump_friction[:, pump, 0] *= 1.0 + 1.0 * severity
-    plant.pump_runout[:, pump] *= 1.0 + 1.7 * severity
+    plant.pump_runout[:, pump] *= 1.0 + 2.0 * severity
 
 
 def _restriction(circuit: Circuit, plant: Plant, component: str, severity: Severity) -> None:
-    """Squeeze the line to the valve: it takes up to 0.04 of the cut-off at half of the flow."""
+    """Squeeze the line to the valve: it takes up to 0.12 of the cut-off at half of the flow."""
     for number, branch in enumerate(circuit.branches):
         line = branch.line
         if line and line.target == component and line.kind is EdgeType.PRESSURE_LINE:
             plant.branch_turbulent[:, number] += (
-                severity * 0.04 * plant.pump_cutoff[:, 0] / DENSITY_KG_M3
+                severity * 0.12 * plant.pump_cutoff[:, 0] / DENSITY_KG_M3
             ) / (0.5 * plant.pump_flow[:, 0]) ** 2
 
 
 def _contamination(circuit: Circuit, plant: Plant, component: str, severity: Severity) -> None:
     """Fill the oil with dirt: it clogs the filter, wears the pump and makes the spools stick."""
-    plant.branch_laminar[:, circuit.branch_of(component)] *= 1.0 + 3.0 * severity
+    plant.branch_laminar[:, circuit.branch_of(component)] *= 1.0 + 1.3 * severity
     plant.pump_leakage[:, 0] *= 1.0 + 1.0 * severity
     plant.valve_stiction[:] *= 1.0 + 0.8 * severity[:, None]
 
 
 def _seal(circuit: Circuit, plant: Plant, component: str, severity: Severity) -> None:
-    """Wear the seals: oil passes between the chambers, up to 0.4 of the valve's flow."""
+    """Wear the seals: oil passes between the chambers, up to 0.75 of the valve's flow."""
     number = [section.actuator for section in circuit.sections].index(component)
     section = circuit.sections[number]
     values, valve = circuit.values[component], circuit.values[section.valve]
     rated = valve["flow_l_min"] * values["valve_share"] * LITRE_MIN
     plant.actuator_leakage[:, number] += (
-        severity * 0.4 * rated * VISCOSITY_PA_S / (values["work_bar"] * BAR)
+        severity * 0.75 * rated * VISCOSITY_PA_S / (values["work_bar"] * BAR)
     )
     plant.actuator_friction[:, number, 0] *= 1.0 - 0.3 * severity
 
@@ -134,7 +135,7 @@ def _seal(circuit: Circuit, plant: Plant, component: str, severity: Severity) ->
 def _stiction(circuit: Circuit, plant: Plant, component: str, severity: Severity) -> None:
     """Varnish the spools: they stay until pushed hard enough, and follow late."""
     mine = np.array([section.valve == component for section in circuit.sections])
-    plant.valve_stiction[:, mine] *= 1.0 + 2.8 * severity[:, None]
+    plant.valve_stiction[:, mine] *= 1.0 + 2.1 * severity[:, None]
     plant.valve_response[:, mine] *= 1.0 + 2.0 * severity[:, None]
 
 

@@ -1,15 +1,12 @@
 """What sensors get wrong: each its own calibration for life, noise, drift, gaps and stuck values.
 
-How wrong sensors of a kind are is that of usual industrial ones, as their data sheets say; where a
-sheet gives limits, a standard deviation is half of them:
+How wrong sensors of a kind are is that of good industrial ones, once commissioned; where a class
+gives limits, a standard deviation is half of them:
 
-- pressure: HYDAC HDA 4400: deviation typically 0.5 %, at most 1 % of full scale, zero moves by
-  0.015 % for each K, 0.3 % of full scale a year
-- flow: turbine and gear meters: 2 % of the reading, but not in the lowest part of the range;
-  viscosity moves it, too
-- vibration: ISO 2954 allows 10 % over the frequencies; more is how housing and place of the sensor
-  pass the vibration on
-- temperature: IEC 60751 class B, 0.3 K + 0.5 % of the reading, and the transmitter
+- pressure: class 0.25 % of full scale
+- flow: gear meters: 1 % of the reading, 0.2 % of full scale
+- vibration: ISO 2954 allows 10 % over the frequencies
+- temperature: IEC 60751 class B, 0.3 K + 0.5 % of the reading
 - power: what a drive computes from its current; a combustion engine's controller, likewise
 - position, speed, control signals: digital
 """
@@ -42,11 +39,11 @@ class Accuracy:
 
 _DIGITAL = Accuracy(offset=0.0003, gain=0.0005, drift=0.0, noise=0.0002)
 ACCURACY: Mapping[str, Accuracy] = {
-    SensorKind.PRESSURE: Accuracy(offset=0.005, gain=0.003),
-    SensorKind.FLOW: Accuracy(offset=0.005, gain=0.015),
-    SensorKind.VIBRATION: Accuracy(offset=0.001, gain=0.2, noise=0.002),
-    SensorKind.TEMPERATURE: Accuracy(offset=0.004, gain=0.0025, noise=0.0005),
-    SensorKind.POWER: Accuracy(offset=0.005, gain=0.02),
+    SensorKind.PRESSURE: Accuracy(offset=0.00125, gain=0.001, drift=0.0001),
+    SensorKind.FLOW: Accuracy(offset=0.001, gain=0.005, drift=0.0001),
+    SensorKind.VIBRATION: Accuracy(offset=0.001, gain=0.05, noise=0.002),
+    SensorKind.TEMPERATURE: Accuracy(offset=0.0015, gain=0.0025, noise=0.0005),
+    SensorKind.POWER: Accuracy(offset=0.0025, gain=0.01),
     SensorKind.POSITION: _DIGITAL,
     SensorKind.SPEED: _DIGITAL,
     SensorKind.CONTROL_SIGNAL: _DIGITAL,

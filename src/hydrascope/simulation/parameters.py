@@ -48,6 +48,7 @@ QUANTITIES: Mapping[str, Mapping[str, Quantity]] = {
         "volumetric_efficiency": Quantity(0.95, 0.3, 0.9999),
         "friction_bar": Quantity(5.0, 0.0, 100.0),
         "friction_share": Quantity(0.04, 0.0, 0.5),
+        "strainer_share": Quantity(1.0, 0.01, 1.0),  # its strainer's flow, of the full one
         "water": Quantity(0.0, 0.0, 1.0),  # 1: delivers coolant
     },
     ComponentType.DIRECTIONAL_VALVE: _VALVE,

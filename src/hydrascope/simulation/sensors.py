@@ -8,13 +8,15 @@ from hydrascope.simulation.circuit import ACTUATORS, DRIVES, VALVES, Circuit
 from hydrascope.simulation.duty import Setting
 from hydrascope.simulation.plant import BAR, LITRE_MIN
 from hydrascope.simulation.solver import ENDLESS, PUMP_SIGNALS, Plant
+from hydrascope.simulation.solver.packing import COOLANT_C
 
 Values = NDArray[np.float64]
 
 RUNOUT_MM_S, RIPPLE_MM_S, CAVITATION_MM_S = 0.9, 2.2, 16.0
-"""Vibration velocity of a pump's housing: of its shaft, of pressure pulses at cut-off and full
-stroke, and of bubbles collapsing where no stroke were filled. A sound pump is in zone A/B of ISO
-20816-1 (below 2.8 mm/s), a cavitating or worn one in C and D."""
+"""Vibration velocity of a pump's housing: of its shaft at nominal speed (the force of what is
+out of true grows with its square), of pressure pulses at cut-off and full stroke, and of bubbles
+collapsing where no stroke were filled. A sound pump is in zone A/B of ISO 20816-1 (below 2.8 mm/s),
+a cavitating or worn one in C and D."""
 
 
 def true_signal(
@@ -66,6 +68,8 @@ def true_signal(
         case SensorKind.VIBRATION if kind == ComponentType.PUMP:
             return _vibration(circuit, plant, setting, component, columns)
         case SensorKind.TEMPERATURE if kind == ComponentType.COOLER:
+            if place == "coolant":
+                return np.full(len(record), plant.thermal[0, COOLANT_C])
             return columns.temperature(0 if place == "inlet" else 2)
         case SensorKind.TEMPERATURE if kind == ComponentType.TANK:
             return columns.temperature(1)
@@ -116,7 +120,7 @@ def _vibration(
     load = columns.pressure(circuit.node[component, "outlet"]) / (
         circuit.values[component]["cutoff_bar"] * BAR
     )
-    shaft = RUNOUT_MM_S * plant.pump_runout[0, number] * setting.speed
+    shaft = RUNOUT_MM_S * plant.pump_runout[0, number] * setting.speed**2
     ripple = RIPPLE_MM_S * load * (0.4 + 0.6 * stroke)
     bubbles = CAVITATION_MM_S * (1.0 - fill)
     velocity: Values = np.sqrt(shaft**2 + ripple**2 + bubbles**2)
