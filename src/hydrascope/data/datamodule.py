@@ -21,7 +21,7 @@ from hydrascope.data.healthy import (
 from hydrascope.data.loaders import DataLoaderConfig, WindowLoader, create_dataloader
 from hydrascope.data.splits import Rows, Split, SplitSpec, make_split, units
 from hydrascope.data.stored_machine import StoredMachine
-from hydrascope.data.targets import check_labels, encode_targets
+from hydrascope.data.targets import check_labels, encode_machines
 from hydrascope.data.transforms import Transform
 from hydrascope.data.windows import plan_windows, window_table
 from hydrascope.features.engineer import FeatureEngineer
@@ -98,10 +98,8 @@ class HydraulicDataModule(LightningDataModule):
         )
         plans = [plan_windows(self.source, m, self.window) for m in self.machines.values()]
         tables = [window_table(plan, self.source.labels(plan.equipment_id)) for plan in plans]
-        targets = [
-            encode_targets(heads, plan.machine.topology, table)
-            for plan, table in zip(plans, tables, strict=True)
-        ]
+        topologies = [plan.machine.topology for plan in plans]
+        targets = encode_machines(heads, topologies, tables)
         check_labels(heads, targets)
         self.table = pd.concat(tables, ignore_index=True)
         if self.task.normality is not None:

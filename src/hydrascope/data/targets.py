@@ -1,5 +1,6 @@
 """From the labels of a window table to the target tensors of the heads."""
 
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -25,6 +26,28 @@ def encode_targets(
             multi-label head).
     """
     return {head.name: _encode(head, topology, table) for head in heads}
+
+
+def encode_machines(
+    heads: Sequence[HeadSpec], topologies: Sequence[GraphTopology], tables: Sequence[pd.DataFrame]
+) -> list[dict[str, Tensor]]:
+    """Return `encode_targets` of each machine; those of one build are encoded together.
+
+    Raises:
+        SpecError: As `encode_targets`.
+    """
+    alike: defaultdict[object, list[int]] = defaultdict(list)
+    for number, (topology, table) in enumerate(zip(topologies, tables, strict=True)):
+        alike[id(topology), tuple(table.columns)].append(number)
+    found: dict[int, dict[str, Tensor]] = {}
+    for numbers in alike.values():
+        joined = pd.concat([tables[number] for number in numbers], ignore_index=True)
+        encoded = encode_targets(heads, topologies[numbers[0]], joined)
+        lengths = [len(tables[number]) for number in numbers]
+        parts = {name: torch.split(target, lengths) for name, target in encoded.items()}
+        for at, number in enumerate(numbers):
+            found[number] = {name: part[at] for name, part in parts.items()}
+    return [found[number] for number in range(len(tables))]
 
 
 def check_labels(heads: Sequence[HeadSpec], targets: Sequence[Mapping[str, Tensor]]) -> None:

@@ -164,12 +164,14 @@ class FleetSource:
         count = round(self.hours * 60.0 / self.recording_min)
         return (np.arange(count) + 0.5) * self.life_h / count
 
-    def _numbers(self) -> dict[str, tuple[str, int]]:
-        return {
-            f"{kind}_{number:03d}": (kind, number)
-            for kind in self.kinds
-            for number in range(self.machines_per_kind)
-        }
+    def _numbers(self) -> Mapping[str, tuple[str, int]]:
+        return _numbered(tuple(self.kinds), self.machines_per_kind)
+
+
+@cache
+def _numbered(kinds: tuple[str, ...], machines: int) -> Mapping[str, tuple[str, int]]:
+    """Return kind and number by equipment id."""
+    return {f"{kind}_{number:03d}": (kind, number) for kind in kinds for number in range(machines)}
 
 
 @lru_cache(maxsize=4096)
