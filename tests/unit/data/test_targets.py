@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from hydrascope.data.datamodule import HydraulicDataModule
-from hydrascope.data.targets import check_labels, encode_targets
+from hydrascope.data.targets import check_labels, encode_machines, encode_targets
 from hydrascope.schemas import GraphTopology, HeadSpec, SpecError, validate
 
 NAN = float("nan")
@@ -40,6 +40,29 @@ def test_a_class_is_its_position_in_the_heads_own_order(press: GraphTopology) ->
     assert_targets(encoded(graded, press, state=[0.0, 100.0, 50.0]), [[[1]], [[0]], [[2]]])
     ordinal = head(kind="ordinal", classes=GRADES[::-1])
     assert_targets(encoded(ordinal, press, state=[0.0, 100.0, 50.0]), [[[1]], [[2]], [[0]]])
+
+
+def test_machines_together_are_encoded_as_each_alone(press: GraphTopology) -> None:
+    heads = [head(), head(name="worn", level="component", label="wear")]
+    other = press.model_copy(update={"components": press.components[::-1]})
+    start = pd.date_range("2024-01-01", periods=5, freq="60s", tz="UTC")
+    name = press.components[0].id
+    columns: list[dict[str, object]] = [
+        {"state": [1.0, 2.0], f"{name}.wear": [0.1, NAN]},
+        {"state": [3.0, 4.0, 5.0], f"{name}.wear": [0.2, 0.3, 0.4]},
+        {"state": [6.0], f"{name}.wear": [0.5]},
+        {"state": [7.0, NAN]},
+    ]
+    tables = [
+        pd.DataFrame({"start": start[: len(next(iter(each.values())))], **each}) for each in columns
+    ]
+    topologies = [press, press, other, press]
+    together = encode_machines(heads, topologies, tables)
+    for topology, table, mine in zip(topologies, tables, together, strict=True):
+        alone = encode_targets(heads, topology, table)
+        assert mine.keys() == alone.keys()
+        for key, target in alone.items():
+            np.testing.assert_array_equal(mine[key].numpy(), target.numpy())
 
 
 def test_the_rigs_targets_equal_a_loop_over_its_labels(rig: HydraulicDataModule) -> None:
