@@ -20,6 +20,7 @@ from hydrascope.features.config import FeatureConfig, Method
 from hydrascope.models.config import NetworkConfig
 from hydrascope.models.kernel.config import ReadoutConfig
 from hydrascope.schemas.errors import validate
+from hydrascope.schemas.json_schema import DIALECT
 from hydrascope.schemas.task import TaskSpec
 
 
@@ -245,6 +246,19 @@ def validate_train(config: object) -> TrainSettings:
     model = config.get("model") if isinstance(config, dict) else None
     ours = isinstance(model, dict) and model.get("_target_") == OUR_NETWORK
     return validate(_TrainOurNetwork if ours else TrainSettings, config, source="train.py")
+
+
+def train_schema() -> dict[str, object]:
+    """Return the JSON Schema (draft 2020-12) of everything `train.py` can be told."""
+    schema = _TrainOurNetwork.model_json_schema(by_alias=True)
+    schema["$defs"]["Target"] = Target.model_json_schema(by_alias=True)
+    # Keys of a user's own network are known to its class alone.
+    schema["properties"]["model"] = {
+        "if": {"properties": {"_target_": {"const": OUR_NETWORK}}},
+        "then": {"$ref": "#/$defs/NetworkSettings"},
+        "else": {"$ref": "#/$defs/Target"},
+    }
+    return {"$schema": DIALECT, **schema, "title": "TrainSettings"}
 
 
 class EvaluateSettings(Settings):
