@@ -8,6 +8,7 @@ from omegaconf import OmegaConf
 
 from hydrascope.experiment.complaints import USER_ERRORS, complaint
 from hydrascope.experiment.settings import OUR_NETWORK, TrainSettings, validate_train
+from hydrascope.experiment.sweep.settings import take_sweep
 from hydrascope.schemas.errors import SpecError
 
 SOURCE = "train.py"
@@ -25,7 +26,9 @@ def check(given: Sequence[str], conf: Path) -> TrainSettings:
         SpecError: Naming every wrong key, its value and what is accepted.
     """
     try:
-        settings = validate_train(_plain(given, conf.resolve()))
+        plain = _plain(given, conf.resolve())
+        take_sweep(plain)
+        settings = validate_train(plain)
         if settings.model.target != OUR_NETWORK:
             # Only the class knows its keys; importing it takes torch.
             from hydrascope.experiment.assemble import network_choice
@@ -52,5 +55,7 @@ def _plain(given: Sequence[str], conf: Path) -> object:
         option = file.relative_to(conf).with_suffix("")
         overrides = [f"{option.parent.as_posix()}={option.name}"]
     with initialize_config_dir(str(conf), version_base="1.3"):
-        config = compose("train", overrides=["run_dir=.", *overrides])
+        # Hydra knows it once a job starts.
+        folder = ["sweep.folder=."] if any(o.startswith("sweep=") for o in overrides) else []
+        config = compose("train", overrides=["run_dir=.", *folder, *overrides])
         return OmegaConf.to_container(config, resolve=True, throw_on_missing=True)

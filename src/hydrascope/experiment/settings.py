@@ -174,6 +174,7 @@ class MLflowSettings(Settings):
 
     uri: str
     experiment: str
+    parent: str | None = None  # not in the checkpoints of before
 
 
 class WandbSettings(Settings):
@@ -181,6 +182,7 @@ class WandbSettings(Settings):
 
     project: str
     mode: Literal["online", "offline"]
+    group: str | None = None  # not in the checkpoints of before
 
 
 class TrackingSettings(Settings):

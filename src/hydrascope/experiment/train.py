@@ -127,9 +127,9 @@ def _loggers(settings: TrainSettings, run_dir: Path) -> list[Logger]:
     tags = {"task": settings.task.name, "version": __version__}
     loggers: list[Logger] = [CSVLogger(run_dir, name="", version="")]
     if mlflow := settings.tracking.mlflow:
-        loggers.append(mlflow_logger(mlflow.uri, mlflow.experiment, run_dir, tags))
+        loggers.append(mlflow_logger(mlflow.uri, mlflow.experiment, run_dir, tags, mlflow.parent))
     if wandb := settings.tracking.wandb:
-        loggers.append(wandb_logger(wandb.project, wandb.mode, run_dir, tags))
+        loggers.append(wandb_logger(wandb.project, wandb.mode, run_dir, tags, wandb.group))
     return loggers
 
 

@@ -6,26 +6,41 @@ from typing import Any
 
 from lightning.pytorch.loggers import Logger, MLFlowLogger, WandbLogger
 
+PARENT = "mlflow.parentRunId"
+"""Tag by which MLflow lists a run below another."""
 
-def mlflow_logger(uri: str, experiment: str, run_dir: Path, tags: Mapping[str, str]) -> Logger:
-    """Log to an MLflow database or server; artifacts of a database stay in the run's folder."""
+
+def artifact_location(uri: str, folder: Path) -> str | None:
+    """Return where artifacts go: a server knows; those of a database stay in a run's folder.
+
+    Without it MLflow would put a folder `mlruns` into the working directory.
+    """
+    return None if uri.startswith("http") else (folder / "mlflow").as_uri()
+
+
+def mlflow_logger(
+    uri: str, experiment: str, run_dir: Path, tags: Mapping[str, str], parent: str | None = None
+) -> Logger:
+    """Log to an MLflow database or server, below the run whose id is `parent`, if there is one."""
     return MLFlowLogger(
         experiment_name=experiment,
         run_name=run_dir.name,
         tracking_uri=uri,
-        tags=dict(tags),
-        # Without it MLflow would put a folder `mlruns` into the working directory.
-        artifact_location=None if uri.startswith("http") else (run_dir / "mlflow").as_uri(),
+        tags={**tags, **({PARENT: parent} if parent else {})},
+        artifact_location=artifact_location(uri, run_dir),
     )
 
 
-def wandb_logger(project: str, mode: str, run_dir: Path, tags: Mapping[str, str]) -> Logger:
-    """Log to W&B, or offline into the run's folder."""
+def wandb_logger(
+    project: str, mode: str, run_dir: Path, tags: Mapping[str, str], group: str | None = None
+) -> Logger:
+    """Log to W&B, or offline into the run's folder; runs of one `group` are shown together."""
     return WandbLogger(
         project=project,
         name=run_dir.name,
         save_dir=run_dir,
         offline=mode == "offline",
+        group=group,
         tags=[f"{key}={value}" for key, value in tags.items()],
     )
 

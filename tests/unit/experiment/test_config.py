@@ -93,6 +93,23 @@ def test_what_is_wrong_is_said_as_a_training_would(override: str, said: str) -> 
     assert said in message
 
 
+@pytest.mark.parametrize(
+    ("override", "said"),
+    [
+        ("sweep.trials=0", "train.py: sweep.trials: 0 is not accepted; "),
+        ("sweep.space={optim.lr:{low:2}}", "train.py: sweep.space.optim.lr: "),
+        ("sweep.objectives={test/score:maximize}", "train.py: sweep.objectives.test/score"),
+        ("+sweep.objectives={val/score:maximize}", "pruning: expected null"),
+    ],
+)
+def test_what_is_wrong_with_a_search_is_one_line(override: str, said: str) -> None:
+    assert cli("validate", "sweep=tpe", "--conf", str(CONF))[0] == 0
+    code, message = cli("validate", "sweep=tpe", override, "--conf", str(CONF))
+    assert code != 0
+    assert said in message
+    assert "\n" not in message
+
+
 def test_a_whole_configuration_is_checked_key_by_key(tmp_path: Path) -> None:
     with initialize_config_dir(str(CONF), version_base="1.3"):
         whole = compose("train")
