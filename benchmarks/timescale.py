@@ -29,7 +29,7 @@ from hydrascope.telemetry.timescale.migrations import upgrade
 from hydrascope.telemetry.timescale.settings import database_settings
 
 SENSORS, INSTANTS, ITERATED_INSTANTS = 50, 100_000, 1_000_000
-ROUNDS = 2
+READ_ROUNDS, WRITE_ROUNDS = 4, 2
 START = datetime(2026, 1, 1, tzinfo=UTC)
 _SELECT = """
 SELECT time, sensor_key, value FROM hydrascope.telemetry
@@ -147,7 +147,7 @@ def _reading(dsn: str, instants: int, peers: bool) -> list[Row]:
             "asyncpg fetch + DataFrame": lambda: len(runner.run(connector.database.run(fetch))),
         }
         best = dict.fromkeys(ways, np.inf)
-        for _ in range(ROUNDS):
+        for _ in range(READ_ROUNDS):
             for name, way in ways.items():
                 begun = time.perf_counter()
                 if way() != rows:
@@ -175,7 +175,7 @@ def _writing(server: Server, instants: int) -> list[Row]:
         _psql(psql, f"\\copy hydrascope.telemetry ({names}) to '{text}' csv")
         empty = "TRUNCATE hydrascope.telemetry, hydrascope.ingests; CHECKPOINT"
         copied = ingested = np.inf
-        for _ in range(ROUNDS):
+        for _ in range(WRITE_ROUNDS):
             _psql(psql, empty)
             begun = time.perf_counter()
             _psql(psql, f"\\copy hydrascope.telemetry ({names}) from '{text}' csv")

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+from benchmarks.serving import service
 from jobs import ROOT, SMALL
 
 from hydrascope.telemetry import ZemaSource
@@ -34,13 +35,14 @@ heads:
 
 
 @pytest.fixture(scope="module")
-def workplace(tmp_path_factory: pytest.TempPathFactory, trained: Path) -> Path:
-    """Return a folder with scripts, configs, a trained run, and the README's own machine."""
+def workplace(tmp_path_factory: pytest.TempPathFactory, trained: Path, bundle: Path) -> Path:
+    """Return a folder with scripts, configs, a trained run, its bundle, the README's machine."""
     folder = tmp_path_factory.mktemp("clone")
     for script in ("train.py", "evaluate.py", "export.py", "Makefile", "pyproject.toml"):
         shutil.copy(ROOT / script, folder)
     shutil.copytree(ROOT / "conf", folder / "conf")
     shutil.copytree(trained, folder / "outputs" / "RUN")
+    shutil.copytree(bundle, folder / "bundles" / "current")
     (machine,) = re.findall(r"```yaml\n# press.yaml\n(.*?)```", README, flags=re.DOTALL)
     (folder / "press.yaml").write_text(machine)
     (folder / "conf" / "task" / "press.yaml").write_text(PRESS_TASK)
@@ -98,6 +100,11 @@ def test_a_command_of_the_readme_runs(
         subprocess.run([*words, "--dry-run"], cwd=workplace, check=True, stdout=subprocess.DEVNULL)
         return
     assert words[0] == "python"
+    if words[1] == "serve.py":
+        assert words[2:] == ["bundle=bundles/rig", "port=8000"]
+        with service(workplace / "bundles" / "current") as running:
+            assert running.process.poll() is None
+        return
     monkeypatch.chdir(workplace)
     monkeypatch.syspath_prepend(workplace)  # as python itself puts a script's folder there
     # In this process, because importing torch and Lightning anew takes longer than the command.

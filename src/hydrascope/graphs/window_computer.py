@@ -19,7 +19,7 @@ from hydrascope.graphs.physics import MachinePhysics
 from hydrascope.schemas.machine import Machine
 from hydrascope.schemas.signal import Signal
 
-SAMPLES_AT_ONCE = 2**20
+SAMPLES_AT_ONCE = 2**17
 """Sensors alike are computed together up to so many samples: few calls for a service's few windows,
 flat memory for a store's many."""
 

@@ -19,18 +19,18 @@ def in_order(parts: list[Rows], sensors: int) -> Rows:
     counts = [np.bincount(part.sensor, minlength=sensors) for part in parts]
     total = np.sum(counts, axis=0, dtype=np.int64) if parts else np.zeros(sensors, dtype=np.int64)
     ends = total.cumsum()
-    free = ends - total  # of each sensor: where its next row goes
+    begin = ends.copy()  # of each sensor: where its rows begin that are dealt out already
     rows = int(total.sum())
     time_us, value = np.empty(rows, dtype=np.int64), np.empty(rows, dtype=np.float64)
-    parts.reverse()
-    for count in counts:
-        part = parts.pop()
+    # The last part first: it lies behind the others in memory, which can so be given back.
+    while parts:
+        part, count = parts.pop(), counts.pop()
+        begin -= count
         # NumPy sorts integers of up to 16 bits by radix, in linear time.
         index = np.argsort(part.sensor, kind="stable")
-        place = np.arange(len(index)) + np.repeat(free - (count.cumsum() - count), count)
+        place = np.arange(len(index)) + np.repeat(begin - (count.cumsum() - count), count)
         time_us[place] = part.time_us[index]
         value[place] = part.value[index]
-        free += count
     sensor = np.repeat(np.arange(sensors, dtype=code_type(sensors)), total)
     ascending = time_us[1:] > time_us[:-1]
     ascending[ends[:-1][(ends[:-1] > 0) & (ends[:-1] < rows)] - 1] = True

@@ -6,7 +6,7 @@ from hydrascope.telemetry.timescale.database import Connection, Database
 from hydrascope.telemetry.timescale.tables import Rows, SampleTable, Selection
 
 SLICE_ROWS = 1_000_000
-"""Rows that a slice aims at; each takes some 60 bytes while it is fetched."""
+"""Rows that a slice aims at; each takes some 35 bytes while it is fetched."""
 _FIRST_SPAN_US = 60_000_000
 _GROWTH = 16
 """How much longer than the one before a slice may be."""
