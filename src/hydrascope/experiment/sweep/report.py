@@ -5,6 +5,8 @@ from pathlib import Path
 
 import optuna
 from matplotlib import pyplot
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 from optuna.importance import FanovaImportanceEvaluator
 from optuna.trial import FrozenTrial, TrialState
 from optuna.visualization.matplotlib import plot_parallel_coordinate, plot_param_importances
@@ -47,10 +49,7 @@ def report(study: optuna.Study, sweep: SweepSettings, folder: Path, console: Con
         console.print(f"{about} Train it with: {command}", soft_wrap=True)
         if len(sweep.objectives) == 1:
             break
-    if len({tuple(trial.values) for trial in complete}) > 1:
-        _draw(study, sweep, folder)
-    else:
-        console.print("Pictures need two trials that have ended well, and differently")
+    _draw(study, sweep, folder, console)
 
 
 def _rows(study: optuna.Study, sweep: SweepSettings) -> list[dict[str, str]]:
@@ -81,7 +80,7 @@ def _why(trial: FrozenTrial) -> str:
     return str(trial.user_attrs.get("error", "the sweep was broken off; tried again"))
 
 
-def _draw(study: optuna.Study, sweep: SweepSettings, folder: Path) -> None:
+def _draw(study: optuna.Study, sweep: SweepSettings, folder: Path, console: Console) -> None:
     """Draw each objective over the parameters, and which parameter matters how much for it."""
     pyplot.switch_backend("Agg")  # no window is wanted, nor may there be a screen
     evaluator = FanovaImportanceEvaluator(seed=sweep.seed)
@@ -91,12 +90,24 @@ def _draw(study: optuna.Study, sweep: SweepSettings, folder: Path) -> None:
         def value(trial: FrozenTrial, at: int = at) -> float:
             return float(trial.values[at])
 
-        parallel = plot_parallel_coordinate(study, target=value, target_name=name)
-        importance = plot_param_importances(study, evaluator, target=value, target_name=name)
-        for picture, axes in (("parallel_coordinates", parallel), ("importance", importance)):
-            figure = axes.get_figure(root=True)
-            assert figure is not None
-            if axes is parallel:  # it leaves no room between the last axis and the colours' scale
-                figure.set_size_inches(4 + 3 * len(study.best_trials[0].params), 5)
-            figure.savefig(folder / f"{picture}{ending}.png", dpi=120, bbox_inches="tight")
-            pyplot.close(figure)
+        figure = _figure(plot_parallel_coordinate(study, target=value, target_name=name))
+        # It leaves no room between the last axis and the colours' scale.
+        figure.set_size_inches(4 + 3 * len(study.best_trials[0].params), 5)
+        _save(figure, folder / f"parallel_coordinates{ending}.png")
+        try:
+            axes = plot_param_importances(study, evaluator, target=value, target_name=name)
+        except (ValueError, RuntimeError) as reason:  # one trial, or values that do not differ
+            console.print(f"Of {name} nothing can be said of which parameter matters: {reason}")
+        else:
+            _save(_figure(axes), folder / f"importance{ending}.png")
+
+
+def _figure(axes: Axes) -> Figure:
+    figure = axes.get_figure(root=True)
+    assert figure is not None
+    return figure
+
+
+def _save(figure: Figure, file: Path) -> None:
+    figure.savefig(file, dpi=120, bbox_inches="tight")
+    pyplot.close(figure)
