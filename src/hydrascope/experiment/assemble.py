@@ -132,7 +132,7 @@ def _normality(settings: TrainSettings, spec: InputSpec, network: Network) -> No
 def optimizer_factory(settings: TrainSettings) -> Any:
     """Return what makes the optimiser from parameter groups."""
     optim = settings.optim
-    keys = optim.model_dump(by_alias=True, exclude={"schedule"})
+    keys = optim.model_dump(by_alias=True, exclude={"schedule", "ema_decay"})
     if settings.hardware.precision.endswith("mixed"):
         keys.pop("fused", None)  # Lightning cannot clip the gradients of fused ones there
     return instantiate({**keys, "_partial_": True})

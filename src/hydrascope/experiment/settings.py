@@ -144,6 +144,7 @@ class OptimSettings(Target):
 
     lr: Positive
     weight_decay: Annotated[float, Field(ge=0.0)]
+    ema_decay: Annotated[float, Field(gt=0.0, lt=1.0)] | None = None  # not in older checkpoints
     schedule: ScheduleSettings
 
 
