@@ -26,6 +26,9 @@ app.add_typer(db, name="db")
 config_app = typer.Typer(no_args_is_help=True, help="Check what train.py is told.")
 app.add_typer(config_app, name="config")
 
+tracking = typer.Typer(no_args_is_help=True, help="What MLflow is told of runs.")
+app.add_typer(tracking, name="tracking")
+
 MachineFile = Annotated[Path, typer.Argument(help="A machine file (YAML).")]
 
 # What a folder of files does not say of itself.
@@ -130,6 +133,17 @@ def config_schema() -> None:
     from hydrascope.experiment.settings import train_schema
 
     print(json.dumps(train_schema(), indent=2))
+
+
+@tracking.command()
+def send(
+    folder: Annotated[Path, typer.Argument(help="Folder of a run, or of a sweep.")],
+) -> None:
+    """Tell MLflow what it could not be told while the run went on."""
+    # MLflow comes with the extra `train`.
+    from hydrascope.tracking.delivery import send_kept
+
+    send_kept(folder, print)
 
 
 @bundle_app.command("verify")

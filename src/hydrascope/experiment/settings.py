@@ -30,7 +30,20 @@ def _existing_file(path: str) -> str:
     return path
 
 
+def _trained(named: str) -> str:
+    if not named.startswith(TRACKED) and not Path(named).is_file():
+        raise ValueError(
+            "expected an existing file, such as …/checkpoints/best.ckpt of a run, or "
+            "mlflow:RUN_ID, or models:/NAME@ALIAS"
+        )
+    return named
+
+
+TRACKED = ("mlflow:", "models:/")
+"""How the name of a checkpoint begins that MLflow holds."""
 CheckpointFile = Annotated[str, AfterValidator(_existing_file)]
+Trained = Annotated[str, AfterValidator(_trained)]
+"""A checkpoint: a file, or one that MLflow holds."""
 Fraction = Annotated[float, Field(ge=0.0, le=1.0)]
 Positive = Annotated[float, Field(gt=0.0)]
 Count = Annotated[int, Field(ge=1)]
@@ -267,7 +280,7 @@ def train_schema() -> dict[str, object]:
 class EvaluateSettings(Settings):
     """Everything `evaluate.py` can be told."""
 
-    ckpt: CheckpointFile
+    ckpt: Trained
     run_dir: str
     hardware: HardwareSettings
 
@@ -275,7 +288,7 @@ class EvaluateSettings(Settings):
 class ExportSettings(Settings):
     """Everything `export.py` can be told."""
 
-    ckpt: CheckpointFile
+    ckpt: Trained
     output: str
     gate: dict[str, dict[str, float]] | None
     onnx: bool

@@ -1,11 +1,13 @@
 """The MLflow run of a sweep, and those of its trials below it."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 from mlflow import MlflowClient
-from mlflow.entities import Run
 
+from hydrascope.tracking.delivery import AWAY, Destination
 from hydrascope.tracking.loggers import PARENT, artifact_location
+from hydrascope.tracking.mlflow_run import MLflowRun, now_ms
 
 _NAME = "mlflow.runName"
 
@@ -14,35 +16,38 @@ class NestedRuns:
     """Opens the run of a sweep, and ends what its trials left open."""
 
     def __init__(
-        self, uri: str, experiment: str, name: str, folder: Path, parent: str | None = None
+        self,
+        uri: str,
+        experiment: str,
+        name: str,
+        folder: Path,
+        say: Callable[[str], object],
+        parent: str | None = None,
     ) -> None:
         """Go on with the run `parent`, or open one, in an experiment that is made if need be."""
-        self._client = MlflowClient(uri)
-        known = self._client.get_experiment_by_name(experiment)
-        self._experiment: str = (
-            known.experiment_id
-            if known
-            else self._client.create_experiment(experiment, artifact_location(uri, folder))
-        )
-        if parent is None:
-            opened = self._client.create_run(self._experiment, run_name=name)
-            parent = str(opened.info.run_id)
-        else:
-            self._client.update_run(parent, status="RUNNING")
-        self.parent: str = parent
+        run = Destination(uri, experiment, name, {}, artifact_location(uri), now_ms(), parent)
+        self._run, self._uri, self._say = MLflowRun(run, folder, say), uri, say
+        if parent is not None:
+            self._run.go_on()
+
+    @property
+    def parent(self) -> str | None:
+        """Id of the sweep's run; None until MLflow has opened it."""
+        return self._run.version
 
     def end(self, name: str, status: str) -> None:
         """End the runs of a trial that could not end themselves."""
-        for run in self._children():
-            if run.data.tags.get(_NAME) == name and run.info.status == "RUNNING":
-                self._client.set_terminated(run.info.run_id, status)
+        try:
+            client = MlflowClient(self._uri)
+            known = client.get_experiment_by_name(self._run.name)
+            below = f"tags.`{PARENT}` = '{self.parent}'"
+            for run in client.search_runs([known.experiment_id], below) if known else ():
+                if run.data.tags.get(_NAME) == name and run.info.status == "RUNNING":
+                    client.set_terminated(run.info.run_id, status)
+        except AWAY:
+            self._say(f"Tracking: MLflow is away; the run {name} stays open there")
 
     def finish(self, values: dict[str, float]) -> None:
         """End the run of the sweep with the best values."""
-        for name, value in values.items():
-            self._client.log_metric(self.parent, name, value)
-        self._client.set_terminated(self.parent)
-
-    def _children(self) -> list[Run]:
-        found = self._client.search_runs([self._experiment], f"tags.`{PARENT}` = '{self.parent}'")
-        return list(found)
+        self._run.log_metrics(values)
+        self._run.end("FINISHED")

@@ -88,9 +88,14 @@ class _Sweep:
         if mlflow is None:
             return None
         before = self.study.user_attrs.get(PARENT)
-        runs = NestedRuns(mlflow.uri, mlflow.experiment, self.sweep.name, self.folder, before)
+        runs = NestedRuns(
+            mlflow.uri, mlflow.experiment, self.sweep.name, self.folder, self._say, before
+        )
         self.study.set_user_attr(PARENT, runs.parent)
         return runs
+
+    def _say(self, line: str) -> None:
+        self.console.print(line, soft_wrap=True, markup=False, highlight=False)
 
     def _run_dir(self, number: int) -> Path:
         return self.folder / "trials" / f"{number:04d}"
