@@ -23,6 +23,12 @@ BundlePath = Annotated[Path, typer.Argument(help="Folder or archive of a bundle.
 db = typer.Typer(no_args_is_help=True, help="The database that telemetry is kept in.")
 app.add_typer(db, name="db")
 
+config_app = typer.Typer(no_args_is_help=True, help="Check what train.py is told.")
+app.add_typer(config_app, name="config")
+
+tracking = typer.Typer(no_args_is_help=True, help="What MLflow is told of runs.")
+app.add_typer(tracking, name="tracking")
+
 MachineFile = Annotated[Path, typer.Argument(help="A machine file (YAML).")]
 
 # What a folder of files does not say of itself.
@@ -103,6 +109,41 @@ def check(
     }
     if not run(settings, as_json=as_json):
         raise typer.Exit(1)
+
+
+@config_app.command("validate")
+def validate_config(
+    given: Annotated[
+        list[str] | None,
+        typer.Argument(help="Overrides as train.py takes them, or one YAML file; default: none."),
+    ] = None,
+    conf: Annotated[Path, typer.Option(help="Folder of the configuration groups.")] = Path("conf"),
+) -> None:
+    """Say what is wrong with a configuration, with exit code 2, without reading any data."""
+    # Hydra comes with the extra `train`.
+    from hydrascope.experiment.check import check
+
+    check(given or [], conf)
+    print("valid:", *(given or ["the defaults"]))
+
+
+@config_app.command("schema")
+def config_schema() -> None:
+    """Print the JSON Schema of a whole configuration of train.py, for editors."""
+    from hydrascope.experiment.settings import train_schema
+
+    print(json.dumps(train_schema(), indent=2))
+
+
+@tracking.command()
+def send(
+    folder: Annotated[Path, typer.Argument(help="Folder of a run, or of a sweep.")],
+) -> None:
+    """Tell MLflow what it could not be told while the run went on."""
+    # MLflow comes with the extra `train`.
+    from hydrascope.tracking.delivery import send_kept
+
+    send_kept(folder, print)
 
 
 @bundle_app.command("verify")

@@ -21,6 +21,7 @@ from jobs import ROOT, export_settings
 from safetensors.torch import load_file, save_file
 
 from hydrascope.experiment import export
+from hydrascope.experiment.restore import checkpoint_file
 from hydrascope.graphs.fields import WindowFields
 from hydrascope.graphs.layout import GraphLayout, concatenate
 from hydrascope.packaging.archive import pack, unpack
@@ -332,7 +333,7 @@ def test_verify_runs_the_golden_example_and_show_prints_the_card(
 
 
 def test_a_signed_archive_with_onnx_is_fetched_from_the_registry_by_its_alias(
-    light: str, tmp_path: Path
+    light: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     private, public = keys(tmp_path, "ours")
     uri = f"sqlite:///{tmp_path / 'registry.db'}"
@@ -353,6 +354,9 @@ def test_a_signed_archive_with_onnx_is_fetched_from_the_registry_by_its_alias(
         fetched = fetch(name, uri, tmp_path / str(number))
         assert sha256(fetched) == sha256(tmp_path / "rig.zip")
         verify(fetched, public)
+        monkeypatch.setenv("MLFLOW_TRACKING_URI", uri)
+        with checkpoint_file(name) as checkpoint:  # what evaluate.py ckpt=models:/… reads
+            assert sha256(checkpoint) == sha256(Path(light))
     for wrong in ("models:/zema@nobody", "models:/other/1", "models:/zema"):
         with pytest.raises(SpecError, match="bundle: 'models:/"):
             fetch(wrong, uri, tmp_path)

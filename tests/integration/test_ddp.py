@@ -80,7 +80,8 @@ def test_a_sweep_of_trainings_in_two_processes_each_leaves_its_runs_and_nothing_
         folder = tmp_path / "sweep" / job
         rows.append(json.loads((folder / "results.json").read_text())["test"]["network"])
         names = {path.name for path in folder.iterdir()}
-        assert names == {".hydra", "checkpoints", "metrics.csv", "hparams.yaml", "results.json"}
+        files = {"metrics.csv", "hparams.yaml", "results.json"}
+        assert names == {".hydra", "checkpoints", "provenance"} | files
     assert [row["valve"]["rows"] for row in rows] == [440, 441]
     assert done.stdout.count("Run: ") == 2  # one of the two processes reports
 

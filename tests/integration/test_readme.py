@@ -1,4 +1,4 @@
-"""Every command of the README runs, on the files that the README shows."""
+"""Every command of the README and of its page on extensions runs, on the files that they show."""
 
 import re
 import runpy
@@ -16,9 +16,11 @@ from jobs import ROOT, SMALL
 from hydrascope.telemetry import ZemaSource
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
+EXTENDING = (ROOT / "docs" / "extending.md").read_text(encoding="utf-8")
 COMMANDS = [
     line.split("#")[0].strip()
-    for block in re.findall(r"```bash\n(.*?)```", README, flags=re.DOTALL)
+    for page in (README, EXTENDING)
+    for block in re.findall(r"```bash\n(.*?)```", page, flags=re.DOTALL)
     for line in block.splitlines()
 ]
 BRIEF = [*SMALL, "trainer.max_epochs=1", "trainer.limit_train_batches=1"]
@@ -44,6 +46,8 @@ def workplace(tmp_path_factory: pytest.TempPathFactory, trained: Path, bundle: P
     (machine,) = re.findall(r"```yaml\n# press.yaml\n(.*?)```", README, flags=re.DOTALL)
     (folder / "press.yaml").write_text(machine)
     (folder / "conf" / "task" / "press.yaml").write_text(PRESS_TASK)
+    for name, text in re.findall(r"```\w+\n# ([\w/.]+).*?\n(.*?)```", EXTENDING, flags=re.DOTALL):
+        (folder / name).write_text(text)
     write_telemetry(folder / "telemetry")
     return folder
 
@@ -77,6 +81,10 @@ def shortened(words: list[str]) -> list[str]:
         # What the command itself says wins over what makes it brief.
         said = {word.partition("=")[0] for word in words}
         extra = [word for word in BRIEF if word.partition("=")[0] not in said]
+        if "readout=heads" in words:
+            extra = [word for word in extra if not word.startswith("readout.")]
+        if any(word.startswith("model=") for word in words):
+            extra = [word for word in extra if not word.startswith("model.")]
         if any(word.startswith("resume=") for word in words):
             extra = [*SMALL, "trainer.max_epochs=4"]
         words += extra
@@ -98,6 +106,7 @@ def test_a_command_of_the_readme_runs(
             assert running.process.poll() is None
         return
     monkeypatch.chdir(workplace)
+    monkeypatch.syspath_prepend(workplace)  # as python itself puts a script's folder there
     # In this process, because importing torch and Lightning anew takes longer than the command.
     code: object = 0
     try:

@@ -4,6 +4,7 @@ Neighbouring windows are alike: a random split puts near copies of the test wind
 and flatters every model. It is here to show that, not to be reported.
 """
 
+import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -30,6 +31,15 @@ class Split(NamedTuple):
     train: Rows
     val: Rows
     test: Rows
+
+    @property
+    def fingerprint(self) -> str:
+        """SHA-256 of the rows of each part."""
+        digest = hashlib.sha256()
+        for rows in self:
+            digest.update(f"{len(rows)} ".encode())
+            digest.update(rows.astype("<i8").tobytes())
+        return digest.hexdigest()
 
 
 @dataclass(frozen=True)

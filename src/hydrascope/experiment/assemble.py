@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from hydra.utils import get_class, instantiate
+from pydantic import BaseModel
 
 from hydrascope.data.build import StoreConfig
 from hydrascope.data.datamodule import HydraulicDataModule
@@ -77,9 +78,7 @@ def build_diagnoser(settings: TrainSettings, spec: InputSpec) -> Diagnoser:
     machine_normalizer = None
     if names := spec.machine_feature_names:
         machine_normalizer = FeatureNormalizer(1, features=len(names), **keys)
-    network_class: type[Network] = get_class(settings.model.target)
-    keys = settings.model.model_dump(by_alias=True, exclude={"target"})
-    config = validate(network_class.Config, keys, source="model")
+    network_class, config = network_choice(settings)
     network = network_class(config, spec, settings.task.heads)
     return Diagnoser(
         normalizer,
@@ -88,6 +87,28 @@ def build_diagnoser(settings: TrainSettings, spec: InputSpec) -> Diagnoser:
         machine_normalizer,
         _normality(settings, spec, network),
     )
+
+
+def network_choice(settings: TrainSettings) -> tuple[type[Network], BaseModel]:
+    """Return the network's class and its own configuration.
+
+    Raises:
+        SpecError: There is no such class, it is no network, or its `Config` does not accept a key.
+    """
+    target = settings.model.target
+    try:
+        network_class = get_class(target)
+    except (ImportError, ValueError) as error:
+        raise SpecError(
+            f"model._target_: {target!r} is not accepted: {' '.join(str(error).split())}"
+        ) from None
+    if not issubclass(network_class, Network):
+        raise SpecError(
+            f"model._target_: {target!r} is not accepted; expected a subclass of "
+            f"{Network.__module__}.{Network.__qualname__}"
+        )
+    keys = settings.model.model_dump(by_alias=True, exclude={"target"})
+    return network_class, validate(network_class.Config, keys, source="model")
 
 
 def _normality(settings: TrainSettings, spec: InputSpec, network: Network) -> Normality | None:
@@ -111,7 +132,7 @@ def _normality(settings: TrainSettings, spec: InputSpec, network: Network) -> No
 def optimizer_factory(settings: TrainSettings) -> Any:
     """Return what makes the optimiser from parameter groups."""
     optim = settings.optim
-    keys = optim.model_dump(by_alias=True, exclude={"schedule"})
+    keys = optim.model_dump(by_alias=True, exclude={"schedule", "ema_decay"})
     if settings.hardware.precision.endswith("mixed"):
         keys.pop("fused", None)  # Lightning cannot clip the gradients of fused ones there
     return instantiate({**keys, "_partial_": True})

@@ -1,7 +1,6 @@
 """The export job: a checkpoint becomes a bundle whose answers are proven equal."""
 
 import platform
-import subprocess
 from importlib.metadata import version
 from pathlib import Path
 
@@ -12,7 +11,7 @@ from hydrascope.data.datamodule import HydraulicDataModule
 from hydrascope.evaluation.normality import ANY, detection, machine_scores, score_table
 from hydrascope.evaluation.predictions import predict
 from hydrascope.evaluation.report import head_metrics
-from hydrascope.experiment.restore import Restored, restore
+from hydrascope.experiment.restore import Restored, checkpoint_file, restore
 from hydrascope.experiment.settings import ExportSettings
 from hydrascope.graphs.fields import GraphInputs
 from hydrascope.packaging.manifest import (
@@ -24,6 +23,7 @@ from hydrascope.packaging.manifest import (
 from hydrascope.packaging.write import WriteOptions, write_bundle
 from hydrascope.schemas.errors import SpecError
 from hydrascope.schemas.task import HeadKind
+from hydrascope.tracking.provenance import commit
 
 GOLDEN_BATCHES = (16, 1, 2, 64)
 """Windows in each batch that exported and eager answers are compared on."""
@@ -59,7 +59,10 @@ def run(settings: ExportSettings) -> None:
 
         name = settings.name or manifest.task.name
         artifacts = Path(settings.artifacts)
-        number = register(path, manifest, settings.uri, name, settings.alias, artifacts)
+        with checkpoint_file(settings.ckpt) as checkpoint:
+            number = register(
+                path, manifest, checkpoint, settings.uri, name, settings.alias, artifacts
+            )
         alias = f"@{settings.alias}" if settings.alias else f"/{number}"
         console.print(f"Registered: models:/{name}{alias} (version {number}) in {settings.uri}")
 
@@ -69,7 +72,7 @@ def _manifest(restored: Restored, metrics: MetricsManifest) -> Manifest:
     libraries = {name: version(name) for name in ("torch", "numpy")}
     return Manifest(
         hydrascope=__version__,
-        git_commit=_git_commit(),
+        git_commit=commit(),
         libraries=libraries | {"python": platform.python_version()},
         task=trained.task,
         thresholds={
@@ -132,15 +135,3 @@ def _check_gate(gate: dict[str, dict[str, float]], measured: dict[str, dict[str,
                 faults.append(f"gate.{head}.{metric}: {value:.4g} measured; at least {bound:g}")
     if faults:
         raise SpecError.of("export", faults)
-
-
-def _git_commit() -> str | None:
-    """Return the commit of the code that runs, or None where it is not run from a repository."""
-    describe = ["git", "describe", "--always", "--abbrev=40", "--dirty", "--exclude=*"]
-    try:
-        answer = subprocess.run(
-            describe, cwd=Path(__file__).parent, capture_output=True, text=True, check=True
-        )
-    except (OSError, subprocess.CalledProcessError):
-        return None
-    return answer.stdout.strip()

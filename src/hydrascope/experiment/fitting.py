@@ -5,23 +5,31 @@ from pathlib import Path
 from typing import Any
 
 from lightning import Callback, Trainer
-from lightning.pytorch.callbacks import EarlyStopping, ModelCheckpoint, RichProgressBar
+from lightning.pytorch.callbacks import EarlyStopping, EMAWeightAveraging, ModelCheckpoint
 from lightning.pytorch.loggers import Logger
+from lightning.pytorch.utilities.exceptions import SIGTERMException
 from rich.console import Console
+from rich.table import Table
 
 from hydrascope import __version__
 from hydrascope.data.datamodule import HydraulicDataModule
 from hydrascope.experiment.assemble import optimizer_factory
 from hydrascope.experiment.settings import TrainSettings
 from hydrascope.models.diagnoser import Diagnoser
+from hydrascope.models.summary import parts
 from hydrascope.tasks.balancing import LossBalance
 from hydrascope.tasks.losses import class_weights
 from hydrascope.training.acceleration import Acceleration, accelerate
+from hydrascope.training.ending import EndOnSigterm, within_memory
 from hydrascope.training.module import DiagnosisModule
+from hydrascope.training.progress import Progress
 from hydrascope.training.schedule import WarmupCosine
+from hydrascope.training.watch import Watch
 
-INTERRUPTED = 130
-"""Exit code after Ctrl-C, as shells have it."""
+INTERRUPTED, TERMINATED = 130, 143
+"""Exit codes after Ctrl-C and SIGTERM, as shells have them."""
+_SHOWN_WINDOWS = 4
+"""In the shapes of the network's summary."""
 
 
 def fit(
@@ -31,7 +39,12 @@ def fit(
     loggers: list[Logger],
     console: Console,
 ) -> str:
-    """Train and return the path of the best checkpoint."""
+    """Train and return the path of the best checkpoint.
+
+    Raises:
+        SpecError: There is not enough memory, or a batch spoils the weights.
+    """
+    console.print(_summary(data, diagnoser))
     module = DiagnosisModule(
         diagnoser,
         settings.task,
@@ -67,7 +80,9 @@ def fit(
         folder, filename="best", monitor=monitor, mode=mode, enable_version_counter=False
     )
     last = ModelCheckpoint(folder, filename="last", enable_version_counter=False)
-    callbacks: list[Callback] = [best, last]
+    callbacks: list[Callback] = [best, last, Watch(), EndOnSigterm(folder / "last.ckpt")]
+    if decay := settings.optim.ema_decay:
+        callbacks.append(EMAWeightAveraging(decay=decay, use_buffers=False))
     if steps := settings.callbacks.checkpoint_every_n_steps:
         callbacks.append(
             ModelCheckpoint(
@@ -77,7 +92,7 @@ def fit(
     if scored and (stopping := settings.callbacks.early_stopping):
         callbacks.append(EarlyStopping(monitor, patience=stopping.patience, mode=mode))
     if settings.trainer.progress_bar:
-        callbacks.append(RichProgressBar())
+        callbacks.append(Progress())
     trainer = Trainer(
         accelerator=hardware.accelerator,
         devices=hardware.devices,
@@ -95,13 +110,28 @@ def fit(
         enable_model_summary=False,
     )
     try:
-        trainer.fit(module, data, ckpt_path=settings.resume, weights_only=True)
-    except SystemExit:
-        # Lightning turns Ctrl-C into an exit once it has shut everything down.
+        with within_memory(settings.data.batch_size):
+            trainer.fit(module, data, ckpt_path=settings.resume, weights_only=True)
+    except SystemExit as ended:
+        # Lightning turns Ctrl-C and SIGTERM into an exit once it has shut everything down.
         hint = f"python train.py resume={folder / 'last.ckpt'}, with the same options"
         console.print(f"Interrupted. Go on with: {hint}", soft_wrap=True)
-        sys.exit(INTERRUPTED)
+        sys.exit(TERMINATED if isinstance(ended, SIGTERMException) else INTERRUPTED)
     return best.best_model_path
+
+
+def _summary(data: HydraulicDataModule, diagnoser: Diagnoser) -> Table:
+    """Return the network's parts as a table, with shapes for a few windows."""
+    rows = data.split.train[:_SHOWN_WINDOWS].tolist()
+    found = parts(diagnoser.network, diagnoser.normalise(data.dataset.gather(rows).inputs))
+    title = f"{type(diagnoser.network).__name__}: {sum(part.parameters for part in found):,} "
+    table = Table(title=f"{title}parameters; shapes for {len(rows)} windows", title_justify="left")
+    for column in ("part", "class", "parameters", "output"):
+        table.add_column(column, justify="right" if column == "parameters" else "left")
+    for part in found:
+        shapes = ", ".join("×".join(map(str, shape)) for shape in part.output)
+        table.add_row(part.name, part.kind, f"{part.parameters:,}", shapes)
+    return table
 
 
 def _record(settings: TrainSettings, data: HydraulicDataModule) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from hydrascope.experiment.complaints import USER_ERRORS, complaint
 from hydrascope.experiment.settings import Settings
+from hydrascope.experiment.sweep.settings import take_sweep
 
 USAGE_ERROR = 2
 """Exit code for what a user can mend, as argparse has it."""
@@ -33,8 +34,12 @@ def launch(script: str, validate: Callable[[object], Settings], job: str, conf: 
     def main(config: DictConfig) -> None:
         with _one_line_errors(script):
             plain = OmegaConf.to_container(config, resolve=True, throw_on_missing=True)
+            sweep = take_sweep(plain)
             settings = validate(plain)
-            import_module(job).run(settings)
+            if sweep:
+                import_module("hydrascope.experiment.sweep.study").run(settings, sweep)
+            else:
+                import_module(job).run(settings)
 
     with _one_line_errors(script):
         main()

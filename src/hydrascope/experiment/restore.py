@@ -1,10 +1,14 @@
 """From a checkpoint back to its diagnoser and its data."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import NamedTuple
 
 from hydrascope.data.datamodule import HydraulicDataModule
 from hydrascope.experiment.assemble import build_datamodule, build_diagnoser
-from hydrascope.experiment.settings import TrainSettings
+from hydrascope.experiment.settings import TRACKED, TrainSettings
 from hydrascope.models.diagnoser import Diagnoser
 from hydrascope.models.kernel.readout import DiscriminantReadout
 from hydrascope.schemas.errors import SpecError
@@ -22,12 +26,16 @@ class Restored(NamedTuple):
 def restore(ckpt: str) -> Restored:
     """Build what a checkpoint was written from.
 
+    Args:
+        ckpt: A file, or one that MLflow holds: `mlflow:RUN_ID`, `models:/NAME@ALIAS`.
+
     Raises:
         SpecError: No such checkpoint, or its data source has changed since: its split would mix
             windows that were trained on with windows that were not; or it was written before the
             end of the training, when the readout is fitted.
     """
-    checkpoint = read_checkpoint(ckpt)
+    with checkpoint_file(ckpt) as file:
+        checkpoint = read_checkpoint(file)
     settings = TrainSettings.model_validate(checkpoint.record["settings"])
     data = build_datamodule(settings.data, settings.features, settings.task, settings.seed)
     if data.source.fingerprint != checkpoint.record["data_fingerprint"]:
@@ -51,3 +59,15 @@ def restore(ckpt: str) -> Restored:
     if checkpoint.readout:
         diagnoser.readout = DiscriminantReadout.from_record(checkpoint.readout)
     return Restored(settings, diagnoser.eval(), data)
+
+
+@contextmanager
+def checkpoint_file(ckpt: str) -> Iterator[Path]:
+    """Give the file that `ckpt` names, as long as it is needed if MLflow holds it."""
+    if not ckpt.startswith(TRACKED):
+        yield Path(ckpt)
+        return
+    from hydrascope.tracking.fetch import fetch_checkpoint  # MLflow takes seconds to import
+
+    with TemporaryDirectory(prefix="hydrascope-checkpoint-") as folder:
+        yield fetch_checkpoint(ckpt, Path(folder))

@@ -20,6 +20,7 @@ from hydrascope.features.config import FeatureConfig, Method
 from hydrascope.models.config import NetworkConfig
 from hydrascope.models.kernel.config import ReadoutConfig
 from hydrascope.schemas.errors import validate
+from hydrascope.schemas.json_schema import DIALECT
 from hydrascope.schemas.task import TaskSpec
 
 
@@ -29,7 +30,20 @@ def _existing_file(path: str) -> str:
     return path
 
 
+def _trained(named: str) -> str:
+    if not named.startswith(TRACKED) and not Path(named).is_file():
+        raise ValueError(
+            "expected an existing file, such as …/checkpoints/best.ckpt of a run, or "
+            "mlflow:RUN_ID, or models:/NAME@ALIAS"
+        )
+    return named
+
+
+TRACKED = ("mlflow:", "models:/")
+"""How the name of a checkpoint begins that MLflow holds."""
 CheckpointFile = Annotated[str, AfterValidator(_existing_file)]
+Trained = Annotated[str, AfterValidator(_trained)]
+"""A checkpoint: a file, or one that MLflow holds."""
 Fraction = Annotated[float, Field(ge=0.0, le=1.0)]
 Positive = Annotated[float, Field(gt=0.0)]
 Count = Annotated[int, Field(ge=1)]
@@ -143,6 +157,7 @@ class OptimSettings(Target):
 
     lr: Positive
     weight_decay: Annotated[float, Field(ge=0.0)]
+    ema_decay: Annotated[float, Field(gt=0.0, lt=1.0)] | None = None  # not in older checkpoints
     schedule: ScheduleSettings
 
 
@@ -173,6 +188,7 @@ class MLflowSettings(Settings):
 
     uri: str
     experiment: str
+    parent: str | None = None  # not in the checkpoints of before
 
 
 class WandbSettings(Settings):
@@ -180,6 +196,7 @@ class WandbSettings(Settings):
 
     project: str
     mode: Literal["online", "offline"]
+    group: str | None = None  # not in the checkpoints of before
 
 
 class TrackingSettings(Settings):
@@ -247,10 +264,23 @@ def validate_train(config: object) -> TrainSettings:
     return validate(_TrainOurNetwork if ours else TrainSettings, config, source="train.py")
 
 
+def train_schema() -> dict[str, object]:
+    """Return the JSON Schema (draft 2020-12) of everything `train.py` can be told."""
+    schema = _TrainOurNetwork.model_json_schema(by_alias=True)
+    schema["$defs"]["Target"] = Target.model_json_schema(by_alias=True)
+    # Keys of a user's own network are known to its class alone.
+    schema["properties"]["model"] = {
+        "if": {"properties": {"_target_": {"const": OUR_NETWORK}}},
+        "then": {"$ref": "#/$defs/NetworkSettings"},
+        "else": {"$ref": "#/$defs/Target"},
+    }
+    return {"$schema": DIALECT, **schema, "title": "TrainSettings"}
+
+
 class EvaluateSettings(Settings):
     """Everything `evaluate.py` can be told."""
 
-    ckpt: CheckpointFile
+    ckpt: Trained
     run_dir: str
     hardware: HardwareSettings
 
@@ -258,7 +288,7 @@ class EvaluateSettings(Settings):
 class ExportSettings(Settings):
     """Everything `export.py` can be told."""
 
-    ckpt: CheckpointFile
+    ckpt: Trained
     output: str
     gate: dict[str, dict[str, float]] | None
     onnx: bool

@@ -24,7 +24,8 @@ from hydrascope.experiment.resume import check_resumable
 from hydrascope.experiment.settings import TrainSettings
 from hydrascope.experiment.testing import NETWORK, complete, test, test_normality
 from hydrascope.schemas.errors import SpecError
-from hydrascope.tracking.loggers import finish, flatten, mlflow_logger, wandb_logger
+from hydrascope.tracking.loggers import finish, flatten, mlflow_logger, store_files, wandb_logger
+from hydrascope.tracking.provenance import COMMIT, commit, write_provenance
 from hydrascope.training.checkpoint import read_checkpoint
 from hydrascope.training.normality import fit_features
 from hydrascope.training.readout import check_one_build
@@ -82,9 +83,12 @@ def train(settings: TrainSettings) -> None:
         diagnoser.machine_normalizer.fit(data.training_machine_parts())
     if settings.task.normality:
         fit_features(diagnoser, data)
-    loggers = _loggers(settings, run_dir) if leads() else []
+    loggers = _loggers(settings, run_dir, console) if leads() else []
+    found = {"data": data.source.fingerprint, "split": data.split.fingerprint}
     for logger in loggers:
-        logger.log_hyperparams(flatten(plain))
+        logger.log_hyperparams(flatten({**plain, "fingerprint": found}))
+    if leads():
+        store_files(loggers, write_provenance(run_dir / "provenance", plain), "provenance")
     best = fit(settings, data, diagnoser, loggers, console)
 
     if dist.is_initialized():
@@ -102,8 +106,7 @@ def train(settings: TrainSettings) -> None:
         detectors = test_normality(settings, data, fresh)
     for logger in loggers:
         logger.log_metrics(flatten({"test": results[NETWORK]}, separator="/"))
-    finish(loggers)
-    found: dict[str, Any] = {
+    report: dict[str, Any] = {
         "test": results,
         "best_epoch": checkpoint.epoch,
         "split": settings.data.split.name,
@@ -111,8 +114,11 @@ def train(settings: TrainSettings) -> None:
         "seed": settings.seed,
     }
     if detectors:
-        found["normality"] = detectors
-    write_json(run_dir / "results.json", found)
+        report["normality"] = detectors
+    write_json(run_dir / "results.json", report)
+    store_files(loggers, [run_dir / "results.json"], None)
+    store_files(loggers, sorted(Path(best).parent.glob("*.ckpt")), "checkpoints")
+    finish(loggers)
     title = f"Test: {len(data.split.test)} windows, {settings.data.split.name}"
     if settings.task.heads:
         console.print(comparison_table(title, settings.task.heads, results))
@@ -123,13 +129,21 @@ def train(settings: TrainSettings) -> None:
     console.print(f"Run: {run_dir}", soft_wrap=True)
 
 
-def _loggers(settings: TrainSettings, run_dir: Path) -> list[Logger]:
+def _loggers(settings: TrainSettings, run_dir: Path, console: Console) -> list[Logger]:
+    def say(line: str) -> None:
+        console.print(line, soft_wrap=True, markup=False, highlight=False)
+
     tags = {"task": settings.task.name, "version": __version__}
+    made_of = {COMMIT: code} if (code := commit()) else {}  # W&B notes it by itself
     loggers: list[Logger] = [CSVLogger(run_dir, name="", version="")]
     if mlflow := settings.tracking.mlflow:
-        loggers.append(mlflow_logger(mlflow.uri, mlflow.experiment, run_dir, tags))
+        loggers.append(
+            mlflow_logger(
+                mlflow.uri, mlflow.experiment, run_dir, tags | made_of, say, mlflow.parent
+            )
+        )
     if wandb := settings.tracking.wandb:
-        loggers.append(wandb_logger(wandb.project, wandb.mode, run_dir, tags))
+        loggers.append(wandb_logger(wandb.project, wandb.mode, run_dir, tags, say, wandb.group))
     return loggers
 
 

@@ -1,7 +1,9 @@
 """Bundles in the MLflow Model Registry: put in by `export.py`, fetched by `serve.py`."""
 
 import re
+import shutil
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 from hydrascope.packaging.manifest import Manifest
@@ -11,6 +13,8 @@ if TYPE_CHECKING:
     from mlflow import MlflowClient
 
 ARTIFACT = "bundle"
+CHECKPOINTS = "checkpoints"
+"""Folder of a run's files in which `hydrascope.tracking` looks for best.ckpt."""
 _MODEL_URI = re.compile(r"models:/(?P<name>[^/@]+)(@(?P<alias>[\w-]+)|/(?P<version>\d+))")
 
 
@@ -20,13 +24,20 @@ def is_registered(bundle: str) -> bool:
 
 
 def register(
-    path: Path, manifest: Manifest, uri: str, name: str, alias: str | None, artifacts: Path
+    path: Path,
+    manifest: Manifest,
+    checkpoint: Path,
+    uri: str,
+    name: str,
+    alias: str | None,
+    artifacts: Path,
 ) -> int:
     """Store the bundle at `path` as a new version of model `name`.
 
     Args:
         path: Folder or archive of the bundle.
         manifest: What it says of itself; its test metrics go to the run that holds it.
+        checkpoint: What it was made of, so that evaluate.py finds it by the model's name.
         uri: Database or server of MLflow.
         name: Registered model; made if there is none.
         alias: Points at the new version from now on, such as `champion`.
@@ -51,6 +62,10 @@ def register(
         client.log_artifacts(run_id, str(path), ARTIFACT)
     else:
         client.log_artifact(run_id, str(path), ARTIFACT)
+    with TemporaryDirectory(prefix="hydrascope-checkpoint-") as folder:
+        client.log_artifact(
+            run_id, shutil.copy(checkpoint, Path(folder) / "best.ckpt"), CHECKPOINTS
+        )
     client.set_terminated(run_id)
     if not client.search_registered_models(f"name = '{name}'"):
         client.create_registered_model(name)

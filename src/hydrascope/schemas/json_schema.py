@@ -5,6 +5,8 @@ from pydantic import BaseModel
 from hydrascope.schemas.machine import Machine
 from hydrascope.schemas.task import TaskSpec
 
+DIALECT = "https://json-schema.org/draft/2020-12/schema"
+
 FILE_MODELS: dict[str, type[BaseModel]] = {"machine": Machine, "task": TaskSpec}
 """The model of each kind of file."""
 
@@ -17,5 +19,4 @@ def json_schema(file: str) -> dict[str, object]:
     """
     if file not in FILE_MODELS:
         raise ValueError(f"no schema for {file!r}; there are: {', '.join(FILE_MODELS)}")
-    dialect = "https://json-schema.org/draft/2020-12/schema"
-    return {"$schema": dialect, **FILE_MODELS[file].model_json_schema()}
+    return {"$schema": DIALECT, **FILE_MODELS[file].model_json_schema()}

@@ -1,40 +1,114 @@
-"""MLflow and W&B, as Lightning loggers."""
+"""MLflow and W&B, as Lightning loggers that a training outlives."""
 
-from collections.abc import Iterable, Mapping
+import os
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from lightning.pytorch.loggers import Logger, MLFlowLogger, WandbLogger
+from lightning.pytorch.loggers import Logger, WandbLogger
+from wandb.errors import AuthenticationError, CommError, UsageError
+
+from hydrascope.schemas.errors import SpecError
+from hydrascope.tracking.delivery import Destination
+from hydrascope.tracking.mlflow_run import MLflowRun, now_ms
+
+PARENT = "mlflow.parentRunId"
+"""Tag by which MLflow lists a run below another."""
+
+_WANDB_PATIENCE_S = "30"
+"""How long W&B's server may take to answer when a run begins; its own default is 90."""
 
 
-def mlflow_logger(uri: str, experiment: str, run_dir: Path, tags: Mapping[str, str]) -> Logger:
-    """Log to an MLflow database or server; artifacts of a database stay in the run's folder."""
-    return MLFlowLogger(
-        experiment_name=experiment,
-        run_name=run_dir.name,
-        tracking_uri=uri,
-        tags=dict(tags),
-        # Without it MLflow would put a folder `mlruns` into the working directory.
-        artifact_location=None if uri.startswith("http") else (run_dir / "mlflow").as_uri(),
+def artifact_location(uri: str) -> str | None:
+    """Return where files go: a server knows; those of a database lie beside it.
+
+    Without it MLflow would put a folder `mlruns` into the working directory.
+    """
+    if uri.startswith("http"):
+        return None
+    file = Path(uri.removeprefix("sqlite:///")) if uri.startswith("sqlite:///") else Path("mlruns")
+    return file.absolute().with_name(f"{file.stem}_files").as_uri()
+
+
+def mlflow_logger(
+    uri: str,
+    experiment: str,
+    run_dir: Path,
+    tags: Mapping[str, str],
+    say: Callable[[str], object],
+    parent: str | None = None,
+) -> MLflowRun:
+    """Log to an MLflow database or server, below the run whose id is `parent`, if there is one."""
+    named = {**tags, **({PARENT: parent} if parent else {})}
+    place = artifact_location(uri)
+    return MLflowRun(
+        Destination(uri, experiment, run_dir.name, named, place, now_ms()), run_dir, say
     )
 
 
-def wandb_logger(project: str, mode: str, run_dir: Path, tags: Mapping[str, str]) -> Logger:
-    """Log to W&B, or offline into the run's folder."""
-    return WandbLogger(
-        project=project,
-        name=run_dir.name,
-        save_dir=run_dir,
-        offline=mode == "offline",
-        tags=[f"{key}={value}" for key, value in tags.items()],
-    )
+def wandb_logger(
+    project: str,
+    mode: str,
+    run_dir: Path,
+    tags: Mapping[str, str],
+    say: Callable[[str], object],
+    group: str | None = None,
+) -> WandbLogger:
+    """Log to W&B, or offline into the run's folder; runs of one `group` are shown together.
+
+    W&B's own process sends what a run says, and keeps what it cannot send; only where the server
+    is away from the start is the run written offline.
+
+    Raises:
+        SpecError: W&B's server wants a key, or another one.
+    """
+    os.environ.setdefault("WANDB_INIT_TIMEOUT", _WANDB_PATIENCE_S)
+
+    def opened(mode: str) -> WandbLogger:
+        logger = WandbLogger(
+            project=project,
+            name=run_dir.name,
+            save_dir=run_dir,
+            mode=mode,
+            group=group,
+            tags=[f"{key}={value}" for key, value in tags.items()],
+        )
+        _ = logger.experiment  # now, not at the first step
+        return logger
+
+    if mode == "offline":
+        return opened("offline")
+    try:
+        return opened("online")
+    except (AuthenticationError, UsageError) as error:
+        reason = " ".join(str(error).split())
+        raise SpecError(f"tracking.wandb.mode: 'online' is not possible: {reason}") from None
+    except CommError as error:
+        say(
+            f"Tracking: W&B is away ({' '.join(str(error).split())[:160]}); the run is written "
+            f"offline, to be sent later: wandb sync {run_dir / 'wandb'}/offline-run-*"
+        )
+        return opened("offline")
+
+
+def store_files(loggers: Iterable[Logger], files: Sequence[Path], folder: str | None) -> None:
+    """Store files with the runs, below `folder`."""
+    for logger in loggers:
+        for file in files:
+            if isinstance(logger, MLflowRun):
+                logger.log_file(file, folder)
+            elif isinstance(logger, WandbLogger):
+                base = file.parents[1] if folder == file.parent.name else file.parent
+                logger.experiment.save(str(file), base_path=str(base), policy="now")
 
 
 def finish(loggers: Iterable[Logger]) -> None:
     """Close the runs, so that the next job of a sweep starts its own."""
     for logger in loggers:
         logger.finalize("success")
-        if isinstance(logger, WandbLogger):
+        if isinstance(logger, MLflowRun):
+            logger.end("FINISHED")
+        elif isinstance(logger, WandbLogger):
             logger.experiment.finish()
 
 

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from hydrascope.data.batch import TrainingBatch
+from hydrascope.data.datamodule import HydraulicDataModule
 from hydrascope.data.healthy import HEALTHY
 from hydrascope.models.decode import decode
 from hydrascope.models.diagnoser import Diagnoser
@@ -158,12 +159,24 @@ class DiagnosisModule(LightningModule):
                 {"params": [p for p in parameters if p.ndim < 2], "weight_decay": 0.0},
             ]
         )
-        steps = int(self.trainer.estimated_stepping_batches)
+        steps = self._planned_steps()
         schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, self.schedule.over(steps))
         return {
             "optimizer": optimizer,
             "lr_scheduler": {"scheduler": schedule, "interval": "step"},
         }
+
+    def _planned_steps(self) -> int:
+        """Return the steps of all epochs.
+
+        Not from `trainer.estimated_stepping_batches`: asked for here it makes Lightning set up its
+        loaders before it restores a checkpoint, and it forgets then where in the epoch they were.
+        """
+        data: object = getattr(self.trainer, "datamodule", None)
+        assert isinstance(data, HydraulicDataModule)
+        steps, limit = len(data.train_dataloader()), self.trainer.limit_train_batches
+        assert self.trainer.max_epochs is not None
+        return self.trainer.max_epochs * (min(steps, limit) if isinstance(limit, int) else steps)
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Store beside the weights what is needed to build the diagnoser again."""

@@ -1,0 +1,35 @@
+"""One trial: `python -m hydrascope.experiment.sweep.trial SETTINGS.json`, started by the sweep."""
+
+import os
+import signal
+import sys
+from pathlib import Path
+from threading import Thread
+
+from hydrascope.experiment.complaints import USER_ERRORS, complaint
+from hydrascope.experiment.launch import USAGE_ERROR
+from hydrascope.experiment.settings import TrainSettings
+from hydrascope.experiment.train import run
+
+
+def _end_with_the_sweep() -> None:
+    """End this trial, and the processes that share its training, when the sweep has gone.
+
+    The sweep holds the other end of our standard input, which closes however it ends.
+    """
+    os.read(sys.stdin.fileno(), 1)
+    os.killpg(os.getpgrp(), signal.SIGKILL)
+
+
+def main() -> None:
+    """Train; what is wrong with the settings is one line and exit code 2."""
+    Thread(target=_end_with_the_sweep, daemon=True).start()
+    try:
+        run(TrainSettings.model_validate_json(Path(sys.argv[1]).read_text("utf-8")))
+    except USER_ERRORS as error:
+        print(complaint(error, "train.py"), file=sys.stderr)
+        sys.exit(USAGE_ERROR)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,79 @@
+"""What a network is made of: its parts, their parameters, the shapes that they hand on."""
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from hydrascope.graphs.fields import GraphInputs
+from hydrascope.models.base import Network
+
+
+class Part(NamedTuple):
+    """One part of a network.
+
+    Attributes:
+        name: Path below the network.
+        kind: Its class.
+        parameters: Numbers that it learns.
+        output: Shapes of the tensors that it hands on; empty where it is not called itself.
+    """
+
+    name: str
+    kind: str
+    parameters: int
+    output: tuple[tuple[int, ...], ...]
+
+
+def parts(network: Network, inputs: GraphInputs) -> list[Part]:
+    """Return the network's parts, those of lists one by one, as they answer `inputs`.
+
+    Args:
+        network: Any; its mode is left as it was.
+        inputs: Normalised features on the network's device.
+    """
+    named = dict(_named(network))
+    shapes: dict[str, tuple[tuple[int, ...], ...]] = {}
+
+    def keep(name: str) -> object:
+        def hook(_module: nn.Module, _inputs: object, output: object) -> None:
+            shapes[name] = tuple(tuple(tensor.shape) for tensor in _tensors(output))
+
+        return hook
+
+    hooks = [each.register_forward_hook(keep(name)) for name, each in named.items()]  # type: ignore[arg-type]
+    training = network.training
+    try:
+        with torch.no_grad():
+            network.eval()(inputs)
+    finally:
+        network.train(training)
+        for hook in hooks:
+            hook.remove()
+    return [
+        Part(name, type(each).__name__, _count(each), shapes.get(name, ()))
+        for name, each in named.items()
+    ]
+
+
+def _named(module: nn.Module, prefix: str = "") -> Iterator[tuple[str, nn.Module]]:
+    for name, child in module.named_children():
+        if isinstance(child, nn.ModuleList | nn.ModuleDict):
+            yield from _named(child, f"{prefix}{name}.")
+        else:
+            yield prefix + name, child
+
+
+def _tensors(output: object) -> Iterator[Tensor]:
+    if isinstance(output, Tensor):
+        yield output
+    elif isinstance(output, tuple | list):
+        for each in output:
+            yield from _tensors(each)
+    elif isinstance(output, dict):
+        yield from _tensors(list(output.values()))
+
+
+def _count(module: nn.Module) -> int:
+    return sum(p.numel() for p in module.parameters() if p.requires_grad)

@@ -1,0 +1,188 @@
+"""What is said of a run, on its way to MLflow: in order, and kept where MLflow is away."""
+
+import json
+import os
+import time
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from mlflow import MlflowClient
+from mlflow.entities import Metric, Param, RunTag
+from mlflow.exceptions import MlflowException
+
+from hydrascope.schemas.errors import SpecError
+
+_UNSENT = "mlflow_unsent_{start_ms}.jsonl"
+"""File in a run's folder that holds what MLflow has not been told."""
+PATIENCE = {"MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1", "MLFLOW_HTTP_REQUEST_TIMEOUT": "10"}
+"""How long MLflow's client tries by itself (seconds), unless the environment says otherwise: its
+own defaults hold a training up for minutes at every step."""
+
+FIRST_PAUSE_S, LONGEST_PAUSE_S = 5.0, 300.0
+_PARAMS_AT_ONCE = 100
+"""More are refused by MLflow."""
+AWAY = (MlflowException, OSError)
+"""What MLflow's client raises where it cannot say something."""
+
+Entry = Mapping[str, Any]
+"""Plain data: `kind` and what it needs."""
+
+
+@dataclass(frozen=True)
+class Destination:
+    """A run in MLflow; without `run_id` it is opened by the first delivery.
+
+    Attributes:
+        uri: Database or server.
+        experiment: Runs of one name are listed together.
+        name: Of the run.
+        tags: Of the run.
+        artifacts: Where files go if the experiment is new; None: the server knows.
+        start_ms: When it began, milliseconds since 1970.
+        run_id: Of the run, once it is open.
+    """
+
+    uri: str
+    experiment: str
+    name: str
+    tags: Mapping[str, str]
+    artifacts: str | None
+    start_ms: int
+    run_id: str | None = None
+
+
+class Delivery:
+    """Tells MLflow entries in their order; what it cannot be told now is kept and told later.
+
+    Args:
+        destination: The run.
+        folder: Of the run: what is kept lies there, for `send_kept`, as long as something is.
+        say: Prints one line.
+        kept: What lies there already.
+    """
+
+    def __init__(
+        self,
+        destination: Destination,
+        folder: Path,
+        say: Callable[[str], object],
+        kept: Sequence[Entry] = (),
+    ) -> None:
+        be_impatient()
+        self.destination, self._say = destination, say
+        self._file = folder / _UNSENT.format(start_ms=destination.start_ms)
+        self._waiting = deque(kept)
+        self._away, self._next_try, self._pause_s = bool(kept), 0.0, FIRST_PAUSE_S
+
+    def put(self, entry: Entry) -> None:
+        """Tell MLflow, after all that waits; never raises because MLflow is away."""
+        self._waiting.append(entry)
+        if not self._away:
+            self.flush()
+            return
+        with self._file.open("a", encoding="utf-8") as file:
+            file.write(json.dumps(entry) + "\n")
+        if time.monotonic() >= self._next_try:
+            self.flush()
+
+    def flush(self) -> bool:
+        """Tell MLflow all that waits; return whether it has been told."""
+        while self._waiting:
+            try:
+                self._tell(self._waiting[0])
+            except AWAY as error:
+                self._keep(error)
+                return False
+            self._waiting.popleft()
+        if self._away:
+            self._away, self._pause_s = False, FIRST_PAUSE_S
+            self._file.unlink()
+            self._say(f"Tracking: MLflow at {self.destination.uri} has been told what was kept")
+        return True
+
+    def _keep(self, error: Exception) -> None:
+        """Write down all that waits, and when to try again."""
+        header = asdict(self.destination)
+        lines = [json.dumps(each) for each in (header, *self._waiting)]
+        part = self._file.with_suffix(".part")
+        part.write_text("\n".join(lines) + "\n", "utf-8")
+        part.replace(self._file)
+        if not self._away:
+            self._say(
+                f"Tracking: MLflow at {self.destination.uri} is away ({_brief(error)}); the run "
+                f"goes on, what it says is kept in {self._file}"
+            )
+        else:
+            self._pause_s = min(2 * self._pause_s, LONGEST_PAUSE_S)
+        self._away, self._next_try = True, time.monotonic() + self._pause_s
+
+    def _tell(self, entry: Entry) -> None:
+        client = MlflowClient(self.destination.uri)
+        run_id = self.destination.run_id
+        if run_id is None:
+            run_id = _open(client, self.destination)
+            self.destination = replace(self.destination, run_id=run_id)
+        match entry:
+            case {"kind": "open"}:
+                pass  # done above
+            case {"kind": "go on"}:
+                client.update_run(run_id, status="RUNNING")
+            case {"kind": "params", "values": dict(values)}:
+                params = [Param(name, value) for name, value in values.items()]
+                for at in range(0, len(params), _PARAMS_AT_ONCE):
+                    client.log_batch(run_id, params=params[at : at + _PARAMS_AT_ONCE])
+            case {"kind": "metrics", "values": dict(values), "step": step, "at_ms": at_ms}:
+                metrics = [Metric(name, value, at_ms, step) for name, value in values.items()]
+                client.log_batch(run_id, metrics=metrics)
+            case {"kind": "tags", "values": dict(values)}:
+                client.log_batch(run_id, tags=[RunTag(k, v) for k, v in values.items()])
+            case {"kind": "file", "path": str(path), "folder": folder}:
+                client.log_artifact(run_id, path, folder)
+            case {"kind": "end", "status": str(status), "at_ms": at_ms}:
+                client.set_terminated(run_id, status, at_ms)
+            case _:
+                raise ValueError(f"nothing that MLflow can be told: {entry}")
+
+
+def be_impatient() -> None:
+    """Have MLflow's client of this process try as `PATIENCE` says."""
+    for name, value in PATIENCE.items():
+        os.environ.setdefault(name, value)
+
+
+def send_kept(folder: Path, say: Callable[[str], object]) -> None:
+    """Tell MLflow what a run's folder holds for it.
+
+    Raises:
+        SpecError: There is nothing, it is damaged, or MLflow is still away.
+    """
+    files = sorted(folder.glob(_UNSENT.format(start_ms="*")))
+    if not files:
+        raise SpecError(f"{folder}: holds nothing that MLflow has not been told")
+    for file in files:
+        try:
+            header, *entries = [json.loads(line) for line in file.read_text("utf-8").splitlines()]
+            delivery = Delivery(Destination(**header), folder, say, entries)
+        except (ValueError, TypeError) as error:
+            raise SpecError(f"{file}: damaged ({error})") from None
+        if not delivery.flush():
+            raise SpecError(f"{file}: MLflow at {delivery.destination.uri} is still away")
+
+
+def _open(client: MlflowClient, run: Destination) -> str:
+    known = client.get_experiment_by_name(run.experiment)
+    experiment_id = (
+        known.experiment_id
+        if known
+        else client.create_experiment(run.experiment, artifact_location=run.artifacts)
+    )
+    opened = client.create_run(experiment_id, run.start_ms, dict(run.tags), run.name)
+    return str(opened.info.run_id)
+
+
+def _brief(error: Exception) -> str:
+    """Return what is wrong without the client's own advice and addresses."""
+    return " ".join(str(error).split())[:160]

@@ -1,0 +1,53 @@
+"""The MLflow run of a sweep, and those of its trials below it."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+from mlflow import MlflowClient
+
+from hydrascope.tracking.delivery import AWAY, Destination
+from hydrascope.tracking.loggers import PARENT, artifact_location
+from hydrascope.tracking.mlflow_run import MLflowRun, now_ms
+
+_NAME = "mlflow.runName"
+
+
+class NestedRuns:
+    """Opens the run of a sweep, and ends what its trials left open."""
+
+    def __init__(
+        self,
+        uri: str,
+        experiment: str,
+        name: str,
+        folder: Path,
+        say: Callable[[str], object],
+        parent: str | None = None,
+    ) -> None:
+        """Go on with the run `parent`, or open one, in an experiment that is made if need be."""
+        run = Destination(uri, experiment, name, {}, artifact_location(uri), now_ms(), parent)
+        self._run, self._uri, self._say = MLflowRun(run, folder, say), uri, say
+        if parent is not None:
+            self._run.go_on()
+
+    @property
+    def parent(self) -> str | None:
+        """Id of the sweep's run; None until MLflow has opened it."""
+        return self._run.version
+
+    def end(self, name: str, status: str) -> None:
+        """End the runs of a trial that could not end themselves."""
+        try:
+            client = MlflowClient(self._uri)
+            known = client.get_experiment_by_name(self._run.name)
+            below = f"tags.`{PARENT}` = '{self.parent}'"
+            for run in client.search_runs([known.experiment_id], below) if known else ():
+                if run.data.tags.get(_NAME) == name and run.info.status == "RUNNING":
+                    client.set_terminated(run.info.run_id, status)
+        except AWAY:
+            self._say(f"Tracking: MLflow is away; the run {name} stays open there")
+
+    def finish(self, values: dict[str, float]) -> None:
+        """End the run of the sweep with the best values."""
+        self._run.log_metrics(values)
+        self._run.end("FINISHED")

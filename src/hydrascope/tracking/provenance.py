@@ -1,0 +1,47 @@
+"""What a run was made of: the code, the packages."""
+
+import subprocess
+from collections.abc import Mapping
+from importlib.metadata import distributions
+from pathlib import Path
+from typing import Any
+
+from yaml import safe_dump
+
+COMMIT = "mlflow.source.git.commit"
+"""Tag by which MLflow shows the commit."""
+
+
+def commit() -> str | None:
+    """Return the commit of the code that runs, or None where it is not run from a repository."""
+    described = _git("describe", "--always", "--abbrev=40", "--dirty", "--exclude=*")
+    return described.strip() if described else None
+
+
+def write_provenance(folder: Path, config: Mapping[str, Any]) -> list[Path]:
+    """Write what a run was told, what is installed, and how the code differs from its commit.
+
+    Returns:
+        config.yaml, resolved; environment.txt, a line `name==version` for each package; and
+        uncommitted.diff, if the code differs.
+    """
+    found = {f"{each.name}=={each.version}" for each in distributions() if each.name}
+    texts = {
+        "config.yaml": safe_dump(dict(config), sort_keys=False),
+        "environment.txt": "\n".join(sorted(found, key=str.lower)) + "\n",
+        "uncommitted.diff": _git("diff", "HEAD", "--binary", "--no-ext-diff", "--", ":/"),
+    }
+    folder.mkdir(parents=True, exist_ok=True)
+    files = {folder / name: text for name, text in texts.items() if text}
+    for file, text in files.items():
+        file.write_text(text, "utf-8")
+    return list(files)
+
+
+def _git(*arguments: str) -> str | None:
+    command = ["git", *arguments]
+    try:
+        done = subprocess.run(command, cwd=Path(__file__).parent, capture_output=True, check=True)
+    except (OSError, subprocess.CalledProcessError):
+        return None
+    return done.stdout.decode("utf-8", "replace")

@@ -1,0 +1,203 @@
+"""A search by Optuna on the real rig, small: finishes, survives being killed, skips what fails.
+
+Trials are drawn at random, and the seeds below are those whose draws the tests speak of.
+"""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import optuna
+import pytest
+from jobs import ROOT, SMALL, train_settings
+from mlflow import MlflowClient
+
+from hydrascope.experiment import train
+from hydrascope.experiment.launch import launch
+from hydrascope.experiment.settings import validate_train
+from hydrascope.tracking.loggers import PARENT
+
+# Each trial is a fresh process that imports everything: slow where others work too.
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
+
+TINY = (
+    *(each for each in SMALL if not each.startswith(("readout.", "model.", "tracking"))),
+    "readout=heads",
+    "data.window.steps=2",
+    "features.patch=false",
+    "model.spatial_layers=1",
+    "model.cross_task=none",
+    "trainer.max_epochs=3",
+    "sweep.random_trials=9",
+)
+# The third trial has a hundredfold learning rate, and is stopped.
+KILLED = (
+    "sweep.space={optim.lr:{low:0.001,high:1.0,log:true},optim.weight_decay:null,"
+    "model.dropout:null,model.hidden_channels:{choices:[8,16]}}",
+    "sweep.trials=3",
+    "sweep.parallel=1",
+    "sweep.pruning={startup_trials:2,warmup_epochs:0}",
+    "sweep.seed=43",
+)
+# Five attention heads divide neither width: the second of three trials cannot even be composed.
+FAILING = (
+    "+sweep.space={optim.lr:{low:0.001,high:0.01,log:true},optim.weight_decay:null,"
+    "model.dropout:null,model.hidden_channels:{choices:[8,16]},"
+    "model.attention_heads:{choices:[4,5]}}",
+    "sweep.trials=3",
+    "sweep.parallel=2",
+    "sweep.pruning=null",
+    "sweep.seed=4",
+    "+sweep.objectives={val/score:maximize}",
+    "tracking=none",
+)
+
+
+@pytest.fixture(scope="module")
+def patch() -> Iterator[pytest.MonkeyPatch]:
+    with pytest.MonkeyPatch.context() as context:
+        yield context
+
+
+def sweep(folder: Path, patch: pytest.MonkeyPatch, *overrides: str) -> None:
+    """Run the command in this process; only its trials import everything anew."""
+    patch.chdir(folder)
+    patch.setattr(sys, "argv", ["train.py", "-m", "sweep=tpe", *TINY, *overrides])
+    launch("train", validate_train, "hydrascope.experiment.train", ROOT / "conf")
+
+
+def found(folder: Path) -> Path:
+    return folder / "outputs" / "sweep" / "tpe"
+
+
+def trials(folder: Path) -> list[optuna.trial.FrozenTrial]:
+    storage = f"sqlite:///{found(folder) / 'study.db'}"
+    return optuna.load_study(study_name=None, storage=storage).get_trials()
+
+
+def states(folder: Path) -> list[str]:
+    return [trial.state.name for trial in trials(folder)]
+
+
+def processes_of(folder: Path) -> list[int]:
+    """Return the trials' processes, by the settings file in their command line."""
+    running = []
+    for entry in Path("/proc").glob("[0-9]*/cmdline"):
+        try:
+            line = entry.read_bytes()
+        except OSError:  # it has ended meanwhile
+            continue
+        if b"sweep.trial" in line and str(folder).encode() in line:
+            running.append(int(entry.parent.name))
+    return running
+
+
+def wait_until(condition: Callable[[], bool], seconds: float = 300.0) -> None:
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, "it did not happen in time"
+        time.sleep(0.2)
+
+
+@pytest.fixture(scope="module")
+def killed(tmp_path_factory: pytest.TempPathFactory, patch: pytest.MonkeyPatch) -> Path:
+    """Return where a sweep was killed while its second trial ran, and then continued."""
+    folder = tmp_path_factory.mktemp("killed")
+    script = [sys.executable, str(ROOT / "train.py"), "-m", "sweep=tpe", *TINY, *KILLED]
+    with (folder / "first.log").open("wb") as log:
+        first = subprocess.Popen(script, cwd=folder, stdout=log, stderr=log)
+    try:
+        second = found(folder) / "trials" / "0001" / "trial.log"
+        wait_until(lambda: second.is_file() or first.poll() is not None)
+        assert first.poll() is None, (folder / "first.log").read_text()
+        wait_until(lambda: bool(processes_of(folder)))
+    finally:
+        os.kill(first.pid, signal.SIGKILL)
+        first.wait()
+    wait_until(lambda: not processes_of(folder))
+    sweep(folder, patch, *KILLED)
+    return folder
+
+
+def test_a_killed_sweep_goes_on_with_what_it_was_at(killed: Path) -> None:
+    assert states(killed) == ["COMPLETE", "FAIL", "COMPLETE", "PRUNED"]
+    _, broken_off, again, _ = trials(killed)
+    assert "error" not in broken_off.user_attrs
+    assert again.params == broken_off.params
+
+
+def test_the_trials_are_below_one_run_with_their_metric(killed: Path) -> None:
+    client = MlflowClient(f"sqlite:///{killed / 'mlruns.db'}")
+    experiment = client.get_experiment_by_name("hydrascope")
+    runs = client.search_runs([experiment.experiment_id])
+    (parent,) = [run for run in runs if PARENT not in run.data.tags]
+    below = {
+        run.info.run_name: run for run in runs if run.data.tags.get(PARENT) == parent.info.run_id
+    }
+    # The second was killed before it had a run; that of the last was ended for it.
+    assert set(below) == {"0000", "0002", "0003"}
+    assert parent.info.status == "FINISHED"
+    assert [below[name].info.status for name in sorted(below)] == ["FINISHED", "FINISHED", "KILLED"]
+    assert all("val/head_loss" in run.data.metrics for run in below.values())
+    best = min(trial.value for trial in trials(killed) if trial.state.name == "COMPLETE")
+    assert parent.data.metrics["val/head_loss"] == pytest.approx(best)
+
+
+def test_the_value_of_a_trial_is_that_of_the_checkpoint_it_kept(killed: Path) -> None:
+    header, *rows = (found(killed) / "trials" / "0000" / "metrics.csv").read_text().splitlines()
+    column = header.split(",").index("val/head_loss")
+    losses = [float(row.split(",")[column]) for row in rows if row.split(",")[column]]
+    # The checkpoint is chosen by the same loss, so it is the least of all epochs.
+    assert trials(killed)[0].value == pytest.approx(min(losses))
+
+
+def test_the_best_file_trains_to_the_value_of_its_trial(killed: Path, tmp_path: Path) -> None:
+    complete = [trial for trial in trials(killed) if trial.state.name == "COMPLETE"]
+    best = min(complete, key=lambda trial: trial.value)
+    there = f"hydra.searchpath=[file://{found(killed)}]"  # what --config-dir does
+    quiet = ("baselines=false", "tracking=none", "trainer.progress_bar=false")
+    train.run(train_settings(there, "experiment=best", *quiet, f"run_dir={tmp_path}"))
+    again, before = (
+        json.loads((folder / "results.json").read_text())["test"]
+        for folder in (tmp_path, found(killed) / "trials" / f"{best.number:04d}")
+    )
+    assert again == before  # same seed, same machine
+
+
+def test_the_summary_has_every_trial_and_the_pictures_are_drawn(killed: Path) -> None:
+    _, *rows = (found(killed) / "summary.csv").read_text().splitlines()
+    assert [row.split(",")[1] for row in rows] == [state.lower() for state in states(killed)]
+    for picture in ("parallel_coordinates", "importance"):
+        assert (found(killed) / f"{picture}.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_another_search_needs_another_name(
+    killed: Path, patch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit, match="2"):
+        sweep(killed, patch, *KILLED, "optim.schedule.final_fraction=0.5")
+    assert capsys.readouterr().err.strip() == (
+        "train.py: sweep.name: 'tpe' is a search that differs in optim.schedule.final_fraction; "
+        "expected another name"
+    )
+
+
+def test_what_fails_is_recorded_and_skipped_with_several_objectives_and_processes(
+    tmp_path: Path, patch: pytest.MonkeyPatch
+) -> None:
+    sweep(tmp_path, patch, *FAILING)
+    assert states(tmp_path) == ["COMPLETE", "FAIL", "COMPLETE"]
+    first, failed, last = trials(tmp_path)
+    assert "model.attention_heads: 5 is not accepted" in failed.user_attrs["error"]
+    assert len(first.values) == len(last.values) == 2
+    assert last.datetime_start < first.datetime_complete  # both at a time
+    files = {file.name for file in (found(tmp_path) / "experiment").iterdir()}
+    assert files
+    assert files <= {"best_0.yaml", "best_2.yaml"}
+    assert (found(tmp_path) / "parallel_coordinates_val_score.png").is_file()
+    assert not (tmp_path / "mlruns.db").exists()

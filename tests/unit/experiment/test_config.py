@@ -1,0 +1,139 @@
+"""Every key of conf/ says what it means, and a configuration is checked without being run."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import jsonschema
+import pytest
+import yaml
+from hydra import compose, initialize_config_dir
+from omegaconf import OmegaConf
+from typer.testing import CliRunner
+
+from hydrascope.cli import app
+
+CONF = Path(__file__).parents[3] / "conf"
+# Experiments set keys that the other groups document.
+GROUPS = sorted(path for path in CONF.iterdir() if path.is_dir() and path.name != "experiment")
+
+
+def keys(node: yaml.Node, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], int]]:
+    """Yield each key's path and line; what stands in a list is data, not a key."""
+    if isinstance(node, yaml.MappingNode) and not node.flow_style:
+        for key, value in node.value:
+            inner = (*path, key.value)
+            nested = list(keys(value, inner))
+            yield from nested or [(inner, key.start_mark.line)]
+
+
+def undocumented(files: list[Path]) -> set[str]:
+    """Return the keys of a group that none of its files says anything about.
+
+    An option may set again what another one documents. `_target_` names the class that the file's
+    first line is about; a comment speaks of a key when it stands above it or behind it.
+    """
+    found: set[tuple[str, ...]] = set()
+    said: set[tuple[str, ...]] = set()
+    for file in files:
+        lines = file.read_text("utf-8").splitlines()
+        for path, line in keys(yaml.compose("\n".join(lines))):
+            if path[0] in ("defaults", "hydra") or path[-1] == "_target_":
+                continue
+            found.add(path)
+            above = lines[line - 1].strip() if line else ""
+            if " # " in lines[line] or above.startswith("#"):
+                said.add(path)
+    return {".".join(path) for path in found - said}
+
+
+@pytest.mark.parametrize("group", GROUPS, ids=lambda group: group.name)
+def test_every_key_of_a_group_is_documented_beside_its_default(group: Path) -> None:
+    assert undocumented(sorted(group.glob("*.yaml"))) == set()
+
+
+@pytest.mark.parametrize("script", ["train", "evaluate", "export"])
+def test_every_key_of_a_script_is_documented_beside_its_default(script: str) -> None:
+    assert undocumented([CONF / f"{script}.yaml"]) == set()
+
+
+def test_a_key_without_a_comment_is_found(tmp_path: Path) -> None:
+    file = tmp_path / "option.yaml"
+    file.write_text("# What a is.\na: 1\nb: 2\nc:\n  d: 3  # What d is.\n  e: 4\n")
+    assert undocumented([file]) == {"b", "c.e"}
+
+
+def cli(*arguments: str) -> tuple[int, str]:
+    done = CliRunner().invoke(app, ["config", *arguments])
+    return done.exit_code, str(done.exception or done.stdout)
+
+
+@pytest.mark.parametrize(
+    "experiment", sorted(path.stem for path in (CONF / "experiment").glob("*.yaml"))
+)
+def test_every_experiment_is_valid(experiment: str) -> None:
+    file = str(CONF / "experiment" / f"{experiment}.yaml")
+    assert cli("validate", file, "--conf", str(CONF)) == (0, f"valid: {file}\n")
+
+
+@pytest.mark.parametrize(
+    ("override", "said"),
+    [
+        ("trainer.max_epoch=3", "trainer.max_epoch: no such key; accepted: "),
+        ("optim.lr=-1", "optim.lr: -1 is not accepted; expected greater than 0"),
+        ("model=gat", "model=gat: no such option; accepted: arma, "),
+        ("nowhere.yaml", "nowhere.yaml: no such file"),
+        ("model._target_=nowhere.Network", "model._target_: 'nowhere.Network' is not accepted: "),
+        ("model._target_=pathlib.Path", "model._target_: 'pathlib.Path' is not accepted; expected"),
+    ],
+)
+def test_what_is_wrong_is_said_as_a_training_would(override: str, said: str) -> None:
+    code, message = cli("validate", override, "--conf", str(CONF))
+    assert code != 0
+    assert said in message
+
+
+@pytest.mark.parametrize(
+    ("override", "said"),
+    [
+        ("sweep.trials=0", "train.py: sweep.trials: 0 is not accepted; "),
+        ("sweep.space={optim.lr:{low:2}}", "train.py: sweep.space.optim.lr: "),
+        ("sweep.objectives={test/score:maximize}", "train.py: sweep.objectives.test/score"),
+        ("+sweep.objectives={val/score:maximize}", "pruning: expected null"),
+    ],
+)
+def test_what_is_wrong_with_a_search_is_one_line(override: str, said: str) -> None:
+    assert cli("validate", "sweep=tpe", "--conf", str(CONF))[0] == 0
+    code, message = cli("validate", "sweep=tpe", override, "--conf", str(CONF))
+    assert code != 0
+    assert said in message
+    assert "\n" not in message
+
+
+def test_a_whole_configuration_is_checked_key_by_key(tmp_path: Path) -> None:
+    with initialize_config_dir(str(CONF), version_base="1.3"):
+        whole = compose("train")
+    file = tmp_path / "config.yaml"
+    OmegaConf.save(whole, file)
+    assert cli("validate", str(file), "--conf", str(CONF))[0] == 0
+    OmegaConf.update(whole, "optim.schedule.warmup_fraction", 2.0)
+    OmegaConf.save(whole, file)
+    assert (
+        "optim.schedule.warmup_fraction: 2.0 is not accepted"
+        in cli("validate", str(file), "--conf", str(CONF))[1]
+    )
+
+
+def test_the_schema_accepts_what_is_valid_and_refuses_what_is_not() -> None:
+    schema = json.loads(cli("schema")[1])
+    with initialize_config_dir(str(CONF), version_base="1.3"):
+        plain = OmegaConf.to_container(compose("train", ["run_dir=."]), resolve=True)
+    assert isinstance(plain, dict)
+    checker = jsonschema.Draft202012Validator(schema)
+    assert not list(checker.iter_errors(plain))
+    plain["model"]["hidden_chanels"] = 8
+    assert any("hidden_chanels" in error.message for error in checker.iter_errors(plain))
+    plain["model"] = {"_target_": "mine.Network", "anything": 1}
+    assert not list(checker.iter_errors(plain))
+    plain["optim"]["lr"] = -1.0
+    assert list(checker.iter_errors(plain))
