@@ -40,10 +40,19 @@ def test_evaluation_writes_metrics_that_scikit_learn_confirms(
             values = torch.tensor([c.value for c in head.classes])
             error = (values[chosen] - values[true]).abs().mean()
             assert found["mae"] == pytest.approx(float(error), rel=1e-5)
+        for name in ("accuracy", "macro_f1"):
+            low, high = report["intervals"][head.name][name]
+            assert low <= found[name] <= high
+            # Conditions differ by more than chance among their windows does.
+            assert high - low > 0.01 or found[name] > 0.99
         with Image.open(tmp_path / f"confusion_{head.name}.png") as picture:
             assert min(picture.size) > 200
     training = json.loads((trained / "results.json").read_text())["test"]["network"]
     assert report["test"] == training
+    assert report["resampled"]["unit"] == "conditions"
+    assert report["resampled"]["units"] == data.table["condition"].iloc[data.split.test].nunique()
+    (kind,) = report["kinds"].values()
+    assert kind["valve"]["accuracy"]["value"] == pytest.approx(report["test"]["valve"]["accuracy"])
 
 
 def test_a_bundle_answers_as_the_checkpoint_does_for_any_number_of_windows(

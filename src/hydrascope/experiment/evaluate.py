@@ -5,9 +5,12 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
+from hydrascope.evaluation.bootstrap import FEW_UNITS, Bootstrap
+from hydrascope.evaluation.breakdown import Judged, machine_kinds, of_heads, of_kinds, of_labels
 from hydrascope.evaluation.figures import confusion_counts, save_confusion_matrix
 from hydrascope.evaluation.normality import (
     detection,
+    detection_intervals,
     detection_table,
     machine_scores,
     promise,
@@ -34,6 +37,9 @@ def run(settings: EvaluateSettings) -> None:
     predictions = predict(diagnoser, data.test_dataloader())
     metrics = head_metrics(diagnoser.heads, predictions)
 
+    bootstrap = Bootstrap.of(data.split_spec.unit, data.units, data.split.test)
+    judged = of_heads(diagnoser.heads, predictions, bootstrap)
+
     run_dir = Path(settings.run_dir).absolute()
     run_dir.mkdir(parents=True, exist_ok=True)
     confusion = {}
@@ -47,30 +53,60 @@ def run(settings: EvaluateSettings) -> None:
         "split": trained.data.split.name,
         "fold": trained.data.fold,
         "test": metrics,
+        "resampled": bootstrap.record(),
+        "intervals": {
+            head: {name: each["interval"] for name, each in of_head.items()}
+            for head, of_head in judged.items()
+        },
+        "kinds": of_kinds(diagnoser.heads, predictions, bootstrap, machine_kinds(data)),
+        "labels": {
+            head.name: of_labels(head, predictions[head.name], bootstrap)
+            for head in diagnoser.heads
+            if head.kind is HeadKind.MULTI_LABEL
+        },
         "confusion": confusion,
     }
     if diagnoser.heads:
-        console.print(_table(metrics, {head.name: head.unit for head in diagnoser.heads}))
+        units = {head.name: head.unit for head in diagnoser.heads}
+        console.print(_table(_title(bootstrap), metrics, judged, units))
     if (spec := trained.task.normality) and diagnoser.normality:
         scores = score_table(diagnoser, data, spec)
         scores.to_csv(run_dir / "normality.csv", index=False)
         held_out = int(diagnoser.normality.held_out)
-        found = detection(data, spec, *machine_scores(scores), held_out)
-        report["normality"] = found
+        windows, of_machine = machine_scores(scores)
+        found = detection(data, spec, windows, of_machine, held_out)
+        intervals = detection_intervals(data, windows, of_machine)
+        report["normality"] = found | {"intervals": intervals}
         console.print(detection_table("Normality: AUROC, share detected", {"network": found}))
         console.print(promise(held_out, data.split_spec.unit, spec))
     write_json(run_dir / "evaluation.json", report)
     console.print(f"Results: {run_dir}")
 
 
-def _table(metrics: dict[str, dict[str, float]], units: dict[str, str | None]) -> Table:
+def _title(bootstrap: Bootstrap) -> str:
+    count = len(bootstrap.among)
+    few = ", few: rough guesses" if count < FEW_UNITS else ""
+    return f"Test set; 95 % intervals by resampling {count} {bootstrap.unit}{few}"
+
+
+def _table(
+    title: str,
+    metrics: dict[str, dict[str, float]],
+    judged: dict[str, Judged],
+    units: dict[str, str | None],
+) -> Table:
     columns = list(dict.fromkeys(name for values in metrics.values() for name in values))
-    table = Table(title="Test set", title_justify="left")
+    table = Table(title=title, title_justify="left")
     table.add_column("head")
     for name in columns:
         table.add_column(name, justify="right")
     for head, values in metrics.items():
-        cells = [_cell(name, values.get(name), units[head]) for name in columns]
+        cells = []
+        for name in columns:
+            cell = _cell(name, values.get(name), units[head])
+            if interval := judged.get(head, {}).get(name, {}).get("interval"):
+                cell += f"\n[dim]{_range(name, *interval)}[/dim]"
+            cells.append(cell)
         table.add_row(head, *cells)
     return table
 
@@ -86,3 +122,9 @@ def _cell(name: str, value: float | None, unit: str | None) -> str:
         case "mae", _:
             return f"{value:.3f} {unit or ''}".strip()
     return f"{value:.3f}"
+
+
+def _range(name: str, low: float, high: float) -> str:
+    if name in ("accuracy", "macro_f1"):
+        return f"{100 * low:.1f} – {100 * high:.1f}"
+    return f"{low:.3f} – {high:.3f}"
