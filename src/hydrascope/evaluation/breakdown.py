@@ -2,17 +2,18 @@
 
 from collections.abc import Mapping, Sequence
 from functools import partial
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
 from hydrascope.data.datamodule import HydraulicDataModule
 from hydrascope.evaluation.bootstrap import Array, Bootstrap, average_precision
-from hydrascope.evaluation.predictions import LocatedPredictions
+from hydrascope.evaluation.predictions import LocatedPredictions, complete
 from hydrascope.evaluation.sums import label_metrics, metrics_of, row_sums
+from hydrascope.schemas.calibration import flag_thresholds
 from hydrascope.schemas.task import HeadKind, HeadSpec
 
 Judged = dict[str, dict[str, Any]]
@@ -23,9 +24,22 @@ def of_heads(
     heads: Sequence[HeadSpec],
     predictions: Mapping[str, LocatedPredictions],
     bootstrap: Bootstrap,
+    thresholds: Mapping[str, float] = MappingProxyType({}),
 ) -> dict[str, Judged]:
-    """Return the metrics of each head that has labelled rows."""
-    judged = {head.name: _judge(head, predictions[head.name], bootstrap) for head in heads}
+    """Return the metrics of each head that has labelled rows.
+
+    Args:
+        heads: Of the task.
+        predictions: Of test windows.
+        bootstrap: What is drawn.
+        thresholds: From which labels are flagged, where not from 0.5 (`schemas.calibration`).
+    """
+    judged = {
+        head.name: _judge(
+            head, predictions[head.name], bootstrap, flag_thresholds(head, thresholds)
+        )
+        for head in heads
+    }
     return {name: metrics for name, metrics in judged.items() if metrics}
 
 
@@ -34,6 +48,7 @@ def of_kinds(
     predictions: Mapping[str, LocatedPredictions],
     bootstrap: Bootstrap,
     kinds: NDArray[np.str_],
+    thresholds: Mapping[str, float] = MappingProxyType({}),
 ) -> dict[str, dict[str, Judged]]:
     """Return the same for each kind of machine by itself.
 
@@ -42,20 +57,29 @@ def of_kinds(
         predictions: Of test windows.
         bootstrap: Whose draws are shared, so that kinds can be compared.
         kinds: [W] of each window of the window table, as `machine_kinds` gives them.
+        thresholds: As of `of_heads`.
     """
     found = {}
     for kind in np.unique(kinds[np.isin(bootstrap.units, bootstrap.among)]):
-        mine = {name: _where(rows, kinds == kind) for name, rows in predictions.items()}
-        if judged := of_heads(heads, mine, bootstrap):
+        mine = {
+            name: rows.where(torch.from_numpy(kinds == kind)[rows.window])
+            for name, rows in predictions.items()
+        }
+        if judged := of_heads(heads, mine, bootstrap, thresholds):
             found[str(kind)] = judged
     return found
 
 
-def of_labels(head: HeadSpec, rows: LocatedPredictions, bootstrap: Bootstrap) -> dict[str, Judged]:
+def of_labels(
+    head: HeadSpec,
+    rows: LocatedPredictions,
+    bootstrap: Bootstrap,
+    thresholds: Mapping[str, float] = MappingProxyType({}),
+) -> dict[str, Judged]:
     """Return precision, recall, F1 and average precision of each label of a multi-label head."""
-    rows = complete(rows)
+    rows, limits = complete(rows), flag_thresholds(head, thresholds)
     return {
-        label: _judge_label(head, rows, bootstrap, number)
+        label: _judge_label(head, rows, bootstrap, number, limits)
         for number, label in enumerate(head.labels)
     }
 
@@ -66,14 +90,11 @@ def machine_kinds(data: HydraulicDataModule) -> NDArray[np.str_]:
     return data.table["equipment_id"].map(builds).to_numpy(dtype=str)
 
 
-def complete(rows: LocatedPredictions) -> LocatedPredictions:
-    """Return the rows that have all their labels."""
-    return _kept(rows, ~rows.target.isnan().any(dim=1))
-
-
-def _judge(head: HeadSpec, rows: LocatedPredictions, bootstrap: Bootstrap) -> Judged:
+def _judge(
+    head: HeadSpec, rows: LocatedPredictions, bootstrap: Bootstrap, limits: Sequence[float]
+) -> Judged:
     rows = complete(rows)
-    windows, sums = rows.window.numpy(), row_sums(head, rows)
+    windows, sums = rows.window.numpy(), row_sums(head, rows, limits)
     fewest = 2 if head.kind is HeadKind.REGRESSION else 1
     if len(windows) < fewest:
         return {}
@@ -82,9 +103,13 @@ def _judge(head: HeadSpec, rows: LocatedPredictions, bootstrap: Bootstrap) -> Ju
 
 
 def _judge_label(
-    head: HeadSpec, rows: LocatedPredictions, bootstrap: Bootstrap, number: int
+    head: HeadSpec,
+    rows: LocatedPredictions,
+    bootstrap: Bootstrap,
+    number: int,
+    limits: Sequence[float],
 ) -> Judged:
-    windows, sums = rows.window.numpy(), row_sums(head, rows)
+    windows, sums = rows.window.numpy(), row_sums(head, rows, limits)
     score = rows.prediction[:, number].double().numpy()
     present = rows.target[:, number].numpy() == 1
 
@@ -107,15 +132,3 @@ def _judged(
         }
         for name, value in point.items()
     }
-
-
-def _where(rows: LocatedPredictions, chosen: NDArray[np.bool_]) -> LocatedPredictions:
-    """Return the rows of the chosen windows."""
-    mine = torch.from_numpy(chosen)[rows.window]
-    return _kept(rows, mine)
-
-
-def _kept(rows: LocatedPredictions, mine: Tensor) -> LocatedPredictions:
-    return LocatedPredictions(
-        rows.prediction[mine], rows.target[mine], rows.window[mine], rows.component[mine]
-    )

@@ -31,6 +31,11 @@ class LocatedPredictions(HeadPredictions):
     window: Tensor
     component: Tensor
 
+    def where(self, chosen: Tensor) -> "LocatedPredictions":
+        """Return the rows that `chosen`, [R] bool, says."""
+        fields = (self.prediction, self.target, self.window, self.component)
+        return LocatedPredictions(*(each[chosen] for each in fields))
+
 
 def predict(
     diagnoser: Diagnoser, batches: Iterable[TrainingBatch]
@@ -48,6 +53,11 @@ def predict(
         name: LocatedPredictions(*(torch.cat(each) for each in zip(*parts, strict=True)))
         for name, parts in kept.items()
     }
+
+
+def complete(rows: LocatedPredictions) -> LocatedPredictions:
+    """Return the rows that have all their labels."""
+    return rows.where(~rows.target.isnan().any(dim=1))
 
 
 def _places(batch: TrainingBatch, level: HeadLevel) -> tuple[Tensor, Tensor]:

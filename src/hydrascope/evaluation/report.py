@@ -3,10 +3,12 @@
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 
 from rich.table import Table
 
 from hydrascope.evaluation.predictions import HeadPredictions
+from hydrascope.schemas.calibration import flag_thresholds
 from hydrascope.schemas.task import HeadSpec
 from hydrascope.tasks.metrics import PRIMARY_METRIC, HeadMetrics
 
@@ -14,12 +16,20 @@ Metrics = Mapping[str, float]
 
 
 def head_metrics(
-    heads: Sequence[HeadSpec], predictions: Mapping[str, HeadPredictions]
+    heads: Sequence[HeadSpec],
+    predictions: Mapping[str, HeadPredictions],
+    thresholds: Mapping[str, float] = MappingProxyType({}),
 ) -> dict[str, dict[str, float]]:
-    """Return each head's test metrics and the number of rows they were taken over."""
+    """Return each head's test metrics and the number of rows they were taken over.
+
+    Args:
+        heads: Of the task.
+        predictions: A head's name → its rows.
+        thresholds: From which labels are flagged, where not from 0.5 (`schemas.calibration`).
+    """
     results = {}
     for head in heads:
-        metrics = HeadMetrics(head)
+        metrics = HeadMetrics(head, flag_thresholds(head, thresholds))
         rows = predictions[head.name]
         metrics.update(rows.prediction, rows.target)
         results[head.name] = {**metrics.compute(), "rows": len(rows.target)}

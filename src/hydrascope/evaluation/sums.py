@@ -3,6 +3,8 @@
 Shapes: R rows, K sums, L labels, C classes, and any leading axes (draws of a bootstrap).
 """
 
+from collections.abc import Sequence
+
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -14,7 +16,7 @@ from hydrascope.tasks.metrics import predicted_class
 Array = NDArray[np.float64]
 
 
-def row_sums(head: HeadSpec, rows: HeadPredictions, thresholds: Array | None = None) -> Array:
+def row_sums(head: HeadSpec, rows: HeadPredictions, thresholds: Sequence[float] = ()) -> Array:
     """Return what each row adds to the head's sums, [R, K].
 
     Classes: one of C · C cells, true class by predicted. Labels: for each hit, false alarm, miss,
@@ -23,7 +25,7 @@ def row_sums(head: HeadSpec, rows: HeadPredictions, thresholds: Array | None = N
     Args:
         head: Of the rows.
         rows: Each with all its labels.
-        thresholds: Of a multi-label head, [L]; None: 0.5.
+        thresholds: Of a multi-label head, [L]; none: 0.5.
     """
     target = rows.target.double().numpy()
     if head.kind is HeadKind.REGRESSION:
@@ -32,9 +34,9 @@ def row_sums(head: HeadSpec, rows: HeadPredictions, thresholds: Array | None = N
         return np.stack([np.ones_like(y), np.abs(error), error**2, y, y**2], axis=1)
     if head.kind is HeadKind.MULTI_LABEL:
         there = target == 1
-        said = rows.prediction.double().numpy() >= (0.5 if thresholds is None else thresholds)
-        cells = np.stack([there & said, ~there & said, there & ~said, ~there & ~said], axis=2)
-        return cells.reshape(len(target), 4 * len(head.labels)).astype(np.float64)
+        said = rows.prediction.double().numpy() >= np.array(thresholds or [0.5])
+        counts = np.stack([there & said, ~there & said, there & ~said, ~there & ~said], axis=2)
+        return counts.reshape(len(target), 4 * len(head.labels)).astype(np.float64)
     classes = len(head.classes) or 2
     cell = torch.from_numpy(target[:, 0]).long() * classes + predicted_class(head, rows.prediction)
     cells: Array = np.eye(classes * classes)[cell.numpy()]

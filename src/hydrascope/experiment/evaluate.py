@@ -1,12 +1,14 @@
 """The evaluation job: every test metric of a checkpoint, as a table, JSON and pictures."""
 
 from pathlib import Path
+from typing import Any
 
 from rich.console import Console
 from rich.table import Table
 
 from hydrascope.evaluation.bootstrap import FEW_UNITS, Bootstrap
 from hydrascope.evaluation.breakdown import Judged, machine_kinds, of_heads, of_kinds, of_labels
+from hydrascope.evaluation.calibration import calibration_report, calibration_table
 from hydrascope.evaluation.figures import confusion_counts, save_confusion_matrix
 from hydrascope.evaluation.normality import (
     detection,
@@ -34,11 +36,15 @@ def run(settings: EvaluateSettings) -> None:
     console = Console()
     prepare_hardware(settings.hardware)
     trained, diagnoser, data = restore(settings.ckpt)
+    calibration, diagnoser.calibration = diagnoser.calibration, None
+    raw = predict(diagnoser, data.test_dataloader()) if calibration else {}
+    diagnoser.calibration = calibration
     predictions = predict(diagnoser, data.test_dataloader())
-    metrics = head_metrics(diagnoser.heads, predictions)
+    thresholds = diagnoser.thresholds
+    metrics = head_metrics(diagnoser.heads, predictions, thresholds)
 
     bootstrap = Bootstrap.of(data.split_spec.unit, data.units, data.split.test)
-    judged = of_heads(diagnoser.heads, predictions, bootstrap)
+    judged = of_heads(diagnoser.heads, predictions, bootstrap, thresholds)
 
     run_dir = Path(settings.run_dir).absolute()
     run_dir.mkdir(parents=True, exist_ok=True)
@@ -48,7 +54,7 @@ def run(settings: EvaluateSettings) -> None:
             rows = predictions[head.name]
             confusion[head.name] = confusion_counts(head, rows).tolist()
             save_confusion_matrix(head, rows, run_dir / f"confusion_{head.name}.png")
-    report: dict[str, object] = {
+    report: dict[str, Any] = {
         "ckpt": str(Path(settings.ckpt).absolute()),
         "split": trained.data.split.name,
         "fold": trained.data.fold,
@@ -58,17 +64,23 @@ def run(settings: EvaluateSettings) -> None:
             head: {name: each["interval"] for name, each in of_head.items()}
             for head, of_head in judged.items()
         },
-        "kinds": of_kinds(diagnoser.heads, predictions, bootstrap, machine_kinds(data)),
+        "kinds": of_kinds(diagnoser.heads, predictions, bootstrap, machine_kinds(data), thresholds),
         "labels": {
-            head.name: of_labels(head, predictions[head.name], bootstrap)
+            head.name: of_labels(head, predictions[head.name], bootstrap, thresholds)
             for head in diagnoser.heads
             if head.kind is HeadKind.MULTI_LABEL
         },
         "confusion": confusion,
     }
+    if calibration is not None:
+        report["calibration"] = calibration_report(
+            diagnoser.heads, raw, predictions, calibration.spec, bootstrap
+        )
     if diagnoser.heads:
         units = {head.name: head.unit for head in diagnoser.heads}
         console.print(_table(_title(bootstrap), metrics, judged, units))
+    if "calibration" in report:
+        console.print(calibration_table(report["calibration"]))
     if (spec := trained.task.normality) and diagnoser.normality:
         scores = score_table(diagnoser, data, spec)
         scores.to_csv(run_dir / "normality.csv", index=False)
