@@ -26,7 +26,7 @@ from hydrascope.training.readout import fit_readout
 def test_evaluation_writes_metrics_that_scikit_learn_confirms(
     best: str, trained: Path, tmp_path: Path
 ) -> None:
-    evaluate.run(EvaluateSettings(ckpt=best, run_dir=str(tmp_path), hardware=CPU))
+    evaluate.run(EvaluateSettings(ckpt=best, compare=None, run_dir=str(tmp_path), hardware=CPU))
     report = json.loads((tmp_path / "evaluation.json").read_text())
     _, diagnoser, data = restore(best)
     batch = data.dataset.__getitems__(data.split.test.tolist())
@@ -46,7 +46,7 @@ def test_evaluation_writes_metrics_that_scikit_learn_confirms(
             error = (values[chosen] - values[true]).abs().mean()
             assert found["mae"] == pytest.approx(float(error), rel=1e-5)
         for name in ("accuracy", "macro_f1"):
-            low, high = report["intervals"][head.name][name]
+            low, high = report["judged"][head.name][name]["interval"]
             assert low <= found[name] <= high
             # Conditions differ by more than chance among their windows does.
             assert high - low > 0.01 or found[name] > 0.99
@@ -63,7 +63,7 @@ def test_evaluation_writes_metrics_that_scikit_learn_confirms(
 def test_sets_cover_what_they_say_on_exchangeable_windows_and_report_what_is_left_on_unseen_ones(
     best: str, tmp_path: Path
 ) -> None:
-    evaluate.run(EvaluateSettings(ckpt=best, run_dir=str(tmp_path), hardware=CPU))
+    evaluate.run(EvaluateSettings(ckpt=best, compare=None, run_dir=str(tmp_path), hardware=CPU))
     report = json.loads((tmp_path / "evaluation.json").read_text())["calibration"]
     _, diagnoser, data = restore(best)
     assert report["held_out"]["windows"] == len(data.split.val)

@@ -32,7 +32,7 @@ class LocatedPredictions(HeadPredictions):
     component: Tensor
 
     def where(self, chosen: Tensor) -> "LocatedPredictions":
-        """Return the rows that `chosen`, [R] bool, says."""
+        """Return the rows that `chosen` says: [R] bool, or positions."""
         fields = (self.prediction, self.target, self.window, self.component)
         return LocatedPredictions(*(each[chosen] for each in fields))
 

@@ -4,6 +4,7 @@ import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
+from typing import Any
 
 from rich.table import Table
 
@@ -36,6 +37,19 @@ def head_metrics(
     return results
 
 
+def comparison(
+    heads: Sequence[HeadSpec], models: Mapping[str, Mapping[str, Metrics]]
+) -> dict[str, Any]:
+    """Return each head's primary metric for each model, in the order of `columns`, and the best."""
+    rows = []
+    for head in heads:
+        metric = PRIMARY_METRIC[head.kind]
+        values = [results.get(head.name, {}).get(metric) for results in models.values()]
+        best = max((value for value in values if value is not None), default=None)
+        rows.append({"head": head.name, "metric": metric, "values": values, "best": best})
+    return {"columns": list(models), "rows": rows}
+
+
 def comparison_table(
     title: str, heads: Sequence[HeadSpec], models: Mapping[str, Mapping[str, Metrics]]
 ) -> Table:
@@ -45,12 +59,13 @@ def comparison_table(
     table.add_column("metric")
     for model in models:
         table.add_column(model, justify="right")
-    for head in heads:
-        metric = PRIMARY_METRIC[head.kind]
-        values = [results.get(head.name, {}).get(metric) for results in models.values()]
-        best = max((value for value in values if value is not None), default=None)
-        cells = [_cell(value, metric, bold=value is not None and value == best) for value in values]
-        table.add_row(head.name, metric, *cells)
+    for row in comparison(heads, models)["rows"]:
+        metric, best = row["metric"], row["best"]
+        cells = [
+            _cell(value, metric, bold=value is not None and value == best)
+            for value in row["values"]
+        ]
+        table.add_row(row["head"], metric, *cells)
     return table
 
 

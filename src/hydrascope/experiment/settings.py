@@ -251,6 +251,7 @@ class EvaluateSettings(Settings):
     """Everything `evaluate.py` can be told."""
 
     ckpt: CheckpointFile
+    compare: str | None
     run_dir: str
     hardware: HardwareSettings
 
