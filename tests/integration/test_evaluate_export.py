@@ -5,16 +5,15 @@ from pathlib import Path
 
 import pytest
 import torch
-from jobs import CPU, Train, export_settings
+from jobs import Train, export_settings
 from PIL import Image
 from sklearn.metrics import accuracy_score, confusion_matrix, f1_score
 
 from hydrascope.evaluation.calibrate import fit_temperatures
 from hydrascope.evaluation.calibration import exchangeable_coverage
 from hydrascope.evaluation.predictions import predict
-from hydrascope.experiment import evaluate, export
+from hydrascope.experiment import export
 from hydrascope.experiment.restore import restore
-from hydrascope.experiment.settings import EvaluateSettings
 from hydrascope.graphs.window_fields import MACHINE_FEATURES, MACHINE_FEATURES_MASK
 from hydrascope.models.conformal import strangeness
 from hydrascope.packaging import parity
@@ -24,10 +23,9 @@ from hydrascope.training.readout import fit_readout
 
 
 def test_evaluation_writes_metrics_that_scikit_learn_confirms(
-    best: str, trained: Path, tmp_path: Path
+    best: str, trained: Path, judged: Path
 ) -> None:
-    evaluate.run(EvaluateSettings(ckpt=best, compare=None, run_dir=str(tmp_path), hardware=CPU))
-    report = json.loads((tmp_path / "evaluation.json").read_text())
+    report = json.loads((judged / "evaluation.json").read_text())
     _, diagnoser, data = restore(best)
     batch = data.dataset.__getitems__(data.split.test.tolist())
     answers = diagnoser.predict(batch.inputs)
@@ -50,7 +48,7 @@ def test_evaluation_writes_metrics_that_scikit_learn_confirms(
             assert low <= found[name] <= high
             # Conditions differ by more than chance among their windows does.
             assert high - low > 0.01 or found[name] > 0.99
-        with Image.open(tmp_path / f"confusion_{head.name}.png") as picture:
+        with Image.open(judged / f"confusion_{head.name}.png") as picture:
             assert min(picture.size) > 200
     training = json.loads((trained / "results.json").read_text())["test"]["network"]
     assert report["test"] == training
@@ -61,10 +59,9 @@ def test_evaluation_writes_metrics_that_scikit_learn_confirms(
 
 
 def test_sets_cover_what_they_say_on_exchangeable_windows_and_report_what_is_left_on_unseen_ones(
-    best: str, tmp_path: Path
+    best: str, judged: Path
 ) -> None:
-    evaluate.run(EvaluateSettings(ckpt=best, compare=None, run_dir=str(tmp_path), hardware=CPU))
-    report = json.loads((tmp_path / "evaluation.json").read_text())["calibration"]
+    report = json.loads((judged / "evaluation.json").read_text())["calibration"]
     _, diagnoser, data = restore(best)
     assert report["held_out"]["windows"] == len(data.split.val)
     assert report["held_out"]["units"] == data.table["condition"].iloc[data.split.val].nunique()

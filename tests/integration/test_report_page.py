@@ -12,20 +12,15 @@ from jobs import CPU
 from selenium.webdriver import Chrome
 from selenium.webdriver.common.by import By
 
+from hydrascope.evaluation.bootstrap import Bootstrap
+from hydrascope.evaluation.compare import OtherRun
+from hydrascope.evaluation.predictions import predict
 from hydrascope.experiment import evaluate
+from hydrascope.experiment.restore import restore
 from hydrascope.experiment.settings import EvaluateSettings
 from hydrascope.schemas.errors import SpecError
 
 WIDTHS = (1280, 400)
-
-
-@pytest.fixture(scope="module")
-def folder(best: str, light: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    other, mine = (tmp_path_factory.mktemp(name) for name in ("other", "mine"))
-    evaluate.run(EvaluateSettings(ckpt=light, compare=None, run_dir=str(other), hardware=CPU))
-    compare = str(other / "evaluation.json")
-    evaluate.run(EvaluateSettings(ckpt=best, compare=compare, run_dir=str(mine), hardware=CPU))
-    return mine
 
 
 @pytest.fixture(scope="module")
@@ -35,8 +30,8 @@ def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Chrome]:
     chrome.quit()
 
 
-def test_the_page_asks_for_nothing_but_itself(folder: Path) -> None:
-    page = (folder / "report.html").read_text()
+def test_the_page_asks_for_nothing_but_itself(judged: Path) -> None:
+    page = (judged / "report.html").read_text()
     linked = re.findall(r"""(?:src|href)=["']([^"'#][^"']*)""", page)
     assert linked == ["data:,"]
     assert "<image" not in page  # pictures are lines and text
@@ -45,18 +40,22 @@ def test_the_page_asks_for_nothing_but_itself(folder: Path) -> None:
 
 
 def test_a_run_beside_itself_differs_by_nothing_and_another_by_what_it_does(
-    best: str, folder: Path, tmp_path: Path
+    best: str, judged: Path
 ) -> None:
-    again = str(tmp_path)
-    evaluate.run(EvaluateSettings(ckpt=best, compare=str(folder), run_dir=again, hardware=CPU))
-    same = json.loads((tmp_path / "evaluation.json").read_text())["compared"]["heads"]
+    _, diagnoser, data = restore(best)
+    bootstrap = Bootstrap.of("conditions", data.units, data.split.test)
+    predictions = predict(diagnoser, data.test_dataloader())
+    same = OtherRun(str(judged)).compared(
+        diagnoser.heads, predictions, diagnoser.thresholds, data, bootstrap
+    )
+    assert same.keys() == {head.name for head in diagnoser.heads}
     for found in same.values():
         assert found["rows"] == 440
         for metric in found["metrics"].values():
             assert metric["difference"] == 0
             assert metric["interval"] == [0, 0]
-    report = json.loads((folder / "evaluation.json").read_text())
-    table = pd.read_parquet(folder / "predictions.parquet")
+    report = json.loads((judged / "evaluation.json").read_text())
+    table = pd.read_parquet(judged / "predictions.parquet")
     other = pd.read_parquet(Path(report["compared"]["name"]) / "predictions.parquet")
     for head, found in report["compared"]["heads"].items():
         accuracy = [
@@ -83,8 +82,8 @@ def test_a_folder_without_an_evaluation_cannot_be_compared_with(best: str, tmp_p
         evaluate.run(settings)
 
 
-def test_where_conditions_are_known_the_error_is_told_by_their_severity(folder: Path) -> None:
-    report = json.loads((folder / "evaluation.json").read_text())
+def test_where_conditions_are_known_the_error_is_told_by_their_severity(judged: Path) -> None:
+    report = json.loads((judged / "evaluation.json").read_text())
     valve = report["severity"]["valve"]
     # 100 %, 90 %, 80 % and 73 % of a valve that switches as it should.
     assert [each["severity"] for each in valve] == pytest.approx([0, 10 / 27, 20 / 27, 1])
@@ -98,13 +97,13 @@ def test_where_conditions_are_known_the_error_is_told_by_their_severity(folder: 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", WIDTHS)
 def test_the_page_is_whole_and_fits_the_screen(
-    folder: Path, browser: Chrome, width: int, scheme: str
+    judged: Path, browser: Chrome, width: int, scheme: str
 ) -> None:
     set_screen(browser, width, 900, mobile=width < 600)
     preference = {"features": [{"name": "prefers-color-scheme", "value": scheme}]}
     browser.execute_cdp_cmd("Emulation.setEmulatedMedia", preference)
     browser.get_log("browser")
-    browser.get((folder / "report.html").as_uri())
+    browser.get((judged / "report.html").as_uri())
     expected = {
         "confusion": 5,
         "precision": 5,
@@ -122,6 +121,9 @@ def test_the_page_is_whole_and_fits_the_screen(
         assert browser.find_element(By.ID, section).text
     for case in browser.find_elements(By.CSS_SELECTOR, "article.case"):
         assert len(case.find_elements(By.CSS_SELECTOR, "figure.signal polyline")) == 17
+    for case in browser.find_elements(By.CSS_SELECTOR, "#worst article.case"):
+        assert re.search(r"component \w+, sensors \w+ \(\d+ %\)", case.text)
+        assert len(case.find_elements(By.CSS_SELECTOR, "figure.signal rect")) == 17 * 10
     assert browser.execute_script("return document.documentElement.scrollWidth") <= width
     # What is drawn in the page's own ink can be read on its paper.
     ink, paper = (

@@ -89,7 +89,7 @@ def run(settings: EvaluateSettings) -> None:
         console.print(promise(held_out, data.split_spec.unit, spec))
     write_json(run_dir / EVALUATION, report)
     with console.status("Drawing the report …"):
-        write_page(run_dir / "report.html", report, diagnoser.heads, predictions, data)
+        write_page(run_dir / "report.html", report, diagnoser, predictions, data)
     console.print(f"Results: {run_dir}")
 
 

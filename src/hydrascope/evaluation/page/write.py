@@ -13,14 +13,17 @@ from numpy.typing import NDArray
 from hydrascope import __version__
 from hydrascope.data.datamodule import HydraulicDataModule
 from hydrascope.evaluation.bootstrap import FEW_UNITS
+from hydrascope.evaluation.calibrate import log_loss
 from hydrascope.evaluation.cases import Case, told, uncertain_cases, worst_cases
+from hydrascope.evaluation.explain import Explained, Explanation, explain
 from hydrascope.evaluation.page import charts
 from hydrascope.evaluation.page.machines import (
     component_health,
     least_healthy_windows,
     machine_chart,
 )
-from hydrascope.evaluation.predictions import LocatedPredictions
+from hydrascope.evaluation.predictions import LocatedPredictions, complete
+from hydrascope.models.diagnoser import Diagnoser
 from hydrascope.schemas.task import HeadKind, HeadSpec
 from hydrascope.schemas.time import TimeWindow
 
@@ -34,7 +37,7 @@ _WIDTH, _HEIGHT = 240, 56
 def write_page(
     path: Path,
     report: Mapping[str, Any],
-    heads: Sequence[HeadSpec],
+    diagnoser: Diagnoser,
     predictions: Mapping[str, LocatedPredictions],
     data: HydraulicDataModule,
 ) -> None:
@@ -43,10 +46,11 @@ def write_page(
     Args:
         path: Of the page.
         report: The content of evaluation.json.
-        heads: Of the task.
+        diagnoser: Whose answers they are; in evaluation mode.
         predictions: Of the test windows.
         data: What they are of.
     """
+    heads = diagnoser.heads
     environment = Environment(
         loader=FileSystemLoader(_TEMPLATES),
         autoescape=select_autoescape(default=True),
@@ -63,7 +67,11 @@ def write_page(
         windows=len(data.split.test),
         charts=_charts(report, heads, predictions),
         machines=_machines(heads, predictions, data),
-        cases=_cases(heads, predictions, data),
+        worst=[
+            _explained(case, diagnoser, predictions, data)
+            for case in worst_cases(heads, predictions)
+        ],
+        uncertain=[_case(case, predictions, data) for case in uncertain_cases(heads, predictions)],
         few=FEW_UNITS,
         width=_WIDTH,
         height=_HEIGHT,
@@ -137,20 +145,6 @@ def _machines(
     return found
 
 
-def _cases(
-    heads: Sequence[HeadSpec],
-    predictions: Mapping[str, LocatedPredictions],
-    data: HydraulicDataModule,
-) -> dict[str, list[dict[str, Any]]]:
-    chosen = {
-        "worst": worst_cases(heads, predictions),
-        "uncertain": uncertain_cases(heads, predictions),
-    }
-    return {
-        sort: [_case(case, predictions, data) for case in cases] for sort, cases in chosen.items()
-    }
-
-
 def _case(
     case: Case, predictions: Mapping[str, LocatedPredictions], data: HydraulicDataModule
 ) -> dict[str, Any]:
@@ -162,6 +156,58 @@ def _case(
         "told": told(case.head, predictions[case.head.name], case.row, data),
         "signals": list(_signals(row["equipment_id"], row["start"].to_pydatetime(), data)),
     }
+
+
+def _explained(
+    case: Case,
+    diagnoser: Diagnoser,
+    predictions: Mapping[str, LocatedPredictions],
+    data: HydraulicDataModule,
+) -> dict[str, Any]:
+    """Return a case with what drove its answer: the sensors that did most come first."""
+    rows = complete(predictions[case.head.name])
+    label = 0
+    if case.head.kind is HeadKind.MULTI_LABEL:
+        loss = log_loss(case.head, rows.prediction[[case.row]], rows.target[[case.row]])
+        label = int(loss.argmax())
+    component = int(rows.component[case.row])
+    asked = Explained(diagnoser, data, case.window, case.head, component, label)
+    explanation = explain(asked)
+    found = _case(case, predictions, data)
+    topology = data.machines[data.table["equipment_id"].iloc[case.window]].topology
+    of_components = explanation.of_components(topology)
+    driver = max(of_components, key=lambda name: abs(of_components[name]))
+    of_sensors = explanation.of_sensors().abs()
+    order = of_sensors.argsort(descending=True, stable=True).tolist()
+    total = float(of_sensors.sum()) or 1.0
+    moment = int(explanation.attribution.abs().sum(0).argmax())
+    step_s = data.window.window_s / explanation.attribution.shape[1]
+    return found | {
+        "driver": {
+            "component": driver,
+            "label": case.head.labels[label] if case.head.labels else None,
+            "sensors": ", ".join(
+                f"{topology.sensors[n][1].id} ({100 * float(of_sensors[n]) / total:.0f} %)"
+                for n in order[:3]
+            ),
+            "moment": f"{moment * step_s:g} to {(moment + 1) * step_s:g} s",
+        },
+        "signals": [found["signals"][n] | {"shades": list(_shades(explanation, n))} for n in order],
+    }
+
+
+def _shades(explanation: Explanation, sensor: int) -> Iterator[dict[str, Any]]:
+    """Yield how strongly each step of a sensor spoke for or against the answer."""
+    added = explanation.attribution
+    strongest = float(added.abs().max()) or 1.0
+    width = _WIDTH / added.shape[1]
+    for step, value in enumerate(added[sensor].tolist()):
+        yield {
+            "x": f"{step * width:.1f}",
+            "width": f"{width:.1f}",
+            "opacity": f"{0.6 * abs(value) / strongest:.2f}",
+            "sort": "for" if value > 0 else "against",
+        }
 
 
 def _signals(equipment_id: str, start: Any, data: HydraulicDataModule) -> Iterator[dict[str, Any]]:
@@ -177,6 +223,7 @@ def _signals(equipment_id: str, start: Any, data: HydraulicDataModule) -> Iterat
             "low": f"{known.min():.4g}" if len(known) else None,
             "high": f"{known.max():.4g}" if len(known) else None,
             "lines": list(_lines(values)) if len(known) else [],
+            "shades": [],
         }
 
 
