@@ -117,7 +117,7 @@ def test_the_page_is_whole_and_fits_the_screen(
         for svg in drawn:
             assert svg.size["width"] > 200
             assert svg.size["height"] > 150
-    for section in ("heads", "models", "compared", "worst", "uncertain"):
+    for section in ("heads", "outcomes", "models", "compared", "worst", "uncertain"):
         assert browser.find_element(By.ID, section).text
     for case in browser.find_elements(By.CSS_SELECTOR, "article.case"):
         assert len(case.find_elements(By.CSS_SELECTOR, "figure.signal polyline")) == 17

@@ -1,4 +1,4 @@
-"""Test metrics with their intervals: of each head, each kind of machine and each label."""
+"""Test metrics with their intervals: of each head, each kind of machine and each outcome."""
 
 from collections.abc import Mapping, Sequence
 from functools import partial
@@ -12,7 +12,13 @@ from numpy.typing import NDArray
 from hydrascope.data.datamodule import HydraulicDataModule
 from hydrascope.evaluation.bootstrap import Array, Bootstrap, average_precision
 from hydrascope.evaluation.predictions import LocatedPredictions, complete
-from hydrascope.evaluation.sums import label_metrics, metrics_of, row_sums
+from hydrascope.evaluation.sums import (
+    metrics_of,
+    outcome_metrics,
+    outcome_names,
+    outcome_rows,
+    row_sums,
+)
 from hydrascope.schemas.calibration import flag_thresholds
 from hydrascope.schemas.task import HeadKind, HeadSpec
 
@@ -70,17 +76,17 @@ def of_kinds(
     return found
 
 
-def of_labels(
+def of_outcomes(
     head: HeadSpec,
     rows: LocatedPredictions,
     bootstrap: Bootstrap,
     thresholds: Mapping[str, float] = MappingProxyType({}),
 ) -> dict[str, Judged]:
-    """Return precision, recall, F1 and average precision of each label of a multi-label head."""
+    """Return precision, recall, F1 and average precision of each class or label of a head."""
     rows, limits = complete(rows), flag_thresholds(head, thresholds)
     return {
-        label: _judge_label(head, rows, bootstrap, number, limits)
-        for number, label in enumerate(head.labels)
+        name: _judge_outcome(head, rows, bootstrap, number, limits)
+        for number, name in enumerate(outcome_names(head))
     }
 
 
@@ -102,7 +108,7 @@ def _judge(
     return _judged(metrics_of(head, sums.sum(0)), in_draws, bootstrap)
 
 
-def _judge_label(
+def _judge_outcome(
     head: HeadSpec,
     rows: LocatedPredictions,
     bootstrap: Bootstrap,
@@ -110,15 +116,15 @@ def _judge_label(
     limits: Sequence[float],
 ) -> Judged:
     windows, sums = rows.window.numpy(), row_sums(head, rows, limits)
-    score = rows.prediction[:, number].double().numpy()
-    present = rows.target[:, number].numpy() == 1
-
+    score, present = outcome_rows(head, rows, number)
     area = partial(average_precision, score, present)
-    name = head.labels[number]
-    in_draws = bootstrap.of_sums(sums, windows, lambda drawn: label_metrics(head, drawn)[name])
-    in_draws["average_precision"] = bootstrap.of_rows(windows, area)
-    point = label_metrics(head, sums.sum(0))[name]
+    point = outcome_metrics(head, sums.sum(0), number)
     point["average_precision"] = area(np.ones((1, len(windows))))[0]
+    if len(np.unique(bootstrap.place(windows[present]))) < 2:
+        # All that is known of the outcome is one unit, which no draw can vary.
+        return _judged(point, dict.fromkeys(point, np.full(1, np.nan)), bootstrap)
+    in_draws = bootstrap.of_sums(sums, windows, lambda drawn: outcome_metrics(head, drawn, number))
+    in_draws["average_precision"] = bootstrap.of_rows(windows, area)
     return _judged(point, in_draws, bootstrap)
 
 

@@ -75,17 +75,35 @@ def metrics_of(head: HeadSpec, sums: Array) -> dict[str, Array]:
     return metrics
 
 
-def label_metrics(head: HeadSpec, sums: Array) -> dict[str, dict[str, Array]]:
-    """Return precision, recall and F1 of each label of a multi-label head, from sums [..., K]."""
-    tp, fp, fn, _ = _label_cells(head, sums)
-    found = {
+def outcome_names(head: HeadSpec) -> tuple[str, ...]:
+    """Return what each can be judged by itself: classes, labels, or a binary head's `present`."""
+    return tuple(each.name for each in head.classes) or head.labels or ("present",)
+
+
+def outcome_rows(
+    head: HeadSpec, rows: HeadPredictions, number: int
+) -> tuple[Array, NDArray[np.bool_]]:
+    """Return the probability of an outcome and whether it was there, [R] each."""
+    score = rows.prediction[:, number].double().numpy()
+    if head.classes:
+        return score, (rows.target[:, 0] == number).numpy()
+    return score, (rows.target[:, number] == 1).numpy()
+
+
+def outcome_metrics(head: HeadSpec, sums: Array, number: int) -> dict[str, Array]:
+    """Return precision, recall and F1 of an outcome, from sums [..., K]."""
+    if head.kind is HeadKind.MULTI_LABEL:
+        tp, fp, fn, _ = _label_cells(head, sums)[..., number]
+    else:
+        classes = len(head.classes) or 2
+        chosen = number if head.classes else 1
+        table = sums.reshape(*sums.shape[:-1], classes, classes)
+        tp = table[..., chosen, chosen]
+        fp, fn = table[..., chosen].sum(-1) - tp, table[..., chosen, :].sum(-1) - tp
+    return {
         "precision": _share(tp, tp + fp),
         "recall": _share(tp, tp + fn),
         "f1": _share(2 * tp, 2 * tp + fp + fn),
-    }
-    return {
-        label: {name: values[..., number] for name, values in found.items()}
-        for number, label in enumerate(head.labels)
     }
 
 

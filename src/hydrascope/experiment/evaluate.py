@@ -10,7 +10,7 @@ from rich.table import Table
 
 from hydrascope.data.datamodule import HydraulicDataModule
 from hydrascope.evaluation.bootstrap import FEW_UNITS, Bootstrap
-from hydrascope.evaluation.breakdown import Judged, machine_kinds, of_heads, of_kinds, of_labels
+from hydrascope.evaluation.breakdown import Judged, machine_kinds, of_heads, of_kinds, of_outcomes
 from hydrascope.evaluation.calibration import calibration_report, calibration_table
 from hydrascope.evaluation.compare import EVALUATION, PREDICTIONS, OtherRun, prediction_table
 from hydrascope.evaluation.figures import confusion_counts, save_confusion_matrix
@@ -111,10 +111,10 @@ def _of_heads(
         "test": head_metrics(heads, predictions, thresholds),
         "judged": of_heads(heads, predictions, bootstrap, thresholds),
         "kinds": of_kinds(heads, predictions, bootstrap, machine_kinds(data), thresholds),
-        "labels": {
-            head.name: of_labels(head, predictions[head.name], bootstrap, thresholds)
+        "outcomes": {
+            head.name: of_outcomes(head, predictions[head.name], bootstrap, thresholds)
             for head in heads
-            if head.kind is HeadKind.MULTI_LABEL
+            if head.kind is not HeadKind.REGRESSION and len(predictions[head.name].target)
         },
         "severity": {
             head.name: error_by_severity(head, predictions[head.name], data, bootstrap, thresholds)

@@ -36,7 +36,7 @@ class Calibration(Spec):
     """`<head>.<label>` of a multi-label head → calibrated probability from which it is flagged."""
     conformal: Conformal
     uncalibrated: Mapping[Text, Text]
-    """Every other head → why it is not calibrated."""
+    """Heads with outcomes that are left as they were trained → why."""
 
 
 FLAG_PROBABILITY = 0.5

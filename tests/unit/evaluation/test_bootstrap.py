@@ -3,10 +3,14 @@
 import numpy as np
 import pytest
 import torch
-from sklearn.metrics import average_precision_score, roc_auc_score
+from sklearn.metrics import (
+    average_precision_score,
+    precision_recall_fscore_support,
+    roc_auc_score,
+)
 
 from hydrascope.evaluation.bootstrap import Bootstrap, auroc, average_precision
-from hydrascope.evaluation.breakdown import of_heads, of_kinds, of_labels
+from hydrascope.evaluation.breakdown import of_heads, of_kinds, of_outcomes
 from hydrascope.evaluation.predictions import HeadPredictions, LocatedPredictions
 from hydrascope.evaluation.sums import metrics_of, row_sums
 from hydrascope.schemas import HeadSpec, validate
@@ -142,7 +146,7 @@ def test_each_label_and_each_kind_of_machine_is_judged_by_itself() -> None:
     answers = rows(spec)
     kinds = np.array(["robot", "excavator"])[np.arange(60) % 2]
     bootstrap = Bootstrap.of("machines", np.arange(60) // 3, np.arange(60))
-    found = of_labels(spec, answers, bootstrap)
+    found = of_outcomes(spec, answers, bootstrap)
     leak = average_precision_score(answers.target[:, 0].numpy(), answers.prediction[:, 0].numpy())
     assert found["leak"]["average_precision"]["value"] == pytest.approx(leak)
     low, high = found["leak"]["average_precision"]["interval"]
@@ -161,3 +165,35 @@ def test_a_single_unit_has_no_interval() -> None:
     found = of_heads([spec], {"valve": rows(spec)}, bootstrap)["valve"]
     assert found["accuracy"]["interval"] is None
     assert found["accuracy"]["value"] is not None
+
+
+@pytest.mark.parametrize("fields", [GRADED, BINARY, FAULTS], ids=lambda f: f["kind"])
+def test_each_outcome_is_judged_as_scikit_learn_does(fields: dict[str, object]) -> None:
+    spec = head(fields)
+    answers = rows(spec)
+    bootstrap = Bootstrap.of("windows", np.arange(60), np.arange(60))
+    found = of_outcomes(spec, answers, bootstrap)
+    target, prediction = answers.target.numpy(), answers.prediction.numpy()
+    for number, (name, metrics) in enumerate(found.items()):
+        if spec.classes:
+            true, said = target[:, 0] == number, prediction.argmax(1) == number
+        else:
+            true, said = target[:, number] == 1, prediction[:, number] >= 0.5
+        precision, recall, f1, _ = precision_recall_fscore_support(true, said, average="binary")
+        assert metrics["precision"]["value"] == pytest.approx(precision), name
+        assert metrics["recall"]["value"] == pytest.approx(recall)
+        assert metrics["f1"]["value"] == pytest.approx(f1)
+        low, high = metrics["f1"]["interval"]
+        assert low < f1 < high
+
+
+def test_an_outcome_of_one_unit_has_no_interval() -> None:
+    spec = head(BINARY)
+    target = torch.zeros(60, 1)
+    target[:6] = 1.0  # the first of ten units
+    window = torch.arange(60)
+    answers = LocatedPredictions(torch.rand(60, 1), target, window, -torch.ones_like(window))
+    bootstrap = Bootstrap.of("conditions", np.arange(60) // 6, np.arange(60))
+    recall = of_outcomes(spec, answers, bootstrap)["present"]["recall"]
+    assert recall["value"] is not None
+    assert recall["interval"] is None

@@ -10,10 +10,10 @@ from sklearn.metrics import average_precision_score, precision_recall_curve
 from hydrascope.evaluation.figures import draw_confusion
 from hydrascope.evaluation.page.svg import inline_svg, page_style
 from hydrascope.evaluation.predictions import LocatedPredictions, complete
+from hydrascope.evaluation.sums import outcome_names, outcome_rows
 from hydrascope.schemas.task import HeadKind, HeadSpec
 
 _SIZE = (4.6, 3.4)
-_MOST_CURVES = 8
 
 
 def confusion_chart(head: HeadSpec, counts: Sequence[Sequence[int]]) -> str:
@@ -27,18 +27,13 @@ def confusion_chart(head: HeadSpec, counts: Sequence[Sequence[int]]) -> str:
 def precision_recall_chart(head: HeadSpec, rows: LocatedPredictions) -> str | None:
     """Draw precision over recall of each class or label; None where there is nothing to tell."""
     rows = complete(rows)
-    outcomes = [each.name for each in head.classes] or list(head.labels) or ["present"]
     with page_style():
         figure = Figure(figsize=_SIZE, layout="constrained")
         axes = figure.subplots()
-        for number, name in enumerate(outcomes[:_MOST_CURVES]):
-            if head.classes:
-                present = (rows.target[:, 0] == number).numpy()
-            else:
-                present = (rows.target[:, number] == 1).numpy()
+        for number, name in enumerate(outcome_names(head)):
+            score, present = outcome_rows(head, rows, number)
             if not 0 < present.sum() < len(present):
                 continue
-            score = rows.prediction[:, number].numpy()
             precision, recall, _ = precision_recall_curve(present, score)
             area = average_precision_score(present, score)
             axes.plot(recall, precision, label=f"{name} ({area:.2f})", drawstyle="steps-post")

@@ -11,7 +11,17 @@ from matplotlib.figure import Figure
 
 _INK = "#010203"
 """Drawn where the page's own text colour goes: figures follow dark and light."""
-_COLOURS = ("#3b82c4", "#d97706", "#2e9e5b", "#b0489b", "#7c6ee0", "#c0392b", "#0f8f8f", "#8d6e4c")
+_COLOURS = (
+    "#3b82c4",
+    "#d97706",
+    "#2e9e5b",
+    "#b0489b",
+    "#7c6ee0",
+    "#c0392b",
+    "#0f8f8f",
+    "#8d6e4c",
+    "#9aa01c",
+)
 """Told apart on white and on black."""
 
 
