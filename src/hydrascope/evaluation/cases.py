@@ -11,8 +11,9 @@ from torch import Tensor
 from hydrascope.data.datamodule import HydraulicDataModule
 from hydrascope.evaluation.calibrate import log_loss
 from hydrascope.evaluation.predictions import LocatedPredictions, complete
+from hydrascope.evaluation.sums import wrong_rows
+from hydrascope.schemas.calibration import flag_thresholds
 from hydrascope.schemas.task import HeadKind, HeadLevel, HeadSpec
-from hydrascope.tasks.metrics import predicted_class
 
 COUNT = 3
 """Cases of each sort."""
@@ -36,7 +37,9 @@ class Case:
 
 
 def worst_cases(
-    heads: Sequence[HeadSpec], predictions: Mapping[str, LocatedPredictions]
+    heads: Sequence[HeadSpec],
+    predictions: Mapping[str, LocatedPredictions],
+    thresholds: Mapping[str, float],
 ) -> list[Case]:
     """Return the windows whose answers cost most, the worst first, each with its worst answer.
 
@@ -51,13 +54,15 @@ def worst_cases(
         if head.kind is HeadKind.REGRESSION:
             error = (rows.prediction[:, head.median] - rows.target[:, 0]).abs().double()
             spread = float(rows.target.double().std(correction=0)) or 1.0
-            cost, wrong = error / spread, error > 0
+            cost, wrong = error / spread, (error > 0).numpy()
         else:
             cost = log_loss(head, rows.prediction, rows.target).max(1).values
-            wrong = _wrong(head, rows)
+            wrong = wrong_rows(head, rows, flag_thresholds(head, thresholds))
         found += [
             (float(cost[row]), Case(int(rows.window[row]), head, int(row), "answered wrongly"))
-            for row in torch.where(wrong, cost, -1.0).topk(min(2 * COUNT, len(cost))).indices
+            for row in torch.where(torch.from_numpy(wrong), cost, -1.0)
+            .topk(min(2 * COUNT, len(cost)))
+            .indices
             if wrong[row]
         ]
     return _of_distinct_windows(found)
@@ -120,12 +125,6 @@ def told(
             chosen, sure = int(answer.argmax()), float(answer.max())
     said = f"{names[chosen]} ({100 * sure:.1f} %)"
     return about | {"said": said, "true": names[int(target[0])]}
-
-
-def _wrong(head: HeadSpec, rows: LocatedPredictions) -> Tensor:
-    if head.kind is HeadKind.MULTI_LABEL:
-        return ((rows.prediction >= 0.5) != (rows.target == 1)).any(1)
-    return predicted_class(head, rows.prediction) != rows.target[:, 0].long()
 
 
 def _of_distinct_windows(found: Sequence[tuple[float, Case]]) -> list[Case]:

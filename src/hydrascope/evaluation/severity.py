@@ -3,18 +3,17 @@
 Shapes: R rows, P points.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
-import torch
 
 from hydrascope.data.datamodule import HydraulicDataModule
 from hydrascope.evaluation.bootstrap import Array, Bootstrap
 from hydrascope.evaluation.predictions import LocatedPredictions, complete
+from hydrascope.evaluation.sums import wrong_rows
 from hydrascope.schemas.calibration import flag_thresholds
 from hydrascope.schemas.task import HeadKind, HeadLevel, HeadSpec
-from hydrascope.tasks.metrics import predicted_class
 
 HEALTH = "health"
 """Label, of machines and of components, that is 1 for what is sound and 0 for what has failed."""
@@ -60,15 +59,19 @@ def error_by_severity(
     severity = severity_of(head, rows, data)
     if severity is None or not len(rows.target):
         return []
-    error = _errors(head, rows, flag_thresholds(head, thresholds))
+    if head.kind is HeadKind.REGRESSION:
+        error = (rows.prediction[:, head.median] - rows.target[:, 0]).abs().double().numpy()
+    else:
+        error = wrong_rows(head, rows, flag_thresholds(head, thresholds)).astype(np.float64)
     places = np.unique(severity)
     if len(places) > len(_EDGES):
         bins = np.digitize(severity, _EDGES[1:-1], right=True)
     else:
         bins = np.searchsorted(places, severity)
     points = []
-    for number in np.unique(bins[~np.isnan(severity)]):
-        mine = bins == number
+    known = ~np.isnan(severity)
+    for number in np.unique(bins[known]):
+        mine = (bins == number) & known
         sums = np.stack([mine, mine * error], axis=1).astype(np.float64)
         drawn = bootstrap.of_sums(
             sums,
@@ -84,13 +87,3 @@ def error_by_severity(
             }
         )
     return points
-
-
-def _errors(head: HeadSpec, rows: LocatedPredictions, limits: Sequence[float]) -> Array:
-    if head.kind is HeadKind.REGRESSION:
-        return (rows.prediction[:, head.median] - rows.target[:, 0]).abs().double().numpy()
-    if head.kind is HeadKind.MULTI_LABEL:
-        flagged = rows.prediction >= torch.tensor(limits)
-        return (flagged != (rows.target == 1)).any(1).double().numpy()
-    wrong = predicted_class(head, rows.prediction) != rows.target[:, 0].long()
-    return wrong.to(torch.float64).numpy()

@@ -107,6 +107,17 @@ def outcome_metrics(head: HeadSpec, sums: Array, number: int) -> dict[str, Array
     }
 
 
+def wrong_rows(
+    head: HeadSpec, rows: HeadPredictions, thresholds: Sequence[float] = ()
+) -> NDArray[np.bool_]:
+    """Return which rows of a head with outcomes are not wholly right, [R]; as `row_sums`."""
+    if head.kind is HeadKind.MULTI_LABEL:
+        flagged = rows.prediction.double().numpy() >= np.array(thresholds or [0.5])
+        wrong: NDArray[np.bool_] = (flagged != (rows.target.numpy() == 1)).any(axis=1)
+        return wrong
+    return (predicted_class(head, rows.prediction) != rows.target[:, 0].long()).numpy()
+
+
 def _label_cells(head: HeadSpec, sums: Array) -> Array:
     """Return hits, false alarms, misses and rightly silent, [4, ..., L]."""
     return np.moveaxis(sums.reshape(*sums.shape[:-1], len(head.labels), 4), -1, 0)

@@ -69,7 +69,7 @@ def write_page(
         machines=_machines(heads, predictions, data),
         worst=[
             _explained(case, diagnoser, predictions, data)
-            for case in worst_cases(heads, predictions)
+            for case in worst_cases(heads, predictions, diagnoser.thresholds)
         ],
         uncertain=[_case(case, predictions, data) for case in uncertain_cases(heads, predictions)],
         few=FEW_UNITS,
