@@ -5,9 +5,10 @@ from pathlib import Path
 
 import pytest
 from benchmarks.serving import Served, service
-from jobs import Train, export_settings, small, train_settings
+from jobs import CPU, Train, export_settings, small, train_settings
 
-from hydrascope.experiment import export, train
+from hydrascope.experiment import evaluate, export, train
+from hydrascope.experiment.settings import EvaluateSettings
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -39,6 +40,16 @@ def trained(run_training: Train) -> Path:
 def best(trained: Path) -> str:
     """Return the path of that run's best checkpoint."""
     return str(trained / "checkpoints" / "best.ckpt")
+
+
+@pytest.fixture(scope="session")
+def judged(best: str, light: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the folder of its evaluation, beside one of `light`; treat as read-only."""
+    other, mine = (tmp_path_factory.mktemp(name) for name in ("other", "judged"))
+    evaluate.run(EvaluateSettings(ckpt=light, compare=None, run_dir=str(other), hardware=CPU))
+    compare = str(other / "evaluation.json")
+    evaluate.run(EvaluateSettings(ckpt=best, compare=compare, run_dir=str(mine), hardware=CPU))
+    return mine
 
 
 @pytest.fixture(scope="session")

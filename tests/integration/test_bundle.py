@@ -58,6 +58,9 @@ def test_the_manifest_says_what_went_in(opened: Bundle, best: str, trained: Path
     assert manifest.machines[0].topology.id == "zema_rig"
     assert manifest.window.window_s == 60.0
     assert manifest.thresholds == {"stable": 0.5}
+    assert manifest.conformal is not None
+    assert manifest.conformal.coverage == 0.98
+    assert manifest.conformal.margins.keys() == {head.name for head in manifest.task.heads}
     assert manifest.normaliser.per_step
     tested = json.loads((trained / "results.json").read_text())["test"]["network"]
     assert manifest.metrics.heads == tested

@@ -5,24 +5,27 @@ from pathlib import Path
 
 import pytest
 import torch
-from jobs import CPU, Train, export_settings
+from jobs import Train, export_settings
 from PIL import Image
 from sklearn.metrics import accuracy_score, confusion_matrix, f1_score
 
-from hydrascope.experiment import evaluate, export
+from hydrascope.evaluation.calibrate import fit_temperatures
+from hydrascope.evaluation.calibration import exchangeable_coverage
+from hydrascope.evaluation.predictions import predict
+from hydrascope.experiment import export
 from hydrascope.experiment.restore import restore
-from hydrascope.experiment.settings import EvaluateSettings
 from hydrascope.graphs.window_fields import MACHINE_FEATURES, MACHINE_FEATURES_MASK
+from hydrascope.models.conformal import strangeness
 from hydrascope.packaging import parity
 from hydrascope.packaging.bundle import golden_difference, read_bundle
 from hydrascope.schemas.errors import SpecError
+from hydrascope.training.readout import fit_readout
 
 
 def test_evaluation_writes_metrics_that_scikit_learn_confirms(
-    best: str, trained: Path, tmp_path: Path
+    best: str, trained: Path, judged: Path
 ) -> None:
-    evaluate.run(EvaluateSettings(ckpt=best, run_dir=str(tmp_path), hardware=CPU))
-    report = json.loads((tmp_path / "evaluation.json").read_text())
+    report = json.loads((judged / "evaluation.json").read_text())
     _, diagnoser, data = restore(best)
     batch = data.dataset.__getitems__(data.split.test.tolist())
     answers = diagnoser.predict(batch.inputs)
@@ -40,10 +43,69 @@ def test_evaluation_writes_metrics_that_scikit_learn_confirms(
             values = torch.tensor([c.value for c in head.classes])
             error = (values[chosen] - values[true]).abs().mean()
             assert found["mae"] == pytest.approx(float(error), rel=1e-5)
-        with Image.open(tmp_path / f"confusion_{head.name}.png") as picture:
+        for name in ("accuracy", "macro_f1"):
+            low, high = report["judged"][head.name][name]["interval"]
+            assert low <= found[name] <= high
+            # Conditions differ by more than chance among their windows does.
+            assert high - low > 0.01 or found[name] > 0.99
+        with Image.open(judged / f"confusion_{head.name}.png") as picture:
             assert min(picture.size) > 200
     training = json.loads((trained / "results.json").read_text())["test"]["network"]
     assert report["test"] == training
+    assert report["resampled"]["unit"] == "conditions"
+    assert report["resampled"]["units"] == data.table["condition"].iloc[data.split.test].nunique()
+    (kind,) = report["kinds"].values()
+    assert kind["valve"]["accuracy"]["value"] == pytest.approx(report["test"]["valve"]["accuracy"])
+
+
+def test_sets_cover_what_they_say_on_exchangeable_windows_and_report_what_is_left_on_unseen_ones(
+    best: str, judged: Path
+) -> None:
+    report = json.loads((judged / "evaluation.json").read_text())["calibration"]
+    _, diagnoser, data = restore(best)
+    assert report["held_out"]["windows"] == len(data.split.val)
+    assert report["held_out"]["units"] == data.table["condition"].iloc[data.split.val].nunique()
+    covered = report["conformal"]["heads"]
+    assert covered.keys() == {head.name for head in diagnoser.heads}
+    answers = diagnoser.predict(data.dataset.gather(data.split.test).inputs)
+    targets = data.dataset.gather(data.split.test).targets
+    assert diagnoser.calibration is not None
+    for head in diagnoser.heads:
+        found = covered[head.name]
+        assert 0.96 <= found["exchangeable"] <= 1
+        rows = ~targets[head.name][:, 0].isnan()
+        true = targets[head.name][rows]
+        p = answers[head.name][rows].double()
+        p = torch.cat([1 - p, p], dim=1) if p.shape[1] == 1 else p
+        (margin,) = diagnoser.calibration.spec.conformal.margins[head.name]
+        kept = 1 - p.gather(1, true.long()) <= margin
+        assert found["coverage"] == pytest.approx(float(kept.double().mean()))
+    # The network's own heads are less sure: there the promise can be kept to the point.
+    diagnoser.calibration, diagnoser.readout = None, None
+    own = predict(diagnoser, data.test_dataloader())
+    for head in diagnoser.heads:
+        rows = own[head.name]
+        scores = strangeness(head, rows.prediction, rows.target).numpy()
+        for nominal in (0.8, 0.9, 0.95):
+            assert exchangeable_coverage(scores, nominal) == pytest.approx(nominal, abs=0.02)
+
+
+def test_calibration_is_fitted_without_the_windows_that_the_readout_is_fitted_to(
+    best: str,
+) -> None:
+    restored = restore(best)
+    diagnoser, data, settings = restored.diagnoser, restored.data, restored.settings
+    assert settings.readout.kind == "discriminant"
+    assert diagnoser.calibration is not None
+    spec = diagnoser.calibration.spec
+    apart = fit_readout(diagnoser, data, settings.readout, settings.seed, data.split.train)
+    diagnoser.calibration, diagnoser.readout = None, apart.readout
+    rows = predict(diagnoser, data.val_dataloader())["valve"]
+    (head,) = (head for head in diagnoser.heads if head.name == "valve")
+    units = data.table["condition"].iloc[data.split.val].nunique()
+    assert spec.temperatures["valve"] == pytest.approx(
+        fit_temperatures(head, rows, units), rel=1e-3
+    )
 
 
 def test_a_bundle_answers_as_the_checkpoint_does_for_any_number_of_windows(

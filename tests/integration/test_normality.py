@@ -107,9 +107,12 @@ def test_a_folder_of_300_samples_without_labels_trains_and_says_what_rate_it_res
     assert report["network"]["false_alarms"]["resolved"] == pytest.approx(1 / 11)
     assert {"Mahalanobis", "PCA T²", "PCA SPE", "isolation forest"} < set(report)
     ckpt = str(short_run / "checkpoints" / "best.ckpt")
-    evaluate.run(EvaluateSettings(ckpt=ckpt, run_dir=str(tmp_path), hardware=CPU))
+    evaluate.run(EvaluateSettings(ckpt=ckpt, compare=None, run_dir=str(tmp_path), hardware=CPU))
     printed = " ".join(capsys.readouterr().out.split())
     assert "they resolve false alarms of 9.1 % at best, not the 1 % asked for" in printed
+    judged = json.loads((tmp_path / "evaluation.json").read_text())["normality"]
+    low, high = judged["intervals"]["false_alarm_rate"]
+    assert low <= judged["false_alarms"]["rate"] <= high
     scores = pd.read_csv(tmp_path / "normality.csv")
     assert set(scores["id"]) == {"press_7", "pump", "tank", "p_out", "q_out", "t_oil"}
     assert len(scores) == 6 * 6

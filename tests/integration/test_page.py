@@ -1,14 +1,13 @@
 """The page for people, in a real browser; skipped where there is none (Debian: chromium-driver)."""
 
 import json
-import shutil
 from collections.abc import Iterator
 from urllib.request import Request, urlopen
 
 import pytest
 from benchmarks.serving import PATH, Served
-from selenium.webdriver import Chrome, ChromeOptions
-from selenium.webdriver.chrome.service import Service as Driver
+from chromium import MISSING, set_screen, start_chromium
+from selenium.webdriver import Chrome
 from selenium.webdriver.common.by import By
 from selenium.webdriver.remote.webelement import WebElement
 from selenium.webdriver.support.wait import WebDriverWait
@@ -16,28 +15,13 @@ from serving_parts import cycle_json
 
 from hydrascope.telemetry.zema import ZemaSource
 
-BROWSER, DRIVER = shutil.which("chromium"), shutil.which("chromedriver")
-pytestmark = pytest.mark.skipif(not (BROWSER and DRIVER), reason="no chromium and chromedriver")
+pytestmark = pytest.mark.skipif(MISSING, reason="no chromium and chromedriver")
 
 
 @pytest.fixture(scope="module")
 def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Chrome]:
-    options = ChromeOptions()
-    assert BROWSER is not None
-    options.binary_location = BROWSER
-    for argument in (
-        "headless",
-        "no-sandbox",
-        "disable-gpu",
-        "no-first-run",
-        "disable-background-networking",
-        f"user-data-dir={tmp_path_factory.mktemp('browser')}",
-    ):
-        options.add_argument(f"--{argument}")
-    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
-    chrome = Chrome(options=options, service=Driver(DRIVER))
-    phone = {"width": 390, "height": 844, "deviceScaleFactor": 2, "mobile": True}
-    chrome.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", phone)
+    chrome = start_chromium(tmp_path_factory.mktemp("browser"))
+    set_screen(chrome, 390, 844, mobile=True)
     yield chrome
     chrome.quit()
 

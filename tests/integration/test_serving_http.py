@@ -78,6 +78,10 @@ def test_an_answer_says_in_words_what_the_checkpoint_says_in_numbers(
         sound = [each.value for each in head.classes].index(head.healthy)
         assert found["health"] == pytest.approx(float(row[sound]), abs=1e-5)
         assert answer["component_health"][component] == found["health"]
+        assert diagnoser.calibration is not None
+        (margin,) = diagnoser.calibration.spec.conformal.margins[head.name]
+        kept = zip(names, row.double().tolist(), strict=True)
+        assert found["possible"] == [name for name, p in kept if 1 - p <= margin]
         entropy = -sum(p * math.log(p) for p in row.tolist() if p > 0) / math.log(len(names))
         assert found["uncertainty"] == pytest.approx(entropy, abs=1e-4)
     stable = answer["machine"]["stable"]

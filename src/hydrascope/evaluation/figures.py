@@ -1,11 +1,15 @@
 """Pictures people look at: confusion matrices and a machine's graph."""
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import networkx as nx
 import numpy as np
 import torch
+from matplotlib.axes import Axes
+from matplotlib.collections import QuadMesh
 from matplotlib.figure import Figure
+from numpy.typing import NDArray
 from torch import Tensor
 
 from hydrascope.evaluation.predictions import HeadPredictions
@@ -30,37 +34,58 @@ def confusion_counts(head: HeadSpec, rows: HeadPredictions) -> Tensor:
 
 def save_confusion_matrix(head: HeadSpec, rows: HeadPredictions, path: Path) -> None:
     """Draw the shares of each true class as a heat map, with the counts written in."""
-    counts = confusion_counts(head, rows).numpy()
-    shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
-    names = [f"{c.value:g} {head.unit or ''}".strip() for c in head.classes] or ["no", "yes"]
-    size = 1.8 + 0.95 * len(names)
+    size = 1.8 + 0.95 * (len(head.classes) or 2)
     figure = Figure(figsize=(size + 0.8, size), layout="constrained")
+    axes, shares = draw_confusion(figure, head, confusion_counts(head, rows).numpy())
+    figure.colorbar(shares, ax=axes, label="share of the true class", shrink=0.8)
+    figure.savefig(path, dpi=120)
+
+
+def draw_confusion(
+    figure: Figure, head: HeadSpec, counts: NDArray[np.int64]
+) -> tuple[Axes, QuadMesh]:
+    """Draw the same into a figure, from counts [true class, predicted class], without a legend."""
+    shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
+    names = [f"{c.value:g}" for c in head.classes] or ["no", "yes"]
+    unit = f" [{head.unit}]" if head.unit else ""
     axes = figure.subplots()
-    image = axes.imshow(shares, cmap="Blues", vmin=0.0, vmax=1.0)
+    mesh = axes.pcolormesh(shares, cmap="Blues", vmin=0.0, vmax=1.0)
+    centres = np.arange(len(names)) + 0.5
     for (row, column), count in np.ndenumerate(counts):
         colour = "white" if shares[row, column] > 0.6 else "black"
-        axes.text(column, row, f"{count}", ha="center", va="center", color=colour)
+        axes.text(column + 0.5, row + 0.5, f"{count}", ha="center", va="center", color=colour)
     axes.set(
-        xticks=range(len(names)),
-        yticks=range(len(names)),
+        xticks=centres,
+        yticks=centres,
         xticklabels=names,
         yticklabels=names,
-        xlabel="predicted",
-        ylabel="true",
+        xlabel=f"predicted{unit}",
+        ylabel=f"true{unit}",
         title=f"{head.name}: {np.trace(counts)} of {counts.sum()} right",
+        aspect="equal",
     )
-    figure.colorbar(image, ax=axes, label="share of the true class", shrink=0.8)
-    figure.savefig(path, dpi=120)
+    axes.invert_yaxis()
+    return axes, mesh
 
 
 def save_machine_graph(topology: GraphTopology, title: str, path: Path) -> None:
     """Draw components, the sensors they carry, and the lines between them by their type."""
+    figure = Figure(figsize=(10, 6), layout="constrained")
+    axes = figure.subplots()
+    draw_machine_graph(axes, topology, {})
+    axes.set_title(title)
+    figure.savefig(path, dpi=130)
+
+
+def draw_machine_graph(axes: Axes, topology: GraphTopology, fills: Mapping[str, str]) -> None:
+    """Draw the same into axes, each component filled by its id's colour; white where it has none.
+
+    With colours the sensors are left out.
+    """
     graph = nx.Graph()
     graph.add_nodes_from(component.id for component in topology.components)
     graph.add_edges_from((edge.source, edge.target) for edge in topology.edges)
     place = nx.kamada_kawai_layout(graph)
-    figure = Figure(figsize=(10, 6), layout="constrained")
-    axes = figure.subplots()
     for kind in dict.fromkeys(edge.kind for edge in topology.edges):
         lines = [(edge.source, edge.target) for edge in topology.edges if edge.kind is kind]
         colour = _LINE_COLOURS.get(kind, _OTHER_LINE)
@@ -70,9 +95,13 @@ def save_machine_graph(topology: GraphTopology, title: str, path: Path) -> None:
     for component in topology.components:
         x, y = place[component.id]
         name = component.id.replace("_", " ")
-        box = {"boxstyle": "round,pad=0.5", "facecolor": "white", "edgecolor": "#2c3e50"}
-        axes.text(x, y, name, ha="center", va="center", weight="bold", bbox=box, zorder=2)
-        if component.sensors:
+        fill = fills.get(component.id, "white")
+        ink = "black" if fill == "white" else "white"
+        box = {"boxstyle": "round,pad=0.5", "facecolor": fill, "edgecolor": "#2c3e50"}
+        axes.text(
+            x, y, name, ha="center", va="center", weight="bold", bbox=box, color=ink, zorder=2
+        )
+        if component.sensors and not fills:
             sensors = ", ".join(sensor.id for sensor in component.sensors)
             axes.annotate(
                 sensors, (x, y), (0, -17), textcoords="offset points",
@@ -80,7 +109,5 @@ def save_machine_graph(topology: GraphTopology, title: str, path: Path) -> None:
                 bbox={"pad": 0.5, "facecolor": "white", "edgecolor": "none"},
             )  # fmt: skip
     axes.margins(0.12)
-    axes.set_title(title)
     axes.legend(loc="best", frameon=False)
     axes.set_axis_off()
-    figure.savefig(path, dpi=130)

@@ -1,6 +1,7 @@
 """How well scores of normality tell faults: false alarms, detection, AUROC, and who is to blame."""
 
 from collections.abc import Iterator, Mapping
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,7 @@ from rich.table import Table
 from sklearn.metrics import roc_auc_score
 
 from hydrascope.data.datamodule import HydraulicDataModule
+from hydrascope.evaluation.bootstrap import Bootstrap, auroc
 from hydrascope.models.diagnoser import Diagnoser
 from hydrascope.models.normality import COMPONENT, LEVELS, MACHINE, SENSOR
 from hydrascope.schemas.task import NormalitySpec
@@ -131,6 +133,36 @@ def detection(
             "auroc": float(roc_auc_score(truth, both)) if count else None,
         }
     return report
+
+
+def detection_intervals(
+    data: HydraulicDataModule, windows: NDArray[np.int64], scores: NDArray[np.float64]
+) -> dict[str, Any]:
+    """Return the intervals of what `detection` says, resampled by the units of the split.
+
+    Returns:
+        `false_alarm_rate`: [low, high]; `faults`: of each fault `detected` and `auroc` likewise;
+        null where there are too few units or windows.
+    """
+    bootstrap = Bootstrap.of(data.split_spec.unit, data.units, windows)
+    healthy = data.healthy[windows] == 1
+    ranked = np.nan_to_num(scores, nan=-1.0)
+
+    def share(chosen: NDArray[np.bool_]) -> list[float] | None:
+        counts = np.stack([chosen, chosen & (ranked > 1.0)], axis=1).astype(np.float64)
+        with np.errstate(invalid="ignore"):  # a draw without any such window has no share
+            drawn = bootstrap.of_sums(counts, windows, lambda s: {"share": s[:, 1] / s[:, 0]})
+        return bootstrap.interval(drawn["share"])
+
+    found: dict[str, Any] = {"false_alarm_rate": share(healthy), "faults": {}}
+    for name, chosen in faults(data, windows):
+        if not chosen.any():
+            continue
+        either = healthy | chosen
+        score, present = ranked[either], chosen[either]
+        drawn = bootstrap.of_rows(windows[either], partial(auroc, score, present))
+        found["faults"][name] = {"detected": share(chosen), "auroc": bootstrap.interval(drawn)}
+    return found
 
 
 def blame(table: pd.DataFrame, windows: NDArray[np.int64]) -> dict[str, dict[str, float]]:

@@ -8,6 +8,7 @@ from torch import Tensor
 
 from hydrascope.data.batch import TrainingBatch
 from hydrascope.models.diagnoser import Diagnoser
+from hydrascope.schemas.task import HeadLevel
 
 
 @dataclass(frozen=True)
@@ -18,16 +19,51 @@ class HeadPredictions:
     target: Tensor
 
 
-def predict(diagnoser: Diagnoser, batches: Iterable[TrainingBatch]) -> dict[str, HeadPredictions]:
+@dataclass(frozen=True)
+class LocatedPredictions(HeadPredictions):
+    """Those that are known to be of a window and a component.
+
+    Attributes:
+        window: [R] int64; row of the window table.
+        component: [R] int64; position among the machine's components, −1 at machine level.
+    """
+
+    window: Tensor
+    component: Tensor
+
+    def where(self, chosen: Tensor) -> "LocatedPredictions":
+        """Return the rows that `chosen` says: [R] bool, or positions."""
+        fields = (self.prediction, self.target, self.window, self.component)
+        return LocatedPredictions(*(each[chosen] for each in fields))
+
+
+def predict(
+    diagnoser: Diagnoser, batches: Iterable[TrainingBatch]
+) -> dict[str, LocatedPredictions]:
     """Run the diagnoser over batches and keep, for each head, the rows that have a label."""
-    kept: dict[str, list[tuple[Tensor, Tensor]]] = {head.name: [] for head in diagnoser.heads}
+    kept: dict[str, list[tuple[Tensor, ...]]] = {head.name: [] for head in diagnoser.heads}
     for batch in batches:
         answers = diagnoser.predict(batch.inputs)
-        for name, pairs in kept.items():
-            target = batch.targets[name]
+        for head in diagnoser.heads:
+            target = batch.targets[head.name]
             labelled = ~target.isnan().all(dim=1)
-            pairs.append((answers[name][labelled], target[labelled]))
+            found = (answers[head.name], target, *_places(batch, head.level))
+            kept[head.name].append(tuple(each[labelled] for each in found))
     return {
-        name: HeadPredictions(torch.cat([p for p, _ in pairs]), torch.cat([t for _, t in pairs]))
-        for name, pairs in kept.items()
+        name: LocatedPredictions(*(torch.cat(each) for each in zip(*parts, strict=True)))
+        for name, parts in kept.items()
     }
+
+
+def complete(rows: LocatedPredictions) -> LocatedPredictions:
+    """Return the rows that have all their labels."""
+    return rows.where(~rows.target.isnan().any(dim=1))
+
+
+def _places(batch: TrainingBatch, level: HeadLevel) -> tuple[Tensor, Tensor]:
+    """Return the window and the component of each row of a head's answers."""
+    if level is HeadLevel.MACHINE:
+        return batch.window, torch.full_like(batch.window, -1)
+    graph = batch.inputs.component_graph
+    first = torch.searchsorted(graph, torch.arange(len(batch.window), device=graph.device))
+    return batch.window[graph], torch.arange(len(graph), device=graph.device) - first[graph]

@@ -3,10 +3,13 @@
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
+from typing import Any
 
 from rich.table import Table
 
 from hydrascope.evaluation.predictions import HeadPredictions
+from hydrascope.schemas.calibration import flag_thresholds
 from hydrascope.schemas.task import HeadSpec
 from hydrascope.tasks.metrics import PRIMARY_METRIC, HeadMetrics
 
@@ -14,16 +17,37 @@ Metrics = Mapping[str, float]
 
 
 def head_metrics(
-    heads: Sequence[HeadSpec], predictions: Mapping[str, HeadPredictions]
+    heads: Sequence[HeadSpec],
+    predictions: Mapping[str, HeadPredictions],
+    thresholds: Mapping[str, float] = MappingProxyType({}),
 ) -> dict[str, dict[str, float]]:
-    """Return each head's test metrics and the number of rows they were taken over."""
+    """Return each head's test metrics and the number of rows they were taken over.
+
+    Args:
+        heads: Of the task.
+        predictions: A head's name → its rows.
+        thresholds: From which labels are flagged, where not from 0.5 (`schemas.calibration`).
+    """
     results = {}
     for head in heads:
-        metrics = HeadMetrics(head)
+        metrics = HeadMetrics(head, flag_thresholds(head, thresholds))
         rows = predictions[head.name]
         metrics.update(rows.prediction, rows.target)
         results[head.name] = {**metrics.compute(), "rows": len(rows.target)}
     return results
+
+
+def comparison(
+    heads: Sequence[HeadSpec], models: Mapping[str, Mapping[str, Metrics]]
+) -> dict[str, Any]:
+    """Return each head's primary metric for each model, in the order of `columns`, and the best."""
+    rows = []
+    for head in heads:
+        metric = PRIMARY_METRIC[head.kind]
+        values = [results.get(head.name, {}).get(metric) for results in models.values()]
+        best = max((value for value in values if value is not None), default=None)
+        rows.append({"head": head.name, "metric": metric, "values": values, "best": best})
+    return {"columns": list(models), "rows": rows}
 
 
 def comparison_table(
@@ -35,12 +59,13 @@ def comparison_table(
     table.add_column("metric")
     for model in models:
         table.add_column(model, justify="right")
-    for head in heads:
-        metric = PRIMARY_METRIC[head.kind]
-        values = [results.get(head.name, {}).get(metric) for results in models.values()]
-        best = max((value for value in values if value is not None), default=None)
-        cells = [_cell(value, metric, bold=value is not None and value == best) for value in values]
-        table.add_row(head.name, metric, *cells)
+    for row in comparison(heads, models)["rows"]:
+        metric, best = row["metric"], row["best"]
+        cells = [
+            _cell(value, metric, bold=value is not None and value == best)
+            for value in row["values"]
+        ]
+        table.add_row(row["head"], metric, *cells)
     return table
 
 

@@ -1,24 +1,37 @@
-"""The evaluation job: every test metric of a checkpoint, as a table, JSON and pictures."""
+"""The evaluation job: every test metric of a checkpoint, as a page, a table, JSON and pictures."""
 
+import json
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from rich.console import Console
 from rich.table import Table
 
+from hydrascope.data.datamodule import HydraulicDataModule
+from hydrascope.evaluation.bootstrap import FEW_UNITS, Bootstrap
+from hydrascope.evaluation.breakdown import Judged, machine_kinds, of_heads, of_kinds, of_outcomes
+from hydrascope.evaluation.calibration import calibration_report, calibration_table
+from hydrascope.evaluation.compare import EVALUATION, PREDICTIONS, OtherRun, prediction_table
 from hydrascope.evaluation.figures import confusion_counts, save_confusion_matrix
 from hydrascope.evaluation.normality import (
     detection,
+    detection_intervals,
     detection_table,
     machine_scores,
     promise,
     score_table,
 )
-from hydrascope.evaluation.predictions import predict
-from hydrascope.evaluation.report import head_metrics, write_json
+from hydrascope.evaluation.page.write import write_page
+from hydrascope.evaluation.predictions import LocatedPredictions, predict
+from hydrascope.evaluation.report import comparison, head_metrics, write_json
+from hydrascope.evaluation.severity import error_by_severity
 from hydrascope.experiment.hardware import prepare_hardware
 from hydrascope.experiment.restore import restore
 from hydrascope.experiment.settings import EvaluateSettings
-from hydrascope.schemas.task import HeadKind
+from hydrascope.experiment.testing import NETWORK
+from hydrascope.models.diagnoser import Diagnoser
+from hydrascope.schemas.task import HeadKind, HeadSpec
 
 _WITH_CLASSES = (HeadKind.BINARY, HeadKind.MULTI_CLASS, HeadKind.ORDINAL)
 
@@ -26,51 +39,125 @@ _WITH_CLASSES = (HeadKind.BINARY, HeadKind.MULTI_CLASS, HeadKind.ORDINAL)
 def run(settings: EvaluateSettings) -> None:
     """Judge a checkpoint; results are written into `settings.run_dir`.
 
-    Those of normality are also a table of every score: normality.csv.
+    evaluation.json, report.html, predictions.parquet, a picture of each confusion matrix; of
+    normality also every score: normality.csv.
     """
     console = Console()
     prepare_hardware(settings.hardware)
+    other = OtherRun(settings.compare) if settings.compare else None
     trained, diagnoser, data = restore(settings.ckpt)
-    predictions = predict(diagnoser, data.test_dataloader())
-    metrics = head_metrics(diagnoser.heads, predictions)
-
     run_dir = Path(settings.run_dir).absolute()
     run_dir.mkdir(parents=True, exist_ok=True)
-    confusion = {}
-    for head in diagnoser.heads:
-        if head.kind in _WITH_CLASSES:
-            rows = predictions[head.name]
-            confusion[head.name] = confusion_counts(head, rows).tolist()
-            save_confusion_matrix(head, rows, run_dir / f"confusion_{head.name}.png")
-    report: dict[str, object] = {
+    calibration, diagnoser.calibration = diagnoser.calibration, None
+    raw = predict(diagnoser, data.test_dataloader()) if calibration else {}
+    diagnoser.calibration = calibration
+    predictions = predict(diagnoser, data.test_dataloader())
+    bootstrap = Bootstrap.of(data.split_spec.unit, data.units, data.split.test)
+
+    report: dict[str, Any] = {
         "ckpt": str(Path(settings.ckpt).absolute()),
         "split": trained.data.split.name,
         "fold": trained.data.fold,
-        "test": metrics,
-        "confusion": confusion,
+        "resampled": bootstrap.record(),
+        "models": _models(diagnoser.heads, Path(settings.ckpt)),
+        **_of_heads(diagnoser, data, predictions, bootstrap, run_dir),
     }
+    if calibration is not None:
+        report["calibration"] = calibration_report(
+            diagnoser.heads, raw, predictions, calibration.spec, bootstrap
+        )
+    if other is not None:
+        heads, thresholds = diagnoser.heads, diagnoser.thresholds
+        found = other.compared(heads, predictions, thresholds, data, bootstrap)
+        report["compared"] = {"name": other.name, "heads": found}
     if diagnoser.heads:
-        console.print(_table(metrics, {head.name: head.unit for head in diagnoser.heads}))
+        units = {head.name: head.unit for head in diagnoser.heads}
+        console.print(_table(_title(bootstrap), report["test"], report["judged"], units))
+        table = prediction_table(diagnoser.heads, predictions, data)
+        table.to_parquet(run_dir / PREDICTIONS, index=False)
+    if "calibration" in report:
+        console.print(calibration_table(report["calibration"]))
     if (spec := trained.task.normality) and diagnoser.normality:
         scores = score_table(diagnoser, data, spec)
         scores.to_csv(run_dir / "normality.csv", index=False)
         held_out = int(diagnoser.normality.held_out)
-        found = detection(data, spec, *machine_scores(scores), held_out)
-        report["normality"] = found
-        console.print(detection_table("Normality: AUROC, share detected", {"network": found}))
+        windows, of_machine = machine_scores(scores)
+        detected = detection(data, spec, windows, of_machine, held_out)
+        intervals = detection_intervals(data, windows, of_machine)
+        report["normality"] = detected | {"intervals": intervals}
+        console.print(detection_table("Normality: AUROC, share detected", {"network": detected}))
         console.print(promise(held_out, data.split_spec.unit, spec))
-    write_json(run_dir / "evaluation.json", report)
+    write_json(run_dir / EVALUATION, report)
+    with console.status("Drawing the report …"):
+        write_page(run_dir / "report.html", report, diagnoser, predictions, data)
     console.print(f"Results: {run_dir}")
 
 
-def _table(metrics: dict[str, dict[str, float]], units: dict[str, str | None]) -> Table:
+def _of_heads(
+    diagnoser: Diagnoser,
+    data: HydraulicDataModule,
+    predictions: Mapping[str, LocatedPredictions],
+    bootstrap: Bootstrap,
+    run_dir: Path,
+) -> dict[str, Any]:
+    """Return what is found about the heads, and draw their confusion matrices."""
+    heads, thresholds = diagnoser.heads, diagnoser.thresholds
+    confusion = {}
+    for head in (head for head in heads if head.kind in _WITH_CLASSES):
+        rows = predictions[head.name]
+        confusion[head.name] = confusion_counts(head, rows).tolist()
+        save_confusion_matrix(head, rows, run_dir / f"confusion_{head.name}.png")
+    return {
+        "test": head_metrics(heads, predictions, thresholds),
+        "judged": of_heads(heads, predictions, bootstrap, thresholds),
+        "kinds": of_kinds(heads, predictions, bootstrap, machine_kinds(data), thresholds),
+        "outcomes": {
+            head.name: of_outcomes(head, predictions[head.name], bootstrap, thresholds)
+            for head in heads
+            if head.kind is not HeadKind.REGRESSION and len(predictions[head.name].target)
+        },
+        "severity": {
+            head.name: error_by_severity(head, predictions[head.name], data, bootstrap, thresholds)
+            for head in heads
+        },
+        "confusion": confusion,
+        "thresholds": dict(thresholds),
+    }
+
+
+def _models(heads: Sequence[HeadSpec], ckpt: Path) -> dict[str, Any] | None:
+    """Return what the training measured of all models; None where its results are elsewhere."""
+    results = ckpt.absolute().parents[1] / "results.json"
+    if not heads or not results.is_file():
+        return None
+    models = json.loads(results.read_text(encoding="utf-8"))["test"]
+    return comparison(heads, {NETWORK: models[NETWORK]} | models)
+
+
+def _title(bootstrap: Bootstrap) -> str:
+    count = len(bootstrap.among)
+    few = ", few: rough guesses" if count < FEW_UNITS else ""
+    return f"Test set; 95 % intervals by resampling {count} {bootstrap.unit}{few}"
+
+
+def _table(
+    title: str,
+    metrics: dict[str, dict[str, float]],
+    judged: dict[str, Judged],
+    units: dict[str, str | None],
+) -> Table:
     columns = list(dict.fromkeys(name for values in metrics.values() for name in values))
-    table = Table(title="Test set", title_justify="left")
+    table = Table(title=title, title_justify="left")
     table.add_column("head")
     for name in columns:
         table.add_column(name, justify="right")
     for head, values in metrics.items():
-        cells = [_cell(name, values.get(name), units[head]) for name in columns]
+        cells = []
+        for name in columns:
+            cell = _cell(name, values.get(name), units[head])
+            if interval := judged.get(head, {}).get(name, {}).get("interval"):
+                cell += f"\n[dim]{_range(name, *interval)}[/dim]"
+            cells.append(cell)
         table.add_row(head, *cells)
     return table
 
@@ -86,3 +173,9 @@ def _cell(name: str, value: float | None, unit: str | None) -> str:
         case "mae", _:
             return f"{value:.3f} {unit or ''}".strip()
     return f"{value:.3f}"
+
+
+def _range(name: str, low: float, high: float) -> str:
+    if name in ("accuracy", "macro_f1"):
+        return f"{100 * low:.1f} – {100 * high:.1f}"
+    return f"{low:.3f} – {high:.3f}"

@@ -21,14 +21,12 @@ from hydrascope.packaging.manifest import (
     WindowManifest,
 )
 from hydrascope.packaging.write import WriteOptions, write_bundle
+from hydrascope.schemas.calibration import flag_names, flag_thresholds
 from hydrascope.schemas.errors import SpecError
-from hydrascope.schemas.task import HeadKind
 from hydrascope.tracking.provenance import commit
 
 GOLDEN_BATCHES = (16, 1, 2, 64)
 """Windows in each batch that exported and eager answers are compared on."""
-FLAG_PROBABILITY = 0.5
-"""From which a flag is raised: the threshold that the metrics were measured with."""
 LOWER_IS_BETTER = ("mae", "false_alarm_rate")
 NORMALITY = "normality"
 """Stands for a head among the metrics; no head may be called so."""
@@ -68,7 +66,8 @@ def run(settings: ExportSettings) -> None:
 
 
 def _manifest(restored: Restored, metrics: MetricsManifest) -> Manifest:
-    trained, data = restored.settings, restored.data
+    trained, diagnoser, data = restored
+    calibration = diagnoser.calibration
     libraries = {name: version(name) for name in ("torch", "numpy")}
     return Manifest(
         hydrascope=__version__,
@@ -76,10 +75,13 @@ def _manifest(restored: Restored, metrics: MetricsManifest) -> Manifest:
         libraries=libraries | {"python": platform.python_version()},
         task=trained.task,
         thresholds={
-            head.name: FLAG_PROBABILITY
+            name: value
             for head in trained.task.heads
-            if head.kind in (HeadKind.BINARY, HeadKind.MULTI_LABEL)
+            for name, value in zip(
+                flag_names(head), flag_thresholds(head, diagnoser.thresholds), strict=True
+            )
         },
+        conformal=None if calibration is None else calibration.spec.conformal,
         window=WindowManifest(
             window_s=trained.data.window.window_s, steps=trained.data.window.steps
         ),
@@ -96,7 +98,8 @@ def _manifest(restored: Restored, metrics: MetricsManifest) -> Manifest:
 
 def _metrics(restored: Restored) -> MetricsManifest:
     trained, diagnoser, data = restored
-    measured = head_metrics(diagnoser.heads, predict(diagnoser, data.test_dataloader()))
+    predictions = predict(diagnoser, data.test_dataloader())
+    measured = head_metrics(diagnoser.heads, predictions, diagnoser.thresholds)
     if (spec := trained.task.normality) and diagnoser.normality:
         windows, scores = machine_scores(score_table(diagnoser, data, spec))
         found = detection(data, spec, windows, scores, int(diagnoser.normality.held_out))

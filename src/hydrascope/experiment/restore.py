@@ -9,8 +9,10 @@ from typing import NamedTuple
 from hydrascope.data.datamodule import HydraulicDataModule
 from hydrascope.experiment.assemble import build_datamodule, build_diagnoser
 from hydrascope.experiment.settings import TRACKED, TrainSettings
+from hydrascope.models.calibration import Temperatures
 from hydrascope.models.diagnoser import Diagnoser
 from hydrascope.models.kernel.readout import DiscriminantReadout
+from hydrascope.schemas.calibration import Calibration
 from hydrascope.schemas.errors import SpecError
 from hydrascope.training.checkpoint import read_checkpoint
 
@@ -58,6 +60,9 @@ def restore(ckpt: str) -> Restored:
         )
     if checkpoint.readout:
         diagnoser.readout = DiscriminantReadout.from_record(checkpoint.readout)
+    if checkpoint.calibration:
+        calibration = Calibration.model_validate(checkpoint.calibration)
+        diagnoser.calibration = Temperatures(settings.task.heads, calibration)
     return Restored(settings, diagnoser.eval(), data)
 
 

@@ -281,6 +281,7 @@ class EvaluateSettings(Settings):
     """Everything `evaluate.py` can be told."""
 
     ckpt: Trained
+    compare: str | None
     run_dir: str
     hardware: HardwareSettings
 

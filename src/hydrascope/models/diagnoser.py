@@ -1,6 +1,9 @@
-"""The one path of a prediction: normalise → network → decode → readout, if one was fitted."""
+"""The one path of a prediction: normalise → network → decode → readout → calibration.
 
-from collections.abc import Sequence
+The last two only once they are fitted.
+"""
+
+from collections.abc import Mapping, Sequence
 
 import torch
 from torch import Tensor, nn
@@ -8,6 +11,7 @@ from torch import Tensor, nn
 from hydrascope.features.normalizer import FeatureNormalizer
 from hydrascope.graphs.fields import GraphInputs
 from hydrascope.models.base import Network, NetworkOutput
+from hydrascope.models.calibration import Temperatures
 from hydrascope.models.decode import decode
 from hydrascope.models.kernel.readout import DiscriminantReadout
 from hydrascope.models.normality import Normality
@@ -26,9 +30,11 @@ class Diagnoser(nn.Module):
 
     Attributes:
         readout: Answers some of the heads in the network's place; set once it is fitted.
+        calibration: Makes probabilities as sure as they are right; set once it is fitted.
     """
 
     readout: DiscriminantReadout | None
+    calibration: Temperatures | None
 
     def __init__(
         self,
@@ -42,6 +48,12 @@ class Diagnoser(nn.Module):
         self.normalizer, self.network, self.heads = normalizer, network, tuple(heads)
         self.machine_normalizer, self.normality = machine_normalizer, normality
         self.readout = None
+        self.calibration = None
+
+    @property
+    def thresholds(self) -> Mapping[str, float]:
+        """Probabilities from which flags are raised, as far as they were chosen."""
+        return self.calibration.spec.thresholds if self.calibration is not None else {}
 
     def normalise(self, inputs: GraphInputs) -> GraphInputs:
         """Replace the features by normalised ones."""
@@ -75,6 +87,8 @@ class Diagnoser(nn.Module):
             read = self.readout(inputs, output.embedding)
             for head in (head for head in self.heads if head.name in read):
                 answers[head.name] = _laid_out(head, read[head.name], inputs)
+        if self.calibration is not None:
+            answers = self.calibration(answers)
         if self.normality is not None and output.residual is not None:
             answers |= self.normality(inputs, output.residual)
         return answers

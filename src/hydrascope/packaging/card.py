@@ -40,6 +40,13 @@ def _lines(manifest: Manifest) -> Iterator[str]:
             f"{head.unit or ''} | {', '.join(outcomes)} |"
         )
     yield ""
+    if (conformal := manifest.conformal) and conformal.margins:
+        yield (
+            f"Sets of classes and intervals are made to hold the truth in "
+            f"{100 * conformal.coverage:g} % of windows like the {conformal.windows} held-out ones "
+            f"(of {conformal.units} {conformal.unit}) that they were fitted on."
+        )
+        yield ""
     yield "## Measured"
     yield ""
     yield (

@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict
 
 from hydrascope.features.config import FeatureConfig, Method
 from hydrascope.graphs.input_spec import InputSpec
+from hydrascope.schemas.calibration import Conformal
 from hydrascope.schemas.machine import Machine
 from hydrascope.schemas.task import TaskSpec
 
@@ -55,7 +56,10 @@ class Manifest(_Part):
     """Versions of the libraries that the program was exported with, and of Python."""
     task: TaskSpec
     thresholds: dict[str, float]
-    """A binary or multi-label head's name → probability from which a flag is raised."""
+    """A binary head's name, or `<head>.<label>` of a multi-label one → probability from which a
+    flag is raised."""
+    conformal: Conformal | None = None
+    """How sets of classes and intervals are made; None where the checkpoint was not calibrated."""
     window: WindowManifest
     features: FeatureConfig
     normaliser: NormaliserManifest

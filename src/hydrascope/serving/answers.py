@@ -9,8 +9,10 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 from torch import Tensor
 
+from hydrascope.models import conformal
 from hydrascope.models.normality import COMPONENT, MACHINE, SENSOR
 from hydrascope.packaging.manifest import Manifest
+from hydrascope.schemas.calibration import flag_thresholds
 from hydrascope.schemas.machine import Machine
 from hydrascope.schemas.task import HeadKind, HeadLevel, HeadSpec
 from hydrascope.schemas.time import TimeWindow
@@ -31,11 +33,17 @@ class Finding(_Answer):
     """Of a regression (its median), or of the most probable class, in `unit`."""
     quantiles: dict[str, float] | None = None
     """Of a regression that answers with an interval: `0.05`, `0.5`, … → value in `unit`."""
+    interval: tuple[float, float] | None = None
+    """Of a regression: holds the true value as often as the bundle's `conformal.coverage` says."""
     unit: str | None = None
     probabilities: dict[str, float] | None = None
     """Of each class, of each label, or of a binary head's `present`."""
     flags: list[str] | None = None
     """Labels (or `present`) whose probability reaches the bundle's threshold."""
+    possible: list[str] | None = None
+    """Classes that hold the true one as often as the bundle's `conformal.coverage` says (of a
+    binary head `present`, `not present`); labels whose presence is not ruled out. Empty: no class
+    is like what was seen at calibration."""
     health: float | None = None
     """Probability of the class that the task calls healthy."""
     uncertainty: float | None = None
@@ -104,6 +112,21 @@ class Diagnosis(_Answer):
     timing: Timing | None = Field(default=None)
 
 
+class Limits(NamedTuple):
+    """What turns one head's numbers into flags, sets and intervals."""
+
+    thresholds: tuple[float, ...]
+    """Of each flag."""
+    margins: tuple[float, ...] = ()
+    """As in `schemas.calibration.Conformal`; none where the head has none."""
+
+    @classmethod
+    def of(cls, head: HeadSpec, manifest: Manifest) -> "Limits":
+        """Return what a bundle says of a head."""
+        margins = manifest.conformal.margins if manifest.conformal else {}
+        return cls(flag_thresholds(head, manifest.thresholds), margins.get(head.name, ()))
+
+
 class Score(NamedTuple):
     """What a metric is told of a finding: a probability, or the value of a regression."""
 
@@ -120,14 +143,14 @@ def diagnosis(
     components: dict[str, dict[str, Finding]] = {}
     machine: dict[str, Finding] = {}
     for head in manifest.task.heads:
-        threshold = manifest.thresholds.get(head.name, 0.5)
+        limits = Limits.of(head, manifest)
         answers = answer.heads[head.name]
         if head.level is HeadLevel.MACHINE:
-            machine[head.name] = finding(head, answers, threshold)
+            machine[head.name] = finding(head, answers, limits)
             continue
         for row, component in enumerate(window.machine.topology.components):
             if head.components is None or component.id in head.components:
-                found = finding(head, answers[row], threshold)
+                found = finding(head, answers[row], limits)
                 components.setdefault(component.id, {})[head.name] = found
     component_health = {
         component: least
@@ -170,9 +193,10 @@ def normality(machine: Machine, scores: Mapping[str, Tensor]) -> Normality | Non
     )
 
 
-def finding(head: HeadSpec, answer: Tensor, threshold: float) -> Finding:
+def finding(head: HeadSpec, answer: Tensor, limits: Limits) -> Finding:
     """Put one head's decoded answer [size] into words."""
     values: list[float] = answer.tolist()
+    margins = limits.margins
     match head.kind:
         case HeadKind.REGRESSION:
             named = zip(head.quantiles, values, strict=True) if head.quantiles else ()
@@ -180,6 +204,7 @@ def finding(head: HeadSpec, answer: Tensor, threshold: float) -> Finding:
                 kind=head.kind,
                 value=values[head.median],
                 quantiles={f"{quantile:g}": value for quantile, value in named} or None,
+                interval=conformal.interval(head, values, margins[0]) if margins else None,
                 unit=head.unit,
             )
         case HeadKind.BINARY | HeadKind.MULTI_LABEL:
@@ -190,7 +215,12 @@ def finding(head: HeadSpec, answer: Tensor, threshold: float) -> Finding:
             return Finding(
                 kind=head.kind,
                 probabilities=dict(zip(names, values, strict=True)),
-                flags=[n for n, p in zip(names, values, strict=True) if p >= threshold],
+                flags=[
+                    name
+                    for name, p, threshold in zip(names, values, limits.thresholds, strict=True)
+                    if p >= threshold
+                ],
+                possible=_possible(head, values, margins),
                 health=health,
                 uncertainty=sum(_entropy((p, 1 - p)) for p in values) / len(values),
             )
@@ -204,9 +234,20 @@ def finding(head: HeadSpec, answer: Tensor, threshold: float) -> Finding:
                 value=classes[best].value,
                 unit=head.unit,
                 probabilities={c.name: p for c, p in zip(classes, values, strict=True)},
+                possible=_possible(head, values, margins),
                 health=values[sound[0]] if sound else None,
                 uncertainty=_entropy(values),
             )
+
+
+def _possible(
+    head: HeadSpec, values: Sequence[float], margins: tuple[float, ...]
+) -> list[str] | None:
+    if not margins:
+        return None
+    if head.kind is HeadKind.MULTI_LABEL:
+        return conformal.open_labels(head, values, margins)
+    return conformal.kept_classes(head, values, margins[0])
 
 
 def missing(window: TelemetryWindow, answer: WindowAnswer, window_s: float) -> dict[str, Missing]:

@@ -32,15 +32,23 @@ class HeadMetrics(nn.Module):
     `mae`, the mean absolute error between the values of the most probable and the true class in
     the head's unit. Multi-label: `accuracy` and `macro_f1` over names. Regression: `mae`, `r2`.
     Too few labelled rows (none; for `r2` one) have no metrics at all.
+
+    Args:
+        head: Whose.
+        thresholds: Of a multi-label head, [L]: probabilities from which labels count as flagged;
+            none: 0.5.
     """
 
     values: Tensor
+    thresholds: Tensor
 
-    def __init__(self, head: HeadSpec) -> None:
+    def __init__(self, head: HeadSpec, thresholds: Sequence[float] = ()) -> None:
         super().__init__()
         self.head = head
         values = torch.tensor([cls.value for cls in head.classes])
         self.register_buffer("values", values, persistent=False)
+        flagged = torch.tensor(thresholds or [0.5] * len(head.labels))
+        self.register_buffer("thresholds", flagged, persistent=False)
         self.rows = SumMetric()
         self.by_class = MetricCollection({})
         self.by_value = MetricCollection({})
@@ -83,7 +91,7 @@ class HeadMetrics(nn.Module):
             self.by_value.update(prediction[:, self.head.median], target[:, 0])
             return
         if self.head.kind is HeadKind.MULTI_LABEL:
-            self.by_class.update(prediction, target.long())
+            self.by_class.update((prediction >= self.thresholds).long(), target.long())
             return
         chosen, true = predicted_class(self.head, prediction), target[:, 0].long()
         self.by_class.update(chosen, true)

@@ -24,12 +24,15 @@ class Checkpoint:
         epoch: Epochs finished before it was written, counted from 0.
         readout: What `write_fitted` has added; None before that. Empty where the network's own
             heads answer everything.
+        calibration: A `schemas.calibration.Calibration` as plain data, also by `write_fitted`; None
+            before that, or where there are no heads to calibrate.
     """
 
     record: dict[str, Any]
     weights: dict[str, Tensor]
     epoch: int
     readout: dict[str, Any] | None = None
+    calibration: dict[str, Any] | None = None
 
 
 def read_checkpoint(path: str | Path) -> Checkpoint:
@@ -53,13 +56,18 @@ def read_checkpoint(path: str | Path) -> Checkpoint:
                 for name, value in state.items()
                 if name.startswith(_PREFIX)
             }
-            return Checkpoint(record, weights, epoch, content.get("readout"))
+            return Checkpoint(
+                record, weights, epoch, content.get("readout"), content.get("calibration")
+            )
         case _:
             raise SpecError(f"ckpt: {str(file)!r} was not written by Hydrascope's train.py")
 
 
 def write_fitted(
-    path: str | Path, weights: Mapping[str, Tensor], readout: Mapping[str, Any]
+    path: str | Path,
+    weights: Mapping[str, Tensor],
+    readout: Mapping[str, Any],
+    calibration: Mapping[str, Any] | None,
 ) -> None:
     """Put into a checkpoint what was fitted when the training had ended, replacing it at once.
 
@@ -67,10 +75,12 @@ def write_fitted(
         path: Of a checkpoint.
         weights: State of the diagnoser without its readout, in place of the one it holds.
         readout: Tensors and plain data; empty without a readout.
+        calibration: Plain data; None without heads.
     """
     file = Path(path)
     content = torch.load(file, map_location="cpu", weights_only=True)
     content["state_dict"].update({_PREFIX + name: value for name, value in weights.items()})
     part = file.with_name(f"{file.name}.{os.getpid()}.part")
-    torch.save({**content, "readout": dict(readout)}, part)
+    fitted = {"readout": dict(readout), "calibration": calibration and dict(calibration)}
+    torch.save(content | fitted, part)
     part.replace(file)

@@ -57,22 +57,29 @@ def check_one_build(machines: Sequence[StoredMachine]) -> None:
 
 
 def fit_readout(
-    diagnoser: Diagnoser, data: HydraulicDataModule, config: DiscriminantConfig, seed: int
+    diagnoser: Diagnoser,
+    data: HydraulicDataModule,
+    config: DiscriminantConfig,
+    seed: int,
+    windows: NDArray[np.int64] | None = None,
 ) -> FittedReadout:
     """Fit the kernel discriminant on the training and validation windows.
 
-    On both, as the classical models are: when it is fitted nothing is left to validate.
+    On both, as the classical models are: when it is fitted nothing is left to validate. Another
+    one, on the training windows alone, is what a calibration is fitted on.
 
     Args:
         diagnoser: Trained, without a readout.
         data: Of machines of one build.
         config: How.
         seed: The readout is a function of the windows, the network and this.
+        windows: What it is fitted on; None: training and validation windows.
 
     Raises:
         SpecError: The network has no embedding, and the config asks for it.
     """
-    split = np.sort(np.concatenate((data.split.train, data.split.val)))
+    both = np.concatenate((data.split.train, data.split.val))
+    split = np.sort(both if windows is None else windows)
     chosen = choose_questions(data.task.heads, _targets(data, split))
     if len(chosen.rows) > config.max_rows:
         split = split[chosen.rows.numpy()][_spread(chosen.combination, config.max_rows, seed)]
@@ -80,20 +87,18 @@ def fit_readout(
     if not chosen.questions:
         return FittedReadout(None, chosen.unanswered)
     label, combination = chosen.label, chosen.combination
-    windows = _read(diagnoser, data, split[chosen.rows.numpy()], config)
+    read = _read(diagnoser, data, split[chosen.rows.numpy()], config)
 
-    scale = feature_scale(
-        windows.features, windows.observed, combination, diagnoser.normalizer.per_step
-    )
-    features = scale.apply(windows.features, windows.observed).flatten(1)
+    scale = feature_scale(read.features, read.observed, combination, diagnoser.normalizer.per_step)
+    features = scale.apply(read.features, read.observed).flatten(1)
     if config.inputs == "embedding":
         features = features[:, :0]
-    of_embedding = embedding_scale(windows.embedding, combination)
-    embedding = (windows.embedding - of_embedding.center) * of_embedding.inverse
+    of_embedding = embedding_scale(read.embedding, combination)
+    embedding = (read.embedding - of_embedding.center) * of_embedding.inverse
     support = Rows(features, embedding)
     rows = LabelledRows(support, label, combination)
 
-    _, places, steps = windows.observed.shape
+    _, places, steps = read.observed.shape
     families = _families(data.input_spec.feature_names)
     draws = []
     for number in range(config.draws):

@@ -5,6 +5,7 @@ support, m transplants of them, V draws, Q questions, Z channels of the embeddin
 question.
 """
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -130,22 +131,42 @@ class DiscriminantReadout(nn.Module):
             inputs: With raw features.
             embedding: [G, Z], where the kernel reads it.
         """
-        alike = self._alike(self.rows(inputs, embedding))
-        draws = len(alike)
         answers = {}
-        for number, question in enumerate(self.questions):
-            coefficients = self.get_buffer(f"coefficients_{number}")
-            bias = self.get_buffer(f"bias_{number}")
-            probability = torch.stack(
-                [
-                    (alike[draw][number] @ coefficients[draw] + bias[draw]).softmax(dim=1)
-                    for draw in range(draws)
-                ]
-            ).mean(0)
+        for question, logits in zip(self.questions, self._logits(inputs, embedding), strict=True):
+            probability = torch.stack([each.softmax(dim=1) for each in logits]).mean(0)
             shown = torch.tensor(question.classes, device=probability.device)
             whole = probability.new_zeros((probability.shape[0], question.size))
             answers[question.head] = whole.index_copy(1, shown, probability).float()
         return answers
+
+    def log_probabilities(self, inputs: GraphInputs, embedding: Tensor | None) -> dict[str, Tensor]:
+        """Return the logarithms of the same, [G, C], float64, of the classes that training showed.
+
+        Probabilities themselves are often 0 or 1 to the last digit, which says nothing of what
+        drove them.
+        """
+        return {
+            question.head: torch.stack([each.log_softmax(dim=1) for each in logits]).logsumexp(0)
+            - math.log(len(logits))
+            for question, logits in zip(
+                self.questions, self._logits(inputs, embedding), strict=True
+            )
+        }
+
+    def _logits(self, inputs: GraphInputs, embedding: Tensor | None) -> list[list[Tensor]]:
+        """Return each question's logits of each draw, [G, C]."""
+        alike = self._alike(self.rows(inputs, embedding))
+        logits = []
+        for number in range(len(self.questions)):
+            coefficients = self.get_buffer(f"coefficients_{number}")
+            bias = self.get_buffer(f"bias_{number}")
+            logits.append(
+                [
+                    kernels[number] @ weights + offset
+                    for kernels, weights, offset in zip(alike, coefficients, bias, strict=True)
+                ]
+            )
+        return logits
 
     def _alike(self, rows: Rows) -> list[Tensor]:
         """Return how alike windows are to the support and each draw's transplants, [Q, G, n + m].

@@ -1,0 +1,140 @@
+"""Test metrics with their intervals: of each head, each kind of machine and each outcome."""
+
+from collections.abc import Mapping, Sequence
+from functools import partial
+from types import MappingProxyType
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from hydrascope.data.datamodule import HydraulicDataModule
+from hydrascope.evaluation.bootstrap import Array, Bootstrap, average_precision
+from hydrascope.evaluation.predictions import LocatedPredictions, complete
+from hydrascope.evaluation.sums import (
+    metrics_of,
+    outcome_metrics,
+    outcome_names,
+    outcome_rows,
+    row_sums,
+)
+from hydrascope.schemas.calibration import flag_thresholds
+from hydrascope.schemas.task import HeadKind, HeadSpec
+
+Judged = dict[str, dict[str, Any]]
+"""A metric's name → its `value` and `interval` ([low, high], or null where there is none)."""
+
+
+def of_heads(
+    heads: Sequence[HeadSpec],
+    predictions: Mapping[str, LocatedPredictions],
+    bootstrap: Bootstrap,
+    thresholds: Mapping[str, float] = MappingProxyType({}),
+) -> dict[str, Judged]:
+    """Return the metrics of each head that has labelled rows.
+
+    Args:
+        heads: Of the task.
+        predictions: Of test windows.
+        bootstrap: What is drawn.
+        thresholds: From which labels are flagged, where not from 0.5 (`schemas.calibration`).
+    """
+    judged = {
+        head.name: _judge(
+            head, predictions[head.name], bootstrap, flag_thresholds(head, thresholds)
+        )
+        for head in heads
+    }
+    return {name: metrics for name, metrics in judged.items() if metrics}
+
+
+def of_kinds(
+    heads: Sequence[HeadSpec],
+    predictions: Mapping[str, LocatedPredictions],
+    bootstrap: Bootstrap,
+    kinds: NDArray[np.str_],
+    thresholds: Mapping[str, float] = MappingProxyType({}),
+) -> dict[str, dict[str, Judged]]:
+    """Return the same for each kind of machine by itself.
+
+    Args:
+        heads: Of the task.
+        predictions: Of test windows.
+        bootstrap: Whose draws are shared, so that kinds can be compared.
+        kinds: [W] of each window of the window table, as `machine_kinds` gives them.
+        thresholds: As of `of_heads`.
+    """
+    found = {}
+    for kind in np.unique(kinds[np.isin(bootstrap.units, bootstrap.among)]):
+        mine = {
+            name: rows.where(torch.from_numpy(kinds == kind)[rows.window])
+            for name, rows in predictions.items()
+        }
+        if judged := of_heads(heads, mine, bootstrap, thresholds):
+            found[str(kind)] = judged
+    return found
+
+
+def of_outcomes(
+    head: HeadSpec,
+    rows: LocatedPredictions,
+    bootstrap: Bootstrap,
+    thresholds: Mapping[str, float] = MappingProxyType({}),
+) -> dict[str, Judged]:
+    """Return precision, recall, F1 and average precision of each class or label of a head."""
+    rows, limits = complete(rows), flag_thresholds(head, thresholds)
+    return {
+        name: _judge_outcome(head, rows, bootstrap, number, limits)
+        for number, name in enumerate(outcome_names(head))
+    }
+
+
+def machine_kinds(data: HydraulicDataModule) -> NDArray[np.str_]:
+    """Return the build of the machine of each window of the window table, [W]."""
+    builds = {name: machine.topology.id for name, machine in data.machines.items()}
+    return data.table["equipment_id"].map(builds).to_numpy(dtype=str)
+
+
+def _judge(
+    head: HeadSpec, rows: LocatedPredictions, bootstrap: Bootstrap, limits: Sequence[float]
+) -> Judged:
+    rows = complete(rows)
+    windows, sums = rows.window.numpy(), row_sums(head, rows, limits)
+    fewest = 2 if head.kind is HeadKind.REGRESSION else 1
+    if len(windows) < fewest:
+        return {}
+    in_draws = bootstrap.of_sums(sums, windows, lambda drawn: metrics_of(head, drawn))
+    return _judged(metrics_of(head, sums.sum(0)), in_draws, bootstrap)
+
+
+def _judge_outcome(
+    head: HeadSpec,
+    rows: LocatedPredictions,
+    bootstrap: Bootstrap,
+    number: int,
+    limits: Sequence[float],
+) -> Judged:
+    windows, sums = rows.window.numpy(), row_sums(head, rows, limits)
+    score, present = outcome_rows(head, rows, number)
+    area = partial(average_precision, score, present)
+    point = outcome_metrics(head, sums.sum(0), number)
+    point["average_precision"] = area(np.ones((1, len(windows))))[0]
+    if len(np.unique(bootstrap.place(windows[present]))) < 2:
+        # All that is known of the outcome is one unit, which no draw can vary.
+        return _judged(point, dict.fromkeys(point, np.full(1, np.nan)), bootstrap)
+    in_draws = bootstrap.of_sums(sums, windows, lambda drawn: outcome_metrics(head, drawn, number))
+    in_draws["average_precision"] = bootstrap.of_rows(windows, area)
+    return _judged(point, in_draws, bootstrap)
+
+
+def _judged(
+    point: Mapping[str, Array], in_draws: Mapping[str, Array], bootstrap: Bootstrap
+) -> Judged:
+    return {
+        name: {
+            "value": float(value) if np.isfinite(value) else None,
+            "interval": bootstrap.interval(in_draws[name]),
+        }
+        for name, value in point.items()
+    }

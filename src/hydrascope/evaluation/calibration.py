@@ -1,0 +1,263 @@
+"""How far probabilities, sets and intervals can be trusted on test windows.
+
+A *question* is one probability to be right about: a head with classes (of the class it chose), a
+binary head (of presence), or one label. Shapes: R rows, B bins.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from rich.table import Table
+
+from hydrascope.evaluation.bootstrap import Array, Bootstrap
+from hydrascope.evaluation.calibrate import conformal_margin, log_loss
+from hydrascope.evaluation.predictions import LocatedPredictions, complete
+from hydrascope.models.conformal import strangeness
+from hydrascope.schemas.calibration import Calibration, flag_names
+from hydrascope.schemas.task import HeadKind, HeadSpec
+
+BINS = 15
+"""Of confidence, equally wide, as in C. Guo et al. (ICML 2017)."""
+_REPEATS = 200
+"""Random halves over which the coverage of exchangeable rows is averaged."""
+
+
+@dataclass(frozen=True)
+class Question:
+    """One probability of a head, and how often it came true.
+
+    Attributes:
+        name: The head's, or `<head>.<label>`.
+        confidence: [R] that it is so.
+        right: [R] whether it is so.
+        windows: [R] rows of the window table.
+        loss: [R] log loss of the head's, or the label's, whole answer.
+    """
+
+    name: str
+    confidence: Array
+    right: NDArray[np.bool_]
+    windows: NDArray[np.int64]
+    loss: Array
+
+
+def questions(head: HeadSpec, rows: LocatedPredictions) -> Iterator[Question]:
+    """Yield a head's questions; a regression has none."""
+    if head.kind is HeadKind.REGRESSION:
+        return
+    rows = complete(rows)
+    windows = rows.window.numpy()
+    loss = log_loss(head, rows.prediction, rows.target).numpy()
+    match head.kind:
+        case HeadKind.BINARY | HeadKind.MULTI_LABEL:
+            for number, name in enumerate(flag_names(head)):
+                present = rows.target[:, number].numpy() == 1
+                confidence = rows.prediction[:, number].double().numpy()
+                yield Question(name, confidence, present, windows, loss[:, number])
+        case HeadKind.MULTI_CLASS | HeadKind.ORDINAL:
+            highest, chosen = rows.prediction.max(dim=1)
+            right = (chosen == rows.target[:, 0]).numpy()
+            yield Question(head.name, highest.double().numpy(), right, windows, loss[:, 0])
+
+
+def bin_sums(question: Question) -> Array:
+    """Return what each row adds to the bins, [R, 3 · B]: rows, confidence, times right."""
+    place = np.clip((question.confidence * BINS).astype(int), 0, BINS - 1)
+    member = np.eye(BINS)[place]
+    parts = (
+        member,
+        member * question.confidence[:, None],
+        member * question.right[:, None],
+    )
+    return np.concatenate(parts, axis=1)
+
+
+def expected_error(sums: Array) -> Array:
+    """Return the expected calibration error of sums [..., 3 · B]: mean |confidence − accuracy|.
+
+    M. Pakdaman Naeini et al., "Obtaining Well Calibrated Probabilities Using Bayesian Binning",
+    AAAI 2015; NaN of no rows.
+    """
+    rows, confidence, right = np.split(sums, 3, axis=-1)
+    total = rows.sum(-1)
+    gap = np.abs(confidence - right).sum(-1)
+    error: Array = gap / np.where(total > 0, total, np.nan)
+    return error
+
+
+def calibration_report(
+    heads: Sequence[HeadSpec],
+    before: Mapping[str, LocatedPredictions],
+    after: Mapping[str, LocatedPredictions],
+    spec: Calibration,
+    bootstrap: Bootstrap,
+) -> dict[str, Any]:
+    """Return the calibration errors before and after, and the coverage of sets and intervals.
+
+    Args:
+        heads: Of the task.
+        before: Test rows, not calibrated.
+        after: The same, calibrated.
+        spec: What was fitted.
+        bootstrap: Of the test windows.
+    """
+    asked: dict[str, Any] = {}
+    for head in heads:
+        pairs = zip(
+            questions(head, before[head.name]), questions(head, after[head.name]), strict=True
+        )
+        for number, (raw, sure) in enumerate(pairs):
+            if not len(raw.windows):
+                continue
+            temperature = spec.temperatures.get(head.name)
+            asked[sure.name] = {
+                "temperature": temperature[number] if temperature else None,
+                "threshold": spec.thresholds.get(sure.name),
+                "before": _error(raw, bootstrap),
+                "after": _error(sure, bootstrap),
+                "bins": {
+                    name: np.array(np.split(bin_sums(each).sum(0), 3)).round(6).tolist()
+                    for name, each in (("before", raw), ("after", sure))
+                },
+            }
+    conformal = spec.conformal
+    return {
+        "questions": asked,
+        "uncalibrated": dict(spec.uncalibrated),
+        "held_out": {
+            "windows": conformal.windows,
+            "units": conformal.units,
+            "unit": conformal.unit,
+        },
+        "conformal": {
+            "nominal": conformal.coverage,
+            "heads": {
+                head.name: _coverage(
+                    head,
+                    after[head.name],
+                    conformal.margins[head.name],
+                    conformal.coverage,
+                    bootstrap,
+                )
+                for head in heads
+                if head.name in conformal.margins and len(after[head.name].target)
+            },
+        },
+    }
+
+
+def calibration_table(report: Mapping[str, Any]) -> Table:
+    """Show the calibration error of each question, and what the sets and intervals cover."""
+    held, conformal = report["held_out"], report["conformal"]
+    table = Table(
+        title=f"Calibration by {held['windows']} held-out windows of {held['units']} "
+        f"{held['unit']}; nominal coverage {100 * conformal['nominal']:g} %",
+        title_justify="left",
+    )
+    columns = (
+        "ECE before",
+        "after",
+        "log loss before",
+        "after",
+        "T",
+        "coverage",
+        "exchangeable",
+        "kept",
+    )
+    table.add_column("")
+    for name in columns:
+        table.add_column(name, justify="right")
+    covered = conformal["heads"]
+    for name in dict.fromkeys([*report["questions"], *covered]):
+        asked, kept = report["questions"].get(name, {}), covered.get(name, {})
+        table.add_row(
+            name,
+            _cell(asked.get("before", {}).get("ece"), "{:.3f}"),
+            _cell(asked.get("after", {}).get("ece"), "{:.3f}"),
+            _cell(asked.get("before", {}).get("log_loss"), "{:.3f}"),
+            _cell(asked.get("after", {}).get("log_loss"), "{:.3f}"),
+            _cell(asked.get("temperature"), "{:.2f}"),
+            _cell(kept.get("coverage"), "{:.1%}"),
+            _cell(kept.get("exchangeable"), "{:.1%}"),
+            _cell(kept.get("size"), "{:.2f}"),
+        )
+    return table
+
+
+def _cell(value: float | None, form: str) -> str:
+    return "–" if value is None else form.format(value)
+
+
+def _error(question: Question, bootstrap: Bootstrap) -> dict[str, Any]:
+    sums = bin_sums(question)
+    drawn = bootstrap.of_sums(sums, question.windows, lambda s: {"ece": expected_error(s)})["ece"]
+    return {
+        "ece": float(expected_error(sums.sum(0))),
+        "interval": bootstrap.interval(drawn),
+        "log_loss": float(question.loss.mean()),
+    }
+
+
+def _coverage(
+    head: HeadSpec,
+    rows: LocatedPredictions,
+    margins: Sequence[float],
+    nominal: float,
+    bootstrap: Bootstrap,
+) -> dict[str, Any]:
+    """Return how often the truth is kept, and how much is kept beside it.
+
+    `coverage` is of the test windows by the margins of the held-out ones. `exchangeable` is what
+    the same method covers where its promise holds: margins from a random half of the test rows,
+    measured on the other.
+    """
+    rows = complete(rows)
+    scores = strangeness(head, rows.prediction, rows.target).numpy()
+    kept = scores <= np.asarray(margins)
+    counts = np.stack([np.full(len(kept), kept.shape[1]), kept.sum(1)], axis=1).astype(np.float64)
+    drawn = bootstrap.of_sums(
+        counts, rows.window.numpy(), lambda s: {"coverage": s[..., 1] / s[..., 0].clip(1.0)}
+    )
+    return {
+        "coverage": float(kept.mean()),
+        "interval": bootstrap.interval(drawn["coverage"]),
+        "exchangeable": exchangeable_coverage(scores, nominal),
+        "size": _size(head, rows, margins),
+    }
+
+
+def exchangeable_coverage(scores: Array, nominal: float, repeats: int = _REPEATS) -> float | None:
+    """Return the mean coverage over random halves of rows; None of too few.
+
+    Args:
+        scores: [R, M] strangeness of the truth.
+        nominal: Coverage asked for.
+        repeats: How many random halves.
+    """
+    random, half = np.random.default_rng(0), len(scores) // 2
+    covered = []
+    for _ in range(repeats):
+        order = random.permutation(len(scores))
+        fitted, judged = scores[order[:half]], scores[order[half:]]
+        if not half:
+            return None
+        margins = [conformal_margin(column, nominal) for column in fitted.T]
+        covered.append((judged <= np.array(margins)).mean())
+    mean = float(np.mean(covered))
+    return mean if np.isfinite(margins).all() else None
+
+
+def _size(head: HeadSpec, rows: LocatedPredictions, margins: Sequence[float]) -> float:
+    """Return the mean number of classes kept (of labels not ruled out), or the mean width."""
+    margin = torch.tensor(margins, dtype=torch.float64)
+    p = rows.prediction.double()
+    match head.kind:
+        case HeadKind.REGRESSION:
+            return float((p[:, -1] - p[:, 0]).mean() + 2 * margin[0])
+        case HeadKind.BINARY:
+            p = torch.cat([p, 1 - p], dim=1)
+    return float((1 - p <= margin).sum(1).double().mean())

@@ -1,0 +1,134 @@
+"""The test windows worth looking at: wrong with the most confidence, and the least certain."""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from hydrascope.data.datamodule import HydraulicDataModule
+from hydrascope.evaluation.calibrate import log_loss
+from hydrascope.evaluation.predictions import LocatedPredictions, complete
+from hydrascope.evaluation.sums import wrong_rows
+from hydrascope.schemas.calibration import flag_thresholds
+from hydrascope.schemas.task import HeadKind, HeadLevel, HeadSpec
+
+COUNT = 3
+"""Cases of each sort."""
+
+
+@dataclass(frozen=True)
+class Case:
+    """One window, and the answer in it that it was chosen for.
+
+    Attributes:
+        window: Row of the window table.
+        head: Whose answer.
+        row: Of the head's labelled rows.
+        why: In words.
+    """
+
+    window: int
+    head: HeadSpec
+    row: int
+    why: str
+
+
+def worst_cases(
+    heads: Sequence[HeadSpec],
+    predictions: Mapping[str, LocatedPredictions],
+    thresholds: Mapping[str, float],
+) -> list[Case]:
+    """Return the windows whose answers cost most, the worst first, each with its worst answer.
+
+    The cost is the log loss of a wrong answer, or the absolute error of a regression in standard
+    deviations of the truth.
+    """
+    found = []
+    for head in heads:
+        rows = complete(predictions[head.name])
+        if not len(rows.target):
+            continue
+        if head.kind is HeadKind.REGRESSION:
+            error = (rows.prediction[:, head.median] - rows.target[:, 0]).abs().double()
+            spread = float(rows.target.double().std(correction=0)) or 1.0
+            cost, wrong = error / spread, (error > 0).numpy()
+        else:
+            cost = log_loss(head, rows.prediction, rows.target).max(1).values
+            wrong = wrong_rows(head, rows, flag_thresholds(head, thresholds))
+        found += [
+            (float(cost[row]), Case(int(rows.window[row]), head, int(row), "answered wrongly"))
+            for row in torch.where(torch.from_numpy(wrong), cost, -1.0)
+            .topk(min(2 * COUNT, len(cost)))
+            .indices
+            if wrong[row]
+        ]
+    return _of_distinct_windows(found)
+
+
+def uncertain_cases(
+    heads: Sequence[HeadSpec], predictions: Mapping[str, LocatedPredictions]
+) -> list[Case]:
+    """Return the windows with the answers of the highest entropy, the highest first."""
+    found = []
+    for head in (head for head in heads if head.kind is not HeadKind.REGRESSION):
+        rows = complete(predictions[head.name])
+        if not len(rows.target):
+            continue
+        unsure = uncertainty(head, rows.prediction)
+        found += [
+            (float(unsure[row]), Case(int(rows.window[row]), head, int(row), "least certain"))
+            for row in unsure.topk(min(2 * COUNT, len(unsure))).indices
+        ]
+    return _of_distinct_windows(found)
+
+
+def uncertainty(head: HeadSpec, prediction: Tensor) -> Tensor:
+    """Return the entropy over its largest possible value, [R] from 0 to 1; of labels the mean."""
+    p = prediction.double()
+    entropy: Tensor = torch.special.entr(p)
+    if head.kind in (HeadKind.BINARY, HeadKind.MULTI_LABEL):
+        against: Tensor = torch.special.entr(1 - p)
+        return (entropy + against).mean(1) / math.log(2)
+    return entropy.sum(1) / math.log(p.shape[1])
+
+
+def told(
+    head: HeadSpec, rows: LocatedPredictions, row: int, data: HydraulicDataModule
+) -> dict[str, Any]:
+    """Say in words what was answered in a row, and what was true."""
+    rows = complete(rows)
+    answer, target = rows.prediction[row], rows.target[row]
+    window = data.table.iloc[int(rows.window[row])]
+    component = None
+    if head.level is HeadLevel.COMPONENT:
+        topology = data.machines[window["equipment_id"]].topology
+        component = topology.components[int(rows.component[row])].id
+    about = {"head": head.name, "component": component}
+    match head.kind:
+        case HeadKind.REGRESSION:
+            said, true = (f"{float(v):.3g}" for v in (answer[head.median], target[0]))
+            unit = head.unit or ""
+            return about | {"said": f"{said} {unit}", "true": f"{true} {unit}"}
+        case HeadKind.MULTI_LABEL:
+            there = [n for n, there in zip(head.labels, target.tolist(), strict=True) if there]
+            likely = sorted(zip(answer.tolist(), head.labels, strict=True), reverse=True)[:3]
+            said = ", ".join(f"{name} {100 * p:.0f} %" for p, name in likely)
+            return about | {"said": said, "true": ", ".join(there) or "none"}
+        case HeadKind.BINARY:
+            names, p = ["not present", "present"], float(answer[0])
+            chosen, sure = int(p > 0.5), max(p, 1 - p)
+        case _:
+            names = [each.name for each in head.classes]
+            chosen, sure = int(answer.argmax()), float(answer.max())
+    said = f"{names[chosen]} ({100 * sure:.1f} %)"
+    return about | {"said": said, "true": names[int(target[0])]}
+
+
+def _of_distinct_windows(found: Sequence[tuple[float, Case]]) -> list[Case]:
+    chosen: dict[int, Case] = {}
+    for _, case in sorted(found, key=lambda pair: -pair[0]):
+        chosen.setdefault(case.window, case)
+    return list(chosen.values())[:COUNT]

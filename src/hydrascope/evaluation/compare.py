@@ -1,0 +1,138 @@
+"""Two evaluations on the windows that both have: paired, so that the luck of windows cancels."""
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+
+from hydrascope.data.datamodule import HydraulicDataModule
+from hydrascope.evaluation.bootstrap import Bootstrap
+from hydrascope.evaluation.predictions import LocatedPredictions, complete
+from hydrascope.evaluation.sums import metrics_of, row_sums
+from hydrascope.schemas.calibration import flag_thresholds
+from hydrascope.schemas.errors import SpecError
+from hydrascope.schemas.task import HeadSpec
+
+EVALUATION, PREDICTIONS = "evaluation.json", "predictions.parquet"
+_KEYS = ["head", "equipment_id", "start", "component"]
+
+
+def prediction_table(
+    heads: Sequence[HeadSpec],
+    predictions: Mapping[str, LocatedPredictions],
+    data: HydraulicDataModule,
+) -> pd.DataFrame:
+    """Return a row for each labelled answer.
+
+    Columns: `head`; `equipment_id` and `start` of the window; `component`, its position among the
+    machine's components, −1 at machine level; `target` and `answer`, lists, a class as its number.
+    """
+    parts = []
+    for head in heads:
+        rows = predictions[head.name]
+        about = data.table.iloc[rows.window.numpy()][["equipment_id", "start"]]
+        part = about.reset_index(drop=True)
+        part.insert(0, "head", head.name)
+        part["component"] = rows.component.numpy()
+        part["target"] = rows.target.tolist()
+        part["answer"] = rows.prediction.tolist()
+        parts.append(part)
+    return pd.concat(parts, ignore_index=True)
+
+
+class OtherRun:
+    """What another evaluation left behind.
+
+    Args:
+        path: Its folder, or its evaluation.json.
+
+    Raises:
+        SpecError: There is no evaluation, or its predictions are missing.
+    """
+
+    def __init__(self, path: str) -> None:
+        given = Path(path)
+        folder = given.parent if given.name == EVALUATION else given
+        for name in (EVALUATION, PREDICTIONS):
+            if not (folder / name).is_file():
+                raise SpecError(
+                    f"compare: {path!r} holds no {name}; accepted: the folder of an evaluation, or "
+                    f"its {EVALUATION}"
+                )
+        self.name = str(folder)
+        report = json.loads((folder / EVALUATION).read_text(encoding="utf-8"))
+        self.thresholds: dict[str, float] = report.get("thresholds", {})
+        self._table = pd.read_parquet(folder / PREDICTIONS)
+
+    def compared(
+        self,
+        heads: Sequence[HeadSpec],
+        predictions: Mapping[str, LocatedPredictions],
+        thresholds: Mapping[str, float],
+        data: HydraulicDataModule,
+        bootstrap: Bootstrap,
+    ) -> dict[str, dict[str, Any]]:
+        """Return, of each head and metric: `this`, `other`, their `difference`, its `interval`.
+
+        Both are taken over the rows that both have, `rows`; a draw resamples both alike.
+
+        Raises:
+            SpecError: There is no such row.
+        """
+        mine = prediction_table(heads, predictions, data)
+        mine["row"] = mine.groupby("head").cumcount()
+        both = mine.merge(self._table, on=_KEYS, suffixes=("", "_other"), validate="1:1")
+        found = {}
+        for head in heads:
+            rows = both[both["head"] == head.name].sort_values("row")
+            rows = rows[rows["answer_other"].map(len) == rows["answer"].map(len)]
+            if rows.empty:
+                continue
+            shared = predictions[head.name].where(torch.tensor(rows["row"].to_numpy(copy=True)))
+            here = complete(shared)
+            there = LocatedPredictions(
+                torch.tensor(np.array(rows["answer_other"].tolist()), dtype=torch.float32),
+                shared.target,
+                shared.window,
+                shared.component,
+            )
+            found[head.name] = _paired(
+                head, here, complete(there), bootstrap, thresholds, self.thresholds
+            )
+        if not found:
+            raise SpecError(
+                f"compare: {self.name!r} was tested on none of these windows; accepted: an "
+                "evaluation of a task with a head in common, on the same fold"
+            )
+        return found
+
+
+def _paired(
+    head: HeadSpec,
+    here: LocatedPredictions,
+    there: LocatedPredictions,
+    bootstrap: Bootstrap,
+    *thresholds: Mapping[str, float],
+) -> dict[str, Any]:
+    point, drawn = [], []
+    for rows, chosen in zip((here, there), thresholds, strict=True):
+        sums = row_sums(head, rows, flag_thresholds(head, chosen))
+        point.append(metrics_of(head, sums.sum(0)))
+        windows = rows.window.numpy()
+        drawn.append(bootstrap.of_sums(sums, windows, lambda s: metrics_of(head, s)))
+    return {
+        "rows": len(here.target),
+        "metrics": {
+            name: {
+                "this": float(point[0][name]),
+                "other": float(point[1][name]),
+                "difference": float(point[0][name] - point[1][name]),
+                "interval": bootstrap.interval(drawn[0][name] - drawn[1][name]),
+            }
+            for name in point[0]
+        },
+    }

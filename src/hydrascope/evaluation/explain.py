@@ -1,0 +1,159 @@
+"""What drove an answer: which sensor, which component and which moment.
+
+Shapes: B windows, S sensors, T steps, F features, N components, of one machine.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from captum.attr import IntegratedGradients
+from torch import Tensor
+
+from hydrascope.data.datamodule import HydraulicDataModule
+from hydrascope.graphs.fields import WindowFields
+from hydrascope.models.decode import decode
+from hydrascope.models.diagnoser import Diagnoser
+from hydrascope.schemas.machine import GraphTopology
+from hydrascope.schemas.task import HeadKind, HeadLevel, HeadSpec
+
+STEPS = 50
+"""Of the path along which gradients are integrated (Gauss–Legendre)."""
+_TINY = 1e-37
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """What each sensor in each step added to an answer.
+
+    Attributes:
+        attribution: [S, T] in the unit of the score; above 0 spoke for the answer.
+        score: Of the answer: log odds of the chosen outcome, or a regression's value.
+        usual: The score where every sensor does what it does on average.
+    """
+
+    attribution: Tensor
+    score: float
+    usual: float
+
+    def of_sensors(self) -> Tensor:
+        """Return what each sensor added, [S]."""
+        return self.attribution.sum(1)
+
+    def of_components(self, topology: GraphTopology) -> dict[str, float]:
+        """Return what each component's sensors added, by its id; only of those with sensors."""
+        found: dict[str, float] = {}
+        pairs = zip(topology.sensors, self.of_sensors().tolist(), strict=True)
+        for (number, _), added in pairs:
+            component = topology.components[number].id
+            found[component] = found.get(component, 0.0) + added
+        return found
+
+
+class Explained:
+    """One answer in one window, as a function of the sensors' features.
+
+    Args:
+        diagnoser: In evaluation mode.
+        data: Where the window is from.
+        window: Row of the window table.
+        head: Whose answer.
+        component: Position of the component it speaks of; −1 at machine level.
+        label: Of a multi-label head, which.
+    """
+
+    def __init__(
+        self,
+        diagnoser: Diagnoser,
+        data: HydraulicDataModule,
+        window: int,
+        head: HeadSpec,
+        component: int = -1,
+        label: int = 0,
+    ) -> None:
+        self._diagnoser, self._head = diagnoser, head
+        self._component, self._label = component, label
+        ((machine, _),) = data.dataset.locate(np.array([window]))
+        self._layout = machine.layout
+        inputs = data.dataset.gather([window]).inputs
+        self._fields = WindowFields(
+            inputs.sensor_features.unsqueeze(0),
+            inputs.sensor_observed.unsqueeze(0),
+            inputs.edge_dynamic.unsqueeze(0),
+            inputs.edge_dynamic_mask.unsqueeze(0),
+            inputs.machine_features,
+            inputs.machine_features_mask,
+        )
+        self.features = inputs.sensor_features.unsqueeze(0)
+        """[1, S, T, F]"""
+        center = diagnoser.normalizer.center[inputs.sensor_slot]
+        self.usual = center.expand_as(inputs.sensor_features).unsqueeze(0)
+        """What the sensors do on average in training, likewise."""
+        with torch.no_grad():
+            self._outcome = int(self._logs(self.features)[0].argmax())
+
+    def score(self, features: Tensor) -> Tensor:
+        """Return the score of the answer that the window got, [B], for features [B, S, T, F].
+
+        Of a head with outcomes before its temperature, which only stretches it.
+        """
+        answer = self._logs(features)
+        if self._head.kind is HeadKind.REGRESSION:
+            return answer[:, 0]
+        others = torch.cat([answer[:, : self._outcome], answer[:, self._outcome + 1 :]], dim=1)
+        return answer[:, self._outcome] - others.logsumexp(dim=1)
+
+    def _logs(self, features: Tensor) -> Tensor:
+        """Return the log probabilities of the outcomes, [B, K], or the value, [B, 1]."""
+        count = len(features)
+        repeated = WindowFields(*(each.expand(count, *each.shape[1:]) for each in self._fields))
+        inputs = self._layout.batch(repeated._replace(sensor_features=features))
+        output, head = self._diagnoser.raw(inputs), self._head
+        readout = self._diagnoser.readout
+        if readout is not None and head.name in {each.head for each in readout.questions}:
+            return readout.log_probabilities(inputs, output.embedding)[head.name]
+        answer = decode(head, output.heads[head.name])
+        if head.level is HeadLevel.COMPONENT:
+            answer = answer.reshape(count, -1, answer.shape[1])[:, self._component]
+        if head.kind is HeadKind.REGRESSION:
+            return answer[:, [head.median]]
+        if head.kind in (HeadKind.BINARY, HeadKind.MULTI_LABEL):
+            present = answer[:, [self._label]]
+            answer = torch.cat([1.0 - present, present], dim=1)
+        return answer.clamp_min(_TINY).log()
+
+
+def explain(explained: Explained) -> Explanation:
+    """Integrate the gradient of the score on the way from usual features to those of the window.
+
+    M. Sundararajan, A. Taly, Q. Yan, "Axiomatic Attribution for Deep Networks", ICML 2017, by
+    captum: what is added sums to the difference of the two scores.
+    """
+    integrated = IntegratedGradients(explained.score, multiply_by_inputs=True)
+    added: Tensor = integrated.attribute(
+        explained.features, explained.usual, n_steps=STEPS, internal_batch_size=STEPS
+    )
+    with torch.no_grad():
+        score, usual = explained.score(torch.cat([explained.features, explained.usual])).tolist()
+    return Explanation(added[0].sum(-1).detach().float(), score, usual)
+
+
+def deletion_curve(explained: Explained, order: Tensor, points: int) -> Tensor:
+    """Return the score when more and more of a window is made usual, [points + 1].
+
+    V. Petsiuk, A. Das, K. Saenko, "RISE", BMVC 2018: the better an explanation, the faster what it
+    names first takes the score away.
+
+    Args:
+        explained: The answer.
+        order: [S · T] cells in the order in which they go.
+        points: In how many equal parts.
+    """
+    cells, usual = explained.features[0].flatten(0, 1), explained.usual[0].flatten(0, 1)
+    rows = []
+    for number in range(points + 1):
+        gone = torch.zeros(len(cells), dtype=torch.bool)
+        gone[order[: round(len(order) * number / points)]] = True
+        rows.append(torch.where(gone.unsqueeze(1), usual, cells))
+    with torch.no_grad():
+        return explained.score(torch.stack(rows).reshape(points + 1, *explained.features.shape[1:]))

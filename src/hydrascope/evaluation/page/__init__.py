@@ -1,0 +1,1 @@
+"""The evaluation as one page of HTML that needs nothing beside itself."""

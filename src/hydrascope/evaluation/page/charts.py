@@ -1,0 +1,104 @@
+"""The charts of the page: confusion, precision over recall, calibration, error over severity."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from matplotlib.figure import Figure
+from sklearn.metrics import average_precision_score, precision_recall_curve
+
+from hydrascope.evaluation.figures import draw_confusion
+from hydrascope.evaluation.page.svg import inline_svg, page_style
+from hydrascope.evaluation.predictions import LocatedPredictions, complete
+from hydrascope.evaluation.sums import outcome_names, outcome_rows
+from hydrascope.schemas.task import HeadKind, HeadSpec
+
+_SIZE = (4.6, 3.4)
+
+
+def confusion_chart(head: HeadSpec, counts: Sequence[Sequence[int]]) -> str:
+    """Draw how often each class was taken for which."""
+    with page_style():
+        figure = Figure(figsize=_SIZE, layout="constrained")
+        draw_confusion(figure, head, np.asarray(counts))
+        return inline_svg(figure, f"confusion_{head.name}")
+
+
+def precision_recall_chart(head: HeadSpec, rows: LocatedPredictions) -> str | None:
+    """Draw precision over recall of each class or label; None where there is nothing to tell."""
+    rows = complete(rows)
+    with page_style():
+        figure = Figure(figsize=_SIZE, layout="constrained")
+        axes = figure.subplots()
+        for number, name in enumerate(outcome_names(head)):
+            score, present = outcome_rows(head, rows, number)
+            if not 0 < present.sum() < len(present):
+                continue
+            precision, recall, _ = precision_recall_curve(present, score)
+            area = average_precision_score(present, score)
+            axes.plot(recall, precision, label=f"{name} ({area:.2f})", drawstyle="steps-post")
+        if not axes.lines:
+            return None
+        axes.set(
+            xlabel="recall", ylabel="precision", xlim=(0, 1.01), ylim=(0, 1.03), title=head.name
+        )
+        axes.legend(title="average precision", fontsize=8)
+        return inline_svg(figure, f"precision_{head.name}")
+
+
+def calibration_chart(name: str, question: Mapping[str, Any]) -> str:
+    """Draw how often answers of each confidence were right, before and after calibration."""
+    with page_style():
+        figure = Figure(figsize=_SIZE, layout="constrained")
+        axes = figure.subplots()
+        axes.plot([0, 1], [0, 1], color="#888888", linewidth=1, linestyle=":")
+        for when, marker in (("before", "o--"), ("after", "s-")):
+            count, confidence, right = np.asarray(question["bins"][when])
+            there = count > 0
+            share = count[there] / count.sum()
+            (line,) = axes.plot(
+                confidence[there] / count[there],
+                right[there] / count[there],
+                marker[1:],
+                label=f"{when} (error {question[when]['ece']:.3f})",
+                linewidth=1,
+            )
+            axes.scatter(
+                confidence[there] / count[there],
+                right[there] / count[there],
+                s=10 + 150 * share,
+                marker=marker[0],
+                color=line.get_color(),
+                alpha=0.6,
+            )
+        axes.set(xlabel="confidence", ylabel="how often it was so", xlim=(-0.02, 1.02), title=name)
+        axes.set_ylim(-0.02, 1.05)
+        axes.legend(loc="upper left", fontsize=8)
+        return inline_svg(figure, f"calibration_{name}")
+
+
+def severity_chart(head: HeadSpec, points: Sequence[Mapping[str, Any]]) -> str:
+    """Draw the error over the severity, with its intervals."""
+    with page_style():
+        figure = Figure(figsize=_SIZE, layout="constrained")
+        axes = figure.subplots()
+        at = np.array([each["severity"] for each in points])
+        error = np.array([each["error"] for each in points])
+        bounds = np.array([each["interval"] or [each["error"]] * 2 for each in points])
+        spread = np.abs(bounds.T - error)
+        axes.errorbar(at, error, yerr=spread, fmt="o-", capsize=3, linewidth=1)
+        for each in points:
+            axes.annotate(
+                f"{each['rows']}", (each["severity"], each["error"]), (4, 4),
+                textcoords="offset points", fontsize=7,
+            )  # fmt: skip
+        is_value = head.kind is HeadKind.REGRESSION
+        unit = f" / {head.unit}" if head.unit and is_value else ""
+        axes.set(
+            xlabel="severity (0 sound, 1 worst)",
+            ylabel=f"mean absolute error{unit}" if is_value else "share of wrong answers",
+            title=f"{head.name}; rows at the points",
+            xlim=(-0.05, 1.1),
+        )
+        axes.set_ylim(bottom=min(0.0, float(bounds.min())))
+        return inline_svg(figure, f"severity_{head.name}")

@@ -1,0 +1,248 @@
+"""report.html: everything that an evaluation found, to be read by people."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
+from markupsafe import Markup
+from numpy.typing import NDArray
+
+from hydrascope import __version__
+from hydrascope.data.datamodule import HydraulicDataModule
+from hydrascope.evaluation.bootstrap import FEW_UNITS
+from hydrascope.evaluation.calibrate import log_loss
+from hydrascope.evaluation.cases import Case, told, uncertain_cases, worst_cases
+from hydrascope.evaluation.explain import Explained, Explanation, explain
+from hydrascope.evaluation.page import charts
+from hydrascope.evaluation.page.machines import (
+    component_health,
+    least_healthy_windows,
+    machine_chart,
+)
+from hydrascope.evaluation.predictions import LocatedPredictions, complete
+from hydrascope.models.diagnoser import Diagnoser
+from hydrascope.schemas.task import HeadKind, HeadSpec
+from hydrascope.schemas.time import TimeWindow
+
+_TEMPLATES = Path(__file__).parents[2] / "assets" / "report"
+_POINTS = 240
+"""Of a signal's line: more cannot be seen in its width."""
+_IN_PERCENT = ("accuracy", "macro_f1", "precision", "recall", "f1", "average_precision")
+_WIDTH, _HEIGHT = 240, 56
+
+
+def write_page(
+    path: Path,
+    report: Mapping[str, Any],
+    diagnoser: Diagnoser,
+    predictions: Mapping[str, LocatedPredictions],
+    data: HydraulicDataModule,
+) -> None:
+    """Write the page, replacing the file at once.
+
+    Args:
+        path: Of the page.
+        report: The content of evaluation.json.
+        diagnoser: Whose answers they are; in evaluation mode.
+        predictions: Of the test windows.
+        data: What they are of.
+    """
+    heads = diagnoser.heads
+    environment = Environment(
+        loader=FileSystemLoader(_TEMPLATES),
+        autoescape=select_autoescape(default=True),
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters |= {"metric": format_metric, "range": format_range}
+    page = environment.get_template("report.html.j2").render(
+        version=__version__,
+        report=report,
+        task=data.task,
+        heads=heads,
+        windows=len(data.split.test),
+        charts=_charts(report, heads, predictions),
+        machines=_machines(heads, predictions, data),
+        worst=[
+            _explained(case, diagnoser, predictions, data)
+            for case in worst_cases(heads, predictions, diagnoser.thresholds)
+        ],
+        uncertain=[_case(case, predictions, data) for case in uncertain_cases(heads, predictions)],
+        few=FEW_UNITS,
+        width=_WIDTH,
+        height=_HEIGHT,
+    )
+    part = path.with_suffix(".part")
+    part.write_text(page, encoding="utf-8")
+    part.replace(path)
+
+
+def format_metric(value: float | None, name: str) -> str:
+    """Write a metric as people read it; a dash for none."""
+    if value is None:
+        return "–"
+    return f"{100 * value:.2f} %" if name in _IN_PERCENT else f"{value:.4g}"
+
+
+def format_range(interval: Sequence[float] | None, name: str) -> str:
+    """Write an interval likewise."""
+    if interval is None:
+        return ""
+    low, high = interval
+    if name in _IN_PERCENT:
+        return f"{100 * low:.1f} to {100 * high:.1f}"
+    return f"{low:.3g} to {high:.3g}"
+
+
+def _charts(
+    report: Mapping[str, Any],
+    heads: Sequence[HeadSpec],
+    predictions: Mapping[str, LocatedPredictions],
+) -> dict[str, list[Markup]]:
+    found: dict[str, list[str | None]] = {
+        "confusion": [
+            charts.confusion_chart(head, report["confusion"][head.name])
+            for head in heads
+            if head.name in report["confusion"]
+        ],
+        "precision": [
+            charts.precision_recall_chart(head, predictions[head.name])
+            for head in heads
+            if head.kind is not HeadKind.REGRESSION
+        ],
+        "calibration": [
+            charts.calibration_chart(name, question)
+            for name, question in report.get("calibration", {}).get("questions", {}).items()
+        ],
+        "severity": [
+            charts.severity_chart(head, report["severity"][head.name])
+            for head in heads
+            if report["severity"].get(head.name)
+        ],
+    }
+    # Safe: drawn by us, and matplotlib escapes the text in it.
+    return {kind: [Markup(svg) for svg in drawn if svg] for kind, drawn in found.items()}
+
+
+def _machines(
+    heads: Sequence[HeadSpec],
+    predictions: Mapping[str, LocatedPredictions],
+    data: HydraulicDataModule,
+) -> list[dict[str, Any]]:
+    health = component_health(heads, predictions)
+    found = []
+    for build, window in least_healthy_windows(health, data).items():
+        row = data.table.iloc[window]
+        machine = data.machines[row["equipment_id"]]
+        of_components = health.loc[window].to_dict()
+        drawn = machine_chart(machine.topology, of_components, f"machine_{build}")
+        about = {"name": machine.equipment.name, "start": f"{row['start']:%Y-%m-%d %H:%M:%S}"}
+        found.append(about | {"chart": Markup(drawn)})
+    return found
+
+
+def _case(
+    case: Case, predictions: Mapping[str, LocatedPredictions], data: HydraulicDataModule
+) -> dict[str, Any]:
+    row = data.table.iloc[case.window]
+    machine = data.machines[row["equipment_id"]]
+    return {
+        "machine": machine.equipment.name,
+        "start": f"{row['start']:%Y-%m-%d %H:%M:%S}",
+        "told": told(case.head, predictions[case.head.name], case.row, data),
+        "signals": list(_signals(row["equipment_id"], row["start"].to_pydatetime(), data)),
+    }
+
+
+def _explained(
+    case: Case,
+    diagnoser: Diagnoser,
+    predictions: Mapping[str, LocatedPredictions],
+    data: HydraulicDataModule,
+) -> dict[str, Any]:
+    """Return a case with what drove its answer: the sensors that did most come first."""
+    rows = complete(predictions[case.head.name])
+    label = 0
+    if case.head.kind is HeadKind.MULTI_LABEL:
+        loss = log_loss(case.head, rows.prediction[[case.row]], rows.target[[case.row]])
+        label = int(loss.argmax())
+    component = int(rows.component[case.row])
+    asked = Explained(diagnoser, data, case.window, case.head, component, label)
+    explanation = explain(asked)
+    found = _case(case, predictions, data)
+    topology = data.machines[data.table["equipment_id"].iloc[case.window]].topology
+    of_components = explanation.of_components(topology)
+    driver = max(of_components, key=lambda name: abs(of_components[name]))
+    of_sensors = explanation.of_sensors().abs()
+    order = of_sensors.argsort(descending=True, stable=True).tolist()
+    total = float(of_sensors.sum()) or 1.0
+    moment = int(explanation.attribution.abs().sum(0).argmax())
+    step_s = data.window.window_s / explanation.attribution.shape[1]
+    return found | {
+        "driver": {
+            "component": driver,
+            "label": case.head.labels[label] if case.head.labels else None,
+            "sensors": ", ".join(
+                f"{topology.sensors[n][1].id} ({100 * float(of_sensors[n]) / total:.0f} %)"
+                for n in order[:3]
+            ),
+            "moment": f"{moment * step_s:g} to {(moment + 1) * step_s:g} s",
+        },
+        "signals": [found["signals"][n] | {"shades": list(_shades(explanation, n))} for n in order],
+    }
+
+
+def _shades(explanation: Explanation, sensor: int) -> Iterator[dict[str, Any]]:
+    """Yield how strongly each step of a sensor spoke for or against the answer."""
+    added = explanation.attribution
+    strongest = float(added.abs().max()) or 1.0
+    width = _WIDTH / added.shape[1]
+    for step, value in enumerate(added[sensor].tolist()):
+        yield {
+            "x": f"{step * width:.1f}",
+            "width": f"{width:.1f}",
+            "opacity": f"{0.6 * abs(value) / strongest:.2f}",
+            "sort": "for" if value > 0 else "against",
+        }
+
+
+def _signals(equipment_id: str, start: Any, data: HydraulicDataModule) -> Iterator[dict[str, Any]]:
+    window = TimeWindow(start=start, end=start + timedelta(seconds=data.window.window_s))
+    signals = data.source.read(equipment_id, window)
+    for _, sensor in data.machines[equipment_id].topology.sensors:
+        signal = signals.get(sensor.id)
+        values = np.empty(0) if signal is None else _thinned(signal.values.astype(np.float64))
+        known = values[np.isfinite(values)]
+        yield {
+            "id": sensor.id,
+            "unit": sensor.unit,
+            "low": f"{known.min():.4g}" if len(known) else None,
+            "high": f"{known.max():.4g}" if len(known) else None,
+            "lines": list(_lines(values)) if len(known) else [],
+            "shades": [],
+        }
+
+
+def _thinned(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return means of as many neighbours as it takes to leave `_POINTS` at most; NaN stays NaN."""
+    every = -(-len(values) // _POINTS)
+    if every <= 1:
+        return values
+    whole = values[: len(values) // every * every].reshape(-1, every)
+    return np.asarray(whole.mean(axis=1), dtype=np.float64)
+
+
+def _lines(values: NDArray[np.float64]) -> Iterator[str]:
+    """Yield the points of the polylines of a signal, one for each stretch without a gap."""
+    there = np.isfinite(values)
+    low, high = values[there].min(), values[there].max()
+    x = np.arange(len(values)) / max(1, len(values) - 1) * _WIDTH
+    y = _HEIGHT - 4 - (values - low) / ((high - low) or 1.0) * (_HEIGHT - 8)
+    ends = np.flatnonzero(np.diff(there.astype(int))) + 1
+    for stretch in np.split(np.arange(len(values)), ends):
+        if there[stretch[0]]:
+            yield " ".join(f"{x[at]:.1f},{y[at]:.1f}" for at in stretch)

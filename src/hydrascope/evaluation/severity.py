@@ -1,0 +1,89 @@
+"""How the error of an answer depends on how severe the damage is.
+
+Shapes: R rows, P points.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from hydrascope.data.datamodule import HydraulicDataModule
+from hydrascope.evaluation.bootstrap import Array, Bootstrap
+from hydrascope.evaluation.predictions import LocatedPredictions, complete
+from hydrascope.evaluation.sums import wrong_rows
+from hydrascope.schemas.calibration import flag_thresholds
+from hydrascope.schemas.task import HeadKind, HeadLevel, HeadSpec
+
+HEALTH = "health"
+"""Label, of machines and of components, that is 1 for what is sound and 0 for what has failed."""
+_EDGES = (0.0, 0.02, 0.2, 0.4, 0.6, 0.8, 1.0)
+"""Of severities that are no grades; up to the second counts as sound."""
+
+
+def severity_of(
+    head: HeadSpec, rows: LocatedPredictions, data: HydraulicDataModule
+) -> Array | None:
+    """Return how severe what a row speaks of is, [R] from 0 to 1; None where nobody knows.
+
+    Of a head with graded classes: how far the true one is from the healthy one. Else 1 − the label
+    `health` of the component or machine, where the data have it.
+    """
+    if head.classes and head.healthy is not None:
+        value = np.array([each.value for each in head.classes])
+        off = np.abs(value - head.healthy)
+        return np.asarray((off / off.max())[rows.target[:, 0].long().numpy()], dtype=np.float64)
+    if head.level is HeadLevel.COMPONENT:
+        if head.kind is not HeadKind.REGRESSION or head.columns != (HEALTH,):
+            return None
+        return 1.0 - rows.target[:, 0].double().numpy()
+    if HEALTH not in data.table:
+        return None
+    health = data.table[HEALTH].to_numpy(dtype=np.float64)[rows.window.numpy()]
+    return None if np.isnan(health).all() else 1.0 - health
+
+
+def error_by_severity(
+    head: HeadSpec,
+    rows: LocatedPredictions,
+    data: HydraulicDataModule,
+    bootstrap: Bootstrap,
+    thresholds: Mapping[str, float],
+) -> list[dict[str, Any]]:
+    """Return P points: `severity`, `error`, its `interval`, `rows`; none where severity is unknown.
+
+    The error of a regression is the mean absolute one, else the share of rows that are not wholly
+    right.
+    """
+    rows = complete(rows)
+    severity = severity_of(head, rows, data)
+    if severity is None or not len(rows.target):
+        return []
+    if head.kind is HeadKind.REGRESSION:
+        error = (rows.prediction[:, head.median] - rows.target[:, 0]).abs().double().numpy()
+    else:
+        error = wrong_rows(head, rows, flag_thresholds(head, thresholds)).astype(np.float64)
+    places = np.unique(severity)
+    if len(places) > len(_EDGES):
+        bins = np.digitize(severity, _EDGES[1:-1], right=True)
+    else:
+        bins = np.searchsorted(places, severity)
+    points = []
+    known = ~np.isnan(severity)
+    for number in np.unique(bins[known]):
+        mine = (bins == number) & known
+        sums = np.stack([mine, mine * error], axis=1).astype(np.float64)
+        drawn = bootstrap.of_sums(
+            sums,
+            rows.window.numpy(),
+            lambda s: {"error": s[:, 1] / np.where(s[:, 0] > 0, s[:, 0], np.nan)},
+        )
+        points.append(
+            {
+                "severity": float(severity[mine].mean()),
+                "error": float(error[mine].mean()),
+                "interval": bootstrap.interval(drawn["error"]),
+                "rows": int(mine.sum()),
+            }
+        )
+    return points

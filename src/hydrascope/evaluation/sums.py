@@ -1,0 +1,130 @@
+"""Metrics as functions of sums over rows, so that any weighing of rows is one matrix product.
+
+Shapes: R rows, K sums, L labels, C classes, and any leading axes (draws of a bootstrap).
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from hydrascope.evaluation.predictions import HeadPredictions
+from hydrascope.schemas.task import HeadKind, HeadSpec
+from hydrascope.tasks.metrics import predicted_class
+
+Array = NDArray[np.float64]
+
+
+def row_sums(head: HeadSpec, rows: HeadPredictions, thresholds: Sequence[float] = ()) -> Array:
+    """Return what each row adds to the head's sums, [R, K].
+
+    Classes: one of C · C cells, true class by predicted. Labels: for each hit, false alarm, miss,
+    rightly silent. Regression: 1, |e|, e², y, y², with y from the mean target on.
+
+    Args:
+        head: Of the rows.
+        rows: Each with all its labels.
+        thresholds: Of a multi-label head, [L]; none: 0.5.
+    """
+    target = rows.target.double().numpy()
+    if head.kind is HeadKind.REGRESSION:
+        error = rows.prediction[:, head.median].double().numpy() - target[:, 0]
+        y = target[:, 0] - (target.mean() if len(target) else 0.0)
+        return np.stack([np.ones_like(y), np.abs(error), error**2, y, y**2], axis=1)
+    if head.kind is HeadKind.MULTI_LABEL:
+        there = target == 1
+        said = rows.prediction.double().numpy() >= np.array(thresholds or [0.5])
+        counts = np.stack([there & said, ~there & said, there & ~said, ~there & ~said], axis=2)
+        return counts.reshape(len(target), 4 * len(head.labels)).astype(np.float64)
+    classes = len(head.classes) or 2
+    cell = torch.from_numpy(target[:, 0]).long() * classes + predicted_class(head, rows.prediction)
+    cells: Array = np.eye(classes * classes)[cell.numpy()]
+    return cells
+
+
+def metrics_of(head: HeadSpec, sums: Array) -> dict[str, Array]:
+    """Return the metrics of `tasks.metrics.HeadMetrics` from sums [..., K]; NaN of no rows."""
+    if head.kind is HeadKind.REGRESSION:
+        count, absolute, squared, y, y2 = np.moveaxis(sums, -1, 0)
+        return {
+            "mae": _share(absolute, count),
+            "r2": 1.0 - _share(squared, y2 - _share(y * y, count)),
+        }
+    if head.kind is HeadKind.MULTI_LABEL:
+        tp, fp, fn, tn = _label_cells(head, sums)
+        rows = (tp + fp + fn + tn).sum(-1)
+        f1 = _share(2 * tp, 2 * tp + fp + fn, empty=0.0).mean(-1)
+        return {
+            "accuracy": _share((tp + tn).sum(-1), rows),
+            "macro_f1": np.where(rows > 0, f1, np.nan),
+        }
+    classes = len(head.classes) or 2
+    table = sums.reshape(*sums.shape[:-1], classes, classes)
+    right = np.diagonal(table, axis1=-2, axis2=-1)
+    of_both = table.sum(-1) + table.sum(-2)
+    metrics = {
+        "accuracy": _share(right.sum(-1), table.sum((-1, -2))),
+        # Classes that neither occur nor are predicted do not count.
+        "macro_f1": _share(_share(2 * right, of_both, empty=0.0).sum(-1), (of_both > 0).sum(-1)),
+    }
+    if head.classes:
+        value = np.array([each.value for each in head.classes])
+        off = np.abs(value[:, None] - value[None, :])
+        metrics["mae"] = _share((table * off).sum((-1, -2)), table.sum((-1, -2)))
+    return metrics
+
+
+def outcome_names(head: HeadSpec) -> tuple[str, ...]:
+    """Return what each can be judged by itself: classes, labels, or a binary head's `present`."""
+    return tuple(each.name for each in head.classes) or head.labels or ("present",)
+
+
+def outcome_rows(
+    head: HeadSpec, rows: HeadPredictions, number: int
+) -> tuple[Array, NDArray[np.bool_]]:
+    """Return the probability of an outcome and whether it was there, [R] each."""
+    score = rows.prediction[:, number].double().numpy()
+    if head.classes:
+        return score, (rows.target[:, 0] == number).numpy()
+    return score, (rows.target[:, number] == 1).numpy()
+
+
+def outcome_metrics(head: HeadSpec, sums: Array, number: int) -> dict[str, Array]:
+    """Return precision, recall and F1 of an outcome, from sums [..., K]."""
+    if head.kind is HeadKind.MULTI_LABEL:
+        tp, fp, fn, _ = _label_cells(head, sums)[..., number]
+    else:
+        classes = len(head.classes) or 2
+        chosen = number if head.classes else 1
+        table = sums.reshape(*sums.shape[:-1], classes, classes)
+        tp = table[..., chosen, chosen]
+        fp, fn = table[..., chosen].sum(-1) - tp, table[..., chosen, :].sum(-1) - tp
+    return {
+        "precision": _share(tp, tp + fp),
+        "recall": _share(tp, tp + fn),
+        "f1": _share(2 * tp, 2 * tp + fp + fn),
+    }
+
+
+def wrong_rows(
+    head: HeadSpec, rows: HeadPredictions, thresholds: Sequence[float] = ()
+) -> NDArray[np.bool_]:
+    """Return which rows of a head with outcomes are not wholly right, [R]; as `row_sums`."""
+    if head.kind is HeadKind.MULTI_LABEL:
+        flagged = rows.prediction.double().numpy() >= np.array(thresholds or [0.5])
+        wrong: NDArray[np.bool_] = (flagged != (rows.target.numpy() == 1)).any(axis=1)
+        return wrong
+    return (predicted_class(head, rows.prediction) != rows.target[:, 0].long()).numpy()
+
+
+def _label_cells(head: HeadSpec, sums: Array) -> Array:
+    """Return hits, false alarms, misses and rightly silent, [4, ..., L]."""
+    return np.moveaxis(sums.reshape(*sums.shape[:-1], len(head.labels), 4), -1, 0)
+
+
+def _share(part: Array, whole: Array, empty: float = np.nan) -> Array:
+    """Return part / whole, and `empty` where the whole is nothing."""
+    there = whole > 0
+    quotient: Array = np.where(there, part / np.where(there, whole, 1.0), empty)
+    return quotient

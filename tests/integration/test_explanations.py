@@ -1,0 +1,68 @@
+"""Explanations of a really trained model, against what deleting their cells does."""
+
+import pytest
+import torch
+from jobs import Train
+
+from hydrascope.evaluation.explain import Explained, deletion_curve, explain
+from hydrascope.experiment.restore import Restored, restore
+
+
+@pytest.fixture(scope="module")
+def restored(run_training: Train) -> Restored:
+    overrides = ("trainer.max_epochs=2", "trainer.limit_train_batches=12", "readout.max_rows=500")
+    return restore(str(run_training(*overrides) / "checkpoints" / "best.ckpt"))
+
+
+@pytest.mark.parametrize("answered_by", ["readout", "heads"])
+def test_what_an_explanation_names_first_matters_more_than_what_chance_names(
+    restored: Restored, answered_by: str
+) -> None:
+    _, diagnoser, data = restored
+    kept = diagnoser.readout
+    assert kept is not None
+    random = torch.Generator().manual_seed(0)
+    (head,) = (head for head in diagnoser.heads if head.name == "valve")
+    component = data.machines["zema"].topology.component_index["valve"]
+    taken: dict[str, list[float]] = {"named": [], "random": []}
+    try:
+        diagnoser.readout = kept if answered_by == "readout" else None
+        for window in data.split.test[::55].tolist():
+            asked = Explained(diagnoser, data, window, head, component)
+            found = explain(asked)
+            # What was added explains the whole difference.
+            total = float(found.attribution.sum())
+            assert total == pytest.approx(found.score - found.usual, rel=0.05, abs=0.05)
+            cells = found.attribution.flatten()
+            orders = {"named": [cells.argsort(descending=True)]}
+            orders["random"] = [torch.randperm(len(cells), generator=random) for _ in range(4)]
+            for name, several in orders.items():
+                curves = [deletion_curve(asked, order, 10) for order in several]
+                assert all(float(c[0]) == pytest.approx(found.score, abs=1e-3) for c in curves)
+                assert all(float(c[-1]) == pytest.approx(found.usual, abs=1e-3) for c in curves)
+                taken[name].append(float(torch.stack(curves).mean()))
+    finally:
+        diagnoser.readout = kept
+    named, by_chance = (torch.tensor(taken[name]) for name in ("named", "random"))
+    assert (named < by_chance).float().mean() >= 0.9
+    assert float(by_chance.mean() - named.mean()) > 0.2 * float(by_chance.std())
+
+
+def test_a_sensor_that_is_made_wrong_is_named(restored: Restored) -> None:
+    _, diagnoser, data = restored
+    topology = data.machines["zema"].topology
+    (head,) = (head for head in diagnoser.heads if head.name == "stable")
+    asked = Explained(diagnoser, data, int(data.split.test[0]), head)
+    sensors = [sensor.id for _, sensor in topology.sensors]
+    number = sensors.index("TS1")
+    usual = asked.usual
+    slot = data.dataset.gather([int(data.split.test[0])]).inputs.sensor_slot[number]
+    asked.features = usual.clone()
+    asked.features[0, number] += 3 * diagnoser.normalizer.scale[slot]
+    found = explain(asked)
+    of_sensors = found.of_sensors().abs()
+    assert int(of_sensors.argmax()) == number
+    assert float(of_sensors.sum() - of_sensors[number]) == pytest.approx(0, abs=1e-5)
+    of_components = found.of_components(topology)
+    holder = next(c.id for c in topology.components if "TS1" in [s.id for s in c.sensors])
+    assert max(of_components, key=lambda name: abs(of_components[name])) == holder
