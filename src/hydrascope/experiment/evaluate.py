@@ -28,7 +28,7 @@ from hydrascope.evaluation.report import comparison, head_metrics, write_json
 from hydrascope.evaluation.severity import error_by_severity
 from hydrascope.experiment.hardware import prepare_hardware
 from hydrascope.experiment.restore import restore
-from hydrascope.experiment.settings import EvaluateSettings
+from hydrascope.experiment.settings import TRACKED, EvaluateSettings
 from hydrascope.experiment.testing import NETWORK
 from hydrascope.models.diagnoser import Diagnoser
 from hydrascope.schemas.task import HeadKind, HeadSpec
@@ -46,6 +46,7 @@ def run(settings: EvaluateSettings) -> None:
     prepare_hardware(settings.hardware)
     other = OtherRun(settings.compare) if settings.compare else None
     trained, diagnoser, data = restore(settings.ckpt)
+    file = None if settings.ckpt.startswith(TRACKED) else Path(settings.ckpt).absolute()
     run_dir = Path(settings.run_dir).absolute()
     run_dir.mkdir(parents=True, exist_ok=True)
     calibration, diagnoser.calibration = diagnoser.calibration, None
@@ -55,11 +56,11 @@ def run(settings: EvaluateSettings) -> None:
     bootstrap = Bootstrap.of(data.split_spec.unit, data.units, data.split.test)
 
     report: dict[str, Any] = {
-        "ckpt": str(Path(settings.ckpt).absolute()),
+        "ckpt": settings.ckpt if file is None else str(file),
         "split": trained.data.split.name,
         "fold": trained.data.fold,
         "resampled": bootstrap.record(),
-        "models": _models(diagnoser.heads, Path(settings.ckpt)),
+        "models": _models(diagnoser.heads, file) if file else None,
         **_of_heads(diagnoser, data, predictions, bootstrap, run_dir),
     }
     if calibration is not None:
@@ -127,7 +128,7 @@ def _of_heads(
 
 def _models(heads: Sequence[HeadSpec], ckpt: Path) -> dict[str, Any] | None:
     """Return what the training measured of all models; None where its results are elsewhere."""
-    results = ckpt.absolute().parents[1] / "results.json"
+    results = ckpt.parents[1] / "results.json"
     if not heads or not results.is_file():
         return None
     models = json.loads(results.read_text(encoding="utf-8"))["test"]
