@@ -42,7 +42,7 @@ _TREES = {
     "learning_rate": 0.05,
     "colsample_bytree": 0.3,
     "random_state": 42,
-    "n_jobs": 2,
+    "n_jobs": 1,
     "verbose": -1,
 }
 

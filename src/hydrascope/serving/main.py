@@ -9,6 +9,9 @@ from hydrascope.schemas.errors import SpecError
 from hydrascope.serving.settings import ServeSettings, read_settings
 
 USAGE_ERROR = 2
+_KEEP_ALIVE_S = 75
+"""How long an idle connection stays open: longer than clients and load balancers (usually 60 s)
+keep theirs, because a request on its way to a connection that we close just then is lost."""
 
 
 def main(arguments: Sequence[str]) -> None:
@@ -47,6 +50,7 @@ def _serve(settings: ServeSettings) -> None:
             access_log=False,
             server_header=False,
             timeout_graceful_shutdown=round(settings.drain_s),
+            timeout_keep_alive=_KEEP_ALIVE_S,
             backlog=2048,
         )
         await uvicorn.Server(config).serve()
