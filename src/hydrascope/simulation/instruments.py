@@ -1,12 +1,13 @@
 """What sensors get wrong: each its own calibration for life, noise, drift, gaps and stuck values.
 
-How wrong sensors of a kind are is that of good industrial ones, once commissioned; where a class
-gives limits, a standard deviation is half of them:
+How wrong sensors of a kind are was chosen such that a fault at its onset can be found, in the order
+of good industrial ones, not taken from a data sheet; usual ones are up to four times as wrong. A
+standard deviation is about half of these limits:
 
-- pressure: class 0.25 % of full scale
-- flow: gear meters: 1 % of the reading, 0.2 % of full scale
-- vibration: ISO 2954 allows 10 % over the frequencies
-- temperature: IEC 60751 class B, 0.3 K + 0.5 % of the reading
+- pressure: 0.25 % of full scale
+- flow: 1 % of the reading, 0.2 % of full scale
+- vibration: 10 %, as ISO 2954 allows over the frequencies; that of mounting is left out
+- temperature: 0.3 K + 0.5 % of the reading, as IEC 60751 class B; that of transmitters is left out
 - power: what a drive computes from its current; a combustion engine's controller, likewise
 - position, speed, control signals: digital
 """
