@@ -10,12 +10,17 @@ from jobs import CPU, Train, export_settings, small, train_settings
 from hydrascope.experiment import evaluate, export, train
 from hydrascope.experiment.settings import EvaluateSettings
 
+SHARED = ("trained", "killed", "run_dir", "uninterrupted", "short_run")
+"""Fixtures that train."""
+
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Let one worker have all tests of the shared run, so that it is trained and exported once."""
+    """Let one worker have all tests of a shared run, so that it is trained once."""
     for item in items:
-        if "trained" in getattr(item, "fixturenames", ()):
-            item.add_marker(pytest.mark.xdist_group("trained"))
+        for name in SHARED:
+            if name in getattr(item, "fixturenames", ()):
+                item.add_marker(pytest.mark.xdist_group(name))
+                break
 
 
 @pytest.fixture(scope="session")

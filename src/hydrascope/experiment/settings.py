@@ -30,6 +30,12 @@ def _existing_file(path: str) -> str:
     return path
 
 
+def _anchored(uri: str) -> str:
+    """Let the file of a database stay the same one wherever the process goes."""
+    file = uri.removeprefix("sqlite:///")
+    return uri if file == uri else f"sqlite:///{Path(file).absolute()}"
+
+
 def _trained(named: str) -> str:
     if not named.startswith(TRACKED) and not Path(named).is_file():
         raise ValueError(
@@ -186,7 +192,7 @@ class HardwareSettings(Settings):
 class MLflowSettings(Settings):
     """MLflow: a database or a server by URI."""
 
-    uri: str
+    uri: Annotated[str, AfterValidator(_anchored)]
     experiment: str
     parent: str | None = None  # not in the checkpoints of before
 

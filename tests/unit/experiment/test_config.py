@@ -12,6 +12,7 @@ from omegaconf import OmegaConf
 from typer.testing import CliRunner
 
 from hydrascope.cli import app
+from hydrascope.experiment.settings import validate_train
 
 CONF = Path(__file__).parents[3] / "conf"
 # Experiments set keys that the other groups document.
@@ -137,3 +138,17 @@ def test_the_schema_accepts_what_is_valid_and_refuses_what_is_not() -> None:
     assert not list(checker.iter_errors(plain))
     plain["optim"]["lr"] = -1.0
     assert list(checker.iter_errors(plain))
+
+
+def test_the_database_of_a_run_stays_the_same_one_wherever_the_process_goes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    monkeypatch.chdir(tmp_path)
+    with initialize_config_dir(str(CONF), version_base="1.3"):
+        plain = OmegaConf.to_container(
+            compose("train", ["tracking=mlflow", "run_dir=r"]), resolve=True
+        )
+    mlflow = validate_train(plain).tracking.mlflow
+    assert mlflow is not None
+    assert mlflow.uri == f"sqlite:///{tmp_path}/mlruns.db"
