@@ -8,18 +8,22 @@ from importlib import import_module
 from pathlib import Path
 
 import hydra
+from hydra.core.hydra_config import HydraConfig
+from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
+from hydrascope.experiment.base import Settings
 from hydrascope.experiment.complaints import USER_ERRORS, complaint
-from hydrascope.experiment.settings import Settings
+from hydrascope.experiment.settings import TrainSettings
 from hydrascope.experiment.sweep.settings import take_sweep
+from hydrascope.schemas.errors import SpecError
 
 USAGE_ERROR = 2
 """Exit code for what a user can mend, as argparse has it."""
 
 
 def launch(script: str, validate: Callable[[object], Settings], job: str, conf: Path) -> None:
-    """Run a job from `sys.argv`.
+    """Run a job from `sys.argv`; trainings of a multirun are composed first, then launched.
 
     Args:
         script: The script's name: `conf/<script>.yaml` is its configuration.
@@ -30,19 +34,44 @@ def launch(script: str, validate: Callable[[object], Settings], job: str, conf: 
     # Hydra prints its own errors over many lines and exits with 1; with this it raises them to us.
     os.environ["HYDRA_FULL_ERROR"] = "1"
 
+    trials: list[tuple[TrainSettings, list[str]]] = []
+
     @hydra.main(version_base="1.3", config_path=str(conf.resolve()), config_name=script)
     def main(config: DictConfig) -> None:
         with _one_line_errors(script):
             plain = OmegaConf.to_container(config, resolve=True, throw_on_missing=True)
             sweep = take_sweep(plain)
             settings = validate(plain)
+            multirun = HydraConfig.get().mode == RunMode.MULTIRUN
+            if isinstance(settings, TrainSettings):
+                _check_launcher(settings, sweeps=multirun or sweep is not None)
             if sweep:
                 import_module("hydrascope.experiment.sweep.study").run(settings, sweep)
+            elif multirun and isinstance(settings, TrainSettings):
+                trials.append((settings, list(HydraConfig.get().overrides.task)))
             else:
                 import_module(job).run(settings)
 
     with _one_line_errors(script):
         main()
+        if trials:
+            import_module("hydrascope.experiment.sweep.grid").run(trials)
+
+
+def _check_launcher(settings: TrainSettings, *, sweeps: bool) -> None:
+    """Refuse a launcher that has nothing to launch, and Hydra's own."""
+    if settings.launcher.kind != "local" and not sweeps:
+        raise SpecError(
+            f"launcher.kind: {settings.launcher.kind!r} starts the trials of a sweep; add -m, or "
+            "leave it out"
+        )
+    if "hydra/launcher" in (own := HydraConfig.get().runtime.choices) and (
+        own["hydra/launcher"] != "basic"
+    ):
+        raise SpecError(
+            f"hydra/launcher: {own['hydra/launcher']!r} is not accepted; expected launcher=local, "
+            "joblib, ray or slurm"
+        )
 
 
 @contextmanager

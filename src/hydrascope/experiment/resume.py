@@ -13,6 +13,7 @@ _FREE = (
     "hardware.",
     "tracking.",
     "callbacks.",
+    "launcher.",
     "data.store.",
     "data.num_workers",
 )

@@ -9,13 +9,14 @@ from typing import Annotated, Literal
 
 from pydantic import (
     AfterValidator,
-    BaseModel,
     ConfigDict,
     Field,
     ValidationInfo,
     field_validator,
 )
 
+from hydrascope.experiment.base import Count, Fraction, Positive, Settings
+from hydrascope.experiment.launcher.settings import LauncherSettings, LocalSettings
 from hydrascope.features.config import FeatureConfig, Method
 from hydrascope.models.config import NetworkConfig
 from hydrascope.models.kernel.config import ReadoutConfig
@@ -44,18 +45,8 @@ TRACKED = ("mlflow:", "models:/")
 CheckpointFile = Annotated[str, AfterValidator(_existing_file)]
 Trained = Annotated[str, AfterValidator(_trained)]
 """A checkpoint: a file, or one that MLflow holds."""
-Fraction = Annotated[float, Field(ge=0.0, le=1.0)]
-Positive = Annotated[float, Field(gt=0.0)]
-Count = Annotated[int, Field(ge=1)]
-
 
 OUR_NETWORK = "hydrascope.models.network.UniversalTemporalGNN"
-
-
-class Settings(BaseModel):
-    """Base of all settings: unknown keys are errors, values do not change after validation."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
 
 
 class Target(Settings):
@@ -247,6 +238,7 @@ class TrainSettings(Settings):
     hardware: HardwareSettings
     tracking: TrackingSettings
     callbacks: CallbackSettings
+    launcher: LauncherSettings = LocalSettings(kind="local", parallel=1)  # not in older checkpoints
 
 
 class _TrainOurNetwork(TrainSettings):
