@@ -151,11 +151,11 @@ def test_a_folder_of_the_original_download_trains_at_its_native_rates(run_traini
 
 def test_of_a_grid_one_trial_fails_and_the_other_has_its_run(tmp_path: Path) -> None:
     sweep = tmp_path / "sweep"
-    options = ("readout=heads", "trainer.max_epochs=1", "launcher=joblib", "--multirun")
+    options = ("readout=heads", "trainer.max_epochs=1", "launcher=joblib")
     small = [each for each in SMALL if not each.startswith(("readout.", "tracking"))]
     command = [
-        *(sys.executable, str(ROOT / "train.py"), *small, *options, f"hydra.sweep.dir={sweep}"),
-        f"data.source.folder=null,{tmp_path}",
+        *(sys.executable, str(ROOT / "train.py"), "-m", *small, *options),
+        *(f"hydra.sweep.dir={sweep}", f"data.source.folder=null,{tmp_path}"),
     ]
     done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, timeout=200)
     assert done.returncode == 2
