@@ -1,6 +1,8 @@
 """Two processes train as one with the doubled batch does, alone and inside a sweep."""
 
 import json
+import os
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -11,10 +13,18 @@ from jobs import ROOT, Train, small
 
 SAME = ("model.dropout=0", "trainer.max_epochs=2", "trainer.limit_train_batches=null")
 """Dropout is a function of the process too, so it is off where processes are compared."""
+# 1,587 windows leave a last step whose shares differ; one head has labels for some rows only.
+SOURCE = "data.source={_target_: damaged_rig.DamagedRig}"
 
 
 # Each training is three fresh processes that import everything: slow where others work too.
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
+
+
+@pytest.fixture(scope="module")
+def alone(run_training: Train) -> Path:
+    """Return the run of one process with the doubled batch."""
+    return run_training(*SAME, SOURCE, "data.batch_size=256")
 
 
 def losses(run_dir: Path) -> pd.DataFrame:
@@ -29,15 +39,12 @@ def script(folder: Path, *overrides: str) -> subprocess.CompletedProcess[str]:
 
 
 def test_two_processes_have_the_losses_of_one_with_the_doubled_batch(
-    run_training: Train, tmp_path: Path
+    alone: Path, run_training: Train, tmp_path: Path
 ) -> None:
-    # 1,587 windows leave a last step whose shares differ; one head has labels for some rows only.
-    source = "data.source={_target_: damaged_rig.DamagedRig}"
-    alone = run_training(*SAME, source, "data.batch_size=256")
     run_dir = tmp_path / "run"
     run_training(
         *SAME,
-        source,
+        SOURCE,
         "data.batch_size=128",
         "trainer=ddp",
         "trainer.limit_train_batches=null",
@@ -55,6 +62,43 @@ def test_two_processes_have_the_losses_of_one_with_the_doubled_batch(
         assert values["rows"] == results[1]["network"][head]["rows"]
 
 
+def test_two_nodes_of_torchrun_share_the_weights_and_have_the_losses_of_one(
+    alone: Path, tmp_path: Path
+) -> None:
+    with socket.socket() as free:
+        free.bind(("localhost", 0))
+        port = free.getsockname()[1]
+    command = [
+        *(sys.executable, "-m", "torch.distributed.run", "--nnodes=2", "--nproc-per-node=1"),
+        *("--rdzv-backend=c10d", f"--rdzv-endpoint=localhost:{port}", "--rdzv-id=two"),
+        *("--local-addr=localhost", str(ROOT / "train.py"), *small(*SAME), SOURCE),
+        *("data.batch_size=128", "trainer=fsdp", "trainer.num_nodes=2", "trainer.max_epochs=2"),
+        *("trainer.limit_train_batches=null", "hydra.run.dir=run", "tracking=none"),
+    ]
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+    logs = [tmp_path / f"node{node}.log" for node in range(2)]
+    nodes = []
+    try:
+        for log in logs:
+            with log.open("wb") as file:
+                each = subprocess.Popen(
+                    command, cwd=tmp_path, env=environment, stdout=file, stderr=file
+                )
+            nodes.append(each)
+        codes = [node.wait(timeout=400) for node in nodes]
+    finally:
+        for node in nodes:
+            node.terminate()
+            node.wait()
+    said = "".join(log.read_text() for log in logs)
+    assert codes == [0, 0], said
+    assert said.count("Run: ") == 1
+    assert {path.name for path in tmp_path.iterdir()} == {"run", *(log.name for log in logs)}
+    one, two = losses(alone), losses(tmp_path / "run")
+    assert len(two) == 2
+    pd.testing.assert_frame_equal(two, one, rtol=0, atol=1e-4)
+
+
 def test_a_sweep_of_trainings_in_two_processes_each_leaves_its_runs_and_nothing_else(
     tmp_path: Path,
 ) -> None:
@@ -67,6 +111,7 @@ def test_a_sweep_of_trainings_in_two_processes_each_leaves_its_runs_and_nothing_
         "trainer.limit_train_batches=1",
         "trainer.progress_bar=false",
         "readout=heads",  # fitted by one process after the training: nothing to do with a sweep
+        "launcher=joblib",
         "data.fold=0,1",
         f"hydra.sweep.dir={tmp_path / 'sweep'}",
         "--multirun",
@@ -74,16 +119,17 @@ def test_a_sweep_of_trainings_in_two_processes_each_leaves_its_runs_and_nothing_
     assert done.returncode == 0, done.stderr
     assert {path.name for path in tmp_path.iterdir()} == {"sweep"}
     runs = {path.name for path in (tmp_path / "sweep").iterdir()}
-    assert runs == {"0", "1", "multirun.yaml"}
+    assert runs == {"0", "1", "multirun.yaml", "summary.csv"}
     rows = []
     for job in ("0", "1"):
         folder = tmp_path / "sweep" / job
         rows.append(json.loads((folder / "results.json").read_text())["test"]["network"])
         names = {path.name for path in folder.iterdir()}
-        files = {"metrics.csv", "hparams.yaml", "results.json"}
+        files = {"metrics.csv", "hparams.yaml", "results.json", "settings.json", "trial.log"}
         assert names == {".hydra", "checkpoints", "provenance"} | files
+        said = (folder / "trial.log").read_text()
+        assert said.count("Run: ") == 1  # one of the two processes reports
     assert [row["valve"]["rows"] for row in rows] == [440, 441]
-    assert done.stdout.count("Run: ") == 2  # one of the two processes reports
 
 
 def test_what_is_wrong_with_the_data_is_one_line_of_one_process(tmp_path: Path) -> None:
@@ -103,6 +149,14 @@ def test_what_is_wrong_with_the_data_is_one_line_of_one_process(tmp_path: Path) 
     ("overrides", "complaint"),
     [
         (["hardware=cpu_x2"], "hardware.devices: 2 wanted, but trainer.strategy 'single' uses one"),
+        (
+            ["trainer=ddp", "trainer.num_nodes=2"],
+            "trainer.num_nodes: 2 takes torchrun on each of them: torchrun --nnodes=2 ",
+        ),
+        (
+            ["trainer=fsdp", "optim.ema_decay=0.9"],
+            "optim.ema_decay: an average of weights that no process has as a whole",
+        ),
         (
             ["trainer=ddp", "loss.balancing=upgrad"],
             "loss.balancing: 'upgrad' goes back through the network for each loss by itself, which "

@@ -19,7 +19,7 @@ from lightning import Callback, LightningModule, Trainer
 from typer.testing import CliRunner
 
 from hydrascope.cli import app
-from hydrascope.experiment import evaluate, fitting
+from hydrascope.experiment import evaluate, fitting, train
 from hydrascope.experiment.settings import validate_evaluate
 from hydrascope.schemas.errors import SpecError
 from hydrascope.tracking import delivery
@@ -177,6 +177,22 @@ def test_what_a_lost_server_was_not_told_is_sent_by_a_command(
     assert len(losses(client, run.info.run_id)) == 2
     again = CliRunner().invoke(app, command)
     assert "holds nothing that MLflow has not been told" in str(again.exception)
+
+
+def test_a_run_whose_test_fails_is_failed_in_mlflow(
+    run_training: Train, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    def broken(*_: object) -> None:
+        raise RuntimeError("the baselines cannot be fitted")
+
+    monkeypatch.setattr(train, "test", broken)
+    uri = f"sqlite:///{tmp_path / 'runs.db'}"
+    with pytest.raises(RuntimeError, match="cannot be fitted"):
+        run_training(*QUICK, f"tracking.mlflow.uri={uri}", "trainer.max_epochs=1")
+    client = mlflow.MlflowClient(uri)
+    (run,) = client.search_runs([client.get_experiment_by_name("hydrascope").experiment_id])
+    assert run.info.status == "FAILED"
+    assert "val/head_loss" in run.data.metrics  # the training itself had ended well
 
 
 @pytest.mark.parametrize(

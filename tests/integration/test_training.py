@@ -103,6 +103,7 @@ def test_mlflow_and_wandb_hold_the_parameters_and_metrics_of_the_run(
     expected = results["test"]["network"]["valve"]["accuracy"]
     assert run.data.metrics["test/valve/accuracy"] == pytest.approx(expected)
     assert "train/loss" in run.data.metrics
+    assert run.data.metrics["system/system_memory_usage_megabytes"] > 0
     assert list(run_dir.glob("wandb/offline-run-*/*.wandb"))
 
 

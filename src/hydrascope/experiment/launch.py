@@ -21,6 +21,9 @@ from hydrascope.schemas.errors import SpecError
 USAGE_ERROR = 2
 """Exit code for what a user can mend, as argparse has it."""
 
+_TORCHRUN = "TORCHELASTIC_RUN_ID"
+"""Set in the environment by torchrun."""
+
 
 def launch(script: str, validate: Callable[[object], Settings], job: str, conf: Path) -> None:
     """Run a job from `sys.argv`; trainings of a multirun are composed first, then launched.
@@ -34,6 +37,8 @@ def launch(script: str, validate: Callable[[object], Settings], job: str, conf: 
     # Hydra prints its own errors over many lines and exits with 1; with this it raises them to us.
     os.environ["HYDRA_FULL_ERROR"] = "1"
 
+    if _TORCHRUN in os.environ and os.environ["RANK"] != "0":
+        sys.argv.append("hydra.output_subdir=null")  # the first process writes it
     trials: list[tuple[TrainSettings, list[str]]] = []
 
     @hydra.main(version_base="1.3", config_path=str(conf.resolve()), config_name=script)
@@ -45,6 +50,7 @@ def launch(script: str, validate: Callable[[object], Settings], job: str, conf: 
             multirun = HydraConfig.get().mode == RunMode.MULTIRUN
             if isinstance(settings, TrainSettings):
                 _check_launcher(settings, sweeps=multirun or sweep is not None)
+                _check_torchrun(sweeps=multirun or sweep is not None)
             if sweep:
                 import_module("hydrascope.experiment.sweep.study").run(settings, sweep)
             elif multirun and isinstance(settings, TrainSettings):
@@ -71,6 +77,23 @@ def _check_launcher(settings: TrainSettings, *, sweeps: bool) -> None:
         raise SpecError(
             f"hydra/launcher: {own['hydra/launcher']!r} is not accepted; expected launcher=local, "
             "joblib, ray or slurm"
+        )
+
+
+def _check_torchrun(*, sweeps: bool) -> None:
+    """Refuse what processes that compose by themselves would not do as one."""
+    if _TORCHRUN not in os.environ:
+        return
+    if sweeps:
+        raise SpecError(
+            "torchrun: each of its processes would run the sweep; expected python train.py -m …, "
+            "which gives each trial processes of its own"
+        )
+    told = HydraConfig.get().overrides.hydra
+    if not any(override.startswith("hydra.run.dir=") for override in told):
+        raise SpecError(
+            "hydra.run.dir: required under torchrun, whose processes do not begin within the same "
+            "second; write hydra.run.dir=outputs/train/NAME"
         )
 
 

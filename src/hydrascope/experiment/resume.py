@@ -7,6 +7,7 @@ from hydrascope.training.checkpoint import Checkpoint
 
 _FREE = (
     "resume",
+    "lr_find",
     "run_dir",
     "baselines",
     "trainer.",

@@ -155,10 +155,14 @@ class OptimSettings(Target):
 class TrainerSettings(Settings):
     """Length and hygiene of a training, and how several devices share it."""
 
-    strategy: Literal["single", "ddp"]
+    strategy: Literal["single", "ddp", "fsdp"]
+    num_nodes: Count = 1  # not in older checkpoints
     max_epochs: Count
     gradient_clip_norm: Positive | None
     limit_train_batches: Count | None
+    overfit_windows: Count | None = None  # not in older checkpoints, nor are the next two
+    detect_anomaly: bool = False
+    profiler: Literal["simple", "pytorch"] | None = None
     progress_bar: bool
 
 
@@ -195,6 +199,7 @@ class TrackingSettings(Settings):
 
     mlflow: MLflowSettings | None
     wandb: WandbSettings | None
+    system_metrics_s: Positive | None = None  # not in older checkpoints
 
 
 class EarlyStoppingSettings(Settings):
@@ -225,6 +230,7 @@ class TrainSettings(Settings):
 
     seed: Annotated[int, Field(ge=0, lt=2**32)]
     resume: CheckpointFile | None
+    lr_find: bool = False  # not in older checkpoints
     baselines: bool
     run_dir: str
     data: DataSettings

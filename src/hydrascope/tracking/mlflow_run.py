@@ -30,7 +30,7 @@ class MLflowRun(Logger):
     ) -> None:
         super().__init__()
         folder.mkdir(parents=True, exist_ok=True)
-        self._folder, self._say = folder, say
+        self._folder, self._say, self._ended = folder, say, False
         self._delivery = Delivery(destination, folder, say)
         self._delivery.put({"kind": "open"})
 
@@ -73,7 +73,10 @@ class MLflowRun(Logger):
             self.end("FAILED")
 
     def end(self, status: str) -> None:
-        """End the run; say how to tell MLflow later what it could not be told."""
+        """End the run, once; say how to tell MLflow later what it could not be told."""
+        if self._ended:
+            return
+        self._ended = True
         self._delivery.put({"kind": "end", "status": status, "at_ms": now_ms()})
         if not self._delivery.flush():
             self._say(

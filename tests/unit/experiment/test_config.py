@@ -76,6 +76,15 @@ def test_every_experiment_is_valid(experiment: str) -> None:
     assert cli("validate", file, "--conf", str(CONF)) == (0, f"valid: {file}\n")
 
 
+@pytest.mark.parametrize("group", ["debug", "launcher", "trainer", "tracking", "hardware"])
+def test_every_option_of_a_group_is_valid(group: str) -> None:
+    options = sorted(path.stem for path in (CONF / group).glob("*.yaml"))
+    assert options
+    for option in options:
+        code, said = cli("validate", f"{group}={option}", "--conf", str(CONF))
+        assert code == 0, said
+
+
 @pytest.mark.parametrize(
     ("override", "said"),
     [
@@ -100,6 +109,8 @@ def test_what_is_wrong_is_said_as_a_training_would(override: str, said: str) -> 
         ("sweep.space={optim.lr:{low:2}}", "train.py: sweep.space.optim.lr: "),
         ("sweep.objectives={test/score:maximize}", "train.py: sweep.objectives.test/score"),
         ("+sweep.objectives={val/score:maximize}", "pruning: expected null"),
+        ("sweep.parallel=3", "sweep.parallel: is called launcher.parallel now"),
+        ("launcher.parallel=0", "launcher.local.parallel: 0 is not accepted; "),
     ],
 )
 def test_what_is_wrong_with_a_search_is_one_line(override: str, said: str) -> None:

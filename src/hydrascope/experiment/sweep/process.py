@@ -31,7 +31,8 @@ class TrialProcess:
     def last_line(self) -> str:
         """Return what it said last: of one that failed, why."""
         lines = (self.folder / "trial.log").read_text("utf-8", errors="replace").split("\n")
-        return next((line.strip() for line in reversed(lines) if line.strip()), "said nothing")
+        told = (line.strip() for line in reversed(lines) if any(map(str.isalnum, line)))
+        return next(told, "said nothing")
 
     @property
     def best_epoch(self) -> int:
