@@ -50,7 +50,12 @@ def find_lr(
     )
     module = build_module(settings, data, diagnoser)
     found = Tuner(trainer).lr_find(
-        module, datamodule=data, min_lr=LOWEST, max_lr=HIGHEST, num_training=STEPS
+        module,
+        datamodule=data,
+        min_lr=LOWEST,
+        max_lr=HIGHEST,
+        num_training=STEPS,
+        update_attr=False,
     )
     assert found is not None
     rates, losses = (np.array(found.results[key], np.float64) for key in ("lr", "loss"))

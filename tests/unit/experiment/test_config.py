@@ -14,8 +14,9 @@ from typer.testing import CliRunner
 from hydrascope.cli import app
 
 CONF = Path(__file__).parents[3] / "conf"
-# Experiments set keys that the other groups document.
-GROUPS = sorted(path for path in CONF.iterdir() if path.is_dir() and path.name != "experiment")
+# They set keys that the other groups document.
+SETTING = {"experiment", "debug"}
+GROUPS = sorted(path for path in CONF.iterdir() if path.is_dir() and path.name not in SETTING)
 
 
 def keys(node: yaml.Node, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], int]]:
@@ -76,7 +77,7 @@ def test_every_experiment_is_valid(experiment: str) -> None:
     assert cli("validate", file, "--conf", str(CONF)) == (0, f"valid: {file}\n")
 
 
-@pytest.mark.parametrize("group", ["debug", "launcher", "trainer", "tracking", "hardware"])
+@pytest.mark.parametrize("group", ["debug", "launcher"])
 def test_every_option_of_a_group_is_valid(group: str) -> None:
     options = sorted(path.stem for path in (CONF / group).glob("*.yaml"))
     assert options
