@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import socket
 import subprocess
 import sys
@@ -9,7 +10,12 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from jobs import ROOT, Train, small
+from jobs import ROOT, Train, small, train_settings
+
+from hydrascope.experiment import train
+from hydrascope.experiment.launch import launch
+from hydrascope.experiment.settings import validate_train
+from hydrascope.schemas.errors import SpecError
 
 SAME = ("model.dropout=0", "trainer.max_epochs=2", "trainer.limit_train_batches=null")
 """Dropout is a function of the process too, so it is off where processes are compared."""
@@ -164,10 +170,56 @@ def test_what_is_wrong_with_the_data_is_one_line_of_one_process(tmp_path: Path) 
         ),
     ],
 )
-def test_devices_and_strategies_that_do_not_go_together_are_one_line(
+def test_devices_and_strategies_that_do_not_go_together_are_refused(
     tmp_path: Path, overrides: list[str], complaint: str
 ) -> None:
-    done = script(tmp_path, *overrides, f"hydra.run.dir={tmp_path / 'run'}")
-    assert done.returncode == 2
-    assert complaint in done.stderr
-    assert "Traceback" not in done.stderr
+    with pytest.raises(SpecError, match=re.escape(complaint)):
+        train.run(train_settings(*small(*overrides), f"run_dir={tmp_path / 'run'}"))
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.fixture
+def under_torchrun(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Be one of two processes of this machine."""
+    for name, value in (("RANK", "0"), ("WORLD_SIZE", "2"), ("LOCAL_WORLD_SIZE", "2")):
+        monkeypatch.setenv(name, value)
+    monkeypatch.setenv("TORCHELASTIC_RUN_ID", "mine")
+
+
+@pytest.mark.parametrize(
+    ("overrides", "complaint"),
+    [
+        (["hardware.devices=1"], "trainer.strategy: 'single' is one process, but torchrun has"),
+        (
+            ["trainer=ddp", "hardware.devices=2", "trainer.num_nodes=2"],
+            "with hardware.devices=2 are 4 processes, 2 on each node; torchrun has started 2, 2 on",
+        ),
+    ],
+)
+def test_other_processes_than_torchrun_has_started_are_refused(
+    under_torchrun: None, tmp_path: Path, overrides: list[str], complaint: str
+) -> None:
+    with pytest.raises(SpecError, match=re.escape(complaint)):
+        train.run(train_settings(*small(*overrides), f"run_dir={tmp_path / 'run'}"))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "complaint"),
+    [
+        (["trainer=ddp", "hardware=cpu_x2"], "hydra.run.dir: required under torchrun"),
+        (["-m", "data.fold=0,1"], "torchrun: each of its processes would run the sweep"),
+    ],
+)
+def test_processes_of_torchrun_are_one_training_with_one_folder(
+    under_torchrun: None,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    arguments: list[str],
+    complaint: str,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "argv", ["train.py", *arguments])
+    with pytest.raises(SystemExit, match="2"):
+        launch("train", validate_train, "hydrascope.experiment.train", ROOT / "conf")
+    assert complaint in capsys.readouterr().err

@@ -1,6 +1,7 @@
 """Every key of conf/ says what it means, and a configuration is checked without being run."""
 
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -51,6 +52,19 @@ def undocumented(files: list[Path]) -> set[str]:
 @pytest.mark.parametrize("group", GROUPS, ids=lambda group: group.name)
 def test_every_key_of_a_group_is_documented_beside_its_default(group: Path) -> None:
     assert undocumented(sorted(group.glob("*.yaml"))) == set()
+
+
+def test_every_option_of_every_group_stands_in_the_table_of_the_documentation() -> None:
+    text = (CONF.parent / "docs" / "experiments.md").read_text("utf-8")
+    rows = [line.split("|") for line in text.splitlines() if line.startswith("| `")]
+    listed = {
+        group: set(re.findall(r"`(\w+)`", options))
+        for _, groups, _, options, _ in rows
+        for group in re.findall(r"`(\w+)`", groups)
+    }
+    for folder in (path for path in CONF.iterdir() if path.is_dir()):
+        options = {file.stem for file in folder.glob("*.yaml")} - {"base"}
+        assert options <= listed[folder.name]
 
 
 @pytest.mark.parametrize("script", ["train", "evaluate", "export"])
