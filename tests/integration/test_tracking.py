@@ -23,7 +23,7 @@ from hydrascope.experiment import evaluate, fitting, train
 from hydrascope.experiment.settings import validate_evaluate
 from hydrascope.schemas.errors import SpecError
 from hydrascope.tracking import delivery
-from hydrascope.tracking.loggers import finish, wandb_logger
+from hydrascope.tracking.loggers import ended, wandb_logger
 
 QUICK = (
     "readout=heads",
@@ -231,8 +231,8 @@ def test_a_run_is_written_offline_where_the_server_of_wandb_is_away(
     monkeypatch.setenv("WANDB_INIT_TIMEOUT", "3")
     said: list[str] = []
     logger = wandb_logger("hydrascope", "online", tmp_path, {}, said.append)
-    logger.log_metrics({"loss": 1.0}, 0)
-    finish([logger])
+    with ended([logger]):
+        logger.log_metrics({"loss": 1.0}, 0)
     (line,) = said
     assert "W&B is away" in line
     assert f"wandb sync {tmp_path}/wandb/offline-run-*" in line

@@ -122,11 +122,6 @@ def ended(loggers: Sequence[Logger]) -> Iterator[None]:
             if isinstance(logger, WandbLogger):
                 logger.experiment.finish(exit_code=1)
         raise
-    finish(loggers)
-
-
-def finish(loggers: Iterable[Logger]) -> None:
-    """Close the runs."""
     for logger in loggers:
         logger.finalize("success")
         if isinstance(logger, MLflowRun):
