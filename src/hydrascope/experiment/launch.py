@@ -49,7 +49,7 @@ def launch(script: str, validate: Callable[[object], Settings], job: str, conf: 
             settings = validate(plain)
             multirun = HydraConfig.get().mode == RunMode.MULTIRUN
             if isinstance(settings, TrainSettings):
-                _check_launcher(settings, sweeps=multirun or sweep is not None)
+                _check_sweep(settings, sweeps=multirun or sweep is not None)
                 _check_torchrun(sweeps=multirun or sweep is not None)
             if sweep:
                 import_module("hydrascope.experiment.sweep.study").run(settings, sweep)
@@ -64,19 +64,20 @@ def launch(script: str, validate: Callable[[object], Settings], job: str, conf: 
             import_module("hydrascope.experiment.sweep.grid").run(trials)
 
 
-def _check_launcher(settings: TrainSettings, *, sweeps: bool) -> None:
-    """Refuse a launcher that has nothing to launch, and Hydra's own."""
+def _check_sweep(settings: TrainSettings, *, sweeps: bool) -> None:
+    """Refuse a launcher that has nothing to launch, Hydra's own, and trials that do not train."""
+    if settings.lr_find and sweeps:
+        raise SpecError("lr_find: true is no training; accepted in a sweep: false")
     if settings.launcher.kind != "local" and not sweeps:
         raise SpecError(
             f"launcher.kind: {settings.launcher.kind!r} starts the trials of a sweep; add -m, or "
             "leave it out"
         )
-    if "hydra/launcher" in (own := HydraConfig.get().runtime.choices) and (
-        own["hydra/launcher"] != "basic"
-    ):
+    hydras = HydraConfig.get().runtime.choices["hydra/launcher"]
+    if hydras != "basic":
         raise SpecError(
-            f"hydra/launcher: {own['hydra/launcher']!r} is not accepted; expected launcher=local, "
-            "joblib, ray or slurm"
+            f"hydra/launcher: {hydras!r} is not accepted; expected launcher=local, joblib, ray or "
+            "slurm"
         )
 
 
