@@ -24,6 +24,7 @@ from hydrascope.experiment.settings import validate_evaluate
 from hydrascope.schemas.errors import SpecError
 from hydrascope.tracking import delivery
 from hydrascope.tracking.loggers import ended, wandb_logger
+from hydrascope.tracking.nested import NestedRuns
 
 QUICK = (
     "readout=heads",
@@ -154,6 +155,7 @@ def test_what_a_lost_server_was_not_told_is_sent_by_a_command(
     server: Server,
     run_training: Train,
     monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     server.kill()
@@ -165,7 +167,12 @@ def test_what_a_lost_server_was_not_told_is_sent_by_a_command(
     refused = CliRunner().invoke(app, command)
     assert isinstance(refused.exception, SpecError)
     assert "is still away" in str(refused.exception)
+    monkeypatch.setattr(delivery, "FIRST_PAUSE_S", 0.0)
+    sweep = NestedRuns(server.uri, "sweeps", "grid", tmp_path, lambda _line: None)
+    assert sweep.parent is None
     server.start()
+    above = mlflow.MlflowClient(server.uri).get_run(str(sweep.parent))
+    assert above.info.run_name == "grid"  # trials from now on are below it
     sent = CliRunner().invoke(app, command)
     assert sent.exit_code == 0, sent.output
     assert not list(run_dir.glob("mlflow_unsent*"))

@@ -32,7 +32,7 @@ class MLflowRun(Logger):
         folder.mkdir(parents=True, exist_ok=True)
         self._folder, self._say, self._ended = folder, say, False
         self._delivery = Delivery(destination, folder, say)
-        self._delivery.put({"kind": "open"})
+        self.open()
 
     @property
     def name(self) -> str:
@@ -62,6 +62,10 @@ class MLflowRun(Logger):
     def log_file(self, file: Path, folder: str | None = None) -> None:
         """Store a file with the run, below `folder`."""
         self._delivery.put({"kind": "file", "path": str(file), "folder": folder})
+
+    def open(self) -> None:
+        """Have MLflow open the run, if it has not yet."""
+        self._delivery.put({"kind": "open"})
 
     def go_on(self) -> None:
         """Show an ended run as running again."""

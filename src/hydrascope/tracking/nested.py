@@ -35,7 +35,9 @@ class NestedRuns:
 
     @property
     def parent(self) -> str | None:
-        """Id of the sweep's run; None until MLflow has opened it."""
+        """Id of the sweep's run; None as long as MLflow, asked again, has not opened it."""
+        if self._run.version is None:
+            self._run.open()
         return self._run.version
 
     def end(self, name: str, status: str) -> None:

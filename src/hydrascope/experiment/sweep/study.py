@@ -79,11 +79,17 @@ class _Sweep:
         if mlflow is None:
             return None
         before = self.study.user_attrs.get(PARENT)
-        runs = NestedRuns(
+        return NestedRuns(
             mlflow.uri, mlflow.experiment, self.sweep.name, self.folder, self._say, before
         )
-        self.study.set_user_attr(PARENT, runs.parent)
-        return runs
+
+    def _parent(self) -> str | None:
+        """Return the id of the search's run, as far as MLflow has given it one."""
+        if self.runs is None:
+            return None
+        parent = self.runs.parent
+        self.study.set_user_attr(PARENT, parent)
+        return parent
 
     def _say(self, line: str) -> None:
         self.console.print(line, soft_wrap=True, markup=False, highlight=False)
@@ -122,9 +128,9 @@ class _Sweep:
             if tried
         ]
         trial.set_user_attr(OVERRIDES, chosen)
-        run_dir, parent = self._run_dir(trial.number), self.runs.parent if self.runs else None
+        run_dir = self._run_dir(trial.number)
         try:
-            settings = trial_settings(chosen, run_dir, parent, self.sweep.name)
+            settings = trial_settings(chosen, run_dir, self._parent(), self.sweep.name)
         except USER_ERRORS as error:
             self._failed(trial, complaint(error, "train.py"))
             return None
