@@ -230,7 +230,7 @@ def _tracked(budget: Budget) -> tuple[float, float]:
 def _command(budget: Budget) -> list[str]:
     return [
         *(sys.executable, str(ROOT / "train.py"), "-m", "experiment=zema", "sweep=tpe"),
-        *("readout=heads", f"sweep.trials={budget.trials}", "sweep.parallel=2"),
+        *("readout=heads", f"sweep.trials={budget.trials}", "launcher.parallel=2"),
         *(f"trainer.max_epochs={budget.epochs}", *budget.overrides),
     ]
 

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
 from hydrascope.schemas import Machine, json_schema
 from hydrascope.schemas.errors import ServiceError, SpecError, validate
@@ -72,6 +71,8 @@ def machine(
     """Check a machine file and say what it describes."""
     described = Machine.from_yaml(file)
     topology, equipment = described.topology, described.equipment
+    from rich.console import Console
+
     console = Console()
     console.print(f"{equipment.name or equipment.equipment_id}: topology {topology.id}")
     for component in topology.components:

@@ -13,9 +13,11 @@ import torch
 from jobs import Train
 from lightning import Callback, LightningModule, Trainer
 
-from hydrascope.experiment import fitting
+from hydrascope.experiment import fitting, learning_rate
+from hydrascope.experiment.learning_rate import steepest
 from hydrascope.schemas.errors import SpecError
 from hydrascope.training.progress import clock
+from hydrascope.training.watch import Watch
 
 QUICK = (
     "readout=heads",
@@ -135,6 +137,20 @@ def test_a_gradient_that_is_no_number_stops_with_the_windows_of_the_batch(
     assert "\n" not in str(error.value)
 
 
+def test_a_gradient_that_is_noticed_later_is_noticed_before_anything_is_written(
+    run_training: Train, add_callback: AddCallback, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    # As on a GPU, which is not waited for at every step.
+    monkeypatch.setattr(fitting, "Watch", lambda _every, *rest: Watch(50, *rest))
+    spoiler = Spoiler()
+    add_callback(spoiler)
+    with pytest.raises(SpecError, match=r"gradient is nan at step 1 \(epoch 0\)") as error:
+        run_training(*QUICK, "trainer.max_epochs=1", f"run_dir={tmp_path}")
+    (listed,) = re.findall(r"zema: windows ([\d, ]+)\.", str(error.value))
+    assert [int(window) for window in listed.split(", ")] == spoiler.windows
+    assert not list(tmp_path.rglob("*.ckpt"))
+
+
 class Greedy(Callback):
     """Asks for a petabyte."""
 
@@ -195,6 +211,54 @@ def test_the_kept_weights_are_the_moving_average_and_the_steps_are_watched(
 
     parameters = sum(p.size for p in first.values())
     assert f"{parameters:,} parameters; shapes for 4 windows" in capsys.readouterr().out
+
+
+def test_few_windows_are_trained_and_validated_on_while_it_is_measured_where_the_time_goes(
+    run_training: Train, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(fitting, "_peak_flops", lambda _hardware: 1e12)
+    run_dir = run_training(
+        *QUICK,
+        "debug=overfit",
+        "model.dropout=0",
+        "trainer.max_epochs=6",
+        "trainer.overfit_windows=12",
+        "trainer.profiler=simple",
+        "trainer.progress_bar=false",
+        "optim.lr=0.02",
+    )
+    assert "12 train, 12 val, 440 test" in capsys.readouterr().out
+    metrics = pd.read_csv(run_dir / "metrics.csv")
+    losses = metrics["val/head_loss"].dropna()
+    assert losses.iloc[-1] < losses.iloc[0]
+    assert "training_step" in (run_dir / "fit-profile.txt").read_text()
+    measured = metrics.dropna(subset="train/mfu")
+    flops = 1e12 * measured["train/mfu"] / measured["train/graphs_per_s"]
+    assert flops.max() - flops.min() < 1e-3 * flops.max()
+    # Each of ten components goes through most weights, at one step at least: two operations each,
+    # three times.
+    record = torch.load(run_dir / "checkpoints" / "last.ckpt", weights_only=True)
+    weights = sum(each.numel() for name, each in record["state_dict"].items() if "weight" in name)
+    assert flops.min() > 6 * weights
+
+
+def test_a_learning_rate_is_found_without_a_training(
+    run_training: Train, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(learning_rate, "STEPS", 25)
+    run_dir = run_training(*QUICK, "lr_find=true", "trainer.limit_train_batches=null")
+    (rate,) = re.findall(r"falls fastest at optim.lr=(\S+)", capsys.readouterr().out)
+    assert 1e-5 < float(rate) < 1
+    assert {path.name for path in run_dir.iterdir()} == {"lr_find.png"}
+
+
+def test_the_steepest_place_is_that_of_the_logarithm_of_the_rates() -> None:
+    rates = np.logspace(-6, 0, 100)
+    losses = 1 / (1 + (rates / 3e-3) ** 2)  # over log(rates) an S, steepest in its middle
+    best = steepest(rates, losses)
+    assert best is not None
+    assert rates[best] == pytest.approx(3e-3, rel=0.1)
+    assert steepest(rates, 1 / losses) is None
 
 
 def test_a_time_is_written_as_a_clock_shows_it() -> None:

@@ -1,22 +1,38 @@
 """Two processes train as one with the doubled batch does, alone and inside a sweep."""
 
 import json
+import os
+import re
+import socket
 import subprocess
 import sys
 from pathlib import Path
 
 import pandas as pd
 import pytest
-from jobs import ROOT, Train, small
+from jobs import ROOT, Train, small, train_settings
+
+from hydrascope.experiment import train
+from hydrascope.experiment.launch import launch
+from hydrascope.experiment.settings import validate_train
+from hydrascope.schemas.errors import SpecError
 
 from hydrascope.schemas.errors import SpecError
 
 SAME = ("model.dropout=0", "trainer.max_epochs=2", "trainer.limit_train_batches=null")
 """Dropout is a function of the process too, so it is off where processes are compared."""
+# 1,587 windows leave a last step whose shares differ; one head has labels for some rows only.
+SOURCE = "data.source={_target_: damaged_rig.DamagedRig}"
 
 
 # Each training is three fresh processes that import everything: slow where others work too.
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
+
+
+@pytest.fixture(scope="module")
+def alone(run_training: Train) -> Path:
+    """Return the run of one process with the doubled batch."""
+    return run_training(*SAME, SOURCE, "data.batch_size=256")
 
 
 def losses(run_dir: Path) -> pd.DataFrame:
@@ -31,15 +47,12 @@ def script(folder: Path, *overrides: str) -> subprocess.CompletedProcess[str]:
 
 
 def test_two_processes_have_the_losses_of_one_with_the_doubled_batch(
-    run_training: Train, tmp_path: Path
+    alone: Path, run_training: Train, tmp_path: Path
 ) -> None:
-    # 1,587 windows leave a last step whose shares differ; one head has labels for some rows only.
-    source = "data.source={_target_: damaged_rig.DamagedRig}"
-    alone = run_training(*SAME, source, "data.batch_size=256")
     run_dir = tmp_path / "run"
     run_training(
         *SAME,
-        source,
+        SOURCE,
         "data.batch_size=128",
         "trainer=ddp",
         "trainer.limit_train_batches=null",
@@ -57,6 +70,43 @@ def test_two_processes_have_the_losses_of_one_with_the_doubled_batch(
         assert values["rows"] == results[1]["network"][head]["rows"]
 
 
+def test_two_nodes_of_torchrun_share_the_weights_and_have_the_losses_of_one(
+    alone: Path, tmp_path: Path
+) -> None:
+    with socket.socket() as free:
+        free.bind(("localhost", 0))
+        port = free.getsockname()[1]
+    command = [
+        *(sys.executable, "-m", "torch.distributed.run", "--nnodes=2", "--nproc-per-node=1"),
+        *("--rdzv-backend=c10d", f"--rdzv-endpoint=localhost:{port}", "--rdzv-id=two"),
+        *("--local-addr=localhost", str(ROOT / "train.py"), *small(*SAME), SOURCE),
+        *("data.batch_size=128", "trainer=fsdp", "trainer.num_nodes=2", "trainer.max_epochs=2"),
+        *("trainer.limit_train_batches=null", "hydra.run.dir=run", "tracking=none"),
+    ]
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+    logs = [tmp_path / f"node{node}.log" for node in range(2)]
+    nodes = []
+    try:
+        for log in logs:
+            with log.open("wb") as file:
+                each = subprocess.Popen(
+                    command, cwd=tmp_path, env=environment, stdout=file, stderr=file
+                )
+            nodes.append(each)
+        codes = [node.wait(timeout=400) for node in nodes]
+    finally:
+        for node in nodes:
+            node.terminate()
+            node.wait()
+    said = "".join(log.read_text() for log in logs)
+    assert codes == [0, 0], said
+    assert said.count("Run: ") == 1
+    assert {path.name for path in tmp_path.iterdir()} == {"run", *(log.name for log in logs)}
+    one, two = losses(alone), losses(tmp_path / "run")
+    assert len(two) == 2
+    pd.testing.assert_frame_equal(two, one, rtol=0, atol=1e-4)
+
+
 def test_a_sweep_of_trainings_in_two_processes_each_leaves_its_runs_and_nothing_else(
     tmp_path: Path,
 ) -> None:
@@ -69,6 +119,7 @@ def test_a_sweep_of_trainings_in_two_processes_each_leaves_its_runs_and_nothing_
         "trainer.limit_train_batches=1",
         "trainer.progress_bar=false",
         "readout=heads",  # fitted by one process after the training: nothing to do with a sweep
+        "launcher=joblib",
         "data.fold=0,1",
         f"hydra.sweep.dir={tmp_path / 'sweep'}",
         "--multirun",
@@ -76,16 +127,17 @@ def test_a_sweep_of_trainings_in_two_processes_each_leaves_its_runs_and_nothing_
     assert done.returncode == 0, done.stderr
     assert {path.name for path in tmp_path.iterdir()} == {"sweep"}
     runs = {path.name for path in (tmp_path / "sweep").iterdir()}
-    assert runs == {"0", "1", "multirun.yaml"}
+    assert runs == {"0", "1", "multirun.yaml", "summary.csv"}
     rows = []
     for job in ("0", "1"):
         folder = tmp_path / "sweep" / job
         rows.append(json.loads((folder / "results.json").read_text())["test"]["network"])
         names = {path.name for path in folder.iterdir()}
-        files = {"metrics.csv", "hparams.yaml", "results.json"}
+        files = {"metrics.csv", "hparams.yaml", "results.json", "settings.json", "trial.log"}
         assert names == {".hydra", "checkpoints", "provenance"} | files
+        said = (folder / "trial.log").read_text()
+        assert said.count("Run: ") == 1  # one of the two processes reports
     assert [row["valve"]["rows"] for row in rows] == [440, 441]
-    assert done.stdout.count("Run: ") == 2  # one of the two processes reports
 
 
 def test_what_is_wrong_with_the_data_is_one_line_of_one_process(tmp_path: Path) -> None:
@@ -106,16 +158,70 @@ def test_what_is_wrong_with_the_data_is_one_line_of_one_process(tmp_path: Path) 
     [
         (["hardware=cpu_x2"], "hardware.devices: 2 wanted, but trainer.strategy 'single' uses one"),
         (
+            ["trainer=ddp", "trainer.num_nodes=2"],
+            "trainer.num_nodes: 2 takes torchrun on each of them: torchrun --nnodes=2 ",
+        ),
+        (
+            ["trainer=fsdp", "optim.ema_decay=0.9"],
+            "optim.ema_decay: an average of weights that no process has as a whole",
+        ),
+        (
             ["trainer=ddp", "loss.balancing=upgrad"],
             "loss.balancing: 'upgrad' goes back through the network for each loss by itself, which "
             "does not work with trainer.strategy=ddp; accepted with it: fixed or uncertainty",
         ),
     ],
 )
-def test_devices_and_strategies_that_do_not_go_together_are_one_line(
-    run_training: Train, overrides: list[str], complaint: str
+def test_devices_and_strategies_that_do_not_go_together_are_refused(
+    tmp_path: Path, overrides: list[str], complaint: str
 ) -> None:
-    with pytest.raises(SpecError) as error:
-        run_training(*overrides)
-    assert complaint in str(error.value)
-    assert "\n" not in str(error.value)
+    with pytest.raises(SpecError, match=re.escape(complaint)):
+        train.run(train_settings(*small(*overrides), f"run_dir={tmp_path / 'run'}"))
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.fixture
+def under_torchrun(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Be one of two processes of this machine."""
+    for name, value in (("RANK", "0"), ("WORLD_SIZE", "2"), ("LOCAL_WORLD_SIZE", "2")):
+        monkeypatch.setenv(name, value)
+    monkeypatch.setenv("TORCHELASTIC_RUN_ID", "mine")
+
+
+@pytest.mark.parametrize(
+    ("overrides", "complaint"),
+    [
+        (["hardware.devices=1"], "trainer.strategy: 'single' is one process, but torchrun has"),
+        (
+            ["trainer=ddp", "hardware.devices=2", "trainer.num_nodes=2"],
+            "with hardware.devices=2 are 4 processes, 2 on each node; torchrun has started 2, 2 on",
+        ),
+    ],
+)
+def test_other_processes_than_torchrun_has_started_are_refused(
+    under_torchrun: None, tmp_path: Path, overrides: list[str], complaint: str
+) -> None:
+    with pytest.raises(SpecError, match=re.escape(complaint)):
+        train.run(train_settings(*small(*overrides), f"run_dir={tmp_path / 'run'}"))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "complaint"),
+    [
+        (["trainer=ddp", "hardware=cpu_x2"], "hydra.run.dir: required under torchrun"),
+        (["-m", "data.fold=0,1"], "torchrun: each of its processes would run the sweep"),
+    ],
+)
+def test_processes_of_torchrun_are_one_training_with_one_folder(
+    under_torchrun: None,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    arguments: list[str],
+    complaint: str,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "argv", ["train.py", *arguments])
+    with pytest.raises(SystemExit, match="2"):
+        launch("train", validate_train, "hydrascope.experiment.train", ROOT / "conf")
+    assert complaint in capsys.readouterr().err

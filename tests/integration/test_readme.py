@@ -88,6 +88,8 @@ def shortened(words: list[str]) -> list[str]:
         if any(word.startswith("resume=") for word in words):
             extra = [*SMALL, "trainer.max_epochs=4"]
         words += extra
+    if "-m" in words[2:]:  # of a sweep the first two, which are processes of their own
+        words = [re.sub(r"(=[^,{]+,[^,]+),.*", r"\1", word) for word in words]
     return words
 
 

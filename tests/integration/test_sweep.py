@@ -40,7 +40,7 @@ KILLED = (
     "sweep.space={optim.lr:{low:0.001,high:1.0,log:true},optim.weight_decay:null,"
     "model.dropout:null,model.hidden_channels:{choices:[8,16]}}",
     "sweep.trials=3",
-    "sweep.parallel=1",
+    "launcher.parallel=1",
     "sweep.pruning={startup_trials:2,warmup_epochs:0}",
     "sweep.seed=43",
 )
@@ -50,7 +50,7 @@ FAILING = (
     "model.dropout:null,model.hidden_channels:{choices:[8,16]},"
     "model.attention_heads:{choices:[4,5]}}",
     "sweep.trials=3",
-    "sweep.parallel=2",
+    "launcher.parallel=2",
     "sweep.pruning=null",
     "sweep.seed=4",
     "+sweep.objectives={val/score:maximize}",

@@ -19,11 +19,12 @@ from lightning import Callback, LightningModule, Trainer
 from typer.testing import CliRunner
 
 from hydrascope.cli import app
-from hydrascope.experiment import evaluate, fitting
+from hydrascope.experiment import evaluate, fitting, train
 from hydrascope.experiment.settings import validate_evaluate
 from hydrascope.schemas.errors import SpecError
 from hydrascope.tracking import delivery
-from hydrascope.tracking.loggers import finish, wandb_logger
+from hydrascope.tracking.loggers import ended, wandb_logger
+from hydrascope.tracking.nested import NestedRuns
 
 QUICK = (
     "readout=heads",
@@ -154,6 +155,7 @@ def test_what_a_lost_server_was_not_told_is_sent_by_a_command(
     server: Server,
     run_training: Train,
     monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     server.kill()
@@ -165,7 +167,12 @@ def test_what_a_lost_server_was_not_told_is_sent_by_a_command(
     refused = CliRunner().invoke(app, command)
     assert isinstance(refused.exception, SpecError)
     assert "is still away" in str(refused.exception)
+    monkeypatch.setattr(delivery, "FIRST_PAUSE_S", 0.0)
+    sweep = NestedRuns(server.uri, "sweeps", "grid", tmp_path, lambda _line: None)
+    assert sweep.parent is None
     server.start()
+    above = mlflow.MlflowClient(server.uri).get_run(str(sweep.parent))
+    assert above.info.run_name == "grid"  # trials from now on are below it
     sent = CliRunner().invoke(app, command)
     assert sent.exit_code == 0, sent.output
     assert not list(run_dir.glob("mlflow_unsent*"))
@@ -177,6 +184,22 @@ def test_what_a_lost_server_was_not_told_is_sent_by_a_command(
     assert len(losses(client, run.info.run_id)) == 2
     again = CliRunner().invoke(app, command)
     assert "holds nothing that MLflow has not been told" in str(again.exception)
+
+
+def test_a_run_whose_test_fails_is_failed_in_mlflow(
+    run_training: Train, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    def broken(*_: object) -> None:
+        raise RuntimeError("the baselines cannot be fitted")
+
+    monkeypatch.setattr(train, "test", broken)
+    uri = f"sqlite:///{tmp_path / 'runs.db'}"
+    with pytest.raises(RuntimeError, match="cannot be fitted"):
+        run_training(*QUICK, f"tracking.mlflow.uri={uri}", "trainer.max_epochs=1")
+    client = mlflow.MlflowClient(uri)
+    (run,) = client.search_runs([client.get_experiment_by_name("hydrascope").experiment_id])
+    assert run.info.status == "FAILED"
+    assert "val/head_loss" in run.data.metrics  # the training itself had ended well
 
 
 @pytest.mark.parametrize(
@@ -215,8 +238,8 @@ def test_a_run_is_written_offline_where_the_server_of_wandb_is_away(
     monkeypatch.setenv("WANDB_INIT_TIMEOUT", "3")
     said: list[str] = []
     logger = wandb_logger("hydrascope", "online", tmp_path, {}, said.append)
-    logger.log_metrics({"loss": 1.0}, 0)
-    finish([logger])
+    with ended([logger]):
+        logger.log_metrics({"loss": 1.0}, 0)
     (line,) = said
     assert "W&B is away" in line
     assert f"wandb sync {tmp_path}/wandb/offline-run-*" in line

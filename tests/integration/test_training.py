@@ -1,5 +1,6 @@
 """Trainings on the real rig: repeatable, resumable, tracked, robust."""
 
+import csv
 import json
 import signal
 import subprocess
@@ -14,6 +15,7 @@ from jobs import ROOT, SMALL, Train, train_settings
 
 from hydrascope.experiment import train
 from hydrascope.schemas.errors import SpecError
+from hydrascope.tracking.loggers import PARENT
 
 
 def losses(run_dir: Path) -> pd.DataFrame:
@@ -101,6 +103,7 @@ def test_mlflow_and_wandb_hold_the_parameters_and_metrics_of_the_run(
     expected = results["test"]["network"]["valve"]["accuracy"]
     assert run.data.metrics["test/valve/accuracy"] == pytest.approx(expected)
     assert "train/loss" in run.data.metrics
+    assert run.data.metrics["system/system_memory_usage_megabytes"] > 0
     assert list(run_dir.glob("wandb/offline-run-*/*.wandb"))
 
 
@@ -147,23 +150,32 @@ def test_a_folder_of_the_original_download_trains_at_its_native_rates(run_traini
     assert results["cooler"]["rows"] == 2
 
 
-def test_a_sweep_in_two_processes_gives_each_job_its_own_run(tmp_path: Path) -> None:
-    command = script(tmp_path, "trainer.max_epochs=1", "data.fold=0,1")
-    sweep = [
-        f"hydra.sweep.dir={tmp_path / 'sweep'}",
-        "hydra/launcher=joblib",
-        "hydra.launcher.n_jobs=2",
-        "--multirun",
+def test_of_a_grid_one_trial_fails_and_the_other_has_its_run(tmp_path: Path) -> None:
+    sweep = tmp_path / "sweep"
+    options = ("readout=heads", "trainer.max_epochs=1", "launcher=joblib")
+    small = [each for each in SMALL if not each.startswith(("readout.", "tracking"))]
+    command = [
+        *(sys.executable, str(ROOT / "train.py"), "-m", *small, *options),
+        *(f"hydra.sweep.dir={sweep}", f"data.source.folder=null,{tmp_path}"),
     ]
-    done = subprocess.run(
-        [*command, *sweep], capture_output=True, text=True, cwd=tmp_path, timeout=200
-    )
-    assert done.returncode == 0, done.stderr
-    rows = [
-        json.loads((tmp_path / "sweep" / job / "results.json").read_text())["test"]["network"]
-        for job in ("0", "1")
+    done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, timeout=200)
+    assert done.returncode == 2
+    assert "sweep: 1 of 2 trials failed; the first: " in done.stderr
+    results = json.loads((sweep / "0" / "results.json").read_text())["test"]["network"]
+    assert results["valve"]["rows"] == 440
+    assert "PS1.txt: no such file" in (sweep / "1" / "trial.log").read_text()
+    with (sweep / "summary.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert [(row["set"], row["state"]) for row in rows] == [
+        ("data.source.folder=null", "complete"),
+        (f"data.source.folder={tmp_path}", "failed"),
     ]
-    assert [row["valve"]["rows"] for row in rows] == [440, 441]
+    assert float(rows[0]["val/head_loss"]) > 0
+    client = mlflow.MlflowClient(f"sqlite:///{tmp_path / 'mlruns.db'}")
+    runs = client.search_runs([client.get_experiment_by_name("hydrascope").experiment_id])
+    parents = {run.data.tags.get(PARENT): run.info.run_name for run in runs}
+    (parent,) = [run for run in runs if PARENT not in run.data.tags]
+    assert parents == {None: parent.info.run_name, parent.info.run_id: "0"}
 
 
 @pytest.mark.parametrize("split", ["random", "chronological"])

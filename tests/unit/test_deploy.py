@@ -4,18 +4,23 @@ import json
 import re
 import subprocess
 import sys
+from argparse import Namespace
 from pathlib import Path
 from typing import Any
 
 import kubernetes_validate
 import pytest
 import yaml
+from torch.distributed.run import get_args_parser
 
+from hydrascope.experiment.check import check
+from hydrascope.experiment.settings import TrainSettings
 from hydrascope.serving.metrics import Metrics
 from hydrascope.serving.settings import ServeSettings
 
 DEPLOY = Path(__file__).parents[2] / "deploy"
 MANIFESTS = list(yaml.safe_load_all((DEPLOY / "kubernetes/hydrascope.yaml").read_text()))
+TRAINING = list(yaml.safe_load_all((DEPLOY / "kubernetes/training/train.yaml").read_text()))
 COMPOSE = yaml.safe_load((DEPLOY / "compose.yaml").read_text())
 
 
@@ -33,18 +38,17 @@ def emitted() -> set[str]:
     }
 
 
-def test_hadolint_finds_nothing_in_the_dockerfile() -> None:
+@pytest.mark.parametrize("name", ["Dockerfile", "training.Dockerfile"])
+def test_hadolint_finds_nothing_in_the_dockerfile(name: str) -> None:
     hadolint = Path(sys.executable).parent / "hadolint"
-    found = subprocess.run(
-        [hadolint, DEPLOY / "Dockerfile"], capture_output=True, text=True, check=False
-    )
+    found = subprocess.run([hadolint, DEPLOY / name], capture_output=True, text=True, check=False)
     assert found.returncode == 0, found.stdout
-    text = (DEPLOY / "Dockerfile").read_text()
+    text = (DEPLOY / name).read_text()
     assert "USER 10001" in text
     assert ":latest" not in text
 
 
-@pytest.mark.parametrize("manifest", MANIFESTS, ids=lambda each: each["kind"])
+@pytest.mark.parametrize("manifest", MANIFESTS + TRAINING, ids=lambda each: each["kind"])
 def test_each_manifest_is_valid_for_kubernetes(manifest: dict[str, Any]) -> None:
     kubernetes_validate.validate(manifest, "1.31", strict=True)
 
@@ -54,6 +58,59 @@ def test_the_validator_would_find_a_misspelt_key() -> None:
     broken["spec"]["replica"] = 2
     with pytest.raises(kubernetes_validate.ValidationError):
         kubernetes_validate.validate(broken, "1.31", strict=True)
+
+
+def accepted(command: list[str]) -> tuple[Namespace, TrainSettings]:
+    """Return what torchrun makes of its arguments, and what train.py makes of the rest."""
+    launch = get_args_parser().parse_args(command)
+    assert Path(launch.training_script).name == "train.py"
+    told = [each for each in launch.training_script_args if not each.startswith("hydra.")]
+    settings = check(told, DEPLOY.parent / "conf")
+    assert int(launch.nnodes) == settings.trainer.num_nodes
+    assert int(launch.nproc_per_node) == settings.hardware.devices
+    assert settings.trainer.strategy != "single"
+    assert len(told) == len(launch.training_script_args) - 1  # hydra.run.dir, asked for there
+    return launch, settings
+
+
+def test_the_job_of_slurm_tells_torchrun_and_train_what_both_accept(tmp_path: Path) -> None:
+    # What SLURM has beside bash: the names of the nodes, and srun, which says what it would start.
+    for name, program in (("scontrol", "printf 'a\\nb\\n'"), ("srun", 'printf "%s\\n" "$@"')):
+        (tmp_path / name).write_text(f"#!/bin/bash\n{program}\n")
+        (tmp_path / name).chmod(0o755)
+    environment = {
+        "PATH": f"{tmp_path}:/usr/bin:/bin",
+        "SLURM_JOB_NODELIST": "[a-b]",
+        "SLURM_JOB_NUM_NODES": "2",
+        "SLURM_GPUS_PER_NODE": "4",
+        "SLURM_JOB_ID": "7",
+    }
+    script = ["bash", str(DEPLOY / "slurm/train.sbatch"), "experiment=zema"]
+    done = subprocess.run(script, capture_output=True, text=True, env=environment, check=True)
+    _python, *words = done.stdout.splitlines()
+    assert words[:2] == ["-m", "torch.distributed.run"]
+    launch, _ = accepted(words[2:])
+    assert launch.rdzv_endpoint == "a:29500"
+
+
+def test_the_job_of_kubernetes_tells_torchrun_and_train_what_both_accept() -> None:
+    service, job = TRAINING
+    pod = job["spec"]["template"]["spec"]
+    (container,) = pod["containers"]
+    assert container["command"] == ["torchrun"]
+    launch, settings = accepted([each.replace("$(NODE)", "0") for each in container["args"]])
+    # The first pod of an indexed job, by the name that the service gives it.
+    assert launch.master_addr == f"{job['metadata']['name']}-0.{service['metadata']['name']}"
+    assert pod["subdomain"] == service["metadata"]["name"]
+    labels = job["spec"]["template"]["metadata"]["labels"]
+    assert service["spec"]["selector"].items() <= labels.items()
+    assert job["spec"]["completions"] == job["spec"]["parallelism"] == int(launch.nnodes)
+    assert service["spec"]["ports"][0]["port"] == int(launch.master_port)
+    gpus = container["resources"]["limits"]["nvidia.com/gpu"]
+    assert int(gpus) == settings.hardware.devices
+    mounted = {each["name"] for each in container["volumeMounts"]}
+    assert mounted == {each["name"] for each in pod["volumes"]}
+    assert pod["securityContext"]["runAsNonRoot"]
 
 
 def test_the_pods_run_without_privileges_and_find_what_they_mount() -> None:

@@ -125,6 +125,12 @@ class HydraulicDataModule(LightningDataModule):
         )
         self._ready = True
 
+    def overfit(self, windows: int) -> None:
+        """Have so few windows, spread over the training part, trained and validated on."""
+        rows = self.split.train
+        few = rows[np.linspace(0, len(rows) - 1, min(windows, len(rows))).astype(np.int64)]
+        self.split = self.split._replace(train=few, val=few)
+
     def training_parts(self) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
         """Yield slots, features and observed of the training windows, some at a time."""
         for machine, rows in self.dataset.locate(self.split.train):

@@ -23,6 +23,10 @@ USER_ERRORS = (
 anything else is our own fault."""
 
 
+RENAMED = {"sweep.parallel": "launcher.parallel"}
+"""Keys of before → what they are called now."""
+
+
 def complaint(error: BaseException, script: str) -> str:
     """Return the readable form of one of `USER_ERRORS`."""
     message = _message(error)
@@ -51,6 +55,8 @@ def _unknown_key(cause: OmegaConfBaseException) -> str:
     key, parent = cause.full_key, cause.parent_node
     if key is None or not isinstance(parent, DictConfig):
         return " ".join(str(cause).split())
+    if key in RENAMED:
+        return f"{key}: is called {RENAMED[key]} now"
     accepted = [str(name) for name in parent if name != "hydra"]
     return f"{key}: no such key; accepted: {', '.join(accepted)}" + closest(
         key.rpartition(".")[2], accepted

@@ -4,9 +4,13 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import torch
 from lightning import Callback, Trainer
+from lightning.fabric.utilities.throughput import get_available_flops
 from lightning.pytorch.callbacks import EarlyStopping, EMAWeightAveraging, ModelCheckpoint
 from lightning.pytorch.loggers import Logger
+from lightning.pytorch.profilers import Profiler, PyTorchProfiler, SimpleProfiler
 from lightning.pytorch.utilities.exceptions import SIGTERMException
 from rich.console import Console
 from rich.table import Table
@@ -14,11 +18,14 @@ from rich.table import Table
 from hydrascope import __version__
 from hydrascope.data.datamodule import HydraulicDataModule
 from hydrascope.experiment.assemble import optimizer_factory
-from hydrascope.experiment.settings import TrainSettings
+from hydrascope.experiment.settings import HardwareSettings, TrainSettings
+from hydrascope.graphs.fields import GraphInputs
 from hydrascope.models.diagnoser import Diagnoser
-from hydrascope.models.summary import parts
+from hydrascope.models.summary import forward_flops, parts
 from hydrascope.tasks.balancing import LossBalance
 from hydrascope.tasks.losses import class_weights
+from hydrascope.tracking.machine import MachineMetrics
+from hydrascope.tracking.mlflow_run import MLflowRun
 from hydrascope.training.acceleration import Acceleration, accelerate
 from hydrascope.training.ending import EndOnSigterm, within_memory
 from hydrascope.training.module import DiagnosisModule
@@ -30,6 +37,8 @@ INTERRUPTED, TERMINATED = 130, 143
 """Exit codes after Ctrl-C and SIGTERM, as shells have them."""
 _SHOWN_WINDOWS = 4
 """In the shapes of the network's summary."""
+_GPU_STEPS = 50
+"""After which a GPU is waited for, to look at the gradients' norms."""
 
 
 def fit(
@@ -44,30 +53,19 @@ def fit(
     Raises:
         SpecError: There is not enough memory, or a batch spoils the weights.
     """
-    console.print(_summary(data, diagnoser))
-    module = DiagnosisModule(
-        diagnoser,
-        settings.task,
-        balance=LossBalance(settings.task.heads, settings.loss.balancing),
-        forecast_weight=settings.loss.forecast_weight,
-        label_smoothing=settings.loss.label_smoothing,
-        class_weights={
-            head.name: class_weights(head, data.training_targets(head.name))
-            for head in settings.task.heads
-            if head.class_weights
-        },
-        make_optimizer=optimizer_factory(settings),
-        schedule=WarmupCosine(**settings.optim.schedule.model_dump()),
-        seed=settings.seed,
-        record=_record(settings, data),
-    )
+    inputs = _few(data, diagnoser)
+    console.print(_summary(diagnoser, inputs))
+    # A backward pass takes two products for each of the forward one.
+    flops = 3 * forward_flops(diagnoser.network, inputs) / _SHOWN_WINDOWS
+    module = build_module(settings, data, diagnoser)
     hardware = settings.hardware
     toggles = Acceleration(
         hardware.float8,
         hardware.checkpointing,
         hardware.compile,
         hardware.precision,
-        settings.trainer.strategy == "ddp",
+        settings.trainer.strategy,
+        hardware.devices * settings.trainer.num_nodes,
     )
     options = accelerate(diagnoser.network, toggles)
     folder = Path(settings.run_dir).absolute() / "checkpoints"
@@ -80,7 +78,12 @@ def fit(
         folder, filename="best", monitor=monitor, mode=mode, enable_version_counter=False
     )
     last = ModelCheckpoint(folder, filename="last", enable_version_counter=False)
-    callbacks: list[Callback] = [best, last, Watch(), EndOnSigterm(folder / "last.ckpt")]
+    on_gpu = hardware.accelerator == "gpu"
+    watch = Watch(_GPU_STEPS if on_gpu else 1, flops, _peak_flops(hardware))
+    callbacks: list[Callback] = [best, last, watch, EndOnSigterm(folder / "last.ckpt")]
+    if every_s := settings.tracking.system_metrics_s:
+        runs = [logger for logger in loggers if isinstance(logger, MLflowRun)]
+        callbacks += [MachineMetrics(run, every_s) for run in runs]
     if decay := settings.optim.ema_decay:
         callbacks.append(EMAWeightAveraging(decay=decay, use_buffers=False))
     if steps := settings.callbacks.checkpoint_every_n_steps:
@@ -96,10 +99,13 @@ def fit(
     trainer = Trainer(
         accelerator=hardware.accelerator,
         devices=hardware.devices,
+        num_nodes=settings.trainer.num_nodes,
         **options,
         max_epochs=settings.trainer.max_epochs,
         gradient_clip_val=settings.trainer.gradient_clip_norm,
         limit_train_batches=settings.trainer.limit_train_batches,
+        detect_anomaly=settings.trainer.detect_anomaly,
+        profiler=_profiler(settings),
         deterministic=True,
         use_distributed_sampler=False,  # ours deals its rows out itself
         num_sanity_val_steps=0,
@@ -120,12 +126,61 @@ def fit(
     return best.best_model_path
 
 
-def _summary(data: HydraulicDataModule, diagnoser: Diagnoser) -> Table:
+def build_module(
+    settings: TrainSettings, data: HydraulicDataModule, diagnoser: Diagnoser
+) -> DiagnosisModule:
+    """Return what Lightning trains."""
+    return DiagnosisModule(
+        diagnoser,
+        settings.task,
+        balance=LossBalance(settings.task.heads, settings.loss.balancing),
+        forecast_weight=settings.loss.forecast_weight,
+        label_smoothing=settings.loss.label_smoothing,
+        class_weights={
+            head.name: class_weights(head, data.training_targets(head.name))
+            for head in settings.task.heads
+            if head.class_weights
+        },
+        make_optimizer=optimizer_factory(settings),
+        schedule=WarmupCosine(**settings.optim.schedule.model_dump()),
+        seed=settings.seed,
+        record=_record(settings, data),
+    )
+
+
+def _profiler(settings: TrainSettings) -> Profiler | None:
+    """Return what measures where the time goes, and writes it into the run's folder."""
+    match settings.trainer.profiler:
+        case "simple":
+            return SimpleProfiler(settings.run_dir, "profile")
+        case "pytorch":
+            return PyTorchProfiler(settings.run_dir, "profile")
+    return None
+
+
+def _peak_flops(hardware: HardwareSettings) -> float | None:
+    """Return what one GPU can compute in a second in this precision, as its maker says."""
+    if hardware.accelerator != "gpu" or hardware.float8:
+        return None
+    dtypes = {
+        "32-true": torch.float32,
+        "bf16-mixed": torch.bfloat16,
+        "64-true": torch.float64,
+    }
+    return get_available_flops(torch.device("cuda"), dtypes[hardware.precision])
+
+
+def _few(data: HydraulicDataModule, diagnoser: Diagnoser) -> GraphInputs:
+    rows = np.resize(data.split.train, _SHOWN_WINDOWS).tolist()
+    return diagnoser.normalise(data.dataset.gather(rows).inputs)
+
+
+def _summary(diagnoser: Diagnoser, inputs: GraphInputs) -> Table:
     """Return the network's parts as a table, with shapes for a few windows."""
-    rows = data.split.train[:_SHOWN_WINDOWS].tolist()
-    found = parts(diagnoser.network, diagnoser.normalise(data.dataset.gather(rows).inputs))
+    found = parts(diagnoser.network, inputs)
     title = f"{type(diagnoser.network).__name__}: {sum(part.parameters for part in found):,} "
-    table = Table(title=f"{title}parameters; shapes for {len(rows)} windows", title_justify="left")
+    title = f"{title}parameters; shapes for {_SHOWN_WINDOWS} windows"
+    table = Table(title=title, title_justify="left")
     for column in ("part", "class", "parameters", "output"):
         table.add_column(column, justify="right" if column == "parameters" else "left")
     for part in found:

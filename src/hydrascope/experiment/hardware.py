@@ -5,6 +5,7 @@ import shutil
 from importlib.util import find_spec
 
 import torch
+from torch.distributed import is_torchelastic_launched
 
 from hydrascope.experiment.settings import HardwareSettings, TrainerSettings
 from hydrascope.schemas.errors import SpecError
@@ -34,8 +35,9 @@ def prepare_hardware(hardware: HardwareSettings, trainer: TrainerSettings | None
         if hardware.devices > 1 and trainer.strategy == "single":
             raise SpecError(
                 f"hardware.devices: {hardware.devices} wanted, but trainer.strategy 'single' uses "
-                "one; accepted: trainer=ddp, or hardware.devices=1"
+                "one; accepted: trainer=ddp, trainer=fsdp, or hardware.devices=1"
             )
+        _check_torchrun(hardware.devices, trainer)
         if hardware.float8 and find_spec("torchao") is None:
             raise SpecError("hardware.float8: needs torchao; pip install 'hydrascope[float8]'")
         compiler = os.environ.get("CXX", "g++")
@@ -46,6 +48,30 @@ def prepare_hardware(hardware: HardwareSettings, trainer: TrainerSettings | None
             )
     if hardware.threads is not None:
         torch.set_num_threads(hardware.threads)
+
+
+def _check_torchrun(devices: int, trainer: TrainerSettings) -> None:
+    """Check that torchrun has started the processes that are asked for, if it has started this."""
+    nodes, asked = trainer.num_nodes, (devices * trainer.num_nodes, devices)
+    if not is_torchelastic_launched():
+        if nodes > 1:
+            raise SpecError(
+                f"trainer.num_nodes: {nodes} takes torchrun on each of them: torchrun --nnodes="
+                f"{nodes} --nproc-per-node={devices} --rdzv-backend=c10d --rdzv-endpoint=HOST:PORT "
+                "train.py …"
+            )
+        return
+    if trainer.strategy == "single":
+        raise SpecError(
+            "trainer.strategy: 'single' is one process, but torchrun has started this one; "
+            "accepted: trainer=ddp or trainer=fsdp"
+        )
+    there = (int(os.environ["WORLD_SIZE"]), int(os.environ["LOCAL_WORLD_SIZE"]))
+    if there != asked:
+        raise SpecError(
+            f"trainer.num_nodes: {nodes} with hardware.devices={devices} are {asked[0]} processes, "
+            f"{asked[1]} on each node; torchrun has started {there[0]}, {there[1]} on this one"
+        )
 
 
 def _check_float8() -> None:

@@ -8,18 +8,25 @@ from importlib import import_module
 from pathlib import Path
 
 import hydra
+from hydra.core.hydra_config import HydraConfig
+from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
+from hydrascope.experiment.base import Settings
 from hydrascope.experiment.complaints import USER_ERRORS, complaint
-from hydrascope.experiment.settings import Settings
+from hydrascope.experiment.settings import TrainSettings
 from hydrascope.experiment.sweep.settings import take_sweep
+from hydrascope.schemas.errors import SpecError
 
 USAGE_ERROR = 2
 """Exit code for what a user can mend, as argparse has it."""
 
+_TORCHRUN = "TORCHELASTIC_RUN_ID"
+"""Set in the environment by torchrun."""
+
 
 def launch(script: str, validate: Callable[[object], Settings], job: str, conf: Path) -> None:
-    """Run a job from `sys.argv`.
+    """Run a job from `sys.argv`; trainings of a multirun are composed first, then launched.
 
     Args:
         script: The script's name: `conf/<script>.yaml` is its configuration.
@@ -30,19 +37,65 @@ def launch(script: str, validate: Callable[[object], Settings], job: str, conf: 
     # Hydra prints its own errors over many lines and exits with 1; with this it raises them to us.
     os.environ["HYDRA_FULL_ERROR"] = "1"
 
+    if _TORCHRUN in os.environ and os.environ["RANK"] != "0":
+        sys.argv.append("hydra.output_subdir=null")  # the first process writes it
+    trials: list[tuple[TrainSettings, list[str]]] = []
+
     @hydra.main(version_base="1.3", config_path=str(conf.resolve()), config_name=script)
     def main(config: DictConfig) -> None:
         with _one_line_errors(script):
             plain = OmegaConf.to_container(config, resolve=True, throw_on_missing=True)
             sweep = take_sweep(plain)
             settings = validate(plain)
+            multirun = HydraConfig.get().mode == RunMode.MULTIRUN
+            if isinstance(settings, TrainSettings):
+                _check_sweep(settings, sweeps=multirun or sweep is not None)
+                _check_torchrun(sweeps=multirun or sweep is not None)
             if sweep:
                 import_module("hydrascope.experiment.sweep.study").run(settings, sweep)
+            elif multirun and isinstance(settings, TrainSettings):
+                trials.append((settings, list(HydraConfig.get().overrides.task)))
             else:
                 import_module(job).run(settings)
 
     with _one_line_errors(script):
         main()
+        if trials:
+            import_module("hydrascope.experiment.sweep.grid").run(trials)
+
+
+def _check_sweep(settings: TrainSettings, *, sweeps: bool) -> None:
+    """Refuse a launcher that has nothing to launch, Hydra's own, and trials that do not train."""
+    if settings.lr_find and sweeps:
+        raise SpecError("lr_find: true is no training; accepted in a sweep: false")
+    if settings.launcher.kind != "local" and not sweeps:
+        raise SpecError(
+            f"launcher.kind: {settings.launcher.kind!r} starts the trials of a sweep; add -m, or "
+            "leave it out"
+        )
+    hydras = HydraConfig.get().runtime.choices["hydra/launcher"]
+    if hydras != "basic":
+        raise SpecError(
+            f"hydra/launcher: {hydras!r} is not accepted; expected launcher=local, joblib, ray or "
+            "slurm"
+        )
+
+
+def _check_torchrun(*, sweeps: bool) -> None:
+    """Refuse what processes that compose by themselves would not do as one."""
+    if _TORCHRUN not in os.environ:
+        return
+    if sweeps:
+        raise SpecError(
+            "torchrun: each of its processes would run the sweep; expected python train.py -m …, "
+            "which gives each trial processes of its own"
+        )
+    told = HydraConfig.get().overrides.hydra
+    if not any(override.startswith("hydra.run.dir=") for override in told):
+        raise SpecError(
+            "hydra.run.dir: required under torchrun, whose processes do not begin within the same "
+            "second; write hydra.run.dir=outputs/train/NAME"
+        )
 
 
 @contextmanager

@@ -7,12 +7,14 @@ from hydrascope.training.checkpoint import Checkpoint
 
 _FREE = (
     "resume",
+    "lr_find",
     "run_dir",
     "baselines",
     "trainer.",
     "hardware.",
     "tracking.",
     "callbacks.",
+    "launcher.",
     "data.store.",
     "data.num_workers",
 )

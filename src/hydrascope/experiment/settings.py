@@ -9,13 +9,14 @@ from typing import Annotated, Literal
 
 from pydantic import (
     AfterValidator,
-    BaseModel,
     ConfigDict,
     Field,
     ValidationInfo,
     field_validator,
 )
 
+from hydrascope.experiment.base import Count, Fraction, Positive, Settings
+from hydrascope.experiment.launcher.settings import LauncherSettings, LocalSettings
 from hydrascope.features.config import FeatureConfig, Method
 from hydrascope.models.config import NetworkConfig
 from hydrascope.models.kernel.config import ReadoutConfig
@@ -50,18 +51,8 @@ TRACKED = ("mlflow:", "models:/")
 CheckpointFile = Annotated[str, AfterValidator(_existing_file)]
 Trained = Annotated[str, AfterValidator(_trained)]
 """A checkpoint: a file, or one that MLflow holds."""
-Fraction = Annotated[float, Field(ge=0.0, le=1.0)]
-Positive = Annotated[float, Field(gt=0.0)]
-Count = Annotated[int, Field(ge=1)]
-
 
 OUR_NETWORK = "hydrascope.models.network.UniversalTemporalGNN"
-
-
-class Settings(BaseModel):
-    """Base of all settings: unknown keys are errors, values do not change after validation."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
 
 
 class Target(Settings):
@@ -170,10 +161,14 @@ class OptimSettings(Target):
 class TrainerSettings(Settings):
     """Length and hygiene of a training, and how several devices share it."""
 
-    strategy: Literal["single", "ddp"]
+    strategy: Literal["single", "ddp", "fsdp"]
+    num_nodes: Count = 1  # not in older checkpoints
     max_epochs: Count
     gradient_clip_norm: Positive | None
     limit_train_batches: Count | None
+    overfit_windows: Count | None = None  # not in older checkpoints, nor are the next two
+    detect_anomaly: bool = False
+    profiler: Literal["simple", "pytorch"] | None = None
     progress_bar: bool
 
 
@@ -210,6 +205,7 @@ class TrackingSettings(Settings):
 
     mlflow: MLflowSettings | None
     wandb: WandbSettings | None
+    system_metrics_s: Positive | None = None  # not in older checkpoints
 
 
 class EarlyStoppingSettings(Settings):
@@ -240,6 +236,7 @@ class TrainSettings(Settings):
 
     seed: Annotated[int, Field(ge=0, lt=2**32)]
     resume: CheckpointFile | None
+    lr_find: bool = False  # not in older checkpoints
     baselines: bool
     run_dir: str
     data: DataSettings
@@ -253,6 +250,7 @@ class TrainSettings(Settings):
     hardware: HardwareSettings
     tracking: TrackingSettings
     callbacks: CallbackSettings
+    launcher: LauncherSettings = LocalSettings(kind="local", parallel=1)  # not in older checkpoints
 
 
 class _TrainOurNetwork(TrainSettings):

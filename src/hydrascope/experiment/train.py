@@ -13,18 +13,20 @@ from rich.syntax import Syntax
 from yaml import safe_dump
 
 from hydrascope import __version__
+from hydrascope.data.datamodule import HydraulicDataModule
 from hydrascope.evaluation.baselines import check_comparable
 from hydrascope.evaluation.normality import detection_table, promise
 from hydrascope.evaluation.report import comparison_table, write_json
 from hydrascope.experiment.assemble import build_datamodule, build_diagnoser
 from hydrascope.experiment.fitting import fit
 from hydrascope.experiment.hardware import prepare_hardware
+from hydrascope.experiment.learning_rate import find_lr
 from hydrascope.experiment.processes import leads, run_in_processes
 from hydrascope.experiment.resume import check_resumable
 from hydrascope.experiment.settings import TrainSettings
 from hydrascope.experiment.testing import NETWORK, complete, test, test_normality
 from hydrascope.schemas.errors import SpecError
-from hydrascope.tracking.loggers import finish, flatten, mlflow_logger, store_files, wandb_logger
+from hydrascope.tracking.loggers import ended, flatten, mlflow_logger, store_files, wandb_logger
 from hydrascope.tracking.provenance import COMMIT, commit, write_provenance
 from hydrascope.training.checkpoint import read_checkpoint
 from hydrascope.training.normality import fit_features
@@ -34,19 +36,37 @@ from hydrascope.training.readout import check_one_build
 def run(settings: TrainSettings) -> None:
     """Train, test and report; everything is written into `settings.run_dir`."""
     prepare_hardware(settings.hardware, settings.trainer)
+    _check_processes(settings)
     _check_balancing(settings)
-    if settings.trainer.strategy == "ddp":
-        run_in_processes(train, settings)
-    else:
+    if settings.trainer.strategy == "single":
         train(settings)
+    else:
+        run_in_processes(train, settings)
+
+
+def _check_processes(settings: TrainSettings) -> None:
+    """Refuse what several processes cannot share."""
+    if settings.lr_find and settings.trainer.strategy != "single":
+        raise SpecError(
+            f"lr_find: takes one process, not trainer.strategy={settings.trainer.strategy}; "
+            "accepted: trainer=default hardware.devices=1"
+        )
+    if settings.trainer.strategy == "fsdp" and settings.optim.ema_decay:
+        raise SpecError(
+            "optim.ema_decay: an average of weights that no process has as a whole; accepted with "
+            "trainer.strategy=fsdp: null"
+        )
+    if settings.trainer.strategy == "fsdp" and settings.hardware.compile:
+        raise SpecError("hardware.compile: not with trainer.strategy=fsdp; accepted with it: false")
 
 
 def _check_balancing(settings: TrainSettings) -> None:
     """Refuse gradients of single losses where there are none to be had."""
     if settings.loss.balancing != "upgrad":
         return
+    strategy = settings.trainer.strategy
     for there, key in (
-        (settings.trainer.strategy == "ddp", "trainer.strategy=ddp"),
+        (strategy != "single", f"trainer.strategy={strategy}"),
         (settings.hardware.compile, "hardware.compile=true"),
     ):
         if there:
@@ -69,6 +89,8 @@ def train(settings: TrainSettings) -> None:
 
     data = build_datamodule(settings.data, settings.features, settings.task, settings.seed)
     data.setup()
+    if settings.trainer.overfit_windows:
+        data.overfit(settings.trainer.overfit_windows)
     if settings.baselines:
         check_comparable(data.dataset.machines)
     if settings.task.heads and settings.readout.kind != "heads":
@@ -83,19 +105,32 @@ def train(settings: TrainSettings) -> None:
         diagnoser.machine_normalizer.fit(data.training_machine_parts())
     if settings.task.normality:
         fit_features(diagnoser, data)
-    loggers = _loggers(settings, run_dir, console) if leads() else []
-    found = {"data": data.source.fingerprint, "split": data.split.fingerprint}
-    for logger in loggers:
-        logger.log_hyperparams(flatten({**plain, "fingerprint": found}))
-    if leads():
-        store_files(loggers, write_provenance(run_dir / "provenance", plain), "provenance")
-    best = fit(settings, data, diagnoser, loggers, console)
-
-    if dist.is_initialized():
-        dist.destroy_process_group()
-    if not leads():
+    if settings.lr_find:
+        find_lr(settings, data, diagnoser, console)
         return
+    loggers = _loggers(settings, run_dir, console) if leads() else []
+    with ended(loggers):
+        found = {"data": data.source.fingerprint, "split": data.split.fingerprint}
+        for logger in loggers:
+            logger.log_hyperparams(flatten({**plain, "fingerprint": found}))
+        if leads():
+            store_files(loggers, write_provenance(run_dir / "provenance", plain), "provenance")
+        best = fit(settings, data, diagnoser, loggers, console)
+        if dist.is_initialized():
+            dist.destroy_process_group()
+        if leads():
+            _report(settings, data, best, loggers, console)
 
+
+def _report(
+    settings: TrainSettings,
+    data: HydraulicDataModule,
+    best: str,
+    loggers: list[Logger],
+    console: Console,
+) -> None:
+    """Fit what is fitted last, test, write and print what was found."""
+    run_dir = Path(settings.run_dir).absolute()
     checkpoint = read_checkpoint(best)
     # A fresh one: what was trained may be compiled, wrapped or in float8.
     fresh = build_diagnoser(settings, data.input_spec).eval()
@@ -118,7 +153,6 @@ def train(settings: TrainSettings) -> None:
     write_json(run_dir / "results.json", report)
     store_files(loggers, [run_dir / "results.json"], None)
     store_files(loggers, sorted(Path(best).parent.glob("*.ckpt")), "checkpoints")
-    finish(loggers)
     title = f"Test: {len(data.split.test)} windows, {settings.data.split.name}"
     if settings.task.heads:
         console.print(comparison_table(title, settings.task.heads, results))
@@ -143,7 +177,10 @@ def _loggers(settings: TrainSettings, run_dir: Path, console: Console) -> list[L
             )
         )
     if wandb := settings.tracking.wandb:
-        loggers.append(wandb_logger(wandb.project, wandb.mode, run_dir, tags, say, wandb.group))
+        every_s = settings.tracking.system_metrics_s
+        loggers.append(
+            wandb_logger(wandb.project, wandb.mode, run_dir, tags, say, wandb.group, every_s)
+        )
     return loggers
 
 

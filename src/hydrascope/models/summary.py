@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
+from torch.utils.flop_counter import FlopCounterMode
 
 from hydrascope.graphs.fields import GraphInputs
 from hydrascope.models.base import Network
@@ -55,6 +56,18 @@ def parts(network: Network, inputs: GraphInputs) -> list[Part]:
         Part(name, type(each).__name__, _count(each), shapes.get(name, ()))
         for name, each in named.items()
     ]
+
+
+def forward_flops(network: Network, inputs: GraphInputs) -> int:
+    """Return the multiplications and additions of one pass, those of matrix products alone."""
+    training = network.training
+    counter = FlopCounterMode(display=False)
+    try:
+        with torch.no_grad(), counter:
+            network.eval()(inputs)
+    finally:
+        network.train(training)
+    return int(counter.get_total_flops())
 
 
 def _named(module: nn.Module, prefix: str = "") -> Iterator[tuple[str, nn.Module]]:

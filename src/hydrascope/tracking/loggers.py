@@ -1,11 +1,13 @@
 """MLflow and W&B, as Lightning loggers that a training outlives."""
 
 import os
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from lightning.pytorch.loggers import Logger, WandbLogger
+from wandb import Settings
 from wandb.errors import AuthenticationError, CommError, UsageError
 
 from hydrascope.schemas.errors import SpecError
@@ -53,16 +55,22 @@ def wandb_logger(
     tags: Mapping[str, str],
     say: Callable[[str], object],
     group: str | None = None,
+    system_metrics_s: float | None = None,
 ) -> WandbLogger:
     """Log to W&B, or offline into the run's folder; runs of one `group` are shown together.
 
     W&B's own process sends what a run says, and keeps what it cannot send; only where the server
-    is away from the start is the run written offline.
+    is away from the start is the run written offline. It reads the machine's own metrics every
+    `system_metrics_s` seconds, or not at all.
 
     Raises:
         SpecError: W&B's server wants a key, or another one.
     """
     os.environ.setdefault("WANDB_INIT_TIMEOUT", _WANDB_PATIENCE_S)
+
+    machine = Settings(x_disable_stats=system_metrics_s is None)
+    if system_metrics_s is not None:
+        machine.x_stats_sampling_interval = system_metrics_s
 
     def opened(mode: str) -> WandbLogger:
         logger = WandbLogger(
@@ -72,6 +80,7 @@ def wandb_logger(
             mode=mode,
             group=group,
             tags=[f"{key}={value}" for key, value in tags.items()],
+            settings=machine,
         )
         _ = logger.experiment  # now, not at the first step
         return logger
@@ -102,8 +111,17 @@ def store_files(loggers: Iterable[Logger], files: Sequence[Path], folder: str | 
                 logger.experiment.save(str(file), base_path=str(base), policy="now")
 
 
-def finish(loggers: Iterable[Logger]) -> None:
-    """Close the runs, so that the next job of a sweep starts its own."""
+@contextmanager
+def ended(loggers: Sequence[Logger]) -> Iterator[None]:
+    """End the runs as what is done within ends; the next job of a sweep starts its own."""
+    try:
+        yield
+    except BaseException:
+        for logger in loggers:
+            logger.finalize("failed")
+            if isinstance(logger, WandbLogger):
+                logger.experiment.finish(exit_code=1)
+        raise
     for logger in loggers:
         logger.finalize("success")
         if isinstance(logger, MLflowRun):

@@ -30,9 +30,9 @@ class MLflowRun(Logger):
     ) -> None:
         super().__init__()
         folder.mkdir(parents=True, exist_ok=True)
-        self._folder, self._say = folder, say
+        self._folder, self._say, self._ended = folder, say, False
         self._delivery = Delivery(destination, folder, say)
-        self._delivery.put({"kind": "open"})
+        self.open()
 
     @property
     def name(self) -> str:
@@ -63,6 +63,10 @@ class MLflowRun(Logger):
         """Store a file with the run, below `folder`."""
         self._delivery.put({"kind": "file", "path": str(file), "folder": folder})
 
+    def open(self) -> None:
+        """Have MLflow open the run, if it has not yet."""
+        self._delivery.put({"kind": "open"})
+
     def go_on(self) -> None:
         """Show an ended run as running again."""
         self._delivery.put({"kind": "go on"})
@@ -73,7 +77,10 @@ class MLflowRun(Logger):
             self.end("FAILED")
 
     def end(self, status: str) -> None:
-        """End the run; say how to tell MLflow later what it could not be told."""
+        """End the run, once; say how to tell MLflow later what it could not be told."""
+        if self._ended:
+            return
+        self._ended = True
         self._delivery.put({"kind": "end", "status": status, "at_ms": now_ms()})
         if not self._delivery.flush():
             self._say(

@@ -1,5 +1,6 @@
 """The MLflow run of a sweep, and those of its trials below it."""
 
+import logging
 from collections.abc import Callable
 from pathlib import Path
 
@@ -25,6 +26,8 @@ class NestedRuns:
         parent: str | None = None,
     ) -> None:
         """Go on with the run `parent`, or open one, in an experiment that is made if need be."""
+        for library in ("alembic", "mlflow"):  # say how they make a new database
+            logging.getLogger(library).setLevel(logging.ERROR)
         run = Destination(uri, experiment, name, {}, artifact_location(uri), now_ms(), parent)
         self._run, self._uri, self._say = MLflowRun(run, folder, say), uri, say
         if parent is not None:
@@ -32,7 +35,9 @@ class NestedRuns:
 
     @property
     def parent(self) -> str | None:
-        """Id of the sweep's run; None until MLflow has opened it."""
+        """Id of the sweep's run; None as long as MLflow, asked again, has not opened it."""
+        if self._run.version is None:
+            self._run.open()
         return self._run.version
 
     def end(self, name: str, status: str) -> None:

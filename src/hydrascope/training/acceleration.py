@@ -1,14 +1,18 @@
 """What makes a training faster or smaller, in the one order in which it works."""
 
 import functools
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any, Literal, NamedTuple
 
+from lightning.pytorch.strategies import ModelParallelStrategy
 from torch import nn
+from torch.distributed.device_mesh import DeviceMesh
+from torch.distributed.fsdp import fully_shard
 from torch.utils.checkpoint import checkpoint
 
 from hydrascope.schemas.errors import SpecError
 
+Strategy = Literal["single", "ddp", "fsdp"]
 FLOAT8_MULTIPLE = 16
 """Sizes that float8 matrix products take."""
 
@@ -22,14 +26,18 @@ class Acceleration(NamedTuple):
             A compiler decides that by itself, so not with `compile`.
         compile: One program for batches of any size.
         precision: As Lightning names it.
-        ddp: Several processes, gradients averaged.
+        strategy: Of several processes: `ddp` averages gradients; `fsdp` does so too, and each keeps
+            its share alone of weights, gradients and the optimiser's state, which a compiler does
+            not see through.
+        processes: How many, of all nodes.
     """
 
     float8: Literal["native", "emulated"] | None = None
     checkpointing: bool = False
     compile: bool = False
     precision: Literal["32-true", "bf16-mixed", "64-true"] = "32-true"
-    ddp: bool = False
+    strategy: Strategy = "single"
+    processes: int = 1
 
 
 def accelerate(
@@ -39,7 +47,7 @@ def accelerate(
 
     In this order: float8 replaces layers; the parts that hold them are checkpointed, or the whole
     is compiled; precision (autocast) acts around that, and DDP, which averages gradients, around
-    it all. Names of the weights stay the same.
+    it all. With FSDP the module shards itself by `shard`. Names of the weights stay the same.
 
     Args:
         network: On the CPU or a GPU.
@@ -64,7 +72,32 @@ def accelerate(
         # Batches differ in all their sizes but those of the layers: one program for any of them,
         # and no part of the network outside of it.
         network.compile(fullgraph=True, dynamic=True, backend=backend)
-    return {"precision": toggles.precision, "strategy": "ddp" if toggles.ddp else "auto"}
+    return {"precision": toggles.precision, "strategy": _strategy(toggles)}
+
+
+def _strategy(toggles: Acceleration) -> str | ModelParallelStrategy:
+    if toggles.strategy != "fsdp":
+        return "auto" if toggles.strategy == "single" else toggles.strategy
+    return ModelParallelStrategy(
+        data_parallel_size=toggles.processes,
+        tensor_parallel_size=1,
+        save_distributed_checkpoint=False,  # files as those of one process
+    )
+
+
+def shard(network: nn.Module, others: Iterable[nn.Module], mesh: DeviceMesh) -> None:
+    """Give each process its share of the weights (FSDP2), gathered where a part needs them.
+
+    Y. Zhao et al., "PyTorch FSDP: Experiences on Scaling Fully Sharded Data Parallel" (2023).
+
+    Args:
+        network: Sharded part by part, and as a whole what is in none.
+        others: What else learns, each as a whole.
+        mesh: The processes.
+    """
+    for module in (*_parts(network), network, *others):
+        if any(True for _ in module.parameters()):
+            fully_shard(module, mesh=mesh)
 
 
 def _to_float8(network: nn.Module, *, emulate: bool) -> None:

@@ -8,6 +8,7 @@ import torch.distributed as dist
 from lightning import LightningModule
 from lightning.pytorch.utilities.types import OptimizerLRScheduler
 from torch import Tensor, nn
+from torch.distributed.fsdp import register_fsdp_forward_method
 from torch.optim import Optimizer
 
 from hydrascope.data.batch import TrainingBatch
@@ -20,6 +21,7 @@ from hydrascope.tasks.balancing import LossBalance, backward_apart
 from hydrascope.tasks.losses import forecast_loss, means, task_losses
 from hydrascope.tasks.metrics import HeadMetrics, task_score
 from hydrascope.tasks.normality import normality_loss
+from hydrascope.training.acceleration import shard
 from hydrascope.training.schedule import WarmupCosine
 
 FORECAST, NORMALITY = "forecast", "normality"
@@ -63,6 +65,7 @@ class DiagnosisModule(LightningModule):
         self.balance, self.class_weights = balance, dict(class_weights)
         self.forecast_weight, self.label_smoothing = forecast_weight, label_smoothing
         self.make_optimizer, self.schedule, self.seed = make_optimizer, schedule, seed
+        self._sharded = False
         # A list, because a head may be called like a method of ModuleDict ("pop", "values" …).
         self.val_metrics = nn.ModuleList(HeadMetrics(head) for head in task.heads)
 
@@ -149,6 +152,16 @@ class DiagnosisModule(LightningModule):
         for metric in self.val_metrics:
             assert isinstance(metric, HeadMetrics)
             yield metric.head, metric
+
+    def configure_model(self) -> None:
+        """Shard what learns, where the strategy asks for it; once."""
+        if self.device_mesh is None or self._sharded:
+            return
+        others = [each for each in (self.diagnoser.normality, self.balance) if each is not None]
+        shard(self.diagnoser.network, others, self.device_mesh["data_parallel"])
+        if self.diagnoser.normality is not None:
+            register_fsdp_forward_method(self.diagnoser.normality, "residual")
+        self._sharded = True
 
     def configure_optimizers(self) -> OptimizerLRScheduler:
         """Build optimiser and schedule over the planned number of steps."""

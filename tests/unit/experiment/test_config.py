@@ -1,6 +1,7 @@
 """Every key of conf/ says what it means, and a configuration is checked without being run."""
 
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -15,8 +16,9 @@ from hydrascope.cli import app
 from hydrascope.experiment.settings import validate_train
 
 CONF = Path(__file__).parents[3] / "conf"
-# Experiments set keys that the other groups document.
-GROUPS = sorted(path for path in CONF.iterdir() if path.is_dir() and path.name != "experiment")
+# They set keys that the other groups document.
+SETTING = {"experiment", "debug"}
+GROUPS = sorted(path for path in CONF.iterdir() if path.is_dir() and path.name not in SETTING)
 
 
 def keys(node: yaml.Node, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], int]]:
@@ -53,6 +55,19 @@ def test_every_key_of_a_group_is_documented_beside_its_default(group: Path) -> N
     assert undocumented(sorted(group.glob("*.yaml"))) == set()
 
 
+def test_every_option_of_every_group_stands_in_the_table_of_the_documentation() -> None:
+    text = (CONF.parent / "docs" / "experiments.md").read_text("utf-8")
+    rows = [line.split("|") for line in text.splitlines() if line.startswith("| `")]
+    listed = {
+        group: set(re.findall(r"`(\w+)`", options))
+        for _, groups, _, options, _ in rows
+        for group in re.findall(r"`(\w+)`", groups)
+    }
+    for folder in (path for path in CONF.iterdir() if path.is_dir()):
+        options = {file.stem for file in folder.glob("*.yaml")} - {"base"}
+        assert options <= listed[folder.name]
+
+
 @pytest.mark.parametrize("script", ["train", "evaluate", "export"])
 def test_every_key_of_a_script_is_documented_beside_its_default(script: str) -> None:
     assert undocumented([CONF / f"{script}.yaml"]) == set()
@@ -75,6 +90,15 @@ def cli(*arguments: str) -> tuple[int, str]:
 def test_every_experiment_is_valid(experiment: str) -> None:
     file = str(CONF / "experiment" / f"{experiment}.yaml")
     assert cli("validate", file, "--conf", str(CONF)) == (0, f"valid: {file}\n")
+
+
+@pytest.mark.parametrize("group", ["debug", "launcher"])
+def test_every_option_of_a_group_is_valid(group: str) -> None:
+    options = sorted(path.stem for path in (CONF / group).glob("*.yaml"))
+    assert options
+    for option in options:
+        code, said = cli("validate", f"{group}={option}", "--conf", str(CONF))
+        assert code == 0, said
 
 
 @pytest.mark.parametrize(
@@ -101,6 +125,8 @@ def test_what_is_wrong_is_said_as_a_training_would(override: str, said: str) -> 
         ("sweep.space={optim.lr:{low:2}}", "train.py: sweep.space.optim.lr: "),
         ("sweep.objectives={test/score:maximize}", "train.py: sweep.objectives.test/score"),
         ("+sweep.objectives={val/score:maximize}", "pruning: expected null"),
+        ("sweep.parallel=3", "sweep.parallel: is called launcher.parallel now"),
+        ("launcher.parallel=0", "launcher.local.parallel: 0 is not accepted; "),
     ],
 )
 def test_what_is_wrong_with_a_search_is_one_line(override: str, said: str) -> None:

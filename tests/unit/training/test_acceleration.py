@@ -135,6 +135,6 @@ def test_checkpointing_what_is_compiled_is_refused() -> None:
 
 
 def test_the_trainer_is_told_the_precision_and_whether_gradients_are_averaged() -> None:
-    toggles = Acceleration(precision="bf16-mixed", ddp=True)
+    toggles = Acceleration(precision="bf16-mixed", strategy="ddp")
     assert accelerate(nn.Linear(2, 2), toggles) == {"precision": "bf16-mixed", "strategy": "ddp"}
     assert accelerate(nn.Linear(2, 2), Acceleration())["strategy"] == "auto"

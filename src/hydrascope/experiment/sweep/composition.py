@@ -11,8 +11,8 @@ from yaml import safe_dump
 
 from hydrascope.experiment.settings import TrainSettings, validate_train
 
-_OF_THE_SWEEP = ("sweep=", "sweep.", "hydra")
-_NOT_CHOSEN = ("hydra", "experiment", "sweep")
+_OF_THE_SWEEP = ("sweep=", "sweep.", "launcher=", "launcher.", "hydra")
+_NOT_CHOSEN = ("hydra", "experiment", "sweep", "launcher")
 
 
 def trial_settings(
@@ -32,11 +32,18 @@ def trial_settings(
     plain = _plain([*HydraConfig.get().overrides.task, *chosen])
     plain.pop("sweep", None)
     plain["run_dir"] = str(run_dir)
-    if plain["tracking"]["mlflow"]:
-        plain["tracking"]["mlflow"]["parent"] = parent
-    if plain["tracking"]["wandb"]:
-        plain["tracking"]["wandb"]["group"] = group
-    return validate_train(plain)
+    return below(validate_train(plain), parent, group)
+
+
+def below(settings: TrainSettings, parent: str | None, group: str) -> TrainSettings:
+    """Return settings whose run is listed below that of a sweep, in MLflow and in W&B."""
+    mlflow, wandb = settings.tracking.mlflow, settings.tracking.wandb
+    trackers = {
+        "mlflow": mlflow and mlflow.model_copy(update={"parent": parent}),
+        "wandb": wandb and wandb.model_copy(update={"group": group}),
+    }
+    tracking = settings.tracking.model_copy(update=trackers)
+    return settings.model_copy(update={"tracking": tracking})
 
 
 def write_experiment(chosen: Sequence[str], about: str, file: Path) -> None:

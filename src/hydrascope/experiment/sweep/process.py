@@ -1,47 +1,38 @@
-"""A trial's process, as the sweep sees it: started, watched, ended."""
+"""A trial's process, as the sweep sees it: started, watched by its folder, ended."""
 
 import csv
 import json
-import os
-import signal
-import subprocess
 import sys
 from pathlib import Path
 
+from hydrascope.experiment.launcher.base import Launcher
+from hydrascope.experiment.launcher.command import Command
 from hydrascope.experiment.settings import TrainSettings
 
 
 class TrialProcess:
-    """One training in a session of its own, so that all its processes end together."""
+    """One training in a process of its own, wherever the launcher starts it."""
 
-    def __init__(self, settings: TrainSettings) -> None:
+    def __init__(self, settings: TrainSettings, launcher: Launcher) -> None:
         """Start it; what it prints goes to `trial.log` in its folder."""
         self.folder = Path(settings.run_dir)
         self.folder.mkdir(parents=True, exist_ok=True)
         file = self.folder / "settings.json"
         file.write_text(settings.model_dump_json(by_alias=True, indent=2), "utf-8")
-        # A user's own classes are found where this process finds them.
-        environment = os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
-        with (self.folder / "trial.log").open("wb") as log:
-            self._process = subprocess.Popen(
-                [sys.executable, "-m", f"{__package__}.trial", str(file)],
-                stdin=subprocess.PIPE,
-                stdout=log,
-                stderr=subprocess.STDOUT,
-                env=environment,
-                start_new_session=True,
-            )
+        arguments = (sys.executable, "-m", f"{__package__}.trial", str(file.absolute()))
+        self._job = launcher.start(Command(arguments, (self.folder / "trial.log").absolute()))
 
     @property
     def exit_code(self) -> int | None:
         """None while it runs."""
-        return self._process.poll()
+        return self._job.exit_code
 
     @property
     def last_line(self) -> str:
         """Return what it said last: of one that failed, why."""
         lines = (self.folder / "trial.log").read_text("utf-8", errors="replace").split("\n")
-        return next((line.strip() for line in reversed(lines) if line.strip()), "said nothing")
+        told = (line.strip() for line in reversed(lines) if any(map(str.isalnum, line)))
+        return next(told, "said nothing")
 
     @property
     def best_epoch(self) -> int:
@@ -63,9 +54,5 @@ class TrialProcess:
         return found
 
     def end(self) -> None:
-        """End all its processes at once, and wait for them."""
-        if self._process.poll() is None:
-            os.killpg(self._process.pid, signal.SIGKILL)
-        self._process.wait()
-        if self._process.stdin:
-            self._process.stdin.close()
+        """End it, with all its processes."""
+        self._job.end()

@@ -4,7 +4,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
-from hydrascope.experiment.settings import Count, Settings
+from hydrascope.experiment.base import Count, Settings
 from hydrascope.schemas.errors import validate
 
 Number = int | float
@@ -50,7 +50,6 @@ class SweepSettings(Settings):
     name: Annotated[str, Field(pattern=r"^\w[\w.-]*$")]
     folder: str
     trials: Count
-    parallel: Count
     objectives: Annotated[
         dict[Annotated[str, Field(pattern=r"^val/")], Literal["minimize", "maximize"]],
         Field(min_length=1),

@@ -1,11 +1,9 @@
 """The sweep itself: asks Optuna what to try, trains it, tells how it went."""
 
 import json
-import logging
 import math
-import time
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -16,6 +14,7 @@ from optuna.trial import FrozenTrial, Trial, TrialState
 from rich.console import Console
 
 from hydrascope.experiment.complaints import USER_ERRORS, complaint
+from hydrascope.experiment.launcher.base import Launcher, keep_busy, open_launcher
 from hydrascope.experiment.settings import MLflowSettings, TrainSettings
 from hydrascope.experiment.sweep.composition import trial_settings
 from hydrascope.experiment.sweep.process import TrialProcess
@@ -25,7 +24,6 @@ from hydrascope.schemas.errors import SpecError
 from hydrascope.tracking.loggers import PARENT, flatten
 from hydrascope.tracking.nested import NestedRuns
 
-_POLL_S = 0.5
 ERROR, OVERRIDES = "error", "overrides"
 """What a trial is marked with: why it failed, and what it set. One that failed for no reason was
 running when the sweep was broken off."""
@@ -35,19 +33,20 @@ class _Running(NamedTuple):
     trial: Trial
     process: TrialProcess
 
+    def end(self) -> None:
+        self.process.end()
+
 
 def run(settings: TrainSettings, sweep: SweepSettings) -> None:
     """Search until there are `sweep.trials`, going on where a search of this name stopped."""
     optuna.logging.set_verbosity(optuna.logging.WARNING)
-    for name in ("alembic", "mlflow"):
-        logging.getLogger(name).setLevel(logging.ERROR)
     warnings.filterwarnings("ignore", category=ExperimentalWarning)
     folder = Path(sweep.folder)
     folder.mkdir(parents=True, exist_ok=True)
     lock = FileLock(folder / "sweep.lock", timeout=0)
     try:
-        with lock:
-            _Sweep(settings, sweep, folder).search()
+        with lock, open_launcher(settings.launcher, folder) as launcher:
+            _Sweep(settings, sweep, folder, launcher).search()
     except Timeout:
         raise SpecError(
             f"sweep.name: {sweep.name!r} is running already, in {folder}; expected another name"
@@ -55,27 +54,19 @@ def run(settings: TrainSettings, sweep: SweepSettings) -> None:
 
 
 class _Sweep:
-    def __init__(self, settings: TrainSettings, sweep: SweepSettings, folder: Path) -> None:
+    def __init__(
+        self, settings: TrainSettings, sweep: SweepSettings, folder: Path, launcher: Launcher
+    ) -> None:
         self.sweep, self.folder, self.console = sweep, folder, Console()
+        self.launcher, self.parallel = launcher, settings.launcher.parallel
         self.study = _open(sweep, folder)
         _check_same(self.study, settings, sweep)
         self.runs = self._nested(settings.tracking.mlflow)
-        self.running: list[_Running] = []
 
     def search(self) -> None:
         """Search, then report."""
         self._give_back_interrupted()
-        try:
-            while True:
-                while len(self.running) < self.sweep.parallel and self._wanted():
-                    self._start()
-                if not self.running:
-                    break
-                time.sleep(_POLL_S)
-                self.running = [each for each in self.running if not self._settled(each)]
-        finally:
-            for each in self.running:
-                each.process.end()
+        keep_busy(self._started(), self._settled, self.parallel)
         if self.runs:
             best = self.study.best_trials[:1]
             self.runs.finish(
@@ -88,11 +79,17 @@ class _Sweep:
         if mlflow is None:
             return None
         before = self.study.user_attrs.get(PARENT)
-        runs = NestedRuns(
+        return NestedRuns(
             mlflow.uri, mlflow.experiment, self.sweep.name, self.folder, self._say, before
         )
-        self.study.set_user_attr(PARENT, runs.parent)
-        return runs
+
+    def _parent(self) -> str | None:
+        """Return the id of the search's run, as far as MLflow has given it one."""
+        if self.runs is None:
+            return None
+        parent = self.runs.parent
+        self.study.set_user_attr(PARENT, parent)
+        return parent
 
     def _say(self, line: str) -> None:
         self.console.print(line, soft_wrap=True, markup=False, highlight=False)
@@ -105,6 +102,12 @@ class _Sweep:
         if self.runs:
             self.runs.end(self._run_dir(number).name, status)
 
+    def _started(self) -> Iterator[_Running]:
+        """Start the next trial whenever one is asked for, until there are enough."""
+        while self._wanted():
+            if running := self._start():
+                yield running
+
     def _wanted(self) -> bool:
         counted = [t for t in self.study.get_trials(deepcopy=False) if _counts(t)]
         return len(counted) < self.sweep.trials
@@ -116,7 +119,8 @@ class _Sweep:
             self.study.tell(trial.number, state=TrialState.FAIL)
             self._end_run(trial.number, "KILLED")
 
-    def _start(self) -> None:
+    def _start(self) -> _Running | None:
+        """Start the next trial, if its values go together."""
         trial = self.study.ask()
         chosen = [
             f"{key}={_written(_suggest(trial, key, tried))}"
@@ -124,13 +128,13 @@ class _Sweep:
             if tried
         ]
         trial.set_user_attr(OVERRIDES, chosen)
-        run_dir, parent = self._run_dir(trial.number), self.runs.parent if self.runs else None
+        run_dir = self._run_dir(trial.number)
         try:
-            settings = trial_settings(chosen, run_dir, parent, self.sweep.name)
+            settings = trial_settings(chosen, run_dir, self._parent(), self.sweep.name)
         except USER_ERRORS as error:
             self._failed(trial, complaint(error, "train.py"))
-            return
-        self.running.append(_Running(trial, TrialProcess(settings)))
+            return None
+        return _Running(trial, TrialProcess(settings, self.launcher))
 
     def _settled(self, running: _Running) -> bool:
         """Report how far a trial is; return whether it has ended."""
@@ -227,7 +231,9 @@ def _check_same(study: optuna.Study, settings: TrainSettings, sweep: SweepSettin
     """Refuse to go on with a search of other settings, whose trials could not be compared."""
     asked = {
         "sweep": sweep.model_dump(mode="json", include={"objectives", "space"}),
-        **settings.model_dump(mode="json", by_alias=True, exclude={"run_dir", "tracking"}),
+        **settings.model_dump(
+            mode="json", by_alias=True, exclude={"run_dir", "tracking", "launcher"}
+        ),
     }
     now: dict[str, Any] = json.loads(json.dumps(flatten(asked)))
     before: dict[str, Any] = study.user_attrs.get("settings", now)

@@ -1,0 +1,90 @@
+"""Which learning rate to begin with: the one at which the loss falls fastest."""
+
+from pathlib import Path
+
+import numpy as np
+from lightning import Trainer
+from lightning.pytorch.tuner.tuning import Tuner
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
+from rich.console import Console
+
+from hydrascope.data.datamodule import HydraulicDataModule
+from hydrascope.experiment.fitting import build_module
+from hydrascope.experiment.settings import TrainSettings
+from hydrascope.models.diagnoser import Diagnoser
+from hydrascope.schemas.errors import SpecError
+
+STEPS = 100
+LOWEST, HIGHEST = 1e-6, 1.0
+_UNSURE = 10
+"""First steps, over whose few losses nothing has been averaged yet."""
+
+
+def find_lr(
+    settings: TrainSettings, data: HydraulicDataModule, diagnoser: Diagnoser, console: Console
+) -> None:
+    """Train some steps with a learning rate that grows with each, and say which one is good.
+
+    L. N. Smith, "Cyclical Learning Rates for Training Neural Networks" (WACV 2017). Draws
+    `lr_find.png` in the run's folder.
+
+    Raises:
+        SpecError: The loss grew from the first steps on.
+    """
+    run_dir = Path(settings.run_dir).absolute()
+    run_dir.mkdir(parents=True, exist_ok=True)
+    trainer = Trainer(
+        accelerator=settings.hardware.accelerator,
+        devices=1,
+        precision=settings.hardware.precision,
+        max_epochs=settings.trainer.max_epochs,
+        gradient_clip_val=settings.trainer.gradient_clip_norm,
+        deterministic=True,
+        use_distributed_sampler=False,
+        default_root_dir=run_dir,
+        logger=False,
+        enable_checkpointing=False,
+        enable_progress_bar=False,
+        enable_model_summary=False,
+    )
+    module = build_module(settings, data, diagnoser)
+    found = Tuner(trainer).lr_find(
+        module,
+        datamodule=data,
+        min_lr=LOWEST,
+        max_lr=HIGHEST,
+        num_training=STEPS,
+        update_attr=False,
+    )
+    assert found is not None
+    rates, losses = (np.array(found.results[key], np.float64) for key in ("lr", "loss"))
+    best = steepest(rates, losses)
+    if best is None:
+        raise SpecError(f"lr_find: the loss fell at no learning rate from {LOWEST} to {HIGHEST}")
+    figure = Figure(figsize=(6, 4), layout="constrained")
+    axes = figure.subplots()
+    axes.semilogx(rates, losses)
+    axes.semilogx(rates[best], losses[best], "o")
+    axes.set(xlabel="learning rate", ylabel="training loss, averaged")
+    figure.savefig(run_dir / "lr_find.png", dpi=120)
+    console.print(
+        f"The loss falls fastest at optim.lr={rates[best]:.2g} ({run_dir / 'lr_find.png'})",
+        soft_wrap=True,
+    )
+
+
+def steepest(rates: NDArray[np.float64], losses: NDArray[np.float64]) -> int | None:
+    """Return the index at which the loss falls fastest, None where it never does.
+
+    Over the logarithm of the rates, in which they are evenly spaced: over the rates themselves,
+    as Lightning has it, the smallest ones always look steepest.
+    """
+    usable = np.isfinite(losses)
+    usable[:_UNSURE] = False
+    if usable.sum() < 2:
+        return None
+    slopes = np.full(len(losses), np.inf)
+    slopes[usable] = np.gradient(losses[usable], np.log(rates[usable]))
+    best = int(slopes.argmin())
+    return best if slopes[best] < 0 else None

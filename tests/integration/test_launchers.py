@@ -1,0 +1,142 @@
+"""Every launcher runs commands in processes of their own, as many at a time as are wanted."""
+
+import json
+import os
+import shutil
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from hydrascope.experiment.launcher.base import Job, Launcher, keep_busy, open_launcher
+from hydrascope.experiment.launcher.command import Command
+from hydrascope.experiment.launcher.settings import (
+    LauncherSettings,
+    LocalSettings,
+    RaySettings,
+    SlurmSettings,
+)
+from hydrascope.schemas.errors import SpecError
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
+
+SETTINGS: dict[str, LauncherSettings] = {
+    "local": LocalSettings(kind="local", parallel=2),
+    "ray": RaySettings(kind="ray", parallel=2, address=None, cpus=1, gpus=0),
+    "slurm": SlurmSettings(
+        kind="slurm",
+        parallel=2,
+        executor="local",
+        partition=None,
+        minutes=5,
+        cpus=1,
+        gpus=0,
+        memory_gb=None,
+        options={},
+    ),
+}
+
+# Writes who it is, waits until `others` processes have done so, and ends with a code.
+MEET = """
+import json, os, pathlib, sys, time
+mine, others, code = pathlib.Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3])
+part = mine.with_suffix(".part")
+part.write_text(json.dumps([os.getpid(), os.getppid(), os.getsid(0)]))
+part.rename(mine)
+while len(list(mine.parent.glob("*.json"))) < others:
+    time.sleep(0.05)
+sys.exit(code)
+"""
+# Starts a child, says who both are, and never ends.
+LINGER = """
+import pathlib, subprocess, sys, os, time
+child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"])
+mine = pathlib.Path(sys.argv[1])
+part = mine.with_suffix(".part")
+part.write_text(f"{os.getpid()} {child.pid}")
+part.rename(mine)
+time.sleep(600)
+"""
+
+
+def wait_for(condition: Callable[[], bool]) -> None:
+    end = time.monotonic() + 120
+    while not condition():
+        assert time.monotonic() < end, "it did not happen in time"
+        time.sleep(0.1)
+
+
+def command(folder: Path, program: str, name: str, *arguments: object) -> Command:
+    words = (sys.executable, "-c", program, str(folder / name), *map(str, arguments))
+    return Command(words, folder / f"{name}.log")
+
+
+def alive(pid: int) -> bool:
+    try:
+        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    except OSError:
+        return False
+    return state != "Z"
+
+
+@pytest.fixture(scope="module", params=SETTINGS)
+def launcher(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Launcher]:
+    # Ray keeps sockets there, whose paths may not be long.
+    short = tempfile.mkdtemp(prefix="hs-")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("RAY_TMPDIR", short)
+        folder = tmp_path_factory.mktemp("launcher")
+        with open_launcher(SETTINGS[request.param], folder) as opened:
+            yield opened
+    shutil.rmtree(short)
+
+
+def test_two_run_at_a_time_in_sessions_of_their_own_and_tell_how_they_ended(
+    launcher: Launcher, tmp_path: Path
+) -> None:
+    # Each waits for the other, so one after the other would never end; a third has its turn then.
+    codes: dict[Job, int] = {}
+    commands = [command(tmp_path, MEET, f"{n}.json", 2, code) for n, code in enumerate((0, 3, 0))]
+
+    def settled(job: Job) -> bool:
+        if job.exit_code is not None:
+            codes[job] = job.exit_code
+        return job.exit_code is not None
+
+    keep_busy((launcher.start(each) for each in commands), settled, 2)
+    assert sorted(codes.values()) == [0, 0, 3]
+    who = [json.loads(file.read_text()) for file in tmp_path.glob("*.json")]
+    assert len(who) == 3
+    assert all(pid == session and pid != os.getpid() for pid, _, session in who)
+
+
+def test_one_that_is_ended_leaves_no_process(launcher: Launcher, tmp_path: Path) -> None:
+    job = launcher.start(command(tmp_path, LINGER, "pids"))
+    wait_for((tmp_path / "pids").is_file)
+    assert job.exit_code is None
+    job.end()
+    pids = [int(each) for each in (tmp_path / "pids").read_text().split()]
+    wait_for(lambda: not any(map(alive, pids)))
+
+
+def test_a_launcher_whose_extra_is_missing_is_one_line(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr("hydrascope.experiment.launcher.base.find_spec", lambda _name: None)
+    with pytest.raises(
+        SpecError, match=r"'slurm' needs submitit; pip install 'hydrascope\[slurm\]'"
+    ):
+        open_launcher(SETTINGS["slurm"], tmp_path)
+
+
+def test_a_cluster_that_is_not_there_is_one_line(tmp_path: Path) -> None:
+    slurm = SETTINGS["slurm"].model_copy(update={"executor": "slurm"})
+    if shutil.which("srun"):
+        pytest.skip("this machine belongs to a SLURM cluster")
+    with pytest.raises(SpecError, match=r"launcher\.executor: 'slurm': .*; accepted here: local"):
+        open_launcher(slurm, tmp_path)
