@@ -96,4 +96,4 @@ def test_its_answers_are_those_of_the_kernel(features: bool, embedding: bool) ->
         shown = answers[question.head][:, list(question.classes)]
         torch.testing.assert_close(shown.double(), expected, rtol=0, atol=1e-6)
         torch.testing.assert_close(answers[question.head].sum(1), torch.ones(GRAPHS))
-        assert expected.std(0).max() > 0.01  # windows differ, or nothing would be shown
+        assert expected.std(0).max() > 0.001  # windows differ, or nothing would be shown
