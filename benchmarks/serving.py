@@ -1,7 +1,7 @@
 """What the service bears, that it answers as an evaluation does, and LitServe beside it.
 
 A server process and a client process share the machine, as a small installation would; the network
-is the rig's default one. Takes a quarter of an hour, ten minutes of it for memory.
+is the rig's default one. Takes half an hour: ten minutes for memory, some for a training.
 """
 
 import json
@@ -19,6 +19,7 @@ from datetime import date
 from functools import partial
 from pathlib import Path
 from socket import socket
+from statistics import median
 from typing import Any
 
 import torch
@@ -32,6 +33,7 @@ ROOT = Path(__file__).parents[1]
 PATH = "/v1/diagnose"
 P99_S = 0.1
 """99th percentile that rates are compared at."""
+TURNS = 3
 LOOSE = ("cache_entries=0", "rate_per_s=1000000", "burst=1000000", "log_level=warning")
 """Each answer is computed, and no client is held back by its rate limit."""
 
@@ -56,14 +58,7 @@ def run(memory_s: float = 600.0, run_s: float = 10.0) -> list[Row]:
             ]
             rows += _half_and_overload(ours, saturation, run_s)
             rows += _memory(ours, saturation, memory_s)
-        with litserve(bundle) as port:
-            theirs = closed_loop(port, run_s)
-            their_rate = highest_rate(port, run_s)
-        rows += [
-            at_least("LitServe: saturation, 64 connections", theirs, "1/s"),
-            at_least(f"LitServe: windows/s at p99 ≤ {1000 * P99_S:g} ms", their_rate, "1/s"),
-            at_least("saturation / LitServe's", saturation / theirs, "×", 1.0),
-        ]
+        rows += _beside_litserve(bundle, run_s)
     return rows
 
 
@@ -268,11 +263,11 @@ def _agreement(port: int, ckpt: str) -> list[Row]:
 
 def _first_answers(served: Served) -> list[Row]:
     first, *later = first_latencies_s(served.port, 200)
-    median = sorted(later)[len(later) // 2]
+    usual = median(later)
     return [
         at_most("start to ready", served.ready_s, "s", 8.0),
-        at_most("one after the other: median", 1000 * median, "ms"),
-        at_most("first answer / median", first / median, "×", 2.0),
+        at_most("one after the other: median", 1000 * usual, "ms"),
+        at_most("first answer / median", first / usual, "×", 2.0),
         at_most("resident memory when ready", served.resident_mb, "MB"),
     ]
 
@@ -282,6 +277,7 @@ def _half_and_overload(served: Served, saturation: float, seconds: float) -> lis
     quiet = put(half(seconds=2 * seconds))
     flood = Load(served.port, PATH, 2 * seconds, rate=3 * saturation, connections=1024)
     flooded = put(flood)
+    print(f"3 × saturation: {dict(flooded.statuses)}, lost: {dict(flooded.broken)}")
     time.sleep(4)  # and a second until the next client has started
     after = put(half(seconds=seconds))
     return [
@@ -293,6 +289,25 @@ def _half_and_overload(served: Served, saturation: float, seconds: float) -> lis
         at_least("3 × saturation: turned away", _turned_away(flooded), "requests", 1),
         at_most("3 × saturation: without any or with two answers", _wrong(flooded), "requests", 0),
         at_most("5 s after it: p99 at half load", 1000 * after.quantile_s(0.99), "ms", 60.0),
+    ]
+
+
+def _beside_litserve(bundle: Path, seconds: float) -> list[Row]:
+    """Saturate both in turns, so that what else the machine does meets both."""
+    ours, theirs = [], []
+    for _ in range(TURNS):
+        with service(bundle) as served:
+            ours.append(closed_loop(served.port, seconds))
+        with litserve(bundle) as port:
+            theirs.append(closed_loop(port, seconds))
+    with litserve(bundle) as port:
+        rate = highest_rate(port, seconds)
+    ratio = median(mine / other for mine, other in zip(ours, theirs, strict=True))
+    return [
+        at_least("LitServe: saturation, 64 connections", median(theirs), "1/s"),
+        at_least("the service in turns with it", median(ours), "1/s"),
+        at_least(f"LitServe: windows/s at p99 ≤ {1000 * P99_S:g} ms", rate, "1/s"),
+        at_least(f"saturation / LitServe's, median of {TURNS} turns", ratio, "×", 1.0),
     ]
 
 

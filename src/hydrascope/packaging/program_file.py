@@ -26,6 +26,8 @@ from hydrascope.schemas.errors import SpecError
 FORMAT = 1
 _OPERATOR = re.compile(r"aten\.(?P<name>\w+)\.(?P<overload>\w+)")
 _NAME = re.compile(r"[A-Za-z_]\w*", re.ASCII)
+_WORDS = re.compile(r"[\w ,.>-]*", re.ASCII)
+"""What a string may be: a mode, or the indices of a sum, but no end of a string."""
 _READS_FILES = ("from_file",)
 _CHECKS = ("_assert_tensor_metadata", "_assert_scalar", "sym_constrain_range_for_size")
 """Steps that only check what tracing assumed; left out."""
@@ -145,8 +147,8 @@ def _function(name: str) -> Callable[..., Any]:
     return operation
 
 
-def _checked(name: str) -> str:
-    if not _NAME.fullmatch(name):
+def _checked(name: str, accepted: re.Pattern[str] = _NAME) -> str:
+    if not accepted.fullmatch(name):
         raise SpecError(f"bundle: the program has a part {name!r}; accepted: plain names")
     return name
 
@@ -186,5 +188,5 @@ def _decode(value: Any, device: torch.device) -> Any:
                 raise SpecError(f"bundle: the program needs {kind} {name!r}")
             return getattr(torch, name)
         case str():
-            return _checked(value)
+            return _checked(value, _WORDS)
     return value
