@@ -19,7 +19,8 @@ from urllib.request import urlopen
 import pytest
 import schemathesis
 from benchmarks._load import Load, request_bodies, send
-from benchmarks.serving import PATH, ROOT, Served, ask, first_latencies_s, free_port, service
+from benchmarks._services import ROOT, Served, free_port, service
+from benchmarks.serving import PATH, ask, first_latencies_s
 from hypothesis import HealthCheck, Phase, given, settings
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
