@@ -12,9 +12,6 @@ USAGE_ERROR = 2
 _KEEP_ALIVE_S = 75
 """How long an idle connection stays open: longer than clients and load balancers (usually 60 s)
 keep theirs, because a request on its way to a connection that we close just then is lost."""
-_SWITCH_S = 0.0005
-"""How long the thread that reads requests keeps Python's lock while the engine's wants it; Python's
-own 5 ms are as long as the engine needs for a window."""
 
 
 def main(arguments: Sequence[str]) -> None:
@@ -40,7 +37,6 @@ def _serve(settings: ServeSettings) -> None:
     from hydrascope.serving.service import Service
     from hydrascope.serving.tracing import configure_tracing
 
-    sys.setswitchinterval(_SWITCH_S)
     configure(settings.log_level)
     configure_tracing()
 
