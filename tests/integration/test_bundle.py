@@ -121,6 +121,7 @@ def test_a_damaged_bundle_is_refused(copy: Path, damage: str) -> None:
         ('"amax"', '"amax\\"]() %x : str = prim::Constant[value=\\""', "has a part 'amax"),
         ('"dtype":"float32"', '"dtype":"load"', "needs dtype 'load'"),
         ('"inputs":["', '"inputs":["exit()', "has a part 'exit"),
+        ('{"of":"', '{"of":"x) %y : ', "has a part 'x"),
         ('"format":1', '"format":2', "format 2; accepted: 1"),
         ('"diagnoser.normalizer.center"', '"elsewhere"', "is no program"),
         ("{", "[", "is no program"),

@@ -142,7 +142,7 @@ class _Writer:
         self._inputs, self._known = inputs, known
         self._given: dict[str, None] = {}
         self._constants: dict[tuple[str, str], str] = {}
-        self._results: dict[str, int] = {}
+        self._several: set[str] = set()
         self._parts: dict[str, str] = {}
         self._lines: list[str] = []
 
@@ -167,7 +167,7 @@ class _Writer:
     def write(self, step: Step) -> None:
         """Append a step."""
         schema = getattr(step.function, "_schema", None)
-        if step.function is operator.getitem and step.args[0].name in self._results:
+        if step.function is operator.getitem and step.args[0].name in self._several:
             source, place = step.args
             self._parts[step.name] = f"{source.name}.{place}"
         elif step.function is operator.getitem:
@@ -185,7 +185,7 @@ class _Writer:
             kinds = [_kind(str(result.type)) for result in schema.returns]
             results = [f"%{step.name} : {kind}" for kind in kinds]
             if len(kinds) > 1:
-                self._results[step.name] = len(kinds)
+                self._several.add(step.name)
                 results = [f"%{step.name}.{row} : {kind}" for row, kind in enumerate(kinds)]
             self._line(results, schema.name, values, expected)
 

@@ -177,7 +177,7 @@ def _decode(value: Any, device: torch.device) -> Any:
         case list():
             return [_decode(each, device) for each in value]
         case {"of": name}:
-            return Of(name)
+            return Of(_checked(name))
         case {"float": "inf" | "-inf" | "nan" as number}:
             return float(number)
         case {"device": ""}:
