@@ -52,7 +52,7 @@ class Outcome:
     Attributes:
         sent: Requests.
         statuses: Answers by status.
-        lost: Requests without an answer.
+        broken: Requests without an answer, by what became of their connection.
         extra: Answers beyond one a request.
         no_retry_after: Answers 429 and 503 that do not say when to come again.
         seconds: From the first request to the last answer.
@@ -61,7 +61,7 @@ class Outcome:
 
     sent: int = 0
     statuses: Counter[str] = field(default_factory=Counter)
-    lost: int = 0
+    broken: Counter[str] = field(default_factory=Counter)
     extra: int = 0
     no_retry_after: int = 0
     seconds: float = 0.0
@@ -71,6 +71,11 @@ class Outcome:
     def answered(self) -> int:
         """Answers 200."""
         return self.statuses["200"]
+
+    @property
+    def lost(self) -> int:
+        """Requests without an answer."""
+        return self.broken.total()
 
     def quantile_s(self, share: float) -> float:
         """Return a quantile of the latencies; infinite without any."""
@@ -97,8 +102,8 @@ def put(load: Load, timeout_s: float = 60.0) -> Outcome:
         cwd=Path(__file__).parents[1],
     )
     content = json.loads(done.stdout)
-    content["statuses"] = Counter(content["statuses"])
-    return Outcome(**content)
+    counted = {name: Counter(content[name]) for name in ("statuses", "broken")}
+    return Outcome(**{**content, **counted})
 
 
 class _Connection(asyncio.Protocol):
@@ -178,8 +183,8 @@ class _Client:
             try:
                 connection = await self._connection()
                 status, head = await connection.ask(self.random.choice(self.requests))
-            except OSError:
-                self.outcome.lost += 1
+            except OSError as error:
+                self.outcome.broken[type(error).__name__] += 1
                 return
             self.outcome.statuses[status] += 1
             if status == "200":

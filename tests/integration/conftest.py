@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from benchmarks.serving import Served, service
+from benchmarks._services import Served, service
 from jobs import CPU, Train, export_settings, small, train_settings
 
 from hydrascope.experiment import evaluate, export, train

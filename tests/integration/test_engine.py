@@ -86,21 +86,24 @@ def test_windows_that_come_together_share_batches_and_each_gets_its_own_answer(
             torch.testing.assert_close(got.answer.heads[name], value, atol=1e-5, rtol=0)
 
 
-def test_a_lone_window_does_not_wait_and_later_ones_wait_at_most_the_limit(
+def test_only_where_windows_come_fast_do_they_wait_for_company_and_at_most_the_limit(
     model: TroubledModel, windows: list[TelemetryWindow]
 ) -> None:
     engine = engine_of(model, max_batch=16, max_wait_s=3.2)
 
-    async def work() -> tuple[float, float]:
-        lone = await engine.answer(windows[0])
-        # Two at once: there is company, so each waits a little, but not for a full batch.
-        pair = await asyncio.gather(*(engine.answer(w) for w in windows[1:3]))
-        return lone.queue_s, max(each.queue_s for each in pair)
+    async def work() -> list[list[float]]:
+        waited = []
+        for together in (windows[:1], windows[1:3], windows[:40], windows[:1]):
+            answered = await asyncio.gather(*(engine.answer(w) for w in together))
+            waited.append([each.queue_s for each in answered])
+        return waited
 
-    lone_s, pair_s = with_engine(engine, work)
-    assert lone_s < 0.15
-    assert 0.2 <= pair_s < 3.2  # nobody came for max_wait_s / max_batch
-    assert model.batches == [1, 2]
+    (lone,), pair, many, (late,) = with_engine(engine, work)
+    assert model.batches == [1, 2, 16, 16, 8, 1]
+    assert max(lone, *pair, late) < 0.15
+    # The last eight waited for eight more, who might have come in time.
+    assert all(3.1 < each < 4 for each in many[32:])
+    assert max(many[:32]) < 3
 
 
 def test_a_full_queue_refuses_and_what_was_accepted_is_answered(
@@ -124,6 +127,26 @@ def test_a_window_that_waits_too_long_is_given_up_and_never_computed(
     assert len(late) >= 4
     assert len(model.batches) < 6
     assert engine.breaker.state is BreakerState.CLOSED  # a timeout is no failure of the engine
+
+
+def test_a_window_that_would_wait_too_long_is_refused_at_once_and_told_when_to_come_again(
+    model: TroubledModel, windows: list[TelemetryWindow]
+) -> None:
+    model.pause_s = 0.3
+    engine = engine_of(model, max_batch=1, deadline_s=0.5)
+
+    async def work() -> tuple[list[Any], list[Any]]:
+        for window in windows[:12]:  # until it knows how long it takes
+            await engine.answer(window)
+        refused = await outcomes([engine.answer(window) for window in windows[:6]])
+        await asyncio.sleep(0.7)  # until what was given up is done
+        return refused, await outcomes([engine.answer(windows[6])])
+
+    first, later = with_engine(engine, work)
+    told = [each.retry_after_s for each in first if isinstance(each, QueueFullError)]
+    assert len(told) >= 3
+    assert all(0.5 < each < 2 for each in told)
+    assert not isinstance(later[0], Exception)
 
 
 def test_memory_that_does_not_suffice_halves_the_batch_until_it_does(

@@ -5,7 +5,8 @@ from collections.abc import Iterator
 from urllib.request import Request, urlopen
 
 import pytest
-from benchmarks.serving import PATH, Served
+from benchmarks._services import Served
+from benchmarks.serving import PATH
 from chromium import MISSING, set_screen, start_chromium
 from selenium.webdriver import Chrome
 from selenium.webdriver.common.by import By

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from benchmarks.serving import service
+from benchmarks._services import service
 from jobs import ROOT, SMALL
 
 from hydrascope.telemetry import ZemaSource

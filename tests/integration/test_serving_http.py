@@ -154,6 +154,8 @@ def changed(asked: dict[str, Any], path: str, value: Any) -> dict[str, Any]:
         ("signals.PS1.unit", "degC", "signals.PS1.unit"),
         ("signals.PS1.unit", "💥", "signals.PS1.unit"),
         ("signals.PS1.rate_hz", 0, "signals.PS1.rate_hz"),
+        ("signals.PS1.rate_hz", 1e8, "signals.PS1.rate_hz"),
+        ("signals.PS1.rate_hz", 1e308, "signals.PS1.rate_hz"),
         ("signals.PS1.values", [], "signals.PS1.values"),
         ("signals.PS1.values", ["1"], "signals.PS1.values[0]"),
         ("signals.PS1.values", [1.0] * 61, "signals.PS1.values"),

@@ -11,25 +11,26 @@ import math
 import operator
 import re
 from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor, fx, nn
+from torch import Tensor, fx
 from torch.export import ExportedProgram
 from torch.utils import _pytree as pytree
 
+from hydrascope.packaging.interpreter import Of, Step, compile_steps
 from hydrascope.schemas.errors import SpecError
 
 FORMAT = 1
 _OPERATOR = re.compile(r"aten\.(?P<name>\w+)\.(?P<overload>\w+)")
-_NAME = re.compile(r"[a-z_]\w*")
+_NAME = re.compile(r"[A-Za-z_]\w*", re.ASCII)
+_WORDS = re.compile(r"[\w ,.>-]*", re.ASCII)
+"""What a string may be: a mode, or the indices of a sum, but no end of a string."""
 _READS_FILES = ("from_file",)
 _CHECKS = ("_assert_tensor_metadata", "_assert_scalar", "sym_constrain_range_for_size")
 """Steps that only check what tracing assumed; left out."""
-_CONVERSION = "aten.to.dtype"
-"""Of a held tensor done once, on opening: the readout's support in float64 takes longer to convert
-than to use."""
 _SIZES: Mapping[str, Callable[..., Any]] = {
     name: getattr(operator, name)
     for name in ("add", "sub", "mul", "floordiv", "mod", "neg", "getitem", "eq", "ne", "lt", "le")
@@ -87,7 +88,7 @@ def load_program(file: Path, tensors: Mapping[str, Tensor], device: str = "cpu")
     try:
         content = json.loads(file.read_text(encoding="utf-8"))
         return _build(content, tensors, torch.device(device))
-    except (KeyError, TypeError, ValueError, AttributeError, RecursionError) as error:
+    except (KeyError, TypeError, ValueError, AttributeError, RuntimeError, RecursionError) as error:
         if isinstance(error, SpecError):
             raise
         raise SpecError(f"bundle: {file.name} is no program ({error!r})") from None
@@ -96,35 +97,23 @@ def load_program(file: Path, tensors: Mapping[str, Tensor], device: str = "cpu")
 def _build(content: Any, tensors: Mapping[str, Tensor], device: torch.device) -> Program:
     if content["format"] != FORMAT:
         raise SpecError(f"bundle: program of format {content['format']!r}; accepted: {FORMAT}")
-    root, graph = nn.Module(), fx.Graph()
-    nodes: dict[str, fx.Node] = {}
-    for name in content["inputs"]:
-        nodes[name] = graph.placeholder(_checked(name))
-    held: dict[str, Tensor] = {}
-
-    def hold(name: str, value: Tensor) -> None:
-        held[name] = value
-        root.register_buffer(f"tensor_{len(held)}", value)
-        nodes[name] = graph.get_attr(f"tensor_{len(held)}")
-
-    for name, tensor in content["tensors"].items():
-        hold(name, tensors[tensor].to(device))
-    for name, function, args, kwargs in content["steps"]:
-        if function == _CONVERSION and (source := args[0].get("of")) in held:
-            dtype, *more = (_decode(each, nodes, device) for each in args[1:])
-            hold(name, _function(function)(held[source], dtype, *more))
-            continue
-        nodes[name] = graph.call_function(
+    decode = partial(_decode, device=device)
+    held = {_checked(name): tensors[of].to(device) for name, of in content["tensors"].items()}
+    steps = [
+        Step(
+            _checked(name),
             _function(function),
-            tuple(_decode(each, nodes, device) for each in args),
-            {_checked(key): _decode(value, nodes, device) for key, value in kwargs.items()},
+            decode(args),
+            {_checked(key): decode(value) for key, value in kwargs.items()},
         )
-    heads = [str(head) for head in content["answers"]]
-    graph.output(tuple(nodes[content["answers"][head]] for head in heads))
-    run = fx.GraphModule(root, graph)
+        for name, function, args, kwargs in content["steps"]
+    ]
+    answers = {str(head): _checked(name) for head, name in content["answers"].items()}
+    inputs = [_checked(name) for name in content["inputs"]]
+    run = compile_steps(inputs, held, steps, list(answers.values()))
 
     def program(*fields: Tensor) -> dict[str, Tensor]:
-        return dict(zip(heads, run(*fields), strict=True))
+        return dict(zip(answers, run(*fields), strict=True))
 
     return program
 
@@ -152,11 +141,14 @@ def _function(name: str) -> Callable[..., Any]:
         raise SpecError(f"bundle: the program calls {name!r}; accepted: operations on tensors")
     operation = getattr(getattr(torch.ops.aten, found["name"]), found["overload"])
     assert isinstance(operation, torch._ops.OpOverload)
+    # What TorchScript alone knows is not of tensors: aten::save writes a file.
+    if not torch._C._dispatch_has_kernel(operation._name):
+        raise SpecError(f"bundle: the program calls {name!r}; accepted: operations on tensors")
     return operation
 
 
-def _checked(name: str) -> str:
-    if not _NAME.fullmatch(name):
+def _checked(name: str, accepted: re.Pattern[str] = _NAME) -> str:
+    if not accepted.fullmatch(name):
         raise SpecError(f"bundle: the program has a part {name!r}; accepted: plain names")
     return name
 
@@ -180,12 +172,12 @@ def _encode(value: Any) -> Any:
     raise SpecError(f"export: the program needs {value!r}; accepted: tensors, numbers, their types")
 
 
-def _decode(value: Any, nodes: Mapping[str, fx.Node], device: torch.device) -> Any:
+def _decode(value: Any, device: torch.device) -> Any:
     match value:
         case list():
-            return [_decode(each, nodes, device) for each in value]
+            return [_decode(each, device) for each in value]
         case {"of": name}:
-            return nodes[name]
+            return Of(_checked(name))
         case {"float": "inf" | "-inf" | "nan" as number}:
             return float(number)
         case {"device": ""}:
@@ -195,4 +187,6 @@ def _decode(value: Any, nodes: Mapping[str, fx.Node], device: torch.device) -> A
             if name not in _TORCH[kind]:
                 raise SpecError(f"bundle: the program needs {kind} {name!r}")
             return getattr(torch, name)
+        case str():
+            return _checked(value, _WORDS)
     return value

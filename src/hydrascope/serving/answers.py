@@ -259,7 +259,7 @@ def missing(window: TelemetryWindow, answer: WindowAnswer, window_s: float) -> d
         samples = 1.0
         if signal is not None:
             expected = max(1, round(signal.rate_hz * window_s))
-            good = int(np.isfinite(signal.values).sum())
+            good = int(np.count_nonzero(np.isfinite(signal.values)))
             samples = min(1.0, max(0.0, 1 - good / expected))
         if samples or steps:
             found[sensor.id] = Missing(samples=samples, steps=steps)

@@ -11,6 +11,7 @@ from hydrascope.serving.doorkeeper import Doorkeeper
 from hydrascope.serving.problems import install
 from hydrascope.serving.routes import routes
 from hydrascope.serving.service import Service
+from hydrascope.serving.tracing import flush_traces
 
 
 def create_app(service: Service) -> FastAPI:
@@ -23,6 +24,7 @@ def create_app(service: Service) -> FastAPI:
             yield
         finally:
             await service.stop()
+            await flush_traces()
 
     app = FastAPI(
         title="Hydrascope",

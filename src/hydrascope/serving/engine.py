@@ -6,19 +6,34 @@ import time
 from collections import deque
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
 from dataclasses import dataclass, field
 
-import torch
+from opentelemetry import trace
 
 from hydrascope.serving.breaker import CircuitBreaker
+from hydrascope.serving.halving import answer_windows
 from hydrascope.serving.metrics import Metrics
 from hydrascope.serving.model import ServedModel, TelemetryWindow, Timings, WindowAnswer
 
 _LOG = logging.getLogger(__name__)
+_TRACER = trace.get_tracer("hydrascope")
+_SHARE = 1 / 8
+"""Of what was measured last in a moving mean."""
+_LONG_S = 1.0
+"""Gaps between requests that are longer count as this one."""
 
 
 class QueueFullError(Exception):
-    """As many requests wait as may wait; ask again in a second."""
+    """As many requests wait as may wait, or as can be answered in time.
+
+    Args:
+        retry_after_s: When they will have been answered.
+    """
+
+    def __init__(self, retry_after_s: float) -> None:
+        super().__init__("the queue is full")
+        self.retry_after_s = retry_after_s
 
 
 class DeadlineError(Exception):
@@ -65,6 +80,7 @@ class _Waiting:
     window: TelemetryWindow
     model: ServedModel
     arrived: float
+    span: trace.SpanContext
     future: "asyncio.Future[Answered]" = field(repr=False)
 
 
@@ -72,8 +88,9 @@ class Engine:
     """Answers windows; every one that is accepted gets exactly one answer or error.
 
     A request that finds the engine idle is answered at once. While a batch runs, others gather;
-    after it, the next one starts as soon as it is full, its oldest request has waited `max_wait_s`,
-    or nobody has come for `max_wait_s / max_batch`: at that rate it would not fill in time.
+    after it, they start at once too, unless requests come so fast, on average `max_wait_s /
+    max_batch` apart, that waiting would fill their batch: then when it is full, or the oldest of
+    them has waited `max_wait_s`.
 
     Args:
         model: Answers from now on; `model` can be changed at any time. A request is answered by
@@ -94,7 +111,8 @@ class Engine:
         self._pool = ThreadPoolExecutor(1, thread_name_prefix="engine")
         self._task: asyncio.Task[None] | None = None
         self._accepting = False
-        self._last_size, self._last_end = 0, 0.0
+        self._last_arrival, self._gap_s = 0.0, _LONG_S
+        self._window_s = 0.0
         self._accepted = self._ended = 0
 
     async def start(self) -> None:
@@ -120,10 +138,15 @@ class Engine:
         counts = {"accepted": self._accepted, "ended": self._ended}
         _LOG.info("engine stopped", extra={"fields": counts})
 
-    @property
-    def depth(self) -> int:
-        """Requests that wait."""
-        return len(self._waiting)
+    def refusal(self) -> QueueFullError | None:
+        """Return why no further window can be taken now, or None.
+
+        One that would wait beyond its deadline is better told so at once.
+        """
+        wait_s = len(self._waiting) * self._window_s
+        if len(self._waiting) >= self.config.queue or wait_s > self.config.deadline_s:
+            return QueueFullError(wait_s)
+        return None
 
     async def warm_up(self, batches: Sequence[int]) -> None:
         """Warm the model up in the thread that will answer.
@@ -144,13 +167,17 @@ class Engine:
         """
         if not self._accepting:
             raise StoppedError
-        if len(self._waiting) >= self.config.queue:
-            raise QueueFullError
+        if (refusal := self.refusal()) is not None:
+            raise refusal
         self.breaker.admit()
         now = time.perf_counter()
-        waiting = _Waiting(window, self.model, now, asyncio.get_running_loop().create_future())
+        span = trace.get_current_span().get_span_context()
+        future = asyncio.get_running_loop().create_future()
+        waiting = _Waiting(window, self.model, now, span, future)
         self._waiting.append(waiting)
         self._accepted += 1
+        self._gap_s += _SHARE * (min(now - self._last_arrival, _LONG_S) - self._gap_s)
+        self._last_arrival = now
         waiting.future.add_done_callback(self._count_end)
         self._idle.clear()
         self._arrival.set()
@@ -170,24 +197,23 @@ class Engine:
 
     async def _serve(self) -> None:
         while True:
+            if self._waiting:
+                await self._gather()
             while not self._waiting:
                 self._idle.set()
                 self._arrival.clear()
                 await self._arrival.wait()
-            await self._gather()
             batch = self._take()
             if batch:
                 await self._answer(batch)
 
     async def _gather(self) -> None:
-        """Return when the requests that wait should be answered."""
-        quiet_s = self.config.max_wait_s / self.config.max_batch
-        company = self._last_size > 1 and time.perf_counter() - self._last_end < quiet_s
-        if len(self._waiting) == 1 and not company:
+        """Return when the requests that came during a batch should be answered."""
+        if self._gap_s > self.config.max_wait_s / self.config.max_batch:
             return
         until = self._waiting[0].arrived + self.config.max_wait_s
         while len(self._waiting) < self.config.max_batch:
-            patience = min(quiet_s, until - time.perf_counter())
+            patience = until - time.perf_counter()
             if patience <= 0:
                 return
             self._arrival.clear()
@@ -213,8 +239,14 @@ class Engine:
         started = time.perf_counter()
         model, windows = batch[0].model, [each.window for each in batch]
         loop = asyncio.get_running_loop()
+        # A batch is nobody's child: its span says whose windows it holds.
+        links = [trace.Link(each.span) for each in batch]
         try:
-            outcomes = await loop.run_in_executor(self._pool, _answer_windows, model, windows)
+            with _TRACER.start_as_current_span("batch", links=links):
+                run = copy_context().run
+                outcomes = await loop.run_in_executor(
+                    self._pool, run, answer_windows, model, windows
+                )
         except asyncio.CancelledError:  # stopped before the batch was done
             for each in batch:
                 _refuse(each, StoppedError())
@@ -239,37 +271,10 @@ class Engine:
             )
         else:
             self.breaker.succeeded()
-        self._last_size, self._last_end = len(batch), time.perf_counter()
-        self._metrics.batch(len(batch), failures, self._last_end - started)
+        took_s = time.perf_counter() - started
+        self._window_s += _SHARE * (took_s / len(batch) - self._window_s)
+        self._metrics.batch(len(batch), failures, took_s)
         self._metrics.device_memory.set(model.device_memory_bytes)
-
-
-Outcome = tuple[WindowAnswer, Timings] | Exception
-
-
-def _answer_windows(model: ServedModel, windows: list[TelemetryWindow]) -> list[Outcome]:
-    """Answer a batch; where memory does not suffice, its halves. Runs in the engine's thread."""
-    try:
-        answers, timings = model.answer(windows)
-    except Exception as error:  # noqa: BLE001 (it goes to the requests, the breaker and the log)
-        if not _out_of_memory(error):
-            return [error] * len(windows)
-        if torch.cuda.is_available():
-            torch.cuda.empty_cache()
-        if len(windows) == 1:
-            return [error]
-        half = len(windows) // 2
-        _LOG.warning("memory did not suffice for %d windows; they are halved", len(windows))
-    else:
-        return [(answer, timings) for answer in answers]
-    return _answer_windows(model, windows[:half]) + _answer_windows(model, windows[half:])
-
-
-def _out_of_memory(error: Exception) -> bool:
-    """Whether memory is what is missing; on a CPU torch says so in words alone."""
-    return isinstance(error, torch.OutOfMemoryError | MemoryError) or (
-        isinstance(error, RuntimeError) and "can't allocate memory" in str(error)
-    )
 
 
 def _refuse(waiting: _Waiting, error: Exception) -> None:

@@ -86,8 +86,8 @@ def problem_of(error: Exception) -> ProblemError:
         case SpecError():
             faults = [_fault(line) for line in str(error).splitlines()]
             return ProblemError(422, "The request cannot be answered.", faults)
-        case QueueFullError():
-            return _later(503, "Too many requests wait already.", 1.0)
+        case QueueFullError(retry_after_s=retry_after_s):
+            return _later(503, "Too many requests wait already.", retry_after_s)
         case BreakerOpenError(retry_after_s=retry_after_s):
             return _later(503, "The engine failed repeatedly and rests.", retry_after_s)
         case UnavailableError():

@@ -1,5 +1,6 @@
 """What can be asked of the service, and how it becomes windows."""
 
+import math
 from collections.abc import Mapping
 from typing import Annotated, Any
 
@@ -82,7 +83,13 @@ def window_of(request: DiagnoseRequest, machine: Machine, window_s: float) -> Te
             )
             continue
         rate_hz = given.rate_hz or sensor.rate_hz
-        most = max(1, int(np.ceil(rate_hz * window_s - 1e-6)))
+        if rate_hz * window_s > MAX_SAMPLES:  # a few samples at it would still take as much room
+            faults.append(
+                f"signals.{name}.rate_hz: {rate_hz:g} Hz in a window of {window_s:g} s are more "
+                f"than {MAX_SAMPLES} samples"
+            )
+            continue
+        most = max(1, math.ceil(rate_hz * window_s - 1e-6))
         if len(given.values) > most:
             faults.append(
                 f"signals.{name}.values: {len(given.values)} samples at {rate_hz:g} Hz are more "

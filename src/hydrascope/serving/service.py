@@ -18,7 +18,7 @@ from hydrascope.schemas.time import TimeWindow
 from hydrascope.serving.answers import Diagnosis, Timing, diagnosis, drift_names, scores
 from hydrascope.serving.breaker import BreakerOpenError, BreakerState, CircuitBreaker
 from hydrascope.serving.cache import Cache, MemoryCache, RedisCache, cache_key
-from hydrascope.serving.engine import Answered, Engine, EngineConfig, QueueFullError, StoppedError
+from hydrascope.serving.engine import Answered, Engine, EngineConfig, StoppedError
 from hydrascope.serving.fleet import Fleet, LocalFleet
 from hydrascope.serving.keys import Keys, RateLimit
 from hydrascope.serving.metrics import Metrics
@@ -103,8 +103,8 @@ class Service:
         """Return why no further diagnosis can be taken now, or None."""
         if not self.ready:
             return StoppedError()
-        if self.engine.depth >= self.engine.config.queue:
-            return QueueFullError()
+        if (refusal := self.engine.refusal()) is not None:
+            return refusal
         if self.engine.breaker.state is BreakerState.OPEN:
             return BreakerOpenError(self.settings.breaker_open_s)
         return None

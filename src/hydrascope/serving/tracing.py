@@ -1,10 +1,16 @@
 """Traces through the stages of a diagnosis, sent where OTEL_EXPORTER_OTLP_ENDPOINT says."""
 
+import asyncio
+import logging
 import os
 
 from opentelemetry import trace
 
 from hydrascope import __version__
+
+_LOG = logging.getLogger(__name__)
+_PATIENCE_S = 2.0
+"""For a collector that does not answer."""
 
 
 def configure_tracing() -> None:
@@ -20,3 +26,15 @@ def configure_tracing() -> None:
     provider = TracerProvider(resource=resource)
     provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter()))
     trace.set_tracer_provider(provider)
+
+
+async def flush_traces() -> None:
+    """Send what waits to be sent; whoever is ended by a signal has no later chance."""
+    flush = getattr(trace.get_tracer_provider(), "force_flush", None)
+    if flush is None:
+        return
+    try:
+        async with asyncio.timeout(_PATIENCE_S):
+            await asyncio.to_thread(flush)
+    except TimeoutError:
+        _LOG.warning("the last traces were not sent: the collector does not answer")

@@ -16,7 +16,7 @@ from hydrascope.models.kernel.transplant import Transplants
 
 # Where training starts; chosen by cross-validation inside training folds.
 _WIDTH, _LINEAR, _RIDGE, _EMBEDDING = 0.01, 1e-3, 0.02, 0.3
-_EMBEDDING_WIDTH = 0.02
+EMBEDDING_WIDTH = 0.02
 
 
 class Metric(NamedTuple):
@@ -77,8 +77,8 @@ def kernel(metric: Metric, features: Products | None, embedding: Products | None
         parts.append(gaussian + linear * features.inner)
     if embedding is not None:
         share = metric.embedding.to(embedding.inner.dtype)[..., None, None]
-        gaussian = torch.exp(-_EMBEDDING_WIDTH * embedding.distance())
-        parts.append(share * gaussian / (2.0 * _EMBEDDING_WIDTH))
+        gaussian = torch.exp(-EMBEDDING_WIDTH * embedding.distance())
+        parts.append(share * gaussian / (2.0 * EMBEDDING_WIDTH))
     return functools.reduce(torch.add, parts)
 
 

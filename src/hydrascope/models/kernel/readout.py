@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from hydrascope.graphs.fields import GraphInputs
 from hydrascope.models.kernel.fit import Solution
-from hydrascope.models.kernel.metric import LearnedMetric, Metric, Products, kernel
+from hydrascope.models.kernel.metric import EMBEDDING_WIDTH, LearnedMetric, Metric
 from hydrascope.models.kernel.questions import Question
 from hydrascope.models.kernel.rows import Rows, Scale, dense, place_of
 from hydrascope.models.kernel.transplant import Transplants
@@ -133,7 +133,7 @@ class DiscriminantReadout(nn.Module):
         """
         answers = {}
         for question, logits in zip(self.questions, self._logits(inputs, embedding), strict=True):
-            probability = torch.stack([each.softmax(dim=1) for each in logits]).mean(0)
+            probability = logits.softmax(dim=2).mean(0)
             shown = torch.tensor(question.classes, device=probability.device)
             whole = probability.new_zeros((probability.shape[0], question.size))
             answers[question.head] = whole.index_copy(1, shown, probability).float()
@@ -146,55 +146,65 @@ class DiscriminantReadout(nn.Module):
         drove them.
         """
         return {
-            question.head: torch.stack([each.log_softmax(dim=1) for each in logits]).logsumexp(0)
-            - math.log(len(logits))
+            question.head: logits.log_softmax(dim=2).logsumexp(0) - math.log(len(logits))
             for question, logits in zip(
                 self.questions, self._logits(inputs, embedding), strict=True
             )
         }
 
-    def _logits(self, inputs: GraphInputs, embedding: Tensor | None) -> list[list[Tensor]]:
-        """Return each question's logits of each draw, [G, C]."""
-        alike = self._alike(self.rows(inputs, embedding))
+    def _logits(self, inputs: GraphInputs, embedding: Tensor | None) -> list[Tensor]:
+        """Return each question's logits of each draw, [V, G, C].
+
+        By `metric.kernel`, written so that little is left to do for each window: the kernel's
+        factors that are the same for all rows stand with the coefficients.
+        """
+        rows, parts = self.rows(inputs, embedding), []
+        width, linear, share = (
+            self.get_buffer(f"metric_{name}") for name in ("width", "linear", "embedding")
+        )
+        if self.features.shape[1]:
+            slope = 2.0 * width.unsqueeze(-1) * self.get_buffer("metric_weight").square()
+            lengths = width.unsqueeze(-1) * self.feature_squares
+            inner, gaussian = self._alike(rows.features, self.features, slope, lengths)
+            alike = torch.addcmul(gaussian, inner, linear[..., None, None])
+            parts.append((alike, 0.5 / width))
+        if self.embedding.shape[1]:
+            slope = torch.full_like(self.embedding[:1], 2.0 * EMBEDDING_WIDTH)
+            lengths = EMBEDDING_WIDTH * self.embedding_squares.unsqueeze(1)
+            slope = slope.expand(*width.shape, -1)
+            _, gaussian = self._alike(rows.embedding, self.embedding, slope, lengths)
+            parts.append((gaussian, 0.5 / EMBEDDING_WIDTH * share))
         logits = []
         for number in range(len(self.questions)):
             coefficients = self.get_buffer(f"coefficients_{number}")
-            bias = self.get_buffer(f"bias_{number}")
-            logits.append(
-                [
-                    kernels[number] @ weights + offset
-                    for kernels, weights, offset in zip(alike, coefficients, bias, strict=True)
-                ]
-            )
+            products = [
+                alike[:, number] @ (factor[:, number, None, None] * coefficients)
+                for alike, factor in parts
+            ]
+            logits.append(sum(products, self.get_buffer(f"bias_{number}").unsqueeze(1)))
         return logits
 
-    def _alike(self, rows: Rows) -> list[Tensor]:
-        """Return how alike windows are to the support and each draw's transplants, [Q, G, n + m].
+    def _alike(
+        self, x: Tensor, support: Tensor, slope: Tensor, lengths: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        """Return 2g⟨u, u'⟩ and exp(−g‖u − u'‖²) for each draw, question and window.
 
-        All draws share one product with the support: of few windows, reading it takes the longest.
+        Both are [V, Q, G, n + m], of the support and, after it, the draw's transplants; all draws
+        and questions share one product with the support: of few windows, reading it takes longest.
+
+        Args:
+            x: [G, D].
+            support: [n, D].
+            slope: [V, Q, D]; 2g weight².
+            lengths: [V, Q or 1, n + m]; g‖u'‖².
         """
-        features: list[Products | None] = [None] * len(self.transplants)
-        embedding = list(features)
-        added = [Transplants(*each) for each in self.transplants]
-        if self.features.shape[1]:
-            squared = self.get_buffer("metric_weight").square()
-            inner = (rows.features * squared.unsqueeze(2)) @ self.features.T
-            left = squared @ rows.features.square().T
-            features = [
-                Products(more.append_to(mine, 2), *lengths)
-                for more, mine, *lengths in zip(
-                    added, inner, left, self.feature_squares, strict=True
-                )
-            ]
-        if self.embedding.shape[1]:
-            inner = rows.embedding @ self.embedding.T
-            left = rows.embedding.square().sum(1)
-            embedding = [
-                Products(more.append_to(inner, 1), left, lengths)
-                for more, lengths in zip(added, self.embedding_squares, strict=True)
-            ]
-        metrics = zip(*(self.get_buffer(f"metric_{name}") for name in Metric._fields), strict=True)
-        return [
-            kernel(Metric(*metric), *products)
-            for metric, *products in zip(metrics, features, embedding, strict=True)
-        ]
+        draws, questions, _ = slope.shape
+        scaled = (slope.unsqueeze(2) * x).flatten(0, 2)
+        # With the support's rows in front, they and the transplants' summands lie in one piece.
+        inner = (support @ scaled.T).reshape(len(support) * draws, -1)  # [n · V, Q · G]
+        place = self.transplants.permute(1, 2, 0) * draws + torch.arange(draws, device=x.device)
+        base, one, other = inner.index_select(0, place.flatten()).chunk(3)
+        inner = torch.cat((inner, base + (one - other))).reshape(-1, draws, questions, x.shape[0])
+        own = 0.5 * (slope @ x.square().T)  # g‖u‖²
+        gaussian = torch.exp(inner - lengths.permute(2, 0, 1).unsqueeze(-1) - own)
+        return inner.permute(1, 2, 3, 0), gaussian.permute(1, 2, 3, 0)

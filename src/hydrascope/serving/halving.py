@@ -1,0 +1,38 @@
+"""A batch answered; where memory does not suffice, its halves, and so on down to single windows."""
+
+import logging
+
+import torch
+
+from hydrascope.serving.model import ServedModel, TelemetryWindow, Timings, WindowAnswer
+
+_LOG = logging.getLogger(__name__)
+_NO_MEMORY = ("can't allocate memory", "CUDA out of memory")
+"""What torch says on a CPU and of a GPU."""
+
+Outcome = tuple[WindowAnswer, Timings] | Exception
+
+
+def answer_windows(model: ServedModel, windows: list[TelemetryWindow]) -> list[Outcome]:
+    """Answer a batch in the engine's thread; what fails is the windows' outcome, not raised."""
+    try:
+        answers, timings = model.answer(windows)
+    except Exception as error:  # noqa: BLE001 (it goes to the requests, the breaker and the log)
+        if not _out_of_memory(error):
+            return [error] * len(windows)
+        if torch.cuda.is_available():
+            torch.cuda.empty_cache()
+        if len(windows) == 1:
+            return [error]
+        half = len(windows) // 2
+        _LOG.warning("memory did not suffice for %d windows; they are halved", len(windows))
+    else:
+        return [(answer, timings) for answer in answers]
+    return answer_windows(model, windows[:half]) + answer_windows(model, windows[half:])
+
+
+def _out_of_memory(error: Exception) -> bool:
+    """Whether memory is what is missing; of a program's step it is known by its words alone."""
+    return isinstance(error, torch.OutOfMemoryError | MemoryError) or (
+        isinstance(error, RuntimeError) and any(each in str(error) for each in _NO_MEMORY)
+    )

@@ -1,0 +1,99 @@
+"""The readout, which answers quickly, against the kernel by its definition."""
+
+import pytest
+import torch
+from torch import Tensor
+
+from hydrascope.graphs.fields import GraphInputs
+from hydrascope.models.kernel.fit import Solution
+from hydrascope.models.kernel.metric import LearnedMetric, Products, kernel
+from hydrascope.models.kernel.questions import Question
+from hydrascope.models.kernel.readout import DiscriminantReadout, Draw
+from hydrascope.models.kernel.rows import Rows, Scale
+from hydrascope.models.kernel.transplant import Transplants
+
+PLACES, STEPS, FEATURES, CHANNELS = 3, 2, 4, 5
+SUPPORT, ADDED, GRAPHS = 11, 6, 7
+QUESTIONS = (Question("pump", 3, (0, 1, 2)), Question("valve", 4, (0, 3)))
+
+
+def some_draw(*, features: bool, embedding: bool) -> Draw:
+    metric = LearnedMetric(
+        len(QUESTIONS), PLACES, STEPS, [0, 1, 1, 2], features=features, embedding=embedding
+    )
+    with torch.no_grad():
+        for parameter in metric.parameters():
+            parameter += 0.3 * torch.randn_like(parameter)
+    added = Transplants(*torch.randint(0, SUPPORT, (3, ADDED)).unbind())
+    classes = [len(question.classes) for question in QUESTIONS]
+    rows = SUPPORT + ADDED
+    coefficients = [torch.randn(rows, count, dtype=torch.float64) for count in classes]
+    # The kernel's own level, which is large, would decide alone.
+    coefficients = [each - each.mean(0) for each in coefficients]
+    bias = [torch.randn(count, dtype=torch.float64) for count in classes]
+    return Draw(added, metric, Solution(coefficients, bias))
+
+
+def windows(features: Tensor) -> GraphInputs:
+    """Return raw features [G, P, T, F] as a batch of which the readout reads nothing else."""
+    graphs = torch.arange(len(features))
+    unread = dict.fromkeys(GraphInputs._fields, torch.empty(0))
+    given = {
+        "sensor_features": features.flatten(0, 1),
+        "sensor_observed": torch.ones(len(features) * PLACES, STEPS, dtype=torch.bool),
+        "sensor_slot": torch.arange(PLACES).repeat(len(features)),
+        "sensor_component": graphs.repeat_interleave(PLACES),
+        "component_graph": graphs,
+        "graph_id": graphs,
+    }
+    return GraphInputs(**{**unread, **given})
+
+
+def by_definition(draw: Draw, number: int, x: Rows, support: Rows) -> Tensor:
+    """Return a question's logits with the transplants as rows of their own."""
+    rows = [draw.added.append_to(part, 0) for part in support]
+    metric = draw.metric.of(number)
+
+    def products(one: Tensor, other: Tensor, weight: Tensor | None) -> Products | None:
+        if not one.shape[1]:
+            return None
+        u, v = (each if weight is None else each * weight for each in (one, other))
+        return Products(u @ v.T, u.square().sum(1), v.square().sum(1))
+
+    alike = kernel(
+        metric,
+        products(x.features, rows[0], metric.weight),
+        products(x.embedding, rows[1], None),
+    )
+    return alike @ draw.solution.coefficients[number] + draw.solution.bias[number]
+
+
+@pytest.mark.parametrize(("features", "embedding"), [(True, False), (False, True), (True, True)])
+def test_its_answers_are_those_of_the_kernel(features: bool, embedding: bool) -> None:
+    double = {"dtype": torch.float64}
+    width, channels = PLACES * STEPS * FEATURES * features, CHANNELS * embedding
+    support = Rows(torch.randn(SUPPORT, width, **double), torch.randn(SUPPORT, channels, **double))
+    draws = [some_draw(features=features, embedding=embedding) for _ in range(2)]
+    scale = Scale(
+        torch.randn(PLACES, STEPS, FEATURES, **double),
+        torch.rand(PLACES, STEPS, FEATURES, **double),
+    )
+    of_embedding = Scale(torch.randn(channels, **double), torch.rand(channels, **double))
+    readout = DiscriminantReadout.of(QUESTIONS, scale, of_embedding, support, draws)
+
+    raw = torch.randn(GRAPHS, PLACES, STEPS, FEATURES)
+    states = torch.randn(GRAPHS, channels)
+    x = Rows(
+        ((raw - scale.center) * scale.inverse).flatten(1)[:, :width],
+        (states - of_embedding.center) * of_embedding.inverse,
+    )
+    answers = readout(windows(raw), states)
+    logs = readout.log_probabilities(windows(raw), states)
+    for number, question in enumerate(QUESTIONS):
+        each = [by_definition(draw, number, x, support).softmax(1) for draw in draws]
+        expected = torch.stack(each).mean(0)
+        torch.testing.assert_close(logs[question.head].exp(), expected, rtol=0, atol=1e-10)
+        shown = answers[question.head][:, list(question.classes)]
+        torch.testing.assert_close(shown.double(), expected, rtol=0, atol=1e-6)
+        torch.testing.assert_close(answers[question.head].sum(1), torch.ones(GRAPHS))
+        assert expected.std(0).max() > 0.001  # windows differ, or nothing would be shown
