@@ -55,7 +55,9 @@ class _Windows(NamedTuple):
 def check_one_build(machines: Sequence[StoredMachine]) -> None:
     """Refuse machines of several builds: a row of features would have no fixed meaning."""
     if not of_one_build(machines):
-        raise SpecError("readout: discriminant needs machines of one topology; set readout=heads")
+        raise SpecError(
+            "readout: discriminant needs machines of one topology; set readout=heads or linear"
+        )
 
 
 def fit_readout(
