@@ -9,6 +9,7 @@ import torch
 from jobs import CPU, SMALL, export_settings, train_settings
 from sklearn.linear_model import Ridge
 
+from hydrascope.evaluation.explain import Explained, explain
 from hydrascope.experiment import evaluate, export, train
 from hydrascope.experiment.restore import Restored, restore
 from hydrascope.experiment.settings import EvaluateSettings
@@ -97,6 +98,18 @@ def test_evaluation_and_bundle_answer_as_the_training_did(
     inputs = data.dataset.gather(data.split.test[::97]).inputs
     expected = diagnoser.predict(inputs)["stable"]
     torch.testing.assert_close(program(*inputs)["stable"], expected, atol=1e-4, rtol=0)
+
+
+def test_what_is_explained_is_its_answer(restored: Restored) -> None:
+    _, diagnoser, data = restored
+    assert isinstance(diagnoser.readout, LinearReadout)
+    (head,) = (head for head in diagnoser.heads if head.name == "stable")
+    window = int(data.split.test[0])
+    found = explain(Explained(diagnoser, data, window, head))
+    answer = diagnoser.readout(data.dataset.gather([window]).inputs)["stable"]
+    assert abs(found.score) == pytest.approx(abs(float(torch.logit(answer))), abs=1e-4)
+    total = float(found.attribution.sum())
+    assert total == pytest.approx(found.score - found.usual, rel=0.05, abs=0.05)
 
 
 def test_a_sensor_that_is_silent_changes_nothing_but_its_own_share(restored: Restored) -> None:
