@@ -184,9 +184,12 @@ def _lightgbm(data: HydraulicDataModule) -> tuple[float, float, float]:
         if len(np.unique(known[fitted])) < 2:
             return np.full(len(known), known[fitted][0])
         if name not in held_out:
-            return lightgbm.LGBMRegressor(**_TREES).fit(flat[fitted], known[fitted]).predict(flat)
+            trees = lightgbm.LGBMRegressor(**_TREES).fit(flat[fitted], known[fitted])
+            value: NDArray[np.float64] = trees.predict(flat)
+            return value
         trees = lightgbm.LGBMClassifier(**_TREES).fit(flat[fitted], known[fitted])
-        return trees.predict_proba(flat)[:, 1]
+        probability: NDArray[np.float64] = trees.predict_proba(flat)[:, 1]
+        return probability
 
     for features, rows in _rows_by_kind(data):
         flat = features.reshape(len(rows), -1)
