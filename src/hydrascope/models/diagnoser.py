@@ -105,7 +105,7 @@ class Diagnoser(nn.Module):
 
 
 def _laid_out(head: HeadSpec, probability: Tensor, inputs: GraphInputs) -> Tensor:
-    """Bring a readout's probabilities, [G, classes or labels], into the shape of `decode`'s answers.
+    """Bring a readout's probabilities, [G, classes or labels], into the shape of `decode`'s.
 
     All components of a machine get the one answer; the head speaks of one of them.
     """
