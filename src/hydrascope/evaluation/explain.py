@@ -14,6 +14,8 @@ from hydrascope.data.datamodule import HydraulicDataModule
 from hydrascope.graphs.fields import WindowFields
 from hydrascope.models.decode import decode
 from hydrascope.models.diagnoser import Diagnoser
+from hydrascope.models.kernel.readout import DiscriminantReadout
+from hydrascope.models.linear import LinearReadout
 from hydrascope.schemas.machine import GraphTopology
 from hydrascope.schemas.task import HeadKind, HeadLevel, HeadSpec
 
@@ -110,9 +112,12 @@ class Explained:
         inputs = self._layout.batch(repeated._replace(sensor_features=features))
         output, head = self._diagnoser.raw(inputs), self._head
         readout = self._diagnoser.readout
-        if readout is not None and head.name in {each.head for each in readout.questions}:
+        answered = {each.head for each in readout.questions} if readout is not None else set()
+        if isinstance(readout, DiscriminantReadout) and head.name in answered:
             return readout.log_probabilities(inputs, output.embedding)[head.name]
-        answer = decode(head, output.heads[head.name])
+        answer: Tensor = decode(head, output.heads[head.name])
+        if isinstance(readout, LinearReadout) and head.name in answered:
+            answer = readout(inputs)[head.name]
         if head.level is HeadLevel.COMPONENT:
             answer = answer.reshape(count, -1, answer.shape[1])[:, self._component]
         if head.kind is HeadKind.REGRESSION:

@@ -12,6 +12,7 @@ from hydrascope.experiment.settings import TRACKED, TrainSettings
 from hydrascope.models.calibration import Temperatures
 from hydrascope.models.diagnoser import Diagnoser
 from hydrascope.models.kernel.readout import DiscriminantReadout
+from hydrascope.models.linear import LinearReadout
 from hydrascope.schemas.calibration import Calibration
 from hydrascope.schemas.errors import SpecError
 from hydrascope.training.checkpoint import read_checkpoint
@@ -59,7 +60,8 @@ def restore(ckpt: str) -> Restored:
             "best.ckpt of a finished one (train.py resume=… finishes it)"
         )
     if checkpoint.readout:
-        diagnoser.readout = DiscriminantReadout.from_record(checkpoint.readout)
+        kind = LinearReadout if settings.readout.kind == "linear" else DiscriminantReadout
+        diagnoser.readout = kind.from_record(checkpoint.readout)
     if checkpoint.calibration:
         calibration = Calibration.model_validate(checkpoint.calibration)
         diagnoser.calibration = Temperatures(settings.task.heads, calibration)

@@ -15,6 +15,7 @@ from hydrascope.experiment.settings import TrainSettings
 from hydrascope.models.calibration import Temperatures
 from hydrascope.models.diagnoser import Diagnoser
 from hydrascope.models.kernel.readout import DiscriminantReadout
+from hydrascope.models.linear import LinearReadout
 from hydrascope.training.checkpoint import write_fitted
 from hydrascope.training.normality import calibrate
 from hydrascope.training.readout import fit_readout
@@ -59,7 +60,7 @@ def complete(
 
 def _readout(
     settings: TrainSettings, data: HydraulicDataModule, diagnoser: Diagnoser, console: Console
-) -> tuple[DiscriminantReadout | None, Results]:
+) -> tuple[DiscriminantReadout | LinearReadout | None, Results]:
     """Return the readout, where there is one, and what the network's own heads are worth alone."""
     if settings.readout.kind == "heads":
         return None, {}
@@ -70,7 +71,7 @@ def _readout(
     if fitted.readout is None:
         return None, {}
     answered = ", ".join(question.head for question in fitted.readout.questions)
-    console.print(f"The kernel discriminant answers {answered}")
+    console.print(f"The {settings.readout.kind} readout answers {answered}")
     alone = head_metrics(settings.task.heads, predict(diagnoser, data.test_dataloader()))
     return fitted.readout, {HEADS_ALONE: alone}
 
@@ -79,7 +80,7 @@ def _held_out(
     settings: TrainSettings,
     data: HydraulicDataModule,
     diagnoser: Diagnoser,
-    readout: DiscriminantReadout | None,
+    readout: DiscriminantReadout | LinearReadout | None,
 ) -> HeldOut:
     """Return answers on the validation windows by what was not fitted to them.
 

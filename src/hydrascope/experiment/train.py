@@ -93,7 +93,7 @@ def train(settings: TrainSettings) -> None:
         data.overfit(settings.trainer.overfit_windows)
     if settings.baselines:
         check_comparable(data.dataset.machines)
-    if settings.task.heads and settings.readout.kind != "heads":
+    if settings.task.heads and settings.readout.kind == "discriminant":
         check_one_build(data.dataset.machines)
     parts = ", ".join(f"{len(rows)} {part}" for part, rows in data.split._asdict().items())
     console.print(f"{len(data.dataset)} windows of {len(data.machines)} machine(s): {parts}")

@@ -14,6 +14,7 @@ from hydrascope.models.base import Network, NetworkOutput
 from hydrascope.models.calibration import Temperatures
 from hydrascope.models.decode import decode
 from hydrascope.models.kernel.readout import DiscriminantReadout
+from hydrascope.models.linear import LinearReadout
 from hydrascope.models.normality import Normality
 from hydrascope.schemas.task import HeadKind, HeadLevel, HeadSpec
 
@@ -33,7 +34,7 @@ class Diagnoser(nn.Module):
         calibration: Makes probabilities as sure as they are right; set once it is fitted.
     """
 
-    readout: DiscriminantReadout | None
+    readout: DiscriminantReadout | LinearReadout | None
     calibration: Temperatures | None
 
     def __init__(
@@ -104,11 +105,11 @@ class Diagnoser(nn.Module):
 
 
 def _laid_out(head: HeadSpec, probability: Tensor, inputs: GraphInputs) -> Tensor:
-    """Bring a readout's probabilities, [G, classes], into the shape of `decode`'s answers.
+    """Bring a readout's probabilities, [G, classes or labels], into the shape of `decode`'s.
 
     All components of a machine get the one answer; the head speaks of one of them.
     """
-    if head.kind is HeadKind.BINARY:
+    if head.kind is HeadKind.BINARY and probability.shape[1] == 2:
         probability = probability[:, 1:]
     if head.level is HeadLevel.COMPONENT:
         probability = probability.index_select(0, inputs.component_graph)

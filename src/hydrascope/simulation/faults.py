@@ -104,12 +104,12 @@ def _vibration(circuit: Circuit, plant: Plant, component: str, severity: Severit
 
 
 def _restriction(circuit: Circuit, plant: Plant, component: str, severity: Severity) -> None:
-    """Squeeze the line to the valve: it takes up to 0.12 of the cut-off at half of the flow."""
+    """Squeeze the line to the valve: it takes up to 0.11 of the cut-off at half of the flow."""
     for number, branch in enumerate(circuit.branches):
         line = branch.line
         if line and line.target == component and line.kind is EdgeType.PRESSURE_LINE:
             plant.branch_turbulent[:, number] += (
-                severity * 0.12 * plant.pump_cutoff[:, 0] / DENSITY_KG_M3
+                severity * 0.11 * plant.pump_cutoff[:, 0] / DENSITY_KG_M3
             ) / (0.5 * plant.pump_flow[:, 0]) ** 2
 
 
@@ -135,7 +135,7 @@ def _seal(circuit: Circuit, plant: Plant, component: str, severity: Severity) ->
 def _stiction(circuit: Circuit, plant: Plant, component: str, severity: Severity) -> None:
     """Varnish the spools: they stay until pushed hard enough, and follow late."""
     mine = np.array([section.valve == component for section in circuit.sections])
-    plant.valve_stiction[:, mine] *= 1.0 + 2.1 * severity[:, None]
+    plant.valve_stiction[:, mine] *= 1.0 + 1.6 * severity[:, None]
     plant.valve_response[:, mine] *= 1.0 + 2.0 * severity[:, None]
 
 

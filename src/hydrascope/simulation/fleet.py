@@ -49,8 +49,6 @@ _HYSTERESIS: Mapping[str, float] = {ComponentType.SERVO_VALVE: 0.015}
 _USUAL_HYSTERESIS, _HYSTERESIS_SPREAD = 0.025, 0.12
 """Of sound valves, share of the stroke. Data sheets give at most 0.05 for proportional valves
 without feedback of the spool (Rexroth 4WRA), 0.03 for servo valves (Moog G761)."""
-_GRADE = 46
-"""ISO VG of all machines' oil: no sensor tells viscosity, and a thinner oil looks like wear."""
 FILTER_LIFE_H = 500.0
 _FILTER_LOAD = 0.2
 """A filter is changed so often, and at its end has gained so much of its first drop: sound machines
@@ -156,7 +154,7 @@ def _as_built(circuit: Circuit, age: float, rng: np.random.Generator) -> Plant:
         values *= np.exp(deviation * rng.standard_normal(values.shape))
     plant.pump_leakage[:] *= 1.0 + 0.2 * age
     plant.actuator_leakage[:] *= 1.0 + age
-    at_40, at_100 = ISO_GRADES[_GRADE]
+    at_40, at_100 = ISO_GRADES[int(rng.choice(list(ISO_GRADES)))]
     plant.oil[0] = oil_row({"viscosity_40_c_mm2_s": at_40 * np.exp(rng.normal(0.0, 0.03)),
                             "viscosity_100_c_mm2_s": at_100})  # fmt: skip
     plant.oil[0, 3] = rng.uniform(0.003, 0.02)

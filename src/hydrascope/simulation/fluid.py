@@ -45,10 +45,15 @@ class Oils:
 
     def dynamic_viscosity_pa_s(self, temperature_c: Values) -> Values:
         """Return μ [B] at temperatures [B]."""
-        a, b = self.walther()
-        kinematic = 10 ** (10 ** (a - b * np.log10(temperature_c + KELVIN))) - 0.7
+        kinematic = kinematic_viscosity_mm2_s(*self.walther(), temperature_c)
         return 1e-6 * kinematic * self.density_kg_m3(temperature_c)
 
     def density_kg_m3(self, temperature_c: Values) -> Values:
         """Return ρ [B]: ρ₁₅ (1 − α (T − 15 °C)), α = 0.6278 / ρ₁₅ (ASTM D1250, table 54D)."""
         return self.density_15_c_kg_m3 - 0.6278 * (temperature_c - 15.0)
+
+
+def kinematic_viscosity_mm2_s(a: Values, b: Values, temperature_c: Values) -> Values:
+    """Return ν at temperatures by Walther's A and B (see `Oils.walther`); they broadcast."""
+    viscosity: Values = 10 ** (10 ** (a - b * np.log10(temperature_c + KELVIN))) - 0.7
+    return viscosity

@@ -8,6 +8,7 @@ standard deviation is about half of these limits:
 - flow: 1 % of the reading, 0.2 % of full scale
 - vibration: 10 %, as ISO 2954 allows over the frequencies; that of mounting is left out
 - temperature: 0.3 K + 0.5 % of the reading, as IEC 60751 class B; that of transmitters is left out
+- viscosity: 2 % of the reading
 - power: what a drive computes from its current; a combustion engine's controller, likewise
 - position, speed, control signals: digital
 """
@@ -44,6 +45,7 @@ ACCURACY: Mapping[str, Accuracy] = {
     SensorKind.FLOW: Accuracy(offset=0.001, gain=0.005, drift=0.0001),
     SensorKind.VIBRATION: Accuracy(offset=0.001, gain=0.05, noise=0.002),
     SensorKind.TEMPERATURE: Accuracy(offset=0.0015, gain=0.0025, noise=0.0005),
+    SensorKind.VISCOSITY: Accuracy(offset=0.0005, gain=0.01, noise=0.0005),
     SensorKind.POWER: Accuracy(offset=0.0025, gain=0.01),
     SensorKind.POSITION: _DIGITAL,
     SensorKind.SPEED: _DIGITAL,

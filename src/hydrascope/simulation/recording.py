@@ -16,8 +16,8 @@ STEP_S = 0.05
 """Of the solver: halving it moves one-second means by less than 1 % (tests hold it)."""
 RATE_HZ = 10.0
 """Of what is recorded; sensors have this rate or a whole part of it."""
-WARM_UP_S = 90.0
-WARM_UP_SPEED = 40.0
+WARM_UP_S = 45.0
+WARM_UP_SPEED = 80.0
 """Before a recording the machine works for so long with heat capacities so much smaller: an hour
 of warming up."""
 PIECE_S = 60.0

@@ -6,6 +6,7 @@ from numpy.typing import NDArray
 from hydrascope.schemas import ComponentType, SensorKind, SensorSpec, SpecError
 from hydrascope.simulation.circuit import ACTUATORS, DRIVES, VALVES, Circuit
 from hydrascope.simulation.duty import Setting
+from hydrascope.simulation.fluid import kinematic_viscosity_mm2_s
 from hydrascope.simulation.plant import BAR, LITRE_MIN
 from hydrascope.simulation.solver import ENDLESS, PUMP_SIGNALS, Plant
 from hydrascope.simulation.solver.packing import COOLANT_C
@@ -73,6 +74,9 @@ def true_signal(
             return columns.temperature(0 if place == "inlet" else 2)
         case SensorKind.TEMPERATURE if kind == ComponentType.TANK:
             return columns.temperature(1)
+        case SensorKind.VISCOSITY if kind == ComponentType.TANK:
+            a, b, *_ = plant.oil[0]
+            return kinematic_viscosity_mm2_s(a, b, columns.temperature(1))
         case SensorKind.POSITION if kind in ACTUATORS:
             position: Values = columns.actuator(component)[0]
             if kind == ComponentType.CYLINDER:

@@ -11,7 +11,7 @@ from torch import Tensor
 from hydrascope.data.datamodule import HydraulicDataModule
 from hydrascope.data.stored_machine import StoredMachine, of_one_build
 from hydrascope.models.diagnoser import Diagnoser
-from hydrascope.models.kernel.config import DiscriminantConfig
+from hydrascope.models.kernel.config import DiscriminantConfig, LinearConfig
 from hydrascope.models.kernel.fit import LabelledRows, solve, train_metric, with_transplants
 from hydrascope.models.kernel.metric import LearnedMetric
 from hydrascope.models.kernel.questions import choose_questions
@@ -24,7 +24,9 @@ from hydrascope.models.kernel.rows import (
     place_of,
 )
 from hydrascope.models.kernel.transplant import draw_transplants
+from hydrascope.models.linear import LinearReadout
 from hydrascope.schemas.errors import SpecError
+from hydrascope.training.linear_readout import fit_linear, is_answered
 
 _BATCH = 256
 """Windows read at once."""
@@ -36,7 +38,7 @@ class FittedReadout(NamedTuple):
     `readout` is None where the network's own heads answer everything.
     """
 
-    readout: DiscriminantReadout | None
+    readout: DiscriminantReadout | LinearReadout | None
     unanswered: dict[str, str]
     """Heads that the network's own heads answer → why."""
 
@@ -53,24 +55,26 @@ class _Windows(NamedTuple):
 def check_one_build(machines: Sequence[StoredMachine]) -> None:
     """Refuse machines of several builds: a row of features would have no fixed meaning."""
     if not of_one_build(machines):
-        raise SpecError("readout: discriminant needs machines of one topology; set readout=heads")
+        raise SpecError(
+            "readout: discriminant needs machines of one topology; set readout=heads or linear"
+        )
 
 
 def fit_readout(
     diagnoser: Diagnoser,
     data: HydraulicDataModule,
-    config: DiscriminantConfig,
+    config: DiscriminantConfig | LinearConfig,
     seed: int,
     windows: NDArray[np.int64] | None = None,
 ) -> FittedReadout:
-    """Fit the kernel discriminant on the training and validation windows.
+    """Fit the readout on the training and validation windows.
 
     On both, as the classical models are: when it is fitted nothing is left to validate. Another
     one, on the training windows alone, is what a calibration is fitted on.
 
     Args:
         diagnoser: Trained, without a readout.
-        data: Of machines of one build.
+        data: Of machines of one build, for the discriminant.
         config: How.
         seed: The readout is a function of the windows, the network and this.
         windows: What it is fitted on; None: training and validation windows.
@@ -80,6 +84,10 @@ def fit_readout(
     """
     both = np.concatenate((data.split.train, data.split.val))
     split = np.sort(both if windows is None else windows)
+    if isinstance(config, LinearConfig):
+        others = [head.name for head in data.task.heads if not is_answered(head)]
+        reason = "it has no labels of whole machines"
+        return FittedReadout(fit_linear(data, split, config.ridge), dict.fromkeys(others, reason))
     chosen = choose_questions(data.task.heads, _targets(data, split))
     if len(chosen.rows) > config.max_rows:
         split = split[chosen.rows.numpy()][_spread(chosen.combination, config.max_rows, seed)]

@@ -53,3 +53,24 @@ def test_a_machine_in_a_batch_gives_bit_for_bit_what_it_gives_alone() -> None:
     np.testing.assert_array_equal(together[1], alone[0])
     assert not np.array_equal(together[0], together[1])
     np.testing.assert_array_equal(state.meter[1], own.meter[0])
+
+
+def test_the_oil_is_of_one_of_three_grades_and_its_sensor_says_how_thick_it_is() -> None:
+    def at(temperature_c: float, oil: np.ndarray) -> float:
+        """Walther's equation as ASTM D341 has it."""
+        walther, slope, *_ = oil
+        return float(10 ** (10 ** (walther - slope * np.log10(temperature_c + 273.15))) - 0.7)
+
+    seen = {32: 0, 46: 0, 68: 0}
+    for number in range(24):
+        member = draw_member("robot", number, seed=4, fault_rate=0.0, life_h=2e3)
+        viscosity = at(40.0, member.plant.oil[0])
+        grade = min(seen, key=lambda each: abs(each - viscosity))
+        assert abs(viscosity / grade - 1) < 0.1  # ISO 3448
+        seen[grade] += 1
+        if number < 3:
+            minute = next(Run(member, 0, 0.0).pieces(60.0))
+            warm = float(np.nanmean(minute["tank_temperature"]))
+            said = float(np.nanmean(minute["oil_viscosity"]))
+            assert abs(said / at(warm, member.plant.oil[0]) - 1) < 0.08
+    assert min(seen.values()) > 2

@@ -33,6 +33,7 @@ SYMPTOMS = [
         [
             ("tank_temperature", "mean", +1),
             ("cooler_outlet_temperature", "mean", +1),
+            ("oil_viscosity", "mean", -1),
             ("drain_flow", "mean", +1),
         ],
     ),

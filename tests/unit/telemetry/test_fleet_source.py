@@ -129,5 +129,5 @@ def test_the_command_writes_other_formats(form: str, tmp_path: Path) -> None:
     path = folder / f"machining_centre_000.{form}"
     rows = pd.read_csv(path) if form == "csv" else pd.read_json(path, lines=True)
     assert list(rows.columns) == ["timestamp", "equipment_id", "sensor_id", "value"]
-    assert rows["sensor_id"].nunique() == 22
+    assert rows["sensor_id"].nunique() == 23
     assert rows["value"].notna().all()

@@ -32,4 +32,14 @@ class DiscriminantConfig(BaseModel):
     """Windows kept at most, before transplants; time grows with the square of it."""
 
 
-ReadoutConfig = HeadsConfig | DiscriminantConfig
+class LinearConfig(BaseModel):
+    """A map that is linear in the sensors' features answers the labels of whole machines."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    kind: Literal["linear"]
+    ridge: float = Field(gt=0.0)
+    """Penalty on the squares of the weights, as much as so many windows weigh."""
+
+
+ReadoutConfig = HeadsConfig | DiscriminantConfig | LinearConfig

@@ -13,11 +13,11 @@ from hydrascope.schemas.task import HeadKind, HeadLevel, HeadSpec
 
 
 class Question(NamedTuple):
-    """A head that the discriminant answers."""
+    """A head that a readout answers."""
 
     head: str
     size: int
-    """Classes of the head; 2 of a binary one."""
+    """How many answers it has: classes, 2 of a binary head; labels, 1 of a binary head."""
     classes: tuple[int, ...]
     """Those that training shows, ascending."""
 
