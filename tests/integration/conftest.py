@@ -10,17 +10,18 @@ from jobs import CPU, Train, export_settings, small, train_settings
 from hydrascope.experiment import evaluate, export, train
 from hydrascope.experiment.settings import EvaluateSettings
 
-SHARED = ("trained", "killed", "run_dir", "uninterrupted", "short_run")
-"""Fixtures that train."""
+SHARED = ("killed", "run_dir", "uninterrupted", "short_run")
+"""Fixtures of one module that train; `trained` is that of several."""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Let one worker have all tests of a shared run, so that it is trained once."""
     for item in items:
-        for name in SHARED:
-            if name in getattr(item, "fixturenames", ()):
-                item.add_marker(pytest.mark.xdist_group(name))
-                break
+        names = getattr(item, "fixturenames", ())
+        if "trained" in names:
+            item.add_marker(pytest.mark.xdist_group("trained"))
+        elif not set(SHARED).isdisjoint(names):
+            item.add_marker(pytest.mark.xdist_group(item.path.stem))
 
 
 @pytest.fixture(scope="session")

@@ -35,6 +35,15 @@ SMALL = (
 )
 """Overrides under which a training takes seconds; the data stay the real ones."""
 
+QUICK = (
+    "readout=heads",
+    "data.window.steps=2",
+    "features.patch=false",
+    "model.spatial_layers=1",
+    "model.cross_task=none",
+)
+"""Beside them, where neither the readout nor the network's size matters."""
+
 CPU = HardwareSettings(
     accelerator="cpu",
     devices=1,

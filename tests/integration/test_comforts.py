@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from jobs import Train
+from jobs import QUICK, Train
 from lightning import Callback, LightningModule, Trainer
 
 from hydrascope.experiment import fitting, learning_rate
@@ -18,14 +18,6 @@ from hydrascope.experiment.learning_rate import steepest
 from hydrascope.schemas.errors import SpecError
 from hydrascope.training.progress import clock
 from hydrascope.training.watch import Watch
-
-QUICK = (
-    "readout=heads",
-    "data.window.steps=2",
-    "features.patch=false",
-    "model.spatial_layers=1",
-    "model.cross_task=none",
-)
 
 LONG = (*QUICK, "trainer.limit_train_batches=null", "trainer.max_epochs=3")
 """Three whole epochs, of 25 steps each."""

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import mlflow
 import pytest
-from jobs import Train, composed
+from jobs import QUICK, Train, composed
 from lightning import Callback, LightningModule, Trainer
 from typer.testing import CliRunner
 
@@ -26,14 +26,7 @@ from hydrascope.tracking import delivery
 from hydrascope.tracking.loggers import ended, wandb_logger
 from hydrascope.tracking.nested import NestedRuns
 
-QUICK = (
-    "readout=heads",
-    "data.window.steps=2",
-    "features.patch=false",
-    "model.spatial_layers=1",
-    "model.cross_task=none",
-    "tracking=mlflow",
-)
+TRACKED = (*QUICK, "tracking=mlflow")
 EPOCHS = 4
 
 
@@ -132,7 +125,7 @@ def test_a_training_outlives_its_server_and_tells_it_everything_when_it_is_back(
     monkeypatch.setattr(delivery, "FIRST_PAUSE_S", 0.0)
     during(monkeypatch, {1: server.kill, 3: server.start})
     run_dir = run_training(
-        *QUICK, f"tracking.mlflow.uri={server.uri}", f"trainer.max_epochs={EPOCHS}"
+        *TRACKED, f"tracking.mlflow.uri={server.uri}", f"trainer.max_epochs={EPOCHS}"
     )
     said = capsys.readouterr().out
     assert said.count("is away") == 1
@@ -159,7 +152,7 @@ def test_what_a_lost_server_was_not_told_is_sent_by_a_command(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     server.kill()
-    run_dir = run_training(*QUICK, f"tracking.mlflow.uri={server.uri}", "trainer.max_epochs=2")
+    run_dir = run_training(*TRACKED, f"tracking.mlflow.uri={server.uri}", "trainer.max_epochs=2")
     said = capsys.readouterr().out
     assert f"python -m hydrascope tracking send {run_dir}" in said
     assert list(run_dir.glob("mlflow_unsent*.jsonl"))
@@ -195,7 +188,7 @@ def test_a_run_whose_test_fails_is_failed_in_mlflow(
     monkeypatch.setattr(train, "test", broken)
     uri = f"sqlite:///{tmp_path / 'runs.db'}"
     with pytest.raises(RuntimeError, match="cannot be fitted"):
-        run_training(*QUICK, f"tracking.mlflow.uri={uri}", "trainer.max_epochs=1")
+        run_training(*TRACKED, f"tracking.mlflow.uri={uri}", "trainer.max_epochs=1")
     client = mlflow.MlflowClient(uri)
     (run,) = client.search_runs([client.get_experiment_by_name("hydrascope").experiment_id])
     assert run.info.status == "FAILED"

@@ -1,6 +1,5 @@
 """A grid: every combination that a command line names, each a training in a process of its own."""
 
-import csv
 import math
 import time
 from collections.abc import Iterator, Sequence
@@ -8,12 +7,12 @@ from pathlib import Path
 from typing import NamedTuple
 
 from rich.console import Console
-from rich.table import Table
 
 from hydrascope.experiment.launcher.base import Launcher, keep_busy, open_launcher
 from hydrascope.experiment.settings import TrainSettings
 from hydrascope.experiment.sweep.composition import below
 from hydrascope.experiment.sweep.process import TrialProcess
+from hydrascope.experiment.sweep.summary import summarize
 from hydrascope.schemas.errors import SpecError
 from hydrascope.tracking.nested import NestedRuns
 
@@ -103,14 +102,7 @@ class _Grid:
             SpecError: Some have failed.
         """
         rows = [row for _, row in sorted(self.rows.items())]
-        with (self.folder / "summary.csv").open("w", newline="", encoding="utf-8") as file:
-            writer = csv.DictWriter(file, rows[0])
-            writer.writeheader()
-            writer.writerows(rows)
-        table = Table(*rows[0], title=f"Sweep {self.name}", title_justify="left")
-        for row in rows:
-            table.add_row(*row.values())
-        self.console.print(table)
+        summarize(rows, self.name, self.folder, self.console)
         failed = [row for row in rows if row["why"]]
         if self.runs:
             self.runs.finish({})

@@ -1,6 +1,5 @@
 """What a sweep found: a table, pictures, and the best configuration as an experiment."""
 
-import csv
 from pathlib import Path
 
 import optuna
@@ -11,10 +10,10 @@ from optuna.importance import FanovaImportanceEvaluator
 from optuna.trial import FrozenTrial, TrialState
 from optuna.visualization.matplotlib import plot_parallel_coordinate, plot_param_importances
 from rich.console import Console
-from rich.table import Table
 
 from hydrascope.experiment.sweep.composition import write_experiment
 from hydrascope.experiment.sweep.settings import SweepSettings
+from hydrascope.experiment.sweep.summary import summarize
 from hydrascope.schemas.errors import SpecError
 
 
@@ -25,14 +24,7 @@ def report(study: optuna.Study, sweep: SweepSettings, folder: Path, console: Con
         SpecError: No trial has ended well.
     """
     rows = _rows(study, sweep)
-    with (folder / "summary.csv").open("w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, rows[0])
-        writer.writeheader()
-        writer.writerows(rows)
-    table = Table(*rows[0], title=f"Sweep {sweep.name}", title_justify="left")
-    for row in rows:
-        table.add_row(*row.values())
-    console.print(table)
+    summarize(rows, sweep.name, folder, console)
     complete = study.get_trials(states=(TrialState.COMPLETE,))
     if not complete:
         first = next((row["why"] for row in rows if row["why"]), "")
