@@ -14,14 +14,13 @@ SHARED = ("killed", "run_dir", "uninterrupted", "short_run")
 """Fixtures of one module that train; `trained` is that of several."""
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+def pytest_itemcollected(item: pytest.Item) -> None:
     """Let one worker have all tests of a shared run, so that it is trained once."""
-    for item in items:
-        names = getattr(item, "fixturenames", ())
-        if "trained" in names:
-            item.add_marker(pytest.mark.xdist_group("trained"))
-        elif not set(SHARED).isdisjoint(names):
-            item.add_marker(pytest.mark.xdist_group(item.path.stem))
+    names = getattr(item, "fixturenames", ())
+    if "trained" in names:
+        item.add_marker(pytest.mark.xdist_group("trained"))
+    elif not set(SHARED).isdisjoint(names):
+        item.add_marker(pytest.mark.xdist_group(item.path.stem))
 
 
 @pytest.fixture(scope="session")

@@ -128,15 +128,15 @@ def test_a_launcher_whose_extra_is_missing_is_one_line(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setattr("hydrascope.experiment.launcher.base.find_spec", lambda _name: None)
-    with pytest.raises(
-        SpecError, match=r"'slurm' needs submitit; pip install 'hydrascope\[slurm\]'"
-    ):
-        open_launcher(SETTINGS["slurm"], tmp_path)
+    complaint = r"'slurm' needs submitit; pip install 'hydrascope\[slurm\]'"
+    with pytest.raises(SpecError, match=complaint), open_launcher(SETTINGS["slurm"], tmp_path):
+        pass
 
 
 def test_a_cluster_that_is_not_there_is_one_line(tmp_path: Path) -> None:
     slurm = SETTINGS["slurm"].model_copy(update={"executor": "slurm"})
     if shutil.which("srun"):
         pytest.skip("this machine belongs to a SLURM cluster")
-    with pytest.raises(SpecError, match=r"launcher\.executor: 'slurm': .*; accepted here: local"):
-        open_launcher(slurm, tmp_path)
+    complaint = r"launcher\.executor: 'slurm': .*; accepted here: local"
+    with pytest.raises(SpecError, match=complaint), open_launcher(slurm, tmp_path):
+        pass

@@ -1,8 +1,9 @@
 """The one interface of all launchers, and the loop that keeps them busy."""
 
+import signal
 import time
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, closing
+from contextlib import closing, contextmanager
 from importlib.util import find_spec
 from itertools import islice
 from pathlib import Path
@@ -43,8 +44,9 @@ class Launcher(Protocol):
         """Let go of what was held for commands."""
 
 
-def open_launcher(settings: LauncherSettings, folder: Path) -> AbstractContextManager[Launcher]:
-    """Return the launcher that is asked for, closed at the end.
+@contextmanager
+def open_launcher(settings: LauncherSettings, folder: Path) -> Iterator[Launcher]:
+    """Yield the launcher that is asked for, and close it.
 
     Args:
         settings: Which one.
@@ -53,6 +55,11 @@ def open_launcher(settings: LauncherSettings, folder: Path) -> AbstractContextMa
     Raises:
         SpecError: What it needs is not here.
     """
+    with _interruptible(), closing(_launcher(settings, folder)) as launcher:
+        yield launcher
+
+
+def _launcher(settings: LauncherSettings, folder: Path) -> Launcher:
     needed = _NEEDS.get(settings.kind)
     if needed and find_spec(needed) is None:
         raise SpecError(
@@ -62,15 +69,30 @@ def open_launcher(settings: LauncherSettings, folder: Path) -> AbstractContextMa
         case LocalSettings():
             from hydrascope.experiment.launcher.local import LocalLauncher
 
-            return closing(LocalLauncher())
+            return LocalLauncher()
         case RaySettings():
             from hydrascope.experiment.launcher.ray import RayLauncher
 
-            return closing(RayLauncher(settings))
+            return RayLauncher(settings)
         case SlurmSettings():
             from hydrascope.experiment.launcher.slurm import SlurmLauncher
 
-            return closing(SlurmLauncher(settings, folder / "slurm"))
+            return SlurmLauncher(settings, folder / "slurm")
+
+
+@contextmanager
+def _interruptible() -> Iterator[None]:
+    """Have the processes that are started meanwhile heed SIGINT, by which Ray and submitit end one.
+
+    A shell has the commands that it puts into the background ignore it, and all their children.
+    """
+    before = signal.getsignal(signal.SIGINT)
+    if before is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 class _Started(Protocol):
