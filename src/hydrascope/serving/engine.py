@@ -12,9 +12,9 @@ from dataclasses import dataclass, field
 from opentelemetry import trace
 
 from hydrascope.serving.breaker import CircuitBreaker
-from hydrascope.serving.halving import answer_windows
+from hydrascope.serving.halving import Outcome, answer_windows
 from hydrascope.serving.metrics import Metrics
-from hydrascope.serving.model import ServedModel, TelemetryWindow, Timings, WindowAnswer
+from hydrascope.serving.windows import Model, TelemetryWindow, Timings, WindowAnswer
 
 _LOG = logging.getLogger(__name__)
 _TRACER = trace.get_tracer("hydrascope")
@@ -70,7 +70,7 @@ class Answered:
     """An answer, the model that gave it, and what the request's time went into."""
 
     answer: WindowAnswer
-    model: ServedModel
+    model: Model
     queue_s: float
     batch: Timings
 
@@ -78,7 +78,7 @@ class Answered:
 @dataclass(eq=False)
 class _Waiting:
     window: TelemetryWindow
-    model: ServedModel
+    model: Model
     arrived: float
     span: trace.SpanContext
     future: "asyncio.Future[Answered]" = field(repr=False)
@@ -101,14 +101,16 @@ class Engine:
     """
 
     def __init__(
-        self, model: ServedModel, config: EngineConfig, breaker: CircuitBreaker, metrics: Metrics
+        self, model: Model, config: EngineConfig, breaker: CircuitBreaker, metrics: Metrics
     ) -> None:
         self.model, self.config, self.breaker = model, config, breaker
         self._metrics = metrics
         self._waiting: deque[_Waiting] = deque()
-        self._arrival, self._idle = asyncio.Event(), asyncio.Event()
+        self._change, self._idle = asyncio.Event(), asyncio.Event()
         self._idle.set()
-        self._pool = ThreadPoolExecutor(1, thread_name_prefix="engine")
+        self._pool = ThreadPoolExecutor(thread_name_prefix="engine")
+        self._under_way: set[asyncio.Task[None]] = set()
+        self._last_end = 0.0
         self._task: asyncio.Task[None] | None = None
         self._accepting = False
         self._last_arrival, self._gap_s = 0.0, _LONG_S
@@ -128,9 +130,10 @@ class Engine:
                 await self._idle.wait()
         except TimeoutError:
             _LOG.warning("stopped with %d requests unanswered", len(self._waiting))
-        if self._task is not None:
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
+        tasks = [each for each in (self._task, *self._under_way) if each is not None]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
         for each in self._waiting:
             _refuse(each, StoppedError())
         self._waiting.clear()
@@ -180,7 +183,7 @@ class Engine:
         self._last_arrival = now
         waiting.future.add_done_callback(self._count_end)
         self._idle.clear()
-        self._arrival.set()
+        self._change.set()
         self._metrics.queue_depth.set(len(self._waiting))
         try:
             async with asyncio.timeout(self.config.deadline_s):
@@ -197,15 +200,32 @@ class Engine:
 
     async def _serve(self) -> None:
         while True:
-            if self._waiting:
-                await self._gather()
-            while not self._waiting:
-                self._idle.set()
-                self._arrival.clear()
-                await self._arrival.wait()
+            await self._next()
             batch = self._take()
             if batch:
-                await self._answer(batch)
+                task = asyncio.create_task(self._answer(batch))
+                self._under_way.add(task)
+                task.add_done_callback(self._ended_batch)
+
+    async def _next(self) -> None:
+        """Return when the next batch should be made."""
+        while self._under_way:
+            full = len(self._waiting) >= self.config.max_batch
+            if full and len(self._under_way) < self._waiting[0].model.at_once:
+                return
+            self._change.clear()
+            await self._change.wait()
+            if not self._under_way and self._waiting:
+                await self._gather()
+                return
+        while not self._waiting:
+            self._idle.set()
+            self._change.clear()
+            await self._change.wait()
+
+    def _ended_batch(self, task: "asyncio.Task[None]") -> None:
+        self._under_way.discard(task)
+        self._change.set()
 
     async def _gather(self) -> None:
         """Return when the requests that came during a batch should be answered."""
@@ -216,10 +236,10 @@ class Engine:
             patience = until - time.perf_counter()
             if patience <= 0:
                 return
-            self._arrival.clear()
+            self._change.clear()
             try:
                 async with asyncio.timeout(patience):
-                    await self._arrival.wait()
+                    await self._change.wait()
             except TimeoutError:
                 return
 
@@ -247,10 +267,12 @@ class Engine:
                 outcomes = await loop.run_in_executor(
                     self._pool, run, answer_windows, model, windows
                 )
+                _trace_stages(outcomes)
         except asyncio.CancelledError:  # stopped before the batch was done
             for each in batch:
                 _refuse(each, StoppedError())
             raise
+        ended = time.perf_counter()
         failures = 0
         for each, outcome in zip(batch, outcomes, strict=True):
             if isinstance(outcome, BaseException):
@@ -259,7 +281,7 @@ class Engine:
                 continue
             answer, timings = outcome
             if not each.future.done():
-                queue_s = started - each.arrived
+                queue_s = ended - each.arrived - timings.features_s - timings.network_s
                 each.future.set_result(Answered(answer, model, queue_s, timings))
         if failures:
             self.breaker.failed()
@@ -271,10 +293,21 @@ class Engine:
             )
         else:
             self.breaker.succeeded()
-        took_s = time.perf_counter() - started
+        took_s = ended - max(started, self._last_end)
+        self._last_end = ended
         self._window_s += _SHARE * (took_s / len(batch) - self._window_s)
         self._metrics.batch(len(batch), failures, took_s)
         self._metrics.device_memory.set(model.device_memory_bytes)
+
+
+def _trace_stages(outcomes: Sequence[Outcome]) -> None:
+    """Record what the model did, perhaps in another process, as spans."""
+    for timings in {each[1] for each in outcomes if not isinstance(each, Exception)}:
+        began_s = timings.began_s
+        for name, took_s in (("features", timings.features_s), ("network", timings.network_s)):
+            span = _TRACER.start_span(name, start_time=round(1e9 * began_s))
+            began_s += took_s
+            span.end(round(1e9 * began_s))
 
 
 def _refuse(waiting: _Waiting, error: Exception) -> None:
