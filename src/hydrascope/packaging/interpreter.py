@@ -85,6 +85,8 @@ def compile_steps(
     for node in graph.nodes():
         if node.kind().startswith("aten::") and node.schema() == "(no schema)":
             raise TypeError(f"{node.kind()} takes no such arguments")
+    torch._C._jit_pass_cse(graph)  # what several steps compute alike is computed once
+    torch._C._jit_pass_dce(graph)
     _hold(graph, len(inputs), [known[name] for name in writer.given])
     run = torch._C._create_function_from_graph("program", graph)
 

@@ -19,9 +19,7 @@ from hydrascope.serving.windows import Model, TelemetryWindow, Timings, WindowAn
 _LOG = logging.getLogger(__name__)
 _TRACER = trace.get_tracer("hydrascope")
 _SHARE = 1 / 8
-"""Of what was measured last in a moving mean."""
-_LONG_S = 1.0
-"""Gaps between requests that are longer count as this one."""
+"""Of what was measured last in the moving mean of a window's time."""
 
 
 class QueueFullError(Exception):
@@ -87,10 +85,10 @@ class _Waiting:
 class Engine:
     """Answers windows; every one that is accepted gets exactly one answer or error.
 
-    A request that finds the engine idle is answered at once. While a batch runs, others gather;
-    after it, they start at once too, unless requests come so fast, on average `max_wait_s /
-    max_batch` apart, that waiting would fill their batch: then when it is full, or the oldest of
-    them has waited `max_wait_s`.
+    A request that finds the engine idle is answered at once. While a batch runs, others gather; a
+    full batch is sent ahead where the model takes one. After the batch they start at once too,
+    unless requests come so fast, `max_batch` within `max_wait_s`, that waiting would fill their
+    batch: then when it is full, or the oldest of them has waited `max_wait_s`.
 
     Args:
         model: Answers from now on; `model` can be changed at any time. A request is answered by
@@ -113,7 +111,7 @@ class Engine:
         self._last_end = 0.0
         self._task: asyncio.Task[None] | None = None
         self._accepting = False
-        self._last_arrival, self._gap_s = 0.0, _LONG_S
+        self._arrivals: deque[float] = deque(maxlen=config.max_batch)
         self._window_s = 0.0
         self._accepted = self._ended = 0
 
@@ -179,8 +177,7 @@ class Engine:
         waiting = _Waiting(window, self.model, now, span, future)
         self._waiting.append(waiting)
         self._accepted += 1
-        self._gap_s += _SHARE * (min(now - self._last_arrival, _LONG_S) - self._gap_s)
-        self._last_arrival = now
+        self._arrivals.append(now)
         waiting.future.add_done_callback(self._count_end)
         self._idle.clear()
         self._change.set()
@@ -229,7 +226,8 @@ class Engine:
 
     async def _gather(self) -> None:
         """Return when the requests that came during a batch should be answered."""
-        if self._gap_s > self.config.max_wait_s / self.config.max_batch:
+        since_s = time.perf_counter() - self._arrivals[0]
+        if len(self._arrivals) < self.config.max_batch or since_s > self.config.max_wait_s:
             return
         until = self._waiting[0].arrived + self.config.max_wait_s
         while len(self._waiting) < self.config.max_batch:

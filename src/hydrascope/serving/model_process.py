@@ -4,6 +4,7 @@ Python runs one thread at a time. Beside what reads requests and writes answers,
 process waits for its turn at every operation, and its batches take twice as long.
 """
 
+import gc
 import logging
 import multiprocessing
 import signal
@@ -198,6 +199,8 @@ class _Worker:
 
     def warm_up(self, sizes: list[int], machines: list[Machine]) -> None:
         self._model.warm_up(sizes, machines)
+        gc.collect()
+        gc.freeze()  # what is there now stays: looking through it again stops every batch
 
     def answer(
         self,
