@@ -11,8 +11,9 @@ from pydantic_core import from_json, to_json
 
 from hydrascope.packaging.bundle import read_bundle
 from hydrascope.serving.answers import diagnosis
-from hydrascope.serving.model import ServedModel, TelemetryWindow, WindowAnswer
+from hydrascope.serving.model import ServedModel
 from hydrascope.serving.requests import DiagnoseRequest, window_of
+from hydrascope.serving.windows import TelemetryWindow, WindowAnswer
 
 
 class Diagnose(litserve.LitAPI):

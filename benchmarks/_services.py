@@ -20,7 +20,7 @@ class Served:
     """A running service.
 
     Attributes:
-        process: Its process.
+        process: Its process; others belong to it.
         port: Where it listens.
         ready_s: From its start to its first `ready`.
     """
@@ -30,16 +30,23 @@ class Served:
 
     @property
     def resident_mb(self) -> float:
-        """What it has in memory (Linux)."""
-        statm = Path(f"/proc/{self.process.pid}/statm").read_text(encoding="ascii")
-        return int(statm.split()[1]) * os.sysconf("SC_PAGE_SIZE") / 1e6
+        """What its processes have in memory (Linux)."""
+        statm = (path.joinpath("statm").read_text(encoding="ascii") for path in self.processes())
+        return sum(int(each.split()[1]) for each in statm) * os.sysconf("SC_PAGE_SIZE") / 1e6
 
     @property
     def processor_s(self) -> float:
-        """Processor time that it has taken so far (Linux)."""
-        stat = Path(f"/proc/{self.process.pid}/stat").read_text(encoding="ascii")
-        user, system = stat.rpartition(")")[2].split()[11:13]
-        return (int(user) + int(system)) / os.sysconf("SC_CLK_TCK")
+        """Processor time that its processes have taken so far (Linux)."""
+        stats = (path.joinpath("stat").read_text(encoding="ascii") for path in self.processes())
+        times = (map(int, each.rpartition(")")[2].split()[11:13]) for each in stats)
+        return sum(map(sum, times)) / os.sysconf("SC_CLK_TCK")
+
+    def processes(self) -> Iterator[Path]:
+        """Yield the folders in /proc of its process and of those that it started."""
+        own = Path(f"/proc/{self.process.pid}")
+        yield own
+        children = own / "task" / own.name / "children"
+        yield from (Path("/proc") / each for each in children.read_text(encoding="ascii").split())
 
 
 @contextmanager

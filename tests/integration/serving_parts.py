@@ -15,9 +15,10 @@ from hydrascope.serving.app import create_app
 from hydrascope.serving.breaker import CircuitBreaker
 from hydrascope.serving.engine import Engine, EngineConfig
 from hydrascope.serving.metrics import Metrics
-from hydrascope.serving.model import ServedModel, TelemetryWindow, Timings, WindowAnswer
+from hydrascope.serving.model import ServedModel
 from hydrascope.serving.service import Service
 from hydrascope.serving.settings import ServeSettings
+from hydrascope.serving.windows import TelemetryWindow, Timings, WindowAnswer
 from hydrascope.telemetry.zema import EPOCH, ZemaSource
 
 

@@ -20,8 +20,9 @@ from hydrascope.packaging.card import model_card
 from hydrascope.schemas import TimeWindow
 from hydrascope.schemas.errors import SpecError
 from hydrascope.serving.answers import diagnosis
-from hydrascope.serving.model import ServedModel, TelemetryWindow
+from hydrascope.serving.model import ServedModel
 from hydrascope.serving.views import findings
+from hydrascope.serving.windows import TelemetryWindow
 from hydrascope.telemetry import ZemaSource
 from hydrascope.training.checkpoint import read_checkpoint
 

@@ -159,6 +159,26 @@ def test_a_trace_leads_through_a_request_and_its_batch_names_it(
         assert stage.parent_span_id == batch.span_id
 
 
+def runs(process: Path) -> bool:
+    """Whether a process of /proc is there and not yet dead."""
+    try:
+        return "\nState:\tZ" not in process.joinpath("status").read_text(encoding="ascii")
+    except FileNotFoundError:
+        return False
+
+
+def test_its_model_does_not_outlive_it_even_when_it_is_killed(bundle: Path) -> None:
+    with service(bundle) as running:
+        _, *others = running.processes()
+        assert others
+        assert all(map(runs, others))
+        running.process.kill()
+        until = time.monotonic() + 10
+        while any(map(runs, others)) and time.monotonic() < until:
+            time.sleep(0.05)
+        assert not any(map(runs, others))
+
+
 @contextmanager
 def redis_server() -> Iterator[tuple[str, subprocess.Popen[bytes]]]:
     """Run a real Redis that keeps nothing."""

@@ -85,16 +85,31 @@ def compile_steps(
     for node in graph.nodes():
         if node.kind().startswith("aten::") and node.schema() == "(no schema)":
             raise TypeError(f"{node.kind()} takes no such arguments")
+    torch._C._jit_pass_cse(graph)  # what several steps compute alike is computed once
+    torch._C._jit_pass_dce(graph)
+    _hold(graph, len(inputs), [known[name] for name in writer.given])
     run = torch._C._create_function_from_graph("program", graph)
-    given = tuple(known[name] for name in writer.given)
 
     def function(*fields: Tensor) -> tuple[Tensor, ...]:
         # Its optimiser would set to work anew for every number of windows.
         with torch.jit.optimized_execution(False):  # type: ignore[attr-defined]
-            found: tuple[Tensor, ...] = run(*fields, *given)
-        return found
+            found: tuple[Tensor, ...] = run(*fields)
+        return found[: len(answers)]
 
     return function
+
+
+def _hold(graph: Any, inputs: int, tensors: Sequence[Tensor]) -> None:
+    """Make constants of the graph's inputs after the first ones.
+
+    What an interpreter takes from Python it gives back to Python, waiting for its lock each time.
+    """
+    graph.setInsertPoint(next(graph.nodes()))
+    for tensor in reversed(tensors):
+        given = list(graph.inputs())[-1]
+        given.replaceAllUsesWith(graph.insertConstant(tensor.detach()))
+        graph.eraseInput(len(list(graph.inputs())) - 1)
+    assert len(list(graph.inputs())) == inputs
 
 
 def _fold(held: Mapping[str, Tensor], steps: Sequence[Step]) -> tuple[dict[str, Any], list[Step]]:
@@ -153,13 +168,14 @@ class _Writer:
 
     def text(self, answers: Sequence[str]) -> str:
         """Return the whole function."""
-        found = ", ".join([self._value(Of(name), "Tensor") for name in answers])
+        names = [*answers, *self._inputs]
+        found = ", ".join([self._value(Of(name), "Tensor") for name in names])
         inputs = ", ".join(f"%{name} : Tensor" for name in (*self._inputs, *self._given))
         constants = (
             f"{name} : {kind} = prim::Constant{value}()"
             for (kind, value), name in self._constants.items()
         )
-        types = ", ".join(["Tensor"] * len(answers))
+        types = ", ".join(["Tensor"] * len(names))
         result = f"%t.answers : ({types}) = prim::TupleConstruct({found})"
         body = "\n  ".join([*constants, *self._lines, result])
         return f"graph({inputs}):\n  {body}\n  return (%t.answers)\n"

@@ -3,11 +3,11 @@
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import timedelta
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
-from torch import Tensor
 
 from hydrascope.models import conformal
 from hydrascope.models.normality import COMPONENT, MACHINE, SENSOR
@@ -16,7 +16,7 @@ from hydrascope.schemas.calibration import flag_thresholds
 from hydrascope.schemas.machine import Machine
 from hydrascope.schemas.task import HeadKind, HeadLevel, HeadSpec
 from hydrascope.schemas.time import TimeWindow
-from hydrascope.serving.model import TelemetryWindow, WindowAnswer
+from hydrascope.serving.windows import TelemetryWindow, WindowAnswer
 
 
 class _Answer(BaseModel):
@@ -174,7 +174,7 @@ def diagnosis(
     )
 
 
-def normality(machine: Machine, scores: Mapping[str, Tensor]) -> Normality | None:
+def normality(machine: Machine, scores: Mapping[str, NDArray[Any]]) -> Normality | None:
     """Put the scores of a window into words."""
     if not scores:
         return None
@@ -193,7 +193,7 @@ def normality(machine: Machine, scores: Mapping[str, Tensor]) -> Normality | Non
     )
 
 
-def finding(head: HeadSpec, answer: Tensor, limits: Limits) -> Finding:
+def finding(head: HeadSpec, answer: NDArray[Any], limits: Limits) -> Finding:
     """Put one head's decoded answer [size] into words."""
     values: list[float] = answer.tolist()
     margins = limits.margins
@@ -253,7 +253,7 @@ def _possible(
 def missing(window: TelemetryWindow, answer: WindowAnswer, window_s: float) -> dict[str, Missing]:
     """Say what was missing of each sensor's input."""
     found = {}
-    unseen = 1.0 - answer.observed.float().mean(1)
+    unseen = 1.0 - answer.observed.mean(axis=1)
     for (_, sensor), steps in zip(window.machine.topology.sensors, unseen.tolist(), strict=True):
         signal = window.signals.get(sensor.id)
         samples = 1.0

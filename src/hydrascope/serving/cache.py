@@ -10,7 +10,7 @@ from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
 from hydrascope.serving.metrics import Metrics
-from hydrascope.serving.model import TelemetryWindow
+from hydrascope.serving.windows import TelemetryWindow
 
 _LOG = logging.getLogger(__name__)
 _PATIENCE_S = 0.1

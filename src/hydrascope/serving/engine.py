@@ -12,16 +12,14 @@ from dataclasses import dataclass, field
 from opentelemetry import trace
 
 from hydrascope.serving.breaker import CircuitBreaker
-from hydrascope.serving.halving import answer_windows
+from hydrascope.serving.halving import Outcome, answer_windows
 from hydrascope.serving.metrics import Metrics
-from hydrascope.serving.model import ServedModel, TelemetryWindow, Timings, WindowAnswer
+from hydrascope.serving.windows import Model, TelemetryWindow, Timings, WindowAnswer
 
 _LOG = logging.getLogger(__name__)
 _TRACER = trace.get_tracer("hydrascope")
 _SHARE = 1 / 8
-"""Of what was measured last in a moving mean."""
-_LONG_S = 1.0
-"""Gaps between requests that are longer count as this one."""
+"""Of what was measured last in the moving mean of a window's time."""
 
 
 class QueueFullError(Exception):
@@ -70,7 +68,7 @@ class Answered:
     """An answer, the model that gave it, and what the request's time went into."""
 
     answer: WindowAnswer
-    model: ServedModel
+    model: Model
     queue_s: float
     batch: Timings
 
@@ -78,7 +76,7 @@ class Answered:
 @dataclass(eq=False)
 class _Waiting:
     window: TelemetryWindow
-    model: ServedModel
+    model: Model
     arrived: float
     span: trace.SpanContext
     future: "asyncio.Future[Answered]" = field(repr=False)
@@ -87,10 +85,10 @@ class _Waiting:
 class Engine:
     """Answers windows; every one that is accepted gets exactly one answer or error.
 
-    A request that finds the engine idle is answered at once. While a batch runs, others gather;
-    after it, they start at once too, unless requests come so fast, on average `max_wait_s /
-    max_batch` apart, that waiting would fill their batch: then when it is full, or the oldest of
-    them has waited `max_wait_s`.
+    A request that finds the engine idle is answered at once. While a batch runs, others gather; a
+    full batch is sent ahead where the model takes one. After the batch they start at once too,
+    unless requests come so fast, `max_batch` within `max_wait_s`, that waiting would fill their
+    batch: then when it is full, or the oldest of them has waited `max_wait_s`.
 
     Args:
         model: Answers from now on; `model` can be changed at any time. A request is answered by
@@ -101,17 +99,19 @@ class Engine:
     """
 
     def __init__(
-        self, model: ServedModel, config: EngineConfig, breaker: CircuitBreaker, metrics: Metrics
+        self, model: Model, config: EngineConfig, breaker: CircuitBreaker, metrics: Metrics
     ) -> None:
         self.model, self.config, self.breaker = model, config, breaker
         self._metrics = metrics
         self._waiting: deque[_Waiting] = deque()
-        self._arrival, self._idle = asyncio.Event(), asyncio.Event()
+        self._change, self._idle = asyncio.Event(), asyncio.Event()
         self._idle.set()
-        self._pool = ThreadPoolExecutor(1, thread_name_prefix="engine")
+        self._pool = ThreadPoolExecutor(thread_name_prefix="engine")
+        self._under_way: set[asyncio.Task[None]] = set()
+        self._last_end = 0.0
         self._task: asyncio.Task[None] | None = None
         self._accepting = False
-        self._last_arrival, self._gap_s = 0.0, _LONG_S
+        self._arrivals: deque[float] = deque(maxlen=config.max_batch)
         self._window_s = 0.0
         self._accepted = self._ended = 0
 
@@ -128,9 +128,10 @@ class Engine:
                 await self._idle.wait()
         except TimeoutError:
             _LOG.warning("stopped with %d requests unanswered", len(self._waiting))
-        if self._task is not None:
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
+        tasks = [each for each in (self._task, *self._under_way) if each is not None]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
         for each in self._waiting:
             _refuse(each, StoppedError())
         self._waiting.clear()
@@ -176,11 +177,10 @@ class Engine:
         waiting = _Waiting(window, self.model, now, span, future)
         self._waiting.append(waiting)
         self._accepted += 1
-        self._gap_s += _SHARE * (min(now - self._last_arrival, _LONG_S) - self._gap_s)
-        self._last_arrival = now
+        self._arrivals.append(now)
         waiting.future.add_done_callback(self._count_end)
         self._idle.clear()
-        self._arrival.set()
+        self._change.set()
         self._metrics.queue_depth.set(len(self._waiting))
         try:
             async with asyncio.timeout(self.config.deadline_s):
@@ -197,29 +197,47 @@ class Engine:
 
     async def _serve(self) -> None:
         while True:
-            if self._waiting:
-                await self._gather()
-            while not self._waiting:
-                self._idle.set()
-                self._arrival.clear()
-                await self._arrival.wait()
+            await self._next()
             batch = self._take()
             if batch:
-                await self._answer(batch)
+                task = asyncio.create_task(self._answer(batch))
+                self._under_way.add(task)
+                task.add_done_callback(self._ended_batch)
+
+    async def _next(self) -> None:
+        """Return when the next batch should be made."""
+        while self._under_way:
+            full = len(self._waiting) >= self.config.max_batch
+            if full and len(self._under_way) < self._waiting[0].model.at_once:
+                return
+            self._change.clear()
+            await self._change.wait()
+            if not self._under_way and self._waiting:
+                await self._gather()
+                return
+        while not self._waiting:
+            self._idle.set()
+            self._change.clear()
+            await self._change.wait()
+
+    def _ended_batch(self, task: "asyncio.Task[None]") -> None:
+        self._under_way.discard(task)
+        self._change.set()
 
     async def _gather(self) -> None:
         """Return when the requests that came during a batch should be answered."""
-        if self._gap_s > self.config.max_wait_s / self.config.max_batch:
+        since_s = time.perf_counter() - self._arrivals[0]
+        if len(self._arrivals) < self.config.max_batch or since_s > self.config.max_wait_s:
             return
         until = self._waiting[0].arrived + self.config.max_wait_s
         while len(self._waiting) < self.config.max_batch:
             patience = until - time.perf_counter()
             if patience <= 0:
                 return
-            self._arrival.clear()
+            self._change.clear()
             try:
                 async with asyncio.timeout(patience):
-                    await self._arrival.wait()
+                    await self._change.wait()
             except TimeoutError:
                 return
 
@@ -247,10 +265,12 @@ class Engine:
                 outcomes = await loop.run_in_executor(
                     self._pool, run, answer_windows, model, windows
                 )
+                _trace_stages(outcomes)
         except asyncio.CancelledError:  # stopped before the batch was done
             for each in batch:
                 _refuse(each, StoppedError())
             raise
+        ended = time.perf_counter()
         failures = 0
         for each, outcome in zip(batch, outcomes, strict=True):
             if isinstance(outcome, BaseException):
@@ -259,7 +279,7 @@ class Engine:
                 continue
             answer, timings = outcome
             if not each.future.done():
-                queue_s = started - each.arrived
+                queue_s = ended - each.arrived - timings.features_s - timings.network_s
                 each.future.set_result(Answered(answer, model, queue_s, timings))
         if failures:
             self.breaker.failed()
@@ -271,10 +291,21 @@ class Engine:
             )
         else:
             self.breaker.succeeded()
-        took_s = time.perf_counter() - started
+        took_s = ended - max(started, self._last_end)
+        self._last_end = ended
         self._window_s += _SHARE * (took_s / len(batch) - self._window_s)
         self._metrics.batch(len(batch), failures, took_s)
         self._metrics.device_memory.set(model.device_memory_bytes)
+
+
+def _trace_stages(outcomes: Sequence[Outcome]) -> None:
+    """Record what the model did, perhaps in another process, as spans."""
+    for timings in {each[1] for each in outcomes if not isinstance(each, Exception)}:
+        began_s = timings.began_s
+        for name, took_s in (("features", timings.features_s), ("network", timings.network_s)):
+            span = _TRACER.start_span(name, start_time=round(1e9 * began_s))
+            began_s += took_s
+            span.end(round(1e9 * began_s))
 
 
 def _refuse(waiting: _Waiting, error: Exception) -> None:

@@ -4,7 +4,7 @@ import logging
 
 import torch
 
-from hydrascope.serving.model import ServedModel, TelemetryWindow, Timings, WindowAnswer
+from hydrascope.serving.windows import Model, TelemetryWindow, Timings, WindowAnswer
 
 _LOG = logging.getLogger(__name__)
 _NO_MEMORY = ("can't allocate memory", "CUDA out of memory")
@@ -13,15 +13,13 @@ _NO_MEMORY = ("can't allocate memory", "CUDA out of memory")
 Outcome = tuple[WindowAnswer, Timings] | Exception
 
 
-def answer_windows(model: ServedModel, windows: list[TelemetryWindow]) -> list[Outcome]:
+def answer_windows(model: Model, windows: list[TelemetryWindow]) -> list[Outcome]:
     """Answer a batch in the engine's thread; what fails is the windows' outcome, not raised."""
     try:
         answers, timings = model.answer(windows)
     except Exception as error:  # noqa: BLE001 (it goes to the requests, the breaker and the log)
         if not _out_of_memory(error):
             return [error] * len(windows)
-        if torch.cuda.is_available():
-            torch.cuda.empty_cache()
         if len(windows) == 1:
             return [error]
         half = len(windows) // 2

@@ -1,5 +1,6 @@
 """From a command line to a service that answers."""
 
+import gc
 import os
 import sys
 from asyncio import AbstractEventLoop
@@ -42,8 +43,11 @@ def _serve(settings: ServeSettings) -> None:
 
     async def run() -> None:
         service = await Service.start(settings, Metrics())
+        app = create_app(service)
+        gc.collect()
+        gc.freeze()  # what is there now stays: looking through it again stops every request
         config = uvicorn.Config(
-            create_app(service),
+            app,
             host=settings.host,
             port=settings.port,
             log_config=None,

@@ -6,13 +6,12 @@ program, as in an evaluation.
 
 import time
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 import numpy as np
 import torch
-from opentelemetry import trace
 from torch import Tensor
 
 from hydrascope.features.engineer import FeatureEngineer
@@ -28,50 +27,7 @@ from hydrascope.schemas.errors import SpecError
 from hydrascope.schemas.machine import Machine
 from hydrascope.schemas.signal import Signal
 from hydrascope.schemas.task import HeadLevel
-
-_TRACER = trace.get_tracer("hydrascope")
-
-
-@dataclass(frozen=True, eq=False)
-class TelemetryWindow:
-    """One window of one machine.
-
-    Attributes:
-        machine: The same object for all windows of a machine: what is computed of it is kept.
-        start: With time zone.
-        signals: By sensor id, from `start` on, in the machine file's units.
-    """
-
-    machine: Machine
-    start: datetime
-    signals: Mapping[str, Signal]
-
-
-@dataclass(frozen=True, eq=False)
-class WindowAnswer:
-    """What the program says of one window.
-
-    Attributes:
-        heads: A head's name → [size] (machine level) or [N, size] (component level), decoded.
-        normality: A level of `models.normality.LEVELS` → [1], [N] or [S] shares of the threshold,
-            NaN where there is nothing to score; empty where the task has no normality.
-        observed: [S, T] bool; which sub-windows of each sensor counted.
-        drift: [S] mean |z| of each sensor's features under the training statistics; NaN where
-            nothing was observed.
-    """
-
-    heads: Mapping[str, Tensor]
-    normality: Mapping[str, Tensor]
-    observed: Tensor
-    drift: Tensor
-
-
-@dataclass(frozen=True)
-class Timings:
-    """Of one batch, in seconds."""
-
-    features_s: float
-    network_s: float
+from hydrascope.serving.windows import TelemetryWindow, Timings, WindowAnswer
 
 
 @dataclass(frozen=True, eq=False)
@@ -84,12 +40,14 @@ class _Known:
 
 
 class ServedModel:
-    """A bundle that answers; used by one thread at a time.
+    """A bundle that answers in this process; used by one thread at a time.
 
     Args:
         bundle: Opened on `device`.
         device: `cpu` or `cuda`.
     """
+
+    at_once = 1
 
     def __init__(self, bundle: Bundle, device: str = "cpu") -> None:
         self.manifest, self.version = bundle.manifest, bundle.version
@@ -137,23 +95,29 @@ class ServedModel:
             # Gaps take another way through the features than whole windows.
             self.answer([self._ramp(machine, gap=run % 2 == 0)] * size)
 
-    @torch.inference_mode()
     def answer(self, windows: Sequence[TelemetryWindow]) -> tuple[list[WindowAnswer], Timings]:
         """Answer some windows of any machines, in their order.
 
         Raises:
             SpecError: As `check`.
             FloatingPointError: The network gave a number that is none.
+            torch.OutOfMemoryError: The GPU's memory does not suffice; what is free was released.
         """
-        start = time.perf_counter()
-        with _TRACER.start_as_current_span("features"):
-            groups = self._groups(windows)
-            computed = [self._compute([windows[i] for i in rows]) for rows in groups]
-            batch = concatenate([inputs for inputs, _ in computed])
+        try:
+            return self._answer(windows)
+        except torch.OutOfMemoryError:
+            torch.cuda.empty_cache()
+            raise
+
+    @torch.inference_mode()
+    def _answer(self, windows: Sequence[TelemetryWindow]) -> tuple[list[WindowAnswer], Timings]:
+        began_s, start = time.time(), time.perf_counter()
+        groups = self._groups(windows)
+        computed = [self._compute([windows[i] for i in rows]) for rows in groups]
+        batch = concatenate([inputs for inputs, _ in computed])
         middle = time.perf_counter()
-        with _TRACER.start_as_current_span("network"):
-            said = self._network(batch)
-        drift = self._drift(batch)
+        said = {name: answer.numpy() for name, answer in self._network(batch).items()}
+        observed, drift = batch.sensor_observed.numpy(), self._drift(batch).numpy()
         answers: list[WindowAnswer | None] = [None] * len(windows)
         graph = component = sensor = 0
         for rows, (_, known) in zip(groups, computed, strict=True):
@@ -177,13 +141,13 @@ class ServedModel:
                         )
                         if level in said
                     },
-                    batch.sensor_observed[seen],
+                    observed[seen],
                     drift[seen],
                 )
                 graph, component, sensor = graph + 1, component + components, sensor + sensors
         done = time.perf_counter()
         in_order = [answer for answer in answers if answer is not None]
-        return in_order, Timings(middle - start, done - middle)
+        return in_order, Timings(began_s, middle - start, done - middle)
 
     @property
     def device_memory_bytes(self) -> int:

@@ -13,7 +13,7 @@ from hydrascope.schemas.machine import Machine
 from hydrascope.schemas.signal import Signal
 from hydrascope.schemas.topology import GraphTopology
 from hydrascope.schemas.units import Conversion, conversion
-from hydrascope.serving.model import TelemetryWindow
+from hydrascope.serving.windows import TelemetryWindow
 
 SAME = Conversion(1.0, 0.0)
 MAX_SAMPLES = 1_000_000

@@ -4,14 +4,13 @@ import asyncio
 import time
 from collections import OrderedDict
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import NamedTuple
 
-import torch
 from opentelemetry import trace
 
-from hydrascope.packaging.bundle import read_bundle
 from hydrascope.packaging.registry import fetch, is_registered
 from hydrascope.schemas.errors import SpecError
 from hydrascope.schemas.time import TimeWindow
@@ -22,10 +21,11 @@ from hydrascope.serving.engine import Answered, Engine, EngineConfig, StoppedErr
 from hydrascope.serving.fleet import Fleet, LocalFleet
 from hydrascope.serving.keys import Keys, RateLimit
 from hydrascope.serving.metrics import Metrics
-from hydrascope.serving.model import ServedModel, TelemetryWindow
+from hydrascope.serving.model_process import ModelProcess
 from hydrascope.serving.requests import DiagnoseRequest, window_of
 from hydrascope.serving.settings import ServeSettings
 from hydrascope.serving.shelf import Shelf, warm_up_sizes
+from hydrascope.serving.windows import Model, TelemetryWindow
 
 _TRACER = trace.get_tracer("hydrascope")
 _LATEST = 1000
@@ -54,11 +54,13 @@ class Service:
         fleet: Fleet,
         cache: Cache,
         metrics: Metrics,
+        files: TemporaryDirectory[str],
     ) -> None:
         self.settings, self.engine, self.shelf = settings, engine, shelf
         self.fleet, self.cache, self.metrics = fleet, cache, metrics
         self.keys = Keys(settings.keys)
         self.rate = RateLimit(settings.rate_per_s, settings.burst)
+        self._files = files
         self.latest: OrderedDict[str, Latest] = OrderedDict()
         self.ready = False
 
@@ -69,8 +71,16 @@ class Service:
         Raises:
             SpecError: The bundle, or another file that settings name, is not as it should be.
         """
-        torch.set_num_threads(settings.threads)
-        model = await asyncio.to_thread(_load, settings)
+        open_model = partial(
+            ModelProcess,
+            verify_key=settings.verify_key,
+            device=settings.device,
+            threads=settings.threads,
+        )
+        # A model may be opened again, so that its files stay as long as the service.
+        files = TemporaryDirectory(prefix="hydrascope-bundle-")
+        path = await asyncio.to_thread(_located, settings, Path(files.name))
+        model = await asyncio.to_thread(open_model, path)
         breaker = CircuitBreaker(
             settings.breaker_failures, settings.breaker_open_s, settings.breaker_probes
         )
@@ -79,13 +89,14 @@ class Service:
         )
         engine = Engine(model, config, breaker, metrics)
         await engine.warm_up(warm_up_sizes(settings.max_batch))
-        shelf = Shelf(engine, settings.models, settings.verify_key, settings.device, metrics)
+        shelf = Shelf(engine, settings.models, settings.verify_key, open_model, metrics)
         cache: Cache
         if settings.redis is not None:
             cache = RedisCache(settings.redis, settings.cache_s, metrics)
         else:
             cache = MemoryCache(settings.cache_entries, settings.cache_s)
-        service = cls(settings, engine, shelf, _fleet(settings, model), cache, metrics)
+        fleet = _fleet(settings, model)
+        service = cls(settings, engine, shelf, fleet, cache, metrics, files)
         metrics.queue_limit.set(settings.queue)
         metrics.breaker.set_function(lambda: _BREAKER[breaker.state])
         await engine.start()
@@ -98,6 +109,7 @@ class Service:
         await self.engine.stop(self.settings.drain_s)
         await self.cache.close()
         await self.fleet.close()
+        self._files.cleanup()
 
     def refusal(self) -> Exception | None:
         """Return why no further diagnosis can be taken now, or None."""
@@ -175,16 +187,14 @@ class Service:
             self.latest.popitem(last=False)
 
 
-def _load(settings: ServeSettings) -> ServedModel:
-    if not is_registered(settings.bundle):
-        bundle = read_bundle(Path(settings.bundle), settings.verify_key, settings.device)
-        return ServedModel(bundle, settings.device)
-    with TemporaryDirectory(prefix="hydrascope-registry-") as folder:
-        path = fetch(settings.bundle, settings.registry_uri, Path(folder))
-        return ServedModel(read_bundle(path, settings.verify_key, settings.device), settings.device)
+def _located(settings: ServeSettings, folder: Path) -> Path:
+    """Return where the bundle is; one of a registry is brought into `folder`."""
+    if is_registered(settings.bundle):
+        return fetch(settings.bundle, settings.registry_uri, folder)
+    return Path(settings.bundle)
 
 
-def _fleet(settings: ServeSettings, model: ServedModel) -> Fleet:
+def _fleet(settings: ServeSettings, model: Model) -> Fleet:
     trained = {machine.equipment.equipment_id: machine for machine in model.manifest.machines}
     if settings.database is None:
         return LocalFleet(trained, settings.equipment)

@@ -3,14 +3,15 @@
 import asyncio
 import logging
 import time
+from collections.abc import Callable
 from pathlib import Path
 
-from hydrascope.packaging.bundle import MANIFEST, read_bundle, read_manifest
+from hydrascope.packaging.bundle import MANIFEST, read_manifest
 from hydrascope.packaging.manifest import Manifest, sha256
 from hydrascope.schemas.errors import SpecError
 from hydrascope.serving.engine import Engine
 from hydrascope.serving.metrics import Metrics
-from hydrascope.serving.model import ServedModel
+from hydrascope.serving.windows import Model
 
 _LOG = logging.getLogger(__name__)
 PROBATION_S = 300.0
@@ -24,7 +25,7 @@ class Shelf:
         engine: Answers with the first model.
         folder: Of bundles that may be activated; None: only those that were active may.
         verify_key: Public key that they must be signed with.
-        device: Where models run.
+        open_model: Opens a bundle, signed with that key.
         metrics: Told which model answers.
     """
 
@@ -33,12 +34,12 @@ class Shelf:
         engine: Engine,
         folder: Path | None,
         verify_key: Path | None,
-        device: str,
+        open_model: Callable[[Path], Model],
         metrics: Metrics,
     ) -> None:
-        self._engine, self._folder, self._key, self._device = engine, folder, verify_key, device
+        self._engine, self._folder, self._key, self._open = engine, folder, verify_key, open_model
         self._metrics = metrics
-        self._previous: ServedModel | None = None
+        self._previous: Model | None = None
         self._activated_at = time.monotonic()
         self._lock = asyncio.Lock()
         self._manifests: dict[Path, tuple[int, str, Manifest]] = {}
@@ -46,7 +47,7 @@ class Shelf:
         engine.breaker.on_trip = self._on_trip
 
     @property
-    def active(self) -> ServedModel:
+    def active(self) -> Model:
         """The model that answers."""
         return self._engine.model
 
@@ -76,7 +77,7 @@ class Shelf:
                 await asyncio.to_thread(model.warm_up, sizes, model.manifest.machines)
             self._put(model)
 
-    def _put(self, model: ServedModel) -> None:
+    def _put(self, model: Model) -> None:
         self._metrics.model.labels(self.active.version).set(0)
         self._previous, self._engine.model = self._engine.model, model
         self._activated_at = time.monotonic()
@@ -91,10 +92,10 @@ class Shelf:
             self._previous = None  # so that failures of the old one do not bring it back
             self._engine.breaker.reset()
 
-    def _load(self, version: str) -> ServedModel:
+    def _load(self, version: str) -> Model:
         for path, (_, known, _) in self._scan().items():
             if known == version:
-                return ServedModel(read_bundle(path, self._key, self._device), self._device)
+                return self._open(path)
         raise SpecError(f"version: no model {version!r} at hand")
 
     def _scan(self) -> dict[Path, tuple[int, str, Manifest]]:

@@ -2,9 +2,9 @@
 
 import math
 
+import numpy as np
 import pytest
-import torch
-from torch import Tensor
+from numpy.typing import NDArray
 
 from hydrascope.schemas import ClassSpec, HeadKind, HeadLevel, HeadSpec, SpecError, validate
 from hydrascope.serving.answers import Finding, Limits, finding
@@ -18,7 +18,7 @@ def head(kind: HeadKind, **more: object) -> HeadSpec:
 GRADES = tuple(ClassSpec(value=v, name=n) for v, n in ((0, "sound"), (1, "worn"), (2, "broken")))
 
 
-def said(spec: HeadSpec, answer: Tensor, *margins: float) -> dict[str, object]:
+def said(spec: HeadSpec, answer: NDArray[np.float64], *margins: float) -> dict[str, object]:
     return finding(spec, answer, Limits((0.5,), margins)).model_dump(
         exclude_none=True, exclude={"kind"}
     )
@@ -26,12 +26,12 @@ def said(spec: HeadSpec, answer: Tensor, *margins: float) -> dict[str, object]:
 
 def test_a_regression_is_its_value_in_its_unit() -> None:
     spec = head(HeadKind.REGRESSION, unit="h")
-    assert said(spec, torch.tensor([123.5])) == {"value": 123.5, "unit": "h"}
+    assert said(spec, np.array([123.5])) == {"value": 123.5, "unit": "h"}
 
 
 def test_a_regression_with_quantiles_is_its_median_and_its_interval() -> None:
     spec = head(HeadKind.REGRESSION, unit="h", quantiles=(0.05, 0.5, 0.9))
-    assert said(spec, torch.tensor([80.0, 100.0, 150.0])) == {
+    assert said(spec, np.array([80.0, 100.0, 150.0])) == {
         "value": 100.0,
         "quantiles": {"0.05": 80.0, "0.5": 100.0, "0.9": 150.0},
         "unit": "h",
@@ -41,7 +41,7 @@ def test_a_regression_with_quantiles_is_its_median_and_its_interval() -> None:
 @pytest.mark.parametrize("kind", [HeadKind.MULTI_CLASS, HeadKind.ORDINAL])
 def test_a_graded_head_is_its_most_probable_class(kind: HeadKind) -> None:
     spec = head(kind, classes=GRADES, healthy=0, unit="grade")
-    answer = said(spec, torch.tensor([0.25, 0.5, 0.25]))
+    answer = said(spec, np.array([0.25, 0.5, 0.25]))
     assert answer == {
         "outcome": "worn",
         "value": 1.0,
@@ -55,7 +55,7 @@ def test_a_graded_head_is_its_most_probable_class(kind: HeadKind) -> None:
 def test_uncertainty_is_0_where_certain_and_1_where_guessed() -> None:
     spec = head(HeadKind.MULTI_CLASS, classes=GRADES)
     certain, guessed = (
-        finding(spec, torch.tensor(p), Limits(())) for p in ([0.0, 1.0, 0.0], [1 / 3] * 3)
+        finding(spec, np.array(p), Limits(())) for p in ([0.0, 1.0, 0.0], [1 / 3] * 3)
     )
     assert certain.uncertainty == 0
     assert guessed.uncertainty == pytest.approx(1)
@@ -64,32 +64,32 @@ def test_uncertainty_is_0_where_certain_and_1_where_guessed() -> None:
 
 def test_flags_are_raised_from_the_threshold_on() -> None:
     binary = head(HeadKind.BINARY, healthy=0)
-    assert finding(binary, torch.tensor([0.75]), Limits((0.75,))).flags == ["present"]
-    assert finding(binary, torch.tensor([0.75]), Limits((0.76,))).flags == []
-    assert finding(binary, torch.tensor([0.75]), Limits((0.5,))).health == 0.25
+    assert finding(binary, np.array([0.75]), Limits((0.75,))).flags == ["present"]
+    assert finding(binary, np.array([0.75]), Limits((0.76,))).flags == []
+    assert finding(binary, np.array([0.75]), Limits((0.5,))).health == 0.25
     faults = head(HeadKind.MULTI_LABEL, labels=("leakage", "cavitation"))
-    both: Finding = finding(faults, torch.tensor([0.875, 0.125]), Limits((0.5, 0.5)))
+    both: Finding = finding(faults, np.array([0.875, 0.125]), Limits((0.5, 0.5)))
     assert both.probabilities == {"leakage": 0.875, "cavitation": 0.125}
     assert both.flags == ["leakage"]
-    assert finding(faults, torch.tensor([0.875, 0.125]), Limits((0.9, 0.1))).flags == ["cavitation"]
+    assert finding(faults, np.array([0.875, 0.125]), Limits((0.9, 0.1))).flags == ["cavitation"]
 
 
 def test_what_is_possible_is_what_the_margins_leave() -> None:
     graded = head(HeadKind.MULTI_CLASS, classes=GRADES)
-    answer = torch.tensor([0.625, 0.25, 0.125])
+    answer = np.array([0.625, 0.25, 0.125])
     for margin, possible in ((0.25, []), (0.5, ["sound"]), (0.75, ["sound", "worn"])):
         assert said(graded, answer, margin)["possible"] == possible
     assert "possible" not in said(graded, answer)  # not calibrated
     binary = head(HeadKind.BINARY)
-    assert said(binary, torch.tensor([0.25]), 0.5)["possible"] == ["not present"]
-    assert said(binary, torch.tensor([0.25]), 0.75)["possible"] == ["not present", "present"]
+    assert said(binary, np.array([0.25]), 0.5)["possible"] == ["not present"]
+    assert said(binary, np.array([0.25]), 0.75)["possible"] == ["not present", "present"]
     faults = head(HeadKind.MULTI_LABEL, labels=("leakage", "cavitation"))
     limits = Limits((0.5, 0.5), (0.5, 0.875))
-    assert finding(faults, torch.tensor([0.25, 0.25]), limits).possible == ["cavitation"]
+    assert finding(faults, np.array([0.25, 0.25]), limits).possible == ["cavitation"]
     hours = head(HeadKind.REGRESSION)
-    assert said(hours, torch.tensor([10.0]), 2.5)["interval"] == (7.5, 12.5)
+    assert said(hours, np.array([10.0]), 2.5)["interval"] == (7.5, 12.5)
     spread = head(HeadKind.REGRESSION, quantiles=(0.1, 0.5, 0.9))
-    assert said(spread, torch.tensor([8.0, 10.0, 13.0]), -0.5)["interval"] == (8.5, 12.5)
+    assert said(spread, np.array([8.0, 10.0, 13.0]), -0.5)["interval"] == (8.5, 12.5)
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,98 @@
+"""What goes from the engine to a model and back, and what a model is to the engine.
+
+All of it is plain numbers, so that the model may live in another process.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Protocol
+
+from numpy.typing import NDArray
+
+from hydrascope.packaging.manifest import Manifest
+from hydrascope.schemas.machine import Machine
+from hydrascope.schemas.signal import Signal
+
+
+@dataclass(frozen=True, eq=False)
+class TelemetryWindow:
+    """One window of one machine.
+
+    Attributes:
+        machine: The same object for all windows of a machine: what is computed of it is kept.
+        start: With time zone.
+        signals: By sensor id, from `start` on, in the machine file's units.
+    """
+
+    machine: Machine
+    start: datetime
+    signals: Mapping[str, Signal]
+
+
+@dataclass(frozen=True, eq=False)
+class WindowAnswer:
+    """What the program says of one window.
+
+    Attributes:
+        heads: A head's name → [size] (machine level) or [N, size] (component level), decoded.
+        normality: A level of `models.normality.LEVELS` → [1], [N] or [S] shares of the threshold,
+            NaN where there is nothing to score; empty where the task has no normality.
+        observed: [S, T] bool; which sub-windows of each sensor counted.
+        drift: [S] mean |z| of each sensor's features under the training statistics; NaN where
+            nothing was observed.
+    """
+
+    heads: Mapping[str, NDArray[Any]]
+    normality: Mapping[str, NDArray[Any]]
+    observed: NDArray[Any]
+    drift: NDArray[Any]
+
+
+@dataclass(frozen=True)
+class Timings:
+    """Of one batch, in seconds.
+
+    Attributes:
+        began_s: Since 1970.
+        features_s: From then on, for the features.
+        network_s: After them, for the network.
+    """
+
+    began_s: float
+    features_s: float
+    network_s: float
+
+
+class Model(Protocol):
+    """A bundle that answers; used by `at_once` threads at a time, besides `check`."""
+
+    manifest: Manifest
+    version: str
+    at_once: int
+    """Batches that it can be given at a time; it computes them one after the other."""
+
+    @property
+    def window_s(self) -> float:
+        """Length of the windows that it takes."""
+
+    @property
+    def device_memory_bytes(self) -> int:
+        """What it holds of the GPU's memory; 0 on a CPU."""
+
+    def check(self, machine: Machine) -> None:
+        """Refuse a machine that the network cannot read.
+
+        Raises:
+            SpecError: A kind or a sensor of it is not in the network's vocabulary.
+        """
+
+    def warm_up(self, sizes: Iterable[int], machines: Sequence[Machine]) -> None:
+        """Answer made-up windows of these machines, in batches of these sizes.
+
+        Raises:
+            SpecError: The golden answers come out differently than at export.
+        """
+
+    def answer(self, windows: Sequence[TelemetryWindow]) -> tuple[list[WindowAnswer], Timings]:
+        """Answer some windows of any machines, in their order."""
