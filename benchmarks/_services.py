@@ -45,8 +45,9 @@ class Served:
         """Yield the folders in /proc of its process and of those that it started."""
         own = Path(f"/proc/{self.process.pid}")
         yield own
-        children = own / "task" / own.name / "children"
-        yield from (Path("/proc") / each for each in children.read_text(encoding="ascii").split())
+        for children in own.glob("task/*/children"):  # each thread has those that it started
+            for each in children.read_text(encoding="ascii").split():
+                yield Path("/proc") / each
 
 
 @contextmanager
