@@ -229,6 +229,7 @@ def test_a_run_is_written_offline_where_the_server_of_wandb_is_away(
     monkeypatch.setenv("WANDB_BASE_URL", "http://127.0.0.1:9")  # nobody listens there
     monkeypatch.setenv("WANDB_API_KEY", 40 * "0")
     monkeypatch.setenv("WANDB_INIT_TIMEOUT", "3")
+    monkeypatch.setenv("WANDB__DISABLE_VIEWER", "true")  # who we are: asked twice, 5 s each
     said: list[str] = []
     logger = wandb_logger("hydrascope", "online", tmp_path, {}, said.append)
     with ended([logger]):
