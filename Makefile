@@ -9,10 +9,13 @@ RUN    := $(VENV)/bin/python
 help:  ## list the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
 
+# pip would compile everything on one core, also the packages' own tests. A file that is written for
+# another Python does not compile, which is no harm.
 $(VENV)/installed: pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Hydrascope needs Python 3.11 or newer; set PYTHON=…")'
 	$(PYTHON) -m venv $(VENV)
-	$(RUN) -m pip install --quiet --editable '.[dev]'
+	$(RUN) -m pip install --quiet --no-compile --editable '.[dev]'
+	$(RUN) -m compileall -qq -j 0 -x '/tests/' $(VENV)/lib || true
 	touch $@
 
 train: $(VENV)/installed  ## install if needed, then train on the real rig and print the table

@@ -30,7 +30,7 @@ from benchmarks._rows import Row, at_least, at_most
 from hydrascope.experiment import train
 from hydrascope.experiment.settings import validate_train
 from hydrascope.tracking.delivery import Delivery
-from hydrascope.tracking.loggers import PARENT
+from hydrascope.tracking.destination import PARENT
 
 OBJECTIVE = "val/head_loss"
 

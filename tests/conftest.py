@@ -1,6 +1,7 @@
 """The real rig, a small second machine, and a small network: made once for all tests."""
 
 import os
+from collections.abc import Generator
 from pathlib import Path
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
@@ -12,6 +13,7 @@ from hydrascope.data.build import StoreConfig
 from hydrascope.data.datamodule import HydraulicDataModule
 from hydrascope.data.loaders import DataLoaderConfig
 from hydrascope.data.splits import SplitSpec
+from hydrascope.experiment.importing import uncollected
 from hydrascope.features.config import FeatureConfig
 from hydrascope.features.engineer import FeatureEngineer
 from hydrascope.features.sub_windows import WindowSpec
@@ -22,6 +24,13 @@ from hydrascope.telemetry import ZemaSource
 torch.set_num_threads(1)
 
 ROOT = Path(__file__).parents[1]
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Generator[None, object, object]:
+    """Import the tests, and all that they import, as a job is imported."""
+    with uncollected():
+        return (yield)
 
 
 @pytest.fixture(scope="session")

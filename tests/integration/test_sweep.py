@@ -20,7 +20,7 @@ from mlflow import MlflowClient
 from hydrascope.experiment import train
 from hydrascope.experiment.launch import launch
 from hydrascope.experiment.settings import validate_train
-from hydrascope.tracking.loggers import PARENT
+from hydrascope.tracking.destination import PARENT
 
 # Each trial is a fresh process that imports everything: slow where others work too.
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]

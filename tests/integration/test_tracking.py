@@ -19,7 +19,7 @@ from lightning import Callback, LightningModule, Trainer
 from typer.testing import CliRunner
 
 from hydrascope.cli import app
-from hydrascope.experiment import evaluate, fitting, train
+from hydrascope.experiment import evaluate, fitting, training_job
 from hydrascope.experiment.settings import validate_evaluate
 from hydrascope.schemas.errors import SpecError
 from hydrascope.tracking import delivery
@@ -185,7 +185,7 @@ def test_a_run_whose_test_fails_is_failed_in_mlflow(
     def broken(*_: object) -> None:
         raise RuntimeError("the baselines cannot be fitted")
 
-    monkeypatch.setattr(train, "test", broken)
+    monkeypatch.setattr(training_job, "test", broken)
     uri = f"sqlite:///{tmp_path / 'runs.db'}"
     with pytest.raises(RuntimeError, match="cannot be fitted"):
         run_training(*TRACKED, f"tracking.mlflow.uri={uri}", "trainer.max_epochs=1")
@@ -229,6 +229,7 @@ def test_a_run_is_written_offline_where_the_server_of_wandb_is_away(
     monkeypatch.setenv("WANDB_BASE_URL", "http://127.0.0.1:9")  # nobody listens there
     monkeypatch.setenv("WANDB_API_KEY", 40 * "0")
     monkeypatch.setenv("WANDB_INIT_TIMEOUT", "3")
+    monkeypatch.setenv("WANDB__DISABLE_VIEWER", "true")  # who we are: asked twice, 5 s each
     said: list[str] = []
     logger = wandb_logger("hydrascope", "online", tmp_path, {}, said.append)
     with ended([logger]):

@@ -15,7 +15,7 @@ from jobs import ROOT, SMALL, Train, train_settings
 
 from hydrascope.experiment import train
 from hydrascope.schemas.errors import SpecError
-from hydrascope.tracking.loggers import PARENT
+from hydrascope.tracking.destination import PARENT
 
 
 def losses(run_dir: Path) -> pd.DataFrame:

@@ -24,7 +24,6 @@ from hydrascope.models.diagnoser import Diagnoser
 from hydrascope.models.summary import forward_flops, parts
 from hydrascope.tasks.balancing import LossBalance
 from hydrascope.tasks.losses import class_weights
-from hydrascope.tracking.machine import MachineMetrics
 from hydrascope.tracking.mlflow_run import MLflowRun
 from hydrascope.training.acceleration import Acceleration, accelerate
 from hydrascope.training.ending import EndOnSigterm, within_memory
@@ -81,7 +80,9 @@ def fit(
     on_gpu = hardware.accelerator == "gpu"
     watch = Watch(_GPU_STEPS if on_gpu else 1, flops, _peak_flops(hardware))
     callbacks: list[Callback] = [best, last, watch, EndOnSigterm(folder / "last.ckpt")]
-    if every_s := settings.tracking.system_metrics_s:
+    if settings.tracking.mlflow and (every_s := settings.tracking.system_metrics_s):
+        from hydrascope.tracking.machine import MachineMetrics  # imports MLflow
+
         runs = [logger for logger in loggers if isinstance(logger, MLflowRun)]
         callbacks += [MachineMetrics(run, every_s) for run in runs]
     if decay := settings.optim.ema_decay:

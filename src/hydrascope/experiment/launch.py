@@ -4,7 +4,6 @@ import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from importlib import import_module
 from pathlib import Path
 
 import hydra
@@ -14,6 +13,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from hydrascope.experiment.base import Settings
 from hydrascope.experiment.complaints import USER_ERRORS, complaint
+from hydrascope.experiment.importing import load
 from hydrascope.experiment.settings import TrainSettings
 from hydrascope.experiment.sweep.settings import take_sweep
 from hydrascope.schemas.errors import SpecError
@@ -52,16 +52,16 @@ def launch(script: str, validate: Callable[[object], Settings], job: str, conf: 
                 _check_sweep(settings, sweeps=multirun or sweep is not None)
                 _check_torchrun(sweeps=multirun or sweep is not None)
             if sweep:
-                import_module("hydrascope.experiment.sweep.study").run(settings, sweep)
+                load("hydrascope.experiment.sweep.study").run(settings, sweep)
             elif multirun and isinstance(settings, TrainSettings):
                 trials.append((settings, list(HydraConfig.get().overrides.task)))
             else:
-                import_module(job).run(settings)
+                load(job).run(settings)
 
     with _one_line_errors(script):
         main()
         if trials:
-            import_module("hydrascope.experiment.sweep.grid").run(trials)
+            load("hydrascope.experiment.sweep.grid").run(trials)
 
 
 def _check_sweep(settings: TrainSettings, *, sweeps: bool) -> None:

@@ -5,15 +5,12 @@ import os
 import time
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
-from mlflow import MlflowClient
-from mlflow.entities import Metric, Param, RunTag
-from mlflow.exceptions import MlflowException
-
 from hydrascope.schemas.errors import SpecError
+from hydrascope.tracking.destination import Destination
 
 _UNSENT = "mlflow_unsent_{start_ms}.jsonl"
 """File in a run's folder that holds what MLflow has not been told."""
@@ -22,36 +19,9 @@ PATIENCE = {"MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1", "MLFLOW_HTTP_REQUEST_TIMEOUT
 own defaults hold a training up for minutes at every step."""
 
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 5.0, 300.0
-_PARAMS_AT_ONCE = 100
-"""More are refused by MLflow."""
-AWAY = (MlflowException, OSError)
-"""What MLflow's client raises where it cannot say something."""
 
 Entry = Mapping[str, Any]
 """Plain data: `kind` and what it needs."""
-
-
-@dataclass(frozen=True)
-class Destination:
-    """A run in MLflow; without `run_id` it is opened by the first delivery.
-
-    Attributes:
-        uri: Database or server.
-        experiment: Runs of one name are listed together.
-        name: Of the run.
-        tags: Of the run.
-        artifacts: Where files go if the experiment is new; None: the server knows.
-        start_ms: When it began, milliseconds since 1970.
-        run_id: Of the run, once it is open.
-    """
-
-    uri: str
-    experiment: str
-    name: str
-    tags: Mapping[str, str]
-    artifacts: str | None
-    start_ms: int
-    run_id: str | None = None
 
 
 class Delivery:
@@ -90,6 +60,8 @@ class Delivery:
 
     def flush(self) -> bool:
         """Tell MLflow all that waits; return whether it has been told."""
+        from hydrascope.tracking.mlflow_client import AWAY  # MLflow takes seconds to import
+
         while self._waiting:
             try:
                 self._tell(self._waiting[0])
@@ -120,31 +92,12 @@ class Delivery:
         self._away, self._next_try = True, time.monotonic() + self._pause_s
 
     def _tell(self, entry: Entry) -> None:
-        client = MlflowClient(self.destination.uri)
-        run_id = self.destination.run_id
-        if run_id is None:
-            run_id = _open(client, self.destination)
-            self.destination = replace(self.destination, run_id=run_id)
-        match entry:
-            case {"kind": "open"}:
-                pass  # done above
-            case {"kind": "go on"}:
-                client.update_run(run_id, status="RUNNING")
-            case {"kind": "params", "values": dict(values)}:
-                params = [Param(name, value) for name, value in values.items()]
-                for at in range(0, len(params), _PARAMS_AT_ONCE):
-                    client.log_batch(run_id, params=params[at : at + _PARAMS_AT_ONCE])
-            case {"kind": "metrics", "values": dict(values), "step": step, "at_ms": at_ms}:
-                metrics = [Metric(name, value, at_ms, step) for name, value in values.items()]
-                client.log_batch(run_id, metrics=metrics)
-            case {"kind": "tags", "values": dict(values)}:
-                client.log_batch(run_id, tags=[RunTag(k, v) for k, v in values.items()])
-            case {"kind": "file", "path": str(path), "folder": folder}:
-                client.log_artifact(run_id, path, folder)
-            case {"kind": "end", "status": str(status), "at_ms": at_ms}:
-                client.set_terminated(run_id, status, at_ms)
-            case _:
-                raise ValueError(f"nothing that MLflow can be told: {entry}")
+        from hydrascope.tracking.mlflow_client import open_run, tell
+
+        if self.destination.run_id is None:
+            self.destination = replace(self.destination, run_id=open_run(self.destination))
+        assert self.destination.run_id is not None
+        tell(self.destination.uri, self.destination.run_id, entry)
 
 
 def be_impatient() -> None:
@@ -170,17 +123,6 @@ def send_kept(folder: Path, say: Callable[[str], object]) -> None:
             raise SpecError(f"{file}: damaged ({error})") from None
         if not delivery.flush():
             raise SpecError(f"{file}: MLflow at {delivery.destination.uri} is still away")
-
-
-def _open(client: MlflowClient, run: Destination) -> str:
-    known = client.get_experiment_by_name(run.experiment)
-    experiment_id = (
-        known.experiment_id
-        if known
-        else client.create_experiment(run.experiment, artifact_location=run.artifacts)
-    )
-    opened = client.create_run(experiment_id, run.start_ms, dict(run.tags), run.name)
-    return str(opened.info.run_id)
 
 
 def _brief(error: Exception) -> str:

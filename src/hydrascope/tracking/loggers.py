@@ -7,15 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from lightning.pytorch.loggers import Logger, WandbLogger
-from wandb import Settings
-from wandb.errors import AuthenticationError, CommError, UsageError
 
 from hydrascope.schemas.errors import SpecError
-from hydrascope.tracking.delivery import Destination
+from hydrascope.tracking.destination import PARENT, Destination
 from hydrascope.tracking.mlflow_run import MLflowRun, now_ms
-
-PARENT = "mlflow.parentRunId"
-"""Tag by which MLflow lists a run below another."""
 
 _WANDB_PATIENCE_S = "30"
 """How long W&B's server may take to answer when a run begins; its own default is 90."""
@@ -66,8 +61,10 @@ def wandb_logger(
     Raises:
         SpecError: W&B's server wants a key, or another one.
     """
-    os.environ.setdefault("WANDB_INIT_TIMEOUT", _WANDB_PATIENCE_S)
+    from wandb import Settings  # takes a second
+    from wandb.errors import AuthenticationError, CommError, UsageError
 
+    os.environ.setdefault("WANDB_INIT_TIMEOUT", _WANDB_PATIENCE_S)
     machine = Settings(x_disable_stats=system_metrics_s is None)
     if system_metrics_s is not None:
         machine.x_stats_sampling_interval = system_metrics_s

@@ -9,7 +9,8 @@ from typing import Any
 
 from lightning.pytorch.loggers import Logger
 
-from hydrascope.tracking.delivery import Delivery, Destination
+from hydrascope.tracking.delivery import Delivery
+from hydrascope.tracking.destination import Destination
 
 _NOT_IN_A_NAME = re.compile(r"[^\w. /:-]")
 _LONGEST_VALUE = 500

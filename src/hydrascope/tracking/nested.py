@@ -4,13 +4,9 @@ import logging
 from collections.abc import Callable
 from pathlib import Path
 
-from mlflow import MlflowClient
-
-from hydrascope.tracking.delivery import AWAY, Destination
-from hydrascope.tracking.loggers import PARENT, artifact_location
+from hydrascope.tracking.destination import Destination
+from hydrascope.tracking.loggers import artifact_location
 from hydrascope.tracking.mlflow_run import MLflowRun, now_ms
-
-_NAME = "mlflow.runName"
 
 
 class NestedRuns:
@@ -42,13 +38,10 @@ class NestedRuns:
 
     def end(self, name: str, status: str) -> None:
         """End the runs of a trial that could not end themselves."""
+        from hydrascope.tracking.mlflow_client import AWAY, end_below
+
         try:
-            client = MlflowClient(self._uri)
-            known = client.get_experiment_by_name(self._run.name)
-            below = f"tags.`{PARENT}` = '{self.parent}'"
-            for run in client.search_runs([known.experiment_id], below) if known else ():
-                if run.data.tags.get(_NAME) == name and run.info.status == "RUNNING":
-                    client.set_terminated(run.info.run_id, status)
+            end_below(self._uri, self._run.name, self.parent, name, status)
         except AWAY:
             self._say(f"Tracking: MLflow is away; the run {name} stays open there")
 

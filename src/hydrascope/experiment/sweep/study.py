@@ -21,7 +21,8 @@ from hydrascope.experiment.sweep.process import TrialProcess
 from hydrascope.experiment.sweep.report import report
 from hydrascope.experiment.sweep.settings import Option, SweepSettings, Tried
 from hydrascope.schemas.errors import SpecError
-from hydrascope.tracking.loggers import PARENT, flatten
+from hydrascope.tracking.destination import PARENT
+from hydrascope.tracking.loggers import flatten
 from hydrascope.tracking.nested import NestedRuns
 
 ERROR, OVERRIDES = "error", "overrides"

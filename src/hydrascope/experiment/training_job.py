@@ -1,0 +1,157 @@
+"""One training: data → network → fit → test, with baselines on the same split beside it."""
+
+import logging
+import warnings
+from pathlib import Path
+from typing import Any
+
+import lightning
+import torch.distributed as dist
+from lightning.pytorch.loggers import CSVLogger, Logger
+from rich.console import Console
+from rich.syntax import Syntax
+from yaml import safe_dump
+
+from hydrascope import __version__
+from hydrascope.data.datamodule import HydraulicDataModule
+from hydrascope.evaluation.baselines import check_comparable
+from hydrascope.evaluation.normality import detection_table, promise
+from hydrascope.evaluation.report import comparison_table, write_json
+from hydrascope.experiment.assemble import build_datamodule, build_diagnoser
+from hydrascope.experiment.fitting import fit
+from hydrascope.experiment.hardware import prepare_hardware
+from hydrascope.experiment.learning_rate import find_lr
+from hydrascope.experiment.processes import leads
+from hydrascope.experiment.resume import check_resumable
+from hydrascope.experiment.settings import TrainSettings
+from hydrascope.experiment.testing import NETWORK, complete, test, test_normality
+from hydrascope.tracking.loggers import ended, flatten, mlflow_logger, store_files, wandb_logger
+from hydrascope.tracking.provenance import COMMIT, commit, write_provenance
+from hydrascope.training.checkpoint import read_checkpoint
+from hydrascope.training.normality import fit_features
+from hydrascope.training.readout import check_one_build
+
+
+def train(settings: TrainSettings) -> None:
+    """Do the training, alone or as one of several processes; the first of them reports.
+
+    Everything is written into `settings.run_dir`.
+    """
+    console = Console(quiet=not leads())
+    _quieten_libraries()
+    run_dir = Path(settings.run_dir).absolute()
+    prepare_hardware(settings.hardware, settings.trainer)
+    if settings.resume:
+        check_resumable(settings, read_checkpoint(settings.resume))
+    plain = settings.model_dump(mode="json", by_alias=True)
+    console.print(Syntax(safe_dump(plain, sort_keys=False), "yaml", background_color="default"))
+
+    data = build_datamodule(settings.data, settings.features, settings.task, settings.seed)
+    data.setup()
+    if settings.trainer.overfit_windows:
+        data.overfit(settings.trainer.overfit_windows)
+    if settings.baselines:
+        check_comparable(data.dataset.machines)
+    if settings.task.heads and settings.readout.kind == "discriminant":
+        check_one_build(data.dataset.machines)
+    parts = ", ".join(f"{len(rows)} {part}" for part, rows in data.split._asdict().items())
+    console.print(f"{len(data.dataset)} windows of {len(data.machines)} machine(s): {parts}")
+
+    lightning.seed_everything(settings.seed, verbose=False)
+    diagnoser = build_diagnoser(settings, data.input_spec)
+    diagnoser.normalizer.fit(data.training_parts())
+    if diagnoser.machine_normalizer is not None:
+        diagnoser.machine_normalizer.fit(data.training_machine_parts())
+    if settings.task.normality:
+        fit_features(diagnoser, data)
+    if settings.lr_find:
+        find_lr(settings, data, diagnoser, console)
+        return
+    loggers = _loggers(settings, run_dir, console) if leads() else []
+    with ended(loggers):
+        found = {"data": data.source.fingerprint, "split": data.split.fingerprint}
+        for logger in loggers:
+            logger.log_hyperparams(flatten({**plain, "fingerprint": found}))
+        if leads():
+            store_files(loggers, write_provenance(run_dir / "provenance", plain), "provenance")
+        best = fit(settings, data, diagnoser, loggers, console)
+        if dist.is_initialized():
+            dist.destroy_process_group()
+        if leads():
+            _report(settings, data, best, loggers, console)
+
+
+def _report(
+    settings: TrainSettings,
+    data: HydraulicDataModule,
+    best: str,
+    loggers: list[Logger],
+    console: Console,
+) -> None:
+    """Fit what is fitted last, test, write and print what was found."""
+    run_dir = Path(settings.run_dir).absolute()
+    checkpoint = read_checkpoint(best)
+    # A fresh one: what was trained may be compiled, wrapped or in float8.
+    fresh = build_diagnoser(settings, data.input_spec).eval()
+    fresh.load_state_dict(checkpoint.weights)
+    heads_alone = complete(settings, data, fresh, best, console)
+    with console.status("Testing, fitting the baselines …"):
+        results = test(settings, data, fresh) | heads_alone
+        detectors = test_normality(settings, data, fresh)
+    for logger in loggers:
+        logger.log_metrics(flatten({"test": results[NETWORK]}, separator="/"))
+    report: dict[str, Any] = {
+        "test": results,
+        "best_epoch": checkpoint.epoch,
+        "split": settings.data.split.name,
+        "fold": settings.data.fold,
+        "seed": settings.seed,
+    }
+    if detectors:
+        report["normality"] = detectors
+    write_json(run_dir / "results.json", report)
+    store_files(loggers, [run_dir / "results.json"], None)
+    store_files(loggers, sorted(Path(best).parent.glob("*.ckpt")), "checkpoints")
+    title = f"Test: {len(data.split.test)} windows, {settings.data.split.name}"
+    if settings.task.heads:
+        console.print(comparison_table(title, settings.task.heads, results))
+    if settings.task.normality and fresh.normality:
+        console.print(detection_table(f"{title}; AUROC, share detected", detectors))
+        held_out, unit = int(fresh.normality.held_out), data.split_spec.unit
+        console.print(promise(held_out, unit, settings.task.normality))
+    console.print(f"Run: {run_dir}", soft_wrap=True)
+
+
+def _loggers(settings: TrainSettings, run_dir: Path, console: Console) -> list[Logger]:
+    def say(line: str) -> None:
+        console.print(line, soft_wrap=True, markup=False, highlight=False)
+
+    tags = {"task": settings.task.name, "version": __version__}
+    made_of = {COMMIT: code} if (code := commit()) else {}  # W&B notes it by itself
+    loggers: list[Logger] = [CSVLogger(run_dir, name="", version="")]
+    if mlflow := settings.tracking.mlflow:
+        loggers.append(
+            mlflow_logger(
+                mlflow.uri, mlflow.experiment, run_dir, tags | made_of, say, mlflow.parent
+            )
+        )
+    if wandb := settings.tracking.wandb:
+        every_s = settings.tracking.system_metrics_s
+        loggers.append(
+            wandb_logger(wandb.project, wandb.mode, run_dir, tags, say, wandb.group, every_s)
+        )
+    return loggers
+
+
+def _quieten_libraries() -> None:
+    """Leave out what libraries say of devices, databases and folders that are as they should be."""
+    for name in ("lightning.pytorch", "lightning.fabric", "mlflow", "alembic"):
+        logging.getLogger(name).setLevel(logging.ERROR)
+    for message in (
+        ".*does not have many workers.*",  # a packed set needs no loader processes
+        ".*recommended to use `self.log.*sync_dist=True.*",  # all processes log the same value
+        ".*LeafSpec.*is deprecated.*",  # Lightning's own use of torch
+        ".*Experiment logs directory .* is not empty.*",  # Hydra has put its `.hydra` there
+        ".*Checkpoint directory .* exists and is not empty.*",
+    ):
+        warnings.filterwarnings("ignore", message)
