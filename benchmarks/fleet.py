@@ -51,25 +51,19 @@ _TREES = {
 }
 
 
-def run(hours: float = 0.25, batch: int = BATCH) -> list[Row]:
-    """Simulate a batch of machines of each kind for so long, on one core."""
+def run(hours: float = 0.25, batch: int = BATCH, turns: int = 5) -> list[Row]:
+    """Simulate a batch of machines of each kind for so long, on one core.
+
+    Each kind's fastest of some turns counts: what else a computer does only makes code slower.
+    """
     rows = []
     start = time.thread_time()
     next(Run(draw_member("robot", 0, seed=0, fault_rate=0.0, life_h=1.0), 0, 0.0).pieces(1.0))
     rows.append(at_most("first call: compiling, or reading numba's cache", _since(start), "s"))
-    for kind in KINDS:
-        members = [draw_member(kind, n, seed=0, fault_rate=2.5, life_h=2e3) for n in range(batch)]
-        taken = 0.0
-        for member in members:
-            # Of one long recording: warming up is paid once, as in a day's telemetry.
-            pieces = Run(member, 0, 1_000.0).pieces(3_600.0 * hours)
-            next(pieces)
-            start = time.thread_time()
-            for _ in pieces:
-                pass
-            taken += _since(start)
-        taken /= batch * (hours - 1 / 60)
-        rows.append(at_most(f"{kind}: a machine-hour in a batch of {batch}", taken, "s", GOAL_S))
+    taken = [[_machine_hour_s(kind, hours, batch) for kind in KINDS] for _ in range(turns)]
+    for kind, times in zip(KINDS, zip(*taken, strict=True), strict=True):
+        name = f"{kind}: a machine-hour in a batch of {batch}, fastest of {turns}"
+        rows.append(at_most(name, min(times), "s", GOAL_S))
     pieces = Run(draw_member("robot", 0, seed=0, fault_rate=2.5, life_h=2e3), 0, 0.0).pieces(86_400)
     for _ in range(60):
         next(pieces)
@@ -79,6 +73,20 @@ def run(hours: float = 0.25, batch: int = BATCH) -> list[Row]:
     grown = resident_mb() - before
     rows.append(at_most("memory that a day takes beyond its first hour", grown, "MB", 5))
     return rows
+
+
+def _machine_hour_s(kind: str, hours: float, batch: int) -> float:
+    taken = 0.0
+    for number in range(batch):
+        member = draw_member(kind, number, seed=0, fault_rate=2.5, life_h=2e3)
+        # Of one long recording: warming up is paid once, as in a day's telemetry.
+        pieces = Run(member, 0, 1_000.0).pieces(3_600.0 * hours)
+        next(pieces)
+        start = time.thread_time()
+        for _ in pieces:
+            pass
+        taken += _since(start)
+    return taken / (batch * (hours - 1 / 60))
 
 
 def _since(start: float) -> float:
