@@ -15,14 +15,14 @@ from serving_parts import TroubledModel, cycle, engine_of
 from hydrascope.experiment.restore import restore
 from hydrascope.packaging.bundle import read_bundle
 from hydrascope.serving.breaker import BreakerOpenError, BreakerState, CircuitBreaker
-from hydrascope.serving.engine import (
+from hydrascope.serving.engine import Engine
+from hydrascope.serving.model import ServedModel
+from hydrascope.serving.refusals import (
     DeadlineError,
-    Engine,
     EngineFaultError,
     QueueFullError,
     StoppedError,
 )
-from hydrascope.serving.model import ServedModel
 from hydrascope.serving.windows import TelemetryWindow
 from hydrascope.telemetry.zema import ZemaSource
 

@@ -15,9 +15,10 @@ from serving_parts import cycle, engine_of
 from hydrascope.packaging.bundle import read_bundle
 from hydrascope.schemas import Machine
 from hydrascope.schemas.errors import SpecError
-from hydrascope.serving.engine import Answered, EngineFaultError
+from hydrascope.serving.engine import Answered
 from hydrascope.serving.model import ServedModel
 from hydrascope.serving.model_process import ModelEndedError, ModelProcess
+from hydrascope.serving.refusals import EngineFaultError
 from hydrascope.serving.windows import TelemetryWindow, WindowAnswer
 from hydrascope.telemetry.zema import ZemaSource
 

@@ -1,4 +1,4 @@
-"""The engine: a bounded queue, batches made as requests come, one thread that answers them."""
+"""The engine: a bounded queue, batches made as requests come, a model that answers them."""
 
 import asyncio
 import logging
@@ -14,36 +14,18 @@ from opentelemetry import trace
 from hydrascope.serving.breaker import CircuitBreaker
 from hydrascope.serving.halving import Outcome, answer_windows
 from hydrascope.serving.metrics import Metrics
+from hydrascope.serving.refusals import (
+    DeadlineError,
+    EngineFaultError,
+    QueueFullError,
+    StoppedError,
+)
 from hydrascope.serving.windows import Model, TelemetryWindow, Timings, WindowAnswer
 
 _LOG = logging.getLogger(__name__)
 _TRACER = trace.get_tracer("hydrascope")
 _SHARE = 1 / 8
 """Of what was measured last in the moving mean of a window's time."""
-
-
-class QueueFullError(Exception):
-    """As many requests wait as may wait, or as can be answered in time.
-
-    Args:
-        retry_after_s: When they will have been answered.
-    """
-
-    def __init__(self, retry_after_s: float) -> None:
-        super().__init__("the queue is full")
-        self.retry_after_s = retry_after_s
-
-
-class DeadlineError(Exception):
-    """The answer would have come later than the request allows."""
-
-
-class StoppedError(Exception):
-    """The service is shutting down."""
-
-
-class EngineFaultError(Exception):
-    """The engine failed on this window; the cause is in the log."""
 
 
 @dataclass(frozen=True)

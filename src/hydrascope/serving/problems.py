@@ -15,14 +15,14 @@ from starlette.responses import Response
 
 from hydrascope.schemas.errors import SpecError, dotted
 from hydrascope.serving.breaker import BreakerOpenError
-from hydrascope.serving.engine import (
+from hydrascope.serving.fleet import UnavailableError
+from hydrascope.serving.logs import request_id
+from hydrascope.serving.refusals import (
     DeadlineError,
     EngineFaultError,
     QueueFullError,
     StoppedError,
 )
-from hydrascope.serving.fleet import UnavailableError
-from hydrascope.serving.logs import request_id
 
 _LOG = logging.getLogger(__name__)
 MEDIA_TYPE = "application/problem+json"

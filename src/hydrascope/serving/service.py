@@ -17,11 +17,12 @@ from hydrascope.schemas.time import TimeWindow
 from hydrascope.serving.answers import Diagnosis, Timing, diagnosis, drift_names, scores
 from hydrascope.serving.breaker import BreakerOpenError, BreakerState, CircuitBreaker
 from hydrascope.serving.cache import Cache, MemoryCache, RedisCache, cache_key
-from hydrascope.serving.engine import Answered, Engine, EngineConfig, StoppedError
+from hydrascope.serving.engine import Answered, Engine, EngineConfig
 from hydrascope.serving.fleet import Fleet, LocalFleet
 from hydrascope.serving.keys import Keys, RateLimit
 from hydrascope.serving.metrics import Metrics
 from hydrascope.serving.model_process import ModelProcess
+from hydrascope.serving.refusals import StoppedError
 from hydrascope.serving.requests import DiagnoseRequest, window_of
 from hydrascope.serving.settings import ServeSettings
 from hydrascope.serving.shelf import Shelf, warm_up_sizes
