@@ -163,11 +163,12 @@ class _Writer:
 
     @property
     def given(self) -> list[str]:
-        """Names of the known tensors that the steps need; they are passed after the inputs."""
+        """Names of the known tensors that the steps need; written as inputs after the others."""
         return list(self._given)
 
     def text(self, answers: Sequence[str]) -> str:
         """Return the whole function."""
+        # Inputs are among the results: to let go of one in between takes Python's lock.
         names = [*answers, *self._inputs]
         found = ", ".join([self._value(Of(name), "Tensor") for name in names])
         inputs = ", ".join(f"%{name} : Tensor" for name in (*self._inputs, *self._given))
