@@ -107,6 +107,20 @@ def test_only_where_windows_come_fast_do_they_wait_for_company_and_at_most_the_l
     assert max(many[:32]) < 3
 
 
+def test_the_model_has_the_next_batch_while_answers_are_written(
+    model: TroubledModel, windows: list[TelemetryWindow]
+) -> None:
+    engine = engine_of(model, max_batch=1)
+
+    async def begun_while_written(window: TelemetryWindow) -> int:
+        await engine.answer(window)
+        time.sleep(0.2)  # as writing it does, this keeps the loop
+        return len(model.batches)
+
+    calls = [begun_while_written(window) for window in windows[:3]]
+    assert with_engine(engine, lambda: outcomes(calls)) == [2, 3, 3]
+
+
 def test_a_full_queue_refuses_and_what_was_accepted_is_answered(
     model: TroubledModel, windows: list[TelemetryWindow]
 ) -> None:

@@ -107,17 +107,13 @@ def test_the_answer_is_the_mean_over_draws_that_differ(restored: Restored) -> No
     _, diagnoser, data = restored
     fitted = diagnoser.readout
     assert fitted is not None
-    shared = ("center", "inverse", "embedding_center", "embedding_inverse", "features", "embedding")
-    alone = [
-        DiscriminantReadout(
-            fitted.questions,
-            {
-                name: value if name in shared else value[draw : draw + 1]
-                for name, value in fitted.named_buffers()
-            },
-        )
-        for draw in range(2)
-    ]
+    buffers = dict(fitted.named_buffers())
+    alone = []
+    for draw, bias in enumerate(buffers["bias"]):
+        own = slice(draw * len(bias), (draw + 1) * len(bias))
+        columns = {name: buffers[name][:, own] for name in ("gaussian", "linear")}
+        changed = {**buffers, **columns, "bias": bias.unsqueeze(0)}
+        alone.append(DiscriminantReadout(fitted.questions, changed))
     inputs = data.dataset.gather(data.split.test).inputs
     answers = [readout(inputs, None) for readout in alone]
     for name, together in fitted(inputs, None).items():

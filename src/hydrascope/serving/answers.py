@@ -170,7 +170,7 @@ def diagnosis(
         components=components,
         component_health=component_health,
         normality=normality(window.machine, answer.normality),
-        missing=missing(window, answer, manifest.window.window_s),
+        missing=missing(window.machine, answer),
     )
 
 
@@ -250,20 +250,14 @@ def _possible(
     return conformal.kept_classes(head, values, margins[0])
 
 
-def missing(window: TelemetryWindow, answer: WindowAnswer, window_s: float) -> dict[str, Missing]:
+def missing(machine: Machine, answer: WindowAnswer) -> dict[str, Missing]:
     """Say what was missing of each sensor's input."""
-    found = {}
-    unseen = 1.0 - answer.observed.mean(axis=1)
-    for (_, sensor), steps in zip(window.machine.topology.sensors, unseen.tolist(), strict=True):
-        signal = window.signals.get(sensor.id)
-        samples = 1.0
-        if signal is not None:
-            expected = max(1, round(signal.rate_hz * window_s))
-            good = int(np.count_nonzero(np.isfinite(signal.values)))
-            samples = min(1.0, max(0.0, 1 - good / expected))
-        if samples or steps:
-            found[sensor.id] = Missing(samples=samples, steps=steps)
-    return found
+    samples, steps = 1.0 - answer.present, 1.0 - answer.observed.mean(axis=1)
+    sensors = machine.topology.sensors
+    return {
+        sensors[row][1].id: Missing(samples=float(samples[row]), steps=float(steps[row]))
+        for row in np.flatnonzero((samples > 0) | (steps > 0))
+    }
 
 
 def scores(answer: Diagnosis) -> list[Score]:

@@ -90,6 +90,7 @@ class Engine:
         self._idle.set()
         self._pool = ThreadPoolExecutor(thread_name_prefix="engine")
         self._under_way: set[asyncio.Task[None]] = set()
+        self._computing = 0
         self._last_end = 0.0
         self._task: asyncio.Task[None] | None = None
         self._accepting = False
@@ -182,23 +183,25 @@ class Engine:
             await self._next()
             batch = self._take()
             if batch:
+                self._computing += 1
                 task = asyncio.create_task(self._answer(batch))
                 self._under_way.add(task)
                 task.add_done_callback(self._ended_batch)
 
     async def _next(self) -> None:
         """Return when the next batch should be made."""
-        while self._under_way:
+        while self._computing:
             full = len(self._waiting) >= self.config.max_batch
-            if full and len(self._under_way) < self._waiting[0].model.at_once:
+            if full and self._computing < self._waiting[0].model.at_once:
                 return
             self._change.clear()
             await self._change.wait()
-            if not self._under_way and self._waiting:
+            if not self._computing and self._waiting:
                 await self._gather()
                 return
         while not self._waiting:
-            self._idle.set()
+            if not self._under_way:
+                self._idle.set()
             self._change.clear()
             await self._change.wait()
 
@@ -252,7 +255,11 @@ class Engine:
             for each in batch:
                 _refuse(each, StoppedError())
             raise
+        finally:
+            self._computing -= 1
+            self._change.set()
         ended = time.perf_counter()
+        await asyncio.sleep(0)  # the next batch is on its way before these answers are written
         failures = 0
         for each, outcome in zip(batch, outcomes, strict=True):
             if isinstance(outcome, BaseException):

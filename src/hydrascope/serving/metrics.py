@@ -106,10 +106,10 @@ class Metrics:
         for sensor, now in sensors:
             if math.isfinite(now):
                 before = self._drift.get(sensor, now)
-                mean = _DRIFT_MEMORY * before + (1 - _DRIFT_MEMORY) * now
-                self._drift[sensor] = mean
-                self.drift.labels(sensor).set(mean)
+                self._drift[sensor] = _DRIFT_MEMORY * before + (1 - _DRIFT_MEMORY) * now
 
     def text(self) -> bytes:
         """Return all of it in Prometheus' text format."""
+        for sensor, mean in self._drift.items():
+            self.drift.labels(sensor).set(mean)
         return generate_latest(self.registry)

@@ -6,12 +6,13 @@ program, as in an evaluation.
 
 import time
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from hydrascope.features.engineer import FeatureEngineer
@@ -114,15 +115,15 @@ class ServedModel:
         began_s, start = time.time(), time.perf_counter()
         groups = self._groups(windows)
         computed = [self._compute([windows[i] for i in rows]) for rows in groups]
-        batch = concatenate([inputs for inputs, _ in computed])
+        batch = concatenate([inputs for inputs, _, _ in computed])
         middle = time.perf_counter()
         said = {name: answer.numpy() for name, answer in self._network(batch).items()}
         observed, drift = batch.sensor_observed.numpy(), self._drift(batch).numpy()
         answers: list[WindowAnswer | None] = [None] * len(windows)
         graph = component = sensor = 0
-        for rows, (_, known) in zip(groups, computed, strict=True):
+        for rows, (_, present, known) in zip(groups, computed, strict=True):
             components, sensors = known.layout.num_components, known.layout.num_sensors
-            for row in rows:
+            for row, there in zip(rows, present, strict=True):
                 own = slice(component, component + components)
                 seen = slice(sensor, sensor + sensors)
                 answers[row] = WindowAnswer(
@@ -141,6 +142,7 @@ class ServedModel:
                         )
                         if level in said
                     },
+                    there,
                     observed[seen],
                     drift[seen],
                 )
@@ -177,8 +179,14 @@ class ServedModel:
             groups[(id(window.machine), alike, None if whole else row)].append(row)
         return list(groups.values())
 
-    def _compute(self, windows: Sequence[TelemetryWindow]) -> tuple[GraphInputs, _Known]:
-        """Lay windows that are alike end to end, and compute them as one recording."""
+    def _compute(
+        self, windows: Sequence[TelemetryWindow]
+    ) -> tuple[GraphInputs, NDArray[np.float64], _Known]:
+        """Lay windows that are alike end to end, and compute them as one recording.
+
+        Between the batch and what is known of the machine: which shares of samples are there, by
+        window and sensor.
+        """
         known, first = self._of(windows[0].machine), windows[0].signals
         signals = {
             name: Signal(np.concatenate([w.signals[name].values for w in windows]), s.rate_hz)
@@ -190,7 +198,22 @@ class ServedModel:
         fields = known.computer.complete(
             features, observed, torch.tensor(end_s, dtype=torch.float64)
         )
-        return known.layout.batch(fields), known
+        return (
+            known.layout.batch(fields),
+            self._present(known.machine, signals, len(windows)),
+            known,
+        )
+
+    def _present(
+        self, machine: Machine, signals: Mapping[str, Signal], windows: int
+    ) -> NDArray[np.float64]:
+        present = np.zeros((windows, len(machine.topology.sensors)))
+        for row, (_, sensor) in enumerate(machine.topology.sensors):
+            if (signal := signals.get(sensor.id)) is not None:
+                expected = max(1, round(signal.rate_hz * self.window_s))
+                good = np.isfinite(signal.values).reshape(windows, -1).sum(1)
+                present[:, row] = np.minimum(1.0, good / expected)
+        return present
 
     def _of(self, machine: Machine) -> _Known:
         """Return what is known of a machine; a changed one is another object."""

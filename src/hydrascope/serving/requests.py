@@ -12,10 +12,9 @@ from hydrascope.schemas.errors import SpecError, closest, validate
 from hydrascope.schemas.machine import Machine
 from hydrascope.schemas.signal import Signal
 from hydrascope.schemas.topology import GraphTopology
-from hydrascope.schemas.units import Conversion, conversion
+from hydrascope.schemas.units import conversion
 from hydrascope.serving.windows import TelemetryWindow
 
-SAME = Conversion(1.0, 0.0)
 MAX_SAMPLES = 1_000_000
 """Of one sensor in one window."""
 
@@ -96,13 +95,13 @@ def window_of(request: DiagnoseRequest, machine: Machine, window_s: float) -> Te
                 f"than the {most} of a window of {window_s:g} s"
             )
             continue
-        try:
-            unit = conversion(given.unit or sensor.unit, sensor.unit)
-        except SpecError as error:
-            faults.append(f"signals.{name}.unit: {error}")
-            continue
         values = np.array(given.values, dtype=np.float64)
-        if unit != SAME:
+        if given.unit not in (None, sensor.unit):
+            try:
+                unit = conversion(given.unit, sensor.unit)
+            except SpecError as error:
+                faults.append(f"signals.{name}.unit: {error}")
+                continue
             values = values * unit.scale + unit.offset
         if sensor.range is not None:
             low, high = sensor.range

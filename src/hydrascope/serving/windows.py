@@ -38,6 +38,7 @@ class WindowAnswer:
         heads: A head's name → [size] (machine level) or [N, size] (component level), decoded.
         normality: A level of `models.normality.LEVELS` → [1], [N] or [S] shares of the threshold,
             NaN where there is nothing to score; empty where the task has no normality.
+        present: [S]; share of each sensor's samples that are there.
         observed: [S, T] bool; which sub-windows of each sensor counted.
         drift: [S] mean |z| of each sensor's features under the training statistics; NaN where
             nothing was observed.
@@ -45,6 +46,7 @@ class WindowAnswer:
 
     heads: Mapping[str, NDArray[Any]]
     normality: Mapping[str, NDArray[Any]]
+    present: NDArray[Any]
     observed: NDArray[Any]
     drift: NDArray[Any]
 

@@ -108,21 +108,21 @@ def fit_readout(
 
     _, places, steps = read.observed.shape
     families = _families(data.input_spec.feature_names)
-    draws = []
-    for number in range(config.draws):
-        random = np.random.default_rng((seed, number))
-        added = draw_transplants(combination.numpy(), config.transplants, random)
-        metric = LearnedMetric(
-            len(chosen.questions),
-            places,
-            steps,
-            families,
-            features=config.inputs != "embedding",
-            embedding=config.inputs != "features",
-        )
-        train_metric(metric, with_transplants(rows, added), chosen.questions, config, random)
-        draws.append(Draw(added, metric, solve(metric, rows, added, chosen.questions)))
-    readout = DiscriminantReadout.of(chosen.questions, scale, of_embedding, support, draws)
+    metric = LearnedMetric(
+        places,
+        steps,
+        families,
+        features=config.inputs != "embedding",
+        embedding=config.inputs != "features",
+    )
+    random = np.random.default_rng(seed)
+    drawn = [
+        draw_transplants(combination.numpy(), config.transplants, random)
+        for _ in range(config.draws)
+    ]
+    train_metric(metric, with_transplants(rows, drawn[0]), chosen.questions, config, random)
+    draws = [Draw(added, solve(metric, rows, added, chosen.questions)) for added in drawn]
+    readout = DiscriminantReadout.of(chosen.questions, scale, of_embedding, support, metric, draws)
     return FittedReadout(readout, chosen.unanswered)
 
 

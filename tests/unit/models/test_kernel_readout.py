@@ -6,7 +6,7 @@ from torch import Tensor
 
 from hydrascope.graphs.fields import GraphInputs
 from hydrascope.models.kernel.fit import Solution
-from hydrascope.models.kernel.metric import LearnedMetric, Products, kernel
+from hydrascope.models.kernel.metric import LearnedMetric, Metric, Products, kernel
 from hydrascope.models.kernel.questions import Question
 from hydrascope.models.kernel.readout import DiscriminantReadout, Draw
 from hydrascope.models.kernel.rows import Rows, Scale
@@ -17,21 +17,21 @@ SUPPORT, ADDED, GRAPHS = 11, 6, 7
 QUESTIONS = (Question("pump", 3, (0, 1, 2)), Question("valve", 4, (0, 3)))
 
 
-def some_draw(*, features: bool, embedding: bool) -> Draw:
-    metric = LearnedMetric(
-        len(QUESTIONS), PLACES, STEPS, [0, 1, 1, 2], features=features, embedding=embedding
-    )
+def some_metric(*, features: bool, embedding: bool) -> LearnedMetric:
+    metric = LearnedMetric(PLACES, STEPS, [0, 1, 1, 2], features=features, embedding=embedding)
     with torch.no_grad():
         for parameter in metric.parameters():
             parameter += 0.3 * torch.randn_like(parameter)
+    return metric
+
+
+def some_draw() -> Draw:
     added = Transplants(*torch.randint(0, SUPPORT, (3, ADDED)).unbind())
-    classes = [len(question.classes) for question in QUESTIONS]
-    rows = SUPPORT + ADDED
-    coefficients = [torch.randn(rows, count, dtype=torch.float64) for count in classes]
+    classes = sum(len(question.classes) for question in QUESTIONS)
+    coefficients = torch.randn(SUPPORT + ADDED, classes, dtype=torch.float64)
     # The kernel's own level, which is large, would decide alone.
-    coefficients = [each - each.mean(0) for each in coefficients]
-    bias = [torch.randn(count, dtype=torch.float64) for count in classes]
-    return Draw(added, metric, Solution(coefficients, bias))
+    coefficients -= coefficients.mean(0)
+    return Draw(added, Solution(coefficients, torch.randn(classes, dtype=torch.float64)))
 
 
 def windows(features: Tensor) -> GraphInputs:
@@ -49,10 +49,9 @@ def windows(features: Tensor) -> GraphInputs:
     return GraphInputs(**{**unread, **given})
 
 
-def by_definition(draw: Draw, number: int, x: Rows, support: Rows) -> Tensor:
-    """Return a question's logits with the transplants as rows of their own."""
+def by_definition(metric: Metric, draw: Draw, x: Rows, support: Rows) -> Tensor:
+    """Return the logits of all classes with the transplants as rows of their own."""
     rows = [draw.added.append_to(part, 0) for part in support]
-    metric = draw.metric.of(number)
 
     def products(one: Tensor, other: Tensor, weight: Tensor | None) -> Products | None:
         if not one.shape[1]:
@@ -65,7 +64,7 @@ def by_definition(draw: Draw, number: int, x: Rows, support: Rows) -> Tensor:
         products(x.features, rows[0], metric.weight),
         products(x.embedding, rows[1], None),
     )
-    return alike @ draw.solution.coefficients[number] + draw.solution.bias[number]
+    return alike @ draw.solution.coefficients + draw.solution.bias
 
 
 @pytest.mark.parametrize(("features", "embedding"), [(True, False), (False, True), (True, True)])
@@ -73,13 +72,14 @@ def test_its_answers_are_those_of_the_kernel(features: bool, embedding: bool) ->
     double = {"dtype": torch.float64}
     width, channels = PLACES * STEPS * FEATURES * features, CHANNELS * embedding
     support = Rows(torch.randn(SUPPORT, width, **double), torch.randn(SUPPORT, channels, **double))
-    draws = [some_draw(features=features, embedding=embedding) for _ in range(2)]
+    metric = some_metric(features=features, embedding=embedding)
+    draws = [some_draw() for _ in range(2)]
     scale = Scale(
         torch.randn(PLACES, STEPS, FEATURES, **double),
         torch.rand(PLACES, STEPS, FEATURES, **double),
     )
     of_embedding = Scale(torch.randn(channels, **double), torch.rand(channels, **double))
-    readout = DiscriminantReadout.of(QUESTIONS, scale, of_embedding, support, draws)
+    readout = DiscriminantReadout.of(QUESTIONS, scale, of_embedding, support, metric, draws)
 
     raw = torch.randn(GRAPHS, PLACES, STEPS, FEATURES)
     states = torch.randn(GRAPHS, channels)
@@ -89,9 +89,10 @@ def test_its_answers_are_those_of_the_kernel(features: bool, embedding: bool) ->
     )
     answers = readout(windows(raw), states)
     logs = readout.log_probabilities(windows(raw), states)
-    for number, question in enumerate(QUESTIONS):
-        each = [by_definition(draw, number, x, support).softmax(1) for draw in draws]
-        expected = torch.stack(each).mean(0)
+    logits = torch.stack([by_definition(metric.values(), draw, x, support) for draw in draws])
+    of_each = logits.split([len(question.classes) for question in QUESTIONS], 2)
+    for question, own in zip(QUESTIONS, of_each, strict=True):
+        expected = own.softmax(2).mean(0)
         torch.testing.assert_close(logs[question.head].exp(), expected, rtol=0, atol=1e-10)
         shown = answers[question.head][:, list(question.classes)]
         torch.testing.assert_close(shown.double(), expected, rtol=0, atol=1e-6)

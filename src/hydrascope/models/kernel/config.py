@@ -22,7 +22,7 @@ class DiscriminantConfig(BaseModel):
     inputs: Literal["features", "embedding", "both"]
     """What it compares windows by: the sensors' features, the network's embedding, or both."""
     draws: int = Field(ge=1, le=20)
-    """Fits, each with transplants and a metric of its own, whose answers are averaged."""
+    """Fits, each with transplants of its own, whose answers are averaged."""
     steps: int = Field(ge=0, le=10_000)
     """Steps of the metric's training."""
     learning_rate: float = Field(gt=0.0)

@@ -1,6 +1,6 @@
 """Training the metric on combinations left out, then the head on all rows, in closed form.
 
-Shapes: n rows, Q questions, C classes of all questions, D and Z as in `rows`.
+Shapes: n rows, Q questions, C classes of all questions together.
 """
 
 from collections.abc import Sequence
@@ -39,12 +39,12 @@ class LabelledRows(NamedTuple):
 
 
 class Solution(NamedTuple):
-    """Logits of a question: kernel of x and all rows @ coefficients + bias."""
+    """Logits: kernel of x and all rows @ coefficients + bias; the questions' classes in turn."""
 
-    coefficients: list[Tensor]
-    """Each question's [n, classes]."""
-    bias: list[Tensor]
-    """Each question's [classes]."""
+    coefficients: Tensor
+    """[n, C]"""
+    bias: Tensor
+    """[C]"""
 
 
 def with_transplants(data: LabelledRows, added: Transplants) -> LabelledRows:
@@ -65,7 +65,7 @@ def train_metric(
 ) -> None:
     """Train the metric so that the discriminant of scores with each combination left out is right.
 
-    A step draws as many rows of each combination, solves the ridge regressions of all questions,
+    A step draws as many rows of each combination, solves the ridge regression of all questions,
     takes the scores of each combination without it, and lets each question's discriminant read
     all of them. Kernels are computed in float32, whose errors are small beside the ridge.
     """
@@ -98,14 +98,11 @@ def left_out_loss(
     Every `_ROWS_PER_COMBINATION` rows in turn are of one combination.
     """
     weight = torch.ones(len(label), dtype=torch.float64)
+    alike = gram(rows, metric.values()).double()
     identity = torch.eye(len(label), dtype=torch.float64)
-    scores = []
-    for number, target in enumerate(_targets(label, questions, weight)):
-        ridge = _RIDGE_SHARE * metric.ridge(number)
-        alike = gram(rows, metric.of(number)).double()
-        inverse = torch.linalg.inv(alike + ridge * identity)
-        scores.append(leave_group_out(inverse, target, _ROWS_PER_COMBINATION))
-    joined = torch.cat(scores, dim=1)
+    inverse = torch.linalg.inv(alike + _RIDGE_SHARE * metric.ridge() * identity)
+    targets = torch.cat(_targets(label, questions, weight), 1)
+    joined = leave_group_out(inverse, targets, _ROWS_PER_COMBINATION)
     losses = []
     for number in range(len(questions)):
         # A class that a large task's draw happens to lack has no mean: it is not asked for.
@@ -126,18 +123,21 @@ def solve(
     """
     label = torch.cat((data.label, data.label[added.base]))
     weight = balanced(torch.cat((data.combination, data.combination[added.base])))
+    targets = _targets(label, questions, weight)
+    sizes = [target.shape[1] for target in targets]
+    alike = gram(data.rows, metric.values(), added)
+    with_ridge = alike.clone()
+    with_ridge.diagonal().add_(metric.ridge() / weight)
+    alpha = torch.cholesky_solve(torch.cat(targets, 1), torch.linalg.cholesky(with_ridge))
     coefficients, biases = [], []
-    for number, target in enumerate(_targets(label, questions, weight)):
-        alike = gram(data.rows, metric.of(number), added)
-        with_ridge = alike.clone()
-        with_ridge.diagonal().add_(metric.ridge(number) / weight)
-        alpha = torch.cholesky_solve(target, torch.linalg.cholesky(with_ridge))
-        read, bias = discriminant(
-            alike @ alpha, label[:, number], weight, target.shape[1], _SHRINKAGE
-        )
-        coefficients.append(alpha @ read)
+    of_each = zip(
+        alpha.split_with_sizes(sizes, 1), (alike @ alpha).split_with_sizes(sizes, 1), strict=True
+    )
+    for number, (own, scores) in enumerate(of_each):
+        read, bias = discriminant(scores, label[:, number], weight, sizes[number], _SHRINKAGE)
+        coefficients.append(own @ read)
         biases.append(bias)
-    return Solution(coefficients, biases)
+    return Solution(torch.cat(coefficients, 1), torch.cat(biases))
 
 
 def _targets(label: Tensor, questions: Sequence[Question], weight: Tensor) -> list[Tensor]:

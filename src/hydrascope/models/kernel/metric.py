@@ -1,6 +1,6 @@
-"""How alike two windows are to a question: a kernel whose weights are learned.
+"""How alike two windows are: a kernel whose weights are learned.
 
-Shapes: Q questions, P places of sensors, T steps, F features, D = P·T·F, n and m rows.
+Shapes: P places of sensors, T steps, F features, D = P·T·F, n and m rows.
 """
 
 import functools
@@ -20,7 +20,7 @@ EMBEDDING_WIDTH = 0.02
 
 
 class Metric(NamedTuple):
-    """The kernel of one question, or of several along leading axes, as values."""
+    """The parameters of a kernel, or of several along leading axes, as values."""
 
     weight: Tensor
     """[..., D]; of length 1, or empty where the features are not used."""
@@ -98,14 +98,13 @@ def gram(rows: Rows, metric: Metric, added: Transplants | None = None) -> Tensor
 
 
 class LearnedMetric(nn.Module):
-    """A gate for each question, sensor and family of features, and one for each step.
+    """A gate for each sensor and family of features, and one for each step.
 
         weight[p, t, f] ∝ exp(gate[p, family of f] + step_gate[t]),   ‖weight‖ = 1
 
     beside width, ridge and the shares of the kernel's parts, all by their logarithms.
 
     Args:
-        questions: Q.
         places: P.
         steps: T.
         families: Family of each feature, F numbers 0, 1, …; features of a family share a gate.
@@ -116,14 +115,7 @@ class LearnedMetric(nn.Module):
     family: Tensor
 
     def __init__(
-        self,
-        questions: int,
-        places: int,
-        steps: int,
-        families: Sequence[int],
-        *,
-        features: bool,
-        embedding: bool,
+        self, places: int, steps: int, families: Sequence[int], *, features: bool, embedding: bool
     ) -> None:
         super().__init__()
         self.register_buffer("family", torch.tensor(families))
@@ -133,33 +125,32 @@ class LearnedMetric(nn.Module):
         self.log_linear: nn.Parameter | None = None
         self.log_embedding: nn.Parameter | None = None
         if features:
-            gates = torch.zeros(questions, places, max(families) + 1, dtype=torch.float64)
-            self.gate = nn.Parameter(gates)
-            self.step_gate = nn.Parameter(torch.zeros(questions, steps, dtype=torch.float64))
-            self.log_width = _log_parameter(_WIDTH, questions)
-            self.log_linear = _log_parameter(_LINEAR, questions)
+            self.gate = nn.Parameter(torch.zeros(places, max(families) + 1, dtype=torch.float64))
+            self.step_gate = nn.Parameter(torch.zeros(steps, dtype=torch.float64))
+            self.log_width = _log_parameter(_WIDTH)
+            self.log_linear = _log_parameter(_LINEAR)
         if embedding:
-            self.log_embedding = _log_parameter(_EMBEDDING, questions)
-        self.log_ridge = _log_parameter(_RIDGE, questions)
+            self.log_embedding = _log_parameter(_EMBEDDING)
+        self.log_ridge = _log_parameter(_RIDGE)
 
-    def of(self, question: int) -> Metric:
-        """Return the kernel of one question; gradients flow."""
+    def values(self) -> Metric:
+        """Return the kernel; gradients flow."""
         none = self.log_ridge.new_zeros(())
         weight, width, linear = none.new_zeros(0), none, none
         if self.gate is not None:
             assert self.step_gate is not None
             assert self.log_width is not None
             assert self.log_linear is not None
-            gates = self.gate[question][:, self.family].unsqueeze(1)  # [P, 1, F]
-            weight = torch.exp(gates + self.step_gate[question][:, None]).flatten()
+            gates = self.gate[:, self.family].unsqueeze(1)  # [P, 1, F]
+            weight = torch.exp(gates + self.step_gate[:, None]).flatten()
             weight = weight / torch.linalg.vector_norm(weight)
-            width, linear = self.log_width[question].exp(), self.log_linear[question].exp()
-        embedding = none if self.log_embedding is None else self.log_embedding[question].exp()
+            width, linear = self.log_width.exp(), self.log_linear.exp()
+        embedding = none if self.log_embedding is None else self.log_embedding.exp()
         return Metric(weight, width, linear, embedding)
 
-    def ridge(self, question: int) -> Tensor:
+    def ridge(self) -> Tensor:
         """Return λ, []."""
-        return self.log_ridge[question].exp()
+        return self.log_ridge.exp()
 
     def penalty(self) -> Tensor:
         """Return the sum of the squared gates, []."""
@@ -168,5 +159,5 @@ class LearnedMetric(nn.Module):
         return self.gate.square().sum() + self.step_gate.square().sum()
 
 
-def _log_parameter(value: float, questions: int) -> nn.Parameter:
-    return nn.Parameter(torch.full((questions,), math.log(value), dtype=torch.float64))
+def _log_parameter(value: float) -> nn.Parameter:
+    return nn.Parameter(torch.tensor(math.log(value), dtype=torch.float64))

@@ -1,8 +1,8 @@
 """The fitted readout: a module that answers, as part of the diagnoser and of its exported program.
 
-Shapes: G graphs, S sensors of the batch, P places of sensors, T steps, F features, n rows of the
-support, m transplants of them, V draws, Q questions, Z channels of the embedding, C classes of a
-question.
+Shapes: G graphs, S sensors of the batch, P places of sensors, T steps, F features, D = P·T·F,
+n rows of the support, R of them and all draws' transplants, V draws, Z channels of the embedding,
+C classes of all questions together.
 """
 
 import math
@@ -14,17 +14,17 @@ from torch import Tensor, nn
 
 from hydrascope.graphs.fields import GraphInputs
 from hydrascope.models.kernel.fit import Solution
-from hydrascope.models.kernel.metric import EMBEDDING_WIDTH, LearnedMetric, Metric
+from hydrascope.models.kernel.metric import EMBEDDING_WIDTH, LearnedMetric
 from hydrascope.models.kernel.questions import Question
 from hydrascope.models.kernel.rows import Rows, Scale, dense, place_of
 from hydrascope.models.kernel.transplant import Transplants
+from hydrascope.schemas.errors import SpecError
 
 
 class Draw(NamedTuple):
     """One fit."""
 
     added: Transplants
-    metric: LearnedMetric
     solution: Solution
 
 
@@ -32,9 +32,9 @@ class DiscriminantReadout(nn.Module):
     """Answers questions from raw features and the network's embedding; it has buffers only.
 
     Machines are of one build: a window is a row of fixed meaning, in which what is not observed
-    stands at the mean of training. All draws share the support, of which their transplants are
-    sums, so that these cost no products of their own. Works in float64, because the regression's
-    coefficients are large beside their sums.
+    stands at the mean of training. Draws share the metric and the support, of which their
+    transplants are sums, so that all of them cost one product. Works in float64, because the
+    regression's coefficients are large beside their sums.
 
     Args:
         questions: What is answered.
@@ -48,8 +48,20 @@ class DiscriminantReadout(nn.Module):
     features: Tensor
     embedding: Tensor
     transplants: Tensor
-    feature_squares: Tensor
-    embedding_squares: Tensor
+    slope: Tensor
+    """[D]; 2g weight²."""
+    lengths: Tensor
+    """[R]; g‖u'‖² of the rows: the support and, after it, each draw's transplants."""
+    embedding_lengths: Tensor
+    """[R]; h‖z'‖²."""
+    gaussian: Tensor
+    """[R, V · C]; what the Gaussian kernel over the features is multiplied by."""
+    embedding_gaussian: Tensor
+    """[R, V · C]; the same over the embedding."""
+    linear: Tensor
+    """[D, V · C]; what the linear kernel comes to, as a map of the features."""
+    bias: Tensor
+    """[V, C]"""
 
     def __init__(self, questions: Sequence[Question], buffers: Mapping[str, Tensor]) -> None:
         super().__init__()
@@ -58,16 +70,25 @@ class DiscriminantReadout(nn.Module):
             self.register_buffer(name, value.double() if value.is_floating_point() else value)
 
     @classmethod
+    @torch.no_grad()
     def of(
         cls,
         questions: Sequence[Question],
         scale: Scale,
         embedding_scale: Scale,
         support: Rows,
+        learned: LearnedMetric,
         draws: Sequence[Draw],
     ) -> "DiscriminantReadout":
-        """Gather what was fitted."""
-        metrics = [[draw.metric.of(number) for number in range(len(questions))] for draw in draws]
+        """Gather what was fitted, the kernel's factors multiplied out."""
+        metric, n = learned.values(), len(support.features)
+        weight = metric.weight.square()
+        added = Transplants(*map(torch.cat, zip(*(draw.added for draw in draws), strict=True)))
+        features, embedding = (added.append_to(part, 0) for part in support)
+        given = [draw.solution.coefficients for draw in draws]
+        # No draw reads another's transplants.
+        own = torch.block_diag(*(each[n:] for each in given))  # type: ignore[no-untyped-call]
+        coefficients = torch.cat((torch.cat([each[:n] for each in given], 1), own))
         buffers = {
             "center": scale.center,
             "inverse": scale.inverse,
@@ -75,23 +96,15 @@ class DiscriminantReadout(nn.Module):
             "embedding_inverse": embedding_scale.inverse,
             "features": support.features,
             "embedding": support.embedding,
-            "transplants": torch.stack([torch.stack(draw.added) for draw in draws]),
+            "transplants": torch.stack(added),
+            "slope": 2.0 * metric.width * weight,
+            "lengths": metric.width * (features.square() @ weight),
+            "embedding_lengths": EMBEDDING_WIDTH * embedding.square().sum(1),
+            "gaussian": coefficients / (2.0 * metric.width) if len(weight) else coefficients[:0],
+            "embedding_gaussian": metric.embedding * coefficients / (2.0 * EMBEDDING_WIDTH),
+            "linear": metric.linear * weight.unsqueeze(1) * (features.T @ coefficients),
+            "bias": torch.stack([draw.solution.bias for draw in draws]),
         }
-        for name in Metric._fields:
-            values = [torch.stack([getattr(each, name) for each in draw]) for draw in metrics]
-            buffers[f"metric_{name}"] = torch.stack(values).detach()
-        whole = [Rows(*(draw.added.append_to(part, 0) for part in support)) for draw in draws]
-        squared = buffers["metric_weight"].square()
-        lengths = [
-            weight @ rows.features.square().T for weight, rows in zip(squared, whole, strict=True)
-        ]
-        buffers["feature_squares"] = torch.stack(lengths)
-        lengths = [rows.embedding.square().sum(1) for rows in whole]
-        buffers["embedding_squares"] = torch.stack(lengths)
-        for number in range(len(questions)):
-            for name in Solution._fields:
-                values = [getattr(draw.solution, name)[number] for draw in draws]
-                buffers[f"{name}_{number}"] = torch.stack(values)
         return cls(questions, buffers)
 
     def record(self) -> dict[str, Any]:
@@ -101,7 +114,13 @@ class DiscriminantReadout(nn.Module):
 
     @classmethod
     def from_record(cls, record: Mapping[str, Any]) -> "DiscriminantReadout":
-        """Build it again as a checkpoint holds it."""
+        """Build it again as a checkpoint holds it.
+
+        Raises:
+            SpecError: It was fitted by another version.
+        """
+        if record["buffers"].keys() != cls.__annotations__.keys():
+            raise SpecError("ckpt: its readout is of another version of Hydrascope; train again")
         questions = [
             Question(head, size, tuple(classes)) for head, size, classes in record["questions"]
         ]
@@ -133,78 +152,49 @@ class DiscriminantReadout(nn.Module):
         """
         answers = {}
         for question, logits in zip(self.questions, self._logits(inputs, embedding), strict=True):
-            probability = logits.softmax(dim=2).mean(0)
+            probability = logits.softmax(dim=2).mean(1)
             shown = torch.tensor(question.classes, device=probability.device)
             whole = probability.new_zeros((probability.shape[0], question.size))
             answers[question.head] = whole.index_copy(1, shown, probability).float()
         return answers
 
     def log_probabilities(self, inputs: GraphInputs, embedding: Tensor | None) -> dict[str, Tensor]:
-        """Return the logarithms of the same, [G, C], float64, of the classes that training showed.
+        """Return their logarithms, [G, classes], float64, of the classes that training showed.
 
         Probabilities themselves are often 0 or 1 to the last digit, which says nothing of what
         drove them.
         """
         return {
-            question.head: logits.log_softmax(dim=2).logsumexp(0) - math.log(len(logits))
+            question.head: logits.log_softmax(dim=2).logsumexp(1) - math.log(logits.shape[1])
             for question, logits in zip(
                 self.questions, self._logits(inputs, embedding), strict=True
             )
         }
 
-    def _logits(self, inputs: GraphInputs, embedding: Tensor | None) -> list[Tensor]:
-        """Return each question's logits of each draw, [V, G, C].
-
-        By `metric.kernel`, written so that little is left to do for each window: the kernel's
-        factors that are the same for all rows stand with the coefficients.
-        """
-        rows, parts = self.rows(inputs, embedding), []
-        width, linear, share = (
-            self.get_buffer(f"metric_{name}") for name in ("width", "linear", "embedding")
-        )
+    def _logits(self, inputs: GraphInputs, embedding: Tensor | None) -> tuple[Tensor, ...]:
+        """Return each question's logits of each draw, [G, V, classes], by `metric.kernel`."""
+        rows = self.rows(inputs, embedding)
+        logits = self.bias.flatten()
         if self.features.shape[1]:
-            slope = 2.0 * width.unsqueeze(-1) * self.get_buffer("metric_weight").square()
-            lengths = width.unsqueeze(-1) * self.feature_squares
-            inner, gaussian = self._alike(rows.features, self.features, slope, lengths)
-            alike = torch.addcmul(gaussian, inner, linear[..., None, None])
-            parts.append((alike, 0.5 / width))
+            alike = self._alike(rows.features, self.features, self.slope, self.lengths)
+            logits = logits + alike @ self.gaussian + rows.features @ self.linear
         if self.embedding.shape[1]:
-            slope = torch.full_like(self.embedding[:1], 2.0 * EMBEDDING_WIDTH)
-            lengths = EMBEDDING_WIDTH * self.embedding_squares.unsqueeze(1)
-            slope = slope.expand(*width.shape, -1)
-            _, gaussian = self._alike(rows.embedding, self.embedding, slope, lengths)
-            parts.append((gaussian, 0.5 / EMBEDDING_WIDTH * share))
-        logits = []
-        for number in range(len(self.questions)):
-            coefficients = self.get_buffer(f"coefficients_{number}")
-            products = [
-                alike[:, number] @ (factor[:, number, None, None] * coefficients)
-                for alike, factor in parts
-            ]
-            logits.append(sum(products, self.get_buffer(f"bias_{number}").unsqueeze(1)))
-        return logits
+            slope = torch.full_like(self.embedding[0], 2.0 * EMBEDDING_WIDTH)
+            alike = self._alike(rows.embedding, self.embedding, slope, self.embedding_lengths)
+            logits = logits + alike @ self.embedding_gaussian
+        sizes = [len(question.classes) for question in self.questions]
+        return logits.reshape(-1, *self.bias.shape).split_with_sizes(sizes, 2)
 
-    def _alike(
-        self, x: Tensor, support: Tensor, slope: Tensor, lengths: Tensor
-    ) -> tuple[Tensor, Tensor]:
-        """Return 2g⟨u, u'⟩ and exp(−g‖u − u'‖²) for each draw, question and window.
-
-        Both are [V, Q, G, n + m], of the support and, after it, the draw's transplants; all draws
-        and questions share one product with the support: of few windows, reading it takes longest.
+    def _alike(self, x: Tensor, support: Tensor, slope: Tensor, lengths: Tensor) -> Tensor:
+        """Return exp(−g‖u − u'‖²) of windows and rows, [G, R].
 
         Args:
             x: [G, D].
             support: [n, D].
-            slope: [V, Q, D]; 2g weight².
-            lengths: [V, Q or 1, n + m]; g‖u'‖².
+            slope: [D]; 2g weight².
+            lengths: [R]; g‖u'‖².
         """
-        draws, questions, _ = slope.shape
-        scaled = (slope.unsqueeze(2) * x).flatten(0, 2)
-        # With the support's rows in front, they and the transplants' summands lie in one piece.
-        inner = (support @ scaled.T).reshape(len(support) * draws, -1)  # [n · V, Q · G]
-        place = self.transplants.permute(1, 2, 0) * draws + torch.arange(draws, device=x.device)
-        base, one, other = inner.index_select(0, place.flatten()).chunk(3)
-        inner = torch.cat((inner, base + (one - other))).reshape(-1, draws, questions, x.shape[0])
-        own = 0.5 * (slope @ x.square().T)  # g‖u‖²
-        gaussian = torch.exp(inner - lengths.permute(2, 0, 1).unsqueeze(-1) - own)
-        return inner.permute(1, 2, 3, 0), gaussian.permute(1, 2, 3, 0)
+        inner = support @ (slope * x).T  # of few windows, reading the support takes longest
+        inner = Transplants(*self.transplants).append_to(inner, 0)
+        own = 0.5 * (x.square() @ slope)  # g‖u‖²
+        return torch.exp(inner - lengths.unsqueeze(1) - own).T
