@@ -13,9 +13,6 @@ USAGE_ERROR = 2
 _KEEP_ALIVE_S = 75
 """How long an idle connection stays open: longer than clients and load balancers (usually 60 s)
 keep theirs, because a request on its way to a connection that we close just then is lost."""
-_SWITCH_S = 0.0005
-"""How long the thread that has the next batch for the model waits at most for Python's lock. The
-usual 5 ms are as much as half a batch takes."""
 
 
 def main(arguments: Sequence[str]) -> None:
@@ -43,7 +40,6 @@ def _serve(settings: ServeSettings) -> None:
 
     configure(settings.log_level)
     configure_tracing()
-    sys.setswitchinterval(_SWITCH_S)
 
     async def run() -> None:
         service = await Service.start(settings, Metrics())

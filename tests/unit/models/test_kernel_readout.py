@@ -11,6 +11,7 @@ from hydrascope.models.kernel.questions import Question
 from hydrascope.models.kernel.readout import DiscriminantReadout, Draw
 from hydrascope.models.kernel.rows import Rows, Scale
 from hydrascope.models.kernel.transplant import Transplants
+from hydrascope.schemas.errors import SpecError
 
 PLACES, STEPS, FEATURES, CHANNELS = 3, 2, 4, 5
 SUPPORT, ADDED, GRAPHS = 11, 6, 7
@@ -98,3 +99,21 @@ def test_its_answers_are_those_of_the_kernel(features: bool, embedding: bool) ->
         torch.testing.assert_close(shown.double(), expected, rtol=0, atol=1e-6)
         torch.testing.assert_close(answers[question.head].sum(1), torch.ones(GRAPHS))
         assert expected.std(0).max() > 0.001  # windows differ, or nothing would be shown
+
+
+def test_a_checkpoint_of_another_version_is_refused() -> None:
+    metric = some_metric(features=True, embedding=False)
+    ones = torch.ones(PLACES, STEPS, FEATURES, dtype=torch.float64)
+    support = Rows(torch.randn(SUPPORT, ones.numel()).double(), torch.empty(SUPPORT, 0).double())
+    scale, of_embedding = Scale(0 * ones, ones), Scale(torch.empty(0), torch.empty(0))
+    readout = DiscriminantReadout.of(QUESTIONS, scale, of_embedding, support, metric, [some_draw()])
+    record = readout.record()
+
+    raw, states = torch.randn(GRAPHS, PLACES, STEPS, FEATURES), torch.empty(GRAPHS, 0)
+    again = DiscriminantReadout.from_record(record)(windows(raw), states)
+    for head, answer in readout(windows(raw), states).items():
+        torch.testing.assert_close(again[head], answer, atol=0, rtol=0)
+
+    del record["buffers"]["slope"]
+    with pytest.raises(SpecError, match="ckpt: its readout is of another version"):
+        DiscriminantReadout.from_record(record)
