@@ -87,6 +87,23 @@ def test_windows_that_come_together_share_batches_and_each_gets_its_own_answer(
             torch.testing.assert_close(got.answer.heads[name], value, atol=1e-5, rtol=0)
 
 
+def test_what_is_missing_is_counted_for_each_window_of_a_batch(
+    model: TroubledModel, windows: list[TelemetryWindow]
+) -> None:
+    first, second = windows[:2]
+    sensors = [sensor.id for _, sensor in first.machine.topology.sensors]
+    gap, absent = sensors[3], sensors[5]
+    values = first.signals[gap].values.copy()
+    values[: len(values) // 4] = np.nan
+    signals = {**first.signals, gap: replace(first.signals[gap], values=values)}
+    elsewhere = {name: signal for name, signal in second.signals.items() if name != absent}
+    batch = [replace(first, signals=signals), windows[2], replace(second, signals=elsewhere)]
+    answers, _ = model.answer(batch)
+    missing = [dict(zip(sensors, 1 - answer.present, strict=True)) for answer in answers]
+    found = [{name: share for name, share in each.items() if share} for each in missing]
+    assert found == [{gap: pytest.approx(0.25)}, {}, {absent: 1.0}]
+
+
 def test_only_where_windows_come_fast_do_they_wait_for_company_and_at_most_the_limit(
     model: TroubledModel, windows: list[TelemetryWindow]
 ) -> None:

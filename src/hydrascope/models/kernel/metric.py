@@ -20,42 +20,42 @@ EMBEDDING_WIDTH = 0.02
 
 
 class Metric(NamedTuple):
-    """The parameters of a kernel, or of several along leading axes, as values."""
+    """The parameters of a kernel, as values."""
 
     weight: Tensor
-    """[..., D]; of length 1, or empty where the features are not used."""
+    """[D]; of length 1, or empty where the features are not used."""
     width: Tensor
-    """[...]; g of the Gaussian kernel over the features."""
+    """[]; g of the Gaussian kernel over the features."""
     linear: Tensor
-    """[...]; a, the share of the linear kernel."""
+    """[]; a, the share of the linear kernel."""
     embedding: Tensor
-    """[...]; c, the share of the Gaussian kernel over the embedding."""
+    """[]; c, the share of the Gaussian kernel over the embedding."""
 
 
 class Products(NamedTuple):
     """What a kernel is a function of: products of rows x with rows x'."""
 
     inner: Tensor
-    """[..., n, m]; ⟨x, x'⟩."""
+    """[n, m]; ⟨x, x'⟩."""
     left: Tensor
-    """[..., n]; ‖x‖²."""
+    """[n]; ‖x‖²."""
     right: Tensor
-    """[..., m]; ‖x'‖²."""
+    """[m]; ‖x'‖²."""
 
     @classmethod
     def among(cls, inner: Tensor) -> "Products":
-        """Return those of rows with themselves, given ⟨x, x'⟩ of all of them, [..., n, n]."""
-        squares = inner.diagonal(dim1=-2, dim2=-1)
+        """Return those of rows with themselves, given ⟨x, x'⟩ of all of them, [n, n]."""
+        squares = inner.diagonal()
         return cls(inner, squares, squares)
 
     def distance(self) -> Tensor:
-        """Return ‖x − x'‖², [..., n, m]."""
-        squares = self.left.unsqueeze(-1) + self.right.unsqueeze(-2)
+        """Return ‖x − x'‖², [n, m]."""
+        squares = self.left.unsqueeze(1) + self.right
         return torch.sub(squares, self.inner, alpha=2.0).clamp(min=0.0)
 
 
 def kernel(metric: Metric, features: Products | None, embedding: Products | None) -> Tensor:
-    """Return how alike rows are, [..., n, m].
+    """Return how alike rows are, [n, m].
 
         k = exp(−g‖u − u'‖²) / 2g + a⟨u, u'⟩ + c exp(−h‖z − z'‖²) / 2h,    u = weight ⊙ features
 
@@ -63,20 +63,18 @@ def kernel(metric: Metric, features: Products | None, embedding: Products | None
     whatever its width. It is computed in the precision of the products.
 
     Args:
-        metric: Whose leading axes those of the products follow.
+        metric: Of the windows' features and embedding.
         features: Of u; None where the features are not used.
         embedding: Of z; None where it is not used.
     """
     parts = []
     if features is not None:
-        width, linear = (
-            value.to(features.inner.dtype)[..., None, None]
-            for value in (metric.width, metric.linear)
-        )
+        dtype = features.inner.dtype
+        width, linear = metric.width.to(dtype), metric.linear.to(dtype)
         gaussian = torch.exp(-width * features.distance()) / (2.0 * width)
         parts.append(gaussian + linear * features.inner)
     if embedding is not None:
-        share = metric.embedding.to(embedding.inner.dtype)[..., None, None]
+        share = metric.embedding.to(embedding.inner.dtype)
         gaussian = torch.exp(-EMBEDDING_WIDTH * embedding.distance())
         parts.append(share * gaussian / (2.0 * EMBEDDING_WIDTH))
     return functools.reduce(torch.add, parts)
