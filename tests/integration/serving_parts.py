@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Awaitable, Sequence
+from collections.abc import Awaitable, Iterable, Sequence
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,7 @@ from hydrascope.serving.metrics import Metrics
 from hydrascope.serving.model import ServedModel
 from hydrascope.serving.service import Service
 from hydrascope.serving.settings import ServeSettings
-from hydrascope.serving.windows import TelemetryWindow, Timings, WindowAnswer
+from hydrascope.serving.windows import Model, TelemetryWindow, Timings, WindowAnswer
 from hydrascope.telemetry.zema import EPOCH, ZemaSource
 
 
@@ -43,27 +43,43 @@ def cycle_json(source: ZemaSource, row: int) -> dict[str, Any]:
     }
 
 
-class TroubledModel(ServedModel):
-    """The real model, with trouble on demand."""
+class TroubledModel:
+    """The real model in a thread, with trouble on demand."""
+
+    at_once = 1
+    device_memory_bytes = 0
 
     def __init__(self, bundle: Path) -> None:
-        super().__init__(read_bundle(bundle))
+        self.served = ServedModel(read_bundle(bundle))
+        self.manifest, self.version = self.served.manifest, self.served.version
+        self.window_s, self.check = self.served.window_s, self.served.check
         self.batches: list[int] = []
         self.fails = False
         self.memory_for = 64
         self.pause_s = 0.0
 
-    def answer(self, windows: Sequence[TelemetryWindow]) -> tuple[list[WindowAnswer], Timings]:
+    async def warm_up(self, sizes: Iterable[int], machines: Sequence[Machine]) -> None:
+        await asyncio.to_thread(self.served.warm_up, sizes, machines)
+
+    async def answer(
+        self, windows: Sequence[TelemetryWindow]
+    ) -> tuple[list[WindowAnswer], Timings]:
         self.batches.append(len(windows))
+        return await asyncio.to_thread(self._answer, windows)
+
+    async def close(self) -> None:
+        pass
+
+    def _answer(self, windows: Sequence[TelemetryWindow]) -> tuple[list[WindowAnswer], Timings]:
         time.sleep(self.pause_s)
         if self.fails:
             raise RuntimeError("made to fail")
         if len(windows) > self.memory_for:
             raise RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried too much")
-        return super().answer(windows)
+        return self.served.answer(windows)
 
 
-def engine_of(model: ServedModel, breaker: CircuitBreaker | None = None, **config: Any) -> Engine:
+def engine_of(model: Model, breaker: CircuitBreaker | None = None, **config: Any) -> Engine:
     return Engine(model, EngineConfig(**config), breaker or CircuitBreaker(), Metrics())
 
 

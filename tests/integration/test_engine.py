@@ -82,7 +82,7 @@ def test_windows_that_come_together_share_batches_and_each_gets_its_own_answer(
     assert sum(model.batches) == 40
     assert max(model.batches) == 16
     for window, got in zip(windows, answered, strict=True):
-        ((alone,), _) = ServedModel.answer(model, [window])
+        ((alone,), _) = model.served.answer([window])
         for name, value in alone.heads.items():
             torch.testing.assert_close(got.answer.heads[name], value, atol=1e-5, rtol=0)
 
@@ -98,7 +98,7 @@ def test_what_is_missing_is_counted_for_each_window_of_a_batch(
     signals = {**first.signals, gap: replace(first.signals[gap], values=values)}
     elsewhere = {name: signal for name, signal in second.signals.items() if name != absent}
     batch = [replace(first, signals=signals), windows[2], replace(second, signals=elsewhere)]
-    answers, _ = model.answer(batch)
+    answers, _ = model.served.answer(batch)
     missing = [dict(zip(sensors, 1 - answer.present, strict=True)) for answer in answers]
     found = [{name: share for name, share in each.items() if share} for each in missing]
     assert found == [{gap: pytest.approx(0.25)}, {}, {absent: 1.0}]
@@ -292,9 +292,9 @@ def test_windows_of_machines_with_gaps_and_other_rates_are_batched_with_whole_on
     odd = cycle_without(windows[0], "PS1")
     short = shortened(windows[1], 45)
     mixed = [windows[0], odd, windows[2], short, windows[3]]
-    together, _ = ServedModel.answer(model, mixed)
+    together, _ = model.served.answer(mixed)
     for window, answer in zip(mixed, together, strict=True):
-        ((alone,), _) = ServedModel.answer(model, [window])
+        ((alone,), _) = model.served.answer([window])
         np.testing.assert_array_equal(alone.observed, answer.observed)
         for name, value in alone.heads.items():
             torch.testing.assert_close(answer.heads[name], value, atol=1e-5, rtol=0)

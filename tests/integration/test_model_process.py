@@ -5,8 +5,8 @@ import os
 import shutil
 import signal
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -17,7 +17,7 @@ from hydrascope.schemas import Machine
 from hydrascope.schemas.errors import SpecError
 from hydrascope.serving.engine import Answered
 from hydrascope.serving.model import ServedModel
-from hydrascope.serving.model_process import ModelEndedError, ModelProcess
+from hydrascope.serving.model_process import ModelProcess
 from hydrascope.serving.refusals import EngineFaultError
 from hydrascope.serving.windows import TelemetryWindow, WindowAnswer
 from hydrascope.telemetry.zema import ZemaSource
@@ -29,14 +29,18 @@ def place(bundle: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def model(place: Path) -> Iterator[ModelProcess]:
-    model = ModelProcess(place)
-    model.warm_up([1], model.manifest.machines)
+def runner() -> Iterator[asyncio.Runner]:
+    with asyncio.Runner() as runner:
+        yield runner
+
+
+@pytest.fixture(scope="module")
+def model(place: Path, runner: asyncio.Runner) -> Iterator[ModelProcess]:
+    model = runner.run(ModelProcess.open(place))
+    runner.run(model.warm_up([1], model.manifest.machines))
     yield model
-    process = model._process
-    model._let_go()
-    process.join(10)
-    assert process.exitcode == 0
+    runner.run(model.close())
+    assert model._process.exitcode == 0
 
 
 @pytest.fixture(scope="module")
@@ -64,18 +68,26 @@ def kill(model: ModelProcess) -> None:
 
 
 def test_batches_given_at_the_same_time_get_their_own_answers(
-    model: ModelProcess, windows: list[TelemetryWindow], expected: list[WindowAnswer]
+    runner: asyncio.Runner,
+    model: ModelProcess,
+    windows: list[TelemetryWindow],
+    expected: list[WindowAnswer],
 ) -> None:
     parts = [slice(first, first + 1 + first % 3) for first in range(0, 36)]
-    with ThreadPoolExecutor(4) as pool:
-        answered = list(pool.map(lambda part: model.answer(windows[part])[0], parts))
-    for part, answers in zip(parts, answered, strict=True):
+
+    async def ask() -> list[Any]:
+        return await asyncio.gather(*(model.answer(windows[part]) for part in parts))
+
+    for part, (answers, _) in zip(parts, runner.run(ask()), strict=True):
         for found, right in zip(answers, expected[part], strict=True):
             assert_same(found, right)
 
 
 def test_a_machine_that_was_changed_is_another_one_there_too(
-    model: ModelProcess, windows: list[TelemetryWindow], expected: list[WindowAnswer]
+    runner: asyncio.Runner,
+    model: ModelProcess,
+    windows: list[TelemetryWindow],
+    expected: list[WindowAnswer],
 ) -> None:
     content = windows[0].machine.model_dump()
     left_out = len(content["topology"]["components"][0].pop("sensors"))
@@ -86,7 +98,7 @@ def test_a_machine_that_was_changed_is_another_one_there_too(
     other = TelemetryWindow(changed, windows[0].start, signals)
     # Both in one batch, in both orders, and each alone after the other.
     for batch in ([other, windows[0]], [windows[0], other], [other], [windows[0]], [other]):
-        answers, _ = model.answer(batch)
+        answers, _ = runner.run(model.answer(batch))
         for window, answer in zip(batch, answers, strict=True):
             if window is other:
                 assert len(answer.observed) == len(expected[0].observed) - left_out
@@ -95,17 +107,20 @@ def test_a_machine_that_was_changed_is_another_one_there_too(
 
 
 def test_what_fails_there_fails_here_with_its_cause(
-    model: ModelProcess, windows: list[TelemetryWindow]
+    runner: asyncio.Runner, model: ModelProcess, windows: list[TelemetryWindow]
 ) -> None:
     unknown = TelemetryWindow(windows[0].machine, windows[0].start, {"no_such": 1})  # type: ignore[dict-item]
     with pytest.raises(AttributeError) as caught:
-        model.answer([unknown])
+        runner.run(model.answer([unknown]))
     assert "in _groups" in str(caught.value.__cause__)  # where it happened, in the other process
-    assert model.answer(windows[:1])[0]
+    assert runner.run(model.answer(windows[:1]))[0]
 
 
 def test_a_process_that_is_killed_costs_what_it_was_asked_and_starts_anew(
-    model: ModelProcess, windows: list[TelemetryWindow], expected: list[WindowAnswer]
+    runner: asyncio.Runner,
+    model: ModelProcess,
+    windows: list[TelemetryWindow],
+    expected: list[WindowAnswer],
 ) -> None:
     engine = engine_of(model, max_batch=4, deadline_s=60.0)
 
@@ -118,7 +133,7 @@ def test_a_process_that_is_killed_costs_what_it_was_asked_and_starts_anew(
         await engine.stop(5.0)
         return answered
 
-    answered = asyncio.run(work())
+    answered = runner.run(work())
     failed = [each for each in answered if isinstance(each, BaseException)]
     assert all(isinstance(each, EngineFaultError) for each in failed)
     assert 1 <= len(failed) <= 8  # the batch that was computed, and the one sent ahead
@@ -128,22 +143,22 @@ def test_a_process_that_is_killed_costs_what_it_was_asked_and_starts_anew(
 
 
 def test_a_bundle_that_was_replaced_is_not_taken_for_the_old_one(
-    model: ModelProcess, windows: list[TelemetryWindow], place: Path
+    runner: asyncio.Runner, model: ModelProcess, windows: list[TelemetryWindow], place: Path
 ) -> None:
     aside = place.rename(place.with_name("aside"))
     kill(model)
     with pytest.raises(SpecError, match="holds no manifest"):
-        model.answer(windows[:1])
+        runner.run(model.answer(windows[:1]))
     shutil.copytree(aside, place)
     manifest = place / "manifest.json"
     manifest.write_text(manifest.read_text(encoding="utf-8") + "\n", encoding="utf-8")
-    with pytest.raises(ModelEndedError, match="another bundle is at"):
-        model.answer(windows[:1])
+    with pytest.raises(SpecError, match="another one is at"):
+        runner.run(model.answer(windows[:1]))
     shutil.rmtree(place)
     aside.rename(place)
-    assert model.answer(windows[:1])[0]
+    assert runner.run(model.answer(windows[:1]))[0]
 
 
 def test_what_is_wrong_with_a_bundle_is_said_as_if_it_were_opened_here(tmp_path: Path) -> None:
     with pytest.raises(SpecError, match=r"holds no manifest\.json"):
-        ModelProcess(tmp_path)
+        asyncio.run(ModelProcess.open(tmp_path))

@@ -5,8 +5,6 @@ import logging
 import time
 from collections import deque
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
-from contextvars import copy_context
 from dataclasses import dataclass, field
 
 from opentelemetry import trace
@@ -88,7 +86,6 @@ class Engine:
         self._waiting: deque[_Waiting] = deque()
         self._change, self._idle = asyncio.Event(), asyncio.Event()
         self._idle.set()
-        self._pool = ThreadPoolExecutor(thread_name_prefix="engine")
         self._under_way: set[asyncio.Task[None]] = set()
         self._computing = 0
         self._last_end = 0.0
@@ -118,7 +115,6 @@ class Engine:
         for each in self._waiting:
             _refuse(each, StoppedError())
         self._waiting.clear()
-        self._pool.shutdown(wait=False)
         counts = {"accepted": self._accepted, "ended": self._ended}
         _LOG.info("engine stopped", extra={"fields": counts})
 
@@ -133,14 +129,12 @@ class Engine:
         return None
 
     async def warm_up(self, batches: Sequence[int]) -> None:
-        """Warm the model up in the thread that will answer.
+        """Warm the model up with all its machines.
 
         Raises:
             SpecError: It does not answer as it did at export.
         """
-        machines = self.model.manifest.machines
-        loop = asyncio.get_running_loop()
-        await loop.run_in_executor(self._pool, self.model.warm_up, batches, machines)
+        await self.model.warm_up(batches, self.model.manifest.machines)
 
     async def answer(self, window: TelemetryWindow) -> Answered:
         """Answer a window.
@@ -241,15 +235,11 @@ class Engine:
     async def _answer(self, batch: list[_Waiting]) -> None:
         started = time.perf_counter()
         model, windows = batch[0].model, [each.window for each in batch]
-        loop = asyncio.get_running_loop()
         # A batch is nobody's child: its span says whose windows it holds.
         links = [trace.Link(each.span) for each in batch]
         try:
             with _TRACER.start_as_current_span("batch", links=links):
-                run = copy_context().run
-                outcomes = await loop.run_in_executor(
-                    self._pool, run, answer_windows, model, windows
-                )
+                outcomes = await answer_windows(model, windows)
                 _trace_stages(outcomes)
         except asyncio.CancelledError:  # stopped before the batch was done
             for each in batch:

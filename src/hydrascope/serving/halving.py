@@ -13,10 +13,10 @@ _NO_MEMORY = ("can't allocate memory", "CUDA out of memory")
 Outcome = tuple[WindowAnswer, Timings] | Exception
 
 
-def answer_windows(model: Model, windows: list[TelemetryWindow]) -> list[Outcome]:
-    """Answer a batch in the engine's thread; what fails is the windows' outcome, not raised."""
+async def answer_windows(model: Model, windows: list[TelemetryWindow]) -> list[Outcome]:
+    """Answer a batch; what fails is the windows' outcome, not raised."""
     try:
-        answers, timings = model.answer(windows)
+        answers, timings = await model.answer(windows)
     except Exception as error:  # noqa: BLE001 (it goes to the requests, the breaker and the log)
         if not _out_of_memory(error):
             return [error] * len(windows)
@@ -26,7 +26,8 @@ def answer_windows(model: Model, windows: list[TelemetryWindow]) -> list[Outcome
         _LOG.warning("memory did not suffice for %d windows; they are halved", len(windows))
     else:
         return [(answer, timings) for answer in answers]
-    return answer_windows(model, windows[:half]) + answer_windows(model, windows[half:])
+    first = await answer_windows(model, windows[:half])
+    return first + await answer_windows(model, windows[half:])
 
 
 def _out_of_memory(error: Exception) -> bool:

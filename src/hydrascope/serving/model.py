@@ -48,8 +48,6 @@ class ServedModel:
         device: `cpu` or `cuda`.
     """
 
-    at_once = 1
-
     def __init__(self, bundle: Bundle, device: str = "cpu") -> None:
         self.manifest, self.version = bundle.manifest, bundle.version
         self.window_s = bundle.manifest.window.window_s

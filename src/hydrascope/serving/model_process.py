@@ -4,28 +4,28 @@ Python runs one thread at a time. Beside what reads requests and writes answers,
 process waits for its turn at every operation, and its batches take twice as long.
 """
 
+import asyncio
 import gc
 import logging
 import multiprocessing
 import signal
+import socket
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime
-from multiprocessing.connection import Connection
-from multiprocessing.pool import ExceptionWithTraceback  # type: ignore[attr-defined]
-from multiprocessing.process import BaseProcess
 from multiprocessing.util import Finalize
 from pathlib import Path
-from threading import Event, Lock
-from typing import Any, NamedTuple
+from typing import Any
 
 import torch
 
 from hydrascope.graphs.layout import GraphLayout
 from hydrascope.packaging.bundle import read_bundle
 from hydrascope.packaging.manifest import Manifest
+from hydrascope.schemas.errors import SpecError
 from hydrascope.schemas.machine import Machine
 from hydrascope.schemas.signal import Signal
+from hydrascope.serving.conversation import Conversation, answer_questions
 from hydrascope.serving.logs import configure
 from hydrascope.serving.model import ServedModel
 from hydrascope.serving.windows import TelemetryWindow, Timings, WindowAnswer
@@ -36,50 +36,54 @@ _Row = tuple[int, datetime, Mapping[str, Signal]]
 """A window: the place of its machine among those sent with it, its start, its signals."""
 
 
-class ModelEndedError(Exception):
-    """The model's process ended while it was asked, as when memory runs out; a new one follows."""
-
-
-class _Turn(NamedTuple):
-    """When an answer is to be taken, and from where."""
-
-    process: BaseProcess
-    connection: Connection
-    before: Event
-    """Set when the one before it was taken."""
-    done: Event
-    """Set when it was."""
-
-
 class ModelProcess:
     """A bundle that answers in a process of its own, which ends with this one.
 
-    Should it end before, what it was asked fails, and the next batch finds it started anew.
-
-    Args:
-        bundle: Folder or archive; must stay where it is.
-        verify_key: Public key that it must be signed with.
-        device: `cpu` or `cuda`.
-        threads: Of torch.
-
-    Raises:
-        SpecError: As `read_bundle`.
+    Should it end before, what it was asked fails, and the next batch finds it started anew. Made by
+    `open`; lives in one event loop.
     """
 
     at_once = 2
     """The next batch is there when one is done, however busy this process is."""
 
-    def __init__(
-        self, bundle: Path, verify_key: Path | None = None, device: str = "cpu", threads: int = 1
-    ) -> None:
+    manifest: Manifest
+    version: str
+
+    def __init__(self, bundle: Path, verify_key: Path | None, device: str, threads: int) -> None:
         self._opened = (bundle, verify_key, device, threads)
         self._warmth: tuple[list[int], list[Machine]] = ([], [])
-        self._asking = Lock()
+        self._starting = asyncio.Lock()
         self._accepted: dict[str, Machine] = {}
         self.device_memory_bytes = 0
-        self._start()
-        self.manifest, self.version = self._ask("open", *self._opened)
-        self.window_s: float = self.manifest.window.window_s
+
+    @classmethod
+    async def open(
+        cls, bundle: Path, verify_key: Path | None = None, device: str = "cpu", threads: int = 1
+    ) -> "ModelProcess":
+        """Start a process and open a bundle in it.
+
+        Args:
+            bundle: Folder or archive; must stay where it is.
+            verify_key: Public key that it must be signed with.
+            device: `cpu` or `cuda`.
+            threads: Of torch.
+
+        Raises:
+            SpecError: As `read_bundle`.
+        """
+        model = cls(bundle, verify_key, device, threads)
+        await model._start()
+        try:
+            model.manifest, model.version = await model._conversation.ask("open", *model._opened)
+        except Exception:
+            await model.close()
+            raise
+        return model
+
+    @property
+    def window_s(self) -> float:
+        """Length of the windows that it takes."""
+        return self.manifest.window.window_s
 
     def check(self, machine: Machine) -> None:
         """Refuse a machine that the network cannot read, as `ServedModel.check`."""
@@ -88,23 +92,36 @@ class ModelProcess:
             GraphLayout.of(machine.topology, self.manifest.input_spec, self.manifest.task.heads)
             self._accepted[equipment_id] = machine
 
-    def warm_up(self, sizes: Iterable[int], machines: Sequence[Machine]) -> None:
+    async def warm_up(self, sizes: Iterable[int], machines: Sequence[Machine]) -> None:
         """Warm it up, as `ServedModel.warm_up`."""
         self._warmth = (list(sizes), list(machines))
-        self._ask("warm_up", *self._warmth)
+        await self._conversation.ask("warm_up", *self._warmth)
 
-    def answer(self, windows: Sequence[TelemetryWindow]) -> tuple[list[WindowAnswer], Timings]:
+    async def answer(
+        self, windows: Sequence[TelemetryWindow]
+    ) -> tuple[list[WindowAnswer], Timings]:
         """Answer some windows, as `ServedModel.answer`.
 
         Raises:
-            ModelEndedError: See there.
+            EndedError: The process ended before it answered, as when memory runs out.
         """
-        with self._asking:
-            if not self._process.is_alive():
-                self._start_again()
-            turn = self._put("answer", *self._sendable(windows))
-        answers, timings, self.device_memory_bytes = self._take(turn)
+        if self._over:
+            async with self._starting:
+                if self._over:
+                    await self._start_again()
+        answers, timings, self.device_memory_bytes = await self._conversation.ask(
+            "answer", *self._sendable(windows)
+        )
         return answers, timings
+
+    async def close(self) -> None:
+        """End the process."""
+        self._let_go()
+        await asyncio.to_thread(self._process.join, _ENDS_IN_S)
+
+    @property
+    def _over(self) -> bool:
+        return self._conversation.over or not self._process.is_alive()
 
     def _sendable(
         self, windows: Sequence[TelemetryWindow]
@@ -122,66 +139,38 @@ class ModelProcess:
             self._sent[equipment_id] = machine
         return machines, [(place[id(each.machine)], each.start, each.signals) for each in windows]
 
-    def _start(self) -> None:
+    async def _start(self) -> None:
         self._sent: dict[str, Machine] = {}
-        nothing = Event()
-        nothing.set()
-        context = multiprocessing.get_context("spawn")
-        self._connection, other = context.Pipe()
-        # Without this end of the connection the process ends.
-        self._let_go = Finalize(self, self._connection.close, exitpriority=10)
+        here, there = socket.socketpair()
+        # Without this end of the connection the process ends. The event loop has its own handle of
+        # it, which notices.
+        self._let_go = Finalize(self, _hang_up, (here.dup(),), exitpriority=10)
         level = logging.getLevelName(logging.getLogger().level)
-        self._process = context.Process(
-            target=_work, args=(other, level), name="model", daemon=True
+        self._process = multiprocessing.get_context("spawn").Process(
+            target=_work, args=(there, level), name="model", daemon=True
         )
-        self._process.start()
-        other.close()
-        self._last = _Turn(self._process, self._connection, nothing, nothing)
+        await asyncio.to_thread(self._process.start)
+        there.close()
+        loop = asyncio.get_running_loop()
+        _, self._conversation = await loop.create_connection(Conversation, sock=here)
 
-    def _start_again(self) -> None:
+    async def _start_again(self) -> None:
+        await self.close()
         _LOG.error("the model's process ended (%s); it starts anew", self._process.exitcode)
-        self._let_go()
-        self._start()
+        await self._start()
         try:
-            _, version = self._ask("open", *self._opened)
+            _, version = await self._conversation.ask("open", *self._opened)
             if version != self.version:
-                raise ModelEndedError(f"and another bundle is at {self._opened[0]} now")
-            self._ask("warm_up", *self._warmth)
+                raise SpecError(f"bundle: another one is at {self._opened[0]} now")
+            await self._conversation.ask("warm_up", *self._warmth)
         except Exception:
-            self._let_go()
-            self._process.join(_ENDS_IN_S)
+            await self.close()
             raise
 
-    def _ask(self, *question: Any) -> Any:
-        return self._take(self._put(*question))
 
-    def _put(self, *question: Any) -> _Turn:
-        """Send a question; its answer comes after those of all before it."""
-        try:
-            self._connection.send(question)
-        except OSError:
-            raise _ended(self._process) from None
-        turn = _Turn(self._process, self._connection, self._last.done, Event())
-        self._last = turn
-        return turn
-
-    def _take(self, turn: _Turn) -> Any:
-        """Wait for the answer whose turn it is."""
-        turn.before.wait()
-        try:
-            answer = turn.connection.recv()
-        except (EOFError, OSError):
-            raise _ended(turn.process) from None
-        finally:
-            turn.done.set()
-        if isinstance(answer, Exception):
-            raise answer
-        return answer
-
-
-def _ended(process: BaseProcess) -> ModelEndedError:
-    process.join(_ENDS_IN_S)
-    return ModelEndedError(f"exit code {process.exitcode}")
+def _hang_up(connection: socket.socket) -> None:
+    with connection, suppress(OSError):  # where the process has ended, nobody is there to be told
+        connection.shutdown(socket.SHUT_RDWR)
 
 
 class _Worker:
@@ -189,6 +178,9 @@ class _Worker:
 
     def __init__(self) -> None:
         self._known: dict[str, Machine] = {}
+
+    def __call__(self, name: str, *arguments: Any) -> Any:
+        return getattr(self, name)(*arguments)
 
     def open(
         self, bundle: Path, verify_key: Path | None, device: str, threads: int
@@ -213,18 +205,10 @@ class _Worker:
         return (*self._model.answer(windows), self._model.device_memory_bytes)
 
 
-def _work(connection: Connection, log_level: str) -> None:
+def _work(connection: socket.socket, log_level: str) -> None:
     """Answer until nobody asks any more."""
     # Whoever stops the service may tell all its processes; what was accepted is answered still.
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.SIG_IGN)
     configure(log_level)
-    worker = _Worker()
-    with suppress(EOFError, OSError):
-        while True:
-            name, *arguments = connection.recv()
-            try:
-                answer = getattr(worker, name)(*arguments)
-            except Exception as error:  # noqa: BLE001 (raised where it was asked)
-                answer = ExceptionWithTraceback(error, error.__traceback__)
-            connection.send(answer)
+    answer_questions(connection, _Worker())

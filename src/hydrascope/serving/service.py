@@ -73,7 +73,7 @@ class Service:
             SpecError: The bundle, or another file that settings name, is not as it should be.
         """
         open_model = partial(
-            ModelProcess,
+            ModelProcess.open,
             verify_key=settings.verify_key,
             device=settings.device,
             threads=settings.threads,
@@ -81,7 +81,7 @@ class Service:
         # A model may be opened again, so that its files stay as long as the service.
         files = TemporaryDirectory(prefix="hydrascope-bundle-")
         path = await asyncio.to_thread(_located, settings, Path(files.name))
-        model = await asyncio.to_thread(open_model, path)
+        model = await open_model(path)
         breaker = CircuitBreaker(
             settings.breaker_failures, settings.breaker_open_s, settings.breaker_probes
         )
@@ -108,6 +108,7 @@ class Service:
         """Answer what waits, then let go of everything."""
         self.ready = False
         await self.engine.stop(self.settings.drain_s)
+        await self.shelf.close()
         await self.cache.close()
         await self.fleet.close()
         self._files.cleanup()

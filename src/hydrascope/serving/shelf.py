@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 from hydrascope.packaging.bundle import MANIFEST, read_manifest
@@ -34,7 +34,7 @@ class Shelf:
         engine: Engine,
         folder: Path | None,
         verify_key: Path | None,
-        open_model: Callable[[Path], Model],
+        open_model: Callable[[Path], Awaitable[Model]],
         metrics: Metrics,
     ) -> None:
         self._engine, self._folder, self._key, self._open = engine, folder, verify_key, open_model
@@ -71,10 +71,13 @@ class Shelf:
             if self._previous is not None and version == self._previous.version:
                 model = self._previous
             else:
-                model = await asyncio.to_thread(self._load, version)
+                model = await self._load(version)
                 sizes = warm_up_sizes(self._engine.config.max_batch)
-                # In a thread of its own: the engine goes on answering.
-                await asyncio.to_thread(model.warm_up, sizes, model.manifest.machines)
+                try:
+                    await model.warm_up(sizes, model.manifest.machines)
+                except Exception:
+                    await model.close()
+                    raise
             self._put(model)
 
     def _put(self, model: Model) -> None:
@@ -92,10 +95,15 @@ class Shelf:
             self._previous = None  # so that failures of the old one do not bring it back
             self._engine.breaker.reset()
 
-    def _load(self, version: str) -> Model:
-        for path, (_, known, _) in self._scan().items():
+    async def close(self) -> None:
+        """Close every model."""
+        for model in filter(None, (self.active, self._previous)):
+            await model.close()
+
+    async def _load(self, version: str) -> Model:
+        for path, (_, known, _) in (await asyncio.to_thread(self._scan)).items():
             if known == version:
-                return self._open(path)
+                return await self._open(path)
         raise SpecError(f"version: no model {version!r} at hand")
 
     def _scan(self) -> dict[Path, tuple[int, str, Manifest]]:

@@ -67,7 +67,7 @@ class Timings:
 
 
 class Model(Protocol):
-    """A bundle that answers; used by `at_once` threads at a time, besides `check`."""
+    """A bundle that answers, elsewhere than in the event loop: in a thread, or another process."""
 
     manifest: Manifest
     version: str
@@ -89,12 +89,17 @@ class Model(Protocol):
             SpecError: A kind or a sensor of it is not in the network's vocabulary.
         """
 
-    def warm_up(self, sizes: Iterable[int], machines: Sequence[Machine]) -> None:
+    async def warm_up(self, sizes: Iterable[int], machines: Sequence[Machine]) -> None:
         """Answer made-up windows of these machines, in batches of these sizes.
 
         Raises:
             SpecError: The golden answers come out differently than at export.
         """
 
-    def answer(self, windows: Sequence[TelemetryWindow]) -> tuple[list[WindowAnswer], Timings]:
+    async def answer(
+        self, windows: Sequence[TelemetryWindow]
+    ) -> tuple[list[WindowAnswer], Timings]:
         """Answer some windows of any machines, in their order."""
+
+    async def close(self) -> None:
+        """Let go of everything; nothing is asked any more."""

@@ -1,5 +1,6 @@
 """A batch that memory does not suffice for."""
 
+import asyncio
 import operator
 from collections.abc import Sequence
 from typing import Any
@@ -29,7 +30,7 @@ class HungryModel:
     def __init__(self) -> None:
         self.batches: list[int] = []
 
-    def answer(self, windows: Sequence[int]) -> tuple[list[int], str]:
+    async def answer(self, windows: Sequence[int]) -> tuple[list[int], str]:
         self.batches.append(len(windows))
         _HUNGRY(torch.zeros(len(windows)))
         return list(windows), "timings"
@@ -38,5 +39,6 @@ class HungryModel:
 def test_a_program_that_finds_no_memory_is_run_on_halves() -> None:
     model: Any = HungryModel()
     windows: Any = list(range(7))
-    assert answer_windows(model, windows) == [(number, "timings") for number in range(7)]
+    answered = asyncio.run(answer_windows(model, windows))
+    assert answered == [(number, "timings") for number in range(7)]
     assert model.batches == [7, 3, 1, 2, 4, 2, 2]
