@@ -5,6 +5,7 @@ import os
 import shutil
 import signal
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from serving_parts import cycle, engine_of
 from hydrascope.packaging.bundle import read_bundle
 from hydrascope.schemas import Machine
 from hydrascope.schemas.errors import SpecError
+from hydrascope.schemas.signal import Signal
 from hydrascope.serving.engine import Answered
 from hydrascope.serving.model import ServedModel
 from hydrascope.serving.model_process import ModelProcess
@@ -109,9 +111,10 @@ def test_a_machine_that_was_changed_is_another_one_there_too(
 def test_what_fails_there_fails_here_with_its_cause(
     runner: asyncio.Runner, model: ModelProcess, windows: list[TelemetryWindow]
 ) -> None:
-    unknown = TelemetryWindow(windows[0].machine, windows[0].start, {"no_such": 1})  # type: ignore[dict-item]
-    with pytest.raises(AttributeError) as caught:
-        runner.run(model.answer([unknown]))
+    (name, signal), *_ = windows[0].signals.items()
+    wrong = Signal(signal.values, "fast")  # type: ignore[arg-type]
+    with pytest.raises(TypeError) as caught:
+        runner.run(model.answer([replace(windows[0], signals={name: wrong})]))
     assert "in _groups" in str(caught.value.__cause__)  # where it happened, in the other process
     assert runner.run(model.answer(windows[:1]))[0]
 

@@ -36,7 +36,7 @@ def create_app(service: Service) -> FastAPI:
     )
     app.state.service = service
     install(app)
-    app.include_router(routes())
+    app.include_router(routes(service))
     if settings.cors_origins:
         app.add_middleware(
             CORSMiddleware,

@@ -9,6 +9,7 @@ from typing import Protocol
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
+from hydrascope.serving.answers import Diagnosis
 from hydrascope.serving.metrics import Metrics
 from hydrascope.serving.windows import TelemetryWindow
 
@@ -20,11 +21,11 @@ _PATIENCE_S = 0.1
 class Cache(Protocol):
     """Keeps answers for a while; may forget any at any time."""
 
-    async def get(self, key: str) -> bytes | None:
+    async def get(self, key: str) -> Diagnosis | None:
         """Return what was put there, or None."""
         ...
 
-    async def put(self, key: str, content: bytes) -> None:
+    async def put(self, key: str, answer: Diagnosis) -> None:
         """Keep it for a while."""
         ...
 
@@ -43,9 +44,9 @@ class MemoryCache:
 
     def __init__(self, entries: int, keep_s: float) -> None:
         self._limit, self._keep_s = entries, keep_s
-        self._kept: OrderedDict[str, tuple[float, bytes]] = OrderedDict()
+        self._kept: OrderedDict[str, tuple[float, Diagnosis]] = OrderedDict()
 
-    async def get(self, key: str) -> bytes | None:
+    async def get(self, key: str) -> Diagnosis | None:
         """Return what was put there, or None."""
         found = self._kept.get(key)
         if found is None or time.monotonic() > found[0]:
@@ -53,11 +54,11 @@ class MemoryCache:
         self._kept.move_to_end(key)
         return found[1]
 
-    async def put(self, key: str, content: bytes) -> None:
+    async def put(self, key: str, answer: Diagnosis) -> None:
         """Keep it; forget the one that was not asked for longest."""
         if not self._limit:
             return
-        self._kept[key] = (time.monotonic() + self._keep_s, content)
+        self._kept[key] = (time.monotonic() + self._keep_s, answer)
         self._kept.move_to_end(key)
         if len(self._kept) > self._limit:
             self._kept.popitem(last=False)
@@ -83,7 +84,7 @@ class RedisCache:
         self._keep_s, self._metrics = keep_s, metrics
         self._working = True
 
-    async def get(self, key: str) -> bytes | None:
+    async def get(self, key: str) -> Diagnosis | None:
         """Return what was put there, or None."""
         try:
             found = await self._redis.get(key)
@@ -91,13 +92,14 @@ class RedisCache:
             self._failed(error)
             return None
         self._working = True
-        return found.encode() if isinstance(found, str) else found
+        return None if found is None else Diagnosis.model_validate_json(found)
 
-    async def put(self, key: str, content: bytes) -> None:
+    async def put(self, key: str, answer: Diagnosis) -> None:
         """Keep it for a while."""
         if not self._working:
             return
         try:
+            content = answer.model_dump_json()
             await self._redis.set(key, content, ex=max(1, round(self._keep_s)))
         except (TimeoutError, RedisError, OSError) as error:
             self._failed(error)

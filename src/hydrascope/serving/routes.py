@@ -43,11 +43,6 @@ _EXAMPLE = {
 }
 
 
-async def _service(request: Request) -> Service:  # not async, it would run in a thread
-    service: Service = request.app.state.service
-    return service
-
-
 _BEARER = HTTPBearer(auto_error=False, description="An API key; python -m hydrascope key")
 
 
@@ -71,7 +66,6 @@ def _may(scope: Scope) -> Callable[..., Awaitable[ApiKey]]:
     return check
 
 
-Services = Annotated[Service, Depends(_service)]
 CanDiagnose = Annotated[ApiKey, Depends(_may(Scope.DIAGNOSE))]
 CanRead = Annotated[ApiKey, Depends(_may(Scope.READ))]
 CanManage = Annotated[ApiKey, Depends(_may(Scope.MANAGE))]
@@ -91,13 +85,12 @@ def _take(service: Service, key: ApiKey, windows: int) -> None:
         raise ProblemError(429, "The key's rate limit is reached.", headers=retry)
 
 
-def routes() -> APIRouter:
-    """Return all routes of the service."""
+def routes(service: Service) -> APIRouter:
+    """Return all routes of a service."""
     router = APIRouter(route_class=StrictRoute)
 
     @router.post("/v1/diagnose", responses=documented(*_REFUSED, *_BUSY), tags=["diagnosis"])
     async def diagnose(
-        service: Services,
         key: CanDiagnose,
         request: Annotated[DiagnoseRequest, Body(openapi_examples={"inline": {"value": _EXAMPLE}})],
     ) -> Diagnosis:
@@ -109,7 +102,6 @@ def routes() -> APIRouter:
 
     @router.post("/v1/diagnose/batch", responses=documented(*_REFUSED, *_BUSY), tags=["diagnosis"])
     async def diagnose_batch(
-        service: Services,
         key: CanDiagnose,
         request: Annotated[
             BatchRequest, Body(openapi_examples={"one": {"value": {"items": [_EXAMPLE]}}})
@@ -131,7 +123,7 @@ def routes() -> APIRouter:
         return BatchAnswer(results=await asyncio.gather(*items))
 
     @router.get("/v1/equipment", responses=documented(401, 403, 503), tags=["fleet"])
-    async def list_equipment(service: Services, _: CanRead) -> list[EquipmentSummary]:
+    async def list_equipment(_: CanRead) -> list[EquipmentSummary]:
         """List the machines, with how they were when last asked about."""
         summaries = []
         for equipment_id, machine in (await service.fleet.all()).items():
@@ -150,7 +142,7 @@ def routes() -> APIRouter:
     @router.get(
         "/v1/equipment/{equipment_id}", responses=documented(401, 403, 404, 503), tags=["fleet"]
     )
-    async def show_equipment(service: Services, _: CanRead, equipment_id: str) -> EquipmentDetail:
+    async def show_equipment(_: CanRead, equipment_id: str) -> EquipmentDetail:
         """Show one machine, its last diagnosis and the signals that it was made of."""
         try:
             machine = await service.fleet.get(equipment_id)
@@ -173,7 +165,7 @@ def routes() -> APIRouter:
     @router.post(
         "/v1/equipment", status_code=201, responses=documented(*_REFUSED, 503), tags=["fleet"]
     )
-    async def add_equipment(service: Services, _: CanManage, machine: Machine) -> EquipmentSummary:
+    async def add_equipment(_: CanManage, machine: Machine) -> EquipmentSummary:
         """Keep a machine, or its new state; the content of a machine file."""
         try:
             service.engine.model.check(machine)
@@ -190,9 +182,7 @@ def routes() -> APIRouter:
         )
 
     @router.post("/v1/topologies/validate", responses=documented(*_REFUSED), tags=["fleet"])
-    async def validate_topology(
-        service: Services, _: CanRead, request: TopologyRequest
-    ) -> TopologyVerdict:
+    async def validate_topology(_: CanRead, request: TopologyRequest) -> TopologyVerdict:
         """Say everything that is wrong with a topology, and whether the active model reads it."""
         faults = topology_faults(request.topology)
         readable = not faults
@@ -208,7 +198,7 @@ def routes() -> APIRouter:
         return TopologyVerdict(valid=readable, readable=readable, faults=faults)
 
     @router.get("/v1/models", responses=documented(401, 403), tags=["models"])
-    async def list_models(service: Services, _: CanRead) -> list[ModelSummary]:
+    async def list_models(_: CanRead) -> list[ModelSummary]:
         """List the bundles at hand."""
         active = service.shelf.active.version
         return [
@@ -219,7 +209,7 @@ def routes() -> APIRouter:
     @router.post(
         "/v1/models/{version}/activate", responses=documented(401, 403, 404, 422), tags=["models"]
     )
-    async def activate(service: Services, _: CanManage, version: str) -> State:
+    async def activate(_: CanManage, version: str) -> State:
         """Let another bundle answer from now on; without a request being lost."""
         if version not in await service.shelf.all():
             raise ProblemError(404, "There is no such model at hand.")
@@ -232,14 +222,14 @@ def routes() -> APIRouter:
         return State(status="alive")
 
     @router.get("/readyz", responses=documented(503), tags=["operation"])
-    async def readyz(service: Services) -> State:
+    async def readyz() -> State:
         """Say whether it is worth asking."""
         if not service.ready or service.engine.breaker.state is BreakerState.OPEN:
             raise ProblemError(503, "Not ready.", headers={"Retry-After": "1"})
         return State(status="ready", model=service.shelf.active.version)
 
     @router.get("/metrics", responses=documented(401, 403), tags=["operation"])
-    async def metrics(service: Services, _: CanRead) -> Response:
+    async def metrics(_: CanRead) -> Response:
         """Return what Prometheus reads."""
         return Response(service.metrics.text(), media_type="text/plain; version=0.0.4")
 

@@ -136,10 +136,9 @@ class Service:
             window = await self._window(request)
         version = self.engine.model.version
         key = cache_key(window, version)
-        kept = await self.cache.get(key)
-        self.metrics.cache.labels("miss" if kept is None else "hit").inc()
-        if kept is not None:
-            found = Diagnosis.model_validate_json(kept)
+        found = await self.cache.get(key)
+        self.metrics.cache.labels("miss" if found is None else "hit").inc()
+        if found is not None:
             timing = Timing(queue_ms=0, features_ms=0, network_ms=0, total_ms=_ms_since(started))
             answer = found.model_copy(update={"cached": True, "timing": timing})
         else:
@@ -149,7 +148,7 @@ class Service:
             found = diagnosis(window, answered.answer, model.manifest, model.version)
             self._count(window, answered, found)
             if model.version == version:
-                await self.cache.put(key, found.model_dump_json().encode())
+                await self.cache.put(key, found)
             answer = found.model_copy(update={"timing": _timing(answered, started)})
         if request.store:
             await self.fleet.keep(found)
