@@ -189,7 +189,9 @@ def _first_answers(served: Served) -> list[Row]:
 
 def _half_and_overload(served: Served, saturation: float, seconds: float) -> list[Row]:
     half = partial(Load, served.port, PATH, rate=saturation / 2, connections=512)
+    before = _ticks()
     quiet = put(half(seconds=2 * seconds))
+    stolen, passed = (now - then for now, then in zip(_ticks(), before, strict=True))
     flood = Load(served.port, PATH, 2 * seconds, rate=3 * saturation, connections=1024)
     flooded = put(flood)
     print(f"3 × saturation: {dict(flooded.statuses)}, lost: {dict(flooded.broken)}")
@@ -198,6 +200,7 @@ def _half_and_overload(served: Served, saturation: float, seconds: float) -> lis
     return [
         at_most("half load: p50", 1000 * quiet.quantile_s(0.5), "ms"),
         at_most("half load: p99", 1000 * quiet.quantile_s(0.99), "ms", 60.0),
+        at_most("half load: processor time kept from this machine", 100 * stolen / passed, "%"),
         at_most("half load: not answered", quiet.sent - quiet.answered, "requests", 0),
         at_most("3 × saturation: p99 of what is answered", 1000 * flooded.quantile_s(0.99), "ms"),
         at_least("3 × saturation: answered", flooded.answered / flooded.seconds, "1/s"),
@@ -224,6 +227,13 @@ def _beside_litserve(bundle: Path, seconds: float) -> list[Row]:
         at_least(f"LitServe: windows/s at p99 ≤ {1000 * P99_S:g} ms", rate, "1/s"),
         at_least(f"saturation / LitServe's, median of {TURNS} turns", ratio, "×", 1.0),
     ]
+
+
+def _ticks() -> tuple[int, int]:
+    """Return processor time in which this virtual machine wanted to run but was not let (steal),
+    and all time, in ticks since it started (Linux)."""
+    own = Path("/proc/stat").read_text(encoding="ascii").splitlines()[0].split()[1:9]
+    return int(own[7]), sum(map(int, own))
 
 
 def _turned_away(outcome: Outcome) -> int:
