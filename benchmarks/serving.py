@@ -230,8 +230,10 @@ def _beside_litserve(bundle: Path, seconds: float) -> list[Row]:
 
 
 def _ticks() -> tuple[int, int]:
-    """Return processor time in which this virtual machine wanted to run but was not let (steal),
-    and all time, in ticks since it started (Linux)."""
+    """Return the time that this virtual machine wanted to run but was not let (steal), and all.
+
+    Both in ticks of all processors since its start (Linux).
+    """
     own = Path("/proc/stat").read_text(encoding="ascii").splitlines()[0].split()[1:9]
     return int(own[7]), sum(map(int, own))
 
