@@ -107,7 +107,7 @@ class ModelProcess:
         Raises:
             EndedError: The process ended before it answered, as when memory runs out.
         """
-        if self._over:
+        if self._over or self._starting.locked():  # a new process may hold another bundle
             async with self._starting:
                 if self._over:
                     await self._start_again()
