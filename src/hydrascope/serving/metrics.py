@@ -36,6 +36,8 @@ class Metrics:
             buckets=_LATENCY_S,
             registry=registry,
         )
+        for stage in ("queue", "features", "network"):
+            self.stage.labels(stage)  # or the first request would wait for them
         self.batch_size = Histogram(
             "hydrascope_batch_size",
             "Windows answered together.",

@@ -97,7 +97,7 @@ class ModelProcess:
     async def warm_up(self, sizes: Iterable[int], machines: Sequence[Machine]) -> None:
         """Warm it up, as `ServedModel.warm_up`."""
         self._warmth = (list(sizes), list(machines))
-        await self._conversation.ask("warm_up", *self._warmth)
+        await self._warm_up()
 
     async def answer(
         self, windows: Sequence[TelemetryWindow]
@@ -145,6 +145,13 @@ class ModelProcess:
             for each, signals in zip(windows, packed, strict=True)
         ]
 
+    async def _warm_up(self) -> None:
+        sizes, machines = self._warmth
+        await self._conversation.ask("warm_up", sizes, machines)
+        for machine in machines:
+            self.check(machine)
+            self._sent[machine.equipment.equipment_id] = machine
+
     async def _start(self) -> None:
         self._sent: dict[str, Machine] = {}
         here, there = socket.socketpair()
@@ -168,7 +175,7 @@ class ModelProcess:
             _, version = await self._conversation.ask("open", *self._opened)
             if version != self.version:
                 raise SpecError(f"bundle: another one is at {self._opened[0]} now")
-            await self._conversation.ask("warm_up", *self._warmth)
+            await self._warm_up()
         except Exception:
             await self.close()
             raise
@@ -207,6 +214,7 @@ class _Worker:
 
     def warm_up(self, sizes: list[int], machines: list[Machine]) -> None:
         self._model.warm_up(sizes, machines)
+        self._known |= {each.equipment.equipment_id: each for each in machines}
         gc.collect()
         gc.freeze()  # what is there now stays: looking through it again stops every batch
 

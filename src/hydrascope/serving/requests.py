@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from typing import Annotated, Any
 
 import numpy as np
-from pydantic import AwareDatetime, Field
+from pydantic import AwareDatetime, ConfigDict, Field
 
 from hydrascope.schemas.base import Identifier, Number, Positive, Spec, Text
 from hydrascope.schemas.errors import SpecError, closest, validate
@@ -19,7 +19,11 @@ MAX_SAMPLES = 1_000_000
 """Of one sensor in one window."""
 
 
-class SignalIn(Spec):
+class _Body(Spec):
+    model_config = ConfigDict(defer_build=False)  # or the first request would wait for it
+
+
+class SignalIn(_Body):
     """Equidistant samples of one sensor from the window's start on."""
 
     values: Annotated[list[Number | None], Field(min_length=1, max_length=MAX_SAMPLES)]
@@ -30,7 +34,7 @@ class SignalIn(Spec):
     """Of these samples; the machine file's if null. Others of the same quantity are converted."""
 
 
-class DiagnoseRequest(Spec):
+class DiagnoseRequest(_Body):
     """One window of one machine: its samples, or where in the database they are."""
 
     equipment_id: Identifier
@@ -42,7 +46,7 @@ class DiagnoseRequest(Spec):
     """Whether the answer is kept in the database."""
 
 
-class BatchRequest(Spec):
+class BatchRequest(_Body):
     """Up to 100 requests; each is checked and answered by itself."""
 
     items: Annotated[
@@ -55,7 +59,7 @@ class BatchRequest(Spec):
     ]
 
 
-class TopologyRequest(Spec):
+class TopologyRequest(_Body):
     """A topology to be checked."""
 
     topology: dict[str, Any]
