@@ -25,9 +25,10 @@ from hydrascope.experiment.restore import checkpoint_file
 from hydrascope.graphs.fields import WindowFields
 from hydrascope.graphs.layout import GraphLayout, concatenate
 from hydrascope.packaging.archive import pack, unpack
-from hydrascope.packaging.bundle import Bundle, check_bundle, golden_difference, read_bundle
+from hydrascope.packaging.bundle import Bundle, golden_difference, read_bundle
 from hydrascope.packaging.card import model_card
 from hydrascope.packaging.command import show, verify
+from hydrascope.packaging.files import check_bundle
 from hydrascope.packaging.manifest import sha256
 from hydrascope.packaging.program_file import load_program, save_program
 from hydrascope.packaging.registry import fetch

@@ -12,10 +12,10 @@ from sklearn.metrics import accuracy_score, confusion_matrix, f1_score
 from hydrascope.evaluation.calibrate import fit_temperatures
 from hydrascope.evaluation.calibration import exchangeable_coverage
 from hydrascope.evaluation.predictions import predict
+from hydrascope.evaluation.strangeness import strangeness
 from hydrascope.experiment import export
 from hydrascope.experiment.restore import restore
 from hydrascope.graphs.window_fields import MACHINE_FEATURES, MACHINE_FEATURES_MASK
-from hydrascope.models.conformal import strangeness
 from hydrascope.packaging import parity
 from hydrascope.packaging.bundle import golden_difference, read_bundle
 from hydrascope.schemas.errors import SpecError

@@ -14,11 +14,11 @@ from jobs import CPU, Train, export_settings
 from hydrascope.experiment import evaluate, export
 from hydrascope.experiment.restore import restore
 from hydrascope.experiment.settings import EvaluateSettings
-from hydrascope.models.normality import COMPONENT, LEVELS, MACHINE, SENSOR
 from hydrascope.packaging.bundle import read_bundle
 from hydrascope.packaging.card import model_card
 from hydrascope.schemas import TimeWindow
 from hydrascope.schemas.errors import SpecError
+from hydrascope.schemas.normality import COMPONENT, LEVELS, MACHINE, SENSOR
 from hydrascope.serving.answers import diagnosis
 from hydrascope.serving.model import ServedModel
 from hydrascope.serving.views import findings

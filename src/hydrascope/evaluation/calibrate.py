@@ -16,8 +16,8 @@ from scipy.optimize import minimize_scalar
 from torch import Tensor
 
 from hydrascope.evaluation.predictions import HeadPredictions, LocatedPredictions, complete
+from hydrascope.evaluation.strangeness import strangeness
 from hydrascope.models.calibration import tempered
-from hydrascope.models.conformal import strangeness
 from hydrascope.schemas.calibration import (
     FLAG_PROBABILITY,
     Calibration,

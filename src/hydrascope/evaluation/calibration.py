@@ -16,7 +16,7 @@ from rich.table import Table
 from hydrascope.evaluation.bootstrap import Array, Bootstrap
 from hydrascope.evaluation.calibrate import conformal_margin, log_loss
 from hydrascope.evaluation.predictions import LocatedPredictions, complete
-from hydrascope.models.conformal import strangeness
+from hydrascope.evaluation.strangeness import strangeness
 from hydrascope.schemas.calibration import Calibration, flag_names
 from hydrascope.schemas.task import HeadKind, HeadSpec
 

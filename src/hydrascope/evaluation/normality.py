@@ -13,7 +13,7 @@ from sklearn.metrics import roc_auc_score
 from hydrascope.data.datamodule import HydraulicDataModule
 from hydrascope.evaluation.bootstrap import Bootstrap, auroc
 from hydrascope.models.diagnoser import Diagnoser
-from hydrascope.models.normality import COMPONENT, LEVELS, MACHINE, SENSOR
+from hydrascope.schemas.normality import COMPONENT, LEVELS, MACHINE, SENSOR
 from hydrascope.schemas.task import NormalitySpec
 from hydrascope.tasks.normality import resolved_rate, smoothed, wilson_interval
 

@@ -9,10 +9,7 @@ from hydrascope.graphs.input_spec import InputSpec
 from hydrascope.models.blocks.sensor_forecast import SensorForecast, SensorResidual
 from hydrascope.models.layers.segment import segment_max, segment_sum
 from hydrascope.models.whitening import FeatureMoments, Whitening
-
-MACHINE, COMPONENT, SENSOR = "normality.machine", "normality.component", "normality.sensor"
-LEVELS = (MACHINE, COMPONENT, SENSOR)
-"""Names of the answers: [G, 1], [N, 1] and [S, 1]."""
+from hydrascope.schemas.normality import COMPONENT, LEVELS, MACHINE, SENSOR
 
 _CONJUGATE_STEPS = 16
 """Iterations that fill in what missing sensors would have shown."""

@@ -7,8 +7,9 @@ from rich.console import Console
 from rich.markdown import Markdown
 
 from hydrascope.packaging import parity
-from hydrascope.packaging.bundle import Bundle, golden_difference, read_bundle, read_manifest
+from hydrascope.packaging.bundle import Bundle, golden_difference, read_bundle
 from hydrascope.packaging.card import model_card
+from hydrascope.packaging.files import read_manifest
 from hydrascope.schemas.errors import SpecError
 
 

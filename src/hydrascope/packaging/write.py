@@ -12,7 +12,8 @@ from torch.export import ExportedProgram
 from hydrascope.graphs.fields import GraphInputs
 from hydrascope.models.diagnoser import Diagnoser
 from hydrascope.packaging import archive, parity
-from hydrascope.packaging.bundle import (
+from hydrascope.packaging.card import model_card
+from hydrascope.packaging.files import (
     CARD,
     GOLDEN,
     MANIFEST,
@@ -22,7 +23,6 @@ from hydrascope.packaging.bundle import (
     WEIGHTS,
     check_bundle,
 )
-from hydrascope.packaging.card import model_card
 from hydrascope.packaging.manifest import Manifest, sha256
 from hydrascope.packaging.program import export_program, largest_difference
 from hydrascope.packaging.program_file import load_program, save_program

@@ -10,10 +10,10 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
 
 from hydrascope.models import conformal
-from hydrascope.models.normality import COMPONENT, MACHINE, SENSOR
 from hydrascope.packaging.manifest import Manifest
 from hydrascope.schemas.calibration import flag_thresholds
 from hydrascope.schemas.machine import Machine
+from hydrascope.schemas.normality import COMPONENT, MACHINE, SENSOR
 from hydrascope.schemas.task import HeadKind, HeadLevel, HeadSpec
 from hydrascope.schemas.time import TimeWindow
 from hydrascope.serving.windows import TelemetryWindow, WindowAnswer

@@ -21,13 +21,14 @@ from hydrascope.features.sub_windows import WindowSpec
 from hydrascope.graphs.fields import GraphInputs
 from hydrascope.graphs.layout import GraphLayout, concatenate
 from hydrascope.graphs.window_computer import WindowComputer
-from hydrascope.models.normality import COMPONENT, LEVELS, MACHINE, SENSOR
 from hydrascope.packaging import parity
 from hydrascope.packaging.bundle import Bundle
 from hydrascope.schemas.errors import SpecError
 from hydrascope.schemas.machine import Machine
+from hydrascope.schemas.normality import COMPONENT, LEVELS, MACHINE, SENSOR
 from hydrascope.schemas.signal import Signal
 from hydrascope.schemas.task import HeadLevel
+from hydrascope.serving.torch_errors import plain_errors
 from hydrascope.serving.windows import TelemetryWindow, Timings, WindowAnswer
 
 
@@ -100,13 +101,10 @@ class ServedModel:
         Raises:
             SpecError: As `check`.
             FloatingPointError: The network gave a number that is none.
-            torch.OutOfMemoryError: The GPU's memory does not suffice; what is free was released.
+            MemoryError: It does not suffice for so many windows.
         """
-        try:
+        with plain_errors():
             return self._answer(windows)
-        except torch.OutOfMemoryError:
-            torch.cuda.empty_cache()
-            raise
 
     @torch.inference_mode()
     def _answer(self, windows: Sequence[TelemetryWindow]) -> tuple[list[WindowAnswer], Timings]:

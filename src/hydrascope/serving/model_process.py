@@ -1,41 +1,31 @@
 """A model in a process of its own.
 
 Python runs one thread at a time. Beside what reads requests and writes answers, a model in the same
-process waits for its turn at every operation, and its batches take twice as long.
+process waits for its turn at every operation, and its batches take twice as long. What reads and
+writes does not need torch then, which takes seconds to import and 200 MB.
 """
 
 import asyncio
-import gc
 import logging
 import multiprocessing
 import signal
 import socket
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from datetime import datetime
 from multiprocessing.util import Finalize
 from pathlib import Path
-from typing import Any
 
-import numpy as np
-import torch
-
-from hydrascope.graphs.layout import GraphLayout
-from hydrascope.packaging.bundle import read_bundle
 from hydrascope.packaging.manifest import Manifest
 from hydrascope.schemas.errors import SpecError
 from hydrascope.schemas.machine import Machine
-from hydrascope.schemas.signal import Signal
 from hydrascope.serving.conversation import Conversation, answer_questions
 from hydrascope.serving.logs import configure
-from hydrascope.serving.model import ServedModel
+from hydrascope.serving.packing import Packed, packed
 from hydrascope.serving.windows import TelemetryWindow, Timings, WindowAnswer
 
 _LOG = logging.getLogger(__name__)
 _ENDS_IN_S = 10.0
-_Row = tuple[int, datetime, list[tuple[str, float, bytes]]]
-"""A window: the place of its machine among those sent with it, its start, its signals: their names,
-rates and samples (float32; as bytes they are packed and unpacked in a fifth of arrays' time)."""
 
 
 class ModelProcess:
@@ -87,11 +77,16 @@ class ModelProcess:
         """Length of the windows that it takes."""
         return self.manifest.window.window_s
 
-    def check(self, machine: Machine) -> None:
-        """Refuse a machine that the network cannot read, as `ServedModel.check`."""
+    async def check(self, machine: Machine) -> None:
+        """Refuse a machine that the network cannot read, as `ServedModel.check`.
+
+        Raises:
+            EndedError: As `answer`.
+        """
         equipment_id = machine.equipment.equipment_id
         if self._accepted.get(equipment_id) is not machine:
-            GraphLayout.of(machine.topology, self.manifest.input_spec, self.manifest.task.heads)
+            await self._be_there()
+            await self._conversation.ask("check", machine)
             self._accepted[equipment_id] = machine
 
     async def warm_up(self, sizes: Iterable[int], machines: Sequence[Machine]) -> None:
@@ -107,10 +102,7 @@ class ModelProcess:
         Raises:
             EndedError: The process ended before it answered, as when memory runs out.
         """
-        if self._over or self._starting.locked():  # a new process may hold another bundle
-            async with self._starting:
-                if self._over:
-                    await self._start_again()
+        await self._be_there()
         answers, timings, self.device_memory_bytes = await self._conversation.ask(
             "answer", *self._sendable(windows)
         )
@@ -121,15 +113,21 @@ class ModelProcess:
         self._let_go()
         await asyncio.to_thread(self._process.join, _ENDS_IN_S)
 
+    async def _be_there(self) -> None:
+        if self._over or self._starting.locked():  # a new process may hold another bundle
+            async with self._starting:
+                if self._over:
+                    await self._start_again()
+
     @property
     def _over(self) -> bool:
         return self._conversation.over or not self._process.is_alive()
 
     def _sendable(
         self, windows: Sequence[TelemetryWindow]
-    ) -> tuple[list[Machine | str], list[_Row]]:
+    ) -> tuple[list[Machine | str], list[tuple[int, datetime, list[Packed]]]]:
         """Return the windows with each machine once, or its id where it is known there."""
-        packed = [_packed(each.signals) for each in windows]
+        signals = [packed(each.signals) for each in windows]
         machines: list[Machine | str] = []
         place: dict[int, int] = {}
         for machine in (window.machine for window in windows):
@@ -141,16 +139,16 @@ class ModelProcess:
             machines.append(equipment_id if known else machine)
             self._sent[equipment_id] = machine
         return machines, [
-            (place[id(each.machine)], each.start, signals)
-            for each, signals in zip(windows, packed, strict=True)
+            (place[id(each.machine)], each.start, own)
+            for each, own in zip(windows, signals, strict=True)
         ]
 
     async def _warm_up(self) -> None:
         sizes, machines = self._warmth
         await self._conversation.ask("warm_up", sizes, machines)
-        for machine in machines:
-            self.check(machine)
-            self._sent[machine.equipment.equipment_id] = machine
+        known = {machine.equipment.equipment_id: machine for machine in machines}
+        self._accepted |= known
+        self._sent |= known
 
     async def _start(self) -> None:
         self._sent: dict[str, Machine] = {}
@@ -181,54 +179,9 @@ class ModelProcess:
             raise
 
 
-def _packed(signals: Mapping[str, Signal]) -> list[tuple[str, float, bytes]]:
-    return [(name, each.rate_hz, each.values.tobytes()) for name, each in signals.items()]
-
-
-def _unpacked(packed: list[tuple[str, float, bytes]]) -> dict[str, Signal]:
-    return {
-        name: Signal(np.frombuffer(values, np.float32), rate_hz) for name, rate_hz, values in packed
-    }
-
-
 def _hang_up(connection: socket.socket) -> None:
     with connection, suppress(OSError):  # where the process has ended, nobody is there to be told
         connection.shutdown(socket.SHUT_RDWR)
-
-
-class _Worker:
-    """What the process can be asked."""
-
-    def __init__(self) -> None:
-        self._known: dict[str, Machine] = {}
-
-    def __call__(self, name: str, *arguments: Any) -> Any:
-        return getattr(self, name)(*arguments)
-
-    def open(
-        self, bundle: Path, verify_key: Path | None, device: str, threads: int
-    ) -> tuple[Manifest, str]:
-        torch.set_num_threads(threads)
-        self._model = ServedModel(read_bundle(bundle, verify_key, device), device)
-        return self._model.manifest, self._model.version
-
-    def warm_up(self, sizes: list[int], machines: list[Machine]) -> None:
-        self._model.warm_up(sizes, machines)
-        self._known |= {each.equipment.equipment_id: each for each in machines}
-        gc.collect()
-        gc.freeze()  # what is there now stays: looking through it again stops every batch
-
-    def answer(
-        self,
-        machines: list[Machine | str],
-        rows: list[_Row],
-    ) -> tuple[list[WindowAnswer], Timings, int]:
-        own = [self._known[each] if isinstance(each, str) else each for each in machines]
-        self._known |= {each.equipment.equipment_id: each for each in own}
-        windows = [
-            TelemetryWindow(own[row], start, _unpacked(packed)) for row, start, packed in rows
-        ]
-        return (*self._model.answer(windows), self._model.device_memory_bytes)
 
 
 def _work(connection: socket.socket, log_level: str) -> None:
@@ -237,4 +190,6 @@ def _work(connection: socket.socket, log_level: str) -> None:
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.SIG_IGN)
     configure(log_level)
-    answer_questions(connection, _Worker())
+    from hydrascope.serving.model_worker import ModelWorker  # which needs torch, and only there
+
+    answer_questions(connection, ModelWorker())

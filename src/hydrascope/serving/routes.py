@@ -168,7 +168,7 @@ def routes(service: Service) -> APIRouter:
     async def add_equipment(_: CanManage, machine: Machine) -> EquipmentSummary:
         """Keep a machine, or its new state; the content of a machine file."""
         try:
-            service.engine.model.check(machine)
+            await service.engine.model.check(machine)
         except SpecError as error:
             raise SpecError(f"topology: {error}") from None
         await service.fleet.save(machine)
@@ -192,7 +192,7 @@ def routes(service: Service) -> APIRouter:
                 "topology": request.topology,
             }
             try:
-                service.engine.model.check(validate(Machine, plain))
+                await service.engine.model.check(validate(Machine, plain))
             except SpecError as error:
                 return TopologyVerdict(valid=True, readable=False, faults=[str(error)])
         return TopologyVerdict(valid=readable, readable=readable, faults=faults)

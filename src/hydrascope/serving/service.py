@@ -159,7 +159,7 @@ class Service:
         model = self.engine.model
         machine = await self.fleet.get(request.equipment_id)
         try:
-            model.check(machine)
+            await model.check(machine)
         except SpecError as error:
             raise SpecError(f"equipment_id: {error}") from None
         if request.signals is not None:

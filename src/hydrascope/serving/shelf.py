@@ -6,7 +6,7 @@ import time
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
-from hydrascope.packaging.bundle import MANIFEST, read_manifest
+from hydrascope.packaging.files import MANIFEST, read_manifest
 from hydrascope.packaging.manifest import Manifest, sha256
 from hydrascope.schemas.errors import SpecError
 from hydrascope.serving.engine import Engine

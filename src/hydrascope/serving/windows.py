@@ -36,7 +36,7 @@ class WindowAnswer:
 
     Attributes:
         heads: A head's name → [size] (machine level) or [N, size] (component level), decoded.
-        normality: A level of `models.normality.LEVELS` → [1], [N] or [S] shares of the threshold,
+        normality: A level of `schemas.normality.LEVELS` → [1], [N] or [S] shares of the threshold,
             NaN where there is nothing to score; empty where the task has no normality.
         present: [S]; share of each sensor's samples that are there.
         observed: [S, T] bool; which sub-windows of each sensor counted.
@@ -82,7 +82,7 @@ class Model(Protocol):
     def device_memory_bytes(self) -> int:
         """What it holds of the GPU's memory; 0 on a CPU."""
 
-    def check(self, machine: Machine) -> None:
+    async def check(self, machine: Machine) -> None:
         """Refuse a machine that the network cannot read.
 
         Raises:

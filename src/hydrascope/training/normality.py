@@ -7,8 +7,8 @@ from torch import Tensor
 
 from hydrascope.data.datamodule import HydraulicDataModule
 from hydrascope.models.diagnoser import Diagnoser
-from hydrascope.models.normality import MACHINE
 from hydrascope.schemas.errors import SpecError
+from hydrascope.schemas.normality import MACHINE
 from hydrascope.schemas.task import NormalitySpec
 from hydrascope.tasks.normality import conformal_threshold, smoothed
 

@@ -22,8 +22,9 @@ from hydrascope.evaluation.calibration import (
     questions,
 )
 from hydrascope.evaluation.predictions import LocatedPredictions
+from hydrascope.evaluation.strangeness import strangeness
 from hydrascope.models.calibration import Temperatures, tempered
-from hydrascope.models.conformal import interval, kept_classes, strangeness
+from hydrascope.models.conformal import interval, kept_classes
 from hydrascope.schemas import HeadSpec, validate
 from hydrascope.schemas.calibration import Calibration
 from hydrascope.tasks.normality import conformal_threshold

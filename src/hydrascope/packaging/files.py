@@ -1,0 +1,73 @@
+"""The files of a bundle: a folder, or an archive of it; whether they are what they were.
+
+Nothing here needs torch, which takes seconds to import.
+"""
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from hydrascope.packaging.archive import unpack
+from hydrascope.packaging.manifest import Manifest, sha256
+from hydrascope.packaging.signature import check_signature
+from hydrascope.schemas.errors import SpecError, validate
+
+MANIFEST, PROGRAM, WEIGHTS, GOLDEN, CARD, ONNX, SIGNATURE = (
+    "manifest.json",
+    "program.json",
+    "weights.safetensors",
+    "golden.safetensors",
+    "model_card.md",
+    "model.onnx",
+    "signature.ed25519",
+)
+REQUIRED = {PROGRAM, WEIGHTS, GOLDEN, CARD}
+
+
+def read_manifest(path: Path, verify_key: Path | None = None) -> Manifest:
+    """Return what a bundle says of itself, after the same checks as `read_bundle`."""
+    with as_folder(path) as folder:
+        return check_bundle(folder, verify_key)
+
+
+def check_bundle(folder: Path, verify_key: Path | None = None) -> Manifest:
+    """Check every file of a bundle.
+
+    Raises:
+        SpecError: Not a bundle, another schema version, a file missing, changed or unknown, a
+            signature that is missing where a key is given, or is not that key's.
+    """
+    try:
+        content = (folder / MANIFEST).read_bytes()
+        plain = json.loads(content)
+    except (FileNotFoundError, NotADirectoryError):
+        raise SpecError(f"bundle: {str(folder)!r} holds no {MANIFEST}") from None
+    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+        raise SpecError(f"bundle: {MANIFEST} of {str(folder)!r} is not JSON: {error}") from None
+    if verify_key is not None:
+        if not (folder / SIGNATURE).is_file():
+            raise SpecError(f"bundle: {str(folder)!r} is not signed, and verify_key asks for it")
+        check_signature(content, (folder / SIGNATURE).read_bytes(), verify_key)
+    manifest = validate(Manifest, plain, source=f"bundle: {MANIFEST}")
+    found = {file.name for file in folder.iterdir()} - {MANIFEST, SIGNATURE}
+    odd = (found ^ manifest.files.keys()) | (REQUIRED - found) | (found - REQUIRED - {ONNX})
+    if odd:
+        listed = ", ".join(sorted(odd))
+        raise SpecError(f"bundle: files and manifest of {str(folder)!r} disagree on: {listed}")
+    for name, expected in manifest.files.items():
+        if sha256(folder / name) != expected:
+            raise SpecError(f"bundle: {name} of {str(folder)!r} was changed after export")
+    return manifest
+
+
+@contextmanager
+def as_folder(path: Path) -> Iterator[Path]:
+    """Give a bundle's folder; that of an archive is there for the time being."""
+    if not path.is_file():
+        yield path
+        return
+    with TemporaryDirectory(prefix="hydrascope-bundle-") as folder:
+        unpack(path, Path(folder))
+        yield Path(folder)
