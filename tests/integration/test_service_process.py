@@ -42,32 +42,42 @@ NOT_OF_A_SERVICE = {
 }
 
 
-def test_what_is_wrong_at_the_start_is_one_line_and_exit_code_2_and_no_training_is_imported(
-    tmp_path: Path,
-) -> None:
-    code = f"""
+def test_what_is_wrong_at_the_start_is_one_line_and_exit_code_2(tmp_path: Path) -> None:
+    done = _python(f"""
 import runpy, sys
 sys.argv = ["serve.py", "bundle={tmp_path}"]
 try:
     runpy.run_path("serve.py", run_name="__main__")
 finally:
     print(*{{name.partition(".")[0] for name in sys.modules}})
-"""
-    environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
-    done = subprocess.run(
-        [sys.executable, "-c", code],
-        cwd=ROOT,
-        env=environment,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+""")
     assert done.returncode == 2, done.stderr
     assert "holds no manifest.json" in done.stderr
     assert len(done.stderr.strip().splitlines()) == 1
     imported = set(done.stdout.split())
-    assert {"torch", "fastapi", "uvicorn"} < imported
+    assert {"fastapi", "uvicorn"} < imported
+    assert not (NOT_OF_A_SERVICE | {"torch"}) & imported  # torch is the model's process's
+
+
+def test_the_models_process_imports_nothing_of_a_training() -> None:
+    done = _python("""
+import sys, hydrascope.serving.model_worker
+print(*{name.partition(".")[0] for name in sys.modules})
+""")
+    imported = set(done.stdout.split())
+    assert "torch" in imported
     assert not NOT_OF_A_SERVICE & imported
+
+
+def _python(code: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=ROOT,
+        env=os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
 
 
 def test_it_is_ready_soon_and_warm_when_it_says_so(served_process: Served) -> None:

@@ -208,7 +208,7 @@ def finding(head: HeadSpec, answer: NDArray[Any], limits: Limits) -> Finding:
                 unit=head.unit,
             )
         case HeadKind.BINARY | HeadKind.MULTI_LABEL:
-            names = head.labels or ("present",)
+            names = outcomes(head)
             health = None
             if head.healthy is not None:
                 health = values[0] if head.healthy == 1 else 1 - values[0]
@@ -277,6 +277,16 @@ def scores(answer: Diagnosis) -> list[Score]:
     if answer.normality is not None and answer.normality.machine is not None:
         told.append(Score(MACHINE, None, answer.normality.machine))
     return told
+
+
+def outcomes(head: HeadSpec) -> tuple[str, ...]:
+    """Return the outcomes that the metrics may be told of a head; none of a regression."""
+    match head.kind:
+        case HeadKind.REGRESSION:
+            return ()
+        case HeadKind.BINARY | HeadKind.MULTI_LABEL:
+            return head.labels or ("present",)
+    return tuple(each.name for each in head.classes)
 
 
 def drift_names(machine: Machine) -> list[str]:

@@ -14,7 +14,7 @@ from opentelemetry import trace
 from hydrascope.packaging.registry import fetch, is_registered
 from hydrascope.schemas.errors import SpecError
 from hydrascope.schemas.time import TimeWindow
-from hydrascope.serving.answers import Diagnosis, Timing, diagnosis, drift_names, scores
+from hydrascope.serving.answers import Diagnosis, Timing, diagnosis, drift_names, outcomes, scores
 from hydrascope.serving.breaker import BreakerOpenError, BreakerState, CircuitBreaker
 from hydrascope.serving.cache import Cache, MemoryCache, RedisCache, cache_key
 from hydrascope.serving.engine import Answered, Engine, EngineConfig
@@ -98,6 +98,9 @@ class Service:
             cache = MemoryCache(settings.cache_entries, settings.cache_s)
         fleet = _fleet(settings, model)
         service = cls(settings, engine, shelf, fleet, cache, metrics, files)
+        for head in model.manifest.task.heads:
+            for outcome in outcomes(head):
+                metrics.score.labels(head.name, outcome)  # or the first request would wait for it
         metrics.queue_limit.set(settings.queue)
         metrics.breaker.set_function(lambda: _BREAKER[breaker.state])
         await engine.start()

@@ -55,9 +55,11 @@ def talk(work: Callable[[Conversation], Awaitable[Any]]) -> Any:
 
 
 async def vanish(conversation: Conversation) -> list[Any]:
-    asked = [conversation.ask(*each) for each in (("echo", 1), ("vanish", 0), ("echo", 2))]
+    first = await conversation.ask("echo", 1)
+    asked = [conversation.ask(*each) for each in (("vanish", 0), ("echo", 2))]
     answers = await asyncio.gather(*asked, return_exceptions=True)
-    return [*answers, *await asyncio.gather(conversation.ask("echo", 3), return_exceptions=True)]
+    later = await asyncio.gather(conversation.ask("echo", 3), return_exceptions=True)
+    return [first, *answers, *later]
 
 
 def test_many_large_questions_asked_at_once_get_their_own_answers_in_order() -> None:
