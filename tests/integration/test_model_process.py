@@ -20,7 +20,7 @@ from hydrascope.schemas.signal import Signal
 from hydrascope.serving.engine import Answered
 from hydrascope.serving.model import ServedModel
 from hydrascope.serving.model_process import ModelProcess
-from hydrascope.serving.refusals import EngineFaultError
+from hydrascope.serving.refusals import DeadlineError, EngineFaultError
 from hydrascope.serving.windows import TelemetryWindow, WindowAnswer
 from hydrascope.telemetry.zema import ZemaSource
 
@@ -143,6 +143,59 @@ def test_a_process_that_is_killed_costs_what_it_was_asked_and_starts_anew(
     for got, right in zip(answered, expected, strict=False):
         if isinstance(got, Answered):
             assert_same(got.answer, right)
+
+
+def test_a_start_that_somebody_gave_up_waiting_for_goes_on_for_the_others(
+    runner: asyncio.Runner, model: ModelProcess, windows: list[TelemetryWindow]
+) -> None:
+    kill(model)
+
+    async def work() -> list[int | None]:
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(0.2):
+                await model.check(_unseen(windows[0].machine))
+        assert not model._over
+        begun = model._process.pid
+        await model.answer(windows[:1])
+        return [begun, model._process.pid]
+
+    begun, answered_by = runner.run(work())
+    assert begun == answered_by
+
+
+@pytest.mark.parametrize(
+    ("number", "expected"), [(signal.SIGSTOP, DeadlineError), (signal.SIGKILL, EngineFaultError)]
+)
+def test_a_machine_is_checked_within_the_deadline_or_the_engine_says_that_it_failed(
+    runner: asyncio.Runner,
+    model: ModelProcess,
+    windows: list[TelemetryWindow],
+    number: signal.Signals,
+    expected: type[Exception],
+) -> None:
+    engine = engine_of(model, deadline_s=1.0)
+    machine = _unseen(windows[0].machine)
+
+    async def work() -> None:
+        await model.answer(windows[:1])
+        assert model._process.pid is not None
+        os.kill(model._process.pid, signal.SIGSTOP)
+        checking = asyncio.create_task(engine.check(machine))
+        await asyncio.sleep(0.1)
+        os.kill(model._process.pid, number)
+        try:
+            with pytest.raises(expected):
+                await checking
+        finally:
+            if number is signal.SIGSTOP:
+                os.kill(model._process.pid, signal.SIGCONT)
+        await model.check(machine)
+
+    runner.run(work())
+
+
+def _unseen(machine: Machine) -> Machine:
+    return machine.model_copy(deep=True)
 
 
 def test_a_bundle_that_was_replaced_is_not_taken_for_the_old_one(

@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 
 from opentelemetry import trace
 
+from hydrascope.schemas.errors import SpecError
+from hydrascope.schemas.machine import Machine
 from hydrascope.serving.breaker import CircuitBreaker
 from hydrascope.serving.halving import Outcome, answer_windows
 from hydrascope.serving.metrics import Metrics
@@ -135,6 +137,24 @@ class Engine:
             SpecError: It does not answer as it did at export.
         """
         await self.model.warm_up(batches, self.model.manifest.machines)
+
+    async def check(self, machine: Machine) -> None:
+        """Refuse a machine that the model cannot read.
+
+        Raises:
+            SpecError: A kind or a sensor of it is not in the network's vocabulary.
+            DeadlineError, EngineFaultError: See there.
+        """
+        try:
+            async with asyncio.timeout(self.config.deadline_s):
+                await self.model.check(machine)
+        except SpecError:
+            raise
+        except TimeoutError:
+            raise DeadlineError from None
+        except Exception as error:
+            _LOG.exception("a machine could not be checked")
+            raise EngineFaultError from error
 
     async def answer(self, window: TelemetryWindow) -> Answered:
         """Answer a window.

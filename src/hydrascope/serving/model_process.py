@@ -44,7 +44,7 @@ class ModelProcess:
     def __init__(self, bundle: Path, verify_key: Path | None, device: str, threads: int) -> None:
         self._opened = (bundle, verify_key, device, threads)
         self._warmth: tuple[list[int], list[Machine]] = ([], [])
-        self._starting = asyncio.Lock()
+        self._restart: asyncio.Task[None] | None = None
         self._accepted: dict[str, Machine] = {}
         self.device_memory_bytes = 0
 
@@ -110,14 +110,20 @@ class ModelProcess:
 
     async def close(self) -> None:
         """End the process."""
-        self._let_go()
-        await asyncio.to_thread(self._process.join, _ENDS_IN_S)
+        if self._restart is not None:
+            await asyncio.wait([self._restart])
+        await self._end()
 
     async def _be_there(self) -> None:
-        if self._over or self._starting.locked():  # a new process may hold another bundle
-            async with self._starting:
-                if self._over:
-                    await self._start_again()
+        """Wait until a process can be asked; whoever gives up waiting does not end its start."""
+        if self._restart is None and self._over:
+            self._restart = asyncio.create_task(self._start_again())
+            self._restart.add_done_callback(self._started_again)
+        if self._restart is not None:
+            await asyncio.shield(self._restart)
+
+    def _started_again(self, _: "asyncio.Task[None]") -> None:
+        self._restart = None
 
     @property
     def _over(self) -> bool:
@@ -157,16 +163,21 @@ class ModelProcess:
         # it, which notices.
         self._let_go = Finalize(self, _hang_up, (here.dup(),), exitpriority=10)
         level = logging.getLevelName(logging.getLogger().level)
-        self._process = multiprocessing.get_context("spawn").Process(
+        process = multiprocessing.get_context("spawn").Process(
             target=_work, args=(there, level), name="model", daemon=True
         )
-        await asyncio.to_thread(self._process.start)
+        await asyncio.to_thread(process.start)
+        self._process = process
         there.close()
         loop = asyncio.get_running_loop()
         _, self._conversation = await loop.create_connection(Conversation, sock=here)
 
+    async def _end(self) -> None:
+        self._let_go()
+        await asyncio.to_thread(self._process.join, _ENDS_IN_S)
+
     async def _start_again(self) -> None:
-        await self.close()
+        await self._end()
         _LOG.error("the model's process ended (%s); it starts anew", self._process.exitcode)
         await self._start()
         try:
@@ -175,7 +186,7 @@ class ModelProcess:
                 raise SpecError(f"bundle: another one is at {self._opened[0]} now")
             await self._warm_up()
         except Exception:
-            await self.close()
+            await self._end()
             raise
 
 

@@ -97,7 +97,7 @@ def problem_of(error: Exception) -> ProblemError:
         case DeadlineError():
             return _later(504, "The answer would have come too late.", 1.0)
         case EngineFaultError():
-            return ProblemError(500, "The engine failed on this window.")
+            return ProblemError(500, "The engine failed on this request.")
         case HTTPException(status_code=status, detail=detail):
             return ProblemError(status, str(detail), headers=error.headers)
     _LOG.error("unexpected error", exc_info=error)

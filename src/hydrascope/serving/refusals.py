@@ -22,4 +22,4 @@ class StoppedError(Exception):
 
 
 class EngineFaultError(Exception):
-    """The engine failed on this window; the cause is in the log."""
+    """The engine failed on this request; the cause is in the log."""

@@ -70,7 +70,8 @@ CanDiagnose = Annotated[ApiKey, Depends(_may(Scope.DIAGNOSE))]
 CanRead = Annotated[ApiKey, Depends(_may(Scope.READ))]
 CanManage = Annotated[ApiKey, Depends(_may(Scope.MANAGE))]
 _REFUSED = (400, 401, 403, 413, 422)
-_BUSY = (429, 500, 503, 504)
+_FAULTY = (500, 503, 504)
+_BUSY = (429, *_FAULTY)
 
 
 def _take(service: Service, key: ApiKey, windows: int) -> None:
@@ -163,12 +164,12 @@ def routes(service: Service) -> APIRouter:
         )
 
     @router.post(
-        "/v1/equipment", status_code=201, responses=documented(*_REFUSED, 503), tags=["fleet"]
+        "/v1/equipment", status_code=201, responses=documented(*_REFUSED, *_FAULTY), tags=["fleet"]
     )
     async def add_equipment(_: CanManage, machine: Machine) -> EquipmentSummary:
         """Keep a machine, or its new state; the content of a machine file."""
         try:
-            await service.engine.model.check(machine)
+            await service.engine.check(machine)
         except SpecError as error:
             raise SpecError(f"topology: {error}") from None
         await service.fleet.save(machine)
@@ -181,7 +182,9 @@ def routes(service: Service) -> APIRouter:
             findings=None,
         )
 
-    @router.post("/v1/topologies/validate", responses=documented(*_REFUSED), tags=["fleet"])
+    @router.post(
+        "/v1/topologies/validate", responses=documented(*_REFUSED, *_FAULTY), tags=["fleet"]
+    )
     async def validate_topology(_: CanRead, request: TopologyRequest) -> TopologyVerdict:
         """Say everything that is wrong with a topology, and whether the active model reads it."""
         faults = topology_faults(request.topology)
@@ -192,7 +195,7 @@ def routes(service: Service) -> APIRouter:
                 "topology": request.topology,
             }
             try:
-                await service.engine.model.check(validate(Machine, plain))
+                await service.engine.check(validate(Machine, plain))
             except SpecError as error:
                 return TopologyVerdict(valid=True, readable=False, faults=[str(error)])
         return TopologyVerdict(valid=readable, readable=readable, faults=faults)

@@ -162,7 +162,7 @@ class Service:
         model = self.engine.model
         machine = await self.fleet.get(request.equipment_id)
         try:
-            await model.check(machine)
+            await self.engine.check(machine)
         except SpecError as error:
             raise SpecError(f"equipment_id: {error}") from None
         if request.signals is not None:
