@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 from opentelemetry import trace
 
+from hydrascope.packaging.manifest import Manifest
 from hydrascope.packaging.registry import fetch, is_registered
 from hydrascope.schemas.errors import SpecError
 from hydrascope.schemas.time import TimeWindow
@@ -98,9 +99,7 @@ class Service:
             cache = MemoryCache(settings.cache_entries, settings.cache_s)
         fleet = _fleet(settings, model)
         service = cls(settings, engine, shelf, fleet, cache, metrics, files)
-        for head in model.manifest.task.heads:
-            for outcome in outcomes(head):
-                metrics.score.labels(head.name, outcome)  # or the first request would wait for it
+        _prepare(model.manifest, metrics)
         metrics.queue_limit.set(settings.queue)
         metrics.breaker.set_function(lambda: _BREAKER[breaker.state])
         await engine.start()
@@ -215,6 +214,15 @@ def _fleet(settings: ServeSettings, model: Model) -> Fleet:
         retry_for_s=0.0,
     )
     return DatabaseFleet(database, trained)
+
+
+def _prepare(manifest: Manifest, metrics: Metrics) -> None:
+    """Make what the first request would wait for."""
+    for machine in manifest.machines:
+        _ = machine.digest  # is kept
+    for head in manifest.task.heads:
+        for outcome in outcomes(head):
+            metrics.score.labels(head.name, outcome)
 
 
 def _timing(answered: Answered, started: float) -> Timing:
