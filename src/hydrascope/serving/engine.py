@@ -40,7 +40,7 @@ class EngineConfig:
     """
 
     max_batch: int = 16
-    max_wait_s: float = 0.05
+    max_wait_s: float = 0.01
     queue: int = 64
     deadline_s: float = 5.0
 

@@ -39,8 +39,8 @@ class ServeSettings(BaseSettings):
 
     max_batch: Annotated[int, Field(ge=1, le=64)] = 16
     """Windows answered together."""
-    max_wait_ms: Annotated[float, Field(ge=0, le=1000)] = 50.0
-    """Longest time that a request waits for others."""
+    max_wait_ms: Annotated[float, Field(ge=0, le=1000)] = 10.0
+    """Longest time that a request waits for others where `max_batch` come within it."""
     queue: Count = 64
     """Requests that may wait; further ones get 503."""
     deadline_s: Seconds = 5.0
