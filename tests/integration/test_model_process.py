@@ -17,6 +17,7 @@ from hydrascope.packaging.bundle import read_bundle
 from hydrascope.schemas import Machine
 from hydrascope.schemas.errors import SpecError
 from hydrascope.schemas.signal import Signal
+from hydrascope.serving.conversation import EndedError
 from hydrascope.serving.engine import Answered
 from hydrascope.serving.model import ServedModel
 from hydrascope.serving.model_process import ModelProcess
@@ -154,7 +155,9 @@ def test_a_start_that_somebody_gave_up_waiting_for_goes_on_for_the_others(
         with pytest.raises(TimeoutError):
             async with asyncio.timeout(0.2):
                 await model.check(_unseen(windows[0].machine))
-        assert not model._over
+        async with asyncio.timeout(30):
+            while model._over:
+                await asyncio.sleep(0.01)
         begun = model._process.pid
         await model.answer(windows[:1])
         return [begun, model._process.pid]
@@ -203,8 +206,10 @@ def test_a_bundle_that_was_replaced_is_not_taken_for_the_old_one(
 ) -> None:
     aside = place.rename(place.with_name("aside"))
     kill(model)
-    with pytest.raises(SpecError, match="holds no manifest"):
+    with pytest.raises(EndedError, match="holds no manifest"):
         runner.run(model.answer(windows[:1]))
+    with pytest.raises(EngineFaultError):  # not: the machine is at fault
+        runner.run(engine_of(model).check(_unseen(windows[0].machine)))
     shutil.copytree(aside, place)
     manifest = place / "manifest.json"
     manifest.write_text(manifest.read_text(encoding="utf-8") + "\n", encoding="utf-8")
@@ -216,7 +221,7 @@ def test_a_bundle_that_was_replaced_is_not_taken_for_the_old_one(
         return await asyncio.gather(first, model.answer(windows[1:2]), return_exceptions=True)
 
     for failure in runner.run(while_it_starts()):
-        assert isinstance(failure, SpecError)
+        assert isinstance(failure, EndedError)
         assert "another one is at" in str(failure)
     shutil.rmtree(place)
     aside.rename(place)

@@ -19,7 +19,7 @@ from pathlib import Path
 from hydrascope.packaging.manifest import Manifest
 from hydrascope.schemas.errors import SpecError
 from hydrascope.schemas.machine import Machine
-from hydrascope.serving.conversation import Conversation, answer_questions
+from hydrascope.serving.conversation import Conversation, EndedError, answer_questions
 from hydrascope.serving.logs import configure
 from hydrascope.serving.packing import Packed, packed
 from hydrascope.serving.windows import TelemetryWindow, Timings, WindowAnswer
@@ -100,7 +100,8 @@ class ModelProcess:
         """Answer some windows, as `ServedModel.answer`.
 
         Raises:
-            EndedError: The process ended before it answered, as when memory runs out.
+            EndedError: The process ended before it answered, as when memory runs out, or did not
+                start anew.
         """
         await self._be_there()
         answers, timings, self.device_memory_bytes = await self._conversation.ask(
@@ -185,9 +186,9 @@ class ModelProcess:
             if version != self.version:
                 raise SpecError(f"bundle: another one is at {self._opened[0]} now")
             await self._warm_up()
-        except Exception:
+        except Exception as error:  # nothing that was asked is at fault
             await self._end()
-            raise
+            raise EndedError(f"the model's process did not start anew: {error}") from error
 
 
 def _hang_up(connection: socket.socket) -> None:
