@@ -112,7 +112,7 @@ class ModelProcess:
     async def close(self) -> None:
         """End the process."""
         if self._restart is not None:
-            await asyncio.wait([self._restart])
+            await asyncio.wait([self._restart], timeout=_ENDS_IN_S)
         await self._end()
 
     async def _be_there(self) -> None:
