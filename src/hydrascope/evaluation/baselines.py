@@ -1,7 +1,7 @@
 """Classical models on the same windows, the same features and the same split.
 
 They see every sensor's features at every step as one long row, normalised by the training
-statistics, with the mean in place of what is missing. They train on the network's training and
+statistics, with the mean in place of what is missing. They train on the training and
 validation windows together, since they need none to decide when to stop.
 """
 
@@ -28,7 +28,7 @@ BASELINES: Mapping[str, Callable[[int], ClassifierMixin]] = {
     "shrinkage LDA": lambda _: LinearDiscriminantAnalysis(solver="lsqr", shrinkage="auto"),
     "extra trees": lambda seed: ExtraTreesClassifier(300, random_state=seed, n_jobs=-1),
 }
-"""Quick ones, which a training fits beside the network."""
+"""Quick ones, which a training fits beside its model."""
 
 SLOW_BASELINES: Mapping[str, Callable[[int], ClassifierMixin]] = {
     "random forest": lambda seed: RandomForestClassifier(300, random_state=seed, n_jobs=-1),

@@ -12,16 +12,13 @@ from torch import Tensor
 
 from hydrascope.data.datamodule import HydraulicDataModule
 from hydrascope.graphs.fields import WindowFields
-from hydrascope.models.decode import decode
+from hydrascope.models.decode import decode, log_probabilities
 from hydrascope.models.diagnoser import Diagnoser
-from hydrascope.models.kernel.readout import DiscriminantReadout
-from hydrascope.models.linear import LinearReadout
 from hydrascope.schemas.machine import GraphTopology
 from hydrascope.schemas.task import HeadKind, HeadLevel, HeadSpec
 
 STEPS = 50
 """Of the path along which gradients are integrated (Gauss–Legendre)."""
-_TINY = 1e-37
 
 
 @dataclass(frozen=True)
@@ -110,22 +107,14 @@ class Explained:
         count = len(features)
         repeated = WindowFields(*(each.expand(count, *each.shape[1:]) for each in self._fields))
         inputs = self._layout.batch(repeated._replace(sensor_features=features))
-        output, head = self._diagnoser.raw(inputs), self._head
-        readout = self._diagnoser.readout
-        answered = {each.head for each in readout.questions} if readout is not None else set()
-        if isinstance(readout, DiscriminantReadout) and head.name in answered:
-            return readout.log_probabilities(inputs, output.embedding)[head.name]
-        answer: Tensor = decode(head, output.heads[head.name])
-        if isinstance(readout, LinearReadout) and head.name in answered:
-            answer = readout(inputs)[head.name]
+        head = self._head
+        raw = self._diagnoser.raw(inputs).heads[head.name]
         if head.level is HeadLevel.COMPONENT:
-            answer = answer.reshape(count, -1, answer.shape[1])[:, self._component]
+            raw = raw.reshape(count, -1, raw.shape[1])[:, self._component]
         if head.kind is HeadKind.REGRESSION:
-            return answer[:, [head.median]]
-        if head.kind in (HeadKind.BINARY, HeadKind.MULTI_LABEL):
-            present = answer[:, [self._label]]
-            answer = torch.cat([1.0 - present, present], dim=1)
-        return answer.clamp_min(_TINY).log()
+            return decode(head, raw)[:, [head.median]]
+        logs: Tensor = log_probabilities(head, raw)
+        return logs if logs.ndim == 2 else logs[:, self._label]
 
 
 def explain(explained: Explained) -> Explanation:

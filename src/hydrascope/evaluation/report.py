@@ -1,4 +1,4 @@
-"""Test metrics of the network and its baselines: JSON for machines, a table for people."""
+"""Test metrics of a model and its baselines: JSON for machines, a table for people."""
 
 import json
 from collections.abc import Mapping, Sequence

@@ -29,11 +29,14 @@ from hydrascope.features.normalizer import FeatureNormalizer
 from hydrascope.features.sub_windows import WindowSpec
 from hydrascope.graphs.input_spec import InputSpec
 from hydrascope.graphs.store import Verify
-from hydrascope.models.base import Network
+from hydrascope.models.base import ClosedFormModel, Model, Network
+from hydrascope.models.calibration import Temperatures
 from hydrascope.models.diagnoser import Diagnoser
 from hydrascope.models.normality import Normality
+from hydrascope.schemas.calibration import Calibration
 from hydrascope.schemas.errors import SpecError, validate
 from hydrascope.schemas.task import TaskSpec
+from hydrascope.training.checkpoint import Checkpoint
 
 
 def build_datamodule(
@@ -72,61 +75,87 @@ def build_datamodule(
 
 
 def build_diagnoser(settings: TrainSettings, spec: InputSpec) -> Diagnoser:
-    """Return normaliser (not fitted) and network (fresh weights from the current seed)."""
+    """Return normaliser (not fitted) and model (fresh weights from the current seed).
+
+    Raises:
+        SpecError: As `model_choice`, or the model and the task or the machines do not go together.
+    """
     keys = settings.data.normalise.model_dump() | {"steps": spec.steps}
     normalizer = FeatureNormalizer(len(spec.sensor_slots), features=len(spec.feature_names), **keys)
     machine_normalizer = None
     if names := spec.machine_feature_names:
         machine_normalizer = FeatureNormalizer(1, features=len(names), **keys)
-    network_class, config = network_choice(settings)
-    network = network_class(config, spec, settings.task.heads)
-    return Diagnoser(
-        normalizer,
-        network,
-        settings.task.heads,
-        machine_normalizer,
-        _normality(settings, spec, network),
-    )
+    model = build_model(settings, spec)
+    normality = _normality(settings, spec, model)
+    return Diagnoser(normalizer, model, machine_normalizer, normality)
 
 
-def network_choice(settings: TrainSettings) -> tuple[type[Network], BaseModel]:
-    """Return the network's class and its own configuration.
+def build_model(settings: TrainSettings, spec: InputSpec) -> Model:
+    """Return a model that has learned nothing; raises as `build_diagnoser`."""
+    model_class, config = model_choice(settings)
+    return model_class(config, spec, settings.task.heads)
+
+
+def load_diagnoser(settings: TrainSettings, spec: InputSpec, checkpoint: Checkpoint) -> Diagnoser:
+    """Return the diagnoser that a checkpoint was written of, in evaluation mode.
 
     Raises:
-        SpecError: There is no such class, it is no network, or its `Config` does not accept a key.
+        SpecError: It is of another version of Hydrascope.
+    """
+    diagnoser = build_diagnoser(settings, spec)
+    if isinstance(diagnoser.model, ClosedFormModel):
+        diagnoser.model.prepare(checkpoint.fitted or {"questions": []})
+    try:
+        diagnoser.load_state_dict(checkpoint.weights)
+    except RuntimeError as error:
+        reason = " ".join(str(error).split())
+        raise SpecError(
+            f"ckpt: its weights do not fit {settings.model.name} of this version of Hydrascope; "
+            f"train again ({reason})"
+        ) from None
+    if checkpoint.calibration:
+        calibration = Calibration.model_validate(checkpoint.calibration)
+        diagnoser.calibration = Temperatures(diagnoser.heads, calibration)
+    return diagnoser.eval()
+
+
+def model_choice(settings: TrainSettings) -> tuple[type[Model], BaseModel]:
+    """Return the model's class and its own configuration.
+
+    Raises:
+        SpecError: There is no such class, it is no model, or its `Config` does not accept a key.
     """
     target = settings.model.target
     try:
-        network_class = get_class(target)
+        model_class = get_class(target)
     except (ImportError, ValueError) as error:
         raise SpecError(
             f"model._target_: {target!r} is not accepted: {' '.join(str(error).split())}"
         ) from None
-    if not issubclass(network_class, Network):
+    if not issubclass(model_class, Network | ClosedFormModel):
         raise SpecError(
             f"model._target_: {target!r} is not accepted; expected a subclass of "
-            f"{Network.__module__}.{Network.__qualname__}"
+            f"{Network.__module__}.{Network.__qualname__} or {ClosedFormModel.__qualname__}"
         )
-    keys = settings.model.model_dump(by_alias=True, exclude={"target"})
-    return network_class, validate(network_class.Config, keys, source="model")
+    return model_class, validate(model_class.Config, settings.model.keys, source="model")
 
 
-def _normality(settings: TrainSettings, spec: InputSpec, network: Network) -> Normality | None:
+def _normality(settings: TrainSettings, spec: InputSpec, model: Model) -> Normality | None:
     """Return what scores normality, if the task asks for it.
 
     Raises:
-        SpecError: The network has no states to forecast from.
+        SpecError: The model has no states to forecast from.
     """
     if settings.task.normality is None:
         return None
-    if network.state_channels is None:
+    if not isinstance(model, Network) or model.state_channels is None:
         raise SpecError(
-            f"task.normality: {settings.model.target} gives no states to forecast from; accepted: "
+            f"task.normality: {settings.model.name} gives no states to forecast from; accepted: "
             f"a network with state_channels, such as {OUR_NETWORK}"
         )
-    identity = bool(settings.model.model_dump().get("sensor_identity", False))
+    identity = bool(settings.model.keys.get("sensor_identity", False))
     per_step = settings.data.normalise.per_step
-    return Normality(spec, network.state_channels, identity=identity, per_step=per_step)
+    return Normality(spec, model.state_channels, identity=identity, per_step=per_step)
 
 
 def optimizer_factory(settings: TrainSettings) -> Any:

@@ -7,7 +7,7 @@ from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 
 from hydrascope.experiment.complaints import USER_ERRORS, complaint
-from hydrascope.experiment.settings import OUR_NETWORK, TrainSettings, validate_train
+from hydrascope.experiment.settings import OUR_MODELS, TrainSettings, validate_train
 from hydrascope.experiment.sweep.settings import take_sweep
 from hydrascope.schemas.errors import SpecError
 
@@ -29,11 +29,11 @@ def check(given: Sequence[str], conf: Path) -> TrainSettings:
         plain = _plain(given, conf.resolve())
         take_sweep(plain)
         settings = validate_train(plain)
-        if settings.model.target != OUR_NETWORK:
+        if settings.model.target not in OUR_MODELS:
             # Only the class knows its keys; importing it takes torch.
-            from hydrascope.experiment.assemble import network_choice
+            from hydrascope.experiment.assemble import model_choice
 
-            network_choice(settings)
+            model_choice(settings)
     except USER_ERRORS as error:
         raise SpecError(complaint(error, SOURCE)) from None
     return settings

@@ -23,8 +23,15 @@ USER_ERRORS = (
 anything else is our own fault."""
 
 
-RENAMED = {"sweep.parallel": "launcher.parallel"}
-"""Keys of before → what they are called now."""
+RENAMED = {
+    "sweep.parallel": "is called launcher.parallel now",
+    "model.readout": "is called model.machine_pooling now",
+    "readout": (
+        "is a model of its own now: model=discriminant or model=linear; a network always answers "
+        "by its own heads"
+    ),
+}
+"""Keys of before → what became of them."""
 
 
 def complaint(error: BaseException, script: str) -> str:
@@ -56,7 +63,7 @@ def _unknown_key(cause: OmegaConfBaseException) -> str:
     if key is None or not isinstance(parent, DictConfig):
         return " ".join(str(cause).split())
     if key in RENAMED:
-        return f"{key}: is called {RENAMED[key]} now"
+        return f"{key}: {RENAMED[key]}"
     accepted = [str(name) for name in parent if name != "hydra"]
     return f"{key}: no such key; accepted: {', '.join(accepted)}" + closest(
         key.rpartition(".")[2], accepted

@@ -1,7 +1,7 @@
 """The evaluation job: every test metric of a checkpoint, as a page, a table, JSON and pictures."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -28,10 +28,9 @@ from hydrascope.evaluation.report import comparison, head_metrics, write_json
 from hydrascope.evaluation.severity import error_by_severity
 from hydrascope.experiment.hardware import prepare_hardware
 from hydrascope.experiment.restore import restore
-from hydrascope.experiment.settings import TRACKED, EvaluateSettings
-from hydrascope.experiment.testing import NETWORK
+from hydrascope.experiment.settings import TRACKED, EvaluateSettings, TrainSettings
 from hydrascope.models.diagnoser import Diagnoser
-from hydrascope.schemas.task import HeadKind, HeadSpec
+from hydrascope.schemas.task import HeadKind
 
 _WITH_CLASSES = (HeadKind.BINARY, HeadKind.MULTI_CLASS, HeadKind.ORDINAL)
 
@@ -60,7 +59,8 @@ def run(settings: EvaluateSettings) -> None:
         "split": trained.data.split.name,
         "fold": trained.data.fold,
         "resampled": bootstrap.record(),
-        "models": _models(diagnoser.heads, file) if file else None,
+        "model": trained.model.name,
+        "models": _models(trained, file) if file else None,
         **_of_heads(diagnoser, data, predictions, bootstrap, run_dir),
     }
     if calibration is not None:
@@ -73,7 +73,9 @@ def run(settings: EvaluateSettings) -> None:
         report["compared"] = {"name": other.name, "heads": found}
     if diagnoser.heads:
         units = {head.name: head.unit for head in diagnoser.heads}
-        console.print(_table(_title(bootstrap), report["test"], report["judged"], units))
+        console.print(
+            _table(_title(trained.model.name, bootstrap), report["test"], report["judged"], units)
+        )
         table = prediction_table(diagnoser.heads, predictions, data)
         table.to_parquet(run_dir / PREDICTIONS, index=False)
     if "calibration" in report:
@@ -86,7 +88,9 @@ def run(settings: EvaluateSettings) -> None:
         detected = detection(data, spec, windows, of_machine, held_out)
         intervals = detection_intervals(data, windows, of_machine)
         report["normality"] = detected | {"intervals": intervals}
-        console.print(detection_table("Normality: AUROC, share detected", {"network": detected}))
+        console.print(
+            detection_table("Normality: AUROC, share detected", {trained.model.name: detected})
+        )
         console.print(promise(held_out, data.split_spec.unit, spec))
     write_json(run_dir / EVALUATION, report)
     with console.status("Drawing the report …"):
@@ -126,19 +130,19 @@ def _of_heads(
     }
 
 
-def _models(heads: Sequence[HeadSpec], ckpt: Path) -> dict[str, Any] | None:
+def _models(trained: TrainSettings, ckpt: Path) -> dict[str, Any] | None:
     """Return what the training measured of all models; None where its results are elsewhere."""
     results = ckpt.parents[1] / "results.json"
-    if not heads or not results.is_file():
+    if not trained.task.heads or not results.is_file():
         return None
-    models = json.loads(results.read_text(encoding="utf-8"))["test"]
-    return comparison(heads, {NETWORK: models[NETWORK]} | models)
+    models, own = json.loads(results.read_text(encoding="utf-8"))["test"], trained.model.name
+    return comparison(trained.task.heads, {own: models.get(own, {})} | models)
 
 
-def _title(bootstrap: Bootstrap) -> str:
+def _title(name: str, bootstrap: Bootstrap) -> str:
     count = len(bootstrap.among)
     few = ", few: rough guesses" if count < FEW_UNITS else ""
-    return f"Test set; 95 % intervals by resampling {count} {bootstrap.unit}{few}"
+    return f"{name} on the test set; 95 % intervals by resampling {count} {bootstrap.unit}{few}"
 
 
 def _table(

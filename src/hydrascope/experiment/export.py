@@ -7,7 +7,6 @@ from pathlib import Path
 from rich.console import Console
 
 from hydrascope import __version__
-from hydrascope.data.datamodule import HydraulicDataModule
 from hydrascope.evaluation.normality import ANY, detection, machine_scores, score_table
 from hydrascope.evaluation.predictions import predict
 from hydrascope.evaluation.report import head_metrics
@@ -23,6 +22,7 @@ from hydrascope.packaging.manifest import (
 from hydrascope.packaging.write import WriteOptions, write_bundle
 from hydrascope.schemas.calibration import flag_names, flag_thresholds
 from hydrascope.schemas.errors import SpecError
+from hydrascope.schemas.task import HeadLevel
 from hydrascope.tracking.provenance import commit
 
 GOLDEN_BATCHES = (16, 1, 2, 64)
@@ -44,7 +44,7 @@ def run(settings: ExportSettings) -> None:
             path,
             restored.diagnoser,
             _manifest(restored, metrics),
-            _golden(restored.data),
+            _golden(restored),
             WriteOptions(
                 onnx=settings.onnx,
                 sign_key=Path(settings.sign_key) if settings.sign_key else None,
@@ -68,15 +68,19 @@ def run(settings: ExportSettings) -> None:
 def _manifest(restored: Restored, metrics: MetricsManifest) -> Manifest:
     trained, diagnoser, data = restored
     calibration = diagnoser.calibration
+    # Heads that are not answered are no part of the bundle.
+    task = trained.task.model_copy(update={"heads": diagnoser.heads})
+    answered = tuple(head.name for head in task.heads if head.level is HeadLevel.COMPONENT)
     libraries = {name: version(name) for name in ("torch", "numpy")}
     return Manifest(
         hydrascope=__version__,
         git_commit=commit(),
         libraries=libraries | {"python": platform.python_version()},
-        task=trained.task,
+        model=trained.model.name,
+        task=task,
         thresholds={
             name: value
-            for head in trained.task.heads
+            for head in task.heads
             for name, value in zip(
                 flag_names(head), flag_thresholds(head, diagnoser.thresholds), strict=True
             )
@@ -87,7 +91,7 @@ def _manifest(restored: Restored, metrics: MetricsManifest) -> Manifest:
         ),
         features=trained.features,
         normaliser=NormaliserManifest(**trained.data.normalise.model_dump()),
-        input_spec=data.input_spec,
+        input_spec=data.input_spec.model_copy(update={"component_heads": answered}),
         machines=tuple(data.machines.values()),
         data_fingerprint=data.source.fingerprint,
         metrics=metrics,
@@ -114,13 +118,20 @@ def _metrics(restored: Restored) -> MetricsManifest:
     )
 
 
-def _golden(data: HydraulicDataModule) -> list[GraphInputs]:
+def _golden(restored: Restored) -> list[GraphInputs]:
+    """Return batches of test windows as a service would make them."""
+    _, diagnoser, data = restored
+    answered = {head.name for head in diagnoser.heads}
+    kept = [
+        number for number, name in enumerate(data.input_spec.component_heads) if name in answered
+    ]
     test = data.split.test.tolist()
-    return [data.dataset.gather(test[:size]).inputs for size in GOLDEN_BATCHES]
+    batches = [data.dataset.gather(test[:size]).inputs for size in GOLDEN_BATCHES]
+    return [each._replace(component_heads=each.component_heads[:, kept]) for each in batches]
 
 
 def _check_gate(gate: dict[str, dict[str, float]], measured: dict[str, dict[str, float]]) -> None:
-    """Refuse a network that is worse than the gate asks for.
+    """Refuse a model that is worse than the gate asks for.
 
     Raises:
         SpecError: Naming every head and metric that falls short, or that there is none of.

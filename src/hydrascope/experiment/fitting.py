@@ -53,9 +53,9 @@ def fit(
         SpecError: There is not enough memory, or a batch spoils the weights.
     """
     inputs = _few(data, diagnoser)
-    console.print(_summary(diagnoser, inputs))
+    console.print(_summary(settings.model.name, diagnoser, inputs))
     # A backward pass takes two products for each of the forward one.
-    flops = 3 * forward_flops(diagnoser.network, inputs) / _SHOWN_WINDOWS
+    flops = 3 * forward_flops(diagnoser.model, inputs) / _SHOWN_WINDOWS
     module = build_module(settings, data, diagnoser)
     hardware = settings.hardware
     toggles = Acceleration(
@@ -66,7 +66,7 @@ def fit(
         settings.trainer.strategy,
         hardware.devices * settings.trainer.num_nodes,
     )
-    options = accelerate(diagnoser.network, toggles)
+    options = accelerate(diagnoser.model, toggles)
     folder = Path(settings.run_dir).absolute() / "checkpoints"
     # Without heads there is no score: the last epoch stays, and the validation windows, which set
     # the threshold of normality, decide nothing.
@@ -145,7 +145,7 @@ def build_module(
         make_optimizer=optimizer_factory(settings),
         schedule=WarmupCosine(**settings.optim.schedule.model_dump()),
         seed=settings.seed,
-        record=_record(settings, data),
+        record=checkpoint_record(settings, data),
     )
 
 
@@ -176,11 +176,11 @@ def _few(data: HydraulicDataModule, diagnoser: Diagnoser) -> GraphInputs:
     return diagnoser.normalise(data.dataset.gather(rows).inputs)
 
 
-def _summary(diagnoser: Diagnoser, inputs: GraphInputs) -> Table:
+def _summary(name: str, diagnoser: Diagnoser, inputs: GraphInputs) -> Table:
     """Return the network's parts as a table, with shapes for a few windows."""
-    found = parts(diagnoser.network, inputs)
-    title = f"{type(diagnoser.network).__name__}: {sum(part.parameters for part in found):,} "
-    title = f"{title}parameters; shapes for {_SHOWN_WINDOWS} windows"
+    found = parts(diagnoser.model, inputs)
+    count = sum(part.parameters for part in found)
+    title = f"{name}: {count:,} parameters; shapes for {_SHOWN_WINDOWS} windows"
     table = Table(title=title, title_justify="left")
     for column in ("part", "class", "parameters", "output"):
         table.add_column(column, justify="right" if column == "parameters" else "left")
@@ -190,7 +190,8 @@ def _summary(diagnoser: Diagnoser, inputs: GraphInputs) -> Table:
     return table
 
 
-def _record(settings: TrainSettings, data: HydraulicDataModule) -> dict[str, Any]:
+def checkpoint_record(settings: TrainSettings, data: HydraulicDataModule) -> dict[str, Any]:
+    """Return what a checkpoint holds so that its diagnoser can be built again, as plain data."""
     return {
         "version": __version__,
         "settings": settings.model_dump(mode="json", by_alias=True),

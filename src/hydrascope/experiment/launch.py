@@ -50,6 +50,11 @@ def launch(script: str, validate: Callable[[object], Settings], job: str, conf: 
             multirun = HydraConfig.get().mode == RunMode.MULTIRUN
             if isinstance(settings, TrainSettings):
                 _check_sweep(settings, sweeps=multirun or sweep is not None)
+                if sweep is not None and settings.model.closed_form:
+                    raise SpecError(
+                        f"sweep: a search compares epochs, and {settings.model.name} has none; "
+                        "accepted: a grid, such as -m model.KEY=1,2, or a network"
+                    )
                 _check_torchrun(sweeps=multirun or sweep is not None)
             if sweep:
                 load("hydrascope.experiment.sweep.study").run(settings, sweep)

@@ -7,13 +7,9 @@ from tempfile import TemporaryDirectory
 from typing import NamedTuple
 
 from hydrascope.data.datamodule import HydraulicDataModule
-from hydrascope.experiment.assemble import build_datamodule, build_diagnoser
+from hydrascope.experiment.assemble import build_datamodule, load_diagnoser
 from hydrascope.experiment.settings import TRACKED, TrainSettings
-from hydrascope.models.calibration import Temperatures
 from hydrascope.models.diagnoser import Diagnoser
-from hydrascope.models.kernel.readout import DiscriminantReadout
-from hydrascope.models.linear import LinearReadout
-from hydrascope.schemas.calibration import Calibration
 from hydrascope.schemas.errors import SpecError
 from hydrascope.training.checkpoint import read_checkpoint
 
@@ -35,7 +31,7 @@ def restore(ckpt: str) -> Restored:
     Raises:
         SpecError: No such checkpoint, or its data source has changed since: its split would mix
             windows that were trained on with windows that were not; or it was written before the
-            end of the training, when the readout is fitted.
+            end of the training, when the thresholds of normality are set.
     """
     with checkpoint_file(ckpt) as file:
         checkpoint = read_checkpoint(file)
@@ -47,25 +43,13 @@ def restore(ckpt: str) -> Restored:
             f"{checkpoint.record['data_fingerprint'][:12]} then, {data.source.fingerprint[:12]} now"
         )
     data.setup()
-    diagnoser = build_diagnoser(settings, data.input_spec)
-    diagnoser.load_state_dict(checkpoint.weights)
+    diagnoser = load_diagnoser(settings, data.input_spec, checkpoint)
     if diagnoser.normality is not None and not int(diagnoser.normality.held_out):
         raise SpecError(
             f"ckpt: {ckpt!r} has no thresholds of normality yet; accepted: best.ckpt of a training "
             "that has ended"
         )
-    if checkpoint.readout is None and settings.readout.kind != "heads":
-        raise SpecError(
-            f"ckpt: {ckpt!r} has no readout yet, which is fitted when a training ends; accepted: "
-            "best.ckpt of a finished one (train.py resume=… finishes it)"
-        )
-    if checkpoint.readout:
-        kind = LinearReadout if settings.readout.kind == "linear" else DiscriminantReadout
-        diagnoser.readout = kind.from_record(checkpoint.readout)
-    if checkpoint.calibration:
-        calibration = Calibration.model_validate(checkpoint.calibration)
-        diagnoser.calibration = Temperatures(settings.task.heads, calibration)
-    return Restored(settings, diagnoser.eval(), data)
+    return Restored(settings, diagnoser, data)
 
 
 @contextmanager

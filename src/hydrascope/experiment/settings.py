@@ -4,8 +4,9 @@ Hydra composes YAML; these models decide whether the result makes sense before a
 imported. Every default lives in `conf/`, beside its description, and nowhere else.
 """
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import (
     AfterValidator,
@@ -19,7 +20,8 @@ from hydrascope.experiment.base import Count, Fraction, Positive, Settings
 from hydrascope.experiment.launcher.settings import LauncherSettings, LocalSettings
 from hydrascope.features.config import FeatureConfig, Method
 from hydrascope.models.config import NetworkConfig
-from hydrascope.models.kernel.config import ReadoutConfig
+from hydrascope.models.kernel.config import DiscriminantConfig
+from hydrascope.models.linear_config import LinearConfig
 from hydrascope.schemas.errors import validate
 from hydrascope.schemas.json_schema import DIALECT
 from hydrascope.schemas.task import TaskSpec
@@ -53,6 +55,8 @@ Trained = Annotated[str, AfterValidator(_trained)]
 """A checkpoint: a file, or one that MLflow holds."""
 
 OUR_NETWORK = "hydrascope.models.network.UniversalTemporalGNN"
+OUR_DISCRIMINANT = "hydrascope.models.kernel.model.KernelDiscriminant"
+OUR_LINEAR = "hydrascope.models.linear.LinearModel"
 
 
 class Target(Settings):
@@ -143,8 +147,41 @@ class ScheduleSettings(Settings):
     final_fraction: Fraction
 
 
-class NetworkSettings(NetworkConfig, Target):
-    """Our own network, whose keys are known without importing it."""
+def _class_name(given: Mapping[str, Any]) -> str:
+    return str(given.get("target", "")).rpartition(".")[2]
+
+
+class ModelSettings(Target):
+    """A model of the user's choice: `_target_` names its class, the other keys are its `Config`."""
+
+    name: str = Field(default_factory=_class_name, min_length=1)
+    """What it is called wherever its figures stand; the name of its class if not given."""
+
+    @property
+    def keys(self) -> dict[str, Any]:
+        """Return what its `Config` is made of."""
+        return self.model_dump(by_alias=True, exclude={"target", "name"})
+
+    @property
+    def closed_form(self) -> bool:
+        """Whether it is one of ours that is fitted without epochs and gradients."""
+        return self.target in (OUR_DISCRIMINANT, OUR_LINEAR)
+
+
+class NetworkSettings(NetworkConfig, ModelSettings):
+    """Our own network, whose keys are known without importing it, as are those of our others."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+class DiscriminantSettings(DiscriminantConfig, ModelSettings):
+    """The kernel discriminant."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+class LinearSettings(LinearConfig, ModelSettings):
+    """The linear model."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -241,8 +278,7 @@ class TrainSettings(Settings):
     run_dir: str
     data: DataSettings
     features: FeatureConfig
-    model: Target
-    readout: Annotated[ReadoutConfig, Field(discriminator="kind")]
+    model: ModelSettings
     task: TaskSpec
     loss: LossSettings
     optim: OptimSettings
@@ -253,8 +289,24 @@ class TrainSettings(Settings):
     launcher: LauncherSettings = LocalSettings(kind="local", parallel=1)  # not in older checkpoints
 
 
-class _TrainOurNetwork(TrainSettings):
+class _WithNetwork(TrainSettings):
     model: NetworkSettings
+
+
+class _WithDiscriminant(TrainSettings):
+    model: DiscriminantSettings
+
+
+class _WithLinear(TrainSettings):
+    model: LinearSettings
+
+
+OUR_MODELS: Mapping[str, type[TrainSettings]] = {
+    OUR_NETWORK: _WithNetwork,
+    OUR_DISCRIMINANT: _WithDiscriminant,
+    OUR_LINEAR: _WithLinear,
+}
+"""Settings of a training of one of ours, whose keys are known without importing it."""
 
 
 def validate_train(config: object) -> TrainSettings:
@@ -264,20 +316,27 @@ def validate_train(config: object) -> TrainSettings:
         SpecError: Naming every wrong key, its value and what is accepted.
     """
     model = config.get("model") if isinstance(config, dict) else None
-    ours = isinstance(model, dict) and model.get("_target_") == OUR_NETWORK
-    return validate(_TrainOurNetwork if ours else TrainSettings, config, source="train.py")
+    target = model.get("_target_") if isinstance(model, dict) else None
+    kind = OUR_MODELS.get(target, TrainSettings) if isinstance(target, str) else TrainSettings
+    return validate(kind, config, source="train.py")
 
 
 def train_schema() -> dict[str, object]:
     """Return the JSON Schema (draft 2020-12) of everything `train.py` can be told."""
-    schema = _TrainOurNetwork.model_json_schema(by_alias=True)
-    schema["$defs"]["Target"] = Target.model_json_schema(by_alias=True)
-    # Keys of a user's own network are known to its class alone.
-    schema["properties"]["model"] = {
-        "if": {"properties": {"_target_": {"const": OUR_NETWORK}}},
-        "then": {"$ref": "#/$defs/NetworkSettings"},
-        "else": {"$ref": "#/$defs/Target"},
-    }
+    schema = TrainSettings.model_json_schema(by_alias=True)
+    choices: list[dict[str, object]] = [{"$ref": "#/$defs/ModelSettings"}]
+    for target, kind in OUR_MODELS.items():
+        known = kind.model_fields["model"].annotation
+        assert known is not None
+        schema["$defs"][known.__name__] = known.model_json_schema(by_alias=True)
+        # Keys of a user's own model are known to its class alone.
+        choices.append(
+            {
+                "if": {"properties": {"_target_": {"const": target}}},
+                "then": {"$ref": f"#/$defs/{known.__name__}"},
+            }
+        )
+    schema["properties"]["model"] = {"allOf": choices}
     return {"$schema": DIALECT, **schema, "title": "TrainSettings"}
 
 

@@ -3,6 +3,7 @@
 A process that only starts others imports nothing that trains.
 """
 
+from hydrascope.experiment.gradients import refuse_gradients
 from hydrascope.experiment.hardware import prepare_hardware
 from hydrascope.experiment.importing import load
 from hydrascope.experiment.processes import run_in_processes
@@ -13,6 +14,8 @@ from hydrascope.schemas.errors import SpecError
 def run(settings: TrainSettings) -> None:
     """Train, test and report; everything is written into `settings.run_dir`."""
     prepare_hardware(settings.hardware, settings.trainer)
+    if settings.model.closed_form:
+        refuse_gradients(settings)
     _check_processes(settings)
     _check_balancing(settings)
     if settings.trainer.strategy == "single":

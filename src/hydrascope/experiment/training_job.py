@@ -1,4 +1,4 @@
-"""One training: data → network → fit → test, with baselines on the same split beside it."""
+"""One training: data → model → fit → test, with baselines on the same split beside it."""
 
 import logging
 import warnings
@@ -17,19 +17,26 @@ from hydrascope.data.datamodule import HydraulicDataModule
 from hydrascope.evaluation.baselines import check_comparable
 from hydrascope.evaluation.normality import detection_table, promise
 from hydrascope.evaluation.report import comparison_table, write_json
-from hydrascope.experiment.assemble import build_datamodule, build_diagnoser
+from hydrascope.experiment.assemble import (
+    build_datamodule,
+    build_diagnoser,
+    load_diagnoser,
+    model_choice,
+)
+from hydrascope.experiment.closed_form import fit_at_once
 from hydrascope.experiment.fitting import fit
+from hydrascope.experiment.gradients import refuse_gradients
 from hydrascope.experiment.hardware import prepare_hardware
 from hydrascope.experiment.learning_rate import find_lr
 from hydrascope.experiment.processes import leads
 from hydrascope.experiment.resume import check_resumable
 from hydrascope.experiment.settings import TrainSettings
-from hydrascope.experiment.testing import NETWORK, complete, test, test_normality
+from hydrascope.experiment.testing import complete, test, test_normality
+from hydrascope.models.base import ClosedFormModel
 from hydrascope.tracking.loggers import ended, flatten, mlflow_logger, store_files, wandb_logger
 from hydrascope.tracking.provenance import COMMIT, commit, write_provenance
 from hydrascope.training.checkpoint import read_checkpoint
 from hydrascope.training.normality import fit_features
-from hydrascope.training.readout import check_one_build
 
 
 def train(settings: TrainSettings) -> None:
@@ -41,6 +48,8 @@ def train(settings: TrainSettings) -> None:
     _quieten_libraries()
     run_dir = Path(settings.run_dir).absolute()
     prepare_hardware(settings.hardware, settings.trainer)
+    if issubclass(model_choice(settings)[0], ClosedFormModel):
+        refuse_gradients(settings)  # of a user's own class only this process knows the kind
     if settings.resume:
         check_resumable(settings, read_checkpoint(settings.resume))
     plain = settings.model_dump(mode="json", by_alias=True)
@@ -52,8 +61,6 @@ def train(settings: TrainSettings) -> None:
         data.overfit(settings.trainer.overfit_windows)
     if settings.baselines:
         check_comparable(data.dataset.machines)
-    if settings.task.heads and settings.readout.kind == "discriminant":
-        check_one_build(data.dataset.machines)
     parts = ", ".join(f"{len(rows)} {part}" for part, rows in data.split._asdict().items())
     console.print(f"{len(data.dataset)} windows of {len(data.machines)} machine(s): {parts}")
 
@@ -74,7 +81,10 @@ def train(settings: TrainSettings) -> None:
             logger.log_hyperparams(flatten({**plain, "fingerprint": found}))
         if leads():
             store_files(loggers, write_provenance(run_dir / "provenance", plain), "provenance")
-        best = fit(settings, data, diagnoser, loggers, console)
+        if isinstance(diagnoser.model, ClosedFormModel):
+            best = fit_at_once(settings, data, diagnoser, console)
+        else:
+            best = fit(settings, data, diagnoser, loggers, console)
         if dist.is_initialized():
             dist.destroy_process_group()
         if leads():
@@ -92,14 +102,13 @@ def _report(
     run_dir = Path(settings.run_dir).absolute()
     checkpoint = read_checkpoint(best)
     # A fresh one: what was trained may be compiled, wrapped or in float8.
-    fresh = build_diagnoser(settings, data.input_spec).eval()
-    fresh.load_state_dict(checkpoint.weights)
-    heads_alone = complete(settings, data, fresh, best, console)
+    fresh = load_diagnoser(settings, data.input_spec, checkpoint)
+    complete(settings, data, fresh, best, console)
     with console.status("Testing, fitting the baselines …"):
-        results = test(settings, data, fresh) | heads_alone
+        results = test(settings, data, fresh)
         detectors = test_normality(settings, data, fresh)
     for logger in loggers:
-        logger.log_metrics(flatten({"test": results[NETWORK]}, separator="/"))
+        logger.log_metrics(flatten({"test": results[settings.model.name]}, separator="/"))
     report: dict[str, Any] = {
         "test": results,
         "best_epoch": checkpoint.epoch,

@@ -1,9 +1,15 @@
-"""What a network must offer to be trained, exported and served."""
+"""What a model must offer to be trained, evaluated, exported and served.
+
+There are two kinds: networks, which are trained by gradients, and models that are fitted in closed
+form.
+"""
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
-from typing import ClassVar, NamedTuple
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, ClassVar, NamedTuple, Protocol
 
+import numpy as np
+from numpy.typing import NDArray
 from pydantic import BaseModel
 from torch import Tensor, nn
 
@@ -14,37 +20,122 @@ from hydrascope.models.layers.arma import ARMAOutput
 from hydrascope.schemas.task import HeadSpec
 
 
-class NetworkOutput(NamedTuple):
-    """What a network says of a batch."""
+class ModelOutput(NamedTuple):
+    """What a model says of a batch."""
 
     heads: dict[str, Tensor]
     """A head's name → [G, size] (machine level) or [N, size] (component level), not decoded."""
-    arma: ARMAOutput | None
+    arma: ARMAOutput | None = None
     """Next-step forecast of each component's state, for the forecasting loss, if there is one."""
-    embedding: Tensor | None = None
-    """[G, C]; what the network makes of each machine, for a readout that compares machines."""
     states: Tensor | None = None
     """[N, T, C]; what is known of each component after each step, causal; `normality` needs it."""
     residual: SensorResidual | None = None
     """What the forecast of `normality` missed; the diagnoser fills it in."""
 
 
-class Network(nn.Module, ABC):
-    """Base of all networks; `model._target_` in a config names a subclass.
+class Model(nn.Module, ABC):
+    """Base of all models; `model._target_` in a config names a subclass of one of its kinds.
 
     Attributes:
-        Config: Keys of `conf/model/<name>.yaml` beside `_target_`, with their ranges.
-        state_channels: C of `NetworkOutput.states`; None where there are none.
+        Config: Keys of `conf/model/<name>.yaml` beside `_target_` and `name`, with their ranges.
+        answered: The heads of `ModelOutput.heads`.
     """
 
     Config: ClassVar[type[BaseModel]]
-    state_channels: int | None = None
+    answered: tuple[HeadSpec, ...]
 
     @abstractmethod
     def __init__(self, config: BaseModel, spec: InputSpec, heads: Sequence[HeadSpec]) -> None:
-        """Build fresh weights for inputs as `spec` describes them and outputs as `heads` do."""
+        """Make one that has learned nothing, for inputs as `spec` describes them.
+
+        Args:
+            config: As validated by `Config`.
+            spec: Of the inputs.
+            heads: What is asked for: the heads of the task.
+        """
         super().__init__()
+        self.answered = tuple(heads)
 
     @abstractmethod
-    def forward(self, inputs: GraphInputs) -> NetworkOutput:
+    def forward(self, inputs: GraphInputs) -> ModelOutput:
         """Answer a batch whose features are normalised."""
+
+
+class Network(Model):
+    """Base of all networks: weights that gradients train. It answers all heads.
+
+    Attributes:
+        state_channels: C of `ModelOutput.states`; None where there are none.
+    """
+
+    state_channels: int | None = None
+
+
+class Question(NamedTuple):
+    """A head that a model of closed form answers."""
+
+    head: str
+    size: int
+    """How many answers it has: classes, 2 of a binary head; labels, 1 of a binary head."""
+    classes: tuple[int, ...]
+    """Those that training shows, ascending; of labels all."""
+
+
+class LabelledWindows(Protocol):
+    """Windows, numbered from 0, that a model is fitted to."""
+
+    def __len__(self) -> int:
+        """Return how many there are, W."""
+
+    def targets(self, head: HeadSpec) -> Tensor:
+        """Return a head's targets, [W, N, L] or [W, 1, L], where all machines are of one build."""
+
+    def parts(
+        self, numbers: NDArray[np.int64] | None = None
+    ) -> Iterator[tuple[GraphInputs, Mapping[str, Tensor]]]:
+        """Yield normalised inputs and targets of some windows of one machine at a time, in order.
+
+        Args:
+            numbers: Which, ascending; None: all.
+        """
+
+
+class ClosedFormModel(Model):
+    """Base of the models that are fitted at once, without epochs and gradients.
+
+    It may answer fewer heads than it is asked for: `answered` holds them once it is fitted.
+
+    Attributes:
+        questions: Of the heads that it answers, in their order.
+    """
+
+    questions: tuple[Question, ...]
+
+    def __init__(self, config: BaseModel, spec: InputSpec, heads: Sequence[HeadSpec]) -> None:
+        super().__init__(config, spec, heads)
+        self.asked = tuple(heads)
+        self.ask(())
+
+    def ask(self, questions: Sequence[Question]) -> None:
+        """Answer these from now on, and nothing else."""
+        self.questions = tuple(questions)
+        names = {question.head for question in questions}
+        self.answered = tuple(head for head in self.asked if head.name in names)
+
+    @abstractmethod
+    def fit(self, windows: LabelledWindows, seed: int) -> dict[str, str]:
+        """Fit it; the result is a function of the windows and the seed.
+
+        Returns:
+            Every head that it does not answer → why.
+        """
+
+    def record(self) -> dict[str, Any]:
+        """Return, as plain data, what a checkpoint needs beside the state."""
+        return {
+            "questions": [[each.head, each.size, list(each.classes)] for each in self.questions]
+        }
+
+    def prepare(self, record: Mapping[str, Any]) -> None:
+        """Make ready for the state of the model that `record` was taken from."""
+        self.ask([Question(head, size, tuple(shown)) for head, size, shown in record["questions"]])

@@ -30,7 +30,7 @@ class NetworkConfig(BaseModel):
     order: Literal["time_then_space", "space_then_time", "interleaved"] = "time_then_space"
     """Whether the graph blocks run once behind the steps, at every step before them, or at every
     step with states over the steps behind each."""
-    readout: Literal["mean_max", "attention"] = "mean_max"
+    machine_pooling: Literal["mean_max", "attention"] = "mean_max"
     """How components become a machine."""
     cross_task: Literal["attention", "mlp", "none"] = "attention"
     """How heads exchange what they see; the mlp has as many weights and no exchange."""

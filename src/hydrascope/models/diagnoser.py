@@ -1,22 +1,17 @@
-"""The one path of a prediction: normalise → network → decode → readout → calibration.
+"""The one path of a prediction: normalise → model → decode → calibration, once that is fitted."""
 
-The last two only once they are fitted.
-"""
-
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 import torch
 from torch import Tensor, nn
 
 from hydrascope.features.normalizer import FeatureNormalizer
 from hydrascope.graphs.fields import GraphInputs
-from hydrascope.models.base import Network, NetworkOutput
+from hydrascope.models.base import Model, ModelOutput
 from hydrascope.models.calibration import Temperatures
 from hydrascope.models.decode import decode
-from hydrascope.models.kernel.readout import DiscriminantReadout
-from hydrascope.models.linear import LinearReadout
 from hydrascope.models.normality import Normality
-from hydrascope.schemas.task import HeadKind, HeadLevel, HeadSpec
+from hydrascope.schemas.task import HeadSpec
 
 
 class Diagnoser(nn.Module):
@@ -24,32 +19,32 @@ class Diagnoser(nn.Module):
 
     Args:
         normalizer: Of the sensors' features.
-        network: Reads normalised features.
-        heads: The task's heads.
+        model: Reads normalised features.
         machine_normalizer: Of the machines' features, with one slot; None where there are none.
         normality: Scores of how far from normal; None where the task asks for none.
 
     Attributes:
-        readout: Answers some of the heads in the network's place; set once it is fitted.
         calibration: Makes probabilities as sure as they are right; set once it is fitted.
     """
 
-    readout: DiscriminantReadout | LinearReadout | None
     calibration: Temperatures | None
 
     def __init__(
         self,
         normalizer: FeatureNormalizer,
-        network: Network,
-        heads: Sequence[HeadSpec],
+        model: Model,
         machine_normalizer: FeatureNormalizer | None = None,
         normality: Normality | None = None,
     ) -> None:
         super().__init__()
-        self.normalizer, self.network, self.heads = normalizer, network, tuple(heads)
+        self.normalizer, self.model = normalizer, model
         self.machine_normalizer, self.normality = machine_normalizer, normality
-        self.readout = None
         self.calibration = None
+
+    @property
+    def heads(self) -> tuple[HeadSpec, ...]:
+        """The heads that are answered."""
+        return self.model.answered
 
     @property
     def thresholds(self) -> Mapping[str, float]:
@@ -69,10 +64,10 @@ class Diagnoser(nn.Module):
         )
         return inputs._replace(machine_features=machine)
 
-    def raw(self, inputs: GraphInputs) -> NetworkOutput:
-        """Return the network's output on raw features, before decoding."""
+    def raw(self, inputs: GraphInputs) -> ModelOutput:
+        """Return the model's output on raw features, before decoding."""
         normalised = self.normalise(inputs)
-        output: NetworkOutput = self.network(normalised)
+        output: ModelOutput = self.model(normalised)
         if self.normality is None or output.states is None:
             return output
         return output._replace(residual=self.normality.residual(normalised, output.states))
@@ -84,10 +79,6 @@ class Diagnoser(nn.Module):
         """
         output = self.raw(inputs)
         answers = {head.name: decode(head, output.heads[head.name]) for head in self.heads}
-        if self.readout is not None:
-            read = self.readout(inputs, output.embedding)
-            for head in (head for head in self.heads if head.name in read):
-                answers[head.name] = _laid_out(head, read[head.name], inputs)
         if self.calibration is not None:
             answers = self.calibration(answers)
         if self.normality is not None and output.residual is not None:
@@ -102,15 +93,3 @@ class Diagnoser(nn.Module):
         answers: dict[str, Tensor] = self(inputs)
         self.train(training)
         return answers
-
-
-def _laid_out(head: HeadSpec, probability: Tensor, inputs: GraphInputs) -> Tensor:
-    """Bring a readout's probabilities, [G, classes or labels], into the shape of `decode`'s.
-
-    All components of a machine get the one answer; the head speaks of one of them.
-    """
-    if head.kind is HeadKind.BINARY and probability.shape[1] == 2:
-        probability = probability[:, 1:]
-    if head.level is HeadLevel.COMPONENT:
-        probability = probability.index_select(0, inputs.component_graph)
-    return probability

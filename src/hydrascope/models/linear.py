@@ -1,98 +1,168 @@
-"""A readout of labels that is linear in the levels of the sensors, each with weights of its own.
+"""Labels of whole machines by a map that is linear in the means of the sensors' features.
 
 Shapes: G graphs, S sensors of the batch, P places of sensors of all builds, T steps, F features,
-L labels of all questions.
+L labels of all questions, W windows, D = S·F numbers of a window.
 """
 
-from collections.abc import Mapping, Sequence
-from typing import Any, Self
+from collections.abc import Iterator, Mapping, Sequence
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from hydrascope.features.normalizer import FeatureNormalizer
 from hydrascope.graphs.fields import GraphInputs
-from hydrascope.models.kernel.questions import Question
+from hydrascope.graphs.input_spec import InputSpec
+from hydrascope.models.base import ClosedFormModel, LabelledWindows, ModelOutput, Question
 from hydrascope.models.layers.pooling import known_mean
 from hydrascope.models.layers.segment import segment_mean, segment_sum
+from hydrascope.models.linear_config import LinearConfig
+from hydrascope.schemas.task import HeadKind, HeadLevel, HeadSpec
 
 _CLIP = 4.0
 """Standard deviations: least squares would follow what lies far out."""
 _SLOPE = 4.0
 """Of the logistic curve's argument: at a half it is then as steep as the straight line."""
+_STILL = 1e-4
+"""Deviation of a normalised feature's mean that does not vary."""
 
 
-class LinearReadout(nn.Module):
+class LinearModel(ClosedFormModel):
     """Answers heads with labels of whole machines; it has buffers only.
 
-        score = b_build + Σ over sensors  w_sensor · z(level),   p = σ(4 (score − ½))
+        score = b_build + Σ over sensors  w_sensor · z(mean),   p = σ(4 (score − ½))
 
-    A sensor's level is the mean of its features over the observed steps beside its signed
-    logarithm, sgn x · ln(1 + |x|): in logarithms what hydraulics multiplies becomes a sum, so that
-    a pump's leakage over its pressure and viscosity is linear. z standardises it; a sensor that is
-    not observed stands at its mean. Machines of builds that training has not shown get a half.
+    A sensor's mean is that of its normalised features over the observed steps. z standardises it; a
+    sensor that is not observed stands at the mean of training. Machines of builds that training has
+    not shown get a half.
 
     Args:
-        questions: What is answered; their classes are labels here.
-        places: P.
-        features: F.
+        config: How it is fitted.
+        spec: Of the inputs.
+        heads: What is asked for.
     """
 
+    Config = LinearConfig
+
     weight: Tensor
-    """[P, 2 F, L]"""
+    """[P, F, L]"""
     offset: Tensor
     """[P, L]; b of the build that the sensor belongs to."""
 
-    def __init__(self, questions: Sequence[Question], places: int, features: int) -> None:
-        super().__init__()
-        self.questions = tuple(questions)
-        labels = sum(question.size for question in questions)
-        self.normalizer = FeatureNormalizer(places, 1, 2 * features, per_step=False, clip=_CLIP)
-        self.register_buffer("weight", torch.zeros(places, 2 * features, labels))
+    def __init__(self, config: LinearConfig, spec: InputSpec, heads: Sequence[HeadSpec]) -> None:
+        super().__init__(config, spec, heads)
+        self.config = config
+        able = [head for head in heads if _is_answered(head)]
+        self.ask([Question(head.name, head.size, tuple(range(head.size))) for head in able])
+        labels = sum(question.size for question in self.questions)
+        places, features = len(spec.sensor_slots), len(spec.feature_names)
+        self.normalizer = FeatureNormalizer(places, 1, features, per_step=False, clip=_CLIP)
+        self.register_buffer("weight", torch.zeros(places, features, labels))
         self.register_buffer("offset", torch.full((places, labels), 0.5))
 
-    def record(self) -> dict[str, Any]:
-        """Return plain data and tensors for a checkpoint; `from_record` is the way back."""
-        questions = [[q.head, q.size, list(q.classes)] for q in self.questions]
-        return {"questions": questions, "buffers": dict(self.state_dict())}
+    def fit(self, windows: LabelledWindows, seed: int) -> dict[str, str]:  # noqa: ARG002
+        """Solve least squares with a ridge, each build by itself; see `models.base`.
 
-    @classmethod
-    def from_record(cls, record: Mapping[str, Any]) -> Self:
-        """Build it again as a checkpoint holds it."""
-        buffers = record["buffers"]
-        places, doubled, _ = buffers["weight"].shape
-        questions = [
-            Question(head, size, tuple(classes)) for head, size, classes in record["questions"]
-        ]
-        readout = cls(questions, places, doubled // 2)
-        readout.load_state_dict(buffers)
-        return readout
+        Memory is flat in the number of windows.
+        """
+        reason = "it has no labels of whole machines"
+        unanswered = {head.name: reason for head in self.asked if not _is_answered(head)}
+        if not self.questions:
+            return unanswered
+        self.normalizer.fit((slot, means, seen) for slot, means, seen, _ in self._means(windows))
+        scale = self.normalizer.scale
+        scale.copy_(torch.where(scale > _STILL, scale, 1.0))
+        builds: dict[tuple[int, ...], _Sums] = {}
+        for slot, means, seen, targets in self._means(windows):
+            count, sensors, _, features = means.shape
+            flat = means.flatten(0, 1), seen.flatten(0, 1), slot.repeat(count)
+            x = self.normalizer(*flat).reshape(count, sensors * features)
+            labels = torch.cat([targets[head.name] for head in self.answered], dim=1)
+            key = tuple(slot.tolist())
+            if key not in builds:
+                builds[key] = _Sums(x.shape[1], labels.shape[1])
+            builds[key].add(x, labels)
+        for key, sums in builds.items():
+            if sums.rows:
+                slot = torch.tensor(key)
+                weight, offset = sums.solve(self.config.ridge)
+                self.weight[slot] = weight.reshape(len(slot), -1, weight.shape[1]).float()
+                self.offset[slot] = offset.float()
+        return unanswered
 
-    def forward(self, inputs: GraphInputs, _embedding: Tensor | None = None) -> dict[str, Tensor]:
-        """Return each question's probabilities, [G, size], of a batch of raw features."""
+    def _means(
+        self, windows: LabelledWindows
+    ) -> Iterator[tuple[Tensor, Tensor, Tensor, Mapping[str, Tensor]]]:
+        """Yield slots [S], means [W, S, 1, F], [W, S, 1] bool and targets of some windows."""
+        for inputs, targets in windows.parts():
+            count = len(inputs.graph_id)
+            means, seen = sensor_means(inputs.sensor_features, inputs.sensor_observed)
+            slot = inputs.sensor_slot.reshape(count, -1)[0]
+            yield (
+                slot,
+                means.reshape(count, -1, *means.shape[1:]),
+                seen.reshape(count, -1, 1),
+                targets,
+            )
+
+    def forward(self, inputs: GraphInputs) -> ModelOutput:
+        """Answer a batch: log odds of each label, [G, size]."""
         slot, graphs = inputs.sensor_slot, inputs.graph_id.shape[0]
         graph = inputs.component_graph.index_select(0, inputs.sensor_component)
-        level, seen = sensor_levels(inputs.sensor_features, inputs.sensor_observed)
-        z = self.normalizer(level, seen, slot)
+        means, seen = sensor_means(inputs.sensor_features, inputs.sensor_observed)
+        z = self.normalizer(means, seen, slot)
         said = torch.bmm(z, self.weight.index_select(0, slot)).squeeze(1)
         score = segment_mean(self.offset.index_select(0, slot), graph, graphs)
-        score = score + segment_sum(said, graph, graphs)
-        probability = torch.sigmoid(_SLOPE * (score - 0.5))
-        parts = torch.split(probability, [question.size for question in self.questions], dim=1)
-        return {question.head: part for question, part in zip(self.questions, parts, strict=True)}
+        score = _SLOPE * (score + segment_sum(said, graph, graphs) - 0.5)
+        parts = torch.split(score, [question.size for question in self.questions], dim=1)
+        named = zip(self.questions, parts, strict=True)
+        return ModelOutput({question.head: part for question, part in named})
 
 
-def sensor_levels(features: Tensor, observed: Tensor) -> tuple[Tensor, Tensor]:
-    """Return what the readout reads of raw features, and whether there was anything to read.
+class _Sums:
+    """What the normal equations of a build need of its windows; memory is flat in their number."""
+
+    def __init__(self, numbers: int, labels: int) -> None:
+        self.rows = 0
+        self.x = torch.zeros(numbers, dtype=torch.float64)
+        self.y = torch.zeros(labels, dtype=torch.float64)
+        self.xx = torch.zeros(numbers, numbers, dtype=torch.float64)
+        self.xy = torch.zeros(numbers, labels, dtype=torch.float64)
+
+    def add(self, x: Tensor, y: Tensor) -> None:
+        """Take in rows [W, D] and labels [W, L]; a row that lacks a label is left out."""
+        complete = ~y.isnan().any(dim=1)
+        x, y = x[complete].double(), y[complete].double()
+        self.rows += len(x)
+        self.x += x.sum(0)
+        self.y += y.sum(0)
+        self.xx += x.T @ x
+        self.xy += x.T @ y
+
+    def solve(self, ridge: float) -> tuple[Tensor, Tensor]:
+        """Return weights [D, L] and offset [L] of least squares plus ridge · ‖weights‖²."""
+        x, y = self.x / self.rows, self.y / self.rows
+        matrix = self.xx - self.rows * torch.outer(x, x)
+        matrix.diagonal().add_(ridge)
+        weight = torch.linalg.solve(matrix, self.xy - self.rows * torch.outer(x, y))
+        return weight, y - x @ weight
+
+
+def _is_answered(head: HeadSpec) -> bool:
+    """Tell whether a head is of labels of a whole machine, there or not."""
+    labelled = head.kind in (HeadKind.BINARY, HeadKind.MULTI_LABEL)
+    return labelled and head.level is HeadLevel.MACHINE
+
+
+def sensor_means(features: Tensor, observed: Tensor) -> tuple[Tensor, Tensor]:
+    """Return the means of sensors' features, and whether there was anything to take them of.
 
     Args:
         features: [S, T, F]; what is not observed is not read.
         observed: [S, T] bool.
 
     Returns:
-        [S, 1, 2 F] and [S, 1] bool.
+        [S, 1, F] and [S, 1] bool.
     """
     known = observed.unsqueeze(-1).expand_as(features)
-    level = known_mean(features, known)[:, : features.shape[2]]
-    logarithm = level.sign() * level.abs().log1p()
-    return torch.cat((level, logarithm), dim=1).unsqueeze(1), observed.any(dim=1, keepdim=True)
+    mean = known_mean(features, known)[:, : features.shape[2]]
+    return mean.unsqueeze(1), observed.any(dim=1, keepdim=True)

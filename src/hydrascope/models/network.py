@@ -8,13 +8,13 @@ from torch import Tensor, nn
 
 from hydrascope.graphs.fields import NUM_EDGE_FEATURES, GraphInputs
 from hydrascope.graphs.input_spec import InputSpec
-from hydrascope.models.base import Network, NetworkOutput
+from hydrascope.models.base import ModelOutput, Network
 from hydrascope.models.blocks.sensor_encoder import SensorEncoding, SensorSetEncoder
 from hydrascope.models.blocks.spatial import GATBlock
 from hydrascope.models.blocks.task_heads import TaskHeads
 from hydrascope.models.blocks.temporal import TemporalBlock, TemporalOutput, make_states
 from hydrascope.models.config import NetworkConfig
-from hydrascope.models.layers.pooling import GraphReadout, known_mean
+from hydrascope.models.layers.pooling import MachinePool, known_mean
 from hydrascope.models.layers.segment import segment_sum
 from hydrascope.schemas.task import HeadSpec
 
@@ -29,8 +29,8 @@ class UniversalTemporalGNN(Network):
        and the graph part costs T times less. Config `order` turns it round, for comparison.
     3. `GATBlock`s: components hear each other along the lines, as the lines' static features and
        the mean and presence of their dynamic ones let them.
-    4. `GraphReadout`: mean and maximum over components, of what they heard and of what they were
-       before (GraphNorm erases what is common to all), make the machine's embedding, together with
+    4. `MachinePool`: mean and maximum over components, of what they heard and of what they were
+       before (GraphNorm erases what is common to all), make the machine's vector, together with
        the mean and presence of the machine's own features. With space before time there is no
        "before", and what they heard is all.
     5. `TaskHeads`: heads exchange through attention; component heads know the machine too.
@@ -84,15 +84,15 @@ class UniversalTemporalGNN(Network):
             GATBlock(channels, attention_heads, edge_channels, config.dropout)
             for _ in range(config.spatial_layers)
         )
-        self.readout = GraphReadout(channels, config.readout)
+        self.pool = MachinePool(channels, config.machine_pooling)
         views = 2 if self.order == "time_then_space" else 1
-        machine_channels = views * self.readout.out_channels + 2 * len(spec.machine_feature_names)
+        machine_channels = views * self.pool.out_channels + 2 * len(spec.machine_feature_names)
         self.machine = nn.Linear(machine_channels, channels)
         self.component_context = nn.Linear((views + 1) * channels, channels)
         self.dropout = nn.Dropout(config.dropout)
         self.heads = TaskHeads(heads, channels, attention_heads, config.dropout, config.cross_task)
 
-    def forward(self, inputs: GraphInputs) -> NetworkOutput:
+    def forward(self, inputs: GraphInputs) -> ModelOutput:
         """Answer a batch whose features are normalised."""
         graph, graphs = inputs.component_graph, inputs.graph_id.shape[0]
         encoding = self.encoder(
@@ -105,7 +105,7 @@ class UniversalTemporalGNN(Network):
         )
         if self.heads is None:
             steps = self.temporal(encoding.sequence, encoding.observed)
-            return NetworkOutput({}, steps.arma, states=steps.sequence)
+            return ModelOutput({}, steps.arma, states=steps.sequence)
         dynamic = known_mean(inputs.edge_dynamic, inputs.edge_dynamic_mask)
         lines = torch.cat((inputs.edge_features, dynamic), dim=-1)
         if self.order == "time_then_space":
@@ -118,13 +118,13 @@ class UniversalTemporalGNN(Network):
             for block in self.spatial:
                 after = block(after, inputs.edge_index, lines, graph, graphs)
             views.append(after)
-        readouts = [self.readout(x, graph, graphs) for x in views]
+        pooled = [self.pool(x, graph, graphs) for x in views]
         own = known_mean(inputs.machine_features, inputs.machine_features_mask)
-        machines: Tensor = self.dropout(F.silu(self.machine(torch.cat((*readouts, own), dim=-1))))
+        machines: Tensor = self.dropout(F.silu(self.machine(torch.cat((*pooled, own), dim=-1))))
         context = torch.cat((*views, machines.index_select(0, graph)), dim=-1)
         components: Tensor = self.dropout(F.silu(self.component_context(context)))
         heads = self.heads(components, machines, graph, inputs.component_heads)
-        return NetworkOutput(heads, steps.arma, machines, steps.sequence)
+        return ModelOutput(heads, steps.arma, steps.sequence)
 
     def _space_at_every_step(
         self, encoding: SensorEncoding, inputs: GraphInputs, lines: Tensor

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from hydrascope.graphs.fields import GraphInputs
-from hydrascope.models.base import Network
+from hydrascope.models.base import Model
 
 
 class Part(NamedTuple):
@@ -27,7 +27,7 @@ class Part(NamedTuple):
     output: tuple[tuple[int, ...], ...]
 
 
-def parts(network: Network, inputs: GraphInputs) -> list[Part]:
+def parts(network: Model, inputs: GraphInputs) -> list[Part]:
     """Return the network's parts, those of lists one by one, as they answer `inputs`.
 
     Args:
@@ -58,7 +58,7 @@ def parts(network: Network, inputs: GraphInputs) -> list[Part]:
     ]
 
 
-def forward_flops(network: Network, inputs: GraphInputs) -> int:
+def forward_flops(network: Model, inputs: GraphInputs) -> int:
     """Return the multiplications and additions of one pass, those of matrix products alone."""
     training = network.training
     counter = FlopCounterMode(display=False)

@@ -16,6 +16,9 @@ def _lines(manifest: Manifest) -> Iterator[str]:
     yield ""
     yield task.description or "Diagnoses hydraulic machines."
     yield ""
+    if manifest.model is not None:
+        yield f"Answered by the model `{manifest.model}`."
+        yield ""
     yield (
         f"Reads {window.window_s:g} s of telemetry of one machine, cut into {window.steps} steps, "
         f"{len(manifest.input_spec.feature_names)} features a sensor and step."

@@ -33,7 +33,7 @@ class NormaliserManifest(_Part):
 
 
 class MetricsManifest(_Part):
-    """What the network was worth, and on which windows."""
+    """What the model was worth, and on which windows."""
 
     split: str
     """Name of the split."""
@@ -54,7 +54,10 @@ class Manifest(_Part):
     """Commit of the code that wrote it, with `-dirty` for a changed tree; None if not from git."""
     libraries: dict[str, str]
     """Versions of the libraries that the program was exported with, and of Python."""
+    model: str | None = None
+    """Name of the model that answers; None in bundles of before."""
     task: TaskSpec
+    """Its heads are those that are answered."""
     thresholds: dict[str, float]
     """A binary head's name, or `<head>.<label>` of a multi-label one → probability from which a
     flag is raised."""
@@ -65,7 +68,7 @@ class Manifest(_Part):
     normaliser: NormaliserManifest
     input_spec: InputSpec
     machines: tuple[Machine, ...]
-    """Machines that the network was trained on."""
+    """Machines that the model was trained on."""
     data_fingerprint: str
     """Hash of the training source."""
     metrics: MetricsManifest

@@ -1,4 +1,4 @@
-"""The network as an ONNX model, for runtimes that are not torch."""
+"""The diagnoser as an ONNX model, for runtimes that are not torch."""
 
 from pathlib import Path
 

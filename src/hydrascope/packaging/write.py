@@ -35,7 +35,7 @@ class WriteOptions:
     """What a bundle holds beside what every bundle holds.
 
     Attributes:
-        onnx: Also the network as an ONNX model, proven equal in ONNX Runtime.
+        onnx: Also the model as an ONNX model, proven equal in ONNX Runtime.
         sign_key: Private key (Ed25519, PEM) that signs the manifest.
     """
 

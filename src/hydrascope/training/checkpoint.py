@@ -12,6 +12,8 @@ from torch import Tensor
 from hydrascope.schemas.errors import SpecError
 
 _PREFIX = "diagnoser."
+_BEFORE = "diagnoser.network."
+"""How the state of a network was named in versions of before."""
 
 
 @dataclass(frozen=True)
@@ -21,17 +23,16 @@ class Checkpoint:
     Attributes:
         record: Plain data that `DiagnosisModule` stored: settings, input spec, data fingerprint.
         weights: State of the diagnoser.
-        epoch: Epochs finished before it was written, counted from 0.
-        readout: What `write_fitted` has added; None before that. Empty where the network's own
-            heads answer everything.
-        calibration: A `schemas.calibration.Calibration` as plain data, also by `write_fitted`; None
+        epoch: Epochs finished before it was written, counted from 0; None of a model without.
+        fitted: What a model of closed form needs beside its state, as plain data; None of others.
+        calibration: A `schemas.calibration.Calibration` as plain data, by `write_fitted`; None
             before that, or where there are no heads to calibrate.
     """
 
     record: dict[str, Any]
     weights: dict[str, Tensor]
-    epoch: int
-    readout: dict[str, Any] | None = None
+    epoch: int | None
+    fitted: dict[str, Any] | None = None
     calibration: dict[str, Any] | None = None
 
 
@@ -39,7 +40,7 @@ def read_checkpoint(path: str | Path) -> Checkpoint:
     """Load a checkpoint; only tensors and plain data are accepted (`weights_only=True`).
 
     Raises:
-        SpecError: Not a checkpoint, or not one of Hydrascope.
+        SpecError: Not a checkpoint, or not one of this version of Hydrascope.
     """
     file = Path(path)
     try:
@@ -50,37 +51,65 @@ def read_checkpoint(path: str | Path) -> Checkpoint:
         reason = next(iter(str(error).splitlines()), type(error).__name__)
         raise SpecError(f"ckpt: {str(file)!r} is damaged or no checkpoint ({reason})") from error
     match content:
-        case {"hydrascope": dict(record), "state_dict": dict(state), "epoch": int(epoch)}:
+        case {
+            "hydrascope": dict(record),
+            "state_dict": dict(state),
+            "epoch": int() | None as epoch,
+        }:
+            if "readout" in content or any(name.startswith(_BEFORE) for name in state):
+                raise SpecError(
+                    f"ckpt: {str(file)!r} is of an older version of Hydrascope; train again"
+                )
             weights = {
                 name.removeprefix(_PREFIX): value
                 for name, value in state.items()
                 if name.startswith(_PREFIX)
             }
             return Checkpoint(
-                record, weights, epoch, content.get("readout"), content.get("calibration")
+                record, weights, epoch, content.get("fitted"), content.get("calibration")
             )
         case _:
             raise SpecError(f"ckpt: {str(file)!r} was not written by Hydrascope's train.py")
 
 
-def write_fitted(
+def write_checkpoint(
     path: str | Path,
+    record: Mapping[str, Any],
     weights: Mapping[str, Tensor],
-    readout: Mapping[str, Any],
-    calibration: Mapping[str, Any] | None,
+    fitted: Mapping[str, Any],
+) -> None:
+    """Write the checkpoint of a model of closed form; what a network's holds is Lightning's to say.
+
+    Args:
+        path: Where to; its folder is made.
+        record: Plain data: all that is needed to build the diagnoser again.
+        weights: State of the diagnoser.
+        fitted: Plain data; see `Checkpoint`.
+    """
+    file = Path(path)
+    file.parent.mkdir(parents=True, exist_ok=True)
+    state = {_PREFIX + name: value for name, value in weights.items()}
+    content = {"hydrascope": dict(record), "state_dict": state, "epoch": None}
+    _replace(file, content | {"fitted": dict(fitted)})
+
+
+def write_fitted(
+    path: str | Path, weights: Mapping[str, Tensor], calibration: Mapping[str, Any] | None
 ) -> None:
     """Put into a checkpoint what was fitted when the training had ended, replacing it at once.
 
     Args:
         path: Of a checkpoint.
-        weights: State of the diagnoser without its readout, in place of the one it holds.
-        readout: Tensors and plain data; empty without a readout.
+        weights: State of the diagnoser without its calibration, in place of the one it holds.
         calibration: Plain data; None without heads.
     """
     file = Path(path)
     content = torch.load(file, map_location="cpu", weights_only=True)
     content["state_dict"].update({_PREFIX + name: value for name, value in weights.items()})
+    _replace(file, content | {"calibration": calibration and dict(calibration)})
+
+
+def _replace(file: Path, content: Mapping[str, Any]) -> None:
     part = file.with_name(f"{file.name}.{os.getpid()}.part")
-    fitted = {"readout": dict(readout), "calibration": calibration and dict(calibration)}
-    torch.save(content | fitted, part)
+    torch.save(content, part)
     part.replace(file)

@@ -158,7 +158,7 @@ class DiagnosisModule(LightningModule):
         if self.device_mesh is None or self._sharded:
             return
         others = [each for each in (self.diagnoser.normality, self.balance) if each is not None]
-        shard(self.diagnoser.network, others, self.device_mesh["data_parallel"])
+        shard(self.diagnoser.model, others, self.device_mesh["data_parallel"])
         if self.diagnoser.normality is not None:
             register_fsdp_forward_method(self.diagnoser.normality, "residual")
         self._sharded = True

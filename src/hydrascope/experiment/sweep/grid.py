@@ -84,7 +84,7 @@ class _Grid:
             if self.runs:
                 self.runs.end(process.folder.name, "FAILED")
         else:
-            value = process.metrics().get(process.best_epoch, {}).get(self.monitor, math.nan)
+            value = process.at_best.get(self.monitor, math.nan)
         self.rows[number] = {
             "trial": str(number),
             "set": self.chosen[number],

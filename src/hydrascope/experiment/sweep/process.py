@@ -35,9 +35,13 @@ class TrialProcess:
         return next(told, "said nothing")
 
     @property
-    def best_epoch(self) -> int:
-        """Epoch of the checkpoint that it kept, once it has ended."""
-        return int(json.loads((self.folder / "results.json").read_text("utf-8"))["best_epoch"])
+    def at_best(self) -> dict[str, float]:
+        """Metrics of the epoch of the checkpoint that it kept, once it has ended.
+
+        None of a model without epochs.
+        """
+        epoch = json.loads((self.folder / "results.json").read_text("utf-8"))["best_epoch"]
+        return {} if epoch is None else self.metrics().get(int(epoch), {})
 
     def metrics(self) -> dict[int, dict[str, float]]:
         """Return epoch → metric → value, as far as it has come."""

@@ -147,7 +147,7 @@ class _Sweep:
         if code:
             self._failed(trial, process.last_line)
             return True
-        at_best = process.metrics().get(process.best_epoch, {})
+        at_best = process.at_best
         values = [at_best.get(name, math.nan) for name in self.sweep.objectives]
         for name, value in zip(self.sweep.objectives, values, strict=True):
             if not math.isfinite(value):

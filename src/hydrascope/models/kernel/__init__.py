@@ -1,1 +1,1 @@
-"""A readout in closed form: kernel ridge regression and a Gaussian discriminant of its scores."""
+"""A model in closed form: kernel ridge regression and a Gaussian discriminant of its scores."""

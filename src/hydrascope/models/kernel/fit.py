@@ -1,6 +1,6 @@
 """Training the metric on combinations left out, then the head on all rows, in closed form.
 
-Shapes: n rows, Q questions, C classes of all questions together.
+Shapes: n rows of D numbers, Q questions, C classes of all questions together.
 """
 
 from collections.abc import Sequence
@@ -11,11 +11,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from hydrascope.models.base import Question
 from hydrascope.models.kernel.closed_form import discriminant, leave_group_out
 from hydrascope.models.kernel.config import DiscriminantConfig
 from hydrascope.models.kernel.metric import LearnedMetric, gram
-from hydrascope.models.kernel.questions import Question
-from hydrascope.models.kernel.rows import Rows, balanced
+from hydrascope.models.kernel.rows import balanced
 from hydrascope.models.kernel.transplant import Transplants
 
 # Chosen by cross-validation inside training folds.
@@ -31,7 +31,8 @@ _PENALTY = 1e-4
 class LabelledRows(NamedTuple):
     """What is learned from."""
 
-    rows: Rows
+    rows: Tensor
+    """[n, D]"""
     label: Tensor
     """[n, Q] int64; position in the question's classes."""
     combination: Tensor
@@ -50,7 +51,7 @@ class Solution(NamedTuple):
 def with_transplants(data: LabelledRows, added: Transplants) -> LabelledRows:
     """Return the rows and, after them, the transplants of them."""
     return LabelledRows(
-        Rows(*(added.append_to(part, 0) for part in data.rows)),
+        added.append_to(data.rows, 0),
         torch.cat((data.label, data.label[added.base])),
         torch.cat((data.combination, data.combination[added.base])),
     )
@@ -82,8 +83,7 @@ def train_metric(
             for m in chosen
         ]
         rows = torch.from_numpy(np.concatenate(drawn))
-        drawn_rows = Rows(*(part[rows].float() for part in data.rows))
-        loss = left_out_loss(metric, drawn_rows, data.label[rows], questions)
+        loss = left_out_loss(metric, data.rows[rows].float(), data.label[rows], questions)
         optimizer.zero_grad()
         torch.autograd.backward(loss + _PENALTY * metric.penalty())
         optimizer.step()
@@ -91,7 +91,7 @@ def train_metric(
 
 
 def left_out_loss(
-    metric: LearnedMetric, rows: Rows, label: Tensor, questions: Sequence[Question]
+    metric: LearnedMetric, rows: Tensor, label: Tensor, questions: Sequence[Question]
 ) -> Tensor:
     """Return the cross-entropy of the discriminants of left-out scores, summed over questions.
 

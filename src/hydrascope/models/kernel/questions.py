@@ -9,17 +9,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from hydrascope.models.base import Question
 from hydrascope.schemas.task import HeadKind, HeadLevel, HeadSpec
-
-
-class Question(NamedTuple):
-    """A head that a readout answers."""
-
-    head: str
-    size: int
-    """How many answers it has: classes, 2 of a binary head; labels, 1 of a binary head."""
-    classes: tuple[int, ...]
-    """Those that training shows, ascending."""
 
 
 class Questions(NamedTuple):
@@ -27,7 +18,7 @@ class Questions(NamedTuple):
 
     questions: tuple[Question, ...]
     unanswered: dict[str, str]
-    """Every other head → why the network's own head answers it."""
+    """Every other head → why it is not answered."""
     rows: Tensor
     """[n] int64, ascending; positions among the W windows."""
     label: Tensor

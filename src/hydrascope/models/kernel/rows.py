@@ -1,7 +1,6 @@
 """Windows of machines of one build as rows of fixed meaning, and their standardisation.
 
-Shapes: W windows, S sensors of a batch, P places of sensors in the build, T steps, F features,
-Z channels of the network's embedding.
+Shapes: W windows, S sensors of a batch, P places of sensors in the build, T steps, F features.
 """
 
 from typing import NamedTuple
@@ -11,14 +10,8 @@ from torch import Tensor
 
 from hydrascope.graphs.fields import GraphInputs
 
-
-class Rows(NamedTuple):
-    """What windows are compared by; a part that is not used has width 0."""
-
-    features: Tensor
-    """[W, P·T·F]"""
-    embedding: Tensor
-    """[W, Z]"""
+_STILL = 1e-4
+"""Deviation of a normalised feature that does not vary, beside 1."""
 
 
 class Scale(NamedTuple):
@@ -50,47 +43,31 @@ def balanced(combination: Tensor) -> Tensor:
     return weight / weight.mean()
 
 
-def feature_scale(x: Tensor, observed: Tensor, combination: Tensor, per_step: bool) -> Scale:
-    """Return the scale of the features, [P, T or 1, F] float64.
+def feature_scale(x: Tensor, observed: Tensor, combination: Tensor) -> Scale:
+    """Return the scale of the features at each step, [P, T, F] float64.
 
     The center is the mean in which every combination weighs the same; the deviation is the
     geometric mean of that within combinations and that over all. The first tells apart what is
     noise, the second keeps what hardly varies within a combination from being blown up.
 
     Args:
-        x: [W, P, T, F] float64; what is not observed is not read.
+        x: [W, P, T, F] float64, normalised; what is not observed is not read.
         observed: [W, P, T] bool.
         combination: [W] int64, without gaps.
-        per_step: Whether each step has its own statistics.
     """
-    axes = (0,) if per_step else (0, 2)
     seen = observed.unsqueeze(-1).double()
     x = torch.where(observed.unsqueeze(-1), x, 0.0)
     weight = balanced(combination).reshape(-1, 1, 1, 1) * seen
-    total = weight.sum(axes, keepdim=True).clamp(min=1e-12)
-    center = (weight * x).sum(axes, keepdim=True) / total
-    over_all = (weight * (x - center).square()).sum(axes, keepdim=True) / total
+    total = weight.sum(0).clamp(min=1e-12)
+    center = (weight * x).sum(0) / total
+    over_all = (weight * (x - center).square()).sum(0) / total
 
     groups = int(combination.max()) + 1
     count = seen.new_zeros((groups, *seen.shape[1:])).index_add(0, combination, seen)
-    mean = x.new_zeros((groups, *x.shape[1:])).index_add(0, combination, x)
-    if not per_step:
-        count, mean = count.sum(2, keepdim=True), mean.sum(2, keepdim=True)
-    mean = mean / count.clamp(min=1.0)
-    within = (weight * (x - mean[combination]).square()).sum(axes, keepdim=True) / total
-    return _scale(center[0], (within.sqrt() * over_all.sqrt()).sqrt()[0])
-
-
-def embedding_scale(embedding: Tensor, combination: Tensor) -> Scale:
-    """Return the scale of the embedding, [Z]: balanced mean, and √Z times the deviation."""
-    weight = balanced(combination).unsqueeze(1)
-    center = (weight * embedding).mean(0)
-    deviation = (weight * (embedding - center).square()).mean(0).sqrt()
-    scale = _scale(center, deviation)
-    return scale._replace(inverse=scale.inverse / max(1, len(center)) ** 0.5)
-
-
-def _scale(center: Tensor, deviation: Tensor) -> Scale:
-    # What did not vary in training (rounding aside) says nothing and is left out.
-    varies = deviation > 1e-6 * (1e-6 + center.abs())
+    mean = x.new_zeros((groups, *x.shape[1:])).index_add(0, combination, x) / count.clamp(min=1.0)
+    within = (weight * (x - mean[combination]).square()).sum(0) / total
+    deviation = (within.sqrt() * over_all.sqrt()).sqrt()
+    # What did not vary in training says nothing and is left out. A normaliser does not blow up
+    # what varies by rounding alone, so that this stays small beside 1.
+    varies = deviation > _STILL * (1.0 + center.abs())
     return Scale(center, torch.where(varies, 1.0 / deviation, 0.0))

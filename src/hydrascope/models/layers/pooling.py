@@ -97,7 +97,7 @@ def known_mean(values: Tensor, known: Tensor) -> Tensor:
     return torch.cat((total / count.clamp(min=1.0), count / values.shape[1]), dim=-1)
 
 
-class GraphReadout(nn.Module):
+class MachinePool(nn.Module):
     """Components to one vector per graph.
 
     `mean_max` lays mean and maximum side by side, because a mean dilutes one bad component.
@@ -116,7 +116,7 @@ class GraphReadout(nn.Module):
     def __init__(self, channels: int, mode: Literal["mean_max", "attention"] = "mean_max") -> None:
         super().__init__()
         if mode not in ("mean_max", "attention"):
-            raise ValueError(f"readout {mode!r} is neither 'mean_max' nor 'attention'")
+            raise ValueError(f"machine pooling {mode!r} is neither 'mean_max' nor 'attention'")
         self.pool = SetPool(channels, max(1, channels // 16)) if mode == "attention" else None
         self.out_channels = channels if mode == "attention" else 2 * channels
 

@@ -1,0 +1,74 @@
+"""The windows that the discriminant is fitted to: which, and laid out as rows of fixed meaning."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from hydrascope.models.base import LabelledWindows
+from hydrascope.models.kernel.questions import Questions, choose_questions
+from hydrascope.models.kernel.rows import dense, place_of
+from hydrascope.schemas.task import HeadSpec
+
+
+class Chosen(NamedTuple):
+    """What is learned, and from which windows."""
+
+    asked: Questions
+    windows: NDArray[np.int64]
+    """[n] numbers of the windows, ascending; those that `asked.rows` chose."""
+
+
+class Read(NamedTuple):
+    """Windows as they were read."""
+
+    features: Tensor
+    """[n, P, T, F] float64, normalised; 0 where not observed."""
+    observed: Tensor
+    """[n, P, T] bool."""
+
+
+def choose(windows: LabelledWindows, heads: Sequence[HeadSpec], max_rows: int, seed: int) -> Chosen:
+    """Choose what the discriminant answers, and at most so many windows to learn it from."""
+    targets = {head.name: windows.targets(head) for head in heads}
+    asked = choose_questions(heads, targets)
+    kept = asked.rows.numpy()
+    if len(kept) > max_rows:
+        few = kept[_spread(asked.combination, max_rows, seed)]
+        asked = choose_questions(heads, {name: target[few] for name, target in targets.items()})
+        kept = few[asked.rows.numpy()]
+    return Chosen(asked, kept)
+
+
+def read(windows: LabelledWindows, numbers: NDArray[np.int64], places: int) -> Read:
+    """Read windows by their numbers, ascending."""
+    features, observed = [], []
+    for inputs, _ in windows.parts(numbers):
+        graphs, place = len(inputs.graph_id), place_of(inputs, places)
+        seen = inputs.sensor_observed
+        known = torch.where(seen.unsqueeze(-1), inputs.sensor_features, 0.0).double()
+        features.append(dense(known, place, graphs, places))
+        observed.append(dense(seen, place, graphs, places))
+    return Read(torch.cat(features), torch.cat(observed))
+
+
+def families(names: Sequence[str]) -> list[int]:
+    """Return each feature's family: `patch_0` and `patch_1` are of one, `mean` is its own."""
+    stems = [name.rstrip("0123456789.").rstrip("_") for name in names]
+    number = {stem: i for i, stem in enumerate(dict.fromkeys(stems))}
+    return [number[stem] for stem in stems]
+
+
+def _spread(combination: Tensor, count: int, seed: int) -> NDArray[np.int64]:
+    """Return `count` positions, ascending: equally many of each combination, as far as it goes."""
+    shuffled = np.random.default_rng((seed, 2)).permutation(len(combination))
+    # How many of its combination come before each window: the first of all, then the second …
+    mixed = combination.numpy()[shuffled]
+    order = np.argsort(mixed, kind="stable")
+    size = np.bincount(mixed)
+    rank = np.empty(len(mixed), np.int64)
+    rank[order] = np.arange(len(mixed)) - np.repeat(np.cumsum(size) - size, size)
+    return np.sort(shuffled[np.argsort(rank, kind="stable")[:count]])
