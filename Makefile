@@ -41,7 +41,6 @@ bench: $(VENV)/installed  ## measure speeds against their goals
 results: $(VENV)/installed  ## measure all five folds and write docs/results.md (hours)
 	$(RUN) -m pip install --quiet --editable '.[dev,bench]'
 	$(RUN) -m benchmarks.zema_folds
-	$(RUN) -m benchmarks.zema_readout
 
 clean:  ## remove what training and testing made
 	rm -rf outputs multirun bundles mlruns.db .pytest_cache .mypy_cache .ruff_cache

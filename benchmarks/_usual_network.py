@@ -9,7 +9,7 @@ from torch_geometric.nn import GATv2Conv, GraphNorm, global_max_pool, global_mea
 from torch_geometric.utils import scatter, softmax
 
 from hydrascope.graphs.fields import GraphInputs
-from hydrascope.models.base import NetworkOutput
+from hydrascope.models.base import ModelOutput
 from hydrascope.models.blocks.sensor_encoder import SensorSetEncoder
 from hydrascope.models.blocks.spatial import GATBlock
 from hydrascope.models.layers.arma import ARMAAttention, ARMAOutput
@@ -149,7 +149,7 @@ class UsualNetwork(nn.Module):
             self.norms.append(GraphNorm(block.graph_norm.weight.shape[0]))
             self.norms[-1].load_state_dict(block.graph_norm.state_dict())
             del block.attention, block.graph_norm
-        assert self.rest.readout.pool is None
+        assert self.rest.pool.pool is None
         temporal = self.rest.temporal
         assert isinstance(temporal.states, MaskedLSTM)
         assert temporal.arma is not None
@@ -164,7 +164,7 @@ class UsualNetwork(nn.Module):
         self.arma = LoopedARMA(temporal.arma)
         temporal.states, temporal.arma = nn.Identity(), None
 
-    def forward(self, inputs: GraphInputs) -> NetworkOutput:
+    def forward(self, inputs: GraphInputs) -> ModelOutput:
         """Answer a batch whose features are normalised and all observed."""
         rest, graph, graphs = self.rest, inputs.component_graph, inputs.graph_id.shape[0]
         dynamic = known_mean(inputs.edge_dynamic, inputs.edge_dynamic_mask)
@@ -189,12 +189,12 @@ class UsualNetwork(nn.Module):
             after = self._space(after, inputs, lines)
             views.append(after)
         pools = global_mean_pool, global_max_pool
-        readouts = [pool(x, graph, graphs) for x in views for pool in pools]
+        pooled_views = [pool(x, graph, graphs) for x in views for pool in pools]
         own = known_mean(inputs.machine_features, inputs.machine_features_mask)
-        machines = rest.dropout(F.silu(rest.machine(torch.cat((*readouts, own), dim=-1))))
+        machines = rest.dropout(F.silu(rest.machine(torch.cat((*pooled_views, own), dim=-1))))
         context = torch.cat((*views, machines.index_select(0, graph)), dim=-1)
         components = rest.dropout(F.silu(rest.component_context(context)))
-        return NetworkOutput(rest.heads(components, machines, graph, inputs.component_heads), arma)
+        return ModelOutput(rest.heads(components, machines, graph, inputs.component_heads), arma)
 
     def _space(self, x: Tensor, inputs: GraphInputs, lines: Tensor) -> Tensor:
         graph, graphs = inputs.component_graph, inputs.graph_id.shape[0]

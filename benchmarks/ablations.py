@@ -100,7 +100,6 @@ def train(training: Training) -> None:
     training.path.mkdir(parents=True, exist_ok=True)
     overrides = [
         "experiment=zema",
-        "readout=heads",  # the kernel discriminant does not read the network
         *(VARIANTS[training.variant] if training.head is None else ()),
         f"data.fold={training.fold}",
         f"seed={training.seed}",
@@ -126,9 +125,9 @@ def scores(budget: Budget) -> dict[str, Scores]:
     accuracy: dict[str, dict[tuple[int, int], dict[str, float]]] = {name: {} for name in VARIANTS}
     for training in trainings(budget):
         if (file := training.path / "results.json").exists():
-            network = json.loads(file.read_text(encoding="utf-8"))["test"]["network"]
+            (heads,) = json.loads(file.read_text(encoding="utf-8"))["test"].values()
             known = accuracy[training.variant].setdefault((training.fold, training.seed), {})
-            known |= {head: values["accuracy"] for head, values in network.items()}
+            known |= {head: values["accuracy"] for head, values in heads.items()}
     return {
         variant: {
             pair: statistics.mean(heads[head] for head in TARGETS)
@@ -159,8 +158,8 @@ def table(budget: Budget) -> str:
     by_variant = scores(budget)
     whole = by_variant[WHOLE]
     lines = [
-        f"ZeMA rig, unseen conditions, mean accuracy of the four conditions in %, answered by the "
-        f"network's own heads; every variant with the same {budget.epochs} epochs, otherwise the "
+        f"ZeMA rig, unseen conditions, mean accuracy of the four conditions in %; "
+        f"every variant with the same {budget.epochs} epochs, otherwise the "
         f"settings of `experiment=zema`; folds {FOLDS[0]} to {FOLDS[-1]}. Differences to the "
         f"default are paired by fold and seed, with 95 % intervals over the pairs; "
         f"`python -m benchmarks.ablations --epochs {budget.epochs} --seeds "

@@ -70,8 +70,8 @@ def write(budget: Budget = DEFAULT) -> Path:
     """Measure and write the table."""
     rows = run(budget)
     lines = [
-        f"{budget.trials} trials of {budget.epochs} epochs, two at a time, of `experiment=zema "
-        "readout=heads`; the search's process is killed (SIGKILL) in the middle and started again "
+        f"{budget.trials} trials of {budget.epochs} epochs, two at a time, of `experiment=zema`; "
+        "the search's process is killed (SIGKILL) in the middle and started again "
         "by the same command. `python -m benchmarks sweep --write`.",
         "",
         "| measured | value | goal |",
@@ -215,7 +215,7 @@ def _tracked(budget: Budget) -> dict[str, float]:
         return "opening" if entry["kind"] in ("open", "params") else "epochs"
 
     overrides = [
-        *("experiment=zema", "readout=heads", f"trainer.max_epochs={budget.epochs}"),
+        *("experiment=zema", f"trainer.max_epochs={budget.epochs}"),
         *("baselines=false", "trainer.progress_bar=false", *budget.overrides),
         f"tracking.mlflow.uri=sqlite:///{budget.folder / 'tracked.db'}",
         *(f"run_dir={budget.folder / 'tracked'}", f"data.store.folder={budget.store}"),
@@ -235,7 +235,7 @@ def _tracked(budget: Budget) -> dict[str, float]:
 def _command(budget: Budget) -> list[str]:
     return [
         *(sys.executable, str(ROOT / "train.py"), "-m", "experiment=zema", "sweep=tpe"),
-        *("readout=heads", f"sweep.trials={budget.trials}", "launcher.parallel=2"),
+        *(f"sweep.trials={budget.trials}", "launcher.parallel=2"),
         *(f"trainer.max_epochs={budget.epochs}", *budget.overrides),
     ]
 

@@ -73,7 +73,6 @@ def light(run_training: Train) -> str:
         "features.patch=false",
         "model.spatial_layers=1",
         "model.cross_task=none",
-        "readout.draws=1",
         "trainer.max_epochs=1",
     )
     return str(run_dir / "checkpoints" / "best.ckpt")

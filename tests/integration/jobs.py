@@ -20,29 +20,36 @@ ROOT = Path(__file__).parents[2]
 
 _STORE = TemporaryDirectory(prefix="hydrascope-store-")  # removed when the tests end
 
+SIZE = ("model.hidden_channels=16",)
+"""Of a network."""
+
 SMALL = (
     f"data.store.folder={_STORE.name}",
     "hardware.threads=1",
-    "model.hidden_channels=16",
+    *SIZE,
     "trainer.limit_train_batches=3",
     "trainer.progress_bar=false",
     "tracking=none",
     "baselines=false",
-    "readout.draws=2",
-    "readout.steps=1",
-    "readout.transplants=1",
-    "readout.max_rows=300",
 )
 """Overrides under which a training takes seconds; the data stay the real ones."""
 
 QUICK = (
-    "readout=heads",
     "data.window.steps=2",
     "features.patch=false",
     "model.spatial_layers=1",
     "model.cross_task=none",
 )
-"""Beside them, where neither the readout nor the network's size matters."""
+"""Beside them, where the network's size does not matter."""
+
+DISCRIMINANT = (
+    "model=discriminant",
+    "model.draws=2",
+    "model.steps=5",
+    "model.transplants=2",
+    "model.max_rows=1000",
+)
+"""One that is fitted quickly."""
 
 CPU = HardwareSettings(
     accelerator="cpu",
@@ -58,9 +65,8 @@ CPU = HardwareSettings(
 
 def small(*overrides: str) -> list[str]:
     """Return `overrides` behind the small ones that go with them."""
-    choices = (each for each in overrides if each.startswith(("experiment=", "readout=")))
-    sized = composed("run_dir=.", *choices)["readout"]["kind"] == "discriminant"
-    return [*(each for each in SMALL if sized or not each.startswith("readout.")), *overrides]
+    closed_form = {"model=discriminant", "model=linear"} & set(overrides)
+    return [*(each for each in SMALL if not (closed_form and each in SIZE)), *overrides]
 
 
 def composed(*overrides: str, job: str = "train") -> dict[str, Any]:

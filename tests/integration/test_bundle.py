@@ -63,7 +63,7 @@ def test_the_manifest_says_what_went_in(opened: Bundle, best: str, trained: Path
     assert manifest.conformal.coverage == 0.98
     assert manifest.conformal.margins.keys() == {head.name for head in manifest.task.heads}
     assert manifest.normaliser.per_step
-    tested = json.loads((trained / "results.json").read_text())["test"]["network"]
+    tested = json.loads((trained / "results.json").read_text())["test"]["gatv2_arma"]
     assert manifest.metrics.heads == tested
     assert (manifest.metrics.split, manifest.metrics.windows) == ("unseen_conditions", 440)
     head = subprocess.run(

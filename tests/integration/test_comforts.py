@@ -114,7 +114,7 @@ class Spoiler(Callback):
         if trainer.global_step == 1:
             self.windows = sorted(batch.window.tolist())
             with torch.no_grad():
-                next(iter(pl_module.diagnoser.network.parameters())).fill_(torch.inf)
+                next(iter(pl_module.diagnoser.model.parameters())).fill_(torch.inf)
 
 
 def test_a_gradient_that_is_no_number_stops_with_the_windows_of_the_batch(

@@ -64,8 +64,8 @@ def test_two_processes_have_the_losses_of_one_with_the_doubled_batch(
     assert len(one) == 2
     pd.testing.assert_frame_equal(two, one, rtol=0, atol=1e-4)
     results = [json.loads((each / "results.json").read_text())["test"] for each in (alone, run_dir)]
-    for head, values in results[0]["network"].items():
-        assert values["rows"] == results[1]["network"][head]["rows"]
+    for head, values in results[0]["gatv2_arma"].items():
+        assert values["rows"] == results[1]["gatv2_arma"][head]["rows"]
 
 
 def test_two_nodes_of_torchrun_share_the_weights_and_have_the_losses_of_one(
@@ -116,7 +116,6 @@ def test_a_sweep_of_trainings_in_two_processes_each_leaves_its_runs_and_nothing_
         "trainer.max_epochs=1",
         "trainer.limit_train_batches=1",
         "trainer.progress_bar=false",
-        "readout=heads",  # fitted by one process after the training: nothing to do with a sweep
         "launcher=joblib",
         "data.fold=0,1",
         f"hydra.sweep.dir={tmp_path / 'sweep'}",
@@ -129,7 +128,7 @@ def test_a_sweep_of_trainings_in_two_processes_each_leaves_its_runs_and_nothing_
     rows = []
     for job in ("0", "1"):
         folder = tmp_path / "sweep" / job
-        rows.append(json.loads((folder / "results.json").read_text())["test"]["network"])
+        rows.append(json.loads((folder / "results.json").read_text())["test"]["gatv2_arma"])
         names = {path.name for path in folder.iterdir()}
         files = {"metrics.csv", "hparams.yaml", "results.json", "settings.json", "trial.log"}
         assert names == {".hydra", "checkpoints", "provenance"} | files

@@ -9,7 +9,6 @@ from jobs import Train, export_settings
 from PIL import Image
 from sklearn.metrics import accuracy_score, confusion_matrix, f1_score
 
-from hydrascope.evaluation.calibrate import fit_temperatures
 from hydrascope.evaluation.calibration import exchangeable_coverage
 from hydrascope.evaluation.predictions import predict
 from hydrascope.evaluation.strangeness import strangeness
@@ -19,7 +18,6 @@ from hydrascope.graphs.window_fields import MACHINE_FEATURES, MACHINE_FEATURES_M
 from hydrascope.packaging import parity
 from hydrascope.packaging.bundle import golden_difference, read_bundle
 from hydrascope.schemas.errors import SpecError
-from hydrascope.training.readout import fit_readout
 
 
 def test_evaluation_writes_metrics_that_scikit_learn_confirms(
@@ -50,7 +48,7 @@ def test_evaluation_writes_metrics_that_scikit_learn_confirms(
             assert high - low > 0.01 or found[name] > 0.99
         with Image.open(judged / f"confusion_{head.name}.png") as picture:
             assert min(picture.size) > 200
-    training = json.loads((trained / "results.json").read_text())["test"]["network"]
+    training = json.loads((trained / "results.json").read_text())["test"]["gatv2_arma"]
     assert report["test"] == training
     assert report["resampled"]["unit"] == "conditions"
     assert report["resampled"]["units"] == data.table["condition"].iloc[data.split.test].nunique()
@@ -80,32 +78,14 @@ def test_sets_cover_what_they_say_on_exchangeable_windows_and_report_what_is_lef
         (margin,) = diagnoser.calibration.spec.conformal.margins[head.name]
         kept = 1 - p.gather(1, true.long()) <= margin
         assert found["coverage"] == pytest.approx(float(kept.double().mean()))
-    # The network's own heads are less sure: there the promise can be kept to the point.
-    diagnoser.calibration, diagnoser.readout = None, None
+    # Before the temperatures the heads are less sure: the promise can be kept to the point.
+    diagnoser.calibration = None
     own = predict(diagnoser, data.test_dataloader())
     for head in diagnoser.heads:
         rows = own[head.name]
         scores = strangeness(head, rows.prediction, rows.target).numpy()
         for nominal in (0.8, 0.9, 0.95):
             assert exchangeable_coverage(scores, nominal) == pytest.approx(nominal, abs=0.02)
-
-
-def test_calibration_is_fitted_without_the_windows_that_the_readout_is_fitted_to(
-    best: str,
-) -> None:
-    restored = restore(best)
-    diagnoser, data, settings = restored.diagnoser, restored.data, restored.settings
-    assert settings.readout.kind == "discriminant"
-    assert diagnoser.calibration is not None
-    spec = diagnoser.calibration.spec
-    apart = fit_readout(diagnoser, data, settings.readout, settings.seed, data.split.train)
-    diagnoser.calibration, diagnoser.readout = None, apart.readout
-    rows = predict(diagnoser, data.val_dataloader())["valve"]
-    (head,) = (head for head in diagnoser.heads if head.name == "valve")
-    units = data.table["condition"].iloc[data.split.val].nunique()
-    assert spec.temperatures["valve"] == pytest.approx(
-        fit_temperatures(head, rows, units), rel=1e-3
-    )
 
 
 def test_a_bundle_answers_as_the_checkpoint_does_for_any_number_of_windows(

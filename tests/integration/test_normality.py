@@ -103,9 +103,9 @@ def test_a_folder_of_300_samples_without_labels_trains_and_says_what_rate_it_res
 ) -> None:
     report = json.loads((short_run / "results.json").read_text())["normality"]
     # Of 30 windows the last 6 are tested on; of the 24 before them 10 set the threshold.
-    assert report["network"]["false_alarms"]["windows"] == 6
-    assert report["network"]["false_alarms"]["held_out"] == 10
-    assert report["network"]["false_alarms"]["resolved"] == pytest.approx(1 / 11)
+    assert report["gatv2_arma"]["false_alarms"]["windows"] == 6
+    assert report["gatv2_arma"]["false_alarms"]["held_out"] == 10
+    assert report["gatv2_arma"]["false_alarms"]["resolved"] == pytest.approx(1 / 11)
     assert {"Mahalanobis", "PCA T²", "PCA SPE", "isolation forest"} < set(report)
     ckpt = str(short_run / "checkpoints" / "best.ckpt")
     evaluate.run(EvaluateSettings(ckpt=ckpt, compare=None, run_dir=str(tmp_path), hardware=CPU))
@@ -209,10 +209,16 @@ def test_normality_stands_beside_heads_and_learns_from_healthy_windows_alone(
         "features.patch=false",
     )
     results = json.loads((run_dir / "results.json").read_text())
-    assert set(results["test"]["network"]) == {"cooler", "valve", "pump", "accumulator", "stable"}
-    faults = results["normality"]["network"]["faults"]
+    assert set(results["test"]["gatv2_arma"]) == {
+        "cooler",
+        "valve",
+        "pump",
+        "accumulator",
+        "stable",
+    }
+    faults = results["normality"]["gatv2_arma"]["faults"]
     assert set(faults) == {"any", "valve=73", "valve=80", "valve=90", "pump=2"}
-    healthy_tested = results["normality"]["network"]["false_alarms"]["windows"]
+    healthy_tested = results["normality"]["gatv2_arma"]["false_alarms"]["windows"]
     assert faults["any"]["windows"] + healthy_tested == 440
     _, diagnoser, data = restore(str(run_dir / "checkpoints" / "best.ckpt"))
     assert diagnoser.normality is not None

@@ -82,4 +82,10 @@ def test_it_trains(own_folder: Path, run_training: Train, split: str) -> None:
         "trainer.limit_train_batches=1",
     )
     results = json.loads((run_dir / "results.json").read_text())
-    assert set(results["test"]["network"]) == {"cooler", "valve", "pump", "accumulator", "stable"}
+    assert set(results["test"]["gatv2_arma"]) == {
+        "cooler",
+        "valve",
+        "pump",
+        "accumulator",
+        "stable",
+    }

@@ -81,8 +81,6 @@ def shortened(words: list[str]) -> list[str]:
         # What the command itself says wins over what makes it brief.
         said = {word.partition("=")[0] for word in words}
         extra = [word for word in BRIEF if word.partition("=")[0] not in said]
-        if "readout=heads" in words:
-            extra = [word for word in extra if not word.startswith("readout.")]
         if any(word.startswith("model=") for word in words):
             extra = [word for word in extra if not word.startswith("model.")]
         if any(word.startswith("resume=") for word in words):

@@ -25,12 +25,21 @@ def run(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
         ),
         (
             "model=gat",
-            "train.py: model=gat: no such option; accepted: arma, gatv2_arma, gatv2_lstm, "
-            "gatv2_spectral, mlp",
+            "train.py: model=gat: no such option; accepted: arma, discriminant, gatv2_arma, "
+            "gatv2_lstm, gatv2_spectral, linear, mlp",
         ),
         (
             "trainer.max_epochs=0",
             "train.py: trainer.max_epochs: 0 is not accepted; expected greater than or equal to 1",
+        ),
+        (
+            "readout=discriminant",
+            "train.py: readout: is a model of its own now: model=discriminant or model=linear; a "
+            "network always answers by its own heads",
+        ),
+        (
+            "model.readout=attention",
+            "train.py: model.readout: is called model.machine_pooling now",
         ),
         ("data.fold=5", "train.py: data.fold: 5 is not accepted; expected 0 to 4"),
         (

@@ -26,8 +26,7 @@ from hydrascope.tracking.destination import PARENT
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
 TINY = (
-    *(each for each in SMALL if not each.startswith(("readout.", "model.", "tracking"))),
-    "readout=heads",
+    *(each for each in SMALL if not each.startswith(("model.", "tracking"))),
     "data.window.steps=2",
     "features.patch=false",
     "model.spatial_layers=1",

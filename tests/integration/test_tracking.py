@@ -140,7 +140,7 @@ def test_a_training_outlives_its_server_and_tells_it_everything_when_it_is_back(
     made_of = {file.path for file in client.list_artifacts(run.info.run_id, "provenance")}
     assert {"provenance/config.yaml", "provenance/environment.txt"} <= made_of
     monkeypatch.setenv("MLFLOW_TRACKING_URI", server.uri)
-    results = json.loads((run_dir / "results.json").read_text())["test"]["network"]
+    results = json.loads((run_dir / "results.json").read_text())["test"]["gatv2_arma"]
     assert evaluated(f"mlflow:{run.info.run_id}", tmp_path / "evaluated") == results
 
 

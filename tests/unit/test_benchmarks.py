@@ -61,7 +61,8 @@ def test_an_unknown_benchmark_is_refused_with_those_there_are(
 
 def write_run(folder: Path, seed: int, fold: int, accuracy: float, rows: int) -> None:
     heads = {head: {"accuracy": accuracy, "rows": rows} for head in zema_folds.HEADS}
-    results = {"test": {"network": heads}, "split": "unseen_conditions"}
+    graded = {head: heads[head] for head in zema_folds.TARGETS}
+    results = {"test": {"gatv2_arma": heads, "discriminant": graded}, "split": "unseen_conditions"}
     folder.mkdir(parents=True)
     (folder / "results.json").write_text(json.dumps({**results, "seed": seed, "fold": fold}))
 
@@ -71,12 +72,13 @@ def test_folds_are_pooled_by_their_windows_and_seeds_averaged(tmp_path: Path) ->
         for fold in range(5):
             accuracy, rows = (first, 600) if fold == 0 else (0.5, 100)
             write_run(tmp_path / f"{seed}_{fold}", seed, fold, accuracy, rows)
-    (row,) = zema_folds.as_markdown(
+    row, discriminant = zema_folds.as_markdown(
         zema_folds.over_seeds(zema_folds.found_runs(tmp_path))
     ).splitlines()[2:]
     # (600 + 4 · 50) / 1000 of seed 1, 4 · 50 / 1000 of seed 2.
-    title = "**gatv2_arma, discriminant readout**"
-    assert row == f"| {title} |{' 50.00 |' * 4} 50.00 (20.00 – 80.00) | 50.00 |"
+    pooled = f"{' 50.00 |' * 4} 50.00 (20.00 – 80.00)"
+    assert row == f"| **gatv2_arma** |{pooled} | 50.00 |"
+    assert discriminant == f"| discriminant |{pooled} | – |"  # a head that it does not answer
 
 
 def test_a_missing_or_repeated_fold_is_named(tmp_path: Path) -> None:

@@ -55,10 +55,11 @@ def comparison_table(
 ) -> Table:
     """Show each head's primary metric for each model; the best of a row is bold."""
     table = Table(title=title, title_justify="left")
-    table.add_column("head")
+    # Names are folded where there is no room for them, not cut off.
+    table.add_column("head", overflow="fold")
     table.add_column("metric")
     for model in models:
-        table.add_column(model, justify="right")
+        table.add_column(model, justify="right", overflow="fold")
     for row in comparison(heads, models)["rows"]:
         metric, best = row["metric"], row["best"]
         cells = [

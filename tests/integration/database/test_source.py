@@ -261,7 +261,7 @@ def assert_trains_alike(
         own = (f"data={name}", *own, f"data.store.folder={store}")
         if name == "parquet":
             own = (*own, "data.source.quality_accepted=[good]")
-        run = run_training(*own, "readout=heads", *overrides)
+        run = run_training(*own, *overrides)
         results[name] = json.loads((run / "results.json").read_text())["test"]
         stores[name] = sorted(path.name for path in store.iterdir() if path.is_dir())
     assert results["timescale"] == results["parquet"]

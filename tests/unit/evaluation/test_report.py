@@ -64,7 +64,7 @@ def printed(models: dict[str, dict[str, dict[str, float]]]) -> list[list[str]]:
 def test_a_table_shows_each_heads_primary_metric_for_each_model() -> None:
     rows = printed(
         {
-            "network": {
+            "gatv2_arma": {
                 "valve": {"accuracy": 0.98765, "mae": 1.0},
                 "wear": {"r2": 0.5, "mae": 3.0},
                 "stable": {"accuracy": 1.0},
@@ -109,7 +109,7 @@ def test_predictions_keep_the_labelled_rows_of_all_batches_in_order(
     config = validate(NetworkConfig, {"hidden_channels": 16, "attention_heads": 2})
     normalizer = FeatureNormalizer(17, 10, len(rig.input_spec.feature_names), True, 20.0)
     normalizer.fit(rig.training_parts())
-    diagnoser = Diagnoser(normalizer, UniversalTemporalGNN(config, rig.input_spec, heads), heads)
+    diagnoser = Diagnoser(normalizer, UniversalTemporalGNN(config, rig.input_spec, heads))
     kept = predict(diagnoser, rig.val_dataloader())
     windows = rig.split.val.tolist()
     everything = diagnoser.predict(rig.dataset.__getitems__(windows).inputs)

@@ -5,7 +5,7 @@ from math import exp
 import pytest
 import torch
 
-from hydrascope.models.decode import decode
+from hydrascope.models.decode import decode, encode, log_probabilities
 from hydrascope.schemas import HeadSpec, validate
 
 
@@ -79,3 +79,33 @@ def test_the_probability_of_exceeding_a_class_never_rises_with_the_class() -> No
     # A threshold that says less than one before it has no class of its own.
     assert probability[0, 1] == 0
     assert probability[1, 2] == 0
+
+
+@pytest.mark.parametrize(("kind", "classes"), [("multi_class", 4), ("ordinal", 4), ("binary", 0)])
+def test_encoded_probabilities_are_decoded_again(kind: str, classes: int) -> None:
+    asked = head(kind, classes)
+    probability = torch.rand(6, classes or 2, dtype=torch.float64).softmax(dim=1)
+    decoded = decode(asked, encode(asked, probability.log()))
+    torch.testing.assert_close(decoded, probability if classes else probability[:, 1:])
+    certain = torch.zeros(1, classes or 2, dtype=torch.float64)
+    certain[0, -1] = 1.0
+    raw = encode(asked, certain.log())
+    assert raw.isfinite().all()
+    torch.testing.assert_close(decode(asked, raw), certain if classes else certain[:, 1:])
+
+
+@pytest.mark.parametrize("kind", ["multi_class", "ordinal", "binary", "multi_label"])
+def test_log_probabilities_are_the_logarithms_of_what_is_decoded_and_go_on_below_it(
+    kind: str,
+) -> None:
+    asked = head(kind, 4 if kind in ("multi_class", "ordinal") else 0)
+    output = 3 * torch.randn(7, asked.size, dtype=torch.float64)
+    if kind == "ordinal":
+        output = output.sort(dim=1, descending=True).values
+    decoded, logs = decode(asked, output), log_probabilities(asked, output)
+    if logs.ndim == 3:
+        decoded = torch.stack([1 - decoded, decoded], dim=-1)
+    torch.testing.assert_close(logs.exp(), decoded)
+    far = log_probabilities(asked, torch.full((1, asked.size), -60.0))
+    if kind != "multi_class":
+        assert float(far.min()) < -59

@@ -9,7 +9,7 @@ from layer_checks import (
 from torch import Tensor, nn
 from torch.export import Dim
 
-from hydrascope.models.layers.pooling import GraphReadout, SetPool, StepPool
+from hydrascope.models.layers.pooling import MachinePool, SetPool, StepPool
 
 OWNER = torch.tensor([0, 2, 0, 2, 2])  # component 1 carries no sensor
 
@@ -60,29 +60,29 @@ def test_step_pooling_is_a_softmax_over_the_observed_steps():
     assert_close(result[2], torch.zeros(6))
 
 
-def test_mean_and_max_readout_equals_a_loop_over_graphs():
+def test_mean_and_max_of_a_machine_equal_a_loop_over_graphs():
     graph = random_graphs((3, 1, 4)).component_graph
     x = torch.randn(8, 6)
-    readout = GraphReadout(6)
-    result = readout(x, graph, 3)
-    assert result.shape[-1] == readout.out_channels == 12
+    pool = MachinePool(6)
+    result = pool(x, graph, 3)
+    assert result.shape[-1] == pool.out_channels == 12
     for g in range(3):
         members = x[graph == g]
         assert_close(result[g], torch.cat((members.mean(0), members.amax(0))))
 
 
 @pytest.mark.parametrize("mode", ["mean_max", "attention"])
-def test_a_readout_ignores_the_order_of_components_and_other_graphs(mode):
+def test_a_machines_pool_ignores_the_order_of_components_and_other_graphs(mode):
     graph, order = torch.tensor([0, 0, 0, 1, 1]), torch.tensor([2, 0, 1, 4, 3])
-    readout, x = GraphReadout(32, mode), torch.randn(5, 32)
-    result = readout(x, graph, 2)
-    assert result.shape == (2, readout.out_channels)
-    assert_close(readout(x[order], graph, 2), result)
-    assert_close(readout(x[:3], graph[:3], 1), result[:1])
+    pool, x = MachinePool(32, mode), torch.randn(5, 32)
+    result = pool(x, graph, 2)
+    assert result.shape == (2, pool.out_channels)
+    assert_close(pool(x[order], graph, 2), result)
+    assert_close(pool(x[:3], graph[:3], 1), result[:1])
 
 
 def test_every_parameter_gets_a_gradient():
-    sets, steps, graphs = SetPool(6, 2), StepPool(6), GraphReadout(32, "attention")
+    sets, steps, graphs = SetPool(6, 2), StepPool(6), MachinePool(32, "attention")
     rows = torch.randn(5, 4, 6)
     assert_every_parameter_learns(sets, sets(rows, torch.rand(5, 4) > 0.2, OWNER, 3)[0])
     assert_every_parameter_learns(steps, steps(rows, torch.rand(5, 4) > 0.2))
@@ -90,9 +90,9 @@ def test_every_parameter_gets_a_gradient():
     assert_every_parameter_learns(graphs, graphs(torch.randn(5, 32), graph, 2))
 
 
-def test_an_unknown_readout_is_refused_by_name():
+def test_an_unknown_pooling_is_refused_by_name():
     with pytest.raises(ValueError, match="'sum' is neither 'mean_max' nor 'attention'"):
-        GraphReadout(6, "sum")
+        MachinePool(6, "sum")
 
 
 class _Pools(nn.Module):
@@ -100,7 +100,7 @@ class _Pools(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        self.sets, self.steps, self.graphs = SetPool(6, 2), StepPool(6), GraphReadout(6)
+        self.sets, self.steps, self.graphs = SetPool(6, 2), StepPool(6), MachinePool(6)
 
     def forward(
         self,

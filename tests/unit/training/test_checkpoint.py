@@ -10,9 +10,9 @@ import torch
 from PIL import Image
 
 from hydrascope.schemas import SpecError
-from hydrascope.training.checkpoint import read_checkpoint
+from hydrascope.training.checkpoint import read_checkpoint, write_checkpoint, write_fitted
 
-WEIGHTS = {"network.a": torch.arange(6.0).reshape(2, 3), "normalizer.mean": torch.ones(4)}
+WEIGHTS = {"model.a": torch.arange(6.0).reshape(2, 3), "normalizer.mean": torch.ones(4)}
 CONTENT: dict[str, Any] = {
     "hydrascope": {"settings": {"seed": 42, "lr": 2e-3, "names": ["a", "b"]}, "input_spec": {}},
     "state_dict": {
@@ -105,10 +105,32 @@ def test_a_checkpoint_of_another_program_is_refused(tmp_path: Path) -> None:
         [1, 2],
         {name: value for name, value in CONTENT.items() if name != "hydrascope"},
         {name: value for name, value in CONTENT.items() if name != "state_dict"},
-        CONTENT | {"epoch": None},
+        CONTENT | {"epoch": "seven"},
     ):
         torch.save(content, path)
         assert "was not written by Hydrascope's train.py" in refusal(path)
+
+
+def test_a_checkpoint_of_a_version_before_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "old.ckpt"
+    state = {"diagnoser.network.a": torch.zeros(1)}
+    for older in (CONTENT | {"readout": {}}, CONTENT | {"state_dict": state}):
+        torch.save(older, path)
+        assert "older version of Hydrascope; train again" in refusal(path)
+
+
+def test_a_model_of_closed_form_has_no_epoch_and_keeps_what_its_state_needs(
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "checkpoints" / "best.ckpt"
+    write_checkpoint(path, CONTENT["hydrascope"], WEIGHTS, {"questions": [["pump", 3, [0, 2]]]})
+    write_fitted(path, WEIGHTS, {"temperatures": {}})
+    checkpoint = read_checkpoint(path)
+    assert checkpoint.epoch is None
+    assert checkpoint.fitted == {"questions": [["pump", 3, [0, 2]]]}
+    assert checkpoint.calibration == {"temperatures": {}}
+    assert checkpoint.weights.keys() == WEIGHTS.keys()
+    assert [file.name for file in path.parent.iterdir()] == ["best.ckpt"]
 
 
 def test_a_file_that_cannot_be_read_is_refused_with_the_reason(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from hydrascope.data.dataset import TrainingBatch
 from hydrascope.features.normalizer import FeatureNormalizer
 from hydrascope.graphs.fields import GraphInputs
 from hydrascope.graphs.input_spec import InputSpec
-from hydrascope.models.base import NetworkOutput
+from hydrascope.models.base import ModelOutput
 from hydrascope.models.config import NetworkConfig
 from hydrascope.models.diagnoser import Diagnoser
 from hydrascope.models.network import UniversalTemporalGNN
@@ -28,17 +28,20 @@ class Physics(NamedTuple):
     machine_normalizer: FeatureNormalizer
 
 
+NETWORKS = ("arma", "gatv2_arma", "gatv2_lstm", "gatv2_spectral", "mlp")
+
+
 def shipped(name: str) -> dict[str, object]:
     """The keys of a file of conf/model over those of the default it builds on."""
     keys = load_yaml(ROOT / "conf" / "model" / f"{name}.yaml")
     assert isinstance(keys, dict)
     base = shipped("gatv2_arma") if "defaults" in keys else {}
-    own = {key: value for key, value in keys.items() if key not in ("defaults", "_target_")}
+    own = {key: value for key, value in keys.items() if key not in ("defaults", "_target_", "name")}
     return base | own | {"hidden_channels": 16, "dropout": 0.0}
 
 
 CONFIGS: dict[str, dict[str, object]] = {
-    **{path.stem: shipped(path.stem) for path in sorted((ROOT / "conf" / "model").iterdir())},
+    **{name: shipped(name) for name in NETWORKS},
     "arma linear": {"arma": "linear"},
     "arma softmax": {"arma": "softmax"},
     "no identity": {"sensor_identity": False},
@@ -49,7 +52,7 @@ CONFIGS: dict[str, dict[str, object]] = {
     "no LSTM": {"states": "linear"},
     "space then time": {"order": "space_then_time"},
     "interleaved": {"order": "interleaved"},
-    "attention readout": {"readout": "attention"},
+    "attention pooling": {"machine_pooling": "attention"},
     "task MLP": {"cross_task": "mlp"},
     "no cross-task": {"cross_task": "none"},
 }
@@ -77,7 +80,7 @@ def build(
     torch.manual_seed(0)
     settings = {"hidden_channels": 16, "attention_heads": 4, "dropout": 0.0} | config
     network = UniversalTemporalGNN(validate(NetworkConfig, settings), spec, heads)
-    return Diagnoser(normalizer, network.double(), heads, machine_normalizer)
+    return Diagnoser(normalizer, network.double(), machine_normalizer)
 
 
 Make = Callable[..., Diagnoser]
@@ -93,7 +96,7 @@ def answers(diagnoser: Diagnoser, inputs: GraphInputs) -> dict[str, Tensor]:
         return diagnoser.raw(inputs).heads
 
 
-def training_loss(diagnoser: Diagnoser, output: NetworkOutput, batch: TrainingBatch) -> Tensor:
+def training_loss(diagnoser: Diagnoser, output: ModelOutput, batch: TrainingBatch) -> Tensor:
     losses = task_losses(diagnoser.heads, output.heads, batch.targets, 0.0, {})
     if output.arma is not None:
         losses["forecast"] = forecast_loss(output.arma)

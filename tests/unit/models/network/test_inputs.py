@@ -26,9 +26,9 @@ def test_every_single_sensor_is_heard_in_its_own_window_only(
 ) -> None:
     window = 3
     features = diagnoser.normalise(inputs).sensor_features.clone()
-    before = diagnoser.network(inputs._replace(sensor_features=features))
+    before = diagnoser.model(inputs._replace(sensor_features=features))
     features[window * SENSORS + sensor] += 0.5
-    after = diagnoser.network(inputs._replace(sensor_features=features))
+    after = diagnoser.model(inputs._replace(sensor_features=features))
     for head in diagnoser.heads:
         rows = inputs.component_graph if head.level is HeadLevel.COMPONENT else inputs.graph_id
         moved = (after.heads[head.name] - before.heads[head.name]).abs().amax(1)
@@ -107,12 +107,12 @@ def test_every_group_of_inputs_matters(
 ) -> None:
     diagnoser = make().eval()
     # Identities start equal, before training: tell them apart.
-    assert diagnoser.network.encoder.sensor_slot is not None
-    torch.nn.init.normal_(diagnoser.network.encoder.sensor_slot.weight, std=0.2)
+    assert diagnoser.model.encoder.sensor_slot is not None
+    torch.nn.init.normal_(diagnoser.model.encoder.sensor_slot.weight, std=0.2)
     normalised = diagnoser.normalise(inputs)  # identity must matter beyond the normalisation
     with torch.no_grad():
-        before = diagnoser.network(normalised).heads
-        after = diagnoser.network(change(normalised)).heads
+        before = diagnoser.model(normalised).heads
+        after = diagnoser.model(change(normalised)).heads
     assert difference(before, after) > 1e-6
 
 
@@ -146,7 +146,7 @@ def test_what_stands_at_an_unobserved_step_is_never_read(
     spoilt = normalised._replace(
         sensor_features=normalised.sensor_features.masked_fill(hidden, value)
     )
-    one, other = diagnoser.network(normalised).heads, diagnoser.network(spoilt).heads
+    one, other = diagnoser.model(normalised).heads, diagnoser.model(spoilt).heads
     assert difference(one, other) == 0.0
 
 
@@ -156,7 +156,7 @@ def test_a_network_without_sensor_identity_cannot_tell_equal_kinds_of_sensors_ap
     diagnoser = make(sensor_identity=False).eval()
     normalised = diagnoser.normalise(inputs)
     elsewhere = normalised._replace(sensor_slot=normalised.sensor_slot.flip(0))
-    before, after = diagnoser.network(normalised).heads, diagnoser.network(elsewhere).heads
+    before, after = diagnoser.model(normalised).heads, diagnoser.model(elsewhere).heads
     assert difference(before, after) == 0.0
 
 

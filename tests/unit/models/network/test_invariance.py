@@ -70,7 +70,7 @@ def test_a_masked_sensor_more_changes_nothing(
     normalised = diagnoser.normalise(inputs)
     more = with_a_masked_sensor_more(normalised, component=3)  # which has no other
     with torch.no_grad():
-        before, after = (diagnoser.network(batch).heads for batch in (normalised, more))
+        before, after = (diagnoser.model(batch).heads for batch in (normalised, more))
     assert difference(before, after) < 1e-5
 
 
@@ -93,7 +93,7 @@ def test_masked_steps_more_change_nothing(
         sensor_features=longer(normalised.sensor_features), sensor_observed=observed
     )
     with torch.no_grad():
-        before, after = (diagnoser.network(batch).heads for batch in (normalised, more))
+        before, after = (diagnoser.model(batch).heads for batch in (normalised, more))
     assert difference(before, after) < 1e-5
 
 
@@ -113,8 +113,8 @@ def test_a_forecast_knows_nothing_of_the_step_it_forecasts_and_later_ones(
     features = normalised.sensor_features.clone()
     features[:, 6:] += 1.0
     with torch.no_grad():
-        before = diagnoser.network(normalised).arma
-        after = diagnoser.network(normalised._replace(sensor_features=features)).arma
+        before = diagnoser.model(normalised).arma
+        after = diagnoser.model(normalised._replace(sensor_features=features)).arma
     assert before is not None
     assert after is not None
     assert_close(after.forecast[:, :7], before.forecast[:, :7], 1e-12)

@@ -56,7 +56,7 @@ def diagnoser(rig: HydraulicDataModule) -> Diagnoser:
     normality = Normality(spec, 16, per_step=True)
     torch.nn.init.normal_(normality.forecast.out.weight, std=0.1)
     diagnoser = Diagnoser(
-        normalizer, UniversalTemporalGNN(config, spec, []), [], None, normality
+        normalizer, UniversalTemporalGNN(config, spec, []), None, normality
     ).eval()
     healthy = windows(rig, torch.arange(0, 2100, 7))
     with torch.no_grad():
@@ -92,7 +92,7 @@ def test_the_forecast_of_a_step_does_not_know_that_step_nor_any_after_it(
     def forecast(features: Tensor) -> Tensor:
         changed = normalised._replace(sensor_features=features)
         with torch.no_grad():
-            states = diagnoser.network(changed).states
+            states = diagnoser.model(changed).states
             return normality.forecast(changed, states, features, changed.sensor_observed)
 
     before = forecast(normalised.sensor_features)
@@ -109,7 +109,7 @@ def test_the_first_step_is_forecast_from_nothing(diagnoser: Diagnoser, inputs: G
     normalised = diagnoser.normalise(inputs)
     features = normalised.sensor_features
     with torch.no_grad():
-        states = diagnoser.network(normalised).states
+        states = diagnoser.model(normalised).states
         first = normality.forecast(normalised, states, features, normalised.sensor_observed)[:, 0]
     by_window = first.unflatten(0, (WINDOWS, SENSORS))
     torch.testing.assert_close(by_window, by_window[:1].expand_as(by_window))

@@ -1,4 +1,4 @@
-"""The linear readout on machines of two builds: in a training, its checkpoint and its bundle."""
+"""The linear model on machines of two builds: in a training, its checkpoint and its bundle."""
 
 import json
 from pathlib import Path
@@ -6,34 +6,28 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from jobs import CPU, SMALL, export_settings, train_settings
+from jobs import CPU, Train, export_settings
 from sklearn.linear_model import Ridge
 
 from hydrascope.evaluation.explain import Explained, explain
-from hydrascope.experiment import evaluate, export, train
+from hydrascope.experiment import evaluate, export
 from hydrascope.experiment.restore import Restored, restore
 from hydrascope.experiment.settings import EvaluateSettings
-from hydrascope.graphs.window_fields import SENSOR_FEATURES
-from hydrascope.models.linear import LinearReadout
+from hydrascope.graphs.fields import GraphInputs
+from hydrascope.models.linear import LinearModel
 from hydrascope.packaging.bundle import read_bundle
 
 RIDGE = 2.0
 
 
 @pytest.fixture(scope="module")
-def run_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("run")
-    overrides = [each for each in SMALL if not each.startswith("readout.")]
-    overrides += [
+def run_dir(run_training: Train) -> Path:
+    return run_training(
         "data.source={_target_: two_builds.TwoBuilds}",
         "features.patch=false",
-        "readout=linear",
-        f"readout.ridge={RIDGE}",
-        "trainer.max_epochs=1",
-        f"run_dir={folder}",
-    ]
-    train.run(train_settings(*overrides))
-    return folder
+        "model=linear",
+        f"model.ridge={RIDGE}",
+    )
 
 
 @pytest.fixture(scope="module")
@@ -46,16 +40,20 @@ def restored(best: str) -> Restored:
     return restore(best)
 
 
+def stable(restored: Restored, inputs: GraphInputs) -> torch.Tensor:
+    """Return the log odds that the model gives to raw inputs, [G]."""
+    model = restored.diagnoser.model
+    assert isinstance(model, LinearModel)
+    return model(restored.diagnoser.normalise(inputs)).heads["stable"][:, 0]
+
+
 def test_it_answers_the_labels_of_whole_machines_and_nothing_else(run_dir: Path) -> None:
     results = json.loads((run_dir / "results.json").read_text())["test"]
-    network, alone = results["network"], results["its own heads"]
-    assert {name for name in network if network[name] != alone[name]} == {"stable"}
+    assert {name: set(heads) for name, heads in results.items()} == {"linear": {"stable"}}
 
 
 def test_each_build_is_answered_by_its_own_least_squares(restored: Restored) -> None:
     _, diagnoser, data = restored
-    readout = diagnoser.readout
-    assert isinstance(readout, LinearReadout)
     learned = np.sort(np.concatenate((data.split.train, data.split.val)))
     tested = data.split.test
     for machine in data.dataset.machines:
@@ -63,23 +61,20 @@ def test_each_build_is_answered_by_its_own_least_squares(restored: Restored) -> 
         def own(rows: np.ndarray, name: str = machine.equipment_id) -> np.ndarray:
             return rows[(data.table["equipment_id"] == name).to_numpy()[rows]]
 
-        def levels(rows: np.ndarray) -> np.ndarray:
-            ((machine, mine),) = data.dataset.locate(own(rows))
-            mean = machine.read(SENSOR_FEATURES, mine).double().numpy().mean(axis=2)
-            both = np.concatenate((mean, np.sign(mean) * np.log(1 + np.abs(mean))), axis=2)
-            return both.reshape(len(mean), -1)
+        def means(rows: np.ndarray) -> np.ndarray:
+            given = diagnoser.normalise(data.dataset.gather(own(rows)).inputs).sensor_features
+            return given.double().numpy().mean(axis=1).reshape(len(own(rows)), -1)
 
-        x, y = levels(learned), data.table["stable"].to_numpy(float)
-        varies = x.std(0) > 1e-6 * (1 + np.abs(x.mean(0)))
-        center, scale = x.mean(0), np.where(varies, x.std(0), 1.0)
+        x, y = means(learned), data.table["stable"].to_numpy(float)
+        center, spread = x.mean(0), x.std(0)
+        scale = np.where(spread > 1e-4, spread, 1.0)
 
         def standard(x: np.ndarray, center: np.ndarray = center, scale: np.ndarray = scale):
             return np.clip((x - center) / scale, -4, 4)
 
         ridge = Ridge(alpha=RIDGE).fit(standard(x), y[own(learned)])
-        score = ridge.predict(standard(levels(tested)))
-        inputs = data.dataset.gather(own(tested)).inputs
-        said = torch.logit(readout(inputs)["stable"][:, 0].double()) / 4 + 0.5
+        score = ridge.predict(standard(means(tested)))
+        said = stable(restored, data.dataset.gather(own(tested)).inputs).double() / 4 + 0.5
         assert np.abs(said.numpy() - score).max() < 0.02
         assert np.corrcoef(said.numpy(), score)[0, 1] > 0.9999
 
@@ -91,7 +86,7 @@ def test_evaluation_and_bundle_answer_as_the_training_did(
         EvaluateSettings(ckpt=best, compare=None, run_dir=str(tmp_path / "e"), hardware=CPU)
     )
     report = json.loads((tmp_path / "e" / "evaluation.json").read_text())["test"]
-    assert report == json.loads((run_dir / "results.json").read_text())["test"]["network"]
+    assert report == json.loads((run_dir / "results.json").read_text())["test"]["linear"]
     export.run(export_settings(best, tmp_path / "bundle"))
     _, diagnoser, data = restored
     program = read_bundle(tmp_path / "bundle").program
@@ -102,39 +97,39 @@ def test_evaluation_and_bundle_answer_as_the_training_did(
 
 def test_what_is_explained_is_its_answer(restored: Restored) -> None:
     _, diagnoser, data = restored
-    assert isinstance(diagnoser.readout, LinearReadout)
-    (head,) = (head for head in diagnoser.heads if head.name == "stable")
+    (head,) = diagnoser.heads
     window = int(data.split.test[0])
     found = explain(Explained(diagnoser, data, window, head))
-    answer = diagnoser.readout(data.dataset.gather([window]).inputs)["stable"]
-    assert abs(found.score) == pytest.approx(abs(float(torch.logit(answer))), abs=1e-4)
+    odds = float(stable(restored, data.dataset.gather([window]).inputs))
+    assert abs(found.score) == pytest.approx(abs(odds), abs=1e-4)
     total = float(found.attribution.sum())
     assert total == pytest.approx(found.score - found.usual, rel=0.05, abs=0.05)
 
 
 def test_a_sensor_that_is_silent_changes_nothing_but_its_own_share(restored: Restored) -> None:
     _, diagnoser, data = restored
-    readout = diagnoser.readout
-    assert isinstance(readout, LinearReadout)
+    model = diagnoser.model
+    assert isinstance(model, LinearModel)
     inputs = data.dataset.gather(data.split.test[:1]).inputs
     silent = inputs.sensor_observed.clone()
     silent[0] = False
     broken = inputs.sensor_features.clone()
     broken[0] = torch.nan
-    without = readout(inputs._replace(sensor_features=broken, sensor_observed=silent))["stable"]
-    usual = inputs.sensor_features.clone()
-    slot, features = inputs.sensor_slot[0], usual.shape[2]
-    # Its share is 0 where its level, and the logarithm of it, stand at their means.
-    readout.weight[slot] = 0.0
-    at_mean = readout(inputs)["stable"]
-    assert features == readout.weight.shape[1] // 2
+    without = stable(restored, inputs._replace(sensor_features=broken, sensor_observed=silent))
+    slot = inputs.sensor_slot[0]
+    kept = model.weight[slot].clone()
+    # Its share is 0 where its means stand at those of training.
+    model.weight[slot] = 0.0
+    at_mean = stable(restored, inputs)
+    model.weight[slot] = kept
     torch.testing.assert_close(without, at_mean)
+    assert not torch.allclose(stable(restored, inputs), at_mean)
 
 
 def test_a_build_that_training_has_not_shown_gets_a_half(restored: Restored) -> None:
-    readout = restored.diagnoser.readout
-    assert isinstance(readout, LinearReadout)
-    places, doubled, _ = readout.weight.shape
-    fresh = LinearReadout(readout.questions, places, doubled // 2)
-    inputs = restored.data.dataset.gather(restored.data.split.test[:3]).inputs
-    assert (fresh(inputs)["stable"] == 0.5).all()
+    _, diagnoser, data = restored
+    fitted = diagnoser.model
+    assert isinstance(fitted, LinearModel)
+    fresh = LinearModel(fitted.config, data.input_spec, data.task.heads)
+    inputs = diagnoser.normalise(data.dataset.gather(data.split.test[:3]).inputs)
+    assert (fresh(inputs).heads["stable"].sigmoid() == 0.5).all()
