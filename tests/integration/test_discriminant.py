@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import torch
 from jobs import CPU, DISCRIMINANT, ROOT, Train, export_settings, small, train_settings
+from serving_parts import cycle
 
 from hydrascope.evaluation.calibrate import fit_temperatures
 from hydrascope.evaluation.predictions import predict
@@ -23,6 +24,8 @@ from hydrascope.models.linear_config import LinearConfig
 from hydrascope.packaging.bundle import read_bundle
 from hydrascope.schemas.errors import SpecError
 from hydrascope.schemas.yaml_file import load_yaml
+from hydrascope.serving.model import ServedModel
+from hydrascope.telemetry.zema import ZemaSource
 from hydrascope.training.closed_form import fit_closed_form, fitted_rows, with_model
 
 GRADED = ("cooler", "valve", "pump", "accumulator")
@@ -102,7 +105,8 @@ def test_evaluation_and_bundle_answer_as_the_training_did(
     )
     report = json.loads((tmp_path / "e" / "evaluation.json").read_text())["test"]
     assert report == json.loads((run_dir / "results.json").read_text())["test"]["discriminant"]
-    export.run(export_settings(best, tmp_path / "bundle"))
+    # Parity holds for the ONNX model too, or there is no bundle.
+    export.run(export_settings(best, tmp_path / "bundle", "onnx=true"))
     bundle = read_bundle(tmp_path / "bundle")
     assert bundle.manifest.parity <= 1e-4
     assert bundle.manifest.model == "discriminant"
@@ -116,6 +120,21 @@ def test_evaluation_and_bundle_answer_as_the_training_did(
         assert answers.keys() == set(GRADED)
         for name, eager in diagnoser.predict(inputs).items():
             torch.testing.assert_close(answers[name], eager, atol=1e-4, rtol=0)
+
+
+def test_a_service_answers_as_an_evaluation_does(
+    best: str, restored: Restored, zema: ZemaSource, tmp_path: Path
+) -> None:
+    export.run(export_settings(best, tmp_path / "bundle"))
+    served = ServedModel(read_bundle(tmp_path / "bundle"))
+    (machine,) = served.manifest.machines
+    rows = restored.data.split.test[::40].tolist()
+    expected = restored.diagnoser.predict(restored.data.dataset.gather(rows).inputs)
+    answers, _ = served.answer([cycle(zema, row, machine) for row in rows])
+    for name in GRADED:
+        found = torch.from_numpy(np.concatenate([answer.heads[name] for answer in answers]))
+        torch.testing.assert_close(found, expected[name], atol=1e-5, rtol=0)
+    assert answers[0].heads.keys() == set(GRADED)
 
 
 def test_the_answer_of_a_window_does_not_depend_on_its_batch(restored: Restored) -> None:

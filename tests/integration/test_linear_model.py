@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import torch
 from jobs import CPU, Train, export_settings
+from serving_parts import cycle
 from sklearn.linear_model import Ridge
 
 from hydrascope.evaluation.explain import Explained, explain
@@ -16,6 +17,8 @@ from hydrascope.experiment.settings import EvaluateSettings
 from hydrascope.graphs.fields import GraphInputs
 from hydrascope.models.linear import LinearModel
 from hydrascope.packaging.bundle import read_bundle
+from hydrascope.serving.model import ServedModel
+from hydrascope.telemetry.zema import ZemaSource
 
 RIDGE = 2.0
 
@@ -93,6 +96,19 @@ def test_evaluation_and_bundle_answer_as_the_training_did(
     inputs = data.dataset.gather(data.split.test[::97]).inputs
     expected = diagnoser.predict(inputs)["stable"]
     torch.testing.assert_close(program(*inputs)["stable"], expected, atol=1e-4, rtol=0)
+
+
+def test_a_service_answers_as_an_evaluation_does(
+    best: str, restored: Restored, zema: ZemaSource, tmp_path: Path
+) -> None:
+    export.run(export_settings(best, tmp_path / "bundle"))
+    served = ServedModel(read_bundle(tmp_path / "bundle"))
+    machine = served.manifest.machines[0]
+    rows = restored.data.split.test[restored.data.split.test < 2205][::40].tolist()
+    expected = restored.diagnoser.predict(restored.data.dataset.gather(rows).inputs)
+    answers, _ = served.answer([cycle(zema, row, machine) for row in rows])
+    found = torch.from_numpy(np.stack([answer.heads["stable"] for answer in answers]))
+    torch.testing.assert_close(found, expected["stable"], atol=1e-5, rtol=0)
 
 
 def test_what_is_explained_is_its_answer(restored: Restored) -> None:

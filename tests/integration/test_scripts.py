@@ -64,6 +64,15 @@ def test_a_wrong_override_is_one_line_with_the_key_and_what_is_accepted(
     assert done.stdout == ""
 
 
+def test_a_search_of_a_model_without_epochs_is_refused(tmp_path: Path) -> None:
+    done = run("train.py", "-m", "sweep=tpe", "model=discriminant", cwd=tmp_path)
+    assert done.returncode == 2
+    assert done.stderr.strip() == (
+        "train.py: sweep: a search compares epochs, and discriminant has none; accepted: a grid, "
+        "such as -m model.KEY=1,2, or a network"
+    )
+
+
 def test_several_wrong_values_are_all_named_at_once(tmp_path: Path) -> None:
     done = run("train.py", "data.fold=9", "optim.lr=-1", "seed=x", cwd=tmp_path)
     assert done.returncode == 2

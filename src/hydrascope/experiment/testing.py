@@ -73,7 +73,7 @@ def _held_out(settings: TrainSettings, data: HydraulicDataModule, diagnoser: Dia
         fit_closed_form(diagnoser, data, data.split.train, settings.seed)
         reasons = {
             question.head: "without the validation windows training does not show all its classes"
-            for question in asked.symmetric_difference(second.questions)
+            for question in asked.difference(second.questions)
         }
     predictions = predict(diagnoser, data.val_dataloader())
     return HeldOut(
