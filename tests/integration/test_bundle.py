@@ -55,6 +55,7 @@ def rehash(folder: Path, **changes: object) -> None:
 
 def test_the_manifest_says_what_went_in(opened: Bundle, best: str, trained: Path) -> None:
     manifest = opened.manifest
+    assert manifest.model == "gatv2_arma"
     assert [head.name for head in manifest.task.heads][:2] == ["cooler", "valve"]
     assert manifest.machines[0].topology.id == "zema_rig"
     assert manifest.window.window_s == 60.0

@@ -50,6 +50,10 @@ def test_evaluation_writes_metrics_that_scikit_learn_confirms(
             assert min(picture.size) > 200
     training = json.loads((trained / "results.json").read_text())["test"]["gatv2_arma"]
     assert report["test"] == training
+    assert report["model"] == "gatv2_arma"
+    assert report["models"]["columns"] == ["gatv2_arma"]
+    page = (judged / "report.html").read_text()
+    assert "Answered by the model <b>gatv2_arma</b>" in page
     assert report["resampled"]["unit"] == "conditions"
     assert report["resampled"]["units"] == data.table["condition"].iloc[data.split.test].nunique()
     (kind,) = report["kinds"].values()

@@ -4,6 +4,7 @@ import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import jsonschema
 import pytest
@@ -164,6 +165,34 @@ def test_the_schema_accepts_what_is_valid_and_refuses_what_is_not() -> None:
     assert not list(checker.iter_errors(plain))
     plain["optim"]["lr"] = -1.0
     assert list(checker.iter_errors(plain))
+
+
+def composed(*overrides: str) -> dict[str, Any]:
+    with initialize_config_dir(str(CONF), version_base="1.3"):
+        plain = OmegaConf.to_container(compose("train", ["run_dir=.", *overrides]), resolve=True)
+    assert isinstance(plain, dict)
+    return {str(key): value for key, value in plain.items()}
+
+
+@pytest.mark.parametrize("model", sorted(path.stem for path in (CONF / "model").glob("*.yaml")))
+def test_a_model_is_called_like_its_file(model: str) -> None:
+    assert validate_train(composed(f"model={model}")).model.name == model
+
+
+def test_a_model_without_a_name_is_called_like_its_class() -> None:
+    plain = composed()
+    plain["model"] = {"_target_": "mine.Network", "anything": 1}
+    settings = validate_train(plain).model
+    assert settings.name == "Network"
+    assert settings.keys == {"anything": 1}
+    assert not settings.closed_form
+
+
+@pytest.mark.parametrize("override", ["readout=heads", "readout.draws=2", "readout=linear"])
+def test_a_readout_of_before_is_said_to_be_a_model_now(override: str) -> None:
+    code, message = cli("validate", override, "--conf", str(CONF))
+    assert code != 0
+    assert "readout: is a model of its own now: model=discriminant or model=linear" in message
 
 
 def test_the_database_of_a_run_stays_the_same_one_wherever_the_process_goes(
