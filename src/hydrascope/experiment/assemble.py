@@ -17,12 +17,8 @@ from hydrascope.data.transforms import (
     TimeJitter,
     Transform,
 )
-from hydrascope.experiment.settings import (
-    OUR_NETWORK,
-    DataSettings,
-    TrainSettings,
-    TransformSettings,
-)
+from hydrascope.experiment.model_settings import OUR_NETWORK
+from hydrascope.experiment.settings import DataSettings, TrainSettings, TransformSettings
 from hydrascope.features.config import FeatureConfig
 from hydrascope.features.engineer import FeatureEngineer
 from hydrascope.features.normalizer import FeatureNormalizer

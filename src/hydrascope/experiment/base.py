@@ -13,3 +13,11 @@ class Settings(BaseModel):
     """Base of all settings: unknown keys are errors, values do not change after validation."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True, defer_build=True)
+
+
+class Target(Settings):
+    """A class of the user's choice: `_target_` names it, the other keys are its arguments."""
+
+    model_config = ConfigDict(extra="allow", frozen=True, populate_by_name=True)
+
+    target: str = Field(alias="_target_", pattern=r"^[A-Za-z_]\w*(\.[A-Za-z_]\w*)+$")

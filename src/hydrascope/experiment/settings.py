@@ -6,22 +6,27 @@ imported. Every default lives in `conf/`, beside its description, and nowhere el
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from pydantic import (
     AfterValidator,
-    ConfigDict,
     Field,
     ValidationInfo,
     field_validator,
 )
 
-from hydrascope.experiment.base import Count, Fraction, Positive, Settings
+from hydrascope.experiment.base import Count, Fraction, Positive, Settings, Target
 from hydrascope.experiment.launcher.settings import LauncherSettings, LocalSettings
+from hydrascope.experiment.model_settings import (
+    OUR_DISCRIMINANT,
+    OUR_LINEAR,
+    OUR_NETWORK,
+    DiscriminantSettings,
+    LinearSettings,
+    ModelSettings,
+    NetworkSettings,
+)
 from hydrascope.features.config import FeatureConfig, Method
-from hydrascope.models.config import NetworkConfig
-from hydrascope.models.kernel.config import DiscriminantConfig
-from hydrascope.models.linear_config import LinearConfig
 from hydrascope.schemas.errors import validate
 from hydrascope.schemas.json_schema import DIALECT
 from hydrascope.schemas.task import TaskSpec
@@ -53,18 +58,6 @@ TRACKED = ("mlflow:", "models:/")
 CheckpointFile = Annotated[str, AfterValidator(_existing_file)]
 Trained = Annotated[str, AfterValidator(_trained)]
 """A checkpoint: a file, or one that MLflow holds."""
-
-OUR_NETWORK = "hydrascope.models.network.UniversalTemporalGNN"
-OUR_DISCRIMINANT = "hydrascope.models.kernel.model.KernelDiscriminant"
-OUR_LINEAR = "hydrascope.models.linear.LinearModel"
-
-
-class Target(Settings):
-    """A class of the user's choice: `_target_` names it, the other keys are its arguments."""
-
-    model_config = ConfigDict(extra="allow", frozen=True, populate_by_name=True)
-
-    target: str = Field(alias="_target_", pattern=r"^[A-Za-z_]\w*(\.[A-Za-z_]\w*)+$")
 
 
 class WindowSettings(Settings):
@@ -145,45 +138,6 @@ class ScheduleSettings(Settings):
 
     warmup_fraction: Fraction
     final_fraction: Fraction
-
-
-def _class_name(given: Mapping[str, Any]) -> str:
-    return str(given.get("target", "")).rpartition(".")[2]
-
-
-class ModelSettings(Target):
-    """A model of the user's choice: `_target_` names its class, the other keys are its `Config`."""
-
-    name: str = Field(default_factory=_class_name, min_length=1)
-    """What it is called wherever its figures stand; the name of its class if not given."""
-
-    @property
-    def keys(self) -> dict[str, Any]:
-        """Return what its `Config` is made of."""
-        return self.model_dump(by_alias=True, exclude={"target", "name"})
-
-    @property
-    def closed_form(self) -> bool:
-        """Whether it is one of ours that is fitted without epochs and gradients."""
-        return self.target in (OUR_DISCRIMINANT, OUR_LINEAR)
-
-
-class NetworkSettings(NetworkConfig, ModelSettings):
-    """Our own network, whose keys are known without importing it, as are those of our others."""
-
-    model_config = ConfigDict(extra="forbid")
-
-
-class DiscriminantSettings(DiscriminantConfig, ModelSettings):
-    """The kernel discriminant."""
-
-    model_config = ConfigDict(extra="forbid")
-
-
-class LinearSettings(LinearConfig, ModelSettings):
-    """The linear model."""
-
-    model_config = ConfigDict(extra="forbid")
 
 
 class OptimSettings(Target):
