@@ -115,10 +115,10 @@ def ground_truth(
     left = [course.remaining_h(hours) for course in courses]
     truth["remaining_life"] = np.min([np.full_like(hours, LIFE_CAP_H), *left], axis=0) / 1e3
     for fault in Fault:
-        mine = [course for course in courses if course.fault is fault]
-        truth[fault.value] = _active(mine, hours)
+        of_fault = [course for course in courses if course.fault is fault]
+        truth[fault.value] = _active(of_fault, hours)
         for component in places.get(fault, ()):
-            here = [course for course in mine if course.component == component]
+            here = [course for course in of_fault if course.component == component]
             truth[f"{component}.{fault.value}"] = _active(here, hours)
     return truth
 
@@ -126,4 +126,5 @@ def ground_truth(
 def _active(courses: Iterable[FaultCourse], hours: Hours) -> Hours:
     """Return 1 where any of the courses is severe enough to be an anomaly, else 0."""
     severities = [course.severity(hours) for course in courses]
-    return (np.max([np.zeros_like(hours), *severities], axis=0) >= ACTIVE).astype(np.float64)
+    worst = np.max([np.zeros_like(hours), *severities], axis=0)
+    return np.asarray(worst >= ACTIVE, dtype=np.float64)

@@ -118,8 +118,8 @@ class FleetSource:
     def machine_fingerprint(self, equipment_id: str) -> str:
         """Hash of what decides one machine's telemetry: the others do not."""
         self.member(equipment_id)
-        mine = (equipment_id, self.hours, self.recording_min, self.life_h, self.fault_rate)
-        mine = (*mine, self.seed, self.commissioning)
+        recorded = (self.hours, self.recording_min, self.commissioning)
+        mine = (equipment_id, *recorded, self.life_h, self.fault_rate, self.seed)
         return hashlib.sha256(f"{mine!r} {_version()}".encode()).hexdigest()
 
     def machines(self) -> Mapping[str, Machine]:
