@@ -2,8 +2,8 @@
 
 Shape letters: G graphs (one window of one machine each), N components, S sensors, E directed
 edges, T steps, F features of a sensor, D dynamic features of a line (6 or none), M features of the
-machine (4 or none), H component-level heads. All graphs of a batch are laid end to end,
-as PyTorch Geometric does it; `component_graph` says which component belongs to which graph.
+machine (4 or none), V nominal values, H component-level heads. All graphs of a batch are laid end
+to end, as PyTorch Geometric does it; `component_graph` says which component belongs to which graph.
 """
 
 from typing import NamedTuple
@@ -54,6 +54,11 @@ class GraphInputs(NamedTuple):
     """[N] int64, ascending; the graph that the component belongs to."""
     component_heads: Tensor
     """[N, H] bool; which component-level heads apply to the component."""
+    component_nominal: Tensor
+    """[N, V] float; sgn(x) · ln(1 + |x|) of the component's nominal values, in the units that their
+    names say; 0 where the machine file gives none."""
+    component_nominal_mask: Tensor
+    """[N, V] bool; True where the machine file gives one."""
     edge_index: Tensor
     """[2, E] int64; source and target component of each directed edge."""
     edge_features: Tensor

@@ -41,6 +41,8 @@ def export_program(diagnoser: Diagnoser, example: GraphInputs) -> ExportedProgra
         "component_kind": {0: components},
         "component_graph": {0: components},
         "component_heads": {0: components},
+        "component_nominal": {0: components},
+        "component_nominal_mask": {0: components},
         "edge_index": {1: lines},
         "edge_features": {0: lines},
         "edge_dynamic": {0: lines},

@@ -1,5 +1,6 @@
 """Batches of graphs, against PyTorch Geometric's own batching of one graph a window."""
 
+import math
 import re
 from typing import Any, NamedTuple
 
@@ -58,6 +59,18 @@ class Windows(NamedTuple):
                         for c in topology.components
                     ]
                 ),
+                component_nominal=torch.tensor(
+                    [
+                        [_logarithm(c.nominal.get(name, 0.0)) for name in spec.nominal_names]
+                        for c in topology.components
+                    ]
+                ),
+                component_nominal_mask=torch.tensor(
+                    [
+                        [name in c.nominal for name in spec.nominal_names]
+                        for c in topology.components
+                    ]
+                ),
                 edge_index=torch.tensor(ends).T,
                 edge_features=torch.tensor(lines),
                 edge_dynamic=fields.edge_dynamic,
@@ -67,6 +80,10 @@ class Windows(NamedTuple):
             )
             for fields in (self.fields.rows(row) for row in torch.arange(len(self.fields[0])))
         ]
+
+
+def _logarithm(value: float) -> float:
+    return math.copysign(math.log1p(abs(value)), value)
 
 
 @pytest.fixture(scope="module")
@@ -138,6 +155,25 @@ def test_a_head_applies_to_the_components_it_names_or_to_all(
     of_press = GraphLayout.of(press, spec, heads).component_heads
     assert not of_press[:, :4].any()
     assert of_press[:, 4].all()
+
+
+def test_nominal_values_stand_in_logarithms_and_what_is_not_given_is_masked(
+    rig_topology: GraphTopology, press: GraphTopology, spec: InputSpec, heads: list[HeadSpec]
+) -> None:
+    assert spec.nominal_names == ("bore_mm", "displacement_cm3", "precharge_bar", "preload_bar")
+    layout = GraphLayout.of(press, spec, heads)
+    pump, manifold, cylinder = layout.component_nominal[:3].tolist()
+    assert pump == pytest.approx([0.0, math.log(46.0), 0.0, -math.log(3.5)])
+    assert manifold == [0.0] * 4
+    assert cylinder == pytest.approx([math.log(81.0), 0.0, 0.0, 0.0])
+    assert layout.component_nominal_mask[0].tolist() == [False, True, False, True]
+    # A name that the network has never seen is not read; one without any name has no columns.
+    fewer = spec.model_copy(update={"nominal_names": ("bore_mm",)})
+    assert GraphLayout.of(press, fewer, heads).component_nominal_mask.flatten().tolist() == [
+        False, False, True, False
+    ]  # fmt: skip
+    none = GraphLayout.of(press, spec.model_copy(update={"nominal_names": ()}), heads)
+    assert none.component_nominal.shape == none.component_nominal_mask.shape == (4, 0)
 
 
 def test_what_is_not_in_the_vocabulary_is_refused_by_name(
