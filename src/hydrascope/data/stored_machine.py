@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from hydrascope.data.buffers import BufferPool
+from hydrascope.graphs.fields import SensorReference
 from hydrascope.graphs.layout import GraphLayout
 from hydrascope.graphs.store import GraphStore
 
@@ -27,12 +28,14 @@ class StoredMachine:
         layout: The static part of its graphs; one object for all machines built alike.
         store: The part that changes from window to window.
         targets: As `encode_targets` gives them.
+        reference: Of its own reference windows; None where the data set has none.
     """
 
     equipment_id: str
     layout: GraphLayout
     store: GraphStore
     targets: Mapping[str, Tensor]
+    reference: SensorReference | None = None
 
     def __len__(self) -> int:
         return len(self.store)
@@ -83,4 +86,21 @@ def gather_fields(
             machine.store.take(name, rows, out)
             begin += size
         gathered[name] = torch.from_numpy(joined)
+    return gathered
+
+
+def gather_references(
+    parts: Sequence[tuple[StoredMachine, Rows]], buffers: BufferPool
+) -> dict[str, Tensor]:
+    """Return the references of windows of several machines, all of which have some.
+
+    One buffer a field, and one call that fills it.
+    """
+    each = [machine.reference or () for machine, rows in parts for _ in range(len(rows))]
+    gathered = {}
+    for name, tensors in zip(SensorReference._fields, zip(*each, strict=True), strict=True):
+        arrays = [tensor.numpy() for tensor in tensors]
+        sensors = sum(len(array) for array in arrays)
+        joined = buffers.empty((sensors, *arrays[0].shape[1:]), arrays[0].dtype)
+        gathered[name] = torch.from_numpy(np.concatenate(arrays, out=joined))
     return gathered

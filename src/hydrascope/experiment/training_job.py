@@ -55,6 +55,8 @@ def train(settings: TrainSettings) -> None:
     if settings.task.heads and settings.readout.kind == "discriminant":
         check_one_build(data.dataset.machines)
     parts = ", ".join(f"{len(rows)} {part}" for part, rows in data.split._asdict().items())
+    if sound := int(data.reference.sum()):
+        parts = f"{parts}, {sound} references"
     console.print(f"{len(data.dataset)} windows of {len(data.machines)} machine(s): {parts}")
 
     lightning.seed_everything(settings.seed, verbose=False)

@@ -35,6 +35,21 @@ class WindowFields(NamedTuple):
         return WindowFields(*(field[chosen] for field in self))
 
 
+class SensorReference(NamedTuple):
+    """What one machine's sensors said when it was known to be sound; fields as in `GraphInputs`."""
+
+    sensor_reference: Tensor
+    """[S, T, F]"""
+    sensor_reference_mask: Tensor
+    """[S, T]"""
+
+    @classmethod
+    def unknown(cls, sensors: int, steps: int, features: int) -> "SensorReference":
+        """Return that of a machine of which nobody knows."""
+        mask = torch.zeros(sensors, steps, dtype=torch.bool)
+        return cls(torch.zeros(sensors, steps, features), mask)
+
+
 class GraphInputs(NamedTuple):
     """What the network reads: a tuple of tensors, which batches, moves and exports as one."""
 
@@ -42,6 +57,12 @@ class GraphInputs(NamedTuple):
     """[S, T, F] float; features of each sub-window in the sensor's own units (not normalised)."""
     sensor_observed: Tensor
     """[S, T] bool; False where the sub-window holds too few valid samples."""
+    sensor_reference: Tensor
+    """[S, T, F] float; mean of the same features over the machine's own reference windows, 0 where
+    unknown; the same at every step unless normalisation is per step."""
+    sensor_reference_mask: Tensor
+    """[S, T] bool; False where the machine has no reference windows, or the sensor was not observed
+    in any of them."""
     sensor_slot: Tensor
     """[S] int64; row of the (topology, sensor) table that normalisation statistics are kept in."""
     sensor_kind: Tensor

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from hydrascope.features.levels import signed_log
 from hydrascope.graphs.edges import edge_tensors
-from hydrascope.graphs.fields import GraphInputs, WindowFields
+from hydrascope.graphs.fields import GraphInputs, SensorReference, WindowFields
 from hydrascope.graphs.input_spec import InputSpec
 from hydrascope.schemas.machine import GraphTopology
 from hydrascope.schemas.task import HeadLevel, HeadSpec
@@ -70,15 +70,24 @@ class GraphLayout(NamedTuple):
         """N of one window."""
         return self.component_kind.shape[0]
 
-    def batch(self, windows: WindowFields) -> GraphInputs:
-        """Lay B windows of this machine end to end."""
+    def batch(self, windows: WindowFields, reference: SensorReference | None = None) -> GraphInputs:
+        """Lay B windows of one machine end to end.
+
+        Args:
+            windows: What changes from window to window.
+            reference: Of this machine; None where there is none.
+        """
         count = windows.sensor_features.shape[0]
+        if reference is None:
+            reference = SensorReference.unknown(*windows.sensor_features.shape[1:])
         graph = torch.arange(count)
         first_component = (graph * self.num_components).unsqueeze(1)
         edges = self.edge_index.unsqueeze(1) + first_component  # [2, B, E]
         return GraphInputs(
             sensor_features=windows.sensor_features.flatten(0, 1),
             sensor_observed=windows.sensor_observed.flatten(0, 1),
+            sensor_reference=reference.sensor_reference.repeat(count, 1, 1),
+            sensor_reference_mask=reference.sensor_reference_mask.repeat(count, 1),
             sensor_slot=self.sensor_slot.repeat(count),
             sensor_kind=self.sensor_kind.repeat(count),
             sensor_component=(self.sensor_component + first_component).flatten(),

@@ -13,6 +13,8 @@ from hydrascope.graphs.input_spec import InputSpec
 _AXES: dict[str, tuple[str, ...]] = {
     "sensor_features": ("sensors", "steps", "features"),
     "sensor_observed": ("sensors", "steps"),
+    "sensor_reference": ("sensors", "steps", "features"),
+    "sensor_reference_mask": ("sensors", "steps"),
     "sensor_slot": ("sensors",),
     "sensor_kind": ("sensors",),
     "sensor_component": ("sensors",),
@@ -99,6 +101,7 @@ def _index_faults(data: Data, spec: InputSpec | None) -> Iterator[str]:
 def _value_faults(data: Data) -> Iterator[str]:
     masks = {
         "sensor_features": data.sensor_observed.unsqueeze(-1),
+        "sensor_reference": data.sensor_reference_mask.unsqueeze(-1),
         "component_nominal": data.component_nominal_mask,
         "edge_dynamic": data.edge_dynamic_mask,
         "machine_features": data.machine_features_mask,

@@ -35,6 +35,8 @@ def export_program(diagnoser: Diagnoser, example: GraphInputs) -> ExportedProgra
     shapes = {
         "sensor_features": {0: sensors},
         "sensor_observed": {0: sensors},
+        "sensor_reference": {0: sensors},
+        "sensor_reference_mask": {0: sensors},
         "sensor_slot": {0: sensors},
         "sensor_kind": {0: sensors},
         "sensor_component": {0: sensors},

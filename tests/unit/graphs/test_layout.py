@@ -10,7 +10,7 @@ from torch_geometric.data import Batch, Data
 
 from graph_parts import window_fields
 from hydrascope.graphs.edges import edge_features
-from hydrascope.graphs.fields import GraphInputs, WindowFields
+from hydrascope.graphs.fields import GraphInputs, SensorReference, WindowFields
 from hydrascope.graphs.input_spec import InputSpec
 from hydrascope.graphs.layout import GraphLayout, concatenate
 from hydrascope.schemas import GraphTopology, HeadLevel, HeadSpec, SpecError, TaskSpec, validate
@@ -29,6 +29,7 @@ class WindowGraph(Data):
 class Windows(NamedTuple):
     topology: GraphTopology
     fields: WindowFields
+    reference: SensorReference
 
     def graphs(self, spec: InputSpec, heads: list[HeadSpec]) -> list[WindowGraph]:
         topology = self.topology
@@ -47,6 +48,8 @@ class Windows(NamedTuple):
                 num_nodes=len(topology.components),
                 sensor_features=fields.sensor_features,
                 sensor_observed=fields.sensor_observed,
+                sensor_reference=self.reference.sensor_reference,
+                sensor_reference_mask=self.reference.sensor_reference_mask,
                 sensor_slot=torch.tensor(slots),
                 sensor_kind=torch.tensor(kinds),
                 sensor_component=torch.tensor([place[c.id] for c, _ in sensors]),
@@ -110,7 +113,12 @@ def windows(topology: GraphTopology, count: int, seed: int) -> Windows:
     shape = (count, len(topology.sensors), STEPS)
     features = torch.randn(*shape, FEATURES, generator=generator)
     observed = torch.rand(shape, generator=generator) > 0.3
-    return Windows(topology, window_fields(topology, features, observed, dynamic=6, own=4))
+    reference = SensorReference(
+        torch.randn(*shape[1:], FEATURES, generator=generator),
+        torch.rand(shape[1:], generator=generator) > 0.3,
+    )
+    fields = window_fields(topology, features, observed, dynamic=6, own=4)
+    return Windows(topology, fields, reference)
 
 
 def assert_equals_pyg(inputs: GraphInputs, graphs: list[WindowGraph]) -> None:
@@ -129,7 +137,7 @@ def test_windows_of_one_machine_are_laid_end_to_end_as_pyg_does_it(
     component_heads = [head for head in heads if head.level is HeadLevel.COMPONENT]
     for topology in (rig_topology, press):
         some = windows(topology, 4, seed=0)
-        batch = GraphLayout.of(topology, spec, heads).batch(some.fields)
+        batch = GraphLayout.of(topology, spec, heads).batch(some.fields, some.reference)
         assert_equals_pyg(batch, some.graphs(spec, component_heads))
 
 
@@ -138,7 +146,10 @@ def test_batches_of_different_machines_are_joined_as_pyg_does_it(
 ) -> None:
     component_heads = [head for head in heads if head.level is HeadLevel.COMPONENT]
     parts = [windows(t, n, seed=n) for t, n in ((press, 2), (rig_topology, 3), (press, 1))]
-    batches = [GraphLayout.of(part.topology, spec, heads).batch(part.fields) for part in parts]
+    batches = [
+        GraphLayout.of(part.topology, spec, heads).batch(part.fields, part.reference)
+        for part in parts
+    ]
     graphs = [graph for part in parts for graph in part.graphs(spec, component_heads)]
     assert_equals_pyg(concatenate(batches), graphs)
 
