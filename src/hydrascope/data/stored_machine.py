@@ -97,10 +97,10 @@ def gather_references(
     One buffer a field, and one call that fills it.
     """
     each = [machine.reference or () for machine, rows in parts for _ in range(len(rows))]
+    sensors = sum(machine.layout.num_sensors * len(rows) for machine, rows in parts)
     gathered = {}
     for name, tensors in zip(SensorReference._fields, zip(*each, strict=True), strict=True):
-        arrays = [tensor.numpy() for tensor in tensors]
-        sensors = sum(len(array) for array in arrays)
-        joined = buffers.empty((sensors, *arrays[0].shape[1:]), arrays[0].dtype)
-        gathered[name] = torch.from_numpy(np.concatenate(arrays, out=joined))
+        dtype = np.dtype(np.bool_ if tensors[0].dtype is torch.bool else np.float32)
+        joined = torch.from_numpy(buffers.empty((sensors, *tensors[0].shape[1:]), dtype))
+        gathered[name] = torch.cat(tensors, out=joined)
     return gathered

@@ -167,10 +167,12 @@ def test_a_folder_written_from_a_fleet_reads_back_as_the_fleet(tmp_path: Path) -
 def test_the_command_writes_other_formats(form: str, tmp_path: Path) -> None:
     folder = tmp_path / "fleet"
     options = ["--machines=1", "--kind=machining_centre", "--hours=0.02", "--recording-min=1"]
+    options.append("--commissioning=1")
     result = CliRunner().invoke(app, ["simulate", str(folder), *options, f"--format={form}"])
     assert result.exit_code == 0, result.output
     path = folder / f"machining_centre_000.{form}"
     rows = pd.read_csv(path) if form == "csv" else pd.read_json(path, lines=True)
     assert list(rows.columns) == ["timestamp", "equipment_id", "sensor_id", "value"]
     assert rows["sensor_id"].nunique() == 23
+    assert pd.to_datetime(rows["timestamp"], utc=True, format="ISO8601").min() < START
     assert rows["value"].notna().all()
