@@ -1,6 +1,7 @@
 """References on their whole way: training, evaluation, bundle and service."""
 
 import json
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -8,14 +9,15 @@ import numpy as np
 import pytest
 import torch
 from jobs import Train, export_settings
-from safetensors.torch import load_file
+from safetensors.torch import load_file, save_file
 from serving_parts import cycle
 from sound_rigs import SOUND_WINDOWS
 
 from hydrascope.experiment import export
 from hydrascope.experiment.restore import Restored, restore
 from hydrascope.packaging.bundle import read_bundle
-from hydrascope.schemas import Machine
+from hydrascope.packaging.manifest import sha256
+from hydrascope.schemas import Machine, SpecError
 from hydrascope.serving.model import ServedModel
 from hydrascope.telemetry.zema import ZemaSource
 
@@ -107,3 +109,16 @@ def test_references_travel_with_the_bundle_and_are_listed_in_its_manifest(
         found = opened.references[machine.equipment_id]
         for one, other in zip(found, machine.reference, strict=True):
             assert torch.equal(one, other)
+
+
+def test_references_that_are_not_those_of_its_machines_are_refused(
+    rigs_bundle: Path, tmp_path: Path
+) -> None:
+    copy = Path(shutil.copytree(rigs_bundle, tmp_path / "copy"))
+    file, manifest = copy / "references.safetensors", copy / "manifest.json"
+    save_file({name: rows[:-1].clone() for name, rows in load_file(file).items()}, file)
+    plain = json.loads(manifest.read_text())
+    plain["files"][file.name] = sha256(file)
+    manifest.write_text(json.dumps(plain))
+    with pytest.raises(SpecError, match="its references are not those of its 2 machines"):
+        read_bundle(copy)
