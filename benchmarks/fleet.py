@@ -177,7 +177,8 @@ def _rows_by_kind(
 ) -> Iterator[tuple[NDArray[np.float32], NDArray[np.int64]]]:
     """Yield each kind's windows as rows of sensors × steps × features, and their numbers."""
     for kind in KINDS:
-        rows = np.flatnonzero((data.table["kind"] == kind).to_numpy())
+        of_kind = (data.table["kind"] == kind).to_numpy()
+        rows = np.flatnonzero(of_kind & ~data.reference)
         parts = []
         for machine, mine in data.dataset.locate(rows):
             features = machine.read(SENSOR_FEATURES, mine).numpy()

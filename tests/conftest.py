@@ -87,6 +87,7 @@ def press() -> GraphTopology:
                 {
                     "id": "pump",
                     "kind": "pump",
+                    "nominal": {"displacement_cm3": 45.0, "preload_bar": -2.5},
                     "sensors": [
                         {"id": "p_pump", "kind": "pressure", "unit": "bar", "rate_hz": 10},
                         {"id": "n_pump", "kind": "speed", "unit": "rpm", "rate_hz": 1},
@@ -96,6 +97,7 @@ def press() -> GraphTopology:
                 {
                     "id": "cylinder",
                     "kind": "cylinder",
+                    "nominal": {"bore_mm": 80.0},
                     "sensors": [{"id": "x", "kind": "position", "unit": "mm", "rate_hz": 100}],
                 },
                 {

@@ -264,6 +264,7 @@ def simulate(
     life_h: Annotated[float, typer.Option(help="Hours over which recordings are spread.")] = 2000.0,
     fault_rate: Annotated[float, typer.Option(help="Faults to expect of each machine.")] = 2.5,
     seed: Annotated[int, typer.Option(help="Of everything random.")] = 0,
+    commissioning: Annotated[int, typer.Option(help="Recordings from before all faults.")] = 0,
     form: Annotated[str, typer.Option("--format", help="parquet, csv or json.")] = "parquet",
 ) -> None:
     """Simulate a fleet into a folder that `data=parquet` can train on."""
@@ -277,6 +278,7 @@ def simulate(
         "life_h": life_h,
         "fault_rate": fault_rate,
         "seed": seed,
+        "commissioning": commissioning,
         **({"kinds": tuple(kind)} if kind else {}),
     }
     run(folder, form, settings)

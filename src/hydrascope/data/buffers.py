@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-_KEPT = 8
-"""Buffers kept: two fields of the batch in use, of the one being made, and of evaluations."""
+_KEPT = 16
+"""Buffers kept: four fields of the batch in use, of the one being made, and of evaluations."""
 
 
 class BufferPool:

@@ -1,6 +1,7 @@
 """Source → windows → stores → split → loaders, as Lightning asks for them."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -19,6 +20,7 @@ from hydrascope.data.healthy import (
     split_healthy,
 )
 from hydrascope.data.loaders import DataLoaderConfig, WindowLoader, create_dataloader
+from hydrascope.data.references import ReferenceSpec, reference_windows, sensor_reference
 from hydrascope.data.splits import Rows, Split, SplitSpec, make_split, units
 from hydrascope.data.stored_machine import StoredMachine
 from hydrascope.data.targets import check_labels, encode_machines
@@ -48,7 +50,8 @@ class HydraulicDataModule(LightningDataModule):
         machines: Machines by equipment id.
         dataset: All windows.
         table: A row for each window: `equipment_id`, `start`, labels.
-        split: Rows of the table in each part.
+        reference: [rows] whether a window is a reference of its machine.
+        split: Rows of the table in each part; references are in none.
         units: [rows] number of the group that the split keeps together, or of the window itself.
         healthy_labels: Label column → its value or values in a healthy window; if the task has
             `normality`.
@@ -59,6 +62,7 @@ class HydraulicDataModule(LightningDataModule):
     machines: dict[str, Machine]
     dataset: HydraulicGraphDataset
     table: pd.DataFrame
+    reference: NDArray[np.bool_]
     split: Split
     units: NDArray[np.int64]
     healthy_labels: Mapping[str, object]
@@ -75,11 +79,12 @@ class HydraulicDataModule(LightningDataModule):
         split: SplitSpec,
         loader: DataLoaderConfig,
         transforms: Sequence[Transform] = (),
+        reference: ReferenceSpec | None = None,
     ) -> None:
         super().__init__()
         self.source, self.window, self.engineer, self.task = source, window, engineer, task
         self.store, self.split_spec, self.loader = store, split, loader
-        self.transforms = transforms
+        self.transforms, self.reference_spec = transforms, reference or ReferenceSpec()
         self._ready = False
 
     def setup(self, stage: str | None = None) -> None:  # noqa: ARG002 (Lightning names it)
@@ -108,21 +113,18 @@ class HydraulicDataModule(LightningDataModule):
             ends = np.cumsum([len(table) for table in tables])[:-1]
             for target, state in zip(targets, np.split(self.healthy, ends), strict=True):
                 target[HEALTHY] = healthy_target(state)
-        if heads:
-            self.split = make_split(self.table, self.split_spec)
-        else:
-            self.split = split_healthy(self.table, self.healthy, self.split_spec)
+        self.reference = reference_windows(self.table, self.window.window_s, self.reference_spec)
+        self.split = self._split()
         self.units = units(self.table, self.split_spec)
         stores = open_stores(self.source, plans, self.engineer, self.store)
         layouts = self._layouts()
-        self.dataset = HydraulicGraphDataset(
-            [
-                StoredMachine(plan.equipment_id, layouts[plan.equipment_id], store, target)
-                for plan, store, target in zip(plans, stores, targets, strict=True)
-            ],
-            self.transforms,
-            self.loader.seed,
-        )
+        stored = [
+            StoredMachine(plan.equipment_id, layouts[plan.equipment_id], store, target)
+            for plan, store, target in zip(plans, stores, targets, strict=True)
+        ]
+        if self.reference_spec.active:
+            stored = self._with_references(stored)
+        self.dataset = HydraulicGraphDataset(stored, self.transforms, self.loader.seed)
         self._ready = True
 
     def overfit(self, windows: int) -> None:
@@ -171,6 +173,25 @@ class HydraulicDataModule(LightningDataModule):
     def test_dataloader(self) -> WindowLoader:
         """Serve the test windows in order."""
         return create_dataloader(self.dataset, self.loader, self.split.test)
+
+    def _split(self) -> Split:
+        """Split what is no reference."""
+        if not self.task.heads:
+            state = np.where(self.reference, np.float32(np.nan), self.healthy)
+            return split_healthy(self.table, state, self.split_spec)
+        rest = np.flatnonzero(~self.reference)
+        parts = make_split(self.table.iloc[rest].reset_index(drop=True), self.split_spec)
+        return Split(*(rest[part] for part in parts))
+
+    def _with_references(self, machines: Sequence[StoredMachine]) -> list[StoredMachine]:
+        """Return the machines with what their sensors said in their reference windows."""
+        found, first = [], 0
+        for machine in machines:
+            rows = np.flatnonzero(self.reference[first : first + len(machine)])
+            reference = sensor_reference(machine, rows, self.reference_spec)
+            found.append(replace(machine, reference=reference))
+            first += len(machine)
+        return found
 
     def _layouts(self) -> dict[str, GraphLayout]:
         """Return each machine's layout, the same object for machines of equal topology."""

@@ -12,12 +12,12 @@ from torch.utils.data import Dataset
 from hydrascope.data.batch import RowBatch, TrainingBatch
 from hydrascope.data.buffers import BufferPool
 from hydrascope.data.statistics import DatasetStatistics, dataset_statistics
-from hydrascope.data.stored_machine import Rows, StoredMachine, gather_fields
+from hydrascope.data.stored_machine import Rows, StoredMachine, gather_fields, gather_references
 from hydrascope.data.transforms import Transform, generators
-from hydrascope.graphs.fields import GraphInputs, WindowFields
+from hydrascope.graphs.fields import GraphInputs, SensorReference, WindowFields
 from hydrascope.graphs.graph import HydraulicGraph, to_graph
 from hydrascope.graphs.layout import GraphLayout, concatenate
-from hydrascope.graphs.window_fields import SENSOR_OBSERVED
+from hydrascope.graphs.window_fields import SENSOR_FEATURES
 
 _TEMPLATES = 64
 """Compositions of a batch whose static part is kept; a fleet of one build has but two."""
@@ -30,7 +30,7 @@ class HydraulicGraphDataset(Dataset[HydraulicGraph | TrainingBatch]):
     before it is asked for.
 
     Args:
-        machines: Machines and their stores.
+        machines: Machines and their stores; all with references, or none.
         transforms: Changes made to batches of a training (rows drawn as a `RowBatch`), in order.
         seed: What a transform draws is a function of (seed, epoch, window).
     """
@@ -46,6 +46,7 @@ class HydraulicGraphDataset(Dataset[HydraulicGraph | TrainingBatch]):
         self._first_rows: list[int] = self._first_row.tolist()
         self._templates: dict[tuple[tuple[int, int], ...], GraphInputs] = {}
         self._buffers = BufferPool()
+        self._references = all(machine.reference is not None for machine in self.machines)
 
     def __getstate__(self) -> dict[str, Any]:
         # Templates are kept by the identity of layouts, which another process has others of.
@@ -87,6 +88,8 @@ class HydraulicGraphDataset(Dataset[HydraulicGraph | TrainingBatch]):
         wanted.sort()
         parts = self.locate(wanted)
         fields = gather_fields(parts, self._buffers)
+        if self._references:
+            fields |= gather_references(parts, self._buffers)
         inputs = self._template([(machine.layout, len(local)) for machine, local in parts])
         return TrainingBatch(inputs._replace(**fields), _targets(parts), torch.from_numpy(wanted))
 
@@ -128,14 +131,17 @@ class HydraulicGraphDataset(Dataset[HydraulicGraph | TrainingBatch]):
         if template is None:
             if len(self._templates) >= _TEMPLATES:
                 self._templates.clear()
-            steps = self.machines[0].store.layout[SENSOR_OBSERVED][0][1]
-            template = concatenate([_empty_batch(layout, count, steps) for layout, count in runs])
+            _, *widths = self.machines[0].store.layout[SENSOR_FEATURES][0]
+            template = concatenate([_empty_batch(layout, count, *widths) for layout, count in runs])
             self._templates[key] = template
         return template
 
 
-def _empty_batch(layout: GraphLayout, count: int, steps: int) -> GraphInputs:
-    """Lay out graphs whose windows are yet to be gathered: no features; what is off stays so."""
+def _empty_batch(layout: GraphLayout, count: int, steps: int, width: int) -> GraphInputs:
+    """Lay out graphs whose windows are yet to be gathered: no features; what is off stays so.
+
+    References, [S, steps, width], are unknown.
+    """
     lines = layout.edge_index.shape[1]
     features = torch.empty(count, layout.num_sensors, steps, 0)
     line, machine = torch.empty(count, lines, steps, 0), torch.empty(count, steps, 0)
@@ -147,7 +153,8 @@ def _empty_batch(layout: GraphLayout, count: int, steps: int) -> GraphInputs:
             edge_dynamic_mask=line.to(torch.bool),
             machine_features=machine,
             machine_features_mask=machine.to(torch.bool),
-        )
+        ),
+        SensorReference.unknown(layout.num_sensors, steps, width),
     )
 
 

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from hydrascope.data.buffers import BufferPool
+from hydrascope.graphs.fields import SensorReference
 from hydrascope.graphs.layout import GraphLayout
 from hydrascope.graphs.store import GraphStore
 
@@ -27,12 +28,14 @@ class StoredMachine:
         layout: The static part of its graphs; one object for all machines built alike.
         store: The part that changes from window to window.
         targets: As `encode_targets` gives them.
+        reference: Of its own reference windows; None where the data set has none.
     """
 
     equipment_id: str
     layout: GraphLayout
     store: GraphStore
     targets: Mapping[str, Tensor]
+    reference: SensorReference | None = None
 
     def __len__(self) -> int:
         return len(self.store)
@@ -83,4 +86,21 @@ def gather_fields(
             machine.store.take(name, rows, out)
             begin += size
         gathered[name] = torch.from_numpy(joined)
+    return gathered
+
+
+def gather_references(
+    parts: Sequence[tuple[StoredMachine, Rows]], buffers: BufferPool
+) -> dict[str, Tensor]:
+    """Return the references of windows of several machines, all of which have some.
+
+    One buffer a field, and one call that fills it.
+    """
+    each = [machine.reference or () for machine, rows in parts for _ in range(len(rows))]
+    sensors = sum(machine.layout.num_sensors * len(rows) for machine, rows in parts)
+    gathered = {}
+    for name, tensors in zip(SensorReference._fields, zip(*each, strict=True), strict=True):
+        dtype = np.dtype(np.bool_ if tensors[0].dtype is torch.bool else np.float32)
+        joined = torch.from_numpy(buffers.empty((sensors, *tensors[0].shape[1:]), dtype))
+        gathered[name] = torch.cat(tensors, out=joined)
     return gathered

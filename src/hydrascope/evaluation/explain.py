@@ -11,7 +11,7 @@ from captum.attr import IntegratedGradients
 from torch import Tensor
 
 from hydrascope.data.datamodule import HydraulicDataModule
-from hydrascope.graphs.fields import WindowFields
+from hydrascope.graphs.fields import SensorReference, WindowFields
 from hydrascope.models.decode import decode, log_probabilities
 from hydrascope.models.diagnoser import Diagnoser
 from hydrascope.schemas.machine import GraphTopology
@@ -83,6 +83,7 @@ class Explained:
             inputs.machine_features,
             inputs.machine_features_mask,
         )
+        self._reference = SensorReference(inputs.sensor_reference, inputs.sensor_reference_mask)
         self.features = inputs.sensor_features.unsqueeze(0)
         """[1, S, T, F]"""
         center = diagnoser.normalizer.center[inputs.sensor_slot]
@@ -106,7 +107,8 @@ class Explained:
         """Return the log probabilities of the outcomes, [B, K], or the value, [B, 1]."""
         count = len(features)
         repeated = WindowFields(*(each.expand(count, *each.shape[1:]) for each in self._fields))
-        inputs = self._layout.batch(repeated._replace(sensor_features=features))
+        windows = repeated._replace(sensor_features=features)
+        inputs = self._layout.batch(windows, self._reference)
         head = self._head
         raw = self._diagnoser.raw(inputs).heads[head.name]
         if head.level is HeadLevel.COMPONENT:

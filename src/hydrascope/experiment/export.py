@@ -12,7 +12,7 @@ from hydrascope.evaluation.predictions import predict
 from hydrascope.evaluation.report import head_metrics
 from hydrascope.experiment.restore import Restored, checkpoint_file, restore
 from hydrascope.experiment.settings import ExportSettings
-from hydrascope.graphs.fields import GraphInputs
+from hydrascope.graphs.fields import GraphInputs, SensorReference
 from hydrascope.packaging.manifest import (
     Manifest,
     MetricsManifest,
@@ -45,6 +45,7 @@ def run(settings: ExportSettings) -> None:
             restored.diagnoser,
             _manifest(restored, metrics),
             _golden(restored),
+            _references(restored.data),
             WriteOptions(
                 onnx=settings.onnx,
                 sign_key=Path(settings.sign_key) if settings.sign_key else None,
@@ -128,6 +129,11 @@ def _golden(restored: Restored) -> list[GraphInputs]:
     test = data.split.test.tolist()
     batches = [data.dataset.gather(test[:size]).inputs for size in GOLDEN_BATCHES]
     return [each._replace(component_heads=each.component_heads[:, kept]) for each in batches]
+
+
+def _references(data: HydraulicDataModule) -> dict[str, SensorReference]:
+    machines = data.dataset.machines
+    return {each.equipment_id: each.reference for each in machines if each.reference is not None}
 
 
 def _check_gate(gate: dict[str, dict[str, float]], measured: dict[str, dict[str, float]]) -> None:

@@ -76,6 +76,20 @@ class NormaliseSettings(Settings):
     clip: Positive
 
 
+class ReferenceSettings(Settings):
+    """Which windows are references of their machine."""
+
+    label: str | None
+    first_h: Positive | None
+
+    @field_validator("first_h")
+    @classmethod
+    def _one_of_the_two(cls, first_h: float | None, info: ValidationInfo) -> float | None:
+        if first_h is not None and info.data.get("label") is not None:
+            raise ValueError("expected null where label is given; one of the two says it")
+        return first_h
+
+
 class SplitSettings(Settings):
     """Which windows train, which decide when to stop, which are judged."""
 
@@ -116,6 +130,7 @@ class DataSettings(Settings):
     source: Target
     window: WindowSettings
     normalise: NormaliseSettings
+    reference: ReferenceSettings = ReferenceSettings(label=None, first_h=None)  # not in older ones
     split: SplitSettings
     fold: Annotated[int, Field(ge=0)]
     store: StoreSettings

@@ -62,6 +62,8 @@ def train(settings: TrainSettings) -> None:
     if settings.baselines:
         check_comparable(data.dataset.machines)
     parts = ", ".join(f"{len(rows)} {part}" for part, rows in data.split._asdict().items())
+    if sound := int(data.reference.sum()):
+        parts = f"{parts}, {sound} references"
     console.print(f"{len(data.dataset)} windows of {len(data.machines)} machine(s): {parts}")
 
     lightning.seed_everything(settings.seed, verbose=False)

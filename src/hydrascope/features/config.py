@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 STATISTICS_BESIDE_PERCENTILES = ("mean", "std", "min", "max")
 SHAPE_STATISTICS = ("skewness", "kurtosis")
 SPECTRUM_SUMMARIES = ("dominant_frequency_hz", "spectral_entropy")
+LEVEL_NAMES = ("level", "log_level")
 HYDRAULIC_NAMES = ("pressure_ratio", "temperature_delta", "flow_efficiency", "cavitation_index")
 
 Method = Literal["standardize", "minmax", "robust", "none"]
@@ -58,6 +59,8 @@ class FeatureConfig(BaseModel):
     statistical: bool = True
     frequency: bool = True
     temporal: bool = True
+    levels: bool = False
+    """`level` repeats the statistical group's `mean`; without that group it stands alone."""
     patch: bool = False
     hydraulic: bool = False
     """Machine-level: what relates the quantities of one machine to each other."""
@@ -90,7 +93,7 @@ class FeatureConfig(BaseModel):
         if self.sensor_feature_count == 0:
             raise ValueError(
                 "every sensor group is switched off; switch on at least one of "
-                "statistical, frequency, temporal, patch"
+                "statistical, frequency, temporal, levels, patch"
             )
         if (self.hydraulic or self.edge_dynamic) and not self.statistical:
             raise ValueError(
@@ -129,6 +132,11 @@ class FeatureConfig(BaseModel):
         )
 
     @property
+    def level_names(self) -> tuple[str, ...]:
+        """The level and its signed logarithm."""
+        return LEVEL_NAMES if self.levels else ()
+
+    @property
     def patch_names(self) -> tuple[str, ...]:
         """The resampled samples themselves."""
         return tuple(f"patch_{i}" for i in range(self.patch_length)) if self.patch else ()
@@ -145,6 +153,7 @@ class FeatureConfig(BaseModel):
             *self.statistical_names,
             *self.frequency_names,
             *self.temporal_names,
+            *self.level_names,
             *self.patch_names,
         )
 
@@ -162,6 +171,11 @@ class FeatureConfig(BaseModel):
     def temporal_count(self) -> int:
         """Features of the temporal group; 11 by default."""
         return len(self.temporal_names)
+
+    @property
+    def levels_count(self) -> int:
+        """Features of the levels group; 0 by default, because the group is off; else 2."""
+        return len(self.level_names)
 
     @property
     def patch_count(self) -> int:

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from hydrascope.features.config import FeatureConfig
 from hydrascope.features.frequency import frequency_features
+from hydrascope.features.levels import level_features
 from hydrascope.features.patch import patch_features
 from hydrascope.features.statistical import statistical_features
 from hydrascope.features.temporal import temporal_features
@@ -82,6 +83,8 @@ class FeatureEngineer(nn.Module):
                     lags=config.autocorrelation_lags,
                 )
             )
+        if config.levels:
+            groups.append(level_features(window))
         if config.patch:
             groups.append(patch_features(window.filled, config.patch_length))
         limit = torch.finfo(x.dtype).max

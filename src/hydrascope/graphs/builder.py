@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from hydrascope.features.config import FeatureConfig
+from hydrascope.graphs.fields import SensorReference
 from hydrascope.graphs.graph import HydraulicGraph, to_graph
 from hydrascope.graphs.input_spec import InputSpec
 from hydrascope.graphs.layout import GraphLayout
@@ -26,6 +27,7 @@ class GraphBuilder:
         config: The features that come in; whether line dynamics and machine features are computed.
         spec: The vocabulary of the network that will read the graphs.
         heads: The task's heads, in the order of `spec.component_heads`; none: no targets to mask.
+        reference: Of the machine's own reference windows; None where there are none.
 
     Raises:
         SpecError: A kind or a sensor of the machine is not in the vocabulary.
@@ -37,8 +39,10 @@ class GraphBuilder:
         config: FeatureConfig,
         spec: InputSpec,
         heads: Sequence[HeadSpec] = (),
+        reference: SensorReference | None = None,
     ) -> None:
         self.layout = GraphLayout.of(machine.topology, spec, heads)
+        self._reference = reference
         self._physics = MachinePhysics(machine, config)
         self._num_features = config.sensor_feature_count
 
@@ -70,4 +74,4 @@ class GraphBuilder:
             raise ValueError(f"end={end.isoformat()} has no time zone")
         end_s = torch.tensor([end.timestamp()], dtype=torch.float64)
         windows = self._physics.complete(features.unsqueeze(0), observed.unsqueeze(0), end_s)
-        return to_graph(self.layout.batch(windows))
+        return to_graph(self.layout.batch(windows, self._reference))

@@ -2,8 +2,8 @@
 
 Shape letters: G graphs (one window of one machine each), N components, S sensors, E directed
 edges, T steps, F features of a sensor, D dynamic features of a line (6 or none), M features of the
-machine (4 or none), H component-level heads. All graphs of a batch are laid end to end,
-as PyTorch Geometric does it; `component_graph` says which component belongs to which graph.
+machine (4 or none), V nominal values, H component-level heads. All graphs of a batch are laid end
+to end, as PyTorch Geometric does it; `component_graph` says which component belongs to which graph.
 """
 
 from typing import NamedTuple
@@ -35,6 +35,21 @@ class WindowFields(NamedTuple):
         return WindowFields(*(field[chosen] for field in self))
 
 
+class SensorReference(NamedTuple):
+    """What one machine's sensors said when it was known to be sound; fields as in `GraphInputs`."""
+
+    sensor_reference: Tensor
+    """[S, T, F]"""
+    sensor_reference_mask: Tensor
+    """[S, T]"""
+
+    @classmethod
+    def unknown(cls, sensors: int, steps: int, features: int) -> "SensorReference":
+        """Return that of a machine of which nobody knows."""
+        mask = torch.zeros(sensors, steps, dtype=torch.bool)
+        return cls(torch.zeros(sensors, steps, features), mask)
+
+
 class GraphInputs(NamedTuple):
     """What the network reads: a tuple of tensors, which batches, moves and exports as one."""
 
@@ -42,6 +57,12 @@ class GraphInputs(NamedTuple):
     """[S, T, F] float; features of each sub-window in the sensor's own units (not normalised)."""
     sensor_observed: Tensor
     """[S, T] bool; False where the sub-window holds too few valid samples."""
+    sensor_reference: Tensor
+    """[S, T, F] float; mean of the same features over the machine's own reference windows, 0 where
+    unknown; the same at every step unless normalisation is per step."""
+    sensor_reference_mask: Tensor
+    """[S, T] bool; False where the machine has no reference windows, or the sensor was not observed
+    in any of them."""
     sensor_slot: Tensor
     """[S] int64; row of the (topology, sensor) table that normalisation statistics are kept in."""
     sensor_kind: Tensor
@@ -54,6 +75,11 @@ class GraphInputs(NamedTuple):
     """[N] int64, ascending; the graph that the component belongs to."""
     component_heads: Tensor
     """[N, H] bool; which component-level heads apply to the component."""
+    component_nominal: Tensor
+    """[N, V] float; sgn(x) · ln(1 + |x|) of the component's nominal values, in the units that their
+    names say; 0 where the machine file gives none."""
+    component_nominal_mask: Tensor
+    """[N, V] bool; True where the machine file gives one."""
     edge_index: Tensor
     """[2, E] int64; source and target component of each directed edge."""
     edge_features: Tensor

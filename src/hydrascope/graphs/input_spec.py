@@ -29,6 +29,8 @@ class InputSpec(BaseModel):
     """None unless `features.edge_dynamic` is on."""
     machine_feature_names: tuple[str, ...] = ()
     """None unless `features.hydraulic` is on."""
+    nominal_names: tuple[str, ...] = ()
+    """Of the components' nominal values, `ComponentSpec.nominal`."""
     steps: int
     component_heads: tuple[str, ...]
     """Names of the component-level heads, in the order of `GraphInputs.component_heads`."""
@@ -44,12 +46,17 @@ class InputSpec(BaseModel):
         edge_dynamic_names: Iterable[str] = (),
         machine_feature_names: Iterable[str] = (),
     ) -> "InputSpec":
-        """Collect the vocabularies: all built-in kinds first, then those the machines declare."""
+        """Collect the vocabularies: all built-in kinds first, then those the machines declare.
+
+        Nominal values are those that any of the machines has, sorted by name.
+        """
         topologies = list(topologies)
         component_kinds = dict.fromkeys(kind.value for kind in ComponentType)
         sensor_kinds = dict.fromkeys(kind.value for kind in SensorKind)
         slots: dict[str, None] = {}
+        nominal: set[str] = set()
         for topology in topologies:
+            nominal.update(name for c in topology.components for name in c.nominal)
             component_kinds.update(dict.fromkeys(c.kind for c in topology.components))
             for _, sensor in topology.sensors:
                 sensor_kinds[sensor.kind] = None
@@ -61,6 +68,7 @@ class InputSpec(BaseModel):
             feature_names=tuple(feature_names),
             edge_dynamic_names=tuple(edge_dynamic_names),
             machine_feature_names=tuple(machine_feature_names),
+            nominal_names=tuple(sorted(nominal)),
             steps=steps,
             component_heads=tuple(component_heads),
         )

@@ -6,8 +6,9 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from hydrascope.features.levels import signed_log
 from hydrascope.graphs.edges import edge_tensors
-from hydrascope.graphs.fields import GraphInputs, WindowFields
+from hydrascope.graphs.fields import GraphInputs, SensorReference, WindowFields
 from hydrascope.graphs.input_spec import InputSpec
 from hydrascope.schemas.machine import GraphTopology
 from hydrascope.schemas.task import HeadLevel, HeadSpec
@@ -21,6 +22,8 @@ class GraphLayout(NamedTuple):
     sensor_component: Tensor
     component_kind: Tensor
     component_heads: Tensor
+    component_nominal: Tensor
+    component_nominal_mask: Tensor
     edge_index: Tensor
     edge_features: Tensor
 
@@ -29,6 +32,8 @@ class GraphLayout(NamedTuple):
         cls, topology: GraphTopology, spec: InputSpec, heads: Iterable[HeadSpec]
     ) -> "GraphLayout":
         """Lay out a topology in the vocabulary of `spec`.
+
+        A nominal value that `spec` has no name for is left out.
 
         Raises:
             SpecError: A kind or a sensor is not in the vocabulary.
@@ -40,6 +45,7 @@ class GraphLayout(NamedTuple):
             [head.components is None or component.id in head.components for head in component_heads]
             for component in topology.components
         ]
+        nominal, known = _nominal(topology, spec.nominal_names)
         return cls(
             sensor_slot=_index(spec.slot(topology.id, sensor.id) for _, sensor in sensors),
             sensor_kind=_index(spec.sensor_kind(sensor.kind) for _, sensor in sensors),
@@ -48,6 +54,8 @@ class GraphLayout(NamedTuple):
             component_heads=torch.tensor(applies, dtype=torch.bool).reshape(
                 len(topology.components), len(spec.component_heads)
             ),
+            component_nominal=nominal,
+            component_nominal_mask=known,
             edge_index=edge_index,
             edge_features=edge_features,
         )
@@ -62,21 +70,32 @@ class GraphLayout(NamedTuple):
         """N of one window."""
         return self.component_kind.shape[0]
 
-    def batch(self, windows: WindowFields) -> GraphInputs:
-        """Lay B windows of this machine end to end."""
+    def batch(self, windows: WindowFields, reference: SensorReference | None = None) -> GraphInputs:
+        """Lay B windows of one machine end to end.
+
+        Args:
+            windows: What changes from window to window.
+            reference: Of this machine; None where there is none.
+        """
         count = windows.sensor_features.shape[0]
+        if reference is None:
+            reference = SensorReference.unknown(*windows.sensor_features.shape[1:])
         graph = torch.arange(count)
         first_component = (graph * self.num_components).unsqueeze(1)
         edges = self.edge_index.unsqueeze(1) + first_component  # [2, B, E]
         return GraphInputs(
             sensor_features=windows.sensor_features.flatten(0, 1),
             sensor_observed=windows.sensor_observed.flatten(0, 1),
+            sensor_reference=reference.sensor_reference.repeat(count, 1, 1),
+            sensor_reference_mask=reference.sensor_reference_mask.repeat(count, 1),
             sensor_slot=self.sensor_slot.repeat(count),
             sensor_kind=self.sensor_kind.repeat(count),
             sensor_component=(self.sensor_component + first_component).flatten(),
             component_kind=self.component_kind.repeat(count),
             component_graph=graph.repeat_interleave(self.num_components),
             component_heads=self.component_heads.repeat(count, 1),
+            component_nominal=self.component_nominal.repeat(count, 1),
+            component_nominal_mask=self.component_nominal_mask.repeat(count, 1),
             edge_index=edges.flatten(1),
             edge_features=self.edge_features.repeat(count, 1),
             edge_dynamic=windows.edge_dynamic.flatten(0, 1),
@@ -109,6 +128,15 @@ def concatenate(batches: Sequence[GraphInputs]) -> GraphInputs:
         for name in GraphInputs._fields
     }
     return GraphInputs(**joined)
+
+
+def _nominal(topology: GraphTopology, names: Sequence[str]) -> tuple[Tensor, Tensor]:
+    """Return signed logarithms of nominal values [N, V], and which of them are given."""
+    given = [[c.nominal.get(name) for name in names] for c in topology.components]
+    shape = (len(topology.components), len(names))
+    known = torch.tensor([[each is not None for each in row] for row in given], dtype=torch.bool)
+    values = torch.tensor([[each or 0.0 for each in row] for row in given], dtype=torch.float64)
+    return signed_log(values).float().reshape(shape), known.reshape(shape)
 
 
 def _index(rows: Iterable[int]) -> Tensor:

@@ -13,11 +13,15 @@ from hydrascope.graphs.input_spec import InputSpec
 _AXES: dict[str, tuple[str, ...]] = {
     "sensor_features": ("sensors", "steps", "features"),
     "sensor_observed": ("sensors", "steps"),
+    "sensor_reference": ("sensors", "steps", "features"),
+    "sensor_reference_mask": ("sensors", "steps"),
     "sensor_slot": ("sensors",),
     "sensor_kind": ("sensors",),
     "sensor_component": ("sensors",),
     "component_kind": ("components",),
     "component_heads": ("components", "heads"),
+    "component_nominal": ("components", "nominal values"),
+    "component_nominal_mask": ("components", "nominal values"),
     "edge_index": ("ends", "edges"),
     "edge_features": ("edges", "edge features"),
     "edge_dynamic": ("edges", "steps", "dynamic features"),
@@ -58,6 +62,7 @@ def _shape_faults(data: Data, spec: InputSpec | None) -> Iterator[str]:
             "features": (len(spec.feature_names), names),
             "dynamic features": (len(spec.edge_dynamic_names), names),
             "machine features": (len(spec.machine_feature_names), names),
+            "nominal values": (len(spec.nominal_names), names),
             "heads": (len(spec.component_heads), names),
         }
     for name in (field for field in GraphInputs._fields if field not in BATCH_ONLY):
@@ -96,10 +101,12 @@ def _index_faults(data: Data, spec: InputSpec | None) -> Iterator[str]:
 def _value_faults(data: Data) -> Iterator[str]:
     masks = {
         "sensor_features": data.sensor_observed.unsqueeze(-1),
+        "sensor_reference": data.sensor_reference_mask.unsqueeze(-1),
+        "component_nominal": data.component_nominal_mask,
         "edge_dynamic": data.edge_dynamic_mask,
         "machine_features": data.machine_features_mask,
     }
-    for name in ("sensor_features", "edge_features", "edge_dynamic", "machine_features"):
+    for name in ("edge_features", *masks):
         bad = ~torch.isfinite(data[name])
         if name in masks:
             bad &= masks[name]

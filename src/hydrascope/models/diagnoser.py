@@ -52,11 +52,14 @@ class Diagnoser(nn.Module):
         return self.calibration.spec.thresholds if self.calibration is not None else {}
 
     def normalise(self, inputs: GraphInputs) -> GraphInputs:
-        """Replace the features by normalised ones."""
+        """Replace the features by normalised ones, those of reference windows on the same scale."""
         features = self.normalizer(
             inputs.sensor_features, inputs.sensor_observed, inputs.sensor_slot
         )
-        inputs = inputs._replace(sensor_features=features)
+        reference = self.normalizer(
+            inputs.sensor_reference, inputs.sensor_reference_mask, inputs.sensor_slot
+        )
+        inputs = inputs._replace(sensor_features=features, sensor_reference=reference)
         if self.machine_normalizer is None:
             return inputs
         machine = self.machine_normalizer(

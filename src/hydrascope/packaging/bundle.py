@@ -1,5 +1,6 @@
 """Reading a bundle with all that an answer needs."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -8,11 +9,20 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor
 
-from hydrascope.graphs.fields import GraphInputs
-from hydrascope.packaging.files import GOLDEN, MANIFEST, PROGRAM, WEIGHTS, as_folder, check_bundle
+from hydrascope.graphs.fields import GraphInputs, SensorReference
+from hydrascope.packaging.files import (
+    GOLDEN,
+    MANIFEST,
+    PROGRAM,
+    REFERENCES,
+    WEIGHTS,
+    as_folder,
+    check_bundle,
+)
 from hydrascope.packaging.manifest import Manifest, sha256
 from hydrascope.packaging.parity import difference
 from hydrascope.packaging.program_file import Program, load_program
+from hydrascope.packaging.references import split_references
 from hydrascope.schemas.errors import SpecError
 
 
@@ -25,6 +35,7 @@ class Bundle:
         version: First 12 hex digits of the manifest's SHA-256: no two contents share one.
         program: Takes the fields of `GraphInputs` in order, returns each head's decoded answer.
         weights: The program's tensors, by their names in `Diagnoser`, with the prefix `diagnoser.`.
+        references: Of the manifest's machines, by equipment id; empty where it has none.
         golden: A batch of test windows.
         golden_answers: What was expected of it at export.
     """
@@ -33,6 +44,7 @@ class Bundle:
     version: str
     program: Program
     weights: dict[str, Tensor]
+    references: Mapping[str, SensorReference]
     golden: GraphInputs
     golden_answers: dict[str, Tensor]
 
@@ -57,6 +69,7 @@ def read_bundle(path: Path, verify_key: Path | None = None, device: str = "cpu")
             sha256(folder / MANIFEST)[:12],
             load_program(folder / PROGRAM, weights, device),
             weights,
+            _read_references(folder / REFERENCES, manifest),
             golden,
             answers,
         )
@@ -78,6 +91,12 @@ def _read_golden(file: Path) -> tuple[GraphInputs, dict[str, Tensor]]:
         if name.startswith("answers.")
     }
     return inputs, answers
+
+
+def _read_references(file: Path, manifest: Manifest) -> dict[str, SensorReference]:
+    if file.name not in manifest.files:
+        return {}
+    return split_references(_read_tensors(file), manifest.machines)
 
 
 def _read_tensors(file: Path) -> dict[str, Tensor]:

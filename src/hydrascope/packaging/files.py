@@ -14,16 +14,18 @@ from hydrascope.packaging.manifest import Manifest, sha256
 from hydrascope.packaging.signature import check_signature
 from hydrascope.schemas.errors import SpecError, validate
 
-MANIFEST, PROGRAM, WEIGHTS, GOLDEN, CARD, ONNX, SIGNATURE = (
+MANIFEST, PROGRAM, WEIGHTS, GOLDEN, REFERENCES, CARD, ONNX, SIGNATURE = (
     "manifest.json",
     "program.json",
     "weights.safetensors",
     "golden.safetensors",
+    "references.safetensors",
     "model_card.md",
     "model.onnx",
     "signature.ed25519",
 )
 REQUIRED = {PROGRAM, WEIGHTS, GOLDEN, CARD}
+OPTIONAL = {REFERENCES, ONNX}
 
 
 def read_manifest(path: Path, verify_key: Path | None = None) -> Manifest:
@@ -52,7 +54,7 @@ def check_bundle(folder: Path, verify_key: Path | None = None) -> Manifest:
         check_signature(content, (folder / SIGNATURE).read_bytes(), verify_key)
     manifest = validate(Manifest, plain, source=f"bundle: {MANIFEST}")
     found = {file.name for file in folder.iterdir()} - {MANIFEST, SIGNATURE}
-    odd = (found ^ manifest.files.keys()) | (REQUIRED - found) | (found - REQUIRED - {ONNX})
+    odd = (found ^ manifest.files.keys()) | (REQUIRED - found) | (found - REQUIRED - OPTIONAL)
     if odd:
         listed = ", ".join(sorted(odd))
         raise SpecError(f"bundle: files and manifest of {str(folder)!r} disagree on: {listed}")

@@ -47,7 +47,7 @@ class MetricsManifest(_Part):
 class Manifest(_Part):
     """Everything needed to turn telemetry into the program's inputs and its outputs into words."""
 
-    schema_version: Literal[2] = 2
+    schema_version: Literal[3] = 3
     hydrascope: str
     """Version that wrote the bundle."""
     git_commit: str | None

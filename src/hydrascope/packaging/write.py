@@ -1,6 +1,7 @@
 """Writing a bundle: exported, proven equal, and only then put in its place."""
 
 import shutil
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import mkdtemp
@@ -9,7 +10,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 from torch.export import ExportedProgram
 
-from hydrascope.graphs.fields import GraphInputs
+from hydrascope.graphs.fields import GraphInputs, SensorReference
 from hydrascope.models.diagnoser import Diagnoser
 from hydrascope.packaging import archive, parity
 from hydrascope.packaging.card import model_card
@@ -19,6 +20,7 @@ from hydrascope.packaging.files import (
     MANIFEST,
     ONNX,
     PROGRAM,
+    REFERENCES,
     SIGNATURE,
     WEIGHTS,
     check_bundle,
@@ -26,6 +28,7 @@ from hydrascope.packaging.files import (
 from hydrascope.packaging.manifest import Manifest, sha256
 from hydrascope.packaging.program import export_program, largest_difference
 from hydrascope.packaging.program_file import load_program, save_program
+from hydrascope.packaging.references import save_references
 from hydrascope.packaging.signature import sign
 from hydrascope.schemas.errors import SpecError
 
@@ -48,6 +51,7 @@ def write_bundle(
     diagnoser: Diagnoser,
     manifest: Manifest,
     golden: list[GraphInputs],
+    references: Mapping[str, SensorReference],
     options: WriteOptions = WriteOptions(),
 ) -> Manifest:
     """Write a bundle and return its manifest.
@@ -58,6 +62,7 @@ def write_bundle(
         diagnoser: Trained, on the CPU.
         manifest: With `parity` and `files` still empty; they are measured here.
         golden: Batches of test windows; the first has at least two graphs and travels along.
+        references: Of the manifest's machines, by equipment id; empty where they have none.
         options: What else goes in.
 
     Raises:
@@ -79,6 +84,8 @@ def write_bundle(
             worst = max(worst, write_onnx(folder / ONNX, exported, diagnoser, golden))
         _refuse_difference(worst)
         save_file(_golden_tensors(diagnoser, golden[0]), folder / GOLDEN)
+        if references:
+            save_references(folder / REFERENCES, manifest.machines, references)
         manifest = manifest.model_copy(update={"parity": worst})
         (folder / CARD).write_text(model_card(manifest), encoding="utf-8")
         files = {file.name: sha256(file) for file in sorted(folder.iterdir())}

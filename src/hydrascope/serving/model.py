@@ -18,7 +18,7 @@ from torch import Tensor
 from hydrascope.features.engineer import FeatureEngineer
 from hydrascope.features.normalizer import FeatureNormalizer
 from hydrascope.features.sub_windows import WindowSpec
-from hydrascope.graphs.fields import GraphInputs
+from hydrascope.graphs.fields import GraphInputs, SensorReference
 from hydrascope.graphs.layout import GraphLayout, concatenate
 from hydrascope.graphs.window_computer import WindowComputer
 from hydrascope.packaging import parity
@@ -39,6 +39,7 @@ class _Known:
     machine: Machine
     layout: GraphLayout
     computer: WindowComputer
+    reference: SensorReference | None
 
 
 class ServedModel:
@@ -60,6 +61,11 @@ class ServedModel:
         steps = bundle.manifest.window.steps
         self._spec = WindowSpec(self.window_s, self.window_s, steps)
         self._known: dict[str, _Known] = {}
+        self._references = {
+            machine.equipment.equipment_id: (machine.topology.sensors, reference)
+            for machine in bundle.manifest.machines
+            if (reference := bundle.references.get(machine.equipment.equipment_id)) is not None
+        }
 
     def check(self, machine: Machine) -> None:
         """Refuse a machine that the network cannot read.
@@ -195,7 +201,7 @@ class ServedModel:
             features, observed, torch.tensor(end_s, dtype=torch.float64)
         )
         return (
-            known.layout.batch(fields),
+            known.layout.batch(fields, known.reference),
             self._present(known.machine, signals, len(windows)),
             known,
         )
@@ -220,8 +226,15 @@ class ServedModel:
                 machine.topology, self.manifest.input_spec, self.manifest.task.heads
             )
             computer = WindowComputer(machine, self._engineer, self._spec)
-            known = self._known[equipment_id] = _Known(machine, layout, computer)
+            known = self._known[equipment_id] = _Known(
+                machine, layout, computer, self._reference(machine)
+            )
         return known
+
+    def _reference(self, machine: Machine) -> SensorReference | None:
+        """Return the bundle's reference of a machine, unless its sensors are others by now."""
+        sensors, reference = self._references.get(machine.equipment.equipment_id, ((), None))
+        return reference if sensors == machine.topology.sensors else None
 
     def _drift(self, batch: GraphInputs) -> Tensor:
         z = self._normalizer(batch.sensor_features, batch.sensor_observed, batch.sensor_slot)

@@ -49,6 +49,8 @@ _HYSTERESIS: Mapping[str, float] = {ComponentType.SERVO_VALVE: 0.015}
 _USUAL_HYSTERESIS, _HYSTERESIS_SPREAD = 0.025, 0.12
 """Of sound valves, share of the stroke. Data sheets give at most 0.05 for proportional valves
 without feedback of the spool (Rexroth 4WRA), 0.03 for servo valves (Moog G761)."""
+FIRST_ONSET = -0.3
+"""No fault begins earlier, in shares of the observed life."""
 FILTER_LIFE_H = 500.0
 _FILTER_LOAD = 0.2
 """A filter is changed so often, and at its end has gained so much of its first drop: sound machines
@@ -173,7 +175,7 @@ def _draw_courses(
     for _ in range(rng.poisson(fault_rate)):
         fault = Fault(rng.choice(list(Fault)))
         component = str(rng.choice(candidates(circuit, fault)))
-        onset_h, growth_h = rng.uniform(-0.3, 0.8) * life_h, rng.uniform(0.3, 1.0) * life_h
+        onset_h, growth_h = rng.uniform(FIRST_ONSET, 0.8) * life_h, rng.uniform(0.3, 1.0) * life_h
         course = Course(rng.choice(list(Course), p=[0.4, 0.25, 0.2, 0.15]))
         if fault not in taken:
             courses.append(

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import cache, lru_cache
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -14,7 +15,15 @@ from numpy.typing import NDArray
 
 from hydrascope import simulation
 from hydrascope.schemas import Machine, SpecError, TimeWindow
-from hydrascope.simulation.fleet import ASSETS, KINDS, Member, draw_member
+from hydrascope.simulation.faults import Fault, candidates
+from hydrascope.simulation.fleet import (
+    ASSETS,
+    FIRST_ONSET,
+    KINDS,
+    Member,
+    draw_member,
+    load_kind,
+)
 from hydrascope.simulation.recording import Run
 from hydrascope.simulation.trajectory import ground_truth
 from hydrascope.simulation.version import code_version
@@ -23,7 +32,22 @@ from hydrascope.telemetry.source import Signal
 START = datetime(2025, 1, 1, tzinfo=UTC)
 """When the observed life of every machine begins; machines work around the clock."""
 LABEL_MIN = 10.0
+COMMISSIONING_H = 50.0
+"""Operating hours over which commissioning is spread; they end where the first fault may begin."""
+_FIRST_COMMISSIONING = 10**6
+"""Its recordings are numbered from here, so that those of the observed life keep their draws."""
 _CACHED_RECORDINGS = 4
+
+
+class Recording(NamedTuple):
+    """One recording of each machine of a fleet."""
+
+    number: int
+    """Another one differs in duty, setting and weather."""
+    hour: float
+    """Operating hour at its start."""
+    commissioning: bool
+    """Whether it is of a time before all faults."""
 
 
 @dataclass(frozen=True)
@@ -34,14 +58,18 @@ class FleetSource:
     evenly spread, `hours` together. They are simulated when they are read; what is read depends
     on the seed, the machine and the recording alone.
 
+    Before that, and before any fault has its onset, each machine may be recorded at commissioning:
+    as built and worn, at work and under weather as at any other time.
+
     Args:
-        machines: How many of each kind.
+        machines_per_kind: How many of each kind.
         kinds: Which; some of `KINDS`.
         hours: Recorded hours of each machine.
         recording_min: Length of a recording in minutes.
         life_h: Operating hours over which the recordings are spread.
         fault_rate: Faults to be expected of each machine in that time.
         seed: Of everything random.
+        commissioning: Recordings of each machine from before all faults, beside `hours`.
 
     Raises:
         SpecError: A kind is unknown, or nothing would be recorded.
@@ -54,6 +82,7 @@ class FleetSource:
     life_h: float = 2_000.0
     fault_rate: float = 1.5
     seed: int = 0
+    commissioning: int = 0
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "kinds", tuple(self.kinds))  # configs hold lists
@@ -74,6 +103,12 @@ class FleetSource:
                 f"fleet.hours: {self.hours} is not accepted; expected a recording's length "
                 f"({self.recording_min / 60.0:g}) to life_h ({self.life_h:g})"
             )
+        most = int(COMMISSIONING_H * 60.0 / self.recording_min)
+        if not 0 <= self.commissioning <= most:
+            raise SpecError(
+                f"fleet.commissioning: {self.commissioning} is not accepted; expected 0 to {most}, "
+                f"recordings of {self.recording_min:g} min in {COMMISSIONING_H:g} h"
+            )
 
     @property
     def fingerprint(self) -> str:
@@ -83,8 +118,9 @@ class FleetSource:
     def machine_fingerprint(self, equipment_id: str) -> str:
         """Hash of what decides one machine's telemetry: the others do not."""
         self.member(equipment_id)
-        mine = (equipment_id, self.hours, self.recording_min, self.life_h, self.fault_rate)
-        return hashlib.sha256(f"{(*mine, self.seed)!r} {_version()}".encode()).hexdigest()
+        recorded = (self.hours, self.recording_min, self.commissioning)
+        mine = (equipment_id, *recorded, self.life_h, self.fault_rate, self.seed)
+        return hashlib.sha256(f"{mine!r} {_version()}".encode()).hexdigest()
 
     def machines(self) -> Mapping[str, Machine]:
         """Return the machines by equipment id."""
@@ -97,7 +133,7 @@ class FleetSource:
         length = timedelta(minutes=self.recording_min)
         return [
             TimeWindow(start=start, end=start + length)
-            for start in map(_time, self.recording_hours)
+            for start in (_time(recording.hour) for recording in self.recordings)
         ]
 
     def read(self, equipment_id: str, window: TimeWindow) -> dict[str, Signal]:
@@ -107,9 +143,9 @@ class FleetSource:
             ValueError: The machine is unknown or the window is in no recording.
         """
         member = self.member(equipment_id)
-        for number, extent in enumerate(self.extents(equipment_id)):
+        for each, extent in zip(self.recordings, self.extents(equipment_id), strict=True):
             if extent.contains(window):
-                recording = _recording(self, equipment_id, number)
+                recording = _recording(self, equipment_id, each)
                 first_s = (window.start - extent.start).total_seconds()
                 stop_s = (window.end - extent.start).total_seconds()
                 return {
@@ -126,12 +162,14 @@ class FleetSource:
     def labels(self, equipment_id: str) -> pd.DataFrame:
         """Return what is true of each recording, in rows of at most `LABEL_MIN` minutes.
 
-        Columns as in `trajectory.ground_truth`, and `kind`, the machine's build.
+        Columns as in `trajectory.ground_truth`, `kind`, the machine's build, and `commissioning`,
+        1 before all faults and 0 later.
         """
         member = self.member(equipment_id)
         rows = max(1, math.ceil(self.recording_min / LABEL_MIN))
         share = np.arange(rows) / rows
-        begin_h = np.add.outer(self.recording_hours, share * self.recording_min / 60.0).ravel()
+        hours = np.array([recording.hour for recording in self.recordings])
+        begin_h = np.add.outer(hours, share * self.recording_min / 60.0).ravel()
         length = timedelta(minutes=self.recording_min / rows)
         components = [component.id for component in member.machine.topology.components]
         starts = [
@@ -139,10 +177,14 @@ class FleetSource:
             for extent in self.extents(equipment_id)
             for number in range(rows)
         ]
-        table = pd.DataFrame(ground_truth(member.courses, components, begin_h))
+        circuit = load_kind(member.kind).circuit
+        places = {fault: candidates(circuit, fault) for fault in Fault}
+        table = pd.DataFrame(ground_truth(member.courses, components, places, begin_h))
         table.insert(0, "start", pd.DatetimeIndex(starts))
         table.insert(1, "end", pd.DatetimeIndex([start + length for start in starts]))
         table["kind"] = member.kind
+        before = [float(recording.commissioning) for recording in self.recordings]
+        table["commissioning"] = np.repeat(before, rows)
         return table
 
     def member(self, equipment_id: str) -> Member:
@@ -159,10 +201,16 @@ class FleetSource:
         return _member(*place, self.seed, self.fault_rate, self.life_h)
 
     @property
-    def recording_hours(self) -> NDArray[np.float64]:
-        """Operating hour at the start of each recording."""
+    def recordings(self) -> list[Recording]:
+        """Recordings of each machine, in order of time."""
         count = round(self.hours * 60.0 / self.recording_min)
-        return (np.arange(count) + 0.5) * self.life_h / count
+        first_h = FIRST_ONSET * self.life_h - COMMISSIONING_H
+        before = first_h + np.linspace(0.0, COMMISSIONING_H, self.commissioning, endpoint=False)
+        observed = (np.arange(count) + 0.5) * self.life_h / count
+        return [
+            *(Recording(_FIRST_COMMISSIONING + n, float(h), True) for n, h in enumerate(before)),
+            *(Recording(n, float(hour), False) for n, hour in enumerate(observed)),
+        ]
 
     def _numbers(self) -> Mapping[str, tuple[str, int]]:
         return _numbered(tuple(self.kinds), self.machines_per_kind)
@@ -181,10 +229,10 @@ def _member(kind: str, number: int, seed: int, fault_rate: float, life_h: float)
 
 @lru_cache(maxsize=_CACHED_RECORDINGS)
 def _recording(
-    source: FleetSource, equipment_id: str, number: int
+    source: FleetSource, equipment_id: str, recording: Recording
 ) -> Mapping[str, NDArray[np.float32]]:
     """Windows are read one after the other: the recording they are of is simulated once."""
-    run = Run(source.member(equipment_id), number, float(source.recording_hours[number]))
+    run = Run(source.member(equipment_id), recording.number, recording.hour)
     pieces = list(run.pieces(60.0 * source.recording_min))
     return {name: np.concatenate([piece[name] for piece in pieces]) for name in pieces[0]}
 

@@ -31,6 +31,7 @@ def run(folder: Path, form: str, settings: Mapping[str, Any]) -> None:
         console=console,
         disable=not console.is_terminal,
     ) as progress:
-        bar = progress.add_task("", total=len(machines) * source.hours)
+        hours = len(source.recordings) * source.recording_min / 60.0
+        bar = progress.add_task("", total=len(machines) * hours)
         export_fleet(source, folder, Format(form), lambda hours: progress.advance(bar, hours))
-    Console().print(f"{len(machines)} machines, {source.hours:g} h each: {folder}", soft_wrap=True)
+    Console().print(f"{len(machines)} machines, {hours:g} h each: {folder}", soft_wrap=True)

@@ -78,8 +78,9 @@ def _tables(
     equipment_id = machine.equipment.equipment_id
     member = source.member(equipment_id)
     rates_hz = {sensor.id: sensor.rate_hz for _, sensor in machine.topology.sensors}
-    for number, extent in enumerate(source.extents(equipment_id)):
-        run = Run(member, number, float(source.recording_hours[number]))
+    extents = source.extents(equipment_id)
+    for recording, extent in zip(source.recordings, extents, strict=True):
+        run = Run(member, recording.number, recording.hour)
         for minute, piece in enumerate(run.pieces(60.0 * source.recording_min)):
             start = extent.start + timedelta(seconds=minute * PIECE_S)
             yield pa.concat_tables(

@@ -119,6 +119,14 @@ def test_what_is_wrong_is_said_as_a_training_would(override: str, said: str) -> 
     assert said in message
 
 
+def test_references_are_named_in_one_way_only() -> None:
+    alone = ["data.reference.label=null", "data.reference.first_h=50"]
+    assert cli("validate", "data=fleet", *alone, "--conf", str(CONF))[0] == 0
+    code, message = cli("validate", "data=fleet", alone[1], "--conf", str(CONF))
+    assert code != 0
+    assert "data.reference.first_h: 50 is not accepted; expected null where label is" in message
+
+
 @pytest.mark.parametrize(
     ("override", "said"),
     [

@@ -8,7 +8,7 @@ from pydantic import ValidationError
 from hydrascope.features.config import FeatureConfig
 from hydrascope.features.engineer import FeatureEngineer
 
-GROUPS = ("statistical", "frequency", "temporal", "patch")
+GROUPS = ("statistical", "frequency", "temporal", "levels", "patch")
 
 
 def test_the_defaults_make_34_features() -> None:

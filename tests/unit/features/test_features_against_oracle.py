@@ -1,3 +1,5 @@
+import math
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -64,6 +66,30 @@ def test_every_feature_agrees_with_numpy_scipy_and_pandas(name: str) -> None:
         value = value if unitless else value / unit
         tolerance = 1e-9 if unitless else 1e-9 * swing + 1e-15
         assert value == pytest.approx(expected[feature], rel=1e-6, abs=tolerance), feature
+
+
+@pytest.mark.parametrize("name", SIGNALS)
+def test_levels_are_the_mean_of_what_is_finite_and_its_signed_logarithm(name: str) -> None:
+    engineer = FeatureEngineer(
+        FeatureConfig(statistical=False, frequency=False, temporal=False, levels=True)
+    )
+    for x in (SIGNALS[name], -SIGNALS[name]):
+        valid = x[np.isfinite(x)]
+        mean = math.fsum(valid / len(valid))
+        level, logarithm = engineer(torch.from_numpy(x), RATE_HZ).tolist()
+        swing = np.ptp(valid)
+        assert level == pytest.approx(mean, rel=1e-9, abs=1e-9 * swing)
+        expected = math.copysign(math.log1p(abs(mean)), mean)
+        assert logarithm == pytest.approx(expected, rel=1e-9, abs=1e-9 * min(swing, 1.0))
+    assert engineer.feature_names == ("level", "log_level")
+
+
+def test_levels_do_not_hang_on_how_many_windows_are_computed_at_once() -> None:
+    engineer = FeatureEngineer(FeatureConfig(levels=True))
+    x = 300 * torch.rand(1001, 12)
+    together = engineer(x, 1.0)
+    for row in (0, 7, 500, 1000):
+        assert torch.equal(engineer(x[row], 1.0), together[row])
 
 
 def test_a_sine_that_fits_the_window_has_its_own_amplitude_and_frequency() -> None:

@@ -1,5 +1,6 @@
 """Batches of graphs, against PyTorch Geometric's own batching of one graph a window."""
 
+import math
 import re
 from typing import Any, NamedTuple
 
@@ -9,7 +10,7 @@ from torch_geometric.data import Batch, Data
 
 from graph_parts import window_fields
 from hydrascope.graphs.edges import edge_features
-from hydrascope.graphs.fields import GraphInputs, WindowFields
+from hydrascope.graphs.fields import GraphInputs, SensorReference, WindowFields
 from hydrascope.graphs.input_spec import InputSpec
 from hydrascope.graphs.layout import GraphLayout, concatenate
 from hydrascope.schemas import GraphTopology, HeadLevel, HeadSpec, SpecError, TaskSpec, validate
@@ -28,6 +29,7 @@ class WindowGraph(Data):
 class Windows(NamedTuple):
     topology: GraphTopology
     fields: WindowFields
+    reference: SensorReference
 
     def graphs(self, spec: InputSpec, heads: list[HeadSpec]) -> list[WindowGraph]:
         topology = self.topology
@@ -46,6 +48,8 @@ class Windows(NamedTuple):
                 num_nodes=len(topology.components),
                 sensor_features=fields.sensor_features,
                 sensor_observed=fields.sensor_observed,
+                sensor_reference=self.reference.sensor_reference,
+                sensor_reference_mask=self.reference.sensor_reference_mask,
                 sensor_slot=torch.tensor(slots),
                 sensor_kind=torch.tensor(kinds),
                 sensor_component=torch.tensor([place[c.id] for c, _ in sensors]),
@@ -58,6 +62,18 @@ class Windows(NamedTuple):
                         for c in topology.components
                     ]
                 ),
+                component_nominal=torch.tensor(
+                    [
+                        [_logarithm(c.nominal.get(name, 0.0)) for name in spec.nominal_names]
+                        for c in topology.components
+                    ]
+                ),
+                component_nominal_mask=torch.tensor(
+                    [
+                        [name in c.nominal for name in spec.nominal_names]
+                        for c in topology.components
+                    ]
+                ),
                 edge_index=torch.tensor(ends).T,
                 edge_features=torch.tensor(lines),
                 edge_dynamic=fields.edge_dynamic,
@@ -67,6 +83,10 @@ class Windows(NamedTuple):
             )
             for fields in (self.fields.rows(row) for row in torch.arange(len(self.fields[0])))
         ]
+
+
+def _logarithm(value: float) -> float:
+    return math.copysign(math.log1p(abs(value)), value)
 
 
 @pytest.fixture(scope="module")
@@ -93,7 +113,12 @@ def windows(topology: GraphTopology, count: int, seed: int) -> Windows:
     shape = (count, len(topology.sensors), STEPS)
     features = torch.randn(*shape, FEATURES, generator=generator)
     observed = torch.rand(shape, generator=generator) > 0.3
-    return Windows(topology, window_fields(topology, features, observed, dynamic=6, own=4))
+    reference = SensorReference(
+        torch.randn(*shape[1:], FEATURES, generator=generator),
+        torch.rand(shape[1:], generator=generator) > 0.3,
+    )
+    fields = window_fields(topology, features, observed, dynamic=6, own=4)
+    return Windows(topology, fields, reference)
 
 
 def assert_equals_pyg(inputs: GraphInputs, graphs: list[WindowGraph]) -> None:
@@ -112,7 +137,7 @@ def test_windows_of_one_machine_are_laid_end_to_end_as_pyg_does_it(
     component_heads = [head for head in heads if head.level is HeadLevel.COMPONENT]
     for topology in (rig_topology, press):
         some = windows(topology, 4, seed=0)
-        batch = GraphLayout.of(topology, spec, heads).batch(some.fields)
+        batch = GraphLayout.of(topology, spec, heads).batch(some.fields, some.reference)
         assert_equals_pyg(batch, some.graphs(spec, component_heads))
 
 
@@ -121,7 +146,10 @@ def test_batches_of_different_machines_are_joined_as_pyg_does_it(
 ) -> None:
     component_heads = [head for head in heads if head.level is HeadLevel.COMPONENT]
     parts = [windows(t, n, seed=n) for t, n in ((press, 2), (rig_topology, 3), (press, 1))]
-    batches = [GraphLayout.of(part.topology, spec, heads).batch(part.fields) for part in parts]
+    batches = [
+        GraphLayout.of(part.topology, spec, heads).batch(part.fields, part.reference)
+        for part in parts
+    ]
     graphs = [graph for part in parts for graph in part.graphs(spec, component_heads)]
     assert_equals_pyg(concatenate(batches), graphs)
 
@@ -138,6 +166,25 @@ def test_a_head_applies_to_the_components_it_names_or_to_all(
     of_press = GraphLayout.of(press, spec, heads).component_heads
     assert not of_press[:, :4].any()
     assert of_press[:, 4].all()
+
+
+def test_nominal_values_stand_in_logarithms_and_what_is_not_given_is_masked(
+    rig_topology: GraphTopology, press: GraphTopology, spec: InputSpec, heads: list[HeadSpec]
+) -> None:
+    assert spec.nominal_names == ("bore_mm", "displacement_cm3", "precharge_bar", "preload_bar")
+    layout = GraphLayout.of(press, spec, heads)
+    pump, manifold, cylinder = layout.component_nominal[:3].tolist()
+    assert pump == pytest.approx([0.0, math.log(46.0), 0.0, -math.log(3.5)])
+    assert manifold == [0.0] * 4
+    assert cylinder == pytest.approx([math.log(81.0), 0.0, 0.0, 0.0])
+    assert layout.component_nominal_mask[0].tolist() == [False, True, False, True]
+    # A name that the network has never seen is not read; one without any name has no columns.
+    fewer = spec.model_copy(update={"nominal_names": ("bore_mm",)})
+    assert GraphLayout.of(press, fewer, heads).component_nominal_mask.flatten().tolist() == [
+        False, False, True, False
+    ]  # fmt: skip
+    none = GraphLayout.of(press, spec.model_copy(update={"nominal_names": ()}), heads)
+    assert none.component_nominal.shape == none.component_nominal_mask.shape == (4, 0)
 
 
 def test_what_is_not_in_the_vocabulary_is_refused_by_name(

@@ -13,7 +13,7 @@ from hydrascope.schemas import SpecError, TimeWindow
 from hydrascope.simulation.faults import ACTIVE, Fault
 from hydrascope.simulation.trajectory import Course, FaultCourse, ground_truth
 from hydrascope.telemetry import ParquetSource
-from hydrascope.telemetry.fleet import FleetSource
+from hydrascope.telemetry.fleet import START, FleetSource
 from hydrascope.telemetry.fleet_export import Format, export_fleet
 
 KINDS = ("machining_centre", "robot")
@@ -70,7 +70,8 @@ def test_an_unknown_machine_and_a_time_without_recording_are_refused() -> None:
 def test_the_truth_of_a_fault_follows_its_course() -> None:
     hours = np.arange(0.0, 300.0)
     linear = FaultCourse(Fault.LEAKAGE, "pump", Course.LINEAR, 100.0, 100.0)
-    truth = ground_truth([linear], ["pump", "tank"], hours)
+    places = {Fault.LEAKAGE: ["pump", "pilot_pump"], Fault.OVERHEATING: ["cooler"]}
+    truth = ground_truth([linear], ["pump", "tank"], places, hours)
     np.testing.assert_allclose(truth["health"][100:200], 1 - (hours[100:200] - 100) / 100)
     np.testing.assert_array_equal(truth["pump.health"], truth["health"])
     assert (truth["tank.health"] == 1).all()
@@ -79,6 +80,9 @@ def test_the_truth_of_a_fault_follows_its_course() -> None:
     assert (truth["remaining_life"][200:] == 1.0).all()  # repaired
     np.testing.assert_array_equal(truth["leakage"] == 1, 1 - truth["health"] >= ACTIVE)
     assert truth["cavitation"].max() == 0
+    np.testing.assert_array_equal(truth["pump.leakage"], truth["leakage"])
+    assert truth["pilot_pump.leakage"].max() == truth["cooler.overheating"].max() == 0
+    assert "tank.leakage" not in truth
     falls = -np.diff(truth["health"][100:200]) * 1e3
     np.testing.assert_allclose(truth["degradation_rate"][100:199], falls, rtol=1e-6)
 
@@ -96,11 +100,50 @@ def test_every_course_grows_to_failure_and_its_rate_is_its_slope(course: Course)
     assert present == pytest.approx(0.6 if course is Course.INTERMITTENT else 1.0, abs=0.02)
 
 
+def test_the_truth_of_a_machine_is_that_of_its_components() -> None:
+    source = fleet(6, fault_rate=8.0, hours=1.0)
+    seen = 0.0
+    for name, machine in source.machines().items():
+        labels = source.labels(name)
+        ids = {component.id for component in machine.topology.components}
+        for fault in Fault:
+            own = [c for c in labels if c.endswith(f".{fault}") and c.split(".")[0] in ids]
+            assert own
+            np.testing.assert_array_equal(labels[own].max(axis=1), labels[fault.value])
+            seen += labels[fault.value].sum()
+    assert seen > 0
+
+
+def test_commissioning_is_recorded_before_every_fault_and_changes_nothing_of_what_follows() -> None:
+    without, source = fleet(5, fault_rate=20.0), fleet(5, fault_rate=20.0, commissioning=3)
+    assert without.machine_fingerprint("robot_000") != source.machine_fingerprint("robot_000")
+    for name in source.machines():
+        extents, labels = source.extents(name), source.labels(name)
+        assert extents[3:] == without.extents(name)
+        assert extents == sorted(extents, key=lambda extent: extent.start)
+        assert labels["commissioning"].tolist() == [1.0, 1.0, 1.0, 0.0, 0.0]
+        before = labels[labels["commissioning"] == 1]
+        assert (before.filter(regex=r"health$") == 1.0).all(axis=None)
+        assert (before[[fault.value for fault in Fault]] == 0.0).all(axis=None)
+        assert (before["remaining_life"] == 1.0).all()
+        for course in source.member(name).courses:
+            hours = (extents[2].end - START).total_seconds() / 3600
+            assert course.onset_h > hours
+    first, second, *_, last = source.extents("robot_000")
+    sound = [source.read("robot_000", extent) for extent in (first, second)]
+    later, same = source.read("robot_000", last), without.read("robot_000", last)
+    for sensor, signal in later.items():
+        np.testing.assert_array_equal(signal.values, same[sensor].values)
+    # Set, loaded and cooled otherwise.
+    setting = [np.nanmean(each["pressure_setting"].values) for each in sound]
+    assert abs(setting[0] - setting[1]) > 1.0
+
+
 def test_a_folder_written_from_a_fleet_reads_back_as_the_fleet(tmp_path: Path) -> None:
-    source, folder = fleet(), tmp_path / "fleet"
+    source, folder = fleet(commissioning=1), tmp_path / "fleet"
     hours: list[float] = []
     export_fleet(source, folder, Format.PARQUET, hours.append)
-    assert sum(hours) == pytest.approx(2 * 0.1)
+    assert sum(hours) == pytest.approx(2 * 0.15)
     own = ParquetSource(folder)
     assert set(own.machines()) == {"robot_000", "machining_centre_000"}
     for name, machine in source.machines().items():
@@ -124,10 +167,12 @@ def test_a_folder_written_from_a_fleet_reads_back_as_the_fleet(tmp_path: Path) -
 def test_the_command_writes_other_formats(form: str, tmp_path: Path) -> None:
     folder = tmp_path / "fleet"
     options = ["--machines=1", "--kind=machining_centre", "--hours=0.02", "--recording-min=1"]
+    options.append("--commissioning=1")
     result = CliRunner().invoke(app, ["simulate", str(folder), *options, f"--format={form}"])
     assert result.exit_code == 0, result.output
     path = folder / f"machining_centre_000.{form}"
     rows = pd.read_csv(path) if form == "csv" else pd.read_json(path, lines=True)
     assert list(rows.columns) == ["timestamp", "equipment_id", "sensor_id", "value"]
     assert rows["sensor_id"].nunique() == 23
+    assert pd.to_datetime(rows["timestamp"], utc=True, format="ISO8601").min() < START
     assert rows["value"].notna().all()

@@ -119,12 +119,16 @@ def permuted(inputs: GraphInputs, order: Tensor, sensors: Tensor) -> GraphInputs
     return inputs._replace(
         sensor_features=inputs.sensor_features[sensors],
         sensor_observed=inputs.sensor_observed[sensors],
+        sensor_reference=inputs.sensor_reference[sensors],
+        sensor_reference_mask=inputs.sensor_reference_mask[sensors],
         sensor_slot=inputs.sensor_slot[sensors],
         sensor_kind=inputs.sensor_kind[sensors],
         sensor_component=rank[inputs.sensor_component[sensors]],
         component_kind=inputs.component_kind[order],
         component_graph=inputs.component_graph[order],
         component_heads=inputs.component_heads[order],
+        component_nominal=inputs.component_nominal[order],
+        component_nominal_mask=inputs.component_nominal_mask[order],
         edge_index=rank[inputs.edge_index],
     )
 
@@ -139,6 +143,10 @@ def with_a_masked_sensor_more(inputs: GraphInputs, component: int) -> GraphInput
     return inputs._replace(
         sensor_features=torch.cat((inputs.sensor_features, inputs.sensor_features[-1:] + 9)),
         sensor_observed=torch.cat((inputs.sensor_observed, torch.zeros(1, STEPS).bool())),
+        sensor_reference=torch.cat((inputs.sensor_reference, inputs.sensor_reference[-1:] + 9)),
+        sensor_reference_mask=torch.cat(
+            (inputs.sensor_reference_mask, inputs.sensor_reference_mask[-1:])
+        ),
         sensor_slot=torch.cat((inputs.sensor_slot, inputs.sensor_slot[-1:])),
         sensor_kind=torch.cat((inputs.sensor_kind, inputs.sensor_kind[-1:])),
         sensor_component=torch.cat((inputs.sensor_component, torch.tensor([component]))),
