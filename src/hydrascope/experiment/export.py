@@ -7,6 +7,7 @@ from pathlib import Path
 from rich.console import Console
 
 from hydrascope import __version__
+from hydrascope.data.datamodule import HydraulicDataModule
 from hydrascope.evaluation.normality import ANY, detection, machine_scores, score_table
 from hydrascope.evaluation.predictions import predict
 from hydrascope.evaluation.report import head_metrics
