@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from hydrascope.data.build import StoreConfig, open_stores
+from hydrascope.data.conditions import Conditions, conditions
 from hydrascope.data.dataset import HydraulicGraphDataset
 from hydrascope.data.healthy import (
     HEALTHY,
@@ -20,6 +21,12 @@ from hydrascope.data.healthy import (
     split_healthy,
 )
 from hydrascope.data.loaders import DataLoaderConfig, WindowLoader, create_dataloader
+from hydrascope.data.recombination import (
+    Bank,
+    DriftTransplant,
+    Recombination,
+    RecombinationSpec,
+)
 from hydrascope.data.references import ReferenceSpec, reference_windows, sensor_reference
 from hydrascope.data.splits import Rows, Split, SplitSpec, make_split, units
 from hydrascope.data.stored_machine import StoredMachine
@@ -52,6 +59,7 @@ class HydraulicDataModule(LightningDataModule):
         table: A row for each window: `equipment_id`, `start`, labels.
         reference: [rows] whether a window is a reference of its machine.
         split: Rows of the table in each part; references are in none.
+        conditions: The condition each window was recorded under, as its graded heads say.
         units: [rows] number of the group that the split keeps together, or of the window itself.
         healthy_labels: Label column → its value or values in a healthy window; if the task has
             `normality`.
@@ -63,6 +71,7 @@ class HydraulicDataModule(LightningDataModule):
     dataset: HydraulicGraphDataset
     table: pd.DataFrame
     reference: NDArray[np.bool_]
+    conditions: Conditions
     split: Split
     units: NDArray[np.int64]
     healthy_labels: Mapping[str, object]
@@ -80,11 +89,13 @@ class HydraulicDataModule(LightningDataModule):
         loader: DataLoaderConfig,
         transforms: Sequence[Transform] = (),
         reference: ReferenceSpec | None = None,
+        recombination: RecombinationSpec | None = None,
     ) -> None:
         super().__init__()
         self.source, self.window, self.engineer, self.task = source, window, engineer, task
         self.store, self.split_spec, self.loader = store, split, loader
         self.transforms, self.reference_spec = transforms, reference or ReferenceSpec()
+        self.recombination = recombination or RecombinationSpec()
         self._ready = False
 
     def setup(self, stage: str | None = None) -> None:  # noqa: ARG002 (Lightning names it)
@@ -124,7 +135,9 @@ class HydraulicDataModule(LightningDataModule):
         ]
         if self.reference_spec.active:
             stored = self._with_references(stored)
+        self.conditions = conditions(stored, heads)
         self.dataset = HydraulicGraphDataset(stored, self.transforms, self.loader.seed)
+        self.dataset.transforms = (*self._recombining(), *self.transforms)
         self._ready = True
 
     def overfit(self, windows: int) -> None:
@@ -173,6 +186,15 @@ class HydraulicDataModule(LightningDataModule):
     def test_dataloader(self) -> WindowLoader:
         """Serve the test windows in order."""
         return create_dataloader(self.dataset, self.loader, self.split.test)
+
+    def _recombining(self) -> Iterator[Transform]:
+        """Yield the transforms that make windows of other windows, which come first."""
+        if self.recombination.labels or self.recombination.drift:
+            bank = Bank(self.split.train, self.conditions, self.dataset.gather)
+            if self.recombination.labels:
+                yield Recombination(bank, self.recombination.labels)
+            if self.recombination.drift:
+                yield DriftTransplant(bank, self.recombination.drift)
 
     def _split(self) -> Split:
         """Split what is no reference."""

@@ -51,7 +51,7 @@ class FeatureNoise:
         deviation = (((x - mean) * weight).square().sum(1, keepdim=True) / count).sqrt()
         noise = [
             rng.standard_normal((sensors, *x.shape[1:]), dtype=np.float32)
-            for rng, sensors in zip(random, _sensors_of(batch), strict=True)
+            for rng, sensors in zip(random, sensors_of(batch), strict=True)
         ]
         noisy = x + self.std * deviation * _joined(noise)
         return batch._replace(inputs=batch.inputs._replace(sensor_features=noisy))
@@ -59,17 +59,22 @@ class FeatureNoise:
 
 @dataclass(frozen=True)
 class SensorDropout:
-    """Makes each sensor of a window unobserved with probability `share`, but never all of them."""
+    """Makes some sensors of a window unobserved, but never all of them.
 
-    share: float
+    Each window draws how large a share may go, evenly between 0 and `largest`, so that a network
+    sees windows that lack nothing, little and much.
+    """
+
+    largest: float
 
     def __call__(self, batch: TrainingBatch, random: Generators) -> TrainingBatch:
         """Return the batch with another mask; the features stay, as of any masked sensor."""
         kept = []
-        for rng, sensors in zip(random, _sensors_of(batch), strict=True):
+        for rng, sensors in zip(random, sensors_of(batch), strict=True):
+            share = self.largest * rng.random()
             draws = rng.random(sensors)
             # The sensor with the largest draw always stays.
-            kept.append(draws >= min(self.share, draws.max(initial=0.0)))
+            kept.append(draws >= min(share, draws.max(initial=0.0)))
         observed = batch.inputs.sensor_observed & _joined(kept).unsqueeze(-1)
         return batch._replace(inputs=batch.inputs._replace(sensor_observed=observed))
 
@@ -146,7 +151,7 @@ def _shifted(values: Tensor, mask: Tensor, shift: Tensor) -> tuple[Tensor, Tenso
     )
 
 
-def _sensors_of(batch: TrainingBatch) -> list[int]:
+def sensors_of(batch: TrainingBatch) -> list[int]:
     """Return the number of sensors of each graph."""
     inputs = batch.inputs
     graph = inputs.component_graph[inputs.sensor_component]

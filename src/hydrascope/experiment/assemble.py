@@ -9,6 +9,7 @@ from pydantic import BaseModel
 from hydrascope.data.build import StoreConfig
 from hydrascope.data.datamodule import HydraulicDataModule
 from hydrascope.data.loaders import DataLoaderConfig
+from hydrascope.data.recombination import RecombinationSpec
 from hydrascope.data.references import ReferenceSpec
 from hydrascope.data.splits import SplitSpec
 from hydrascope.data.transforms import (
@@ -68,6 +69,7 @@ def build_datamodule(
             seed=seed,
         ),
         transforms=_transforms(data.transforms),
+        recombination=RecombinationSpec(data.transforms.recombination, data.transforms.drift),
         reference=ReferenceSpec(
             data.reference.label, data.reference.first_h, data.normalise.per_step
         ),

@@ -118,6 +118,8 @@ class StoreSettings(Settings):
 class TransformSettings(Settings):
     """Changes made to the training windows; 0 switches one off."""
 
+    recombination: Annotated[int, Field(ge=0, le=10)]
+    drift: Annotated[int, Field(ge=0, le=10)]
     feature_noise: Annotated[float, Field(ge=0.0)]
     sensor_dropout: Annotated[float, Field(ge=0.0, lt=1.0)]
     edge_dropout: Annotated[float, Field(ge=0.0, lt=1.0)]

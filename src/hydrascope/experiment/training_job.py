@@ -32,10 +32,11 @@ from hydrascope.experiment.processes import leads
 from hydrascope.experiment.resume import check_resumable
 from hydrascope.experiment.settings import TrainSettings
 from hydrascope.experiment.testing import complete, test, test_normality
-from hydrascope.models.base import ClosedFormModel
+from hydrascope.models.base import ClosedFormModel, Network
 from hydrascope.tracking.loggers import ended, flatten, mlflow_logger, store_files, wandb_logger
 from hydrascope.tracking.provenance import COMMIT, commit, write_provenance
 from hydrascope.training.checkpoint import read_checkpoint
+from hydrascope.training.inputs import fit_inputs
 from hydrascope.training.normality import fit_features
 
 
@@ -71,6 +72,8 @@ def train(settings: TrainSettings) -> None:
     diagnoser.normalizer.fit(data.training_parts())
     if diagnoser.machine_normalizer is not None:
         diagnoser.machine_normalizer.fit(data.training_machine_parts())
+    if isinstance(diagnoser.model, Network):
+        fit_inputs(diagnoser, data)
     if settings.task.normality:
         fit_features(diagnoser, data)
     if settings.lr_find:

@@ -69,10 +69,14 @@ class GraphInputs(NamedTuple):
     """[S] int64; row of the vocabulary's sensor kinds."""
     sensor_component: Tensor
     """[S] int64; the component that carries the sensor."""
+    sensor_place: Tensor
+    """[S] int64; place of the sensor among the components and sensors of its graph, 0 … P-1."""
     component_kind: Tensor
     """[N] int64; row of the vocabulary's component kinds."""
     component_graph: Tensor
     """[N] int64, ascending; the graph that the component belongs to."""
+    component_place: Tensor
+    """[N] int64; place of the component likewise, before all sensors."""
     component_heads: Tensor
     """[N, H] bool; which component-level heads apply to the component."""
     component_nominal: Tensor
@@ -94,6 +98,9 @@ class GraphInputs(NamedTuple):
     """[G, T, M] bool; True where known."""
     graph_id: Tensor
     """[G] int64, 0 … G-1; carries the number of graphs into an exported program."""
+    place_id: Tensor
+    """[P] int64, 0 … P-1, with P the most components and sensors that a graph of the batch has
+    together; likewise."""
 
     def to(self, device: torch.device) -> "GraphInputs":
         """Return the batch on `device`."""

@@ -7,7 +7,7 @@ from torch_geometric.data import Data
 from hydrascope.graphs.fields import GraphInputs
 
 _POINTS_AT_COMPONENTS = ("edge_index", "sensor_component")
-BATCH_ONLY = ("component_graph", "graph_id")
+BATCH_ONLY = ("component_graph", "graph_id", "place_id")
 """Fields of `GraphInputs` that a single graph has no need of; PyG's `batch` and `num_graphs`."""
 
 

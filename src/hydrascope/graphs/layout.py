@@ -80,7 +80,8 @@ class GraphLayout(NamedTuple):
         count = windows.sensor_features.shape[0]
         if reference is None:
             reference = SensorReference.unknown(*windows.sensor_features.shape[1:])
-        graph = torch.arange(count)
+        graph, components = torch.arange(count), self.num_components
+        places = components + self.num_sensors
         first_component = (graph * self.num_components).unsqueeze(1)
         edges = self.edge_index.unsqueeze(1) + first_component  # [2, B, E]
         return GraphInputs(
@@ -103,6 +104,9 @@ class GraphLayout(NamedTuple):
             machine_features=windows.machine_features,
             machine_features_mask=windows.machine_features_mask,
             graph_id=graph,
+            sensor_place=torch.arange(components, places).repeat(count),
+            component_place=torch.arange(components).repeat(count),
+            place_id=torch.arange(places),
         )
 
 
@@ -126,8 +130,9 @@ def concatenate(batches: Sequence[GraphInputs]) -> GraphInputs:
     joined = {
         name: torch.cat([getattr(batch, name) for batch in shifted], dim=int(name == "edge_index"))
         for name in GraphInputs._fields
+        if name != "place_id"
     }
-    return GraphInputs(**joined)
+    return GraphInputs(**joined, place_id=max((b.place_id for b in batches), key=len))
 
 
 def _nominal(topology: GraphTopology, names: Sequence[str]) -> tuple[Tensor, Tensor]:

@@ -5,7 +5,7 @@ form.
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, ClassVar, NamedTuple, Protocol
 
 import numpy as np
@@ -61,6 +61,15 @@ class Model(nn.Module, ABC):
         """Answer a batch whose features are normalised."""
 
 
+class GroupedInputs(NamedTuple):
+    """Some training windows, and the condition that each was recorded under."""
+
+    inputs: GraphInputs
+    """Normalised."""
+    group: Tensor
+    """[G] int64, without gaps over all windows; -1 where it is not known."""
+
+
 class Network(Model):
     """Base of all networks: weights that gradients train. It answers all heads.
 
@@ -69,6 +78,13 @@ class Network(Model):
     """
 
     state_channels: int | None = None
+
+    def fit_inputs(self, windows: Callable[[], Iterable[GroupedInputs]]) -> None:
+        """Fit, before any gradient, what brings the inputs to a scale; by default nothing.
+
+        Args:
+            windows: Begins a pass over the training windows each time it is called.
+        """
 
 
 class Question(NamedTuple):

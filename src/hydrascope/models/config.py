@@ -37,6 +37,15 @@ class NetworkConfig(BaseModel):
     sensor_identity: bool = True
     """Whether each sensor of a known topology has weights of its own beside its kind's. Good for
     machines of the builds trained on; unknown builds need it off."""
+    step_identity: bool = True
+    """Whether each step has weights and a whitening of its own: right where windows are aligned
+    with a load cycle."""
+    token_layers: int = Field(2, ge=0, le=16)
+    """Blocks of attention between all sensors and components of a machine; 0 leaves it out."""
+    references: bool = False
+    """Whether what differs from the machine's reference windows joins the features."""
+    input_noise: float = Field(0.1, ge=0.0)
+    """Deviation of the normal noise on the whitened features, in training."""
     dropout: float = Field(0.1, ge=0.0, lt=1.0)
     """Share of the channels dropped in training."""
 

@@ -1,6 +1,6 @@
-"""The network: sensors → components → steps → lines → machine → heads."""
+"""The network: sensors → components → steps → tokens → lines → machine → heads."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 import torch
 import torch.nn.functional as F
@@ -8,11 +8,14 @@ from torch import Tensor, nn
 
 from hydrascope.graphs.fields import NUM_EDGE_FEATURES, GraphInputs
 from hydrascope.graphs.input_spec import InputSpec
-from hydrascope.models.base import ModelOutput, Network
+from hydrascope.models.base import GroupedInputs, ModelOutput, Network
 from hydrascope.models.blocks.sensor_encoder import SensorEncoding, SensorSetEncoder
+from hydrascope.models.blocks.sensor_inputs import SensorInputs
+from hydrascope.models.blocks.sensor_tokens import WindowEncoder
 from hydrascope.models.blocks.spatial import GATBlock
 from hydrascope.models.blocks.task_heads import TaskHeads
 from hydrascope.models.blocks.temporal import TemporalBlock, TemporalOutput, make_states
+from hydrascope.models.blocks.token_attention import MachineAttention
 from hydrascope.models.config import NetworkConfig
 from hydrascope.models.layers.pooling import MachinePool, known_mean
 from hydrascope.models.layers.segment import segment_sum
@@ -22,23 +25,29 @@ from hydrascope.schemas.task import HeadSpec
 class UniversalTemporalGNN(Network):
     """Multi-task spatio-temporal graph network over machines of any build.
 
-    1. `SensorSetEncoder`: each component pools the embeddings of its sensors, step by step.
-    2. `TemporalBlock`: LSTM and ARMA attention over the steps of each component, weights shared.
+    1. `SensorInputs`: features are whitened sensor by sensor and, where there are references, set
+       beside the machine's own sound state.
+    2. `SensorSetEncoder`: each component pools the embeddings of its sensors, step by step.
+    3. `TemporalBlock`: LSTM and ARMA attention over the steps of each component, weights shared.
        Time comes before space: as expressive as both at every step (J. Gao, B. Ribeiro, "On the
        Equivalence Between Temporal and Static Equivariant Graph Representations", ICML 2022),
        and the graph part costs T times less. Config `order` turns it round, for comparison.
-    3. `GATBlock`s: components hear each other along the lines, as the lines' static features and
+    4. `WindowEncoder`: each sensor's whole window becomes a token, by weights of its own where the
+       build is known; the machine's token is the sum over its sensors.
+    5. `MachineAttention`: components, sensors and the machine hear each other, whatever lines lie
+       between them. What a missing sensor would have said is asked of the others.
+    6. `GATBlock`s: components hear each other along the lines, as the lines' static features and
        the mean and presence of their dynamic ones let them.
-    4. `MachinePool`: mean and maximum over components, of what they heard and of what they were
-       before (GraphNorm erases what is common to all), make the machine's vector, together with
-       the mean and presence of the machine's own features. With space before time there is no
-       "before", and what they heard is all.
-    5. `TaskHeads`: heads exchange through attention; component heads know the machine too.
+    7. `MachinePool`: mean and maximum over components, of what they heard and of what they were
+       before (GraphNorm erases what is common to all), join the machine's token and the mean and
+       presence of the machine's own features. With space before time there is no "before", and
+       what they heard is all.
+    8. `TaskHeads`: heads exchange through attention; component heads know the machine too.
 
     Args:
         config: Sizes and switches.
         spec: Vocabularies and counts of the inputs.
-        heads: The heads of the task; without any, only steps 1 and 2 exist.
+        heads: The heads of the task; without any, only steps 2 and 3 exist.
     """
 
     Config = NetworkConfig
@@ -47,13 +56,23 @@ class UniversalTemporalGNN(Network):
         super().__init__(config, spec, heads)
         channels, attention_heads = config.hidden_channels, config.attention_heads
         self.order = config.order if config.spatial_layers and heads else "time_then_space"
+        places = len(spec.sensor_slots) if config.sensor_identity else 0
+        self.inputs = SensorInputs(
+            places=places if heads else 0,
+            steps=spec.steps,
+            features=len(spec.feature_names),
+            per_step=config.step_identity,
+            noise=config.input_noise if heads else 0.0,
+            references=config.references and bool(heads),
+        )
         self.encoder = SensorSetEncoder(
-            num_features=len(spec.feature_names),
+            num_features=self.inputs.width,
             channels=channels,
             num_sensor_kinds=len(spec.sensor_kinds),
             num_component_kinds=len(spec.component_kinds),
             heads=attention_heads,
-            num_slots=len(spec.sensor_slots) if config.sensor_identity else 0,
+            num_slots=places,
+            num_nominal=len(spec.nominal_names),
         )
         self.temporal = TemporalBlock(
             channels,
@@ -76,7 +95,20 @@ class UniversalTemporalGNN(Network):
         if not heads:  # normality alone reads the states, and no more
             self.temporal.pool.requires_grad_(False)
             return
+        self.window = WindowEncoder(
+            self.inputs.width,
+            spec.steps,
+            channels,
+            len(spec.sensor_kinds),
+            places,
+            step_identity=config.step_identity,
+        )
         self.component = nn.Linear(self.temporal.summary_channels + channels, channels)
+        self.attention: MachineAttention | None = None
+        if config.token_layers:
+            self.attention = MachineAttention(
+                channels, attention_heads, config.token_layers, config.dropout
+            )
         edge_channels = 0
         if config.edge_features:
             edge_channels = NUM_EDGE_FEATURES + 2 * len(spec.edge_dynamic_names)
@@ -86,33 +118,40 @@ class UniversalTemporalGNN(Network):
         )
         self.pool = MachinePool(channels, config.machine_pooling)
         views = 2 if self.order == "time_then_space" else 1
-        machine_channels = views * self.pool.out_channels + 2 * len(spec.machine_feature_names)
-        self.machine = nn.Linear(machine_channels, channels)
+        pooled = views * self.pool.out_channels
+        self.machine = nn.Linear(pooled + channels + 2 * len(spec.machine_feature_names), channels)
         self.component_context = nn.Linear((views + 1) * channels, channels)
         self.dropout = nn.Dropout(config.dropout)
         self.heads = TaskHeads(heads, channels, attention_heads, config.dropout, config.cross_task)
 
+    def fit_inputs(self, windows: Callable[[], Iterable[GroupedInputs]]) -> None:
+        """Fit the whitening of the sensors."""
+        self.inputs.fit(windows)
+
     def forward(self, inputs: GraphInputs) -> ModelOutput:
         """Answer a batch whose features are normalised."""
         graph, graphs = inputs.component_graph, inputs.graph_id.shape[0]
+        features = self.inputs(inputs)
         encoding = self.encoder(
-            inputs.sensor_features,
+            features,
             inputs.sensor_observed,
             inputs.sensor_slot,
             inputs.sensor_kind,
             inputs.sensor_component,
             inputs.component_kind,
+            inputs.component_nominal,
+            inputs.component_nominal_mask,
         )
         if self.heads is None:
             steps = self.temporal(encoding.sequence, encoding.observed)
-            return ModelOutput({}, steps.arma, states=steps.sequence)
+            return ModelOutput({}, steps.arma, steps.sequence)
         dynamic = known_mean(inputs.edge_dynamic, inputs.edge_dynamic_mask)
         lines = torch.cat((inputs.edge_features, dynamic), dim=-1)
         if self.order == "time_then_space":
             steps = self.temporal(encoding.sequence, encoding.observed)
         else:
             steps = self._space_at_every_step(encoding, inputs, lines)
-        before: Tensor = self.component(torch.cat((steps.summary, encoding.component), dim=-1))
+        before, machine_token = self._components(inputs, features, encoding, steps)
         after, views = self.dropout(before), [before]
         if self.order == "time_then_space":
             for block in self.spatial:
@@ -120,11 +159,35 @@ class UniversalTemporalGNN(Network):
             views.append(after)
         pooled = [self.pool(x, graph, graphs) for x in views]
         own = known_mean(inputs.machine_features, inputs.machine_features_mask)
-        machines: Tensor = self.dropout(F.silu(self.machine(torch.cat((*pooled, own), dim=-1))))
+        joined = torch.cat((*pooled, machine_token, own), dim=-1)
+        machines: Tensor = self.dropout(F.silu(self.machine(joined)))
         context = torch.cat((*views, machines.index_select(0, graph)), dim=-1)
         components: Tensor = self.dropout(F.silu(self.component_context(context)))
-        heads = self.heads(components, machines, graph, inputs.component_heads)
-        return ModelOutput(heads, steps.arma, steps.sequence)
+        answers = self.heads(components, machines, graph, inputs.component_heads)
+        return ModelOutput(answers, steps.arma, steps.sequence)
+
+    def _components(
+        self,
+        inputs: GraphInputs,
+        features: Tensor,
+        encoding: SensorEncoding,
+        steps: TemporalOutput,
+    ) -> tuple[Tensor, Tensor]:
+        """Return components [N, C] and machines [G, C] after all tokens have heard each other."""
+        window = self.window(inputs, features)
+        carrier = inputs.sensor_component
+        own = segment_sum(
+            window.tokens * window.observed.unsqueeze(1), carrier, encoding.component.shape[0]
+        )
+        summary: Tensor = self.component(torch.cat((steps.summary, encoding.component), dim=-1))
+        components, machines = summary + own, window.machine
+        if self.attention is None:
+            return components, machines
+        sensors = window.tokens + encoding.component.index_select(0, carrier)
+        heard: tuple[Tensor, Tensor] = self.attention(
+            inputs, components, sensors, window.observed, machines
+        )
+        return heard
 
     def _space_at_every_step(
         self, encoding: SensorEncoding, inputs: GraphInputs, lines: Tensor

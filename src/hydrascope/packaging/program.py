@@ -31,7 +31,7 @@ def export_program(diagnoser: Diagnoser, example: GraphInputs) -> ExportedProgra
         example: A batch of at least two graphs; its numbers of steps and features become fixed.
     """
     sensors, components = Dim("sensors"), Dim("components")
-    lines, graphs = Dim("lines"), Dim("graphs")
+    lines, graphs, places = Dim("lines"), Dim("graphs"), Dim("places")
     shapes = {
         "sensor_features": {0: sensors},
         "sensor_observed": {0: sensors},
@@ -52,6 +52,9 @@ def export_program(diagnoser: Diagnoser, example: GraphInputs) -> ExportedProgra
         "machine_features": {0: graphs},
         "machine_features_mask": {0: graphs},
         "graph_id": {0: graphs},
+        "sensor_place": {0: sensors},
+        "component_place": {0: components},
+        "place_id": {0: places},
     }
     in_order = tuple(shapes[name] for name in GraphInputs._fields)
     with torch.no_grad():

@@ -31,7 +31,7 @@ class SensorSetEncoder(nn.Module):
 
     and `SetPool` over the component's observed sensors.
 
-    Shapes: S sensors, T steps, F features, N components, C channels.
+    Shapes: S sensors, T steps, F features, N components, V nominal values, C channels.
 
     Args:
         num_features: F.
@@ -42,6 +42,7 @@ class SensorSetEncoder(nn.Module):
         num_slots: rows of the (topology, sensor) table if each sensor is to have its own γ and β
             on top of its kind's. That ties the network to the machines it was trained on; 0
             keeps it free of identity.
+        num_nominal: V; nominal values, where given, enter the component's embedding.
     """
 
     def __init__(
@@ -52,6 +53,7 @@ class SensorSetEncoder(nn.Module):
         num_component_kinds: int,
         heads: int = 4,
         num_slots: int = 0,
+        num_nominal: int = 0,
     ) -> None:
         super().__init__()
         self.features = nn.Linear(num_features, channels)
@@ -64,6 +66,7 @@ class SensorSetEncoder(nn.Module):
         nn.init.normal_(self.component_kind.weight, std=0.2)
         if self.sensor_slot is not None:
             nn.init.zeros_(self.sensor_slot.weight)
+        self.nominal = nn.Linear(2 * num_nominal, channels, bias=False) if num_nominal else None
 
     def forward(
         self,
@@ -73,6 +76,8 @@ class SensorSetEncoder(nn.Module):
         sensor_kind: Tensor,
         sensor_component: Tensor,
         component_kind: Tensor,
+        component_nominal: Tensor,
+        component_nominal_mask: Tensor,
     ) -> SensorEncoding:
         """Encode the batch; the arguments are `GraphInputs` fields, features normalised.
 
@@ -86,6 +91,10 @@ class SensorSetEncoder(nn.Module):
         hidden: Tensor = self.features(features)
         tokens: Tensor = self.token(F.silu(torch.addcmul(shift, hidden, 1 + scale)))
         component: Tensor = self.component_kind(component_kind)
+        if self.nominal is not None:
+            given = component_nominal_mask.to(component_nominal)
+            values = torch.cat((component_nominal * given, given), dim=-1)
+            component = component + self.nominal(values)
         pooled: Tensor
         observed: Tensor
         pooled, observed = self.pool(

@@ -7,8 +7,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from hydrascope.models.layers.cross_task import CrossTaskAttention, TaskMLP
 from hydrascope.models.layers.segment import segment_sum
+from hydrascope.models.layers.self_attention import SelfAttention
+from hydrascope.models.layers.task_mlp import TaskMLP
 from hydrascope.schemas.task import HeadLevel, HeadSpec
 
 Exchange = Literal["attention", "mlp", "none"]
@@ -44,7 +45,7 @@ class TaskHeads(nn.Module):
         self.embed = nn.ModuleList(nn.Linear(channels, channels) for _ in heads)
         self.exchange: nn.Module | None = None
         if exchange == "attention":
-            self.exchange = CrossTaskAttention(channels, attention_heads)
+            self.exchange = SelfAttention(channels, attention_heads)
         elif exchange == "mlp":
             self.exchange = TaskMLP(channels)
         self.dropout = nn.Dropout(dropout)

@@ -5,11 +5,12 @@ import torch
 from layer_checks import assert_close, assert_every_parameter_learns, exported
 from torch.export import Dim
 
-from hydrascope.models.layers.cross_task import CrossTaskAttention, TaskMLP
+from hydrascope.models.layers.self_attention import SelfAttention
+from hydrascope.models.layers.task_mlp import TaskMLP
 
 
 def test_attention_equals_loops_over_graphs_heads_and_tasks():
-    layer = CrossTaskAttention(6, heads=2).double()
+    layer = SelfAttention(6, heads=2).double()
     tasks = torch.randn(3, 4, 6, dtype=torch.float64)
     query, key, value = layer.project(layer.norm(tasks)).chunk(3, -1)
     mixed = torch.zeros_like(tasks)
@@ -24,7 +25,7 @@ def test_attention_equals_loops_over_graphs_heads_and_tasks():
 
 
 def test_permuting_the_tasks_permutes_the_output_and_graphs_do_not_mix():
-    layer, tasks, order = CrossTaskAttention(6, heads=2), torch.randn(3, 4, 6), torch.randperm(4)
+    layer, tasks, order = SelfAttention(6, heads=2), torch.randn(3, 4, 6), torch.randperm(4)
     result = layer(tasks)
     assert_close(layer(tasks[:, order]), result[:, order])
     assert_close(layer(tasks[1:2]), result[1:2])
@@ -32,18 +33,18 @@ def test_permuting_the_tasks_permutes_the_output_and_graphs_do_not_mix():
 
 def test_the_control_has_as_many_parameters_and_no_exchange():
     control, tasks = TaskMLP(6), torch.randn(3, 4, 6)
-    counts = [sum(p.numel() for p in m.parameters()) for m in (control, CrossTaskAttention(6, 2))]
+    counts = [sum(p.numel() for p in m.parameters()) for m in (control, SelfAttention(6, 2))]
     assert counts[0] == counts[1]
     assert_close(control(tasks[:, :1]), control(tasks)[:, :1])
 
 
-@pytest.mark.parametrize("layer", [CrossTaskAttention(6, 2), TaskMLP(6)])
+@pytest.mark.parametrize("layer", [SelfAttention(6, 2), TaskMLP(6)])
 def test_every_parameter_gets_a_gradient(layer):
     assert_every_parameter_learns(layer, layer(torch.randn(3, 4, 6)))
 
 
 def test_it_exports_with_any_number_of_graphs():
-    layer = CrossTaskAttention(6, heads=2).eval()
+    layer = SelfAttention(6, heads=2).eval()
     program = exported(layer, (torch.randn(3, 4, 6),), ({0: Dim("G", min=1)},))
     for graphs in (1, 5):
         tasks = torch.randn(graphs, 4, 6)

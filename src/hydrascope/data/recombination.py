@@ -1,0 +1,258 @@
+"""Windows under conditions that were never recorded: sums and differences of windows that were.
+
+A network that is trained on combinations of conditions learns the combinations, and fails under
+those it has not seen. These transforms make new ones, on the assumption that effects add, which a
+linear discriminant makes too. What one grade does to the sensors, measured as the difference of
+two windows that differ in that grade alone, is added to a third window.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from hydrascope.data.batch import TrainingBatch
+from hydrascope.data.conditions import Conditions
+from hydrascope.data.transforms import Generators, sensors_of
+from hydrascope.schemas.errors import SpecError
+
+Rows = NDArray[np.int64]
+Gather = Callable[[Rows], TrainingBatch]
+
+
+@dataclass(frozen=True)
+class RecombinationSpec:
+    """How often a window is changed at most, each time with probability one half; 0: never.
+
+    Attributes:
+        labels: By `Recombination`.
+        drift: By `DriftTransplant`.
+    """
+
+    labels: int = 0
+    drift: int = 0
+
+
+class _Pairs(NamedTuple):
+    """Pairs of conditions that differ in one grade alone: the one given up, and the one taken."""
+
+    taken: NDArray[np.int64]
+    given: NDArray[np.int64]
+    grade: NDArray[np.int64]
+    """Of the taken one."""
+
+
+class Bank:
+    """The training windows by condition, to draw differences from.
+
+    Args:
+        rows: The training windows.
+        known: The conditions of all windows.
+        gather: Returns windows, ascending, as a batch.
+
+    Raises:
+        SpecError: No head grades one component.
+    """
+
+    def __init__(self, rows: Rows, known: Conditions, gather: Gather) -> None:
+        if not known.heads:
+            raise SpecError(
+                "data.transforms: recombination and drift need a head that grades one component by "
+                "classes; accepted with this task: 0"
+            )
+        rows = rows[known.number[rows] >= 0]
+        self.heads, self.gather, self._grades = known.heads, gather, known.grades
+        order = rows[np.argsort(known.number[rows], kind="stable")]
+        numbers, first = np.unique(known.number[order], return_index=True)
+        self._number = known.number
+        self._members = dict(zip(numbers.tolist(), np.split(order, first[1:]), strict=True))
+        self.numbers = numbers
+        self._pairs = self._find_pairs(known, order[first])
+
+    @property
+    def has_pairs(self) -> bool:
+        """Whether any two conditions differ in one grade alone."""
+        return bool(self._pairs)
+
+    def _find_pairs(self, known: Conditions, windows: Rows) -> dict[tuple[int, int], _Pairs]:
+        """Return pairs by head and grade given up; `windows` has one of each condition."""
+        grades = known.grades[windows]  # [conditions, K]
+        differ = grades[:, None] != grades[None]
+        pairs = {}
+        for head in range(grades.shape[1]):
+            alone = differ[..., head] & (differ.sum(-1) == 1)
+            taken, given = np.nonzero(alone)
+            for grade in np.unique(grades[given, head]).tolist():
+                mine = grades[given, head] == grade
+                pairs[head, grade] = _Pairs(
+                    self.numbers[taken[mine]], self.numbers[given[mine]], grades[taken[mine], head]
+                )
+        return pairs
+
+    def grades(self, window: int) -> list[int]:
+        """Return the grades of a window, -1 where unknown."""
+        found: list[int] = self._grades[window].tolist()
+        return found
+
+    def draw(self, condition: int, random: np.random.Generator) -> int:
+        """Return a window of a condition."""
+        members = self._members[condition]
+        return int(members[random.integers(len(members))])
+
+    def draw_pair(
+        self, head: int, grade: int, random: np.random.Generator
+    ) -> tuple[int, int, int] | None:
+        """Return two windows whose difference leads from `grade` to another, and that one.
+
+        None where no pair gives up this grade.
+        """
+        pairs = self._pairs.get((head, grade))
+        if pairs is None:
+            return None
+        which = random.integers(len(pairs.grade))
+        taken = self.draw(int(pairs.taken[which]), random)
+        given = self.draw(int(pairs.given[which]), random)
+        return taken, given, int(pairs.grade[which])
+
+
+@dataclass(frozen=True)
+class Recombination:
+    """Gives windows other grades: x + a − b, with a and b alike in all grades but one.
+
+    b has the grade of x, and the new window has that of a. Other heads say nothing of it any more:
+    their targets become missing.
+
+    Attributes:
+        bank: Where a and b are drawn from.
+        times: How often a window is changed at most; each time with probability one half.
+    """
+
+    bank: Bank
+    times: int
+
+    def __post_init__(self) -> None:
+        if not self.bank.has_pairs:
+            raise SpecError(
+                "data.transforms.recombination: no two conditions of the training windows differ "
+                "in one grade alone; accepted with these labels: 0"
+            )
+
+    def __call__(self, batch: TrainingBatch, random: Generators) -> TrainingBatch:
+        """Return the batch with other features and targets."""
+        terms = _Terms()
+        grades = [self.bank.grades(window) for window in batch.window.tolist()]
+        changed: dict[int, list[int]] = {}
+        for graph, (rng, mine) in enumerate(zip(random, grades, strict=True)):
+            for _ in range(self.times):
+                head = int(rng.integers(len(mine)))
+                if rng.random() < 0.5 or mine[head] < 0:
+                    continue
+                found = self.bank.draw_pair(head, mine[head], rng)
+                if found is not None:
+                    taken, given, mine[head] = found
+                    terms.add(graph, taken, given)
+                    changed[graph] = mine
+        if not changed:
+            return batch
+        return self._relabelled(terms.applied(batch, self.bank.gather), changed)
+
+    def _relabelled(self, batch: TrainingBatch, changed: dict[int, list[int]]) -> TrainingBatch:
+        graphs = torch.tensor(list(changed))
+        grades = torch.tensor(list(changed.values()), dtype=torch.float32)  # [changed, K]
+        count = len(batch.inputs.graph_id)
+        number = torch.full((count,), -1).index_copy(0, graphs, torch.arange(len(graphs)))
+        targets = {}
+        for name, target in batch.targets.items():
+            at_component = len(target) != count or name in self.bank.heads
+            of_row = number[batch.inputs.component_graph] if at_component else number
+            value = torch.full_like(target, torch.nan)
+            if name in self.bank.heads:
+                grade = grades[:, self.bank.heads.index(name)]
+                new = grade[of_row.clamp(min=0)].unsqueeze(1).expand_as(target)
+                value = torch.where(target.isnan(), target, new)
+            targets[name] = torch.where((of_row >= 0).unsqueeze(1), value, target)
+        return batch._replace(targets=targets)
+
+
+@dataclass(frozen=True)
+class DriftTransplant:
+    """Adds drift to windows: x + a − b, with a and b of one condition; all targets stay.
+
+    What differs between two windows of one condition is no condition but drift: temperatures, the
+    state of the oil, the order of the trials. It might have met x as well.
+
+    Attributes:
+        bank: Where a and b are drawn from.
+        times: How often a window is changed at most; each time with probability one half.
+    """
+
+    bank: Bank
+    times: int
+
+    def __call__(self, batch: TrainingBatch, random: Generators) -> TrainingBatch:
+        """Return the batch with other features."""
+        terms = _Terms()
+        for graph, rng in enumerate(random):
+            for _ in range(self.times):
+                if rng.random() < 0.5:
+                    condition = int(self.bank.numbers[rng.integers(len(self.bank.numbers))])
+                    terms.add(graph, self.bank.draw(condition, rng), self.bank.draw(condition, rng))
+        return terms.applied(batch, self.bank.gather)
+
+
+class _Terms:
+    """Differences of windows that are to be added to the graphs of a batch."""
+
+    def __init__(self) -> None:
+        self._graph: list[int] = []
+        self._taken: list[int] = []
+        self._given: list[int] = []
+
+    def add(self, graph: int, taken: int, given: int) -> None:
+        """Add window `taken` less window `given` to a graph of the same build."""
+        self._graph.append(graph)
+        self._taken.append(taken)
+        self._given.append(given)
+
+    def applied(self, batch: TrainingBatch, gather: Gather) -> TrainingBatch:
+        """Return the batch with the sums; a sensor counts as observed where all terms observe it.
+
+        Line and machine features stay those of the window itself.
+        """
+        if not self._graph:
+            return batch
+        rows = np.array([*self._taken, *self._given], dtype=np.int64)
+        needed, place = np.unique(rows, return_inverse=True)
+        bank = gather(needed)
+        count = len(self._graph)
+        graph = [*self._graph, *self._graph]
+        target, source = _aligned(graph, place.tolist(), sensors_of(batch), sensors_of(bank))
+        sign = torch.ones(len(graph)).index_fill(0, torch.arange(count, len(graph)), -1.0)
+        sizes = torch.tensor(sensors_of(batch))[torch.tensor(graph)]
+        x, observed = bank.inputs.sensor_features[source], bank.inputs.sensor_observed[source]
+        x = torch.where(observed.unsqueeze(-1), x, 0.0)
+        x = x * sign.repeat_interleave(sizes).view(-1, 1, 1)
+        inputs = batch.inputs
+        features = inputs.sensor_features.index_add(0, target, x)
+        missing = (~observed).to(torch.float32)
+        lacking = torch.zeros(inputs.sensor_observed.shape).index_add(0, target, missing) > 0
+        return batch._replace(
+            inputs=inputs._replace(
+                sensor_features=features, sensor_observed=inputs.sensor_observed & ~lacking
+            )
+        )
+
+
+def _aligned(
+    graph: Sequence[int], place: Sequence[int], sensors: Sequence[int], others: Sequence[int]
+) -> tuple[Tensor, Tensor]:
+    """Return the sensors of graphs of a batch and those of the graphs of another one, in pairs."""
+    mine, theirs = np.cumsum([0, *sensors]), np.cumsum([0, *others])
+    pairs = list(zip(graph, place, strict=True))
+    target = np.concatenate([np.arange(mine[g], mine[g + 1]) for g, _ in pairs])
+    source = np.concatenate([np.arange(theirs[p], theirs[p + 1]) for _, p in pairs])
+    return torch.from_numpy(target), torch.from_numpy(source)

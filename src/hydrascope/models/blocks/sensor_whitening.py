@@ -1,0 +1,168 @@
+"""Each sensor's features on a scale on which drift and noise are alike in all directions."""
+
+from collections.abc import Callable, Iterable
+
+import torch
+from torch import Tensor, nn
+
+from hydrascope.graphs.fields import GraphInputs
+from hydrascope.models.base import GroupedInputs
+
+_SHRINKAGE = 0.1
+"""Share of the mean variance added to each: chosen on conditions held out of training folds."""
+_CLIP = 20.0
+_TINY = 1e-6
+
+
+class SensorWhitening(nn.Module):
+    """Whiten the features of every sensor by how they vary while the condition stays the same.
+
+        z = (x − μ) D⁻¹ (R + λ I)^(−½) / r
+
+    with D and R the deviations and correlations of a sensor's features within conditions, as a
+    linear discriminant whitens by the covariance within classes (R. A. Fisher, 1936; the symmetric
+    root keeps each direction's own name: A. Kessy, A. Lewin, K. Strimmer, "Optimal Whitening and
+    Decorrelation", The American Statistician 72, 2018). Every condition weighs the same, and r
+    brings the mean square over all of training to 1. What a grade changes then stands out against
+    what drifts anyway. Sensors are whitened one by one, so that one that is missing changes no
+    other; steps too, where `per_step`.
+
+    It has buffers only, fitted to the training windows before any gradient. Until then
+    z = x; sensors that training has not shown are 0 afterwards.
+
+    Shapes: S sensors, T steps, F features, P places of sensors.
+
+    Args:
+        places: P.
+        steps: T.
+        features: F.
+        per_step: Whether each step has statistics of its own.
+    """
+
+    center: Tensor
+    mixing: Tensor
+
+    def __init__(self, places: int, steps: int, features: int, per_step: bool) -> None:
+        super().__init__()
+        rows = steps if per_step else 1
+        self.register_buffer("center", torch.zeros(places, rows, features))
+        identity = torch.eye(features).expand(places, rows, features, features)
+        self.register_buffer("mixing", identity.clone())
+
+    def forward(self, features: Tensor, observed: Tensor, slot: Tensor) -> Tensor:
+        """[S, T, F] normalised, [S, T] bool, [S] int64 -> [S, T, F]; 0 where not observed."""
+        centred = (features - self.center[slot]).unsqueeze(-2)
+        z = (centred @ self.mixing[slot]).squeeze(-2).clamp(-_CLIP, _CLIP)
+        return z.masked_fill(~observed.unsqueeze(-1), 0.0)
+
+    @torch.no_grad()
+    def fit(self, windows: Callable[[], Iterable[GroupedInputs]]) -> None:
+        """Fit to training windows, which are read three times; memory is flat in their number."""
+        size: Tensor | None = None
+        for _, group in windows():
+            known = group[group >= 0]
+            size = _added(size, torch.ones(len(known)), known)
+        if size is None or not len(size):
+            return
+        means = _GroupMeans(self.center.shape, len(size))
+        for inputs, group in windows():
+            means.update(inputs, group)
+        center = means.center()
+        within, total = _Products(self.mixing.shape), _Products(self.mixing.shape)
+        for inputs, group in windows():
+            weight = 1.0 / size[group.clamp(min=0)].double() * (group >= 0)
+            within.update(inputs, means.of(group), weight)
+            total.update(inputs, center.expand(len(group), *center.shape), weight)
+        self.center.copy_(center)
+        self.mixing.copy_(_mixing(within.covariance(), total.covariance()))
+
+
+def _added(total: Tensor | None, values: Tensor, index: Tensor) -> Tensor:
+    """Sum values [R] by index, as many sums as there are indices so far."""
+    length = max(0 if total is None else len(total), int(index.max()) + 1 if len(index) else 0)
+    sums = torch.zeros(length, dtype=torch.float64)
+    if total is not None:
+        sums[: len(total)] = total
+    return sums.index_add(0, index, values.double())
+
+
+def _rows(inputs: GraphInputs) -> tuple[Tensor, Tensor]:
+    """Return the graph of each sensor [S], and its features in double precision [S, T, F]."""
+    graph = inputs.component_graph.index_select(0, inputs.sensor_component)
+    seen = inputs.sensor_observed.unsqueeze(-1)
+    return graph, torch.where(seen, inputs.sensor_features, 0.0).double()
+
+
+class _GroupMeans:
+    """The mean of each group's features at each place, [groups, P, T or 1, F]."""
+
+    def __init__(self, shape: torch.Size, groups: int) -> None:
+        self._sum = torch.zeros(groups, *shape, dtype=torch.float64)
+        self._count = torch.zeros(groups, *shape[:2], 1, dtype=torch.float64)
+        self._per_step = shape[1] > 1
+
+    def update(self, inputs: GraphInputs, group: Tensor) -> None:
+        graph, x = _rows(inputs)
+        seen = inputs.sensor_observed.unsqueeze(-1).double()
+        if not self._per_step:
+            x, seen = x.sum(1, keepdim=True), seen.sum(1, keepdim=True)
+        known = group[graph] >= 0
+        place = (group[graph][known], inputs.sensor_slot[known])
+        self._sum.index_put_(place, x[known], accumulate=True)
+        self._count.index_put_(place, seen[known], accumulate=True)
+
+    def center(self) -> Tensor:
+        """Return the mean over the groups' means, those that have one, [P, T or 1, F]."""
+        there = (self._count > 0).double()
+        mean = self._sum / self._count.clamp(min=1.0)
+        center: Tensor = (mean * there).sum(0) / there.sum(0).clamp(min=1.0)
+        return center
+
+    def of(self, group: Tensor) -> Tensor:
+        """Return those of some groups, [G, P, T or 1, F]."""
+        chosen = group.clamp(min=0)
+        return self._sum[chosen] / self._count[chosen].clamp(min=1.0)
+
+
+class _Products:
+    """Weighted covariances about given means, [P, T or 1, F, F]."""
+
+    def __init__(self, shape: torch.Size) -> None:
+        self._sum = torch.zeros(shape, dtype=torch.float64)
+        self._weight = torch.zeros(shape[:2], dtype=torch.float64)
+
+    def update(self, inputs: GraphInputs, means: Tensor, weight: Tensor) -> None:
+        """Take in windows; `means` [G, P, T or 1, F], `weight` [G]."""
+        graph, x = _rows(inputs)
+        slot = inputs.sensor_slot
+        counted = inputs.sensor_observed.double() * weight[graph].unsqueeze(1)  # [S, T]
+        residual = (x - means[graph, slot]) * counted.sqrt().unsqueeze(-1)
+        if self._sum.shape[1] == 1:
+            products = (residual.mT @ residual).unsqueeze(1)
+            counted = counted.sum(1, keepdim=True)
+        else:
+            products = residual.unsqueeze(-1) * residual.unsqueeze(-2)
+        self._sum.index_add_(0, slot, products)
+        self._weight.index_add_(0, slot, counted)
+
+    def covariance(self) -> Tensor:
+        return self._sum / self._weight.clamp(min=1e-12)[..., None, None]
+
+
+def _mixing(within: Tensor, total: Tensor) -> Tensor:
+    """Return D⁻¹ (R + λ I)^(−½) / r, [P, T or 1, F, F]."""
+    spread = total.diagonal(dim1=-2, dim2=-1).sqrt()
+    deviation = within.diagonal(dim1=-2, dim2=-1).sqrt()
+    # What stands still within conditions is scaled by how it varies over all of them; what never
+    # varies says nothing.
+    deviation = torch.where(deviation > _TINY * (1.0 + spread), deviation, spread)
+    inverse = torch.where(deviation > _TINY, 1.0 / deviation.clamp(min=_TINY), 0.0)
+    correlation = within * inverse.unsqueeze(-1) * inverse.unsqueeze(-2)
+    identity = torch.eye(within.shape[-1], dtype=within.dtype)
+    values, vectors = torch.linalg.eigh(correlation + _SHRINKAGE * identity)
+    root = (vectors * values.clamp(min=_SHRINKAGE).rsqrt().unsqueeze(-2)) @ vectors.mT
+    mixing = inverse.unsqueeze(-1) * root
+    square = (mixing.mT @ total @ mixing).diagonal(dim1=-2, dim2=-1)
+    shown = square.sum(-1) > 0
+    size: Tensor = square[shown].mean().sqrt() if shown.any() else torch.ones(())
+    return torch.div(mixing, size)

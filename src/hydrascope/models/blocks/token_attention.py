@@ -1,0 +1,82 @@
+"""Attention between all sensors and components of a machine, whatever lines lie between them."""
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from hydrascope.graphs.fields import GraphInputs
+from hydrascope.models.layers.self_attention import SelfAttention
+
+
+class TokenBlock(nn.Module):
+    """Self-attention and a feed-forward layer, each added to a residual stream.
+
+    Shapes: G graphs, K tokens, C channels.
+
+    Args:
+        channels: C.
+        heads: Heads of the attention.
+        dropout: Share of an update's channels dropped in training.
+    """
+
+    def __init__(self, channels: int, heads: int, dropout: float) -> None:
+        super().__init__()
+        self.attention = SelfAttention(channels, heads)
+        self.norm = nn.RMSNorm(channels)
+        self.hidden = nn.Linear(channels, 2 * channels)
+        self.out = nn.Linear(2 * channels, channels)
+        self.dropout = nn.Dropout(dropout)
+
+    def forward(self, tokens: Tensor, known: Tensor) -> Tensor:
+        """[G, K, C], [G, K] bool -> [G, K, C]."""
+        tokens = tokens + self.dropout(self.attention.update(tokens, known))
+        update: Tensor = self.out(F.silu(self.hidden(self.norm(tokens))))
+        update = self.dropout(update)
+        return tokens + update
+
+
+class MachineAttention(nn.Module):
+    """Let components, sensors and the machine itself hear each other.
+
+    Every component, every observed sensor and the machine is a token. So a component without
+    sensors hears those that speak of it, and where a sensor is missing the others are asked.
+
+    Shapes: N components, S sensors, G graphs, C channels.
+
+    Args:
+        channels: C.
+        heads: Heads of the attention.
+        layers: Blocks.
+        dropout: Of each.
+    """
+
+    def __init__(self, channels: int, heads: int, layers: int, dropout: float) -> None:
+        super().__init__()
+        self.blocks = nn.ModuleList(TokenBlock(channels, heads, dropout) for _ in range(layers))
+        self.norm = nn.RMSNorm(channels)
+
+    def forward(
+        self,
+        inputs: GraphInputs,
+        components: Tensor,
+        sensors: Tensor,
+        sensor_observed: Tensor,
+        machines: Tensor,
+    ) -> tuple[Tensor, Tensor]:
+        """[N, C], [S, C], [S] bool, [G, C] -> components [N, C] and machines [G, C]."""
+        graphs, places = inputs.graph_id.shape[0], inputs.place_id.shape[0]
+        of_sensor = inputs.component_graph.index_select(0, inputs.sensor_component)
+        component_row = inputs.component_graph * places + inputs.component_place
+        row = torch.cat((component_row, of_sensor * places + inputs.sensor_place))
+        values = torch.cat((components, sensors))
+        heard = torch.cat((components.new_ones(components.shape[0]), sensor_observed.to(values)))
+        empty = values.new_zeros((graphs * places, values.shape[1]))
+        tokens = empty.index_copy(0, row, values).view(graphs, places, values.shape[1])
+        known = heard.new_zeros(graphs * places).index_copy(0, row, heard).view(graphs, places)
+        tokens = torch.cat((machines.unsqueeze(1), tokens), dim=1)
+        known = torch.cat((known.new_ones(graphs, 1), known), dim=1) > 0
+        for block in self.blocks:
+            tokens = block(tokens, known)
+        tokens = self.norm(tokens)
+        rest = tokens[:, 1:].reshape(graphs * places, values.shape[1])
+        return rest.index_select(0, component_row), tokens[:, 0]

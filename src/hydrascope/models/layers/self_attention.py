@@ -1,0 +1,46 @@
+"""Attention between the tokens of one graph."""
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+
+class SelfAttention(nn.Module):
+    """Self-attention over tokens, with residual.
+
+    A. Vaswani et al., "Attention Is All You Need" (2017), pre-norm:
+
+        y = x + W_o softmax(q kᵀ / √d) v,   q, k, v = W RMSNorm(x)
+
+    Shapes: G graphs, K tokens, C channels.
+
+    Args:
+        channels: C.
+        heads: number of heads.
+
+    Raises:
+        ValueError: `channels` is not a multiple of `heads`.
+    """
+
+    def __init__(self, channels: int, heads: int) -> None:
+        super().__init__()
+        if channels % heads:
+            raise ValueError(f"channels={channels} is not a multiple of heads={heads}")
+        self.heads = heads
+        self.norm = nn.RMSNorm(channels)
+        self.project = nn.Linear(channels, 3 * channels, bias=False)
+        self.out = nn.Linear(channels, channels, bias=False)
+
+    def forward(self, tokens: Tensor, known: Tensor | None = None) -> Tensor:
+        """[G, K, C], [G, K] bool -> [G, K, C]; tokens that are not known are not heard."""
+        return tokens + self.update(tokens, known)
+
+    def update(self, tokens: Tensor, known: Tensor | None = None) -> Tensor:
+        """Return what is added to the tokens; each graph has a token that is known."""
+        projected: Tensor = self.project(self.norm(tokens))
+        split = torch.unflatten(projected, -1, (3, self.heads, -1)).permute(2, 0, 3, 1, 4)
+        query, key, value = split.unbind(0)
+        heard = None if known is None else known[:, None, None, :]
+        mixed = F.scaled_dot_product_attention(query, key, value, attn_mask=heard)
+        out: Tensor = self.out(mixed.transpose(1, 2).flatten(-2))
+        return out
