@@ -18,7 +18,9 @@ _AXES: dict[str, tuple[str, ...]] = {
     "sensor_slot": ("sensors",),
     "sensor_kind": ("sensors",),
     "sensor_component": ("sensors",),
+    "sensor_place": ("sensors",),
     "component_kind": ("components",),
+    "component_place": ("components",),
     "component_heads": ("components", "heads"),
     "component_nominal": ("components", "nominal values"),
     "component_nominal_mask": ("components", "nominal values"),
@@ -30,7 +32,7 @@ _AXES: dict[str, tuple[str, ...]] = {
     "machine_features_mask": ("graphs", "steps", "machine features"),
 }
 _TYPES = {"mask": torch.bool, "observed": torch.bool, "heads": torch.bool} | dict.fromkeys(
-    ("slot", "kind", "component", "index"), torch.int64
+    ("slot", "kind", "component", "place", "index"), torch.int64
 )
 """Type of a field by the last word of its name; the others hold floating point numbers."""
 

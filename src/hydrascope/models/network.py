@@ -72,7 +72,8 @@ class UniversalTemporalGNN(Network):
             num_component_kinds=len(spec.component_kinds),
             heads=attention_heads,
             num_slots=places,
-            num_nominal=len(spec.nominal_names),
+            # Those of a component without sensors reach no state.
+            num_nominal=len(spec.nominal_names) if heads else 0,
         )
         self.temporal = TemporalBlock(
             channels,

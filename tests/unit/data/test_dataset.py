@@ -21,6 +21,7 @@ from hydrascope.data.stored_machine import StoredMachine
 from hydrascope.features.engineer import FeatureEngineer
 from hydrascope.features.sub_windows import WindowSpec
 from hydrascope.graphs.fields import GraphInputs
+from hydrascope.graphs.graph import BATCH_ONLY
 from hydrascope.graphs.input_spec import InputSpec
 from hydrascope.graphs.layout import GraphLayout
 from hydrascope.graphs.window_fields import SENSOR_FEATURES, SENSOR_OBSERVED
@@ -122,7 +123,7 @@ def test_pyg_collates_single_windows_into_the_same_batch(dataset: HydraulicGraph
     for name in ("sensor_features", "component_kind", "edge_index", "edge_features"):
         assert torch.equal(batch[name], getattr(expected.inputs, name)), name
     assert same(batch.target_valve, expected.targets["valve"])
-    assert set(graphs[0].keys()) >= set(GraphInputs._fields) - {"graph_id", "component_graph"}
+    assert set(graphs[0].keys()) >= set(GraphInputs._fields) - set(BATCH_ONLY)
 
 
 def test_a_copy_in_another_process_gathers_the_same(dataset: HydraulicGraphDataset) -> None:

@@ -90,7 +90,10 @@ def test_dropped_sensors_are_masked_and_some_always_stay(
     observed = drawn(rig, [SensorDropout(0.4)], rows=list(range(300))).inputs.sensor_observed
     sensors = observed.reshape(300, 17, 10)
     assert torch.equal(sensors.any(-1), sensors.all(-1))
-    assert 1 - sensors.float().mean() == pytest.approx(0.4, abs=0.02)
+    gone = 1 - sensors.all(-1).float().mean(1)
+    assert gone.mean() == pytest.approx(0.2, abs=0.02)  # evenly between 0 and 0.4
+    assert (gone < 0.03).any()
+    assert (gone > 0.35).any()
     few = drawn(rig, [SensorDropout(0.99)], rows=list(range(300))).inputs.sensor_observed
     assert few.reshape(300, 170).any(-1).all()
     assert untouched(drawn(rig, [SensorDropout(0.4)]), plain, "sensor_observed")

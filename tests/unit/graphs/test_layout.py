@@ -11,6 +11,7 @@ from torch_geometric.data import Batch, Data
 from graph_parts import window_fields
 from hydrascope.graphs.edges import edge_features
 from hydrascope.graphs.fields import GraphInputs, SensorReference, WindowFields
+from hydrascope.graphs.graph import BATCH_ONLY
 from hydrascope.graphs.input_spec import InputSpec
 from hydrascope.graphs.layout import GraphLayout, concatenate
 from hydrascope.schemas import GraphTopology, HeadLevel, HeadSpec, SpecError, TaskSpec, validate
@@ -53,6 +54,8 @@ class Windows(NamedTuple):
                 sensor_slot=torch.tensor(slots),
                 sensor_kind=torch.tensor(kinds),
                 sensor_component=torch.tensor([place[c.id] for c, _ in sensors]),
+                sensor_place=len(place) + torch.arange(len(sensors)),
+                component_place=torch.arange(len(place)),
                 component_kind=torch.tensor(
                     [spec.component_kinds.index(c.kind) for c in topology.components]
                 ),
@@ -125,7 +128,7 @@ def assert_equals_pyg(inputs: GraphInputs, graphs: list[WindowGraph]) -> None:
     batch = Batch.from_data_list(graphs)
     assert torch.equal(inputs.component_graph, batch.batch)
     assert torch.equal(inputs.graph_id, torch.arange(batch.num_graphs))
-    for name in set(GraphInputs._fields) - {"component_graph", "graph_id"}:
+    for name in set(GraphInputs._fields) - set(BATCH_ONLY):
         expected, actual = batch[name], getattr(inputs, name)
         assert actual.dtype == expected.dtype, name
         assert torch.equal(actual, expected), name

@@ -55,14 +55,22 @@ CONFIGS: dict[str, dict[str, object]] = {
     "attention pooling": {"machine_pooling": "attention"},
     "task MLP": {"cross_task": "mlp"},
     "no cross-task": {"cross_task": "none"},
+    "no token attention": {"token_layers": 0},
+    "steps alike": {"step_identity": False},
+    "references": {"references": True},
 }
 """Every shipped model, small, and every switch of the ablations."""
 
 WINDOWS = 6
 COMPONENTS, SENSORS, STEPS = 10, 17, 10
 
-CAUSAL = {n: c for n, c in CONFIGS.items() if c.get("states", "lstm") in ("lstm", "linear")}
-"""States of the whole window are not causal, and have no number of steps but their own."""
+CAUSAL = {
+    name: config | {"step_identity": False}
+    for name, config in CONFIGS.items()
+    if config.get("states", "lstm") in ("lstm", "linear")
+}
+"""States of the whole window are not causal, and have no number of steps but their own; nor has
+what gives each step weights of its own."""
 
 
 def double(inputs: GraphInputs) -> GraphInputs:
@@ -124,6 +132,8 @@ def permuted(inputs: GraphInputs, order: Tensor, sensors: Tensor) -> GraphInputs
         sensor_slot=inputs.sensor_slot[sensors],
         sensor_kind=inputs.sensor_kind[sensors],
         sensor_component=rank[inputs.sensor_component[sensors]],
+        sensor_place=inputs.sensor_place[sensors],
+        component_place=inputs.component_place[order],
         component_kind=inputs.component_kind[order],
         component_graph=inputs.component_graph[order],
         component_heads=inputs.component_heads[order],
@@ -138,7 +148,7 @@ def any_order() -> Tensor:
     return torch.cat([graph * COMPONENTS + torch.randperm(COMPONENTS) for graph in range(WINDOWS)])
 
 
-def with_a_masked_sensor_more(inputs: GraphInputs, component: int) -> GraphInputs:
+def with_a_masked_sensor_more(inputs: GraphInputs, component: int, slot: int) -> GraphInputs:
     """One that is like the last, but reads something else, which nobody may see."""
     return inputs._replace(
         sensor_features=torch.cat((inputs.sensor_features, inputs.sensor_features[-1:] + 9)),
@@ -147,7 +157,9 @@ def with_a_masked_sensor_more(inputs: GraphInputs, component: int) -> GraphInput
         sensor_reference_mask=torch.cat(
             (inputs.sensor_reference_mask, inputs.sensor_reference_mask[-1:])
         ),
-        sensor_slot=torch.cat((inputs.sensor_slot, inputs.sensor_slot[-1:])),
+        sensor_slot=torch.cat((inputs.sensor_slot, torch.tensor([slot]))),
+        sensor_place=torch.cat((inputs.sensor_place, inputs.sensor_place.max().view(1) + 1)),
+        place_id=torch.arange(len(inputs.place_id) + 1),
         sensor_kind=torch.cat((inputs.sensor_kind, inputs.sensor_kind[-1:])),
         sensor_component=torch.cat((inputs.sensor_component, torch.tensor([component]))),
     )

@@ -68,7 +68,8 @@ def test_a_masked_sensor_more_changes_nothing(
 ) -> None:
     diagnoser = make(**config).eval()
     normalised = diagnoser.normalise(inputs)
-    more = with_a_masked_sensor_more(normalised, component=3)  # which has no other
+    # The component has no other sensor, and the slot is of another build.
+    more = with_a_masked_sensor_more(normalised, component=3, slot=SENSORS)
     with torch.no_grad():
         before, after = (diagnoser.model(batch).heads for batch in (normalised, more))
     assert difference(before, after) < 1e-5
@@ -90,7 +91,10 @@ def test_masked_steps_more_change_nothing(
     observed = torch.zeros(len(normalised.sensor_kind), 13, dtype=torch.bool)
     observed[:, kept] = normalised.sensor_observed
     more = normalised._replace(
-        sensor_features=longer(normalised.sensor_features), sensor_observed=observed
+        sensor_features=longer(normalised.sensor_features),
+        sensor_observed=observed,
+        sensor_reference=longer(normalised.sensor_reference),
+        sensor_reference_mask=longer(normalised.sensor_reference_mask),
     )
     with torch.no_grad():
         before, after = (diagnoser.model(batch).heads for batch in (normalised, more))

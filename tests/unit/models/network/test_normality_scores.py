@@ -148,7 +148,7 @@ def test_a_machine_without_any_observation_and_a_component_without_sensors_have_
 def test_an_added_unobserved_sensor_changes_nothing(
     diagnoser: Diagnoser, inputs: GraphInputs
 ) -> None:
-    more = with_a_masked_sensor_more(inputs, int(inputs.sensor_component[-1]))
+    more = with_a_masked_sensor_more(inputs, int(inputs.sensor_component[-1]), SENSORS - 1)
     before, after = diagnoser.predict(inputs), diagnoser.predict(more)
     for level in (MACHINE, COMPONENT):
         torch.testing.assert_close(
