@@ -80,8 +80,7 @@ def run(settings: EvaluateSettings) -> None:
         table = prediction_table(diagnoser.heads, predictions, data)
         table.to_parquet(run_dir / PREDICTIONS, index=False)
     if report["localisation"]:
-        for line in localisation_lines(report["localisation"]):
-            console.print(line)
+        console.print("\n".join(localisation_lines(report["localisation"])), soft_wrap=True)
     if "calibration" in report:
         console.print(calibration_table(report["calibration"]))
     if (spec := trained.task.normality) and diagnoser.normality:

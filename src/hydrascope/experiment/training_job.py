@@ -135,8 +135,7 @@ def _report(
     if settings.task.heads:
         console.print(comparison_table(title, settings.task.heads, results))
     if located:
-        for line in localisation_lines(located):
-            console.print(line)
+        console.print("\n".join(localisation_lines(located)), soft_wrap=True)
     if settings.task.normality and fresh.normality:
         console.print(detection_table(f"{title}; AUROC, share detected", detectors))
         held_out, unit = int(fresh.normality.held_out), data.split_spec.unit
