@@ -162,6 +162,16 @@ def test_a_machine_without_any_component_for_its_evidence_is_sound() -> None:
     outputs["faults"].sum().backward()
 
 
+def test_before_it_has_learned_anything_a_machine_of_many_components_is_sound() -> None:
+    module = TaskHeads(joined_heads(), CHANNELS, 4, dropout=0.0).double()
+    graph = torch.zeros(20, dtype=torch.int64)
+    parts, machine = torch.zeros(20, CHANNELS).double(), torch.zeros(1, CHANNELS).double()
+    asked = torch.ones(20, 2, dtype=torch.bool)
+    outputs = module(parts, machine, graph, asked)
+    assert (outputs["faults"].sigmoid() < 0.25).all()
+    assert (outputs["leaks"].sigmoid() < 0.02).all()
+
+
 def test_what_a_machine_is_told_teaches_its_components() -> None:
     module = TaskHeads(joined_heads(), CHANNELS, 4, dropout=0.0).double()
     # No weights of their own: those of "worn", "life" and "leaks" are all.

@@ -10,8 +10,11 @@ from torch import Tensor, nn
 from hydrascope.models.layers.cross_task import CrossTaskAttention, TaskMLP
 from hydrascope.models.layers.evidence import of_components
 from hydrascope.models.layers.segment import segment_sum
-from hydrascope.schemas.task import HeadLevel, HeadSpec
+from hydrascope.schemas.task import HeadKind, HeadLevel, HeadSpec
 
+_RARE = -4.6
+"""Logit that labels of evidence start from, of a probability of 0.01 (T.-Y. Lin et al., "Focal Loss
+for Dense Object Detection", ICCV 2017): a machine of many components starts as sound, too."""
 Exchange = Literal["attention", "mlp", "none"]
 
 
@@ -53,6 +56,11 @@ class TaskHeads(nn.Module):
             self.exchange = TaskMLP(channels)
         self.dropout = nn.Dropout(dropout)
         self.out = nn.ModuleList(nn.Linear(channels, head.size) for head in self.own)
+        joined = {head.evidence for head in heads}
+        for head, out in zip(self.own, self.out, strict=True):
+            if head.name in joined and head.kind is not HeadKind.REGRESSION:
+                assert isinstance(out, nn.Linear)
+                nn.init.constant_(out.bias, _RARE)
 
     def forward(
         self,
