@@ -32,7 +32,7 @@ from hydrascope.data.splits import Rows, Split, SplitSpec, make_split, units
 from hydrascope.data.stored_machine import StoredMachine
 from hydrascope.data.targets import check_labels, encode_machines
 from hydrascope.data.transforms import Transform
-from hydrascope.data.windows import plan_windows, window_table
+from hydrascope.data.windows import join_tables, plan_windows, window_table
 from hydrascope.features.engineer import FeatureEngineer
 from hydrascope.features.sub_windows import WindowSpec
 from hydrascope.graphs.input_spec import InputSpec
@@ -117,7 +117,7 @@ class HydraulicDataModule(LightningDataModule):
         topologies = [plan.machine.topology for plan in plans]
         targets = encode_machines(heads, topologies, tables)
         check_labels(heads, targets)
-        self.table = pd.concat(tables, ignore_index=True)
+        self.table = join_tables(tables)
         if self.task.normality is not None:
             self.healthy_labels = healthy_labels(self.task, self.table)
             self.healthy = healthy_windows(self.table, self.healthy_labels)

@@ -19,7 +19,7 @@ def encode_targets(
     """Return one float32 tensor a head; NaN where there is no label.
 
     Shapes, for W windows, N components: machine level [W, 1, L], component level [W, N, L], with
-    L names of a multi-label head, else L = 1. Classes are their position in the head's list.
+    L labels of a head that has some, else L = 1. Classes are their position in the head's list.
 
     Raises:
         SpecError: A label is no number, or none of the head's classes (0 and 1 of a binary or

@@ -1,8 +1,9 @@
 """Where the windows of a machine lie in time, and which labels hold for them."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import groupby
 
 import numpy as np
 import pandas as pd
@@ -89,6 +90,16 @@ def window_table(plan: WindowPlan, labels: pd.DataFrame) -> pd.DataFrame:
     # Row −1 is in no label table: those windows get NaN.
     held = labels.drop(columns=["start", "end"]).reindex(np.where(inside, row, -1))
     return table.join(held.reset_index(drop=True))
+
+
+def join_tables(tables: Sequence[pd.DataFrame]) -> pd.DataFrame:
+    """Put window tables one below the other.
+
+    Neighbours of the same columns first: hundreds of columns that most tables lack take a tenth of
+    the time so.
+    """
+    alike = groupby(tables, key=lambda table: tuple(table.columns))
+    return pd.concat([pd.concat(list(group)) for _, group in alike], ignore_index=True)
 
 
 def microseconds(times: pd.Series) -> NDArray[np.int64]:

@@ -1,6 +1,6 @@
 """Fitting temperatures, thresholds and conformal margins on held-out windows.
 
-Shapes: R rows, M numbers of a head: L of a multi-label one, else 1.
+Shapes: R rows, M numbers of a head: L of one with labels, else 1.
 """
 
 import math

@@ -257,7 +257,8 @@ def _size(head: HeadSpec, rows: LocatedPredictions, margins: Sequence[float]) ->
     p = rows.prediction.double()
     match head.kind:
         case HeadKind.REGRESSION:
-            return float((p[:, -1] - p[:, 0]).mean() + 2 * margin[0])
+            inner = 0.0 if head.labels else float((p[:, -1] - p[:, 0]).mean())
+            return inner + 2 * float(margin.mean())
         case HeadKind.BINARY:
             p = torch.cat([p, 1 - p], dim=1)
     return float((1 - p <= margin).sum(1).double().mean())

@@ -1,7 +1,7 @@
 """The test windows worth looking at: wrong with the most confidence, and the least certain."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,7 +11,7 @@ from torch import Tensor
 from hydrascope.data.datamodule import HydraulicDataModule
 from hydrascope.evaluation.calibrate import log_loss
 from hydrascope.evaluation.predictions import LocatedPredictions, complete
-from hydrascope.evaluation.sums import wrong_rows
+from hydrascope.evaluation.sums import value_errors, wrong_rows
 from hydrascope.schemas.calibration import flag_thresholds
 from hydrascope.schemas.task import HeadKind, HeadLevel, HeadSpec
 
@@ -52,7 +52,7 @@ def worst_cases(
         if not len(rows.target):
             continue
         if head.kind is HeadKind.REGRESSION:
-            error = (rows.prediction[:, head.median] - rows.target[:, 0]).abs().double()
+            error = value_errors(head, rows)
             spread = float(rows.target.double().std(correction=0)) or 1.0
             cost, wrong = error / spread, (error > 0).numpy()
         else:
@@ -108,6 +108,10 @@ def told(
         component = topology.components[int(rows.component[row])].id
     about = {"head": head.name, "component": component}
     match head.kind:
+        case HeadKind.REGRESSION if head.labels:
+            largest = sorted(zip(answer.tolist(), head.labels, strict=True), reverse=True)[:3]
+            true = _named(zip(target.tolist(), head.labels, strict=True), head.unit)
+            return about | {"said": _named(largest, head.unit), "true": true}
         case HeadKind.REGRESSION:
             said, true = (f"{float(v):.3g}" for v in (answer[head.median], target[0]))
             unit = head.unit or ""
@@ -125,6 +129,12 @@ def told(
             chosen, sure = int(answer.argmax()), float(answer.max())
     said = f"{names[chosen]} ({100 * sure:.1f} %)"
     return about | {"said": said, "true": names[int(target[0])]}
+
+
+def _named(values: Iterable[tuple[float, str]], unit: str | None) -> str:
+    """Write those of a regression's values that are not 0."""
+    said = ", ".join(f"{name} {value:.3g} {unit or ''}".strip() for value, name in values if value)
+    return said or "0 of all"
 
 
 def _of_distinct_windows(found: Sequence[tuple[float, Case]]) -> list[Case]:

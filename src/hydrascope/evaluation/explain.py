@@ -58,7 +58,7 @@ class Explained:
         window: Row of the window table.
         head: Whose answer.
         component: Position of the component it speaks of; −1 at machine level.
-        label: Of a multi-label head, which.
+        label: Of a head with labels, which.
     """
 
     def __init__(
@@ -114,7 +114,8 @@ class Explained:
         if head.level is HeadLevel.COMPONENT:
             raw = raw.reshape(count, -1, raw.shape[1])[:, self._component]
         if head.kind is HeadKind.REGRESSION:
-            return decode(head, raw)[:, [head.median]]
+            value = self._label if head.labels else head.median
+            return decode(head, raw)[:, [value]]
         logs: Tensor = log_probabilities(head, raw)
         return logs if logs.ndim == 2 else logs[:, self._label]
 

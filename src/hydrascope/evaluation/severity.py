@@ -11,12 +11,10 @@ import numpy as np
 from hydrascope.data.datamodule import HydraulicDataModule
 from hydrascope.evaluation.bootstrap import Array, Bootstrap
 from hydrascope.evaluation.predictions import LocatedPredictions, complete
-from hydrascope.evaluation.sums import wrong_rows
+from hydrascope.evaluation.sums import value_errors, wrong_rows
 from hydrascope.schemas.calibration import flag_thresholds
-from hydrascope.schemas.task import HeadKind, HeadLevel, HeadSpec
+from hydrascope.schemas.task import HEALTH, HeadKind, HeadLevel, HeadSpec
 
-HEALTH = "health"
-"""Label, of machines and of components, that is 1 for what is sound and 0 for what has failed."""
 _EDGES = (0.0, 0.02, 0.2, 0.4, 0.6, 0.8, 1.0)
 """Of severities that are no grades; up to the second counts as sound."""
 
@@ -52,15 +50,15 @@ def error_by_severity(
 ) -> list[dict[str, Any]]:
     """Return P points: `severity`, `error`, its `interval`, `rows`; none where severity is unknown.
 
-    The error of a regression is the mean absolute one, else the share of rows that are not wholly
-    right.
+    The error of a regression is the mean absolute one (over its labels, too), else the share of
+    rows that are not wholly right.
     """
     rows = complete(rows)
     severity = severity_of(head, rows, data)
     if severity is None or not len(rows.target):
         return []
     if head.kind is HeadKind.REGRESSION:
-        error = (rows.prediction[:, head.median] - rows.target[:, 0]).abs().double().numpy()
+        error = value_errors(head, rows).numpy()
     else:
         error = wrong_rows(head, rows, flag_thresholds(head, thresholds)).astype(np.float64)
     places = np.unique(severity)

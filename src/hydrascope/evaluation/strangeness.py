@@ -1,6 +1,6 @@
 """How little answers agree with the truth, which conformal sets and intervals are made of.
 
-Shapes: R rows, L labels, M margins of a head: L of a multi-label one, else 1.
+Shapes: R rows, L labels, M margins of a head: L of one with labels, else 1.
 """
 
 import torch
@@ -19,7 +19,7 @@ def strangeness(head: HeadSpec, prediction: Tensor, target: Tensor) -> Tensor:
     Args:
         head: Whose answers.
         prediction: What `models.decode` gives, [R, …].
-        target: [R, 1], or [R, L] of a multi-label head; without NaN.
+        target: [R, 1], or [R, L] of a head with labels; without NaN.
     """
     prediction, target = prediction.double(), target.double()
     match head.kind:

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from hydrascope.evaluation.predictions import HeadPredictions
 from hydrascope.schemas.task import HeadKind, HeadSpec
@@ -20,7 +21,7 @@ def row_sums(head: HeadSpec, rows: HeadPredictions, thresholds: Sequence[float] 
     """Return what each row adds to the head's sums, [R, K].
 
     Classes: one of C · C cells, true class by predicted. Labels: for each hit, false alarm, miss,
-    rightly silent. Regression: 1, |e|, e², y, y², with y from the mean target on.
+    rightly silent. Regression: 1, |e|, e², y, y², with y from the mean target on, for each label.
 
     Args:
         head: Of the rows.
@@ -29,9 +30,10 @@ def row_sums(head: HeadSpec, rows: HeadPredictions, thresholds: Sequence[float] 
     """
     target = rows.target.double().numpy()
     if head.kind is HeadKind.REGRESSION:
-        error = rows.prediction[:, head.median].double().numpy() - target[:, 0]
-        y = target[:, 0] - (target.mean() if len(target) else 0.0)
-        return np.stack([np.ones_like(y), np.abs(error), error**2, y, y**2], axis=1)
+        error = _values(head, rows.prediction).double().numpy() - target
+        y = target - (target.mean(0) if len(target) else 0.0)
+        numbers = np.stack([np.ones_like(y), np.abs(error), error**2, y, y**2], axis=1)
+        return numbers.reshape(len(target), 5 * target.shape[1])
     if head.kind is HeadKind.MULTI_LABEL:
         there = target == 1
         said = rows.prediction.double().numpy() >= np.array(thresholds or [0.5])
@@ -46,10 +48,14 @@ def row_sums(head: HeadSpec, rows: HeadPredictions, thresholds: Sequence[float] 
 def metrics_of(head: HeadSpec, sums: Array) -> dict[str, Array]:
     """Return the metrics of `tasks.metrics.HeadMetrics` from sums [..., K]; NaN of no rows."""
     if head.kind is HeadKind.REGRESSION:
-        count, absolute, squared, y, y2 = np.moveaxis(sums, -1, 0)
+        of_labels = sums.reshape(*sums.shape[:-1], 5, -1)
+        count, absolute, squared, y, y2 = np.moveaxis(of_labels, -2, 0)
+        # A label that does not vary tells nothing of how well it is read.
+        still = 1.0 if head.labels else np.nan
+        r2 = 1.0 - _share(squared, y2 - _share(y * y, count), empty=still)
         return {
-            "mae": _share(absolute, count),
-            "r2": 1.0 - _share(squared, y2 - _share(y * y, count)),
+            "mae": _share(absolute, count).mean(-1),
+            "r2": np.where(count[..., 0] > 0, r2.mean(-1), np.nan),
         }
     if head.kind is HeadKind.MULTI_LABEL:
         tp, fp, fn, tn = _label_cells(head, sums)
@@ -107,6 +113,11 @@ def outcome_metrics(head: HeadSpec, sums: Array, number: int) -> dict[str, Array
     }
 
 
+def value_errors(head: HeadSpec, rows: HeadPredictions) -> Tensor:
+    """Return a regression's absolute error, [R] float64; of one with labels the mean over them."""
+    return (_values(head, rows.prediction) - rows.target).abs().double().mean(1)
+
+
 def wrong_rows(
     head: HeadSpec, rows: HeadPredictions, thresholds: Sequence[float] = ()
 ) -> NDArray[np.bool_]:
@@ -116,6 +127,11 @@ def wrong_rows(
         wrong: NDArray[np.bool_] = (flagged != (rows.target.numpy() == 1)).any(axis=1)
         return wrong
     return (predicted_class(head, rows.prediction) != rows.target[:, 0].long()).numpy()
+
+
+def _values(head: HeadSpec, prediction: Tensor) -> Tensor:
+    """Return what a regression says, [R, L]."""
+    return prediction if head.labels else prediction[:, [head.median]]
 
 
 def _label_cells(head: HeadSpec, sums: Array) -> Array:

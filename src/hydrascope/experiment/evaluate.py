@@ -14,6 +14,7 @@ from hydrascope.evaluation.breakdown import Judged, machine_kinds, of_heads, of_
 from hydrascope.evaluation.calibration import calibration_report, calibration_table
 from hydrascope.evaluation.compare import EVALUATION, PREDICTIONS, OtherRun, prediction_table
 from hydrascope.evaluation.figures import confusion_counts, save_confusion_matrix
+from hydrascope.evaluation.localisation import localisation, localisation_lines
 from hydrascope.evaluation.normality import (
     detection,
     detection_intervals,
@@ -61,7 +62,7 @@ def run(settings: EvaluateSettings) -> None:
         "resampled": bootstrap.record(),
         "model": trained.model.name,
         "models": _models(trained, file) if file else None,
-        **_of_heads(diagnoser, data, predictions, bootstrap, run_dir),
+        **_of_heads(diagnoser, data, predictions, bootstrap, run_dir, trained.model.name),
     }
     if calibration is not None:
         report["calibration"] = calibration_report(
@@ -78,6 +79,8 @@ def run(settings: EvaluateSettings) -> None:
         )
         table = prediction_table(diagnoser.heads, predictions, data)
         table.to_parquet(run_dir / PREDICTIONS, index=False)
+    if report["localisation"]:
+        console.print("\n".join(localisation_lines(report["localisation"])), soft_wrap=True)
     if "calibration" in report:
         console.print(calibration_table(report["calibration"]))
     if (spec := trained.task.normality) and diagnoser.normality:
@@ -104,6 +107,7 @@ def _of_heads(
     predictions: Mapping[str, LocatedPredictions],
     bootstrap: Bootstrap,
     run_dir: Path,
+    model: str,
 ) -> dict[str, Any]:
     """Return what is found about the heads, and draw their confusion matrices."""
     heads, thresholds = diagnoser.heads, diagnoser.thresholds
@@ -126,6 +130,7 @@ def _of_heads(
             for head in heads
         },
         "confusion": confusion,
+        "localisation": localisation(heads, predictions, data, bootstrap, model),
         "thresholds": dict(thresholds),
     }
 

@@ -71,7 +71,13 @@ def _manifest(restored: Restored, metrics: MetricsManifest) -> Manifest:
     trained, diagnoser, data = restored
     calibration = diagnoser.calibration
     # Heads that are not answered are no part of the bundle.
-    task = trained.task.model_copy(update={"heads": diagnoser.heads})
+    names = {head.name for head in diagnoser.heads}
+    heads = tuple(
+        # A model of closed form may answer a machine's head and not its components'.
+        head if head.evidence in names else head.model_copy(update={"evidence": None})
+        for head in diagnoser.heads
+    )
+    task = trained.task.model_copy(update={"heads": heads})
     answered = tuple(head.name for head in task.heads if head.level is HeadLevel.COMPONENT)
     libraries = {name: version(name) for name in ("torch", "numpy")}
     return Manifest(

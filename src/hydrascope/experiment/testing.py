@@ -10,7 +10,7 @@ from hydrascope.evaluation.baselines import BASELINES, baseline_predictions
 from hydrascope.evaluation.calibrate import HeldOut, fit_calibration
 from hydrascope.evaluation.detectors import DETECTORS, detector_scores
 from hydrascope.evaluation.normality import detection, machine_scores, score_table
-from hydrascope.evaluation.predictions import predict
+from hydrascope.evaluation.predictions import LocatedPredictions, predict
 from hydrascope.evaluation.report import head_metrics
 from hydrascope.experiment.assemble import build_model
 from hydrascope.experiment.settings import TrainSettings
@@ -84,10 +84,21 @@ def _held_out(settings: TrainSettings, data: HydraulicDataModule, diagnoser: Dia
     )
 
 
-def test(settings: TrainSettings, data: HydraulicDataModule, diagnoser: Diagnoser) -> Results:
-    """Return each model's metrics, of the heads that it answers, on the test windows."""
+def test(
+    settings: TrainSettings,
+    data: HydraulicDataModule,
+    diagnoser: Diagnoser,
+    tested: Mapping[str, LocatedPredictions],
+) -> Results:
+    """Return each model's metrics, of the heads that it answers, on the test windows.
+
+    Args:
+        settings: Of the training.
+        data: That it is tested on.
+        diagnoser: What was trained.
+        tested: Its answers on the test windows.
+    """
     heads, own = settings.task.heads, settings.model.name
-    tested = predict(diagnoser, data.test_dataloader())
     results = {own: head_metrics(diagnoser.heads, tested, diagnoser.thresholds)}
     if not (settings.baselines and heads):
         return results

@@ -15,7 +15,10 @@ from yaml import safe_dump
 from hydrascope import __version__
 from hydrascope.data.datamodule import HydraulicDataModule
 from hydrascope.evaluation.baselines import check_comparable
+from hydrascope.evaluation.bootstrap import Bootstrap
+from hydrascope.evaluation.localisation import localisation, localisation_lines
 from hydrascope.evaluation.normality import detection_table, promise
+from hydrascope.evaluation.predictions import predict
 from hydrascope.evaluation.report import comparison_table, write_json
 from hydrascope.experiment.assemble import (
     build_datamodule,
@@ -110,7 +113,10 @@ def _report(
     fresh = load_diagnoser(settings, data.input_spec, checkpoint)
     complete(settings, data, fresh, best, console)
     with console.status("Testing, fitting the baselines …"):
-        results = test(settings, data, fresh)
+        tested = predict(fresh, data.test_dataloader())
+        results = test(settings, data, fresh, tested)
+        bootstrap = Bootstrap.of(data.split_spec.unit, data.units, data.split.test)
+        located = localisation(fresh.heads, tested, data, bootstrap, settings.model.name)
         detectors = test_normality(settings, data, fresh)
     for logger in loggers:
         logger.log_metrics(flatten({"test": results[settings.model.name]}, separator="/"))
@@ -121,6 +127,8 @@ def _report(
         "fold": settings.data.fold,
         "seed": settings.seed,
     }
+    if located:
+        report["localisation"] = located
     if detectors:
         report["normality"] = detectors
     write_json(run_dir / "results.json", report)
@@ -129,6 +137,8 @@ def _report(
     title = f"Test: {len(data.split.test)} windows, {settings.data.split.name}"
     if settings.task.heads:
         console.print(comparison_table(title, settings.task.heads, results))
+    if located:
+        console.print("\n".join(localisation_lines(located)), soft_wrap=True)
     if settings.task.normality and fresh.normality:
         console.print(detection_table(f"{title}; AUROC, share detected", detectors))
         held_out, unit = int(fresh.normality.held_out), data.split_spec.unit

@@ -12,7 +12,7 @@ _TINY = 1e-37
 
 
 def decode(head: HeadSpec, output: Tensor) -> Tensor:
-    """Return a regression's value [R, 1] or quantiles [R, Q], or probabilities.
+    """Return a regression's value [R, 1], values [R, L] or quantiles [R, Q], or probabilities.
 
     Quantiles are put in order where they cross; the first and the last bound an interval.
 

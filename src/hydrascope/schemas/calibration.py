@@ -18,7 +18,7 @@ class Conformal(Spec):
     """Share of new windows, drawn as the held-out ones were, whose truth is among what is kept."""
     margins: Mapping[Text, tuple[Number, ...]]
     """A head's name → how strange an outcome may be to be kept (`models.conformal`); one number,
-    of a multi-label head one a label. Heads with too few held-out windows have none."""
+    of a head with labels one a label. Heads with too few held-out windows have none."""
     windows: Annotated[int, Field(strict=True, ge=0)]
     units: Annotated[int, Field(strict=True, ge=0)]
     """How many of what the split keeps together the windows were of."""

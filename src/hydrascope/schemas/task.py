@@ -28,6 +28,11 @@ class HeadKind(StrEnum):
 
 
 _GRADED = (HeadKind.MULTI_CLASS, HeadKind.ORDINAL)
+_JOINED = (HeadKind.REGRESSION, HeadKind.BINARY, HeadKind.MULTI_LABEL)
+"""Kinds whose answers of components make one of their machine."""
+
+HEALTH = "health"
+"""Label, of machines and of components, that is 1 for what is sound and 0 for what has failed."""
 
 
 class ClassSpec(Spec):
@@ -46,11 +51,11 @@ class HeadSpec(Spec):
     components: tuple[Identifier, ...] | None = Field(default=None, min_length=1)
     """Ids of the components a component-level head applies to; all if None."""
     label: Text | None = Field(default=None, validate_default=True)
-    """Label column; the head's name if None. A multi-label head reads one column a label."""
+    """Label column; the head's name if None. A head with labels reads one column a label."""
     classes: tuple[ClassSpec, ...] = Field(default=(), validate_default=True)
     """Classes of a multi-class or ordinal head, an ordinal one's from lowest to highest."""
     labels: tuple[Text, ...] = Field(default=(), validate_default=True)
-    """Names of a multi-label head's labels."""
+    """Names of a multi-label head's labels; of a regression that has several values, theirs."""
     unit: Text | None = None
     """Unit of the label's values."""
     healthy: Number | None = Field(default=None, validate_default=True)
@@ -68,6 +73,10 @@ class HeadSpec(Spec):
     class_weights: bool = False
     """Of a head with classes: whether all classes of the training windows count the same, however
     many windows they have."""
+    evidence: Identifier | None = None
+    """Of a machine-level head: the component-level head whose answers a network makes this one's
+    of. Labels are joined by the log-sum-exp of their logits over the components, `health` is the
+    least of any component."""
 
     @field_validator("components")
     @classmethod
@@ -109,8 +118,10 @@ class HeadSpec(Spec):
         kind = info.data.get("kind")
         if kind is HeadKind.MULTI_LABEL and not labels:
             raise ValueError("a head of kind multi_label needs at least one label")
-        if kind not in (None, HeadKind.MULTI_LABEL) and labels:
+        if kind not in (None, HeadKind.MULTI_LABEL, HeadKind.REGRESSION) and labels:
             raise ValueError(f"a head of kind {kind} has no labels; leave it out")
+        if labels and info.data.get("label"):
+            raise ValueError("a head has a label or labels; leave one of them out")
         if len(set(labels)) < len(labels):
             raise ValueError("expected distinct labels")
         return labels
@@ -136,6 +147,8 @@ class HeadSpec(Spec):
             return quantiles
         if info.data.get("kind") not in (None, HeadKind.REGRESSION):
             raise ValueError("only a regression has quantiles; leave it out")
+        if info.data.get("labels"):
+            raise ValueError("a regression with labels has no quantiles; leave one of them out")
         ascending = list(quantiles) == sorted(set(quantiles))
         if not (ascending and 0.5 in quantiles and quantiles[0] > 0 and quantiles[-1] < 1):
             raise ValueError("expected ascending numbers between 0 and 1 with 0.5 among them")
@@ -155,16 +168,23 @@ class HeadSpec(Spec):
             raise ValueError("a regression has no classes; leave it out")
         return class_weights
 
+    @field_validator("evidence")
+    @classmethod
+    def _of_machines(cls, evidence: str | None, info: ValidationInfo) -> str | None:
+        if evidence and info.data.get("level") is HeadLevel.COMPONENT:
+            raise ValueError("only a machine-level head is made of components; leave it out")
+        return evidence
+
     @property
     def median(self) -> int:
-        """Position of a regression's value among its outputs."""
+        """Position of a regression's value among its outputs; of one with labels, the first's."""
         return self.quantiles.index(0.5) if self.quantiles else 0
 
     @property
     def size(self) -> int:
         """Number of the network's outputs."""
         match self.kind:
-            case HeadKind.MULTI_LABEL:
+            case HeadKind.MULTI_LABEL | HeadKind.REGRESSION if self.labels:
                 return len(self.labels)
             case HeadKind.MULTI_CLASS:
                 return len(self.classes)
@@ -219,4 +239,26 @@ class TaskSpec(Spec):
             raise ValueError(f"expected heads of distinct names; repeated: {', '.join(repeated)}")
         if taken := sorted(set(names).intersection(_LOSSES)):
             raise ValueError(f"expected names that are no loss's; taken: {', '.join(taken)}")
+        for head in heads:
+            if head.evidence and (fault := _unfit(head, {each.name: each for each in heads})):
+                raise ValueError(f"{head.name}: evidence {head.evidence!r} {fault}")
         return heads
+
+
+def _unfit(head: HeadSpec, heads: Mapping[str, HeadSpec]) -> str | None:
+    """Say why a head cannot be made of its evidence; None where it can."""
+    of = heads.get(head.evidence or "")
+    if of is None or of.level is not HeadLevel.COMPONENT:
+        components = [name for name, each in heads.items() if each.level is HeadLevel.COMPONENT]
+        accepted = ", ".join(components) or "none is in this task"
+        return f"is no component-level head; accepted: {accepted}"
+    if head.kind not in _JOINED or of.kind is not head.kind:
+        return f"is of kind {of.kind}; accepted: both of one kind of {', '.join(_JOINED)}"
+    if of.columns != head.columns:
+        mine, theirs = ", ".join(head.columns), ", ".join(of.columns)
+        return f"reads {theirs}; accepted: a head that reads {mine}, in this order"
+    if head.kind is HeadKind.REGRESSION and (head.columns != (HEALTH,) or head.labels):
+        return f"is a regression; accepted: one of the label {HEALTH}, whose least counts"
+    if head.quantiles or of.quantiles:
+        return "has quantiles, or is to make some; accepted: heads without"
+    return None

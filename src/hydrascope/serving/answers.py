@@ -31,10 +31,14 @@ class Finding(_Answer):
     """Most probable class of a graded head."""
     value: float | None = None
     """Of a regression (its median), or of the most probable class, in `unit`."""
+    values: dict[str, float] | None = None
+    """Of a regression with labels: of each, in `unit`."""
     quantiles: dict[str, float] | None = None
     """Of a regression that answers with an interval: `0.05`, `0.5`, … → value in `unit`."""
     interval: tuple[float, float] | None = None
     """Of a regression: holds the true value as often as the bundle's `conformal.coverage` says."""
+    intervals: dict[str, tuple[float, float]] | None = None
+    """Likewise of each of a regression's labels."""
     unit: str | None = None
     probabilities: dict[str, float] | None = None
     """Of each class, of each label, or of a binary head's `present`."""
@@ -198,6 +202,14 @@ def finding(head: HeadSpec, answer: NDArray[Any], limits: Limits) -> Finding:
     values: list[float] = answer.tolist()
     margins = limits.margins
     match head.kind:
+        case HeadKind.REGRESSION if head.labels:
+            bounds = zip(head.labels, values, margins, strict=True) if margins else ()
+            return Finding(
+                kind=head.kind,
+                values=dict(zip(head.labels, values, strict=True)),
+                intervals={name: (v - margin, v + margin) for name, v, margin in bounds} or None,
+                unit=head.unit,
+            )
         case HeadKind.REGRESSION:
             named = zip(head.quantiles, values, strict=True) if head.quantiles else ()
             return Finding(
@@ -267,7 +279,9 @@ def scores(answer: Diagnosis) -> list[Score]:
         findings += of_component.items()
     told = []
     for head, each in findings:
-        if each.probabilities is None:
+        if each.values is not None:
+            told += [Score(f"{head}.{name}", None, value) for name, value in each.values.items()]
+        elif each.probabilities is None:
             assert each.value is not None
             told.append(Score(head, None, each.value))
         elif each.outcome is not None:

@@ -1,7 +1,7 @@
 """How faults grow over a machine's life, and what is true of it at any hour."""
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -86,22 +86,19 @@ class FaultCourse:
 
 
 def ground_truth(
-    courses: Iterable[FaultCourse],
-    components: Iterable[str],
-    places: Mapping[Fault, Sequence[str]],
-    hours: Hours,
+    courses: Iterable[FaultCourse], components: Sequence[str], hours: Hours
 ) -> dict[str, Hours]:
     """Return what is true at operating hours, a label column each.
 
     `health` is that of the worst component, `<component>.health` is 1 less the severity of its
     worst fault; `degradation_rate` the fall of health per 1000 h; `remaining_life` in 1000 h, at
-    most `LIFE_CAP_H`; a column of 0 and 1 for each `Fault`, and `<component>.<fault>` for each
-    component that can have it.
+    most `LIFE_CAP_H`; a column of 0 and 1 for each `Fault`, and of each component
+    `<component>.<fault>`, 0 or 1, and `<component>.<fault>_severity`, 0 to 1: both 0 where it
+    cannot have it.
 
     Args:
         courses: What goes wrong.
         components: All of the machine.
-        places: The components that can have a fault, as `faults.candidates` finds them.
         hours: Of operation.
     """
     courses = list(courses)
@@ -115,16 +112,21 @@ def ground_truth(
     left = [course.remaining_h(hours) for course in courses]
     truth["remaining_life"] = np.min([np.full_like(hours, LIFE_CAP_H), *left], axis=0) / 1e3
     for fault in Fault:
-        of_fault = [course for course in courses if course.fault is fault]
-        truth[fault.value] = _active(of_fault, hours)
-        for component in places.get(fault, ()):
-            here = [course for course in of_fault if course.component == component]
-            truth[f"{component}.{fault.value}"] = _active(here, hours)
+        worst = np.zeros_like(hours)
+        for component in components:
+            mine = [
+                course.severity(hours)
+                for course in courses
+                if course.fault is fault and course.component == component
+            ]
+            severity = np.max([np.zeros_like(hours), *mine], axis=0)
+            truth[f"{component}.{fault}"] = _active(severity)
+            truth[f"{component}.{fault}_severity"] = severity
+            worst = np.maximum(worst, severity)
+        truth[fault.value] = _active(worst)
     return truth
 
 
-def _active(courses: Iterable[FaultCourse], hours: Hours) -> Hours:
-    """Return 1 where any of the courses is severe enough to be an anomaly, else 0."""
-    severities = [course.severity(hours) for course in courses]
-    worst = np.max([np.zeros_like(hours), *severities], axis=0)
-    return np.asarray(worst >= ACTIVE, dtype=np.float64)
+def _active(severity: Hours) -> Hours:
+    """Return 1 where a fault is severe enough to be an anomaly, else 0."""
+    return np.asarray(severity >= ACTIVE, dtype=np.float64)

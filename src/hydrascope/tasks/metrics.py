@@ -30,7 +30,8 @@ class HeadMetrics(nn.Module):
 
     Classes (binary, multi-class, ordinal): `accuracy`, `macro_f1` and, where classes have values,
     `mae`, the mean absolute error between the values of the most probable and the true class in
-    the head's unit. Multi-label: `accuracy` and `macro_f1` over names. Regression: `mae`, `r2`.
+    the head's unit. Multi-label: `accuracy` and `macro_f1` over names. Regression: `mae`, `r2`, of
+    one with labels the means over them (an `r2` of a label that does not vary is 0).
     Too few labelled rows (none; for `r2` one) have no metrics at all.
 
     Args:
@@ -88,7 +89,10 @@ class HeadMetrics(nn.Module):
         if not len(target):
             return
         if self.head.kind is HeadKind.REGRESSION:
-            self.by_value.update(prediction[:, self.head.median], target[:, 0])
+            if self.head.labels:
+                self.by_value.update(prediction, target)
+            else:
+                self.by_value.update(prediction[:, self.head.median], target[:, 0])
             return
         if self.head.kind is HeadKind.MULTI_LABEL:
             self.by_class.update((prediction >= self.thresholds).long(), target.long())

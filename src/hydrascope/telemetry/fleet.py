@@ -15,14 +15,12 @@ from numpy.typing import NDArray
 
 from hydrascope import simulation
 from hydrascope.schemas import Machine, SpecError, TimeWindow
-from hydrascope.simulation.faults import Fault, candidates
 from hydrascope.simulation.fleet import (
     ASSETS,
     FIRST_ONSET,
     KINDS,
     Member,
     draw_member,
-    load_kind,
 )
 from hydrascope.simulation.recording import Run
 from hydrascope.simulation.trajectory import ground_truth
@@ -177,9 +175,7 @@ class FleetSource:
             for extent in self.extents(equipment_id)
             for number in range(rows)
         ]
-        circuit = load_kind(member.kind).circuit
-        places = {fault: candidates(circuit, fault) for fault in Fault}
-        table = pd.DataFrame(ground_truth(member.courses, components, places, begin_h))
+        table = pd.DataFrame(ground_truth(member.courses, components, begin_h))
         table.insert(0, "start", pd.DatetimeIndex(starts))
         table.insert(1, "end", pd.DatetimeIndex([start + length for start in starts]))
         table["kind"] = member.kind

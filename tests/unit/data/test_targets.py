@@ -162,6 +162,14 @@ def test_a_multi_label_head_reads_one_column_a_label(press: GraphTopology) -> No
     assert_targets(target[:, 0], [[1, NAN], [0, NAN], [NAN, NAN]])
 
 
+def test_a_regression_with_labels_reads_one_column_a_label(press: GraphTopology) -> None:
+    wear = head(kind="regression", level="component", labels=["leak", "rust"], components=["pump"])
+    place = [component.id for component in press.components].index("pump")
+    columns = {"pump.leak": [0.25, 0.0, 1.0], "pump.rust": [0.5, None, 0.75]}
+    found = encoded(wear, press, **columns)
+    assert_targets(found[:, place], [[0.25, 0.5], [0.0, NAN], [1.0, 0.75]])
+
+
 def test_a_head_without_any_label_is_refused_but_one_machine_may_lack_it(
     press: GraphTopology,
 ) -> None:

@@ -9,6 +9,7 @@ import pytest
 import torch
 from rig_parts import RigParts, cycles, direct
 
+from hydrascope.data.windows import join_tables
 from hydrascope.features.engineer import FeatureEngineer
 from hydrascope.features.sub_windows import WindowSpec, sub_windows
 from hydrascope.schemas import SpecError, TimeWindow
@@ -187,3 +188,12 @@ def test_labels_in_another_time_zone_are_joined_by_the_instant(
     here = direct(RigParts(zema, stretch), machine, CYCLES, engineer)
     assert here.table["cooler"].nunique() > 1
     pd.testing.assert_frame_equal(there.table, here.table)
+
+
+def test_tables_are_joined_in_their_order_whatever_columns_they_have() -> None:
+    columns = (["a", "b"], ["a", "b"], ["b", "c"], ["a", "b"])
+    tables = [
+        pd.DataFrame({name: [float(row), np.nan] for name in names})
+        for row, names in enumerate(columns)
+    ]
+    pd.testing.assert_frame_equal(join_tables(tables), pd.concat(tables, ignore_index=True))

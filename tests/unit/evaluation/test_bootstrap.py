@@ -24,6 +24,7 @@ GRADED = {
 }
 BINARY = {"name": "stable", "level": "machine", "kind": "binary"}
 WEAR = {"name": "wear", "level": "machine", "kind": "regression"}
+SEVERITY = {"name": "s", "level": "machine", "kind": "regression", "labels": ["leak", "wear"]}
 FAULTS = {"name": "faults", "level": "machine", "kind": "multi_label", "labels": ["leak", "wear"]}
 
 
@@ -36,7 +37,7 @@ def rows(spec: HeadSpec, count: int = 60, seed: int = 0) -> LocatedPredictions:
     width = len(spec.classes) or len(spec.labels) or 1
     prediction = torch.rand(count, width, generator=random)
     if spec.kind == "regression":
-        target = prediction + torch.randn(count, 1, generator=random)
+        target = prediction + torch.randn(count, width, generator=random)
     elif spec.labels:
         target = (torch.rand(count, width, generator=random) < prediction).float()
     else:
@@ -45,7 +46,7 @@ def rows(spec: HeadSpec, count: int = 60, seed: int = 0) -> LocatedPredictions:
     return LocatedPredictions(prediction, target, window, torch.full_like(window, -1))
 
 
-@pytest.mark.parametrize("fields", [GRADED, BINARY, WEAR, FAULTS], ids=lambda f: f["kind"])
+@pytest.mark.parametrize("fields", [GRADED, BINARY, WEAR, SEVERITY, FAULTS], ids=str)
 def test_metrics_from_sums_are_those_that_torchmetrics_computes(fields: dict[str, object]) -> None:
     spec = head(fields)
     answers = rows(spec)

@@ -217,6 +217,26 @@ def test_sets_and_intervals_hold_the_truth_as_often_as_they_say(head: HeadSpec) 
         assert held / 2000 == pytest.approx(nominal, abs=0.02)
 
 
+def test_a_regression_with_labels_has_a_margin_for_each() -> None:
+    head = validate(
+        HeadSpec,
+        {"name": "s", "level": "machine", "kind": "regression", "labels": ["leak", "wear"]},
+    )
+    random = torch.Generator().manual_seed(0)
+    truth = torch.rand(400, 2, generator=random)
+    answer = truth + torch.tensor([0.1, 1.0]) * torch.randn(400, 2, generator=random)
+    rows = located(answer, truth)
+    spec = fit_calibration([head], HeldOut({"s": rows}, {}, np.arange(400), "windows"))
+    assert spec.temperatures == {}
+    error = (answer - truth).abs().sort(dim=0).values
+    assert spec.conformal.margins["s"] == pytest.approx(error[-8].tolist())  # ⌈401 · 0.98⌉ = 393
+    bootstrap = Bootstrap.of("windows", np.arange(400), np.arange(400))
+    report = calibration_report([head], {"s": rows}, {"s": rows}, spec, bootstrap)
+    found = report["conformal"]["heads"]["s"]
+    assert found["coverage"] == pytest.approx(0.98, abs=0.01)
+    assert found["size"] == pytest.approx(2 * error[-8].mean().item())
+
+
 def test_a_calibration_is_plain_data_there_and_back() -> None:
     logits, target = overconfident(200, 2.0)
     held_out = HeldOut(

@@ -31,6 +31,23 @@ def heads() -> list[HeadSpec]:
     ]
 
 
+LEAKS = {"kind": "multi_label", "labels": ["a", "b"]}
+
+
+def joined_heads() -> list[HeadSpec]:
+    """Heads of machines, each made of a component's, beside one of its own."""
+    return [
+        validate(HeadSpec, fields)
+        for fields in (
+            {"name": "health", "level": "machine", "kind": "regression", "evidence": "worn"},
+            {"name": "worn", "level": "component", "kind": "regression", "label": "health"},
+            {"name": "life", "level": "machine", "kind": "regression"},
+            {"name": "faults", "level": "machine", "evidence": "leaks", **LEAKS},
+            {"name": "leaks", "level": "component", **LEAKS},
+        )
+    ]
+
+
 def block() -> TaskHeads:
     return randomised(TaskHeads(heads(), CHANNELS, 4, dropout=0.0).double().eval())
 
@@ -122,6 +139,48 @@ def test_a_graph_without_any_component_for_a_head_gets_finite_answers() -> None:
     none = torch.zeros_like(APPLIES)
     outputs = block()(*embeddings(), GRAPH, none)
     assert all(output.isfinite().all() for output in outputs.values())
+
+
+def test_a_machine_with_evidence_is_what_its_components_say() -> None:
+    module = randomised(TaskHeads(joined_heads(), CHANNELS, 4, dropout=0.0).double().eval())
+    outputs = module(*embeddings(), GRAPH, APPLIES)
+    assert list(outputs) == ["health", "worn", "life", "faults", "leaks"]
+    worn, leaks = outputs["worn"], outputs["leaks"]
+    for graph in range(2):
+        rows = [row for row in range(5) if GRAPH[row] == graph]
+        asked = [row for row in rows if APPLIES[row, 0]]  # of "worn"; "leaks" asks all
+        assert_close(outputs["health"][graph], worn[asked].amin(0), 1e-12)
+        odds = sum(leaks[row].exp() for row in rows)
+        assert_close(outputs["faults"][graph], odds.log(), 1e-12)
+
+
+def test_a_machine_without_any_component_for_its_evidence_is_sound() -> None:
+    module = TaskHeads(joined_heads(), CHANNELS, 4, dropout=0.0).double()
+    outputs = module(*embeddings(), GRAPH, torch.zeros_like(APPLIES))
+    assert (outputs["health"] == 1.0).all()
+    assert (outputs["faults"].sigmoid() < 1e-12).all()
+    outputs["faults"].sum().backward()
+
+
+def test_before_it_has_learned_anything_a_machine_of_many_components_is_sound() -> None:
+    module = TaskHeads(joined_heads(), CHANNELS, 4, dropout=0.0).double()
+    graph = torch.zeros(20, dtype=torch.int64)
+    parts, machine = torch.zeros(20, CHANNELS).double(), torch.zeros(1, CHANNELS).double()
+    asked = torch.ones(20, 2, dtype=torch.bool)
+    outputs = module(parts, machine, graph, asked)
+    assert (outputs["faults"].sigmoid() < 0.25).all()
+    assert (outputs["leaks"].sigmoid() < 0.02).all()
+
+
+def test_what_a_machine_is_told_teaches_its_components() -> None:
+    module = TaskHeads(joined_heads(), CHANNELS, 4, dropout=0.0).double()
+    # No weights of their own: those of "worn", "life" and "leaks" are all.
+    assert [out.out_features for out in module.out] == [1, 1, 2]
+    outputs = module(*embeddings(), GRAPH, APPLIES)
+    (outputs["health"].sum() + outputs["faults"].sum()).backward()
+    gradients = [out.weight.grad for out in module.out]
+    assert gradients[1] is None  # of "life"
+    assert all(gradients[k] is not None and gradients[k].abs().sum() > 0 for k in (0, 2))
 
 
 def test_every_parameter_gets_a_gradient() -> None:

@@ -21,6 +21,7 @@ def head(**fields: Any) -> HeadSpec:
         ({"kind": "regression"}, 1),
         ({"kind": "binary"}, 1),
         ({"kind": "multi_label", "labels": ["leakage", "cavitation"]}, 2),
+        ({"kind": "regression", "labels": ["leakage", "cavitation"]}, 2),
         ({"kind": "multi_class", "classes": GRADES}, 3),
         ({"kind": "ordinal", "classes": GRADES}, 2),
     ],
@@ -51,6 +52,13 @@ def test_a_head_reads_the_column_of_its_label_else_of_its_name() -> None:
         ({"kind": "multi_label", "labels": ["a", "a"]}, "labels", "distinct labels"),
         ({"kind": "multi_label", "labels": ["a"], "label": "b"}, "label", "leave it out"),
         ({"kind": "binary", "labels": ["a"]}, "labels", "has no labels"),
+        ({"kind": "regression", "labels": ["a"], "label": "b"}, "labels", "leave one of them out"),
+        (
+            {"kind": "regression", "labels": ["a"], "quantiles": [0.5]},
+            "quantiles",
+            "leave one of them out",
+        ),
+        ({"kind": "binary", "level": "component", "evidence": "a"}, "evidence", "machine-level"),
         ({"kind": "binary", "components": ["pump"]}, "components", "has no components"),
         ({"kind": "binary", "level": "component", "components": []}, "components", "at least 1"),
         (
@@ -91,3 +99,55 @@ def test_faults_in_several_heads_are_reported_together() -> None:
     first, second = str(error.value).splitlines()[1:]
     assert first.startswith("  heads[0].classes: ")
     assert second.startswith("  heads[1].level: 'mashine' ")
+
+
+LEAKS = {"name": "leaks", "level": "component", "kind": "multi_label", "labels": ["a", "b"]}
+WORN = {"name": "worn", "level": "component", "kind": "regression", "label": "health"}
+SPREAD = {"name": "spread", "level": "component", "kind": "regression", "quantiles": [0.5]}
+BROKEN = {"name": "broken", "level": "component", "kind": "binary"}
+GRADED = {"name": "graded", "level": "component", "kind": "ordinal", "classes": GRADES}
+WEAR = {"name": "wear", "level": "component", "kind": "regression"}
+
+
+def of_evidence(**fields: Any) -> TaskSpec:
+    machine = {"name": "machine", "level": "machine", **fields}
+    heads = [machine, LEAKS, WORN, SPREAD, BROKEN, GRADED, WEAR]
+    return validate(TaskSpec, {"name": "t", "heads": heads})
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"kind": "multi_label", "labels": ["a", "b"], "evidence": "leaks"},
+        {"kind": "binary", "label": "broken", "evidence": "broken"},
+        {"kind": "regression", "label": "health", "evidence": "worn"},
+    ],
+)
+def test_a_machine_is_made_of_components_by_a_head_of_its_kind(fields: dict[str, Any]) -> None:
+    assert of_evidence(**fields).heads[0].evidence == fields["evidence"]
+
+
+@pytest.mark.parametrize(
+    ("fields", "remedy"),
+    [
+        ({"kind": "binary", "evidence": "lost"}, "no component-level head; accepted: leaks, worn"),
+        ({"kind": "binary", "evidence": "machine"}, "no component-level head"),
+        ({"kind": "binary", "evidence": "leaks"}, "is of kind multi_label; accepted: both of one"),
+        ({"kind": "ordinal", "classes": GRADES, "evidence": "graded"}, "is of kind ordinal"),
+        (
+            {"kind": "multi_label", "labels": ["b", "a"], "evidence": "leaks"},
+            "reads a, b; accepted: a head that reads b, a, in this order",
+        ),
+        ({"kind": "binary", "evidence": "broken"}, "reads broken; accepted: a head that reads"),
+        ({"kind": "regression", "label": "wear", "evidence": "wear"}, "one of the label health"),
+        (
+            {"kind": "regression", "label": "health", "quantiles": [0.5], "evidence": "worn"},
+            "accepted: heads without",
+        ),
+    ],
+)
+def test_evidence_that_does_not_fit_is_refused(fields: dict[str, Any], remedy: str) -> None:
+    with pytest.raises(SpecError) as error:
+        of_evidence(**fields)
+    assert str(error.value).startswith("TaskSpec: heads: ")
+    assert remedy in str(error.value)

@@ -7,7 +7,7 @@ import pytest
 from numpy.typing import NDArray
 
 from hydrascope.schemas import ClassSpec, HeadKind, HeadLevel, HeadSpec, SpecError, validate
-from hydrascope.serving.answers import Finding, Limits, finding
+from hydrascope.serving.answers import Diagnosis, Finding, Limits, Score, finding, scores
 
 
 def head(kind: HeadKind, **more: object) -> HeadSpec:
@@ -36,6 +36,27 @@ def test_a_regression_with_quantiles_is_its_median_and_its_interval() -> None:
         "quantiles": {"0.05": 80.0, "0.5": 100.0, "0.9": 150.0},
         "unit": "h",
     }
+
+
+def test_a_regression_with_labels_is_a_value_for_each() -> None:
+    spec = head(HeadKind.REGRESSION, unit="share", labels=("leakage", "cavitation"))
+    assert said(spec, np.array([0.5, 0.25])) == {
+        "values": {"leakage": 0.5, "cavitation": 0.25},
+        "unit": "share",
+    }
+    assert said(spec, np.array([0.5, 0.25]), 0.25, 0.5)["intervals"] == {
+        "leakage": (0.25, 0.75),
+        "cavitation": (-0.25, 0.75),
+    }
+    diagnosis = Diagnosis.model_construct(
+        machine={"head": finding(spec, np.array([0.5, 0.25]), Limits(()))},
+        components={},
+        normality=None,
+    )
+    assert scores(diagnosis) == [
+        Score("head.leakage", None, 0.5),
+        Score("head.cavitation", None, 0.25),
+    ]
 
 
 @pytest.mark.parametrize("kind", [HeadKind.MULTI_CLASS, HeadKind.ORDINAL])

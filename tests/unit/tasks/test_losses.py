@@ -52,6 +52,13 @@ def mean(loss: MaskedLoss) -> Tensor:
     return means([loss])[0][0]
 
 
+def test_a_regression_with_labels_counts_each_label_that_is_known() -> None:
+    output = torch.tensor([[0.5, 3.0], [0.0, 1.0]])
+    target = torch.tensor([[0.0, 1.0], [NAN, 1.0]])
+    loss = head_loss(head("regression", labels=["leak", "wear"]), output, target, 0.0)
+    assert mean(loss).item() == pytest.approx((0.5 * 0.5**2 + (2.0 - 0.5) + 0.0) / 3)
+
+
 def cross_entropy(logit: float, truth: float) -> float:
     """−truth log σ(logit) − (1 − truth) log(1 − σ(logit))."""
     return log1p(exp(-logit)) + (1 - truth) * logit

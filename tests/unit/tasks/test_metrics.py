@@ -111,6 +111,19 @@ def test_regression_metrics_equal_sklearn() -> None:
     )
 
 
+def test_metrics_of_a_regression_with_labels_are_means_over_them() -> None:
+    generator = torch.Generator().manual_seed(3)
+    target = torch.rand(60, 3, generator=generator)
+    target[:, 2] = 0.0  # does not vary
+    prediction = target + 0.1 * torch.randn(60, 3, generator=generator)
+    target[4, 1] = NAN  # the row does not count
+    true, guess = (np.delete(each.double().numpy(), 4, axis=0) for each in (target, prediction))
+    spec = head("regression", labels=["a", "b", "c"])
+    assert accumulated(spec, prediction, target) == pytest.approx(
+        {"mae": np.abs(true - guess).mean(), "r2": oracle.r2_score(true, guess)}, rel=1e-4
+    )
+
+
 @pytest.mark.parametrize("kind", ["regression", "binary", "multi_class", "ordinal"])
 def test_a_head_without_labelled_rows_has_no_metrics(kind: str) -> None:
     metrics = HeadMetrics(head(kind))

@@ -70,8 +70,7 @@ def test_an_unknown_machine_and_a_time_without_recording_are_refused() -> None:
 def test_the_truth_of_a_fault_follows_its_course() -> None:
     hours = np.arange(0.0, 300.0)
     linear = FaultCourse(Fault.LEAKAGE, "pump", Course.LINEAR, 100.0, 100.0)
-    places = {Fault.LEAKAGE: ["pump", "pilot_pump"], Fault.OVERHEATING: ["cooler"]}
-    truth = ground_truth([linear], ["pump", "tank"], places, hours)
+    truth = ground_truth([linear], ["pump", "tank"], hours)
     np.testing.assert_allclose(truth["health"][100:200], 1 - (hours[100:200] - 100) / 100)
     np.testing.assert_array_equal(truth["pump.health"], truth["health"])
     assert (truth["tank.health"] == 1).all()
@@ -81,8 +80,11 @@ def test_the_truth_of_a_fault_follows_its_course() -> None:
     np.testing.assert_array_equal(truth["leakage"] == 1, 1 - truth["health"] >= ACTIVE)
     assert truth["cavitation"].max() == 0
     np.testing.assert_array_equal(truth["pump.leakage"], truth["leakage"])
-    assert truth["pilot_pump.leakage"].max() == truth["cooler.overheating"].max() == 0
-    assert "tank.leakage" not in truth
+    np.testing.assert_allclose(truth["pump.leakage_severity"], 1 - truth["health"], atol=1e-12)
+    # What a component cannot have is known too: it has not got it.
+    for fault in Fault:
+        assert truth[f"tank.{fault}"].max() == truth[f"tank.{fault}_severity"].max() == 0
+    assert truth["pump.overheating"].max() == truth["pump.overheating_severity"].max() == 0
     falls = -np.diff(truth["health"][100:200]) * 1e3
     np.testing.assert_allclose(truth["degradation_rate"][100:199], falls, rtol=1e-6)
 
@@ -108,7 +110,9 @@ def test_the_truth_of_a_machine_is_that_of_its_components() -> None:
         ids = {component.id for component in machine.topology.components}
         for fault in Fault:
             own = [c for c in labels if c.endswith(f".{fault}") and c.split(".")[0] in ids]
-            assert own
+            assert len(own) == len(ids)
+            severity = labels[[f"{name}_severity" for name in own]]
+            np.testing.assert_array_equal(labels[own], (severity >= ACTIVE).astype(float))
             np.testing.assert_array_equal(labels[own].max(axis=1), labels[fault.value])
             seen += labels[fault.value].sum()
     assert seen > 0

@@ -9,9 +9,8 @@ from hydrascope.data.datamodule import HydraulicDataModule
 from hydrascope.evaluation.figures import draw_machine_graph
 from hydrascope.evaluation.page.svg import inline_svg, page_style
 from hydrascope.evaluation.predictions import LocatedPredictions
-from hydrascope.evaluation.severity import HEALTH
 from hydrascope.schemas.machine import GraphTopology
-from hydrascope.schemas.task import HeadKind, HeadLevel, HeadSpec
+from hydrascope.schemas.task import HEALTH, HeadKind, HeadLevel, HeadSpec
 
 _GOOD, _MIDDLING, _BAD, _UNKNOWN = "#2e7d32", "#b07a00", "#c62828", "#6b7280"
 

@@ -13,7 +13,6 @@ from numpy.typing import NDArray
 from hydrascope import __version__
 from hydrascope.data.datamodule import HydraulicDataModule
 from hydrascope.evaluation.bootstrap import FEW_UNITS
-from hydrascope.evaluation.calibrate import log_loss
 from hydrascope.evaluation.cases import Case, told, uncertain_cases, worst_cases
 from hydrascope.evaluation.explain import Explained, Explanation, explain
 from hydrascope.evaluation.page import charts
@@ -23,6 +22,7 @@ from hydrascope.evaluation.page.machines import (
     machine_chart,
 )
 from hydrascope.evaluation.predictions import LocatedPredictions, complete
+from hydrascope.evaluation.strangeness import strangeness
 from hydrascope.models.diagnoser import Diagnoser
 from hydrascope.schemas.task import HeadKind, HeadSpec
 from hydrascope.schemas.time import TimeWindow
@@ -30,7 +30,16 @@ from hydrascope.schemas.time import TimeWindow
 _TEMPLATES = Path(__file__).parents[2] / "assets" / "report"
 _POINTS = 240
 """Of a signal's line: more cannot be seen in its width."""
-_IN_PERCENT = ("accuracy", "macro_f1", "precision", "recall", "f1", "average_precision")
+_IN_PERCENT = (
+    "accuracy",
+    "macro_f1",
+    "precision",
+    "recall",
+    "f1",
+    "average_precision",
+    "top1",
+    "top1_strict",
+)
 _WIDTH, _HEIGHT = 240, 56
 
 
@@ -167,9 +176,9 @@ def _explained(
     """Return a case with what drove its answer: the sensors that did most come first."""
     rows = complete(predictions[case.head.name])
     label = 0
-    if case.head.kind is HeadKind.MULTI_LABEL:
-        loss = log_loss(case.head, rows.prediction[[case.row]], rows.target[[case.row]])
-        label = int(loss.argmax())
+    if case.head.labels:
+        answer, target = rows.prediction[[case.row]], rows.target[[case.row]]
+        label = int(strangeness(case.head, answer, target).argmax())
     component = int(rows.component[case.row])
     asked = Explained(diagnoser, data, case.window, case.head, component, label)
     explanation = explain(asked)

@@ -7,11 +7,15 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from hydrascope.models.layers.evidence import of_components
 from hydrascope.models.layers.segment import segment_sum
 from hydrascope.models.layers.self_attention import SelfAttention
 from hydrascope.models.layers.task_mlp import TaskMLP
-from hydrascope.schemas.task import HeadLevel, HeadSpec
+from hydrascope.schemas.task import HeadKind, HeadLevel, HeadSpec
 
+_RARE = -4.6
+"""Logit that labels of evidence start from, of a probability of 0.01 (T.-Y. Lin et al., "Focal Loss
+for Dense Object Detection", ICCV 2017): a machine of many components starts as sound, too."""
 Exchange = Literal["attention", "mlp", "none"]
 
 
@@ -21,6 +25,8 @@ class TaskHeads(nn.Module):
     A machine-level head embeds the machine, a component-level head every component. In the
     exchange each head is one token of its graph; that of a component-level head is the mean over
     the components it applies to, and what the exchange adds to the token is added to each of them.
+    A machine-level head with `evidence` has no weights, no embedding and no token: its output is
+    joined from that of the component-level head it names.
 
     Shapes: G graphs, N components, C channels, H component-level heads.
 
@@ -42,14 +48,20 @@ class TaskHeads(nn.Module):
     ) -> None:
         super().__init__()
         self.heads = tuple(heads)
-        self.embed = nn.ModuleList(nn.Linear(channels, channels) for _ in heads)
+        self.own = tuple(head for head in heads if head.evidence is None)
+        self.embed = nn.ModuleList(nn.Linear(channels, channels) for _ in self.own)
         self.exchange: nn.Module | None = None
         if exchange == "attention":
             self.exchange = SelfAttention(channels, attention_heads)
         elif exchange == "mlp":
             self.exchange = TaskMLP(channels)
         self.dropout = nn.Dropout(dropout)
-        self.out = nn.ModuleList(nn.Linear(channels, head.size) for head in heads)
+        self.out = nn.ModuleList(nn.Linear(channels, head.size) for head in self.own)
+        joined = {head.evidence for head in heads}
+        for head, out in zip(self.own, self.out, strict=True):
+            if head.name in joined and head.kind is not HeadKind.REGRESSION:
+                assert isinstance(out, nn.Linear)
+                nn.init.constant_(out.bias, _RARE)
 
     def forward(
         self,
@@ -62,20 +74,29 @@ class TaskHeads(nn.Module):
         levels = {HeadLevel.COMPONENT: components, HeadLevel.MACHINE: machines}
         embeddings: list[Tensor] = [
             F.silu(embed(levels[head.level]))
-            for head, embed in zip(self.heads, self.embed, strict=True)
+            for head, embed in zip(self.own, self.embed, strict=True)
         ]
         if self.exchange is not None:
             tokens = self._tokens(embeddings, machines.shape[0], component_graph, component_heads)
             added: Tensor = self.exchange(tokens) - tokens
-            for position, head in enumerate(self.heads):
+            for position, head in enumerate(self.own):
                 heard = added[:, position]
                 if head.level is HeadLevel.COMPONENT:
                     heard = heard.index_select(0, component_graph)
                 embeddings[position] = embeddings[position] + heard
-        return {
+        said = {
             head.name: out(self.dropout(embedding))
-            for head, out, embedding in zip(self.heads, self.out, embeddings, strict=True)
+            for head, out, embedding in zip(self.own, self.out, embeddings, strict=True)
         }
+        asked = [head.name for head in self.own if head.level is HeadLevel.COMPONENT]
+        for head in self.heads:
+            if head.evidence is None:
+                continue
+            applies = component_heads[:, asked.index(head.evidence)].unsqueeze(1)
+            said[head.name] = of_components(
+                head.kind, said[head.evidence], component_graph, machines.shape[0], applies
+            )
+        return {head.name: said[head.name] for head in self.heads}
 
     def _tokens(
         self,
@@ -86,7 +107,7 @@ class TaskHeads(nn.Module):
     ) -> Tensor:
         """One token a head and graph, [G, heads, C]."""
         tokens, column = [], 0
-        for head, embedding in zip(self.heads, embeddings, strict=True):
+        for head, embedding in zip(self.own, embeddings, strict=True):
             if head.level is HeadLevel.MACHINE:
                 tokens.append(embedding)
                 continue

@@ -35,6 +35,40 @@ def segment_max(values: Tensor, index: Tensor, num_segments: int) -> Tensor:
     return empty.scatter_reduce(0, _rows(index, values), values, "amax", include_self=False)
 
 
+def segment_min(
+    values: Tensor, index: Tensor, num_segments: int, mask: Tensor, empty: float
+) -> Tensor:
+    """Smallest row entry per segment: [K, ...], [K] -> [M, ...].
+
+    Args:
+        values: [K, ...].
+        index: [K] int64.
+        num_segments: M.
+        mask: bool, broadcastable to `values`; rows where it is False do not count.
+        empty: Of a segment without any row that counts.
+    """
+    masked = values.masked_fill(~mask, torch.finfo(values.dtype).max)
+    least = -segment_max(-masked, index, num_segments)
+    rows = segment_sum(mask.expand_as(values).to(values.dtype), index, num_segments)
+    return torch.where(rows > 0, least, empty)
+
+
+def segment_logsumexp(
+    values: Tensor, index: Tensor, num_segments: int, mask: Tensor, empty: float
+) -> Tensor:
+    """Logarithm of the sum of exponentials per segment: [K, ...], [K] -> [M, ...].
+
+    Arguments as `segment_min`.
+    """
+    masked = values.masked_fill(~mask, torch.finfo(values.dtype).min)
+    # The shift is taken away and added again, so it needs no gradient.
+    largest = segment_max(masked.detach(), index, num_segments)
+    parts = (masked - largest.index_select(0, index)).exp() * mask
+    # The largest row that counts contributes exp(0) = 1: a total below 1 is of an empty segment.
+    total = segment_sum(parts, index, num_segments)
+    return torch.where(total > 0, largest + total.clamp_min(1.0).log(), empty)
+
+
 def segment_softmax(
     logits: Tensor, index: Tensor, num_segments: int, mask: Tensor | None = None
 ) -> Tensor:
