@@ -8,7 +8,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 from chromium import MISSING, set_screen, start_chromium
-from jobs import CPU
+from jobs import evaluate_settings
 from selenium.webdriver import Chrome
 from selenium.webdriver.common.by import By
 
@@ -17,7 +17,6 @@ from hydrascope.evaluation.compare import OtherRun
 from hydrascope.evaluation.predictions import predict
 from hydrascope.experiment import evaluate
 from hydrascope.experiment.restore import restore
-from hydrascope.experiment.settings import EvaluateSettings
 from hydrascope.schemas.errors import SpecError
 
 WIDTHS = (1280, 400)
@@ -75,9 +74,7 @@ def _chosen(answer: list[float]) -> int:
 
 
 def test_a_folder_without_an_evaluation_cannot_be_compared_with(best: str, tmp_path: Path) -> None:
-    settings = EvaluateSettings(
-        ckpt=best, compare=str(tmp_path), run_dir=str(tmp_path / "e"), hardware=CPU
-    )
+    settings = evaluate_settings(best, tmp_path / "e", compare=str(tmp_path))
     with pytest.raises(SpecError, match=r"compare: .* holds no evaluation.json; accepted"):
         evaluate.run(settings)
 

@@ -14,6 +14,8 @@ from hydrascope.evaluation.breakdown import Judged, machine_kinds, of_heads, of_
 from hydrascope.evaluation.calibration import calibration_report, calibration_table
 from hydrascope.evaluation.compare import EVALUATION, PREDICTIONS, OtherRun, prediction_table
 from hydrascope.evaluation.figures import confusion_counts, save_confusion_matrix
+from hydrascope.evaluation.missing import judge_missing
+from hydrascope.evaluation.missing_report import missing_report
 from hydrascope.evaluation.normality import (
     detection,
     detection_intervals,
@@ -22,6 +24,7 @@ from hydrascope.evaluation.normality import (
     promise,
     score_table,
 )
+from hydrascope.evaluation.page.missing import in_words
 from hydrascope.evaluation.page.write import write_page
 from hydrascope.evaluation.predictions import LocatedPredictions, predict
 from hydrascope.evaluation.report import comparison, head_metrics, write_json
@@ -78,6 +81,11 @@ def run(settings: EvaluateSettings) -> None:
         )
         table = prediction_table(diagnoser.heads, predictions, data)
         table.to_parquet(run_dir / PREDICTIONS, index=False)
+        if settings.missing_sensors:
+            with console.status("Taking sensors away …"):
+                missing = judge_missing(diagnoser, data)
+            report["missing_sensors"] = missing_report(diagnoser.heads, missing)
+            console.print(in_words(report["missing_sensors"]))
     if "calibration" in report:
         console.print(calibration_table(report["calibration"]))
     if (spec := trained.task.normality) and diagnoser.normality:
