@@ -38,6 +38,27 @@ def test_the_page_asks_for_nothing_but_itself(judged: Path) -> None:
     assert not re.findall(r"url\((?!#)", page)
 
 
+def test_the_page_says_what_missing_sensors_cost(judged: Path) -> None:
+    report = json.loads((judged / "evaluation.json").read_text())["missing_sensors"]
+    page = (judged / "report.html").read_text()
+    section = page[page.index('<section id="missing">') :].split("</section>")[0]
+    assert "<h2>With a sensor missing</h2>" in section
+    assert f"{100 * report['summary']['mean']:.2f} % on average" in section
+    assert "With any two missing (5 of 136 pairs)" in section
+    rows = re.findall(r"<tr><td>(.+?)</td>(.+?)</tr>", section)
+    assert [name for name, _ in rows] == ["none missing", *(s["sensor"] for s in report["sensors"])]
+    for (_, cells), sensor in zip(rows[1:], report["sensors"], strict=True):
+        found = re.findall(r">(\d+\.\d\d) %", cells)
+        assert found == [f"{100 * each['value']:.2f}" for each in sensor["heads"].values()]
+    other = json.loads((Path(_compared(judged)) / "evaluation.json").read_text())
+    assert "missing_sensors" not in other  # switched off
+    assert 'id="missing"' not in (Path(_compared(judged)) / "report.html").read_text()
+
+
+def _compared(judged: Path) -> str:
+    return str(json.loads((judged / "evaluation.json").read_text())["compared"]["name"])
+
+
 def test_a_run_beside_itself_differs_by_nothing_and_another_by_what_it_does(
     best: str, judged: Path
 ) -> None:
@@ -114,8 +135,14 @@ def test_the_page_is_whole_and_fits_the_screen(
         for svg in drawn:
             assert svg.size["width"] > 200
             assert svg.size["height"] > 150
-    for section in ("heads", "outcomes", "models", "compared", "worst", "uncertain"):
+    for section in ("heads", "outcomes", "models", "compared", "missing", "worst", "uncertain"):
         assert browser.find_element(By.ID, section).text
+    shaded = browser.find_elements(By.CSS_SELECTOR, "#missing tbody tr")
+    assert len(shaded) == 1 + 17
+    for row in shaded:
+        figures = row.find_elements(By.CSS_SELECTOR, "td:not(:first-child)")
+        assert len(figures) == 5
+        assert all(re.match(r"\d+\.\d\d %", cell.text) for cell in figures)
     for case in browser.find_elements(By.CSS_SELECTOR, "article.case"):
         assert len(case.find_elements(By.CSS_SELECTOR, "figure.signal polyline")) == 17
     for case in browser.find_elements(By.CSS_SELECTOR, "#worst article.case"):
