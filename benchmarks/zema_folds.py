@@ -1,107 +1,108 @@
-"""All five folds of the rig under unseen conditions, pooled, beside the baselines.
+"""The folds of the rig under unseen conditions, pooled, beside the baselines; with sensors missing.
 
 `python -m benchmarks.zema_folds` trains a network for each seed and fold, beside the discriminant
-and the quick baselines, and fits the slow ones (resumable: what is finished is kept), then writes
-the table into docs/results.md and README.md. `--pool FOLDER` trains nothing: it prints the table of
-the runs that lie in a folder, such as that of `python train.py -m experiment=zema
-data.fold=0,1,2,3,4`.
+and the quick baselines, fits the slow ones, answers the test windows with sensors missing, and
+writes the tables into docs/results.md and README.md. Each training is a process of one thread, so
+that several run side by side (`--processes 2`); what a process has found is kept in its run's
+folder at once, so that the same command goes on where it was broken off. `--pool FOLDER` trains
+nothing: it prints the table of the runs that lie in a folder, such as that of
+`python train.py -m experiment=zema data.fold=0,1,2,3,4`.
 """
 
 import argparse
 import json
 import os
 import platform
-import subprocess
-import sys
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
+from itertools import product
 from pathlib import Path
 
 import torch
 
+from benchmarks import _missing
 from benchmarks._document import ROOT, replace_section
+from benchmarks._fold_runs import FOLDS, NETWORK, Plan, slow_baselines, train_all
+from hydrascope.schemas import TaskSpec, validate
+from hydrascope.schemas.yaml_file import load_yaml
 
 TARGETS = ("cooler", "valve", "pump", "accumulator")
 HEADS = (*TARGETS, "stable")
 COLUMNS = ("model", *TARGETS, "mean of four", "stable")
-FOLDS = 5
-NETWORK = "gatv2_arma"
 
 Fold = Mapping[str, Mapping[str, Mapping[str, float]]]
 """Model → head → metric → value."""
 
 
-def main() -> None:
+def main(arguments: Sequence[str] | None = None) -> None:
     """Train what is missing, then write the tables; or print that of what there is."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--runs", type=Path, default=ROOT / "outputs" / "zema_folds")
-    parser.add_argument("--seed", type=int, nargs="+", default=[42, 43])
+    parser.add_argument("--seeds", type=int, nargs="+", default=[42, 43])
+    parser.add_argument("--folds", type=int, nargs="+", default=list(range(FOLDS)))
+    parser.add_argument("--epochs", type=int, help="of a try; runs are kept apart by --runs")
+    parser.add_argument("--processes", type=int, default=1)
+    parser.add_argument("--no-slow", action="store_true", help="leave the slow baselines out")
+    parser.add_argument("--root", type=Path, default=ROOT, help="of README.md and docs/results.md")
     parser.add_argument("--pool", type=Path, metavar="FOLDER")
-    arguments = parser.parse_args()
-    if arguments.pool:
-        print(as_markdown(over_seeds(found_runs(arguments.pool))))
+    given = parser.parse_args(arguments)
+    if given.pool:
+        print(as_markdown(over_seeds(found_runs(given.pool))))
         return
-    seeds: list[int] = arguments.seed
-    for seed in seeds:
-        for fold in range(FOLDS):
-            train(arguments.runs / f"seed{seed}_fold{fold}", seed, fold, baselines=seed == seeds[0])
-    for fold in range(FOLDS):
-        slow_baselines(arguments.runs / f"seed{seeds[0]}_fold{fold}")
-    table = as_markdown(over_seeds(found_runs(arguments.runs, seeds)))
-    named = " ".join(map(str, seeds))
-    note = (
-        "Unseen conditions, five fixed folds pooled (2205 test cycles), accuracy in %. "
-        f"{NETWORK}: mean over seeds {named}, in brackets the lowest and the highest mean of four; "
-        f"the others: seed {seeds[0]}. {datetime.now(UTC):%Y-%m-%d}, {platform.machine()}, "
-        f"{os.cpu_count()} cores, torch {torch.__version__}; "
-        f"`python -m benchmarks.zema_folds --seed {named}`."
-    )
+    plan = Plan(given.runs.absolute(), given.seeds, sorted(set(given.folds)), given.epochs)
+    train_all(plan, given.processes)
+    for fold in () if given.no_slow else plan.folds:
+        slow_baselines(plan.run_dir(plan.seeds[0], fold))
+    measured = f"{datetime.now(UTC):%Y-%m-%d}, {platform.machine()}, {os.cpu_count()} cores"
+    measured += f", torch {torch.__version__}; `{plan.command}`."
+    accuracies, missing = accuracy_section(plan, measured), missing_section(plan, measured)
     for name in ("README.md", "docs/results.md"):
-        replace_section(ROOT / name, "zema", f"{note}\n\n{table}")
-    print(table)
+        replace_section(given.root / name, "zema", accuracies)
+    replace_section(given.root / "docs" / "results.md", "missing", missing)
+    print(accuracies, missing, sep="\n\n")
 
 
-def train(run_dir: Path, seed: int, fold: int, *, baselines: bool) -> None:
-    """Run `train.py` for one seed and fold, unless it has been run."""
-    if (run_dir / "results.json").exists():
-        return
-    overrides = [f"data.fold={fold}", f"seed={seed}", f"baselines={str(baselines).lower()}"]
-    command = [sys.executable, "train.py", "experiment=zema", f"hydra.run.dir={run_dir}"]
-    subprocess.run([*command, *overrides], cwd=ROOT, check=True)
+def accuracy_section(plan: Plan, measured: str) -> str:
+    """Return the table of accuracies, below what it is of."""
+    runs = found_runs(plan.runs, plan.seeds, plan.folds)
+    windows = sum(int(fold[NETWORK][TARGETS[0]]["rows"]) for fold in runs[plan.seeds[0]])
+    note = (
+        f"Unseen conditions, {_of_folds(plan)} pooled ({windows} test cycles), accuracy in %. "
+        f"{NETWORK}: mean over seeds {' '.join(map(str, plan.seeds))}, in brackets the lowest and "
+        f"the highest seed's mean of four; the others: seed {plan.seeds[0]}. {measured}"
+    )
+    return f"{note}\n\n{as_markdown(over_seeds(runs))}"
 
 
-def slow_baselines(run_dir: Path) -> None:
-    """Fit the slow baselines on the split of a run, those that have not been."""
-    from hydrascope.evaluation.baselines import SLOW_BASELINES, baseline_predictions
-    from hydrascope.evaluation.report import head_metrics, write_json
-    from hydrascope.experiment.restore import restore
-
-    path = run_dir / "slow_baselines.json"
-    metrics = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
-    if metrics.keys() >= SLOW_BASELINES.keys():
-        return
-    settings, diagnoser, data = restore(str(run_dir / "checkpoints" / "best.ckpt"))
-    for name in SLOW_BASELINES:
-        if name not in metrics:
-            predictions = baseline_predictions(
-                name,
-                data.dataset.machines,
-                data.split,
-                diagnoser.heads,
-                diagnoser.normalizer,
-                settings.seed,
-                settings.features.patch_count,
-            )
-            metrics[name] = head_metrics(diagnoser.heads, predictions)
-            write_json(path, metrics)
+def missing_section(plan: Plan, measured: str) -> str:
+    """Return the table of what missing sensors cost, below what it is of."""
+    task = validate(TaskSpec, load_yaml(ROOT / "conf" / "task" / "zema.yaml"))
+    heads = [head for head in task.heads if head.name in TARGETS]
+    run_dirs = [plan.run_dir(*each) for each in product(plan.seeds, plan.folds)]
+    note = (
+        f"Accuracy in % of {', '.join(TARGETS)}, and its mean over them and over sensors (or pairs "
+        "of sensors) taken away from the test cycles; nothing is fitted again. Confidence where "
+        "wrong, with one sensor missing, and ECE, of all answers together, are calibrated. Unseen "
+        f"conditions, {_of_folds(plan)} pooled; {NETWORK}: seeds {' '.join(map(str, plan.seeds))} "
+        f"pooled, discriminant: seed {plan.seeds[0]}. {measured}"
+    )
+    return f"{note}\n\n{_missing.as_markdown(_missing.pooled(run_dirs), heads)}"
 
 
-def found_runs(folder: Path, seeds: Sequence[int] | None = None) -> dict[int, list[Fold]]:
+def _of_folds(plan: Plan) -> str:
+    whole = len(plan.folds) == FOLDS
+    return "five fixed folds" if whole else f"folds {' '.join(map(str, plan.folds))} of five"
+
+
+def found_runs(
+    folder: Path, seeds: Sequence[int] | None = None, wanted: Sequence[int] = range(FOLDS)
+) -> dict[int, list[Fold]]:
     """Return the finished folds that lie in a folder, by seed.
 
     Args:
         folder: Holds the runs' folders at any depth.
         seeds: Which; all that there are if None.
+        wanted: Which folds.
 
     Raises:
         SystemExit: A seed's folds are not each there once.
@@ -113,6 +114,8 @@ def found_runs(folder: Path, seeds: Sequence[int] | None = None) -> dict[int, li
             continue
         if seeds is not None and results["seed"] not in seeds:
             continue
+        if results["fold"] not in wanted:
+            continue
         folds = by_seed.setdefault(results["seed"], {})
         if results["fold"] in folds:
             raise SystemExit(f"{folder}: seed {results['seed']} has fold {results['fold']} twice")
@@ -122,9 +125,9 @@ def found_runs(folder: Path, seeds: Sequence[int] | None = None) -> dict[int, li
     if not by_seed:
         raise SystemExit(f"{folder}: holds no run under unseen conditions")
     for seed, folds in by_seed.items():
-        if missing := sorted(set(range(FOLDS)) - folds.keys()):
+        if missing := sorted(set(wanted) - folds.keys()):
             raise SystemExit(f"{folder}: seed {seed} lacks fold {', '.join(map(str, missing))}")
-    return {seed: [folds[fold] for fold in range(FOLDS)] for seed, folds in by_seed.items()}
+    return {seed: [folds[fold] for fold in wanted] for seed, folds in by_seed.items()}
 
 
 def over_seeds(runs: Mapping[int, Sequence[Fold]]) -> dict[str, list[dict[str, float]]]:

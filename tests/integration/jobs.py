@@ -9,6 +9,7 @@ from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 
 from hydrascope.experiment.settings import (
+    EvaluateSettings,
     ExportSettings,
     HardwareSettings,
     TrainSettings,
@@ -83,6 +84,19 @@ Train = Callable[..., Path]
 def train_settings(*overrides: str) -> TrainSettings:
     """Return a training's settings, validated as the script does."""
     return validate_train(composed(*overrides))
+
+
+def evaluate_settings(
+    ckpt: str, run_dir: Path, *, compare: str | None = None, missing_sensors: bool = False
+) -> EvaluateSettings:
+    """Return an evaluation's settings."""
+    return EvaluateSettings(
+        ckpt=ckpt,
+        compare=compare,
+        missing_sensors=missing_sensors,
+        run_dir=str(run_dir),
+        hardware=CPU,
+    )
 
 
 def export_settings(ckpt: str, output: Path, *overrides: str) -> ExportSettings:

@@ -6,7 +6,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from jobs import CPU, DISCRIMINANT, ROOT, Train, export_settings, small, train_settings
+from jobs import (
+    DISCRIMINANT,
+    ROOT,
+    Train,
+    evaluate_settings,
+    export_settings,
+    small,
+    train_settings,
+)
 from serving_parts import cycle
 
 from hydrascope.evaluation.calibrate import fit_temperatures
@@ -14,7 +22,6 @@ from hydrascope.evaluation.predictions import predict
 from hydrascope.experiment import evaluate, export, train
 from hydrascope.experiment.assemble import build_model
 from hydrascope.experiment.restore import Restored, restore
-from hydrascope.experiment.settings import EvaluateSettings
 from hydrascope.models.base import ClosedFormModel
 from hydrascope.models.decode import decode
 from hydrascope.models.diagnoser import Diagnoser
@@ -100,9 +107,7 @@ def test_calibration_is_fitted_by_a_model_that_has_not_seen_the_held_out_windows
 def test_evaluation_and_bundle_answer_as_the_training_did(
     run_dir: Path, best: str, restored: Restored, tmp_path: Path
 ) -> None:
-    evaluate.run(
-        EvaluateSettings(ckpt=best, compare=None, run_dir=str(tmp_path / "e"), hardware=CPU)
-    )
+    evaluate.run(evaluate_settings(best, tmp_path / "e"))
     report = json.loads((tmp_path / "e" / "evaluation.json").read_text())["test"]
     assert report == json.loads((run_dir / "results.json").read_text())["test"]["discriminant"]
     # Parity holds for the ONNX model too, or there is no bundle.

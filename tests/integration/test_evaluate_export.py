@@ -11,6 +11,7 @@ from sklearn.metrics import accuracy_score, confusion_matrix, f1_score
 
 from hydrascope.evaluation.calibration import exchangeable_coverage
 from hydrascope.evaluation.predictions import predict
+from hydrascope.evaluation.removal import SensorRemoval
 from hydrascope.evaluation.strangeness import strangeness
 from hydrascope.experiment import export
 from hydrascope.experiment.restore import restore
@@ -58,6 +59,42 @@ def test_evaluation_writes_metrics_that_scikit_learn_confirms(
     assert report["resampled"]["units"] == data.table["condition"].iloc[data.split.test].nunique()
     (kind,) = report["kinds"].values()
     assert kind["valve"]["accuracy"]["value"] == pytest.approx(report["test"]["valve"]["accuracy"])
+
+
+def test_an_evaluation_says_what_an_answer_is_worth_without_a_sensor(
+    best: str, judged: Path
+) -> None:
+    report = json.loads((judged / "evaluation.json").read_text())
+    missing = report["missing_sensors"]
+    _, diagnoser, data = restore(best)
+    machine = data.machines["zema"]
+    sensors = [sensor.id for _, sensor in machine.topology.sensors]
+    assert [row["sensor"] for row in missing["sensors"]] == sensors
+    assert missing["windows"] == 440
+    batch = data.dataset.gather(data.split.test)
+    for number in (0, 5, 16):
+        observed = batch.inputs.sensor_observed.reshape(440, 17, -1).clone()
+        observed[:, number] = False
+        inputs = batch.inputs._replace(sensor_observed=observed.flatten(0, 1))
+        answers = diagnoser.predict(inputs)
+        for head in diagnoser.heads:
+            target = batch.targets[head.name][:, 0]
+            rows = ~target.isnan()
+            true, p = target[rows].long(), answers[head.name][rows]
+            p = p if p.shape[1] > 1 else torch.cat([1 - p, p], dim=1)
+            right = p.argmax(dim=1) == true
+            found = missing["sensors"][number]["heads"][head.name]
+            assert found["value"] == pytest.approx(float(right.double().mean()), abs=0.005)
+            assert found["rows"] == int(rows.sum())
+            if not right.all():
+                sure = float(p.max(dim=1).values[~right].mean())
+                assert found["wrong_confidence"] == pytest.approx(sure, abs=0.005)
+    for head in diagnoser.heads:
+        accuracy = report["test"][head.name]["accuracy"]
+        assert missing["none"][head.name]["value"] == pytest.approx(accuracy)
+        assert missing["none"][head.name]["ece"] == pytest.approx(
+            report["calibration"]["questions"][head.name]["after"]["ece"], abs=1e-6
+        )
 
 
 def test_sets_cover_what_they_say_on_exchangeable_windows_and_report_what_is_left_on_unseen_ones(
@@ -137,6 +174,18 @@ def test_a_network_with_all_physics_and_robust_statistics_trains_and_ships(
     own, known = (
         machine.read(name).squeeze(1) for name in (MACHINE_FEATURES, MACHINE_FEATURES_MASK)
     )
+    # With a sensor goes what physics made of it, and nothing else.
+    batch, removal = data.dataset.gather(data.split.test[:3]), SensorRemoval(data)
+    without = {slot: removal.without(batch, [slot]).inputs for slot in spec.sensor_slots}
+    for name in ("edge_dynamic", "machine_features"):
+        idle, whole = getattr(without["zema_rig/CE"], name), getattr(batch.inputs, name)
+        torch.testing.assert_close(idle, whole)
+        known = getattr(batch.inputs, f"{name}_mask")
+        left = {slot: getattr(each, f"{name}_mask") for slot, each in without.items()}
+        assert all((mask <= known).all() for mask in left.values())
+        assert left["zema_rig/CE"].sum() == known.sum()
+        assert min(mask.sum() for mask in left.values()) < known.sum()
+    assert without["zema_rig/PS1"].machine_features_mask.sum() < known.sum()
     # Of the rig all but the flow efficiency is known, and was fitted on the training part.
     assert known.flatten(0, 1).all(0).tolist() == [True, True, False, True]
     assert diagnoser.machine_normalizer is not None

@@ -6,14 +6,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from jobs import CPU, Train, export_settings
+from jobs import Train, evaluate_settings, export_settings
 from serving_parts import cycle
 from sklearn.linear_model import Ridge
 
 from hydrascope.evaluation.explain import Explained, explain
 from hydrascope.experiment import evaluate, export
 from hydrascope.experiment.restore import Restored, restore
-from hydrascope.experiment.settings import EvaluateSettings
 from hydrascope.graphs.fields import GraphInputs
 from hydrascope.models.linear import LinearModel
 from hydrascope.packaging.bundle import read_bundle
@@ -85,11 +84,16 @@ def test_each_build_is_answered_by_its_own_least_squares(restored: Restored) -> 
 def test_evaluation_and_bundle_answer_as_the_training_did(
     run_dir: Path, best: str, restored: Restored, tmp_path: Path
 ) -> None:
-    evaluate.run(
-        EvaluateSettings(ckpt=best, compare=None, run_dir=str(tmp_path / "e"), hardware=CPU)
-    )
-    report = json.loads((tmp_path / "e" / "evaluation.json").read_text())["test"]
-    assert report == json.loads((run_dir / "results.json").read_text())["test"]["linear"]
+    evaluate.run(evaluate_settings(best, tmp_path / "e", missing_sensors=True))
+    report = json.loads((tmp_path / "e" / "evaluation.json").read_text())
+    assert report["test"] == json.loads((run_dir / "results.json").read_text())["test"]["linear"]
+    missing = report["missing_sensors"]
+    builds = [row["build"] for row in missing["sensors"]]
+    assert {build: builds.count(build) for build in builds} == {"zema_rig": 17, "lean": 16}
+    # Each is tried on the windows of its own machine.
+    rows = {row["build"]: row["heads"]["stable"]["rows"] for row in missing["sensors"]}
+    assert sum(rows.values()) == missing["none"]["stable"]["rows"] == missing["windows"]
+    assert missing["pairs"] == {"of": 0, "reason": "the machines are of 2 builds"}
     export.run(export_settings(best, tmp_path / "bundle"))
     _, diagnoser, data = restored
     program = read_bundle(tmp_path / "bundle").program

@@ -8,7 +8,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 from chromium import MISSING, set_screen, start_chromium
-from jobs import CPU
+from jobs import evaluate_settings
 from selenium.webdriver import Chrome
 from selenium.webdriver.common.by import By
 
@@ -17,7 +17,6 @@ from hydrascope.evaluation.compare import OtherRun
 from hydrascope.evaluation.predictions import predict
 from hydrascope.experiment import evaluate
 from hydrascope.experiment.restore import restore
-from hydrascope.experiment.settings import EvaluateSettings
 from hydrascope.schemas.errors import SpecError
 
 WIDTHS = (1280, 400)
@@ -37,6 +36,28 @@ def test_the_page_asks_for_nothing_but_itself(judged: Path) -> None:
     assert "<image" not in page  # pictures are lines and text
     assert "@import" not in page
     assert not re.findall(r"url\((?!#)", page)
+
+
+def test_the_page_says_what_missing_sensors_cost(judged: Path) -> None:
+    report = json.loads((judged / "evaluation.json").read_text())["missing_sensors"]
+    page = (judged / "report.html").read_text()
+    section = page[page.index('<section id="missing">') :].split("</section>")[0]
+    assert "<h2>With a sensor missing</h2>" in section
+    assert f"{100 * report['summary']['mean']:.2f} % on average" in section
+    assert "With any two missing (5 of 136 pairs)" in section
+    heads = re.findall(r"<th>(\w+)<small>", section)
+    rows = re.findall(r"<tr><td>(.+?)</td>(.+?)</tr>", section)
+    assert [name for name, _ in rows] == ["none missing", *(s["sensor"] for s in report["sensors"])]
+    for (_, cells), sensor in zip(rows[1:], report["sensors"], strict=True):
+        found = re.findall(r">(\d+\.\d\d) %", cells)
+        assert found == [f"{100 * sensor['heads'][head]['value']:.2f}" for head in heads]
+    other = json.loads((Path(_compared(judged)) / "evaluation.json").read_text())
+    assert "missing_sensors" not in other  # switched off
+    assert 'id="missing"' not in (Path(_compared(judged)) / "report.html").read_text()
+
+
+def _compared(judged: Path) -> str:
+    return str(json.loads((judged / "evaluation.json").read_text())["compared"]["name"])
 
 
 def test_a_run_beside_itself_differs_by_nothing_and_another_by_what_it_does(
@@ -75,9 +96,7 @@ def _chosen(answer: list[float]) -> int:
 
 
 def test_a_folder_without_an_evaluation_cannot_be_compared_with(best: str, tmp_path: Path) -> None:
-    settings = EvaluateSettings(
-        ckpt=best, compare=str(tmp_path), run_dir=str(tmp_path / "e"), hardware=CPU
-    )
+    settings = evaluate_settings(best, tmp_path / "e", compare=str(tmp_path))
     with pytest.raises(SpecError, match=r"compare: .* holds no evaluation.json; accepted"):
         evaluate.run(settings)
 
@@ -117,8 +136,14 @@ def test_the_page_is_whole_and_fits_the_screen(
         for svg in drawn:
             assert svg.size["width"] > 200
             assert svg.size["height"] > 150
-    for section in ("heads", "outcomes", "models", "compared", "worst", "uncertain"):
+    for section in ("heads", "outcomes", "models", "compared", "missing", "worst", "uncertain"):
         assert browser.find_element(By.ID, section).text
+    shaded = browser.find_elements(By.CSS_SELECTOR, "#missing tbody tr")
+    assert len(shaded) == 1 + 17
+    for row in shaded:
+        figures = row.find_elements(By.CSS_SELECTOR, "td:not(:first-child)")
+        assert len(figures) == 5
+        assert all(re.match(r"\d+\.\d\d %", cell.text) for cell in figures)
     for case in browser.find_elements(By.CSS_SELECTOR, "article.case"):
         assert len(case.find_elements(By.CSS_SELECTOR, "figure.signal polyline")) == 17
     for case in browser.find_elements(By.CSS_SELECTOR, "#worst article.case"):

@@ -105,7 +105,7 @@ def during(monkeypatch: pytest.MonkeyPatch, does: dict[int, object]) -> None:
 
 
 def evaluated(ckpt: str, run_dir: Path) -> dict[str, object]:
-    plain = composed(f"ckpt={ckpt}", f"run_dir={run_dir}", job="evaluate")
+    plain = composed(f"ckpt={ckpt}", f"run_dir={run_dir}", "missing_sensors=false", job="evaluate")
     evaluate.run(validate_evaluate(plain))
     return json.loads((run_dir / "evaluation.json").read_text())["test"]
 

@@ -6,6 +6,8 @@ from pathlib import Path
 import pytest
 import torch
 from benchmarks import (
+    _fold_runs,
+    _missing,
     ablations,
     loading,
     moving_average,
@@ -23,6 +25,7 @@ from omegaconf import OmegaConf
 from scipy import stats
 
 from hydrascope.experiment.settings import validate_train
+from hydrascope.schemas import HeadSpec, validate
 
 ROOT = Path(__file__).parents[2]
 
@@ -79,6 +82,62 @@ def test_folds_are_pooled_by_their_windows_and_seeds_averaged(tmp_path: Path) ->
     pooled = f"{' 50.00 |' * 4} 50.00 (20.00 – 80.00)"
     assert row == f"| **gatv2_arma** |{pooled} | 50.00 |"
     assert discriminant == f"| discriminant |{pooled} | – |"  # a head that it does not answer
+
+
+def test_what_missing_sensors_cost_is_pooled_over_folds_and_seeds(tmp_path: Path) -> None:
+    classes = [{"value": value, "name": f"{value}"} for value in range(2)]
+    spec = {"name": "pump", "level": "machine", "kind": "multi_class", "classes": classes}
+    head = validate(HeadSpec, spec)
+
+    def tally(right: int, wrong: int) -> dict[str, object]:
+        bins = [0.0] * 15 * 3
+        bins[13], bins[28], bins[43] = right + wrong, 0.9 * (right + wrong), right
+        cells = [right, wrong, 0, 0]  # all are of the first class
+        sums = {"metric": cells, "wrong": [wrong, 0.9 * wrong], "bins": bins}
+        return {"missing": [], "heads": {"pump": {"rows": right + wrong, **sums}}}
+
+    for folder, (right, rows) in {"a": (90, 100), "b": (10, 50)}.items():
+        situations = [
+            tally(rows, 0),
+            tally(right, rows - right) | {"missing": ["rig/PS1"]},
+            tally(rows, 0) | {"missing": ["rig/PS2"]},
+            tally(0, rows) | {"missing": ["rig/PS1", "rig/PS2"]},
+        ]
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / _missing.FILE).write_text(json.dumps({"gatv2_arma": situations}))
+    models = _missing.pooled([tmp_path / "a", tmp_path / "b", tmp_path / "not there"])
+    heading, _, row = _missing.as_markdown(models, [head]).splitlines()
+    assert "one of 2 missing: mean" in heading
+    # 100 of 150 without PS1, all without PS2; calibration: |0.9 − 250 / 300|, and 0.1.
+    worst = "66.67 (pump without PS1)"
+    assert row == f"| gatv2_arma | 100.00 | 83.33 | {worst} | 0.900 | 0.100 | 0.067 | 0.00 |"
+
+
+def test_what_is_there_is_not_trained_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plan = _fold_runs.Plan(tmp_path, [1, 2], [0, 3], 5)
+    ran: list[tuple[str, ...]] = []
+    monkeypatch.setattr(_fold_runs, "_run", lambda *command, log: ran.append(command))
+    write_run(plan.run_dir(1, 0), 1, 0, 1.0, 10)
+    kept = plan.run_dir(1, 0) / _missing.FILE
+    kept.write_text(json.dumps({"gatv2_arma": []}))  # the discriminant is still to be judged
+    write_run(plan.run_dir(2, 3), 2, 3, 1.0, 10)
+    (plan.run_dir(2, 3) / _missing.FILE).write_text(json.dumps({"gatv2_arma": []}))
+    _fold_runs.train_all(plan, 1)
+    trained = [command for command in ran if command[0] == "train.py"]
+    asked = {"seed=1", "seed=2", "data.fold=0", "data.fold=3"}
+    assert [asked & set(command) for command in trained] == [
+        {"data.fold=3", "seed=1"},
+        {"data.fold=0", "seed=2"},
+    ]
+    assert all("trainer.max_epochs=5" in each for each in trained)
+    judged = [command for command in ran if command[0] == "-m"]
+    assert [(Path(each[2]).name, "--discriminant" in each) for each in judged] == [
+        ("seed1_fold0", True),
+        ("seed1_fold3", True),
+        ("seed2_fold0", False),
+    ]
 
 
 def test_a_missing_or_repeated_fold_is_named(tmp_path: Path) -> None:

@@ -1,6 +1,6 @@
 """All answers on a set of windows, beside the truth."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -53,6 +53,15 @@ def predict(
         name: LocatedPredictions(*(torch.cat(each) for each in zip(*parts, strict=True)))
         for name, parts in kept.items()
     }
+
+
+def joined(parts: Sequence[Mapping[str, LocatedPredictions]]) -> dict[str, LocatedPredictions]:
+    """Return the rows of several parts, one after the other; each has the same heads."""
+    found = {}
+    for name in parts[0]:
+        rows = [(r.prediction, r.target, r.window, r.component) for r in (p[name] for p in parts)]
+        found[name] = LocatedPredictions(*(torch.cat(each) for each in zip(*rows, strict=True)))
+    return found
 
 
 def complete(rows: LocatedPredictions) -> LocatedPredictions:

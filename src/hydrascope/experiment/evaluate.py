@@ -15,6 +15,8 @@ from hydrascope.evaluation.calibration import calibration_report, calibration_ta
 from hydrascope.evaluation.compare import EVALUATION, PREDICTIONS, OtherRun, prediction_table
 from hydrascope.evaluation.figures import confusion_counts, save_confusion_matrix
 from hydrascope.evaluation.localisation import localisation, localisation_lines
+from hydrascope.evaluation.missing import judge_missing
+from hydrascope.evaluation.missing_report import missing_report
 from hydrascope.evaluation.normality import (
     detection,
     detection_intervals,
@@ -23,6 +25,7 @@ from hydrascope.evaluation.normality import (
     promise,
     score_table,
 )
+from hydrascope.evaluation.page.missing import in_words
 from hydrascope.evaluation.page.write import write_page
 from hydrascope.evaluation.predictions import LocatedPredictions, predict
 from hydrascope.evaluation.report import comparison, head_metrics, write_json
@@ -79,6 +82,11 @@ def run(settings: EvaluateSettings) -> None:
         )
         table = prediction_table(diagnoser.heads, predictions, data)
         table.to_parquet(run_dir / PREDICTIONS, index=False)
+        if settings.missing_sensors:
+            with console.status("Taking sensors away …"):
+                missing = judge_missing(diagnoser, data)
+            report["missing_sensors"] = missing_report(diagnoser.heads, missing)
+            console.print(in_words(report["missing_sensors"]))
     if report["localisation"]:
         console.print("\n".join(localisation_lines(report["localisation"])), soft_wrap=True)
     if "calibration" in report:

@@ -316,6 +316,7 @@ class EvaluateSettings(Settings):
 
     ckpt: Trained
     compare: str | None
+    missing_sensors: bool
     run_dir: str
     hardware: HardwareSettings
 

@@ -50,7 +50,7 @@ def complete(
     calibration: dict[str, Any] | None = None
     if diagnoser.heads:
         with console.status("Calibrating …"):
-            spec = fit_calibration(diagnoser.heads, _held_out(settings, data, diagnoser))
+            spec = fit_calibration(diagnoser.heads, answers_held_out(settings, data, diagnoser))
         for head, reason in spec.uncalibrated.items():
             console.print(f"{head} is not calibrated: {reason}")
         diagnoser.calibration = Temperatures(diagnoser.heads, spec)
@@ -58,7 +58,9 @@ def complete(
     write_fitted(checkpoint, weights, calibration)
 
 
-def _held_out(settings: TrainSettings, data: HydraulicDataModule, diagnoser: Diagnoser) -> HeldOut:
+def answers_held_out(
+    settings: TrainSettings, data: HydraulicDataModule, diagnoser: Diagnoser
+) -> HeldOut:
     """Return answers on the validation windows by what was not fitted to them.
 
     A model of closed form is fitted to them too. So a second one, which is not, answers in its

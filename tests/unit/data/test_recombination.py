@@ -1,4 +1,4 @@
-"""Windows under conditions that were never recorded are sums and differences of windows that were."""
+"""Windows of conditions that were never recorded are sums and differences of recorded ones."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""Whitening: by what varies within conditions, sensor by sensor, every condition weighing the same."""
+"""Whitening: by what varies within conditions, sensor by sensor; all conditions weigh the same."""
 
 import numpy as np
 import torch

@@ -21,6 +21,8 @@ from hydrascope.evaluation.page.machines import (
     least_healthy_windows,
     machine_chart,
 )
+from hydrascope.evaluation.page.missing import missing_section
+from hydrascope.evaluation.page.numbers import format_metric, format_range
 from hydrascope.evaluation.predictions import LocatedPredictions, complete
 from hydrascope.evaluation.strangeness import strangeness
 from hydrascope.models.diagnoser import Diagnoser
@@ -30,16 +32,6 @@ from hydrascope.schemas.time import TimeWindow
 _TEMPLATES = Path(__file__).parents[2] / "assets" / "report"
 _POINTS = 240
 """Of a signal's line: more cannot be seen in its width."""
-_IN_PERCENT = (
-    "accuracy",
-    "macro_f1",
-    "precision",
-    "recall",
-    "f1",
-    "average_precision",
-    "top1",
-    "top1_strict",
-)
 _WIDTH, _HEIGHT = 240, 56
 
 
@@ -81,6 +73,7 @@ def write_page(
             for case in worst_cases(heads, predictions, diagnoser.thresholds)
         ],
         uncertain=[_case(case, predictions, data) for case in uncertain_cases(heads, predictions)],
+        missing=missing_section(report["missing_sensors"]) if "missing_sensors" in report else None,
         few=FEW_UNITS,
         width=_WIDTH,
         height=_HEIGHT,
@@ -88,23 +81,6 @@ def write_page(
     part = path.with_suffix(".part")
     part.write_text(page, encoding="utf-8")
     part.replace(path)
-
-
-def format_metric(value: float | None, name: str) -> str:
-    """Write a metric as people read it; a dash for none."""
-    if value is None:
-        return "–"
-    return f"{100 * value:.2f} %" if name in _IN_PERCENT else f"{value:.4g}"
-
-
-def format_range(interval: Sequence[float] | None, name: str) -> str:
-    """Write an interval likewise."""
-    if interval is None:
-        return ""
-    low, high = interval
-    if name in _IN_PERCENT:
-        return f"{100 * low:.1f} to {100 * high:.1f}"
-    return f"{low:.3g} to {high:.3g}"
 
 
 def _charts(

@@ -1,0 +1,114 @@
+"""What an answer is worth when sensors are missing: each by itself, and any two.
+
+Nothing is fitted again: the test windows are answered once more with sensors taken away.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import combinations
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hydrascope.data.datamodule import HydraulicDataModule
+from hydrascope.evaluation.breakdown import machine_kinds
+from hydrascope.evaluation.predictions import LocatedPredictions, joined, predict
+from hydrascope.evaluation.removal import SensorRemoval
+from hydrascope.evaluation.tally import Tally
+from hydrascope.graphs.input_spec import sensor_slot
+from hydrascope.models.diagnoser import Diagnoser
+from hydrascope.schemas.calibration import flag_thresholds
+
+PAIRS = 150
+"""Pairs that are tried at most; of more so many are drawn."""
+SENSORS_OF_PAIRS = 40
+"""Of a machine with more sensors no pairs are tried."""
+WINDOWS = 1024
+"""Test windows that are answered at most; of more so many are drawn."""
+_BATCH, _SEED = 64, 0
+
+Situation = tuple[str, ...]
+"""Names of the slots that are missing; none: all sensors are there."""
+Tallies = Mapping[Situation, Mapping[str, Tally]]
+"""Situation → head → what its answers add up to."""
+
+
+class Missing(NamedTuple):
+    """What was tried."""
+
+    tallies: Tallies
+    windows: int
+    """That were answered in all situations together, of all builds."""
+    pairs: int
+    """How many there are; 0 where none was tried."""
+    without_pairs: str | None
+    """Why none was tried."""
+
+
+def judge_missing(diagnoser: Diagnoser, data: HydraulicDataModule) -> Missing:
+    """Answer the test windows with each sensor, and with any two, taken away.
+
+    Each sensor is tried on the machines of its build; pairs are tried where all machines are of
+    one build.
+    """
+    rows, random = data.split.test, np.random.default_rng(_SEED)
+    if len(rows) > WINDOWS:
+        rows = np.sort(random.choice(rows, WINDOWS, replace=False))
+    kinds = machine_kinds(data)[rows]
+    builds = {build: _slots(data, build) for build in np.unique(kinds).tolist()}
+    without_pairs = _no_pairs(list(builds.values()))
+    pairs: list[Situation] = []
+    if without_pairs is None:
+        (slots,) = builds.values()
+        pairs = list(combinations(slots, 2))
+    tried = pairs
+    if len(pairs) > PAIRS:
+        drawn = np.sort(random.choice(len(pairs), PAIRS, replace=False))
+        tried = [pairs[number] for number in drawn]
+    removal = SensorRemoval(data)
+    found: dict[Situation, list[Mapping[str, LocatedPredictions]]] = {}
+    for build, slots in builds.items():
+        situations = [(), *((slot,) for slot in slots), *tried]
+        for part in _batches(rows[kinds == build]):
+            batch = data.dataset.gather(part)
+            for situation in situations:
+                answers = predict(diagnoser, [removal.without(batch, situation)])
+                found.setdefault(situation, []).append(answers)
+    tallies = {
+        situation: _tallies(diagnoser, joined(answers)) for situation, answers in found.items()
+    }
+    return Missing(tallies, len(rows), len(pairs), without_pairs)
+
+
+def _slots(data: HydraulicDataModule, build: str) -> list[str]:
+    """Return the names of the slots of a build."""
+    topologies = (machine.topology for machine in data.machines.values())
+    topology = next(each for each in topologies if each.id == build)
+    return [sensor_slot(build, sensor.id) for _, sensor in topology.sensors]
+
+
+def _no_pairs(builds: Sequence[Sequence[str]]) -> str | None:
+    """Say why no pairs are tried."""
+    if len(builds) != 1:
+        return f"the machines are of {len(builds)} builds"
+    if len(builds[0]) > SENSORS_OF_PAIRS:
+        return f"the machine has {len(builds[0])} sensors, more than {SENSORS_OF_PAIRS}"
+    if len(builds[0]) < 2:
+        return f"the machine has {len(builds[0])} sensors"
+    return None
+
+
+def _batches(rows: NDArray[np.int64]) -> Iterator[NDArray[np.int64]]:
+    for first in range(0, len(rows), _BATCH):
+        yield rows[first : first + _BATCH]
+
+
+def _tallies(
+    diagnoser: Diagnoser, predictions: Mapping[str, LocatedPredictions]
+) -> dict[str, Tally]:
+    return {
+        head.name: Tally.of(
+            head, predictions[head.name], flag_thresholds(head, diagnoser.thresholds)
+        )
+        for head in diagnoser.heads
+    }

@@ -1,0 +1,114 @@
+"""The page's part on missing sensors: sentences made from the numbers, and a table in shades."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from hydrascope.evaluation.page.numbers import format_metric
+
+_DARKEST = 0.6
+"""Opacity of the lowest figure's shade: text can still be read on it."""
+
+Report = Mapping[str, Any]
+"""As `missing_report.missing_report` gives it."""
+
+
+def in_words(report: Report) -> str:
+    """Say in a few sentences what missing sensors cost."""
+    one, everything, pairs = report["summary"], report["all"], report["pairs"]
+    if one["mean"] is None:
+        return "No test window with a label is left to judge by."
+    count = one["situations"]
+    said = [
+        f"With any one of {count} sensors missing, {_named(report)} is {_mean(report, one)} on "
+        f"average ({_mean(report, everything)} with all of them), and lowest for "
+        f"{_worst(report, one)}."
+    ]
+    if one["wrong_confidence"] is not None:
+        before = everything["wrong_confidence"]
+        beside = "" if before is None else f" ({before:.2f} with all sensors)"
+        said.append(
+            f"Wrong answers are then given with a mean confidence of {one['wrong_confidence']:.2f}"
+            f"{beside}."
+        )
+    if one["ece"] is not None:
+        said.append(
+            f"The calibration error is {one['ece']:.3f} ({everything['ece']:.3f} with all sensors)."
+        )
+    if pairs["reason"]:
+        said.append(f"Pairs were not tried: {pairs['reason']}.")
+    else:
+        of = f" of {pairs['of']}" if pairs["of"] > pairs["situations"] else ""
+        said.append(
+            f"With any two missing ({pairs['situations']}{of} pairs) it is {_mean(report, pairs)} "
+            f"on average, and lowest for {_worst(report, pairs)}."
+        )
+    return " ".join(said)
+
+
+def missing_section(report: Report) -> dict[str, Any]:
+    """Return the sentences, and a table for each build: rows of cells, those shaded by value."""
+    builds: dict[str, list[dict[str, Any]]] = {}
+    lowest = min(
+        (cell["value"] for cell in _cells(report) if cell["value"] is not None), default=1.0
+    )
+    rows = [{"build": None, "sensor": "none missing", "heads": report["none"]}, *report["sensors"]]
+    for row in rows:
+        cells = [
+            _shaded(row["heads"].get(head), metric, lowest)
+            for head, metric in report["metrics"].items()
+        ]
+        shown = {"sensor": row["sensor"], "cells": cells}
+        if row["build"] is None:
+            first = shown
+            continue
+        builds.setdefault(row["build"], []).append(shown)
+    return {
+        "said": in_words(report),
+        "first": first,
+        "builds": builds,
+        "columns": report["metrics"],
+        "windows": report["windows"],
+    }
+
+
+def _cells(report: Report) -> Iterator[Report]:
+    for row in report["sensors"]:
+        yield from row["heads"].values()
+
+
+def _shaded(cell: Report | None, metric: str, lowest: float) -> dict[str, str]:
+    """Return a cell's figure, and how strong its shade is: none at 1, strongest at the lowest."""
+    if cell is None or cell["value"] is None:
+        return {"text": "–", "shade": "0", "wrong": ""}
+    share = (1.0 - cell["value"]) / (1.0 - lowest) if lowest < 1.0 else 0.0
+    sure = cell["wrong_confidence"]
+    return {
+        "text": format_metric(cell["value"], metric),
+        "shade": f"{_DARKEST * min(1.0, max(0.0, share)):.2f}",
+        "wrong": "" if sure is None else f"wrong at {sure:.2f}",
+    }
+
+
+def _metric(report: Report) -> str:
+    """Return the name of the heads' main metric; none where they have several."""
+    names = set(report["metrics"].values())
+    return names.pop() if len(names) == 1 else ""
+
+
+def _named(report: Report) -> str:
+    name = _metric(report)
+    return f"the {name.replace('_', ' ')}" if name else "the main metric of each target"
+
+
+def _mean(report: Report, found: Report) -> str:
+    return format_metric(found["mean"], _metric(report))
+
+
+def _worst(report: Report, found: Report) -> str:
+    """Name the lowest figure; a sensor goes with its build where there are several."""
+    worst, builds = found["worst"], {row["build"] for row in report["sensors"]}
+    names = worst["missing"]
+    if len(builds) == 1:
+        names = [name.rpartition("/")[2] for name in names]
+    value = format_metric(worst["value"], report["metrics"][worst["head"]])
+    return f"{worst['head']} without {' and '.join(names)} ({value})"

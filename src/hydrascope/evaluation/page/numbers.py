@@ -1,0 +1,31 @@
+"""Numbers as people read them."""
+
+from collections.abc import Sequence
+
+_IN_PERCENT = (
+    "accuracy",
+    "macro_f1",
+    "precision",
+    "recall",
+    "f1",
+    "average_precision",
+    "top1",
+    "top1_strict",
+)
+
+
+def format_metric(value: float | None, name: str) -> str:
+    """Write a metric as people read it; a dash for none."""
+    if value is None:
+        return "–"
+    return f"{100 * value:.2f} %" if name in _IN_PERCENT else f"{value:.4g}"
+
+
+def format_range(interval: Sequence[float] | None, name: str) -> str:
+    """Write an interval likewise."""
+    if interval is None:
+        return ""
+    low, high = interval
+    if name in _IN_PERCENT:
+        return f"{100 * low:.1f} to {100 * high:.1f}"
+    return f"{low:.3g} to {high:.3g}"
