@@ -1,0 +1,86 @@
+"""What answers is the network: with noise for weights, every answer changes and no figure is left.
+
+For every experiment file, each with its own data, features and heads, only smaller.
+"""
+
+from pathlib import Path
+
+import pytest
+import torch
+from jobs import ROOT, small, train_settings
+
+from hydrascope.evaluation.predictions import LocatedPredictions, predict
+from hydrascope.evaluation.report import head_metrics
+from hydrascope.experiment import train
+from hydrascope.experiment.restore import Restored, restore
+from hydrascope.experiment.settings import TrainSettings
+from hydrascope.schemas.task import HeadKind, HeadSpec
+from hydrascope.tasks.metrics import PRIMARY_METRIC
+
+EXPERIMENTS = sorted(file.stem for file in (ROOT / "conf" / "experiment").glob("*.yaml"))
+FLEET = (
+    "data.source.machines_per_kind=16",
+    "data.source.hours=0.1",
+    "data.source.commissioning=1",
+    "data.window.steps=2",
+)
+# An average over many more steps than these would not have left its beginning.
+QUICK = ("trainer.limit_train_batches=null", "optim.ema_decay=null", "trainer.max_epochs=6")
+
+
+def settings_of(experiment: str, run_dir: Path) -> TrainSettings:
+    smaller = FLEET if experiment.startswith("fleet") else ()
+    return train_settings(
+        f"run_dir={run_dir}", f"experiment={experiment}", *small(*smaller, *QUICK)
+    )
+
+
+@pytest.fixture(scope="module", params=EXPERIMENTS)
+def run_dir(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Restored:
+    folder = tmp_path_factory.mktemp(request.param)
+    train.run(settings_of(request.param, folder))
+    return restore(str(folder / "checkpoints" / "best.ckpt"))
+
+
+def spoil(restored: Restored) -> None:
+    """Put noise of the same size in place of every weight, and leave all else as it was fitted."""
+    random = torch.Generator().manual_seed(0)
+    with torch.no_grad():
+        for weight in restored.diagnoser.model.parameters():
+            noise = torch.randn(weight.shape, generator=random)
+            weight.copy_(noise * weight.square().mean().sqrt().clamp(min=0.02))
+
+
+def primary(restored: Restored, answers: dict[str, LocatedPredictions]) -> dict[str, float]:
+    heads = restored.diagnoser.heads
+    metrics = head_metrics(heads, answers, restored.diagnoser.thresholds)
+    return {head.name: metrics[head.name][PRIMARY_METRIC[head.kind]] for head in heads}
+
+
+def chance(head: HeadSpec, rows: LocatedPredictions) -> float:
+    """What the best answer reaches that is the same for all windows."""
+    target = rows.target[~rows.target.isnan().any(dim=1)]
+    if head.kind is HeadKind.REGRESSION:
+        return 0.0
+    if head.kind is HeadKind.MULTI_LABEL:
+        share = target.mean(0)
+        return float((2 * share / (1 + share)).mean())
+    return float(target[:, 0].long().bincount().max() / len(target))
+
+
+def test_noise_for_weights_changes_every_answer_and_leaves_chance(run_dir: Restored) -> None:
+    restored = run_dir
+    trained = predict(restored.diagnoser, restored.data.test_dataloader())
+    batch = restored.data.dataset.gather(restored.data.split.test[:64])
+    before = restored.diagnoser.predict(batch.inputs)
+    worth = primary(restored, trained)
+    spoil(restored)
+    after = restored.diagnoser.predict(batch.inputs)
+    for name, answer in before.items():
+        differs = (answer - after[name]).abs().nan_to_num()
+        assert (differs > 1e-6).float().mean() > 0.1, name
+    noise = predict(restored.diagnoser, restored.data.test_dataloader())
+    left = primary(restored, noise)
+    for head in restored.diagnoser.heads:
+        assert left[head.name] < chance(head, noise[head.name]) + 0.05, head.name
+        assert left[head.name] < worth[head.name], head.name
