@@ -28,6 +28,11 @@ WHOLE = "gatv2_arma (default)"
 VARIANTS: Mapping[str, tuple[str, ...]] = {
     WHOLE: (),
     "without graph": ("model.spatial_layers=0",),
+    "without attention between sensors": ("model.token_layers=0",),
+    "without weights of each sensor": ("model.sensor_identity=false",),
+    "without recombination": ("data.transforms.recombination=0",),
+    "without drift": ("data.transforms.drift=0",),
+    "without sensor dropout": ("data.transforms.sensor_dropout=0",),
     "without edge features": ("model.edge_features=false",),
     "without MA term (same value path)": ("model.use_ma=false",),
     "linear attention": ("model.arma=linear",),

@@ -28,8 +28,7 @@ def best_of_rigs(run_training: Train) -> str:
         "data.source={_target_: sound_rigs.SoundRigs}",
         "data.reference.label=sound",
         "data.window.steps=2",
-        "model._target_=sound_rigs.ReferenceReader",
-        "readout=heads",
+        "model.references=beside",
         "trainer.max_epochs=1",
     )
     return str(run_dir / "checkpoints" / "best.ckpt")

@@ -152,6 +152,13 @@ class HydraulicDataModule(LightningDataModule):
             for features, observed in machine.parts((SENSOR_FEATURES, SENSOR_OBSERVED), rows):
                 yield machine.layout.sensor_slot, features, observed
 
+    def slot_kinds(self) -> Tensor:
+        """Return the kind of the sensor in each slot, [slots] int64: rows of `sensor_kinds`."""
+        kinds = torch.zeros(len(self.input_spec.sensor_slots), dtype=torch.int64)
+        for machine in self.dataset.machines:
+            kinds[machine.layout.sensor_slot] = machine.layout.sensor_kind
+        return kinds
+
     def training_machine_parts(self) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
         """Yield the machines' own features likewise: one slot for all, and which are known."""
         for machine, rows in self.dataset.locate(self.split.train):

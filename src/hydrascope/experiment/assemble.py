@@ -82,7 +82,7 @@ def build_diagnoser(settings: TrainSettings, spec: InputSpec) -> Diagnoser:
     Raises:
         SpecError: As `model_choice`, or the model and the task or the machines do not go together.
     """
-    keys = settings.data.normalise.model_dump() | {"steps": spec.steps}
+    keys = settings.data.normalise.model_dump(exclude={"by"}) | {"steps": spec.steps}
     normalizer = FeatureNormalizer(len(spec.sensor_slots), features=len(spec.feature_names), **keys)
     machine_normalizer = None
     if names := spec.machine_feature_names:

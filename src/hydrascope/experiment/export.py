@@ -98,7 +98,7 @@ def _manifest(restored: Restored, metrics: MetricsManifest) -> Manifest:
             window_s=trained.data.window.window_s, steps=trained.data.window.steps
         ),
         features=trained.features,
-        normaliser=NormaliserManifest(**trained.data.normalise.model_dump()),
+        normaliser=NormaliserManifest(**trained.data.normalise.model_dump(exclude={"by"})),
         input_spec=data.input_spec.model_copy(update={"component_heads": answered}),
         machines=tuple(data.machines.values()),
         data_fingerprint=data.source.fingerprint,

@@ -74,6 +74,7 @@ class NormaliseSettings(Settings):
     method: Method
     per_step: bool
     clip: Positive
+    by: Literal["sensor", "kind"]
 
 
 class ReferenceSettings(Settings):

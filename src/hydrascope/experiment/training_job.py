@@ -72,7 +72,8 @@ def train(settings: TrainSettings) -> None:
 
     lightning.seed_everything(settings.seed, verbose=False)
     diagnoser = build_diagnoser(settings, data.input_spec)
-    diagnoser.normalizer.fit(data.training_parts())
+    shared = data.slot_kinds() if settings.data.normalise.by == "kind" else None
+    diagnoser.normalizer.fit(data.training_parts(), shared)
     if diagnoser.machine_normalizer is not None:
         diagnoser.machine_normalizer.fit(data.training_machine_parts())
     if isinstance(diagnoser.model, Network):

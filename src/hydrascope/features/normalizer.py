@@ -56,27 +56,31 @@ class FeatureNormalizer(nn.Module):
         self.register_buffer("center", torch.zeros(shape))
         self.register_buffer("scale", torch.ones(shape))
 
-    def statistics(self) -> Statistics | None:
+    def statistics(self, rows: int | None = None) -> Statistics | None:
         """Return empty statistics of this normaliser's method and shape, for a worker to fill.
 
-        None where the method needs none.
+        None where the method needs none. `rows` stands in for the number of slots.
         """
         if self.method == "none":
             return None
         slots, steps, features = self.center.shape
-        return _STATISTICS[self.method]((slots, steps, features))
+        return _STATISTICS[self.method]((rows or slots, steps, features))
 
     @torch.no_grad()
-    def adopt(self, statistics: Statistics) -> None:
-        """Normalise by these statistics from now on."""
+    def adopt(self, statistics: Statistics, groups: Tensor | None = None) -> None:
+        """Normalise by these statistics from now on, those of its group for each slot if given."""
         center, scale = statistics.center_and_scale()
+        if groups is not None:
+            center, scale = center[groups], scale[groups]
         # A feature that did not vary in training (rounding aside) is centred, not blown up.
         scale = torch.where(scale > 1e-6 * (1.0 + center.abs()), scale, 1.0)
         self.center.copy_(center)
         self.scale.copy_(scale)
 
     @torch.no_grad()
-    def fit(self, parts: Iterable[tuple[Tensor, Tensor, Tensor]]) -> None:
+    def fit(
+        self, parts: Iterable[tuple[Tensor, Tensor, Tensor]], groups: Tensor | None = None
+    ) -> None:
         """Gather statistics from training windows in one pass, and adopt them.
 
         A row that was never observed keeps center 0 and scale 1.
@@ -85,12 +89,14 @@ class FeatureNormalizer(nn.Module):
             parts: Some windows of one machine each, in any number and order: slots [S] int64,
                 features [W, S, T, F] and observed [W, S, T] or [W, S, T, F] bool. Machines that
                 share slots share statistics.
+            groups: [slots] int64; slots of one group share statistics too, those that training has
+                not shown among them. None: each slot has its own.
         """
-        statistics = self.statistics()
+        statistics = self.statistics(None if groups is None else int(groups.max()) + 1)
         if statistics is not None:
             for slot, features, observed in parts:
-                statistics.update(slot, features, observed)
-            self.adopt(statistics)
+                statistics.update(slot if groups is None else groups[slot], features, observed)
+            self.adopt(statistics, groups)
 
     def forward(self, features: Tensor, observed: Tensor, slot: Tensor) -> Tensor:
         """Normalise [S, T, F]; what is not observed becomes 0 and stays masked.

@@ -4,6 +4,8 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
 
+References = Literal["none", "beside", "alone"]
+
 
 class NetworkConfig(BaseModel):
     """Sizes and switches of `UniversalTemporalGNN`."""
@@ -42,8 +44,9 @@ class NetworkConfig(BaseModel):
     with a load cycle."""
     token_layers: int = Field(2, ge=0, le=16)
     """Blocks of attention between all sensors and components of a machine; 0 leaves it out."""
-    references: bool = False
-    """Whether what differs from the machine's reference windows joins the features."""
+    references: References = "none"
+    """Whether what differs from the machine's reference windows stands beside the features or
+    alone, for machines of unknown builds; or is not read."""
     input_noise: float = Field(0.1, ge=0.0)
     """Deviation of the normal noise on the whitened features, in training."""
     dropout: float = Field(0.1, ge=0.0, lt=1.0)

@@ -58,12 +58,13 @@ class UniversalTemporalGNN(Network):
         self.order = config.order if config.spatial_layers and heads else "time_then_space"
         places = len(spec.sensor_slots) if config.sensor_identity else 0
         self.inputs = SensorInputs(
-            places=places if heads else 0,
+            rows=places or len(spec.sensor_kinds),
             steps=spec.steps,
             features=len(spec.feature_names),
+            identity=config.sensor_identity,
             per_step=config.step_identity,
             noise=config.input_noise if heads else 0.0,
-            references=config.references and bool(heads),
+            references=config.references if heads else "none",
         )
         self.encoder = SensorSetEncoder(
             num_features=self.inputs.width,
@@ -127,12 +128,14 @@ class UniversalTemporalGNN(Network):
 
     def fit_inputs(self, windows: Callable[[], Iterable[GroupedInputs]]) -> None:
         """Fit the whitening of the sensors."""
-        self.inputs.fit(windows)
+        if self.heads is not None:  # normality is learned from features as they are normalised
+            self.inputs.fit(windows)
 
     def forward(self, inputs: GraphInputs) -> ModelOutput:
         """Answer a batch whose features are normalised."""
         graph, graphs = inputs.component_graph, inputs.graph_id.shape[0]
         features = self.inputs(inputs)
+        inputs = inputs._replace(sensor_observed=self.inputs.observed(inputs))
         encoding = self.encoder(
             features,
             inputs.sensor_observed,

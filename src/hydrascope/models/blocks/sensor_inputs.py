@@ -1,6 +1,7 @@
 """What the network reads of each sensor: whitened, and beside the machine's own sound state."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 
 import torch
 from torch import Tensor, nn
@@ -8,61 +9,94 @@ from torch import Tensor, nn
 from hydrascope.graphs.fields import GraphInputs
 from hydrascope.models.base import GroupedInputs
 from hydrascope.models.blocks.sensor_whitening import SensorWhitening
+from hydrascope.models.config import References
+
+Windows = Callable[[], Iterable[GroupedInputs]]
 
 
 class SensorInputs(nn.Module):
     """Prepare the normalised features of a batch.
 
-    Shapes: S sensors, T steps, F features, P places of sensors.
+    Features are whitened as they are, and what differs from the machine's reference windows by
+    itself, because it varies less by far. A sensor is whitened by statistics of its own, or without
+    identity by those of its kind, which machines of unknown builds have too.
+
+    Shapes: S sensors, T steps, F features.
 
     Args:
-        places: P of `SensorWhitening`; 0: features stay as they are normalised.
+        rows: Rows of the tables of statistics: slots, or without identity kinds.
         steps: T.
         features: F.
+        identity: Whether each sensor of a known topology has statistics of its own.
         per_step: Of the whitening.
         noise: Deviation of the normal noise added in training.
-        references: Whether what differs from the reference windows joins the features.
+        references: Whether what differs from the references stands `beside` the features or
+            `alone`; `none`: it is not read.
 
     Attributes:
-        width: Numbers of a sensor and step: F, or with references 2 F.
+        width: Numbers of a sensor and step: F, or beside each other 2 F.
     """
 
     def __init__(
         self,
         *,
-        places: int,
+        rows: int,
         steps: int,
         features: int,
+        identity: bool,
         per_step: bool,
         noise: float,
-        references: bool,
+        references: References,
     ) -> None:
         super().__init__()
-        self.whitening: SensorWhitening | None = None
-        if places:
-            self.whitening = SensorWhitening(places, steps, features, per_step)
-        self.noise, self.references = noise, references
-        self.width = features * (1 + references)
+        self.identity, self.noise = identity, noise
+        self.own: SensorWhitening | None = None
+        self.change: SensorWhitening | None = None
+        if references != "alone":
+            self.own = SensorWhitening(rows, steps, features, per_step)
+        if references != "none":
+            self.change = SensorWhitening(rows, steps, features, per_step)
+        self.width = features * sum(each is not None for each in (self.own, self.change))
 
-    def fit(self, windows: Callable[[], Iterable[GroupedInputs]]) -> None:
+    def fit(self, windows: Windows) -> None:
         """Fit the whitening to training windows."""
-        if self.whitening is not None:
-            self.whitening.fit(windows)
+        for whitening, changed in ((self.own, False), (self.change, True)):
+            if whitening is not None:
+                whitening.fit(partial(self._read, windows, changed=changed))
+
+    def observed(self, inputs: GraphInputs) -> Tensor:
+        """Return which steps of which sensors have something to read, [S, T] bool."""
+        return inputs.sensor_observed if self.own is not None else _both(inputs)
 
     def forward(self, inputs: GraphInputs) -> Tensor:
         """Return [S, T, width]; 0 where not observed, and where there is no reference."""
-        features = self._whitened(inputs.sensor_features, inputs.sensor_observed, inputs)
-        known = inputs.sensor_observed.unsqueeze(-1)
+        row = self._row(inputs)
+        parts: list[Tensor] = []
+        if self.own is not None:
+            parts.append(self.own(inputs.sensor_features, inputs.sensor_observed, row))
+        if self.change is not None:
+            parts.append(self.change(_change(inputs), _both(inputs), row))
         if self.training and self.noise:
-            features = features + self.noise * torch.randn_like(features) * known
-        if not self.references:
-            return features
-        sound = self._whitened(inputs.sensor_reference, inputs.sensor_reference_mask, inputs)
-        both = known & inputs.sensor_reference_mask.unsqueeze(-1)
-        return torch.cat((features, (features - sound).masked_fill(~both, 0.0)), dim=-1)
+            known = inputs.sensor_observed.unsqueeze(-1)
+            parts = [each + self.noise * torch.randn_like(each) * known for each in parts]
+        return torch.cat(parts, dim=-1)
 
-    def _whitened(self, features: Tensor, observed: Tensor, inputs: GraphInputs) -> Tensor:
-        if self.whitening is None:
-            return features.masked_fill(~observed.unsqueeze(-1), 0.0)
-        whitened: Tensor = self.whitening(features, observed, inputs.sensor_slot)
-        return whitened
+    def _row(self, inputs: GraphInputs) -> Tensor:
+        return inputs.sensor_slot if self.identity else inputs.sensor_kind
+
+    def _read(self, windows: Windows, *, changed: bool) -> Iterator[GroupedInputs]:
+        """Yield windows as one of the tables of statistics is to know them."""
+        for inputs, group in windows():
+            read = inputs._replace(sensor_slot=self._row(inputs))
+            if changed:
+                read = read._replace(sensor_features=_change(inputs), sensor_observed=_both(inputs))
+            yield GroupedInputs(read, group)
+
+
+def _change(inputs: GraphInputs) -> Tensor:
+    """Return what differs from the reference windows, [S, T, F]."""
+    return inputs.sensor_features - inputs.sensor_reference
+
+
+def _both(inputs: GraphInputs) -> Tensor:
+    return inputs.sensor_observed & inputs.sensor_reference_mask

@@ -57,7 +57,8 @@ CONFIGS: dict[str, dict[str, object]] = {
     "no cross-task": {"cross_task": "none"},
     "no token attention": {"token_layers": 0},
     "steps alike": {"step_identity": False},
-    "references": {"references": True},
+    "references": {"references": "beside"},
+    "references alone": {"references": "alone"},
 }
 """Every shipped model, small, and every switch of the ablations."""
 
