@@ -4,13 +4,13 @@ from functools import partial
 
 import pytest
 import torch
-from networks import COMPONENTS, STEPS, WINDOWS, Make, Physics, build, double
+from networks import COMPONENTS, SENSORS, STEPS, WINDOWS, Make, Physics, build, double
 
 from graph_parts import stored_windows
 from hydrascope.data.datamodule import HydraulicDataModule
 from hydrascope.data.dataset import TrainingBatch
 from hydrascope.features.normalizer import FeatureNormalizer
-from hydrascope.graphs.fields import GraphInputs
+from hydrascope.graphs.fields import GraphInputs, SensorReference
 from hydrascope.graphs.input_spec import InputSpec
 from hydrascope.graphs.layout import GraphLayout
 from hydrascope.graphs.physics import MachinePhysics, edge_dynamic_names
@@ -49,12 +49,14 @@ def batch(rig: HydraulicDataModule, spec: InputSpec, heads: list[HeadSpec]) -> T
     observed[1, 3, 4:7] = False
     observed[2, 0] = False
     layout = GraphLayout.of(rig.machines["zema"].topology, spec, heads)
+    known = torch.ones(SENSORS, STEPS, dtype=torch.bool)
+    reference = SensorReference(fields.sensor_features[0] * 0.9, known)
     targets = {name: target[rows].flatten(0, 1) for name, target in machine.targets.items()}
     targets["wear"] = torch.randn(
         WINDOWS * COMPONENTS, 1, generator=torch.Generator().manual_seed(0)
     )
     return TrainingBatch(
-        double(layout.batch(fields._replace(sensor_observed=observed))),
+        double(layout.batch(fields._replace(sensor_observed=observed), reference)),
         {name: target.double() for name, target in targets.items()},
         rows,
     )
