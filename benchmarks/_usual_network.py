@@ -169,9 +169,9 @@ class UsualNetwork(nn.Module):
         rest, graph, graphs = self.rest, inputs.component_graph, inputs.graph_id.shape[0]
         dynamic = known_mean(inputs.edge_dynamic, inputs.edge_dynamic_mask)
         lines = torch.cat((inputs.edge_features, dynamic), dim=-1)
-        rows = []
-        for step in range(inputs.sensor_features.shape[1]):
-            row = self.encoder(inputs.sensor_features[:, step], inputs)
+        features, rows = rest.inputs(inputs), []
+        for step in range(features.shape[1]):
+            row = self.encoder(features[:, step], inputs)
             if rest.order == "space_then_time":
                 row = self._space(row, inputs, lines)
             rows.append(row)
@@ -182,8 +182,8 @@ class UsualNetwork(nn.Module):
         everywhere = torch.ones_like(hidden[..., 0], dtype=torch.bool)
         pooled = rest.temporal.pool(hidden + arma.output, everywhere)
         kind = self.encoder.layer.component_kind(inputs.component_kind)
-        summary = torch.cat((hidden[:, -1], pooled, kind), dim=-1)
-        before = rest.component(summary)
+        summary = torch.cat((hidden[:, -1], pooled), dim=-1)
+        before, token = rest.join_tokens(inputs, features, kind, summary)
         after, views = rest.dropout(before), [before]
         if rest.order == "time_then_space":
             after = self._space(after, inputs, lines)
@@ -191,7 +191,9 @@ class UsualNetwork(nn.Module):
         pools = global_mean_pool, global_max_pool
         pooled_views = [pool(x, graph, graphs) for x in views for pool in pools]
         own = known_mean(inputs.machine_features, inputs.machine_features_mask)
-        machines = rest.dropout(F.silu(rest.machine(torch.cat((*pooled_views, own), dim=-1))))
+        machines = rest.dropout(
+            F.silu(rest.machine(torch.cat((*pooled_views, token, own), dim=-1)))
+        )
         context = torch.cat((*views, machines.index_select(0, graph)), dim=-1)
         components = rest.dropout(F.silu(rest.component_context(context)))
         return ModelOutput(rest.heads(components, machines, graph, inputs.component_heads), arma)

@@ -39,7 +39,7 @@ class NetworkConfig(BaseModel):
     sensor_identity: bool = True
     """Whether each sensor of a known topology has weights of its own beside its kind's. Good for
     machines of the builds trained on; unknown builds need it off."""
-    step_identity: bool = True
+    step_identity: bool = False
     """Whether each step has weights and a whitening of its own: right where windows are aligned
     with a load cycle."""
     token_layers: int = Field(2, ge=0, le=16)

@@ -155,7 +155,9 @@ class UniversalTemporalGNN(Network):
             steps = self.temporal(encoding.sequence, encoding.observed)
         else:
             steps = self._space_at_every_step(encoding, inputs, lines)
-        before, machine_token = self._components(inputs, features, encoding, steps)
+        before, machine_token = self.join_tokens(
+            inputs, features, encoding.component, steps.summary
+        )
         after, views = self.dropout(before), [before]
         if self.order == "time_then_space":
             for block in self.spatial:
@@ -170,24 +172,25 @@ class UniversalTemporalGNN(Network):
         answers = self.heads(components, machines, graph, inputs.component_heads)
         return ModelOutput(answers, steps.arma, steps.sequence)
 
-    def _components(
-        self,
-        inputs: GraphInputs,
-        features: Tensor,
-        encoding: SensorEncoding,
-        steps: TemporalOutput,
+    def join_tokens(
+        self, inputs: GraphInputs, features: Tensor, component: Tensor, steps: Tensor
     ) -> tuple[Tensor, Tensor]:
-        """Return components [N, C] and machines [G, C] after all tokens have heard each other."""
+        """Return components [N, C] and machines [G, C] after all tokens have heard each other.
+
+        Args:
+            inputs: Of the batch.
+            features: Of `SensorInputs`, [S, T, width].
+            component: Embedding of each component's kind, [N, C].
+            steps: Summary of each component's steps, [N, 2 C].
+        """
         window = self.window(inputs, features)
         carrier = inputs.sensor_component
-        own = segment_sum(
-            window.tokens * window.observed.unsqueeze(1), carrier, encoding.component.shape[0]
-        )
-        summary: Tensor = self.component(torch.cat((steps.summary, encoding.component), dim=-1))
+        own = segment_sum(window.tokens * window.observed.unsqueeze(1), carrier, component.shape[0])
+        summary: Tensor = self.component(torch.cat((steps, component), dim=-1))
         components, machines = summary + own, window.machine
         if self.attention is None:
             return components, machines
-        sensors = window.tokens + encoding.component.index_select(0, carrier)
+        sensors = window.tokens + component.index_select(0, carrier)
         heard: tuple[Tensor, Tensor] = self.attention(
             inputs, components, sensors, window.observed, machines
         )

@@ -56,7 +56,7 @@ CONFIGS: dict[str, dict[str, object]] = {
     "task MLP": {"cross_task": "mlp"},
     "no cross-task": {"cross_task": "none"},
     "no token attention": {"token_layers": 0},
-    "steps alike": {"step_identity": False},
+    "weights of each step": {"step_identity": True},
     "references": {"references": "beside"},
     "references alone": {"references": "alone"},
 }
