@@ -90,11 +90,10 @@ def problem(graphs: int = GRAPHS) -> Problem:
 
 
 def network(of: Problem, **config: object) -> UniversalTemporalGNN:
-    """Return the default network without dropout, every weight off its starting value."""
+    """Return the default network without dropout and noise, weights off their starting values."""
     torch.manual_seed(0)
-    ours = UniversalTemporalGNN(
-        validate(NetworkConfig, {"dropout": 0.0} | config), of.spec, of.heads
-    )
+    keys = {"dropout": 0.0, "input_noise": 0.0} | config
+    ours = UniversalTemporalGNN(validate(NetworkConfig, keys), of.spec, of.heads)
     with torch.no_grad():
         for parameter in ours.parameters():
             parameter.add_(0.02 * torch.randn_like(parameter))

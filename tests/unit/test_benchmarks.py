@@ -198,7 +198,7 @@ def test_every_ablation_is_an_override_that_composes() -> None:
     with initialize_config_dir(str(ROOT / "conf"), version_base="1.3"):
         for variant, overrides in ablations.VARIANTS.items():
             if overrides != ("task=single",):
-                config = compose("train", ["run_dir=x", *overrides])
+                config = compose("train", ["run_dir=x", "experiment=zema", *overrides])
                 settings = validate_train(OmegaConf.to_container(config, resolve=True))
                 trainings[variant] = repr(settings)
     assert len(set(trainings.values())) == len(trainings)
