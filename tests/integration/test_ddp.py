@@ -17,7 +17,12 @@ from hydrascope.experiment.launch import launch
 from hydrascope.experiment.settings import validate_train
 from hydrascope.schemas.errors import SpecError
 
-SAME = ("model.dropout=0", "trainer.max_epochs=2", "trainer.limit_train_batches=null")
+SAME = (
+    "model.dropout=0",
+    "model.input_noise=0",
+    "trainer.max_epochs=2",
+    "trainer.limit_train_batches=null",
+)
 """Dropout is a function of the process too, so it is off where processes are compared."""
 # 1,587 windows leave a last step whose shares differ; one head has labels for some rows only.
 SOURCE = "data.source={_target_: damaged_rig.DamagedRig}"

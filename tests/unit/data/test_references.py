@@ -177,7 +177,7 @@ def test_references_are_normalised_as_the_windows_are(
     )
     normalizer.fit(data.training_parts())
     network = UniversalTemporalGNN(UniversalTemporalGNN.Config(), spec, task.heads)
-    diagnoser = Diagnoser(normalizer, network, task.heads)
+    diagnoser = Diagnoser(normalizer, network)
     inputs = data.dataset.gather([3, 12, 20]).inputs
     normalised = diagnoser.normalise(inputs)
     as_window = inputs._replace(

@@ -63,7 +63,8 @@ class _Trunk(nn.Module):
         self.spatial = GATBlock(8, heads=2, edge_channels=8, dropout=0.1)
 
     def forward(self, sensors: tuple[Tensor, ...], graphs: Graphs, graph_id: Tensor) -> Tensor:
-        encoding = self.encoder(*sensors)
+        nominal = sensors[0].new_zeros((sensors[5].shape[0], 0))  # none are given
+        encoding = self.encoder(*sensors, nominal, nominal.bool())
         steps = self.temporal(encoding.sequence, encoding.observed)
         summary = steps.summary.unflatten(-1, (2, -1)).sum(1) + encoding.component
         return self.spatial(summary, *graphs, graph_id.shape[0])

@@ -18,7 +18,7 @@ STEPS = 3  # each is traced by the compiler
 
 def network(rig: HydraulicDataModule, **config: object) -> UniversalTemporalGNN:
     torch.manual_seed(0)
-    keys = {"hidden_channels": 16, "dropout": 0.0} | config
+    keys = {"hidden_channels": 16, "dropout": 0.0, "input_noise": 0.0} | config
     spec = rig.input_spec.model_copy(update={"steps": STEPS})
     return UniversalTemporalGNN(NetworkConfig(**keys), spec, rig.task.heads)
 
