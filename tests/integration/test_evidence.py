@@ -60,7 +60,11 @@ def opened(run_dir: Path, best: str) -> Bundle:
 @pytest.fixture(scope="module")
 def judged(run_dir: Path, best: str) -> Path:
     folder = run_dir / "judged"
-    evaluate.run(EvaluateSettings(ckpt=best, compare=None, run_dir=str(folder), hardware=CPU))
+    evaluate.run(
+        EvaluateSettings(
+            ckpt=best, compare=None, missing_sensors=False, run_dir=str(folder), hardware=CPU
+        )
+    )
     return folder
 
 
