@@ -209,7 +209,7 @@ def test_a_bundle_that_was_replaced_is_not_taken_for_the_old_one(
     with pytest.raises(EndedError, match="holds no manifest"):
         runner.run(model.answer(windows[:1]))
     with pytest.raises(EngineFaultError):  # not: the machine is at fault
-        runner.run(engine_of(model).check(_unseen(windows[0].machine)))
+        runner.run(engine_of(model, deadline_s=60.0).check(_unseen(windows[0].machine)))
     shutil.copytree(aside, place)
     manifest = place / "manifest.json"
     manifest.write_text(manifest.read_text(encoding="utf-8") + "\n", encoding="utf-8")
