@@ -26,7 +26,7 @@ Gather = Callable[[Rows], TrainingBatch]
 
 @dataclass(frozen=True)
 class RecombinationSpec:
-    """How often a window is changed at most, each time with probability one half; 0: never.
+    """Say how often a window is changed at most, each time with probability one half; 0: never.
 
     Attributes:
         labels: By `Recombination`.
@@ -75,7 +75,7 @@ class Bank:
 
     @property
     def has_pairs(self) -> bool:
-        """Whether any two conditions differ in one grade alone."""
+        """Tell whether any two conditions differ in one grade alone."""
         return bool(self._pairs)
 
     def _find_pairs(self, known: Conditions, windows: Rows) -> dict[tuple[int, int], _Pairs]:
