@@ -17,7 +17,7 @@ from torch import Tensor
 
 from hydrascope.data.batch import TrainingBatch
 from hydrascope.data.conditions import Conditions
-from hydrascope.data.transforms import Generators, sensors_of
+from hydrascope.data.transforms import Generators, components_of, sensors_of
 from hydrascope.schemas.errors import SpecError
 
 Rows = NDArray[np.int64]
@@ -123,8 +123,8 @@ class Bank:
 class Recombination:
     """Gives windows other grades: x + a − b, with a and b alike in all grades but one.
 
-    b has the grade of x, and the new window has that of a. Other heads say nothing of it any more:
-    their targets become missing.
+    b has the grade of x, and the new window has that of a. The target of another head stays where
+    a and b have the same; else it becomes missing.
 
     Attributes:
         bank: Where a and b are drawn from.
@@ -158,7 +158,7 @@ class Recombination:
                     changed[graph] = mine
         if not changed:
             return batch
-        return self._relabelled(terms.applied(batch, self.bank.gather), changed)
+        return self._relabelled(terms.applied(batch, self.bank), changed)
 
     def _relabelled(self, batch: TrainingBatch, changed: dict[int, list[int]]) -> TrainingBatch:
         graphs = torch.tensor(list(changed))
@@ -166,24 +166,22 @@ class Recombination:
         count = len(batch.inputs.graph_id)
         number = torch.full((count,), -1).index_copy(0, graphs, torch.arange(len(graphs)))
         targets = {}
-        for name, target in batch.targets.items():
-            at_component = len(target) != count or name in self.bank.heads
-            of_row = number[batch.inputs.component_graph] if at_component else number
-            value = torch.full_like(target, torch.nan)
-            if name in self.bank.heads:
-                grade = grades[:, self.bank.heads.index(name)]
-                new = grade[of_row.clamp(min=0)].unsqueeze(1).expand_as(target)
-                value = torch.where(target.isnan(), target, new)
-            targets[name] = torch.where((of_row >= 0).unsqueeze(1), value, target)
-        return batch._replace(targets=targets)
+        of_row = number[batch.inputs.component_graph]
+        for name, grade in zip(self.bank.heads, grades.T, strict=True):
+            target = batch.targets[name]
+            new = grade[of_row.clamp(min=0)].unsqueeze(1).expand_as(target)
+            graded = (of_row >= 0).unsqueeze(1) & ~target.isnan()
+            targets[name] = torch.where(graded, new, target)
+        return batch._replace(targets={**batch.targets, **targets})
 
 
 @dataclass(frozen=True)
 class DriftTransplant:
-    """Adds drift to windows: x + a − b, with a and b of one condition; all targets stay.
+    """Adds drift to windows: x + a − b, with a and b of one condition; the grades stay.
 
     What differs between two windows of one condition is no condition but drift: temperatures, the
-    state of the oil, the order of the trials. It might have met x as well.
+    state of the oil, the order of the trials. It might have met x as well. The target of another
+    head stays where a and b have the same; else it becomes missing.
 
     Attributes:
         bank: Where a and b are drawn from.
@@ -201,7 +199,7 @@ class DriftTransplant:
                 if rng.random() < 0.5:
                     condition = int(self.bank.numbers[rng.integers(len(self.bank.numbers))])
                     terms.add(graph, self.bank.draw(condition, rng), self.bank.draw(condition, rng))
-        return terms.applied(batch, self.bank.gather)
+        return terms.applied(batch, self.bank)
 
 
 class _Terms:
@@ -218,22 +216,23 @@ class _Terms:
         self._taken.append(taken)
         self._given.append(given)
 
-    def applied(self, batch: TrainingBatch, gather: Gather) -> TrainingBatch:
+    def applied(self, batch: TrainingBatch, source: Bank) -> TrainingBatch:
         """Return the batch with the sums; a sensor counts as observed where all terms observe it.
 
-        Line and machine features stay those of the window itself.
+        Line and machine features stay those of the window itself. Targets stay too, but for those
+        of heads that grade no component: they are missing where the two windows of a term differ.
         """
         if not self._graph:
             return batch
         rows = np.array([*self._taken, *self._given], dtype=np.int64)
         needed, place = np.unique(rows, return_inverse=True)
-        bank = gather(needed)
+        bank = source.gather(needed)
         count = len(self._graph)
         graph = [*self._graph, *self._graph]
-        target, source = _aligned(graph, place.tolist(), sensors_of(batch), sensors_of(bank))
+        target, origin = _aligned(graph, place.tolist(), sensors_of(batch), sensors_of(bank))
         sign = torch.ones(len(graph)).index_fill(0, torch.arange(count, len(graph)), -1.0)
         sizes = torch.tensor(sensors_of(batch))[torch.tensor(graph)]
-        x, observed = bank.inputs.sensor_features[source], bank.inputs.sensor_observed[source]
+        x, observed = bank.inputs.sensor_features[origin], bank.inputs.sensor_observed[origin]
         x = torch.where(observed.unsqueeze(-1), x, 0.0)
         x = x * sign.repeat_interleave(sizes).view(-1, 1, 1)
         inputs = batch.inputs
@@ -243,15 +242,43 @@ class _Terms:
         return batch._replace(
             inputs=inputs._replace(
                 sensor_features=features, sensor_observed=inputs.sensor_observed & ~lacking
-            )
+            ),
+            targets=self._known_targets(batch, bank, place, source.heads),
         )
+
+    def _known_targets(
+        self, batch: TrainingBatch, bank: TrainingBatch, place: Rows, graded: Sequence[str]
+    ) -> dict[str, Tensor]:
+        """Return the targets of a batch; `place` is where the terms lie in `bank`."""
+        taken, given = np.split(place, 2)
+        targets = dict(batch.targets)
+        for name in (name for name in targets if name not in graded):
+            at_machine = len(targets[name]) == len(batch.window)
+            mine, theirs = (
+                [1] * len(each.window) if at_machine else components_of(each)
+                for each in (batch, bank)
+            )
+            row, first = _aligned(self._graph, taken.tolist(), mine, theirs)
+            _, second = _aligned(self._graph, given.tolist(), mine, theirs)
+            other = bank.targets[name]
+            differs = other[first].nan_to_num(-1.0) != other[second].nan_to_num(-1.0)
+            lost = torch.zeros(targets[name].shape).index_add(0, row, differs.to(torch.float32))
+            targets[name] = targets[name].masked_fill(lost > 0, torch.nan)
+        return targets
 
 
 def _aligned(
-    graph: Sequence[int], place: Sequence[int], sensors: Sequence[int], others: Sequence[int]
+    graph: Sequence[int], place: Sequence[int], sizes: Sequence[int], others: Sequence[int]
 ) -> tuple[Tensor, Tensor]:
-    """Return the sensors of graphs of a batch and those of the graphs of another one, in pairs."""
-    mine, theirs = np.cumsum([0, *sensors]), np.cumsum([0, *others])
+    """Return the rows of graphs of a batch and those of the graphs of another one, in pairs.
+
+    Args:
+        graph: Of the batch.
+        place: Of the other batch, as many.
+        sizes: How many rows each graph of the batch has: sensors, or components.
+        others: Likewise, of the other batch.
+    """
+    mine, theirs = np.cumsum([0, *sizes]), np.cumsum([0, *others])
     pairs = list(zip(graph, place, strict=True))
     target = np.concatenate([np.arange(mine[g], mine[g + 1]) for g, _ in pairs])
     source = np.concatenate([np.arange(theirs[p], theirs[p + 1]) for _, p in pairs])

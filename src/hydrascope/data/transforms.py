@@ -159,5 +159,14 @@ def sensors_of(batch: TrainingBatch) -> list[int]:
     return counts
 
 
+def components_of(batch: TrainingBatch) -> list[int]:
+    """Return the number of components of each graph."""
+    inputs = batch.inputs
+    counts: list[int] = torch.bincount(
+        inputs.component_graph, minlength=len(inputs.graph_id)
+    ).tolist()
+    return counts
+
+
 def _joined(draws: Iterable[np.ndarray]) -> Tensor:
     return torch.from_numpy(np.concatenate(list(draws)))
