@@ -1,6 +1,7 @@
 """Source → windows → stores → split → loaders, as Lightning asks for them."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 
 import numpy as np
@@ -137,7 +138,7 @@ class HydraulicDataModule(LightningDataModule):
             stored = self._with_references(stored)
         self.conditions = conditions(stored, heads)
         self.dataset = HydraulicGraphDataset(stored, self.transforms, self.loader.seed)
-        self.dataset.transforms = (*self._recombining(), *self.transforms)
+        self._transform()
         self._ready = True
 
     def overfit(self, windows: int) -> None:
@@ -145,6 +146,19 @@ class HydraulicDataModule(LightningDataModule):
         rows = self.split.train
         few = rows[np.linspace(0, len(rows) - 1, min(windows, len(rows))).astype(np.int64)]
         self.split = self.split._replace(train=few, val=few)
+
+    @contextmanager
+    def validation_joined(self) -> Iterator[None]:
+        """Have the validation windows among those that are trained on, for a while."""
+        before = self.split
+        joined = np.sort(np.concatenate([before.train, before.val]))
+        self.split = before._replace(train=joined, val=before.val[:0])
+        self._transform()
+        try:
+            yield
+        finally:
+            self.split = before
+            self._transform()
 
     def training_parts(self) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
         """Yield slots, features and observed of the training windows, some at a time."""
@@ -193,6 +207,10 @@ class HydraulicDataModule(LightningDataModule):
     def test_dataloader(self) -> WindowLoader:
         """Serve the test windows in order."""
         return create_dataloader(self.dataset, self.loader, self.split.test)
+
+    def _transform(self) -> None:
+        """Have the transforms draw from the training windows of now."""
+        self.dataset.transforms = (*self._recombining(), *self.transforms)
 
     def _recombining(self) -> Iterator[Transform]:
         """Yield the transforms that make windows of other windows, which come first."""

@@ -2,7 +2,7 @@
 
 import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -56,18 +56,7 @@ def fit(
     console.print(_summary(settings.model.name, diagnoser, inputs))
     # A backward pass takes two products for each of the forward one.
     flops = 3 * forward_flops(diagnoser.model, inputs) / _SHOWN_WINDOWS
-    module = build_module(settings, data, diagnoser)
-    hardware = settings.hardware
-    toggles = Acceleration(
-        hardware.float8,
-        hardware.checkpointing,
-        hardware.compile,
-        hardware.precision,
-        settings.trainer.strategy,
-        hardware.devices * settings.trainer.num_nodes,
-    )
-    options = accelerate(diagnoser.model, toggles)
-    folder = Path(settings.run_dir).absolute() / "checkpoints"
+    folder = checkpoints(settings)
     # Without heads there is no score: the last epoch stays, and the validation windows, which set
     # the threshold of normality, decide nothing.
     scored = bool(settings.task.heads)
@@ -77,16 +66,14 @@ def fit(
         folder, filename="best", monitor=monitor, mode=mode, enable_version_counter=False
     )
     last = ModelCheckpoint(folder, filename="last", enable_version_counter=False)
-    on_gpu = hardware.accelerator == "gpu"
-    watch = Watch(_GPU_STEPS if on_gpu else 1, flops, _peak_flops(hardware))
+    hardware = settings.hardware
+    watch = Watch(_GPU_STEPS if hardware.accelerator == "gpu" else 1, flops, _peak_flops(hardware))
     callbacks: list[Callback] = [best, last, watch, EndOnSigterm(folder / "last.ckpt")]
     if settings.tracking.mlflow and (every_s := settings.tracking.system_metrics_s):
         from hydrascope.tracking.machine import MachineMetrics  # imports MLflow
 
         runs = [logger for logger in loggers if isinstance(logger, MLflowRun)]
         callbacks += [MachineMetrics(run, every_s) for run in runs]
-    if decay := settings.optim.ema_decay:
-        callbacks.append(EMAWeightAveraging(decay=decay, use_buffers=False))
     if steps := settings.callbacks.checkpoint_every_n_steps:
         callbacks.append(
             ModelCheckpoint(
@@ -95,36 +82,82 @@ def fit(
         )
     if scored and (stopping := settings.callbacks.early_stopping):
         callbacks.append(EarlyStopping(monitor, patience=stopping.patience, mode=mode))
+    training = Training(settings.trainer.max_epochs, callbacks, loggers, settings.resume)
+    train_epochs(settings, data, diagnoser, training, console)
+    return best.best_model_path
+
+
+class Training(NamedTuple):
+    """What one run of Lightning's trainer needs beside settings and data."""
+
+    epochs: int
+    callbacks: list[Callback]
+    loggers: list[Logger]
+    resume: str | None = None
+    validate: bool = True
+
+
+def checkpoints(settings: TrainSettings) -> Path:
+    """Return the folder of a run's checkpoints."""
+    return Path(settings.run_dir).absolute() / "checkpoints"
+
+
+def train_epochs(
+    settings: TrainSettings,
+    data: HydraulicDataModule,
+    diagnoser: Diagnoser,
+    training: Training,
+    console: Console,
+) -> None:
+    """Train the diagnoser, on the devices and in the precision that are set.
+
+    Raises:
+        SpecError: There is not enough memory, or a batch spoils the weights.
+        SystemExit: It was interrupted; the console says how to go on.
+    """
+    hardware, last = settings.hardware, checkpoints(settings) / "last.ckpt"
+    module = build_module(settings, data, diagnoser)
+    toggles = Acceleration(
+        hardware.float8,
+        hardware.checkpointing,
+        hardware.compile,
+        hardware.precision,
+        settings.trainer.strategy,
+        hardware.devices * settings.trainer.num_nodes,
+    )
+    callbacks = list(training.callbacks)
+    if decay := settings.optim.ema_decay:
+        callbacks.append(EMAWeightAveraging(decay=decay, use_buffers=False))
     if settings.trainer.progress_bar:
         callbacks.append(Progress())
     trainer = Trainer(
         accelerator=hardware.accelerator,
         devices=hardware.devices,
         num_nodes=settings.trainer.num_nodes,
-        **options,
-        max_epochs=settings.trainer.max_epochs,
+        **accelerate(diagnoser.model, toggles),
+        max_epochs=training.epochs,
         gradient_clip_val=settings.trainer.gradient_clip_norm,
         limit_train_batches=settings.trainer.limit_train_batches,
+        limit_val_batches=None if training.validate else 0,
         detect_anomaly=settings.trainer.detect_anomaly,
         profiler=_profiler(settings),
         deterministic=True,
         use_distributed_sampler=False,  # ours deals its rows out itself
         num_sanity_val_steps=0,
         log_every_n_steps=1,
-        logger=loggers,
+        logger=training.loggers,
         callbacks=callbacks,
         enable_progress_bar=settings.trainer.progress_bar,
         enable_model_summary=False,
     )
     try:
         with within_memory(settings.data.batch_size):
-            trainer.fit(module, data, ckpt_path=settings.resume, weights_only=True)
+            trainer.fit(module, data, ckpt_path=training.resume, weights_only=True)
     except SystemExit as ended:
         # Lightning turns Ctrl-C and SIGTERM into an exit once it has shut everything down.
-        hint = f"python train.py resume={folder / 'last.ckpt'}, with the same options"
+        hint = f"python train.py resume={last}, with the same options"
         console.print(f"Interrupted. Go on with: {hint}", soft_wrap=True)
         sys.exit(TERMINATED if isinstance(ended, SIGTERMException) else INTERRUPTED)
-    return best.best_model_path
 
 
 def build_module(

@@ -32,6 +32,7 @@ from hydrascope.experiment.gradients import refuse_gradients
 from hydrascope.experiment.hardware import prepare_hardware
 from hydrascope.experiment.learning_rate import find_lr
 from hydrascope.experiment.processes import leads
+from hydrascope.experiment.refit import check_refit, refit
 from hydrascope.experiment.resume import check_resumable
 from hydrascope.experiment.settings import TrainSettings
 from hydrascope.experiment.testing import complete, test, test_normality
@@ -54,6 +55,7 @@ def train(settings: TrainSettings) -> None:
     prepare_hardware(settings.hardware, settings.trainer)
     if issubclass(model_choice(settings)[0], ClosedFormModel):
         refuse_gradients(settings)  # of a user's own class only this process knows the kind
+    check_refit(settings)
     if settings.resume:
         check_resumable(settings, read_checkpoint(settings.resume))
     plain = settings.model_dump(mode="json", by_alias=True)
@@ -94,25 +96,31 @@ def train(settings: TrainSettings) -> None:
             best = fit_at_once(settings, data, diagnoser, console)
         else:
             best = fit(settings, data, diagnoser, loggers, console)
+        epoch = read_checkpoint(best).epoch
+        if leads():
+            # A fresh one: what was trained may be compiled, wrapped or in float8.
+            fresh = load_diagnoser(settings, data.input_spec, read_checkpoint(best))
+            complete(settings, data, fresh, best, console)
+        refits = settings.trainer.refit_epochs
+        if refits and isinstance(diagnoser.model, Network) and not settings.trainer.overfit_windows:
+            refit(settings, data, refits, best, console)
         if dist.is_initialized():
             dist.destroy_process_group()
         if leads():
-            _report(settings, data, best, loggers, console)
+            _report(settings, data, best, epoch, loggers, console)
 
 
 def _report(
     settings: TrainSettings,
     data: HydraulicDataModule,
     best: str,
+    epoch: int | None,
     loggers: list[Logger],
     console: Console,
 ) -> None:
-    """Fit what is fitted last, test, write and print what was found."""
+    """Test, write and print what was found."""
     run_dir = Path(settings.run_dir).absolute()
-    checkpoint = read_checkpoint(best)
-    # A fresh one: what was trained may be compiled, wrapped or in float8.
-    fresh = load_diagnoser(settings, data.input_spec, checkpoint)
-    complete(settings, data, fresh, best, console)
+    fresh = load_diagnoser(settings, data.input_spec, read_checkpoint(best))
     with console.status("Testing, fitting the baselines …"):
         tested = predict(fresh, data.test_dataloader())
         results = test(settings, data, fresh, tested)
@@ -123,7 +131,7 @@ def _report(
         logger.log_metrics(flatten({"test": results[settings.model.name]}, separator="/"))
     report: dict[str, Any] = {
         "test": results,
-        "best_epoch": checkpoint.epoch,
+        "best_epoch": epoch,
         "split": settings.data.split.name,
         "fold": settings.data.fold,
         "seed": settings.seed,

@@ -23,10 +23,10 @@ class EndOnSigterm(Callback):
     written last stays.
 
     Args:
-        file: The checkpoint.
+        file: The checkpoint; None: none is written.
     """
 
-    def __init__(self, file: Path) -> None:
+    def __init__(self, file: Path | None) -> None:
         self._file = file
         self._told = self._within = False
 
@@ -62,7 +62,7 @@ class EndOnSigterm(Callback):
         exception: BaseException,
     ) -> None:
         """Write the checkpoint, within an epoch."""
-        if self._within and isinstance(exception, SIGTERMException):
+        if self._file and self._within and isinstance(exception, SIGTERMException):
             trainer.save_checkpoint(self._file)
 
 

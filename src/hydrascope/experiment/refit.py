@@ -1,0 +1,73 @@
+"""The last part of a training: on all windows that may be learned from."""
+
+from dataclasses import replace
+from pathlib import Path
+
+from lightning.pytorch.callbacks import ModelCheckpoint
+from rich.console import Console
+
+from hydrascope.data.datamodule import HydraulicDataModule
+from hydrascope.experiment.assemble import load_diagnoser
+from hydrascope.experiment.fitting import Training, checkpoints, train_epochs
+from hydrascope.experiment.processes import leads
+from hydrascope.experiment.settings import TrainSettings
+from hydrascope.schemas.errors import SpecError
+from hydrascope.training.checkpoint import read_checkpoint, write_fitted
+from hydrascope.training.ending import EndOnSigterm
+
+
+def check_refit(settings: TrainSettings) -> None:
+    """Refuse it where the validation windows are needed to the end.
+
+    Raises:
+        SpecError: Naming the key and what is accepted.
+    """
+    if settings.trainer.refit_epochs and settings.task.normality:
+        raise SpecError(
+            f"trainer.refit_epochs: {settings.trainer.refit_epochs} is not accepted with "
+            "task.normality, whose thresholds are set on windows that are not learned from; "
+            "accepted: null"
+        )
+
+
+def refit(
+    settings: TrainSettings, data: HydraulicDataModule, epochs: int, best: str, console: Console
+) -> None:
+    """Train the best weights on, with the validation windows too, and put them in their place.
+
+    The validation windows have done their work by then: they chose the weights, and calibrated
+    them. That calibration stays. A training that is broken off here goes on from the beginning of
+    this part.
+
+    Args:
+        settings: Of the training.
+        data: As it was trained on.
+        epochs: How many more; the learning rate warms up and falls once more.
+        best: Path of the best checkpoint, complete; it is replaced at the end.
+        console: To print to.
+
+    Raises:
+        SpecError: There is not enough memory, or a batch spoils the weights.
+    """
+    chosen = read_checkpoint(best)
+    diagnoser = load_diagnoser(settings, data.input_spec, replace(chosen, calibration=None)).train()
+    folder = checkpoints(settings)
+    kept = ModelCheckpoint(
+        folder,
+        filename="refitted",
+        monitor="step",
+        mode="max",
+        every_n_epochs=epochs,
+        save_on_train_epoch_end=True,
+        enable_version_counter=False,
+    )
+    training = Training(epochs, [kept, EndOnSigterm(None)], loggers=[], validate=False)
+    with data.validation_joined():
+        console.print(
+            f"Refitting on all {len(data.split.train)} windows of training and validation, "
+            f"{epochs} epochs"
+        )
+        train_epochs(settings, data, diagnoser, training, console)
+    if leads():
+        write_fitted(kept.best_model_path, {}, chosen.calibration)
+        Path(kept.best_model_path).replace(best)
