@@ -52,10 +52,7 @@ def fit(
     Raises:
         SpecError: There is not enough memory, or a batch spoils the weights.
     """
-    inputs = _few(data, diagnoser)
-    console.print(_summary(settings.model.name, diagnoser, inputs))
-    # A backward pass takes two products for each of the forward one.
-    flops = 3 * forward_flops(diagnoser.model, inputs) / _SHOWN_WINDOWS
+    console.print(_summary(settings.model.name, diagnoser, _few(data, diagnoser)))
     folder = checkpoints(settings)
     # Without heads there is no score: the last epoch stays, and the validation windows, which set
     # the threshold of normality, decide nothing.
@@ -66,9 +63,7 @@ def fit(
         folder, filename="best", monitor=monitor, mode=mode, enable_version_counter=False
     )
     last = ModelCheckpoint(folder, filename="last", enable_version_counter=False)
-    hardware = settings.hardware
-    watch = Watch(_GPU_STEPS if hardware.accelerator == "gpu" else 1, flops, _peak_flops(hardware))
-    callbacks: list[Callback] = [best, last, watch, EndOnSigterm(folder / "last.ckpt")]
+    callbacks: list[Callback] = [best, last, EndOnSigterm(folder / "last.ckpt")]
     if settings.tracking.mlflow and (every_s := settings.tracking.system_metrics_s):
         from hydrascope.tracking.machine import MachineMetrics  # imports MLflow
 
@@ -125,7 +120,10 @@ def train_epochs(
         settings.trainer.strategy,
         hardware.devices * settings.trainer.num_nodes,
     )
-    callbacks = list(training.callbacks)
+    # A backward pass takes two products for each of the forward one.
+    flops = 3 * forward_flops(diagnoser.model, _few(data, diagnoser)) / _SHOWN_WINDOWS
+    every = _GPU_STEPS if hardware.accelerator == "gpu" else 1
+    callbacks = [*training.callbacks, Watch(every, flops, _peak_flops(hardware))]
     if decay := settings.optim.ema_decay:
         callbacks.append(EMAWeightAveraging(decay=decay, use_buffers=False))
     if settings.trainer.progress_bar:

@@ -32,8 +32,8 @@ def check_refit(settings: TrainSettings) -> None:
 
 def refit(
     settings: TrainSettings, data: HydraulicDataModule, epochs: int, best: str, console: Console
-) -> None:
-    """Train the best weights on, with the validation windows too, and put them in their place.
+) -> str:
+    """Train the best weights on, with the validation windows too; return their checkpoint's path.
 
     The validation windows have done their work by then: they chose the weights, and calibrated
     them. That calibration stays. A training that is broken off here goes on from the beginning of
@@ -43,7 +43,8 @@ def refit(
         settings: Of the training.
         data: As it was trained on.
         epochs: How many more; the learning rate warms up and falls once more.
-        best: Path of the best checkpoint, complete; it is replaced at the end.
+        best: Path of the best checkpoint, complete. If it is this run's it is replaced at the end;
+            a run that goes on from another one's leaves that as it was.
         console: To print to.
 
     Raises:
@@ -68,6 +69,8 @@ def refit(
             f"{epochs} epochs"
         )
         train_epochs(settings, data, diagnoser, training, console)
+    refitted = folder / "best.ckpt"
     if leads():
         write_fitted(kept.best_model_path, {}, chosen.calibration)
-        Path(kept.best_model_path).replace(best)
+        Path(kept.best_model_path).replace(refitted)
+    return str(refitted)

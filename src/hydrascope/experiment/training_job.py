@@ -2,6 +2,7 @@
 
 import logging
 import warnings
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -96,18 +97,19 @@ def train(settings: TrainSettings) -> None:
             best = fit_at_once(settings, data, diagnoser, console)
         else:
             best = fit(settings, data, diagnoser, loggers, console)
-        epoch = read_checkpoint(best).epoch
+        # One that was resumed behind its last epoch has been calibrated before.
+        chosen = replace(read_checkpoint(best), calibration=None)
         if leads():
             # A fresh one: what was trained may be compiled, wrapped or in float8.
-            fresh = load_diagnoser(settings, data.input_spec, read_checkpoint(best))
+            fresh = load_diagnoser(settings, data.input_spec, chosen)
             complete(settings, data, fresh, best, console)
         refits = settings.trainer.refit_epochs
         if refits and isinstance(diagnoser.model, Network) and not settings.trainer.overfit_windows:
-            refit(settings, data, refits, best, console)
+            best = refit(settings, data, refits, best, console)
         if dist.is_initialized():
             dist.destroy_process_group()
         if leads():
-            _report(settings, data, best, epoch, loggers, console)
+            _report(settings, data, best, chosen.epoch, loggers, console)
 
 
 def _report(

@@ -1,0 +1,101 @@
+"""The last part of a training learns from the validation windows too."""
+
+import json
+import os
+import re
+import signal
+from pathlib import Path
+
+import pytest
+import torch
+from jobs import QUICK, Train
+from lightning import Callback, LightningModule, Trainer
+
+from hydrascope.data.batch import TrainingBatch
+from hydrascope.experiment import fitting
+from hydrascope.experiment.restore import restore
+from hydrascope.schemas.errors import SpecError
+from hydrascope.training.checkpoint import Checkpoint, read_checkpoint
+
+SHORT = (*QUICK, "trainer.limit_train_batches=null", "trainer.max_epochs=1")
+REFITTED = (*SHORT, "trainer.refit_epochs=1")
+
+
+class Spy(Callback):
+    """Notes the windows that are trained on once nothing is validated, and may send SIGTERM."""
+
+    def __init__(self, *, kill: bool = False) -> None:
+        self.kill, self.windows = kill, set[int]()
+
+    def on_train_batch_start(
+        self, trainer: Trainer, pl_module: LightningModule, batch: TrainingBatch, batch_idx: int
+    ) -> None:
+        if trainer.limit_val_batches != 0:
+            return
+        self.windows.update(batch.window.tolist())
+        if self.kill and batch_idx == 2:
+            os.kill(os.getpid(), signal.SIGTERM)
+
+
+def watched(monkeypatch: pytest.MonkeyPatch, spy: Spy) -> Spy:
+    begin = fitting.Trainer
+
+    def trainer(*args: object, callbacks: list[Callback], **options: object) -> Trainer:
+        return begin(*args, callbacks=[spy, *callbacks], **options)
+
+    monkeypatch.setattr(fitting, "Trainer", trainer)
+    return spy
+
+
+@pytest.fixture(scope="module")
+def plain(run_training: Train) -> Path:
+    return run_training(*SHORT)
+
+
+def of(run_dir: Path) -> Checkpoint:
+    return read_checkpoint(run_dir / "checkpoints" / "best.ckpt")
+
+
+def test_all_windows_but_the_tested_are_learned_from_and_the_calibration_stays(
+    plain: Path, run_training: Train, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    spy = watched(monkeypatch, Spy())
+    refitted = run_training(*REFITTED)
+    split = restore(str(refitted / "checkpoints" / "best.ckpt")).data.split
+    assert spy.windows == {*split.train.tolist(), *split.val.tolist()}
+    before, after = of(plain), of(refitted)
+    assert after.calibration == before.calibration
+    assert any(not torch.equal(before.weights[name], after.weights[name]) for name in after.weights)
+    results = [json.loads((each / "results.json").read_text()) for each in (plain, refitted)]
+    assert results[0]["best_epoch"] == results[1]["best_epoch"] == 0
+    assert results[0]["test"] != results[1]["test"]
+
+
+def test_a_training_that_ends_within_it_has_its_best_weights_and_goes_on(
+    plain: Path,
+    run_training: Train,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    spy = watched(monkeypatch, Spy(kill=True))
+    with pytest.raises(SystemExit) as ended:
+        run_training(*REFITTED, f"run_dir={tmp_path}")
+    assert ended.value.code == 143
+    assert all(
+        torch.equal(value, of(tmp_path).weights[name]) for name, value in of(plain).weights.items()
+    )
+    assert of(tmp_path).calibration == of(plain).calibration
+    (last,) = re.findall(r"resume=(\S+last.ckpt), with", capsys.readouterr().out)
+    spy.kill = False
+    resumed, whole = run_training(*REFITTED, f"resume={last}"), run_training(*REFITTED)
+    assert all(
+        torch.equal(value, of(resumed).weights[name]) for name, value in of(whole).weights.items()
+    )
+
+
+def test_it_is_refused_where_thresholds_are_set_on_windows_not_learned_from(
+    run_training: Train,
+) -> None:
+    with pytest.raises(SpecError, match=r"refit_epochs: 2 is not accepted with task\.normality"):
+        run_training("experiment=zema_normality", "trainer.refit_epochs=2")
