@@ -1,6 +1,6 @@
 """What sensors that are missing cost on the rig: the network beside the discriminant, pooled.
 
-`python -m benchmarks._missing RUN_DIR [--discriminant]` answers the test windows of a finished run
+`python -m benchmarks._missing RUN_DIR` answers the test windows of a finished run
 with sensors taken away, and keeps what the answers add up to in the run's folder.
 """
 
@@ -33,7 +33,7 @@ Measured = dict[str, Tallies]
 """By model."""
 
 
-def measure(run_dir: Path, *, discriminant: bool) -> None:
+def measure(run_dir: Path) -> None:
     """Judge a run's network, and a discriminant of its fold, unless that was done.
 
     What one model's answers add up to is kept as soon as it is known.
@@ -42,7 +42,7 @@ def measure(run_dir: Path, *, discriminant: bool) -> None:
     known: dict[str, Any] = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
     restored = restore(str(run_dir / "checkpoints" / "best.ckpt"))
     own = restored.settings.model.name
-    for name in (own, DISCRIMINANT) if discriminant else (own,):
+    for name in (own, DISCRIMINANT):
         if name not in known:
             diagnoser = restored.diagnoser if name == own else fitted_discriminant(restored)
             tallies = judge_missing(diagnoser, restored.data).tallies
@@ -132,4 +132,4 @@ def _share(value: float | None) -> str:
 
 
 if __name__ == "__main__":
-    measure(Path(sys.argv[1]), discriminant="--discriminant" in sys.argv[2:])
+    measure(Path(sys.argv[1]))
