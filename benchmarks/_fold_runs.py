@@ -52,7 +52,7 @@ def train_all(plan: Plan, processes: int) -> None:
 
 
 def train(plan: Plan, seed: int, fold: int) -> None:
-    """Run `train.py` for one seed and fold, unless done; the first seed also with sensors missing."""
+    """Train one seed and fold, unless done; judge the first seed with sensors missing, too."""
     run_dir, first = plan.run_dir(seed, fold), seed == plan.seeds[0]
     run_dir.mkdir(parents=True, exist_ok=True)
     if not (run_dir / "results.json").exists():

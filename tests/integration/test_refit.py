@@ -18,7 +18,7 @@ from hydrascope.schemas.errors import SpecError
 from hydrascope.training.checkpoint import Checkpoint, read_checkpoint
 
 SHORT = (*QUICK, "trainer.limit_train_batches=null", "trainer.max_epochs=1")
-REFITTED = (*SHORT, "trainer.refit_epochs=1")
+REFITTED = (*SHORT, "trainer.refit_fraction=1")
 
 
 class Spy(Callback):
@@ -97,5 +97,7 @@ def test_a_training_that_ends_within_it_has_its_best_weights_and_goes_on(
 def test_it_is_refused_where_thresholds_are_set_on_windows_not_learned_from(
     run_training: Train,
 ) -> None:
-    with pytest.raises(SpecError, match=r"refit_epochs: 2 is not accepted with task\.normality"):
-        run_training("experiment=zema_normality", "trainer.refit_epochs=2")
+    with pytest.raises(
+        SpecError, match=r"refit_fraction: 0.5 is not accepted with task\.normality"
+    ):
+        run_training("experiment=zema_normality", "trainer.refit_fraction=0.5")

@@ -22,16 +22,16 @@ def check_refit(settings: TrainSettings) -> None:
     Raises:
         SpecError: Naming the key and what is accepted.
     """
-    if settings.trainer.refit_epochs and settings.task.normality:
+    fraction = settings.trainer.refit_fraction
+    if fraction and settings.task.normality:
         raise SpecError(
-            f"trainer.refit_epochs: {settings.trainer.refit_epochs} is not accepted with "
-            "task.normality, whose thresholds are set on windows that are not learned from; "
-            "accepted: null"
+            f"trainer.refit_fraction: {fraction} is not accepted with task.normality, whose "
+            "thresholds are set on windows that are not learned from; accepted: null"
         )
 
 
 def refit(
-    settings: TrainSettings, data: HydraulicDataModule, epochs: int, best: str, console: Console
+    settings: TrainSettings, data: HydraulicDataModule, fraction: float, best: str, console: Console
 ) -> str:
     """Train the best weights on, with the validation windows too; return their checkpoint's path.
 
@@ -42,7 +42,7 @@ def refit(
     Args:
         settings: Of the training.
         data: As it was trained on.
-        epochs: How many more; the learning rate warms up and falls once more.
+        fraction: Of the epochs there were; the learning rate warms up and falls once more.
         best: Path of the best checkpoint, complete. If it is this run's it is replaced at the end;
             a run that goes on from another one's leaves that as it was.
         console: To print to.
@@ -50,7 +50,7 @@ def refit(
     Raises:
         SpecError: There is not enough memory, or a batch spoils the weights.
     """
-    chosen = read_checkpoint(best)
+    chosen, epochs = read_checkpoint(best), max(1, round(fraction * settings.trainer.max_epochs))
     diagnoser = load_diagnoser(settings, data.input_spec, replace(chosen, calibration=None)).train()
     folder = checkpoints(settings)
     kept = ModelCheckpoint(

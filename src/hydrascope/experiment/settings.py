@@ -173,7 +173,9 @@ class TrainerSettings(Settings):
     strategy: Literal["single", "ddp", "fsdp"]
     num_nodes: Count = 1  # not in older checkpoints
     max_epochs: Count
-    refit_epochs: Count | None = None  # not in older checkpoints
+    refit_fraction: Annotated[float, Field(gt=0.0, le=1.0)] | None = (
+        None  # not in older checkpoints
+    )
     gradient_clip_norm: Positive | None
     limit_train_batches: Count | None
     overfit_windows: Count | None = None  # not in older checkpoints, nor are the next two

@@ -103,9 +103,13 @@ def train(settings: TrainSettings) -> None:
             # A fresh one: what was trained may be compiled, wrapped or in float8.
             fresh = load_diagnoser(settings, data.input_spec, chosen)
             complete(settings, data, fresh, best, console)
-        refits = settings.trainer.refit_epochs
-        if refits and isinstance(diagnoser.model, Network) and not settings.trainer.overfit_windows:
-            best = refit(settings, data, refits, best, console)
+        fraction = settings.trainer.refit_fraction
+        if (
+            isinstance(diagnoser.model, Network)
+            and not settings.trainer.overfit_windows
+            and fraction
+        ):
+            best = refit(settings, data, fraction, best, console)
         if dist.is_initialized():
             dist.destroy_process_group()
         if leads():
