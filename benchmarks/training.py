@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
+from torch.utils.flop_counter import FlopCounterMode
 
 from benchmarks._document import ROOT, replace_section
 from benchmarks._rows import Row, at_least, at_most
@@ -175,13 +176,38 @@ def _against_the_usual_way(on: Problem, order: str, rounds: int, calls: int) -> 
         sum(p.numel() for p in module.parameters() if p.requires_grad) for module in (ours, usual)
     ]
     usual_ms, ours_ms = fastest_ms(rounds, calls, Step(usual, on), Step(ours, on))
+    products_ms = products_gflop(Step(ours, on)) / peak_gflops(device) * 1e3
     return [
         at_most(f"{order}: largest difference of the answers", difference, "", 1e-4),
         at_most(f"{order}: difference in learned weights", abs(learned[0] - learned[1]), "", 0),
         at_most(f"{order}: the usual way", usual_ms, "ms"),
         at_most(f"{order}: ours", ours_ms, "ms"),
         at_least(f"{order}: the usual way / ours", usual_ms / ours_ms, "×", GOAL),
+        at_most(f"{order}: ours, its matrix products at the machine's peak", products_ms, "ms"),
+        at_most(f"{order}: ours / its matrix products at peak", ours_ms / products_ms, "×"),
+        at_most(f"{order}: the usual way / the same products", usual_ms / products_ms, "×"),
     ]
+
+
+def products_gflop(step: Step) -> float:
+    """Return what all matrix products of a step add up to, forward and backward."""
+    with FlopCounterMode(display=False) as counter:
+        step()
+    return counter.get_total_flops() / 1e9
+
+
+def peak_gflops(device: torch.device, size: int = 1024, rounds: int = 30) -> float:
+    """Return the fastest rate of a product of two square matrices, in single precision."""
+    one, other = (torch.randn(size, size, device=device) for _ in range(2))
+    out = torch.empty_like(one)
+
+    def product() -> None:
+        torch.mm(one, other, out=out)
+        if device.type == "cuda":
+            torch.cuda.synchronize()
+
+    (fastest,) = fastest_ms(rounds, 1, product)
+    return 2 * size**3 / 1e6 / fastest
 
 
 def _accelerated(
