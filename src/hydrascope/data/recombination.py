@@ -123,8 +123,8 @@ class Bank:
 class Recombination:
     """Gives windows other grades: x + a − b, with a and b alike in all grades but one.
 
-    b has the grade of x, and the new window has that of a. The target of another head stays where
-    a and b have the same; else it becomes missing.
+    b has the grade of x, and the new window has that of a. Other heads say nothing of it any more:
+    their targets become missing.
 
     Attributes:
         bank: Where a and b are drawn from.
@@ -166,13 +166,16 @@ class Recombination:
         count = len(batch.inputs.graph_id)
         number = torch.full((count,), -1).index_copy(0, graphs, torch.arange(len(graphs)))
         targets = {}
-        of_row = number[batch.inputs.component_graph]
-        for name, grade in zip(self.bank.heads, grades.T, strict=True):
-            target = batch.targets[name]
-            new = grade[of_row.clamp(min=0)].unsqueeze(1).expand_as(target)
-            graded = (of_row >= 0).unsqueeze(1) & ~target.isnan()
-            targets[name] = torch.where(graded, new, target)
-        return batch._replace(targets={**batch.targets, **targets})
+        for name, target in batch.targets.items():
+            at_component = len(target) != count or name in self.bank.heads
+            of_row = number[batch.inputs.component_graph] if at_component else number
+            value = torch.full_like(target, torch.nan)
+            if name in self.bank.heads:
+                grade = grades[:, self.bank.heads.index(name)]
+                new = grade[of_row.clamp(min=0)].unsqueeze(1).expand_as(target)
+                value = torch.where(target.isnan(), target, new)
+            targets[name] = torch.where((of_row >= 0).unsqueeze(1), value, target)
+        return batch._replace(targets=targets)
 
 
 @dataclass(frozen=True)
