@@ -51,9 +51,12 @@ class SensorWhitening(nn.Module):
 
     def forward(self, features: Tensor, observed: Tensor, slot: Tensor) -> Tensor:
         """[S, T, F] normalised, [S, T] bool, [S] int64 -> [S, T, F]; 0 where not observed."""
-        centred = (features - self.center[slot]).unsqueeze(-2)
-        z = (centred @ self.mixing[slot]).squeeze(-2).clamp(-_CLIP, _CLIP)
-        return z.masked_fill(~observed.unsqueeze(-1), 0.0)
+        centred, mixing = features - self.center[slot], self.mixing[slot]
+        if mixing.shape[1] == 1:  # one product a sensor, not one a step
+            z = torch.bmm(centred, mixing.squeeze(1))
+        else:
+            z = (centred.unsqueeze(-2) @ mixing).squeeze(-2)
+        return z.clamp(-_CLIP, _CLIP).masked_fill(~observed.unsqueeze(-1), 0.0)
 
     @torch.no_grad()
     def fit(self, windows: Callable[[], Iterable[GroupedInputs]]) -> None:
