@@ -32,6 +32,8 @@ COVERAGE = 0.98
 """Of sets and intervals. Sets of heads that are nearly always right hold the truth more often than
 is asked for: a class that is certain is never left out."""
 _LOG_TEMPERATURES = (-4.0, 4.0)
+_UNKNOWN_UNITS = 0.5
+"""As many units more are taken to be answered at random."""
 _FEWEST = 5
 """Windows with a label, and without it, that it takes to fit a threshold or a temperature."""
 
@@ -105,9 +107,12 @@ def fit_temperatures(head: HeadSpec, rows: HeadPredictions, units: int) -> tuple
     """Return the temperatures of least cross-entropy; 1 for a label that is too rarely there.
 
     Rows of one condition or machine are alike, so that their cross-entropy counts as that of so
-    many independent observations as there are `units`, beside the prior belief that log T is
-    normal around 0 with deviation 1: few conditions change little, and rows that are all answered
-    rightly make no answer infinitely sure.
+    many independent observations as there are `units`. Beside it stand two prior beliefs: that
+    log T is normal around 0 with deviation 1, so that few conditions change little; and half a unit
+    more, whose answers have nothing to do with what is true (the half of R. E. Krichevsky,
+    V. K. Trofimov, "The Performance of Universal Encoding", IEEE Transactions on Information
+    Theory, 1981). For that n conditions were all answered rightly does not say that the next one
+    will be: without it such answers were made surer than they deserved.
 
     Args:
         head: With probabilities.
@@ -133,8 +138,18 @@ def _temperature(head: HeadSpec, prediction: Tensor, target: Tensor, units: int)
         sure = tempered(head, prediction.double(), torch.tensor(math.exp(log_temperature)))
         return float(log_loss(head, sure, target).mean())
 
+    labels, counts = torch.unique(target, return_counts=True)
+    shares = (counts / counts.sum()).tolist()
+
+    def unrelated(log_temperature: float) -> float:
+        """Return the cross-entropy of labels that are as frequent, and fall on any row."""
+        sure = tempered(head, prediction.double(), torch.tensor(math.exp(log_temperature)))
+        each = (log_loss(head, sure, torch.full_like(target, label)).mean() for label in labels)
+        return float(sum(share * loss for share, loss in zip(shares, each, strict=True)))
+
     def improbability(log_temperature: float) -> float:
-        return units * cross_entropy(log_temperature) + log_temperature**2 / 2
+        told = units * cross_entropy(log_temperature)
+        return told + _UNKNOWN_UNITS * unrelated(log_temperature) + log_temperature**2 / 2
 
     found = minimize_scalar(improbability, bounds=_LOG_TEMPERATURES, method="bounded")
     return math.exp(float(found.x))
