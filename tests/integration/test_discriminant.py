@@ -20,7 +20,7 @@ from serving_parts import cycle
 from hydrascope.evaluation.calibrate import fit_temperatures
 from hydrascope.evaluation.predictions import predict
 from hydrascope.experiment import evaluate, export, train
-from hydrascope.experiment.assemble import build_model
+from hydrascope.experiment.assemble import recipe_of
 from hydrascope.experiment.restore import Restored, restore
 from hydrascope.models.base import ClosedFormModel
 from hydrascope.models.decode import decode
@@ -28,6 +28,7 @@ from hydrascope.models.diagnoser import Diagnoser
 from hydrascope.models.kernel.config import DiscriminantConfig
 from hydrascope.models.kernel.model import KernelDiscriminant
 from hydrascope.models.linear_config import LinearConfig
+from hydrascope.models.recipe import build_model
 from hydrascope.packaging.bundle import read_bundle
 from hydrascope.schemas.errors import SpecError
 from hydrascope.schemas.yaml_file import load_yaml
@@ -56,7 +57,7 @@ def restored(best: str) -> Restored:
 
 def fitted_again(restored: Restored, rows: np.ndarray, seed: int) -> Diagnoser:
     settings, diagnoser, data = restored
-    model = build_model(settings, data.input_spec)
+    model = build_model(recipe_of(settings, data.input_spec))
     assert isinstance(model, ClosedFormModel)
     again = with_model(diagnoser, model)
     fit_closed_form(again, data, rows, seed)
@@ -117,11 +118,10 @@ def test_evaluation_and_bundle_answer_as_the_training_did(
     assert bundle.manifest.model == "discriminant"
     assert [head.name for head in bundle.manifest.task.heads] == list(GRADED)
     assert bundle.manifest.input_spec.component_heads == GRADED
-    program = bundle.program
     _, diagnoser, data = restored
     for size in (1, 3, 64):
         inputs = data.dataset.gather(data.split.test[:size]).inputs
-        answers = program(*inputs)
+        answers = bundle.diagnoser.predict(inputs)
         assert answers.keys() == set(GRADED)
         for name, eager in diagnoser.predict(inputs).items():
             torch.testing.assert_close(answers[name], eager, atol=1e-4, rtol=0)

@@ -135,17 +135,16 @@ def test_a_bundle_answers_as_the_checkpoint_does_for_any_number_of_windows(
     opened = read_bundle(bundle)
     assert opened.manifest.parity <= 1e-4
     _, diagnoser, data = restore(best)
-    program = opened.program
     for size in (1, 3, 64):
         inputs = data.dataset.__getitems__(data.split.test[:size].tolist()).inputs
-        exported = program(*inputs)
+        exported = opened.diagnoser.predict(inputs)
         for name, eager in diagnoser.predict(inputs).items():
             torch.testing.assert_close(exported[name], eager, atol=1e-4, rtol=0)
 
 
 def test_a_bundle_still_gives_its_golden_answers(bundle: Path) -> None:
     opened = read_bundle(bundle)
-    answers = opened.program(*opened.golden)
+    answers = opened.diagnoser.predict(opened.golden)
     assert answers.keys() == opened.golden_answers.keys()
     for name, answer in answers.items():
         torch.testing.assert_close(answer, opened.golden_answers[name], atol=1e-5, rtol=0)
@@ -201,7 +200,7 @@ def test_an_export_whose_answers_differ_leaves_nothing_behind(
 ) -> None:
     # No difference is small enough for a negative limit.
     monkeypatch.setattr(parity, "LIMIT", -1.0)
-    with pytest.raises(SpecError, match="exported and eager answers differ"):
+    with pytest.raises(SpecError, match="answers of the bundle and of its checkpoint differ"):
         export.run(export_settings(light, tmp_path / "out"))
     assert list(tmp_path.iterdir()) == []
 

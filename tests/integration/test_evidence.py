@@ -76,7 +76,7 @@ def test_a_bundle_answers_with_machines_of_any_number_of_components(
     assert heads["health"].evidence == "component_health"
     for windows in (data.split.test[:1], data.split.test[::3]):
         inputs = data.dataset.gather(windows).inputs
-        said, expected = opened.program(*inputs), diagnoser.predict(inputs)
+        said, expected = opened.diagnoser.predict(inputs), diagnoser.predict(inputs)
         for name in heads:
             torch.testing.assert_close(said[name], expected[name], atol=1e-4, rtol=0)
         raw = diagnoser.raw(inputs).heads

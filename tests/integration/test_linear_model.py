@@ -96,10 +96,10 @@ def test_evaluation_and_bundle_answer_as_the_training_did(
     assert missing["pairs"] == {"of": 0, "reason": "the machines are of 2 builds"}
     export.run(export_settings(best, tmp_path / "bundle"))
     _, diagnoser, data = restored
-    program = read_bundle(tmp_path / "bundle").program
+    shipped = read_bundle(tmp_path / "bundle").diagnoser
     inputs = data.dataset.gather(data.split.test[::97]).inputs
     expected = diagnoser.predict(inputs)["stable"]
-    torch.testing.assert_close(program(*inputs)["stable"], expected, atol=1e-4, rtol=0)
+    torch.testing.assert_close(shipped.predict(inputs)["stable"], expected, atol=1e-4, rtol=0)
 
 
 def test_a_service_answers_as_an_evaluation_does(

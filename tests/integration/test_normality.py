@@ -151,14 +151,14 @@ def test_the_scores_travel_in_the_bundle_and_are_served(short_run: Path, tmp_pat
     opened = read_bundle(tmp_path / "bundle")
     assert opened.manifest.parity <= 1e-4
     assert opened.manifest.task.normality is not None
-    program = opened.program
+    answers_of = opened.diagnoser.predict
     _, diagnoser, data = restore(ckpt)
     for rows in (data.split.test[:1], data.split.test):
         inputs = data.dataset.gather(rows).inputs
         observed = inputs.sensor_observed.clone()
         observed[1] = False
         for given in (inputs, inputs._replace(sensor_observed=observed)):
-            exported, eager = program(*given), diagnoser.predict(given)
+            exported, eager = answers_of(given), diagnoser.predict(given)
             assert set(LEVELS) == exported.keys()
             for level in LEVELS:
                 torch.testing.assert_close(

@@ -28,7 +28,7 @@ def served(bundle: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[S
     manifest = json.loads((other / "manifest.json").read_text()) | {"hydrascope": "0.0.9"}
     (other / "manifest.json").write_text(json.dumps(manifest))
     broken = Path(shutil.copytree(bundle, models / "broken"))
-    (broken / "weights.safetensors").write_bytes(b"changed")
+    (broken / "model.safetensors").write_bytes(b"changed")
     service = Served(
         bundle=str(bundle),
         models=models,

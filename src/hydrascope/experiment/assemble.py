@@ -3,8 +3,7 @@
 from pathlib import Path
 from typing import Any
 
-from hydra.utils import get_class, instantiate
-from pydantic import BaseModel
+from hydra.utils import instantiate
 
 from hydrascope.data.build import StoreConfig
 from hydrascope.data.datamodule import HydraulicDataModule
@@ -19,18 +18,21 @@ from hydrascope.data.transforms import (
     TimeJitter,
     Transform,
 )
-from hydrascope.experiment.model_settings import OUR_NETWORK
 from hydrascope.experiment.settings import DataSettings, TrainSettings, TransformSettings
 from hydrascope.features.config import FeatureConfig
 from hydrascope.features.engineer import FeatureEngineer
-from hydrascope.features.normalizer import FeatureNormalizer
 from hydrascope.features.sub_windows import WindowSpec
 from hydrascope.graphs.input_spec import InputSpec
 from hydrascope.graphs.store import Verify
-from hydrascope.models.base import ClosedFormModel, Model, Network
-from hydrascope.models.calibration import Temperatures
+from hydrascope.models.base import ClosedFormModel, Model
 from hydrascope.models.diagnoser import Diagnoser
-from hydrascope.models.normality import Normality
+from hydrascope.models.recipe import (
+    DiagnoserRecipe,
+    ModelRecipe,
+    NormaliserRecipe,
+    load_diagnoser,
+    model_class,
+)
 from hydrascope.schemas.calibration import Calibration
 from hydrascope.schemas.errors import SpecError, validate
 from hydrascope.schemas.task import TaskSpec
@@ -76,88 +78,59 @@ def build_datamodule(
     )
 
 
-def build_diagnoser(settings: TrainSettings, spec: InputSpec) -> Diagnoser:
-    """Return normaliser (not fitted) and model (fresh weights from the current seed).
+def model_kind(settings: TrainSettings) -> type[Model]:
+    """Return the class of the model.
 
     Raises:
-        SpecError: As `model_choice`, or the model and the task or the machines do not go together.
+        SpecError: There is no such class, it is no model, or its `Config` does not accept a key.
     """
-    keys = settings.data.normalise.model_dump(exclude={"by"}) | {"steps": spec.steps}
-    normalizer = FeatureNormalizer(len(spec.sensor_slots), features=len(spec.feature_names), **keys)
-    machine_normalizer = None
-    if names := spec.machine_feature_names:
-        machine_normalizer = FeatureNormalizer(1, features=len(names), **keys)
-    model = build_model(settings, spec)
-    normality = _normality(settings, spec, model)
-    return Diagnoser(normalizer, model, machine_normalizer, normality)
+    try:
+        kind = model_class(settings.model.target)
+    except SpecError as error:
+        raise SpecError(f"model._target_: {error}") from None
+    validate(kind.Config, settings.model.keys, source="model")
+    return kind
 
 
-def build_model(settings: TrainSettings, spec: InputSpec) -> Model:
-    """Return a model that has learned nothing; raises as `build_diagnoser`."""
-    model_class, config = model_choice(settings)
-    return model_class(config, spec, settings.task.heads)
+def recipe_of(settings: TrainSettings, spec: InputSpec) -> DiagnoserRecipe:
+    """Return what the diagnoser of a training is built from; nothing is fitted yet."""
+    normalise = settings.data.normalise.model_dump(exclude={"by"})
+    return DiagnoserRecipe(
+        model=ModelRecipe(target=settings.model.target, config=settings.model.keys),
+        normaliser=NormaliserRecipe(**normalise),
+        input_spec=spec,
+        task=settings.task,
+    )
 
 
-def load_diagnoser(settings: TrainSettings, spec: InputSpec, checkpoint: Checkpoint) -> Diagnoser:
+def trained_recipe(settings: TrainSettings, spec: InputSpec, trained: Diagnoser) -> DiagnoserRecipe:
+    """Return what a trained diagnoser is built from again."""
+    model, calibration = trained.model, trained.calibration
+    return recipe_of(settings, spec).model_copy(
+        update={
+            "fitted": model.record() if isinstance(model, ClosedFormModel) else None,
+            "calibration": None if calibration is None else calibration.spec,
+        }
+    )
+
+
+def load_checkpoint(settings: TrainSettings, spec: InputSpec, checkpoint: Checkpoint) -> Diagnoser:
     """Return the diagnoser that a checkpoint was written of, in evaluation mode.
 
     Raises:
         SpecError: It is of another version of Hydrascope.
     """
-    diagnoser = build_diagnoser(settings, spec)
-    if isinstance(diagnoser.model, ClosedFormModel):
-        diagnoser.model.prepare(checkpoint.fitted or {"questions": []})
+    calibration = checkpoint.calibration and Calibration.model_validate(checkpoint.calibration)
+    recipe = recipe_of(settings, spec).model_copy(
+        update={"fitted": checkpoint.fitted, "calibration": calibration}
+    )
     try:
-        diagnoser.load_state_dict(checkpoint.weights)
-    except RuntimeError as error:
-        reason = " ".join(str(error).split())
+        return load_diagnoser(recipe, checkpoint.weights)
+    except SpecError as error:
         raise SpecError(
             f"ckpt: its weights do not fit {settings.model.name} of this version of Hydrascope; "
-            f"train again ({reason})"
+            f"train again ({error})"
         ) from None
-    if checkpoint.calibration:
-        calibration = Calibration.model_validate(checkpoint.calibration)
-        diagnoser.calibration = Temperatures(diagnoser.heads, calibration)
-    return diagnoser.eval()
-
-
-def model_choice(settings: TrainSettings) -> tuple[type[Model], BaseModel]:
-    """Return the model's class and its own configuration.
-
-    Raises:
-        SpecError: There is no such class, it is no model, or its `Config` does not accept a key.
-    """
-    target = settings.model.target
-    try:
-        model_class = get_class(target)
-    except (ImportError, ValueError) as error:
-        raise SpecError(
-            f"model._target_: {target!r} is not accepted: {' '.join(str(error).split())}"
-        ) from None
-    if not issubclass(model_class, Network | ClosedFormModel):
-        raise SpecError(
-            f"model._target_: {target!r} is not accepted; expected a subclass of "
-            f"{Network.__module__}.{Network.__qualname__} or {ClosedFormModel.__qualname__}"
-        )
-    return model_class, validate(model_class.Config, settings.model.keys, source="model")
-
-
-def _normality(settings: TrainSettings, spec: InputSpec, model: Model) -> Normality | None:
-    """Return what scores normality, if the task asks for it.
-
-    Raises:
-        SpecError: The model has no states to forecast from.
-    """
-    if settings.task.normality is None:
-        return None
-    if not isinstance(model, Network) or model.state_channels is None:
-        raise SpecError(
-            f"task.normality: {settings.model.name} gives no states to forecast from; accepted: "
-            f"a network with state_channels, such as {OUR_NETWORK}"
-        )
-    identity = bool(settings.model.keys.get("sensor_identity", False))
-    per_step = settings.data.normalise.per_step
-    return Normality(spec, model.state_channels, identity=identity, per_step=per_step)
 
 
 def optimizer_factory(settings: TrainSettings) -> Any:

@@ -31,9 +31,9 @@ def check(given: Sequence[str], conf: Path) -> TrainSettings:
         settings = validate_train(plain)
         if settings.model.target not in OUR_MODELS:
             # Only the class knows its keys; importing it takes torch.
-            from hydrascope.experiment.assemble import model_choice
+            from hydrascope.experiment.assemble import model_kind
 
-            model_choice(settings)
+            model_kind(settings)
     except USER_ERRORS as error:
         raise SpecError(complaint(error, SOURCE)) from None
     return settings

@@ -11,13 +11,13 @@ from hydrascope.data.datamodule import HydraulicDataModule
 from hydrascope.evaluation.normality import ANY, detection, machine_scores, score_table
 from hydrascope.evaluation.predictions import predict
 from hydrascope.evaluation.report import head_metrics
+from hydrascope.experiment.assemble import trained_recipe
 from hydrascope.experiment.restore import Restored, checkpoint_file, restore
 from hydrascope.experiment.settings import ExportSettings
 from hydrascope.graphs.fields import GraphInputs, SensorReference
 from hydrascope.packaging.manifest import (
     Manifest,
     MetricsManifest,
-    NormaliserManifest,
     WindowManifest,
 )
 from hydrascope.packaging.write import WriteOptions, write_bundle
@@ -27,7 +27,7 @@ from hydrascope.schemas.task import HeadLevel
 from hydrascope.tracking.provenance import commit
 
 GOLDEN_BATCHES = (16, 1, 2, 64)
-"""Windows in each batch that exported and eager answers are compared on."""
+"""Windows in each batch that the answers of bundle and checkpoint are compared on."""
 LOWER_IS_BETTER = ("mae", "false_alarm_rate")
 NORMALITY = "normality"
 """Stands for a head among the metrics; no head may be called so."""
@@ -44,6 +44,7 @@ def run(settings: ExportSettings) -> None:
         manifest = write_bundle(
             path,
             restored.diagnoser,
+            trained_recipe(restored.settings, restored.data.input_spec, restored.diagnoser),
             _manifest(restored, metrics),
             _golden(restored),
             _references(restored.data),
@@ -52,7 +53,7 @@ def run(settings: ExportSettings) -> None:
                 sign_key=Path(settings.sign_key) if settings.sign_key else None,
             ),
         )
-    console.print(f"Largest difference between exported and eager answers: {manifest.parity:.1e}")
+    console.print(f"Largest difference to the checkpoint's answers: {manifest.parity:.1e}")
     console.print(f"Bundle: {path}", soft_wrap=True)
     if settings.registry is not None:
         from hydrascope.packaging.registry import register
@@ -98,7 +99,6 @@ def _manifest(restored: Restored, metrics: MetricsManifest) -> Manifest:
             window_s=trained.data.window.window_s, steps=trained.data.window.steps
         ),
         features=trained.features,
-        normaliser=NormaliserManifest(**trained.data.normalise.model_dump(exclude={"by"})),
         input_spec=data.input_spec.model_copy(update={"component_heads": answered}),
         machines=tuple(data.machines.values()),
         data_fingerprint=data.source.fingerprint,

@@ -7,7 +7,7 @@ from lightning.pytorch.callbacks import ModelCheckpoint
 from rich.console import Console
 
 from hydrascope.data.datamodule import HydraulicDataModule
-from hydrascope.experiment.assemble import load_diagnoser
+from hydrascope.experiment.assemble import load_checkpoint
 from hydrascope.experiment.fitting import Training, checkpoints, train_epochs
 from hydrascope.experiment.processes import leads
 from hydrascope.experiment.settings import TrainSettings
@@ -51,7 +51,9 @@ def refit(
         SpecError: There is not enough memory, or a batch spoils the weights.
     """
     chosen, epochs = read_checkpoint(best), max(1, round(fraction * settings.trainer.max_epochs))
-    diagnoser = load_diagnoser(settings, data.input_spec, replace(chosen, calibration=None)).train()
+    diagnoser = load_checkpoint(
+        settings, data.input_spec, replace(chosen, calibration=None)
+    ).train()
     folder = checkpoints(settings)
     kept = ModelCheckpoint(
         folder,

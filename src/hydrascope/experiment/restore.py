@@ -7,7 +7,7 @@ from tempfile import TemporaryDirectory
 from typing import NamedTuple
 
 from hydrascope.data.datamodule import HydraulicDataModule
-from hydrascope.experiment.assemble import build_datamodule, load_diagnoser
+from hydrascope.experiment.assemble import build_datamodule, load_checkpoint
 from hydrascope.experiment.settings import TRACKED, TrainSettings
 from hydrascope.models.diagnoser import Diagnoser
 from hydrascope.schemas.errors import SpecError
@@ -43,7 +43,7 @@ def restore(ckpt: str) -> Restored:
             f"{checkpoint.record['data_fingerprint'][:12]} then, {data.source.fingerprint[:12]} now"
         )
     data.setup()
-    diagnoser = load_diagnoser(settings, data.input_spec, checkpoint)
+    diagnoser = load_checkpoint(settings, data.input_spec, checkpoint)
     if diagnoser.normality is not None and not int(diagnoser.normality.held_out):
         raise SpecError(
             f"ckpt: {ckpt!r} has no thresholds of normality yet; accepted: best.ckpt of a training "

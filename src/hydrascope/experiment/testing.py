@@ -12,7 +12,7 @@ from hydrascope.evaluation.detectors import DETECTORS, detector_scores
 from hydrascope.evaluation.normality import detection, machine_scores, score_table
 from hydrascope.evaluation.predictions import LocatedPredictions, predict
 from hydrascope.evaluation.report import head_metrics
-from hydrascope.experiment.assemble import build_model
+from hydrascope.experiment.assemble import recipe_of
 from hydrascope.experiment.settings import TrainSettings
 from hydrascope.models.base import ClosedFormModel
 from hydrascope.models.calibration import Temperatures
@@ -21,6 +21,7 @@ from hydrascope.models.kernel.config import DiscriminantConfig
 from hydrascope.models.kernel.model import KernelDiscriminant
 from hydrascope.models.linear import LinearModel
 from hydrascope.models.linear_config import LinearConfig
+from hydrascope.models.recipe import build_model
 from hydrascope.training.checkpoint import write_fitted
 from hydrascope.training.closed_form import fit_closed_form, fitted_rows, with_model
 from hydrascope.training.normality import calibrate
@@ -69,7 +70,7 @@ def answers_held_out(
     reasons: dict[str, str] = {}
     if isinstance(diagnoser.model, ClosedFormModel):
         asked = set(diagnoser.model.questions)
-        second = build_model(settings, data.input_spec)
+        second = build_model(recipe_of(settings, data.input_spec))
         assert isinstance(second, ClosedFormModel)
         diagnoser = with_model(diagnoser, second)
         fit_closed_form(diagnoser, data, data.split.train, settings.seed)

@@ -23,9 +23,9 @@ from hydrascope.evaluation.predictions import predict
 from hydrascope.evaluation.report import comparison_table, write_json
 from hydrascope.experiment.assemble import (
     build_datamodule,
-    build_diagnoser,
-    load_diagnoser,
-    model_choice,
+    load_checkpoint,
+    model_kind,
+    recipe_of,
 )
 from hydrascope.experiment.closed_form import fit_at_once
 from hydrascope.experiment.fitting import fit
@@ -38,6 +38,7 @@ from hydrascope.experiment.resume import check_resumable
 from hydrascope.experiment.settings import TrainSettings
 from hydrascope.experiment.testing import complete, test, test_normality
 from hydrascope.models.base import ClosedFormModel, Network
+from hydrascope.models.recipe import build_diagnoser
 from hydrascope.tracking.loggers import ended, flatten, mlflow_logger, store_files, wandb_logger
 from hydrascope.tracking.provenance import COMMIT, commit, write_provenance
 from hydrascope.training.checkpoint import read_checkpoint
@@ -54,7 +55,7 @@ def train(settings: TrainSettings) -> None:
     _quieten_libraries()
     run_dir = Path(settings.run_dir).absolute()
     prepare_hardware(settings.hardware, settings.trainer)
-    if issubclass(model_choice(settings)[0], ClosedFormModel):
+    if issubclass(model_kind(settings), ClosedFormModel):
         refuse_gradients(settings)  # of a user's own class only this process knows the kind
     check_refit(settings)
     if settings.resume:
@@ -74,7 +75,7 @@ def train(settings: TrainSettings) -> None:
     console.print(f"{len(data.dataset)} windows of {len(data.machines)} machine(s): {parts}")
 
     lightning.seed_everything(settings.seed, verbose=False)
-    diagnoser = build_diagnoser(settings, data.input_spec)
+    diagnoser = build_diagnoser(recipe_of(settings, data.input_spec))
     shared = data.slot_kinds() if settings.data.normalise.by == "kind" else None
     diagnoser.normalizer.fit(data.training_parts(), shared)
     if diagnoser.machine_normalizer is not None:
@@ -101,7 +102,7 @@ def train(settings: TrainSettings) -> None:
         chosen = replace(read_checkpoint(best), calibration=None)
         if leads():
             # A fresh one: what was trained may be compiled, wrapped or in float8.
-            fresh = load_diagnoser(settings, data.input_spec, chosen)
+            fresh = load_checkpoint(settings, data.input_spec, chosen)
             complete(settings, data, fresh, best, console)
         fraction = settings.trainer.refit_fraction
         if (
@@ -126,7 +127,7 @@ def _report(
 ) -> None:
     """Test, write and print what was found."""
     run_dir = Path(settings.run_dir).absolute()
-    fresh = load_diagnoser(settings, data.input_spec, read_checkpoint(best))
+    fresh = load_checkpoint(settings, data.input_spec, read_checkpoint(best))
     with console.status("Testing, fitting the baselines …"):
         tested = predict(fresh, data.test_dataloader())
         results = test(settings, data, fresh, tested)

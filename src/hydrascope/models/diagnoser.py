@@ -69,7 +69,9 @@ class Diagnoser(nn.Module):
 
     def raw(self, inputs: GraphInputs) -> ModelOutput:
         """Return the model's output on raw features, before decoding."""
-        normalised = self.normalise(inputs)
+        return self._output(self.normalise(inputs))
+
+    def _output(self, normalised: GraphInputs) -> ModelOutput:
         output: ModelOutput = self.model(normalised)
         if self.normality is None or output.states is None:
             return output
@@ -80,7 +82,11 @@ class Diagnoser(nn.Module):
 
         With `normality` also its scores, by the names of `models.normality.LEVELS`.
         """
-        output = self.raw(inputs)
+        return self.answers(inputs, self.normalise(inputs))
+
+    def answers(self, inputs: GraphInputs, normalised: GraphInputs) -> dict[str, Tensor]:
+        """Return what `forward` does, for whoever needs the normalised inputs as well."""
+        output = self._output(normalised)
         answers = {head.name: decode(head, output.heads[head.name]) for head in self.heads}
         if self.calibration is not None:
             answers = self.calibration(answers)

@@ -1,1 +1,1 @@
-"""Bundles: exported program, weights, manifest, proof of parity."""
+"""Bundles: what a diagnoser is rebuilt from, its manifest, proof that it answers as before."""

@@ -1,19 +1,21 @@
 """Reading a bundle with all that an answer needs."""
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor
 
 from hydrascope.graphs.fields import GraphInputs, SensorReference
+from hydrascope.models.diagnoser import Diagnoser
+from hydrascope.models.recipe import DiagnoserRecipe, load_diagnoser
 from hydrascope.packaging.files import (
+    CONFIG,
     GOLDEN,
     MANIFEST,
-    PROGRAM,
     REFERENCES,
     WEIGHTS,
     as_folder,
@@ -21,9 +23,8 @@ from hydrascope.packaging.files import (
 )
 from hydrascope.packaging.manifest import Manifest, sha256
 from hydrascope.packaging.parity import difference
-from hydrascope.packaging.program_file import Program, load_program
 from hydrascope.packaging.references import split_references
-from hydrascope.schemas.errors import SpecError
+from hydrascope.schemas.errors import SpecError, validate
 
 
 @dataclass(frozen=True)
@@ -33,8 +34,7 @@ class Bundle:
     Attributes:
         manifest: What it says of itself.
         version: First 12 hex digits of the manifest's SHA-256: no two contents share one.
-        program: Takes the fields of `GraphInputs` in order, returns each head's decoded answer.
-        weights: The program's tensors, by their names in `Diagnoser`, with the prefix `diagnoser.`.
+        diagnoser: Answers, in evaluation mode.
         references: Of the manifest's machines, by equipment id; empty where it has none.
         golden: A batch of test windows.
         golden_answers: What was expected of it at export.
@@ -42,8 +42,7 @@ class Bundle:
 
     manifest: Manifest
     version: str
-    program: Program
-    weights: dict[str, Tensor]
+    diagnoser: Diagnoser
     references: Mapping[str, SensorReference]
     golden: GraphInputs
     golden_answers: dict[str, Tensor]
@@ -55,31 +54,45 @@ def read_bundle(path: Path, verify_key: Path | None = None, device: str = "cpu")
     Args:
         path: Its folder or archive.
         verify_key: Public key whose signature it must carry.
-        device: Where the program's tensors go.
+        device: Where the diagnoser's tensors go.
 
     Raises:
-        SpecError: As `check_bundle`, or the program is more than operations on tensors.
+        SpecError: As `check_bundle`, or its model cannot be built here.
     """
     with as_folder(path) as folder:
         manifest = check_bundle(folder, verify_key)
         golden, answers = _read_golden(folder / GOLDEN)
-        weights = _read_tensors(folder / WEIGHTS)
         return Bundle(
             manifest,
             sha256(folder / MANIFEST)[:12],
-            load_program(folder / PROGRAM, weights, device),
-            weights,
+            read_diagnoser(folder).to(device),
             _read_references(folder / REFERENCES, manifest),
             golden,
             answers,
         )
 
 
+def read_diagnoser(folder: Path) -> Diagnoser:
+    """Build the diagnoser of a bundle.
+
+    Raises:
+        SpecError: Its configuration or its tensors are not such, or do not go together; or a
+            model that is not one of ours is not installed here.
+    """
+    try:
+        plain = json.loads((folder / CONFIG).read_bytes())
+    except ValueError as error:  # no JSON, or no text
+        raise SpecError(f"bundle: {CONFIG} is not JSON: {error}") from None
+    recipe = validate(DiagnoserRecipe, plain, source=f"bundle: {CONFIG}")
+    try:
+        return load_diagnoser(recipe, _read_tensors(folder / WEIGHTS))
+    except SpecError as error:
+        raise SpecError(f"bundle: its model cannot be built here: {error}") from None
+
+
 def golden_difference(bundle: Bundle) -> float:
-    """Return the largest difference between the program's answers here and those at export."""
-    with torch.no_grad():
-        answers = bundle.program(*bundle.golden)
-    return difference(answers, bundle.golden_answers)
+    """Return the largest difference between the answers here and those at export."""
+    return difference(bundle.diagnoser.predict(bundle.golden), bundle.golden_answers)
 
 
 def _read_golden(file: Path) -> tuple[GraphInputs, dict[str, Tensor]]:

@@ -16,9 +16,8 @@ def _lines(manifest: Manifest) -> Iterator[str]:
     yield ""
     yield task.description or "Diagnoses hydraulic machines."
     yield ""
-    if manifest.model is not None:
-        yield f"Answered by the model `{manifest.model}`."
-        yield ""
+    yield f"Answered by the model `{manifest.model}`."
+    yield ""
     yield (
         f"Reads {window.window_s:g} s of telemetry of one machine, cut into {window.steps} steps, "
         f"{len(manifest.input_spec.feature_names)} features a sensor and step."
@@ -83,4 +82,4 @@ def _lines(manifest: Manifest) -> Iterator[str]:
     yield f"- Hydrascope {manifest.hydrascope}, commit {manifest.git_commit or 'unknown'}"
     yield f"- {', '.join(f'{name} {version}' for name, version in manifest.libraries.items())}"
     yield f"- telemetry {manifest.data_fingerprint}"
-    yield f"- exported and eager answers differ by at most {manifest.parity:.1e}"
+    yield f"- its answers and the checkpoint's differ by at most {manifest.parity:.1e}"

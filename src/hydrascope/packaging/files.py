@@ -10,21 +10,21 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from hydrascope.packaging.archive import unpack
-from hydrascope.packaging.manifest import Manifest, sha256
+from hydrascope.packaging.manifest import SCHEMA_VERSION, Manifest, sha256
 from hydrascope.packaging.signature import check_signature
 from hydrascope.schemas.errors import SpecError, validate
 
-MANIFEST, PROGRAM, WEIGHTS, GOLDEN, REFERENCES, CARD, ONNX, SIGNATURE = (
+MANIFEST, CONFIG, WEIGHTS, GOLDEN, REFERENCES, CARD, ONNX, SIGNATURE = (
     "manifest.json",
-    "program.json",
-    "weights.safetensors",
+    "config.json",
+    "model.safetensors",
     "golden.safetensors",
     "references.safetensors",
     "model_card.md",
     "model.onnx",
     "signature.ed25519",
 )
-REQUIRED = {PROGRAM, WEIGHTS, GOLDEN, CARD}
+REQUIRED = {CONFIG, WEIGHTS, GOLDEN, CARD}
 OPTIONAL = {REFERENCES, ONNX}
 
 
@@ -52,6 +52,12 @@ def check_bundle(folder: Path, verify_key: Path | None = None) -> Manifest:
         if not (folder / SIGNATURE).is_file():
             raise SpecError(f"bundle: {str(folder)!r} is not signed, and verify_key asks for it")
         check_signature(content, (folder / SIGNATURE).read_bytes(), verify_key)
+    version = plain.get("schema_version") if isinstance(plain, dict) else None
+    if version in range(1, SCHEMA_VERSION):
+        raise SpecError(
+            f"bundle: {str(folder)!r} is of schema version {version}, accepted: {SCHEMA_VERSION}; "
+            "export its checkpoint again"
+        )
     manifest = validate(Manifest, plain, source=f"bundle: {MANIFEST}")
     found = {file.name for file in folder.iterdir()} - {MANIFEST, SIGNATURE}
     odd = (found ^ manifest.files.keys()) | (REQUIRED - found) | (found - REQUIRED - OPTIONAL)

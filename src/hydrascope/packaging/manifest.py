@@ -6,11 +6,14 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
-from hydrascope.features.config import FeatureConfig, Method
+from hydrascope.features.config import FeatureConfig
 from hydrascope.graphs.input_spec import InputSpec
 from hydrascope.schemas.calibration import Conformal
 from hydrascope.schemas.machine import Machine
 from hydrascope.schemas.task import TaskSpec
+
+SCHEMA_VERSION: Literal[4] = 4
+"""Of bundles; older ones are refused."""
 
 
 class _Part(BaseModel):
@@ -22,14 +25,6 @@ class WindowManifest(_Part):
 
     window_s: float
     steps: int
-
-
-class NormaliserManifest(_Part):
-    """How features are normalised; the statistics themselves are among the weights."""
-
-    method: Method
-    per_step: bool
-    clip: float
 
 
 class MetricsManifest(_Part):
@@ -45,17 +40,17 @@ class MetricsManifest(_Part):
 
 
 class Manifest(_Part):
-    """Everything needed to turn telemetry into the program's inputs and its outputs into words."""
+    """Everything needed to turn telemetry into a model's inputs and its answers into words."""
 
-    schema_version: Literal[3] = 3
+    schema_version: Literal[4] = SCHEMA_VERSION
     hydrascope: str
     """Version that wrote the bundle."""
     git_commit: str | None
     """Commit of the code that wrote it, with `-dirty` for a changed tree; None if not from git."""
     libraries: dict[str, str]
-    """Versions of the libraries that the program was exported with, and of Python."""
-    model: str | None = None
-    """Name of the model that answers; None in bundles of before."""
+    """Versions of the libraries that the bundle was written with, and of Python."""
+    model: str
+    """Name of the model that answers."""
     task: TaskSpec
     """Its heads are those that are answered."""
     thresholds: dict[str, float]
@@ -65,7 +60,6 @@ class Manifest(_Part):
     """How sets of classes and intervals are made; None where the checkpoint was not calibrated."""
     window: WindowManifest
     features: FeatureConfig
-    normaliser: NormaliserManifest
     input_spec: InputSpec
     machines: tuple[Machine, ...]
     """Machines that the model was trained on."""
@@ -73,7 +67,7 @@ class Manifest(_Part):
     """Hash of the training source."""
     metrics: MetricsManifest
     parity: float
-    """Largest absolute difference between exported and eager answers on the golden windows."""
+    """Largest absolute difference of its answers to the checkpoint's, on test windows."""
     files: dict[str, str]
     """SHA-256 of every other file but the signature, in hex."""
 

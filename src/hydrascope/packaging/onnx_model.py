@@ -3,7 +3,8 @@
 from pathlib import Path
 
 import torch
-from torch.export import ExportedProgram
+from torch import Tensor, nn
+from torch.export import Dim, ExportedProgram
 
 from hydrascope.graphs.fields import GraphInputs
 from hydrascope.models.diagnoser import Diagnoser
@@ -13,19 +14,16 @@ from hydrascope.schemas.errors import SpecError
 OPSET = 20
 
 
-def write_onnx(
-    file: Path, exported: ExportedProgram, diagnoser: Diagnoser, golden: list[GraphInputs]
-) -> float:
-    """Write the model and return the largest difference between its answers and the eager ones.
+def write_onnx(file: Path, diagnoser: Diagnoser, golden: list[GraphInputs]) -> float:
+    """Write the model and return the largest difference between its answers and the diagnoser's.
 
     Inputs are the fields of `GraphInputs` by name, outputs the answers by name. ONNX Runtime
     refuses a batch without any line.
 
     Args:
         file: Of the model.
-        exported: The diagnoser, by `export_program`.
-        diagnoser: Whose answers are expected.
-        golden: Batches to compare on.
+        diagnoser: In evaluation mode, on the CPU.
+        golden: Batches to compare on; the first has at least two graphs.
 
     Raises:
         SpecError: The packages that write and run ONNX are not installed.
@@ -39,7 +37,7 @@ def write_onnx(
         ) from None
     names = list(diagnoser.predict(golden[0]))
     torch.onnx.export(
-        exported,
+        _exported(diagnoser, golden[0]),
         f=str(file),
         input_names=list(GraphInputs._fields),
         output_names=names,
@@ -58,3 +56,56 @@ def write_onnx(
         answers = dict(zip(names, found, strict=True))
         worst = max(worst, difference(answers, diagnoser.predict(batch)))
     return worst
+
+
+class _Plain(nn.Module):
+    """Takes the fields of `GraphInputs` one by one, so that the model knows no class of ours."""
+
+    def __init__(self, diagnoser: Diagnoser) -> None:
+        super().__init__()
+        self.diagnoser = diagnoser
+
+    def forward(self, *fields: Tensor) -> dict[str, Tensor]:
+        """Return each head's decoded answer."""
+        answers: dict[str, Tensor] = self.diagnoser(GraphInputs(*fields))
+        return answers
+
+
+def _exported(diagnoser: Diagnoser, example: GraphInputs) -> ExportedProgram:
+    """Trace the diagnoser; sensors, components, lines and graphs stay free in number.
+
+    Args:
+        diagnoser: In evaluation mode, on the CPU.
+        example: A batch of at least two graphs; its numbers of steps and features become fixed.
+    """
+    sensors, components = Dim("sensors"), Dim("components")
+    lines, graphs, places = Dim("lines"), Dim("graphs"), Dim("places")
+    shapes = {
+        "sensor_features": {0: sensors},
+        "sensor_observed": {0: sensors},
+        "sensor_reference": {0: sensors},
+        "sensor_reference_mask": {0: sensors},
+        "sensor_slot": {0: sensors},
+        "sensor_kind": {0: sensors},
+        "sensor_component": {0: sensors},
+        "component_kind": {0: components},
+        "component_graph": {0: components},
+        "component_heads": {0: components},
+        "component_nominal": {0: components},
+        "component_nominal_mask": {0: components},
+        "edge_index": {1: lines},
+        "edge_features": {0: lines},
+        "edge_dynamic": {0: lines},
+        "edge_dynamic_mask": {0: lines},
+        "machine_features": {0: graphs},
+        "machine_features_mask": {0: graphs},
+        "graph_id": {0: graphs},
+        "sensor_place": {0: sensors},
+        "component_place": {0: components},
+        "place_id": {0: places},
+    }
+    in_order = tuple(shapes[name] for name in GraphInputs._fields)
+    with torch.no_grad():
+        return torch.export.export(
+            _Plain(diagnoser).eval(), tuple(example), dynamic_shapes=(in_order,), strict=False
+        )

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from torch import Tensor
 
 LIMIT = 1e-4
-"""Largest accepted absolute difference between exported and eager answers."""
+"""Largest accepted absolute difference between a bundle's answers and those of its checkpoint."""
 
 
 def difference(answers: Mapping[str, Tensor], expected: Mapping[str, Tensor]) -> float:

@@ -1,33 +1,32 @@
 """Writing a bundle: exported, proven equal, and only then put in its place."""
 
 import shutil
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import mkdtemp
 
-from safetensors.torch import load_file, save_file
+from safetensors.torch import save_file
 from torch import Tensor
-from torch.export import ExportedProgram
 
 from hydrascope.graphs.fields import GraphInputs, SensorReference
 from hydrascope.models.diagnoser import Diagnoser
+from hydrascope.models.recipe import DiagnoserRecipe, tensors_of
 from hydrascope.packaging import archive, parity
+from hydrascope.packaging.bundle import read_diagnoser
 from hydrascope.packaging.card import model_card
 from hydrascope.packaging.files import (
     CARD,
+    CONFIG,
     GOLDEN,
     MANIFEST,
     ONNX,
-    PROGRAM,
     REFERENCES,
     SIGNATURE,
     WEIGHTS,
     check_bundle,
 )
 from hydrascope.packaging.manifest import Manifest, sha256
-from hydrascope.packaging.program import export_program, largest_difference
-from hydrascope.packaging.program_file import load_program, save_program
 from hydrascope.packaging.references import save_references
 from hydrascope.packaging.signature import sign
 from hydrascope.schemas.errors import SpecError
@@ -49,6 +48,7 @@ class WriteOptions:
 def write_bundle(
     path: Path,
     diagnoser: Diagnoser,
+    recipe: DiagnoserRecipe,
     manifest: Manifest,
     golden: list[GraphInputs],
     references: Mapping[str, SensorReference],
@@ -60,14 +60,15 @@ def write_bundle(
         path: Where the bundle goes; must not exist. A name that ends in `.zip` makes one file of
             it.
         diagnoser: Trained, on the CPU.
+        recipe: What it is built from again.
         manifest: With `parity` and `files` still empty; they are measured here.
         golden: Batches of test windows; the first has at least two graphs and travels along.
         references: Of the manifest's machines, by equipment id; empty where they have none.
         options: What else goes in.
 
     Raises:
-        SpecError: The path exists, an exported answer differs by more than `parity.LIMIT`, or the
-            program would need unpickling.
+        SpecError: The path exists, or an answer of what was written differs by more than
+            `parity.LIMIT`.
     """
     if path.exists():
         raise SpecError(f"output: {str(path)!r} exists; choose a new folder")
@@ -76,12 +77,14 @@ def write_bundle(
     folder = part / "bundle"
     folder.mkdir()
     try:
-        exported = export_program(diagnoser, golden[0])
-        worst = _write_program(folder, exported, diagnoser, golden)
+        (folder / CONFIG).write_text(recipe.model_dump_json(indent=2) + "\n", encoding="utf-8")
+        save_file(_apart(tensors_of(diagnoser)), folder / WEIGHTS)
+        # What is compared is what will be read.
+        worst = largest_difference(diagnoser, read_diagnoser(folder), golden)
         if options.onnx:
             from hydrascope.packaging.onnx_model import write_onnx
 
-            worst = max(worst, write_onnx(folder / ONNX, exported, diagnoser, golden))
+            worst = max(worst, write_onnx(folder / ONNX, diagnoser, golden))
         _refuse_difference(worst)
         save_file(_golden_tensors(diagnoser, golden[0]), folder / GOLDEN)
         if references:
@@ -107,20 +110,22 @@ def write_bundle(
     return manifest
 
 
-def _write_program(
-    folder: Path, exported: ExportedProgram, diagnoser: Diagnoser, golden: list[GraphInputs]
+def largest_difference(
+    diagnoser: Diagnoser, other: Diagnoser, batches: Sequence[GraphInputs]
 ) -> float:
-    tensors = save_program(exported, folder / PROGRAM)
-    save_file(tensors, folder / WEIGHTS)
-    # What is compared is what will be read.
-    program = load_program(folder / PROGRAM, load_file(folder / WEIGHTS))
-    return largest_difference(diagnoser, program, golden)
+    """Return the largest absolute difference between the answers of two diagnosers."""
+    return max(parity.difference(other.predict(each), diagnoser.predict(each)) for each in batches)
+
+
+def _apart(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Return copies, because safetensors refuses tensors that share their memory."""
+    return {name: tensor.clone().contiguous() for name, tensor in tensors.items()}
 
 
 def _refuse_difference(worst: float) -> None:
     if not worst <= parity.LIMIT:
         raise SpecError(
-            f"export: exported and eager answers differ by {worst:.2g}; "
+            f"export: the answers of the bundle and of its checkpoint differ by {worst:.2g}; "
             f"accepted: at most {parity.LIMIT:g}"
         )
 

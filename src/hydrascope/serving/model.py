@@ -1,7 +1,7 @@
 """A bundle ready to answer: raw telemetry windows in, each head's answer out.
 
 Windows become numbers in `graphs.WindowComputer`, as in a training, and answers in the bundle's
-program, as in an evaluation.
+diagnoser, as in an evaluation.
 """
 
 import time
@@ -16,7 +16,6 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from hydrascope.features.engineer import FeatureEngineer
-from hydrascope.features.normalizer import FeatureNormalizer
 from hydrascope.features.sub_windows import WindowSpec
 from hydrascope.graphs.fields import GraphInputs, SensorReference
 from hydrascope.graphs.layout import GraphLayout, concatenate
@@ -55,8 +54,7 @@ class ServedModel:
         self.window_s = bundle.manifest.window.window_s
         self._golden, self._golden_answers = bundle.golden, bundle.golden_answers
         self._device = torch.device(device)
-        self._run = bundle.program
-        self._normalizer = _normalizer(bundle)
+        self._diagnoser = bundle.diagnoser
         self._engineer = FeatureEngineer(bundle.manifest.features)
         steps = bundle.manifest.window.steps
         self._spec = WindowSpec(self.window_s, self.window_s, steps)
@@ -82,7 +80,7 @@ class ServedModel:
             SpecError: By more than `parity.LIMIT`.
         """
         with torch.inference_mode():
-            answers = self._network(self._golden)
+            answers, _ = self._network(self._golden)
         difference = parity.difference(answers, self._golden_answers)
         if not difference <= parity.LIMIT:
             raise SpecError(f"bundle: golden answers differ by {difference:.2g} on this machine")
@@ -119,8 +117,9 @@ class ServedModel:
         computed = [self._compute([windows[i] for i in rows]) for rows in groups]
         batch = concatenate([inputs for inputs, _, _ in computed])
         middle = time.perf_counter()
-        said = {name: answer.numpy() for name, answer in self._network(batch).items()}
-        observed, drift = batch.sensor_observed.numpy(), self._drift(batch).numpy()
+        answered, normalised = self._network(batch)
+        said = {name: answer.numpy() for name, answer in answered.items()}
+        observed, drift = batch.sensor_observed.numpy(), _drift(normalised).numpy()
         answers: list[WindowAnswer | None] = [None] * len(windows)
         graph = component = sensor = 0
         for rows, (_, present, known) in zip(groups, computed, strict=True):
@@ -158,9 +157,12 @@ class ServedModel:
         """What torch holds of the GPU's memory; 0 on a CPU."""
         return torch.cuda.memory_reserved() if self._device.type == "cuda" else 0
 
-    def _network(self, batch: GraphInputs) -> dict[str, Tensor]:
+    def _network(self, batch: GraphInputs) -> tuple[dict[str, Tensor], GraphInputs]:
+        """Return the answers, and the batch as the model reads it."""
         moved = batch if self._device.type == "cpu" else batch.to(self._device)
-        answers = {name: answer.cpu() for name, answer in self._run(*moved).items()}
+        normalised = self._diagnoser.normalise(moved)
+        found = self._diagnoser.answers(moved, normalised)
+        answers = {name: answer.cpu() for name, answer in found.items()}
         # Of normality NaN is an answer too: there is nothing to score.
         wrong = (
             answer.isinf() if name in LEVELS else ~answer.isfinite()
@@ -168,7 +170,7 @@ class ServedModel:
         )
         if any(bool(each.any()) for each in wrong):
             raise FloatingPointError("the network gave a number that is none")
-        return answers
+        return answers, normalised
 
     def _groups(self, windows: Sequence[TelemetryWindow]) -> list[list[int]]:
         """Return the rows that can be computed together: one machine, signals alike."""
@@ -236,11 +238,6 @@ class ServedModel:
         sensors, reference = self._references.get(machine.equipment.equipment_id, ((), None))
         return reference if sensors == machine.topology.sensors else None
 
-    def _drift(self, batch: GraphInputs) -> Tensor:
-        z = self._normalizer(batch.sensor_features, batch.sensor_observed, batch.sensor_slot)
-        seen = batch.sensor_observed.sum(1) * z.shape[2]
-        return torch.where(seen > 0, z.abs().sum((1, 2)) / seen, torch.nan)
-
     def _ramp(self, machine: Machine, *, gap: bool) -> TelemetryWindow:
         signals = {}
         for _, sensor in machine.topology.sensors:
@@ -252,21 +249,8 @@ class ServedModel:
         return TelemetryWindow(machine, datetime.now(UTC) - timedelta(days=1), signals)
 
 
-def _normalizer(bundle: Bundle) -> FeatureNormalizer:
-    """Return the normaliser of the sensors' features, with the statistics of the training."""
-    spec = bundle.manifest.input_spec
-    normalizer = FeatureNormalizer(
-        len(spec.sensor_slots),
-        spec.steps,
-        len(spec.feature_names),
-        **bundle.manifest.normaliser.model_dump(),
-    )
-    prefix = "diagnoser.normalizer."
-    normalizer.load_state_dict(
-        {
-            name.removeprefix(prefix): value
-            for name, value in bundle.weights.items()
-            if name.startswith(prefix)
-        }
-    )
-    return normalizer
+def _drift(normalised: GraphInputs) -> Tensor:
+    """Return the mean |z| of each sensor's features, [S]; NaN where nothing was observed."""
+    z, observed = normalised.sensor_features, normalised.sensor_observed
+    seen = observed.sum(1) * z.shape[2]
+    return torch.where(seen > 0, z.abs().sum((1, 2)) / seen, torch.nan).cpu()

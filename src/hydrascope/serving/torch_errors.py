@@ -6,7 +6,7 @@ from contextlib import contextmanager
 import torch
 
 _NO_MEMORY = ("can't allocate memory", "CUDA out of memory")
-"""What torch says on a CPU and of a GPU; of a program's step its error is known by no more."""
+"""What torch says on a CPU and of a GPU; on a CPU its error is a plain RuntimeError."""
 
 
 @contextmanager

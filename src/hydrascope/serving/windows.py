@@ -32,7 +32,7 @@ class TelemetryWindow:
 
 @dataclass(frozen=True, eq=False)
 class WindowAnswer:
-    """What the program says of one window.
+    """What the model says of one window.
 
     Attributes:
         heads: A head's name → [size] (machine level) or [N, size] (component level), decoded.

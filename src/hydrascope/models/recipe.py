@@ -1,0 +1,144 @@
+"""What a diagnoser is built from, as plain data: of checkpoints and of bundles alike."""
+
+from collections.abc import Mapping
+from importlib import import_module
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict
+from torch import Tensor
+
+from hydrascope.features.config import Method
+from hydrascope.features.normalizer import FeatureNormalizer
+from hydrascope.graphs.input_spec import InputSpec
+from hydrascope.models.base import ClosedFormModel, Model, Network
+from hydrascope.models.calibration import Temperatures
+from hydrascope.models.diagnoser import Diagnoser
+from hydrascope.models.normality import Normality
+from hydrascope.schemas.calibration import Calibration
+from hydrascope.schemas.errors import SpecError, validate
+from hydrascope.schemas.task import TaskSpec
+
+_CALIBRATION = "calibration."
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class ModelRecipe(_Part):
+    """A model's class, by its import path, and the keys of its `Config`."""
+
+    target: str
+    config: dict[str, Any]
+
+
+class NormaliserRecipe(_Part):
+    """How features are normalised; the statistics themselves are among the weights."""
+
+    method: Method
+    per_step: bool
+    clip: float
+
+
+class DiagnoserRecipe(_Part):
+    """All that a diagnoser is made of, but for its tensors."""
+
+    model: ModelRecipe
+    normaliser: NormaliserRecipe
+    input_spec: InputSpec
+    task: TaskSpec
+    fitted: dict[str, Any] | None = None
+    """`ClosedFormModel.record` of such a model; None of a network."""
+    calibration: Calibration | None = None
+
+
+def model_class(target: str) -> type[Model]:
+    """Import a model's class.
+
+    Raises:
+        SpecError: There is no such class, or it is no model.
+    """
+    module, _, name = target.rpartition(".")
+    try:
+        found = getattr(import_module(module), name)
+    except (ImportError, ValueError, AttributeError) as error:
+        raise SpecError(f"{target!r} is not accepted: {' '.join(str(error).split())}") from None
+    if not (isinstance(found, type) and issubclass(found, Network | ClosedFormModel)):
+        raise SpecError(
+            f"{target!r} is not accepted; expected a subclass of "
+            f"{Network.__module__}.{Network.__qualname__} or {ClosedFormModel.__qualname__}"
+        )
+    return found
+
+
+def build_model(recipe: DiagnoserRecipe) -> Model:
+    """Return a model that has learned nothing.
+
+    Raises:
+        SpecError: As `model_class`; or its `Config` does not accept a key, or it does not go with
+            the task or the machines.
+    """
+    chosen = model_class(recipe.model.target)
+    config = validate(chosen.Config, recipe.model.config, source="model")
+    return chosen(config, recipe.input_spec, recipe.task.heads)
+
+
+def build_diagnoser(recipe: DiagnoserRecipe) -> Diagnoser:
+    """Return one whose normalisers are not fitted, with fresh weights from the current seed.
+
+    Raises:
+        SpecError: As `build_model`; or its model gives no states, which the task's `normality`
+            forecasts from.
+    """
+    spec = recipe.input_spec
+    keys = {**recipe.normaliser.model_dump(), "steps": spec.steps}
+    normalizer = FeatureNormalizer(len(spec.sensor_slots), features=len(spec.feature_names), **keys)
+    machine_normalizer = None
+    if names := spec.machine_feature_names:
+        machine_normalizer = FeatureNormalizer(1, features=len(names), **keys)
+    model = build_model(recipe)
+    return Diagnoser(normalizer, model, machine_normalizer, _normality(recipe, model))
+
+
+def load_diagnoser(recipe: DiagnoserRecipe, tensors: Mapping[str, Tensor]) -> Diagnoser:
+    """Return the diagnoser that `tensors` were taken from, in evaluation mode.
+
+    Raises:
+        SpecError: As `build_diagnoser`, or the tensors are not those of this recipe.
+    """
+    diagnoser = build_diagnoser(recipe)
+    if isinstance(diagnoser.model, ClosedFormModel):
+        diagnoser.model.prepare(recipe.fitted or {"questions": []})
+    try:
+        diagnoser.load_state_dict(tensors)
+    except RuntimeError as error:
+        raise SpecError(" ".join(str(error).split())) from None
+    if recipe.calibration is not None:
+        diagnoser.calibration = Temperatures(diagnoser.heads, recipe.calibration)
+    return diagnoser.eval()
+
+
+def tensors_of(diagnoser: Diagnoser) -> dict[str, Tensor]:
+    """Return what `load_diagnoser` takes; the temperatures are in the recipe."""
+    return {
+        name: tensor
+        for name, tensor in diagnoser.state_dict().items()
+        if not name.startswith(_CALIBRATION)
+    }
+
+
+def _normality(recipe: DiagnoserRecipe, model: Model) -> Normality | None:
+    """Return what scores normality, if the task asks for it."""
+    if recipe.task.normality is None:
+        return None
+    if not isinstance(model, Network) or model.state_channels is None:
+        raise SpecError(
+            f"task.normality: {type(model).__name__} gives no states to forecast from; accepted: a "
+            "network with state_channels, such as model=gatv2_arma"
+        )
+    return Normality(
+        recipe.input_spec,
+        model.state_channels,
+        identity=bool(recipe.model.config.get("sensor_identity", False)),
+        per_step=recipe.normaliser.per_step,
+    )
