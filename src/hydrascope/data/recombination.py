@@ -31,10 +31,12 @@ class RecombinationSpec:
     Attributes:
         labels: By `Recombination`.
         drift: By `DriftTransplant`.
+        transplants: By `data.transplants.Transplants`.
     """
 
     labels: int = 0
     drift: int = 0
+    transplants: int = 0
 
 
 class _Pairs(NamedTuple):
@@ -143,7 +145,7 @@ class Recombination:
 
     def __call__(self, batch: TrainingBatch, random: Generators) -> TrainingBatch:
         """Return the batch with other features and targets."""
-        terms = _Terms()
+        terms = WindowSums()
         grades = [self.bank.grades(window) for window in batch.window.tolist()]
         changed: dict[int, list[int]] = {}
         for graph, (rng, mine) in enumerate(zip(random, grades, strict=True)):
@@ -195,7 +197,7 @@ class DriftTransplant:
 
     def __call__(self, batch: TrainingBatch, random: Generators) -> TrainingBatch:
         """Return the batch with other features."""
-        terms = _Terms()
+        terms = WindowSums()
         for graph, rng in enumerate(random):
             for _ in range(self.times):
                 if rng.random() < 0.5:
@@ -204,8 +206,8 @@ class DriftTransplant:
         return terms.applied(batch, self.bank.gather)
 
 
-class _Terms:
-    """Differences of windows that are to be added to the graphs of a batch."""
+class WindowSums:
+    """Differences of windows that are to be added to the graphs of a batch of the same builds."""
 
     def __init__(self) -> None:
         self._graph: list[int] = []

@@ -69,7 +69,9 @@ def build_datamodule(
             seed=seed,
         ),
         transforms=_transforms(data.transforms),
-        recombination=RecombinationSpec(data.transforms.recombination, data.transforms.drift),
+        recombination=RecombinationSpec(
+            data.transforms.recombination, data.transforms.drift, data.transforms.transplants
+        ),
         reference=ReferenceSpec(
             data.reference.label, data.reference.first_h, data.normalise.per_step
         ),

@@ -7,10 +7,12 @@ from pydantic import BaseModel, ConfigDict
 from hydrascope.schemas.errors import SpecError
 from hydrascope.schemas.machine import ComponentType, GraphTopology, SensorKind
 
+_OF = "/"
+
 
 def sensor_slot(topology_id: str, sensor_id: str) -> str:
     """Name the place of a sensor in every machine of one build."""
-    return f"{topology_id}/{sensor_id}"
+    return f"{topology_id}{_OF}{sensor_id}"
 
 
 class InputSpec(BaseModel):
@@ -31,6 +33,8 @@ class InputSpec(BaseModel):
     """None unless `features.hydraulic` is on."""
     nominal_names: tuple[str, ...] = ()
     """Of the components' nominal values, `ComponentSpec.nominal`."""
+    most_components: int = 0
+    """Of any machine; 0 in what older versions wrote."""
     steps: int
     component_heads: tuple[str, ...]
     """Names of the component-level heads, in the order of `GraphInputs.component_heads`."""
@@ -69,9 +73,18 @@ class InputSpec(BaseModel):
             edge_dynamic_names=tuple(edge_dynamic_names),
             machine_feature_names=tuple(machine_feature_names),
             nominal_names=tuple(sorted(nominal)),
+            most_components=max((len(each.components) for each in topologies), default=0),
             steps=steps,
             component_heads=tuple(component_heads),
         )
+
+    @property
+    def builds(self) -> dict[str, list[int]]:
+        """Return the rows of `sensor_slots` of each build, by the name of its topology."""
+        found: dict[str, list[int]] = {}
+        for row, slot in enumerate(self.sensor_slots):
+            found.setdefault(slot.rpartition(_OF)[0], []).append(row)
+        return found
 
     def component_kind(self, kind: str) -> int:
         """Return the row of a component kind."""

@@ -44,6 +44,11 @@ class NetworkConfig(BaseModel):
     with a load cycle."""
     token_layers: int = Field(2, ge=0, le=16)
     """Blocks of attention between all sensors and components of a machine; 0 leaves it out."""
+    row_channels: int = Field(0, ge=0, le=8192)
+    """Channels of what is made of a machine's sensors as one row, whitened together, by maps of
+    its build: good for machines of the builds trained on; 0 leaves it out."""
+    row_layers: int = Field(2, ge=0, le=16)
+    """Blocks on these channels."""
     references: References = "none"
     """Whether what differs from the machine's reference windows stands beside the features or
     alone, for machines of unknown builds; or is not read."""
