@@ -61,6 +61,8 @@ def build_datamodule(
             val_fraction=data.split.val_fraction,
             group=data.split.group,
             window_s=data.window.window_s,
+            val_group=data.split.val_group,
+            share=data.split.share,
         ),
         loader=DataLoaderConfig(
             batch_size=data.batch_size,

@@ -4,6 +4,7 @@ from collections.abc import Iterable
 
 from pydantic import BaseModel, ConfigDict
 
+from hydrascope.graphs.sensor_roles import SensorRole
 from hydrascope.schemas.errors import SpecError
 from hydrascope.schemas.machine import ComponentType, GraphTopology, SensorKind
 
@@ -26,6 +27,8 @@ class InputSpec(BaseModel):
     component_kinds: tuple[str, ...]
     sensor_kinds: tuple[str, ...]
     sensor_slots: tuple[str, ...]
+    slot_roles: tuple[SensorRole, ...] = ()
+    """Of the sensor in each slot; none in what older versions wrote."""
     feature_names: tuple[str, ...]
     edge_dynamic_names: tuple[str, ...] = ()
     """None unless `features.edge_dynamic` is on."""
@@ -57,18 +60,20 @@ class InputSpec(BaseModel):
         topologies = list(topologies)
         component_kinds = dict.fromkeys(kind.value for kind in ComponentType)
         sensor_kinds = dict.fromkeys(kind.value for kind in SensorKind)
-        slots: dict[str, None] = {}
+        slots: dict[str, SensorRole] = {}
         nominal: set[str] = set()
         for topology in topologies:
             nominal.update(name for c in topology.components for name in c.nominal)
             component_kinds.update(dict.fromkeys(c.kind for c in topology.components))
-            for _, sensor in topology.sensors:
+            for component, sensor in topology.sensors:
                 sensor_kinds[sensor.kind] = None
-                slots[sensor_slot(topology.id, sensor.id)] = None
+                role = SensorRole.of(topology.components[component], sensor)
+                slots[sensor_slot(topology.id, sensor.id)] = role
         return cls(
             component_kinds=tuple(component_kinds),
             sensor_kinds=tuple(sensor_kinds),
             sensor_slots=tuple(slots),
+            slot_roles=tuple(slots.values()),
             feature_names=tuple(feature_names),
             edge_dynamic_names=tuple(edge_dynamic_names),
             machine_feature_names=tuple(machine_feature_names),

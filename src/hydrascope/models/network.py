@@ -9,8 +9,7 @@ from torch import Tensor, nn
 from hydrascope.graphs.fields import NUM_EDGE_FEATURES, GraphInputs
 from hydrascope.graphs.input_spec import InputSpec
 from hydrascope.models.base import GroupedInputs, ModelOutput, Network
-from hydrascope.models.blocks.machine_rows import MachineRows
-from hydrascope.models.blocks.row_answers import RowAnswers
+from hydrascope.models.blocks.row_reader import make_row_reader
 from hydrascope.models.blocks.sensor_encoder import SensorEncoding, SensorSetEncoder
 from hydrascope.models.blocks.sensor_inputs import SensorInputs
 from hydrascope.models.blocks.sensor_tokens import WindowEncoder
@@ -45,8 +44,8 @@ class UniversalTemporalGNN(Network):
        presence of the machine's own features. With space before time there is no "before", and
        what they heard is all.
     8. `TaskHeads`: heads exchange through attention; component heads know the machine too.
-    9. `MachineRows` and `RowAnswers`, where there are `row_channels`: the machine's sensors as one
-       row add to each answer what they say together.
+    9. `RowReader`, where there are `row_channels`: the machine's sensors as one row add to each
+       answer what they say together.
 
     Args:
         config: Sizes and switches.
@@ -129,20 +128,7 @@ class UniversalTemporalGNN(Network):
         self.component_context = nn.Linear((views + 1) * channels, channels)
         self.dropout = nn.Dropout(config.dropout)
         self.heads = TaskHeads(heads, channels, attention_heads, config.dropout, config.cross_task)
-        self.rows: MachineRows | None = None
-        self.row_answers: RowAnswers | None = None
-        if config.row_channels:
-            self.rows = MachineRows(
-                spec, references=config.references != "none", noise=config.input_noise
-            )
-            self.row_answers = RowAnswers(
-                self.heads.own,
-                len(spec.builds),
-                self.rows.width,
-                config.row_channels,
-                config.row_layers,
-                spec.most_components,
-            )
+        self.rows = make_row_reader(config, spec, self.heads.own)
 
     def fit_inputs(self, windows: Callable[[], Iterable[GroupedInputs]]) -> None:
         """Fit the whitening of the sensors."""
@@ -189,9 +175,7 @@ class UniversalTemporalGNN(Network):
         machines: Tensor = self.dropout(F.silu(self.machine(joined)))
         context = torch.cat((*views, machines.index_select(0, graph)), dim=-1)
         components: Tensor = self.dropout(F.silu(self.component_context(context)))
-        beside = None
-        if self.rows is not None and self.row_answers is not None:
-            beside = self.row_answers(given, *self.rows(given))
+        beside = None if self.rows is None else self.rows(given)
         answers = self.heads(components, machines, graph, inputs.component_heads, beside)
         return ModelOutput(answers, steps.arma, steps.sequence)
 

@@ -83,11 +83,12 @@ class RowAnswers(nn.Module):
         rows_of = apart.reshape(-1, self.sizes[0])
         components = rows_of.index_select(0, place)
         return {
-            **_by_head(self.of_component, components),
-            **_by_head(self.of_machine, machines),
+            **by_head(self.of_component, components),
+            **by_head(self.of_machine, machines),
         }
 
 
-def _by_head(heads: Sequence[HeadSpec], said: Tensor) -> dict[str, Tensor]:
+def by_head(heads: Sequence[HeadSpec], said: Tensor) -> dict[str, Tensor]:
+    """Return what is said of each head, one after the other, [rows, sizes] -> [rows, size]."""
     parts = said.split([head.size for head in heads], dim=1) if heads else ()
     return {head.name: part for head, part in zip(heads, parts, strict=True)}

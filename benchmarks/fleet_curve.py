@@ -1,0 +1,84 @@
+"""How much more machines of each kind help, judged on the same machines.
+
+`python -m benchmarks fleet_curve` trains the network and `model=linear`, and fits LightGBM, on so
+many machines of each kind of the fleet, if that has not been done (outputs/fleet/curve), and holds
+the network against the others. `--write` puts the table into docs/results.md.
+"""
+
+import json
+import os
+import platform
+from datetime import UTC, datetime
+from pathlib import Path
+
+import torch
+
+from benchmarks._document import ROOT, replace_section
+from benchmarks._fleet_runs import LINEAR, NETWORK, RUNS, Figures, figures, open_data, train
+from benchmarks._fleet_trees import trees_of_kinds
+from benchmarks._rows import Row, at_least
+
+COUNTS = (320, 1280)
+"""Machines of each kind that are trained and validated on."""
+JUDGED = 160
+"""Of each kind that are judged."""
+TREES = "LightGBM"
+
+
+def run() -> list[Row]:
+    """Train what is missing; the network is to be ahead of both others."""
+    rows = []
+    for count, models in _curve().items():
+        others = max(found.macro_f1 or 0.0 for name, found in models.items() if name != NETWORK)
+        ours = models[NETWORK].macro_f1 or 0.0
+        rows.append(at_least(f"{count} of a kind: macro-F1 of {NETWORK}", ours, "", others))
+    return rows
+
+
+def write() -> Path:
+    """Train what is missing and write docs/results.md."""
+    curve = _curve()
+    note = (
+        f"Machines of each kind to train and validate on, in nested choices; judged on the same "
+        f"{JUDGED} others of each kind. {datetime.now(UTC):%Y-%m-%d}, {platform.machine()}, "
+        f"{os.cpu_count()} cores, torch {torch.__version__}; `python -m benchmarks fleet_curve "
+        "--write`."
+    )
+    lines = [
+        "| machines of a kind | model | macro-F1 of nine anomalies | health, MAE | remaining life, "
+        "MAE in 1000 h | faulty component named first |",
+        "|---" * 6 + "|",
+    ]
+    for count, models in curve.items():
+        lines += [f"| {count:,} | {name} | {found.cells()} |" for name, found in models.items()]
+    path = ROOT / "docs" / "results.md"
+    replace_section(path, "fleet curve", "\n".join((note, "", *lines)))
+    return path
+
+
+def _curve() -> dict[int, dict[str, Figures]]:
+    found: dict[int, dict[str, Figures]] = {}
+    for count in COUNTS:
+        folder, overrides = RUNS / "curve" / str(count), _overrides(count)
+        found[count] = {
+            NETWORK: figures(train(folder / NETWORK, *overrides), NETWORK),
+            LINEAR: figures(train(folder / LINEAR, *overrides, "model=linear"), LINEAR),
+            TREES: _trees(folder / "trees.json", overrides),
+        }
+    return found
+
+
+def _trees(kept: Path, overrides: list[str]) -> Figures:
+    if not kept.exists():
+        kept.write_text(json.dumps(trees_of_kinds(open_data(*overrides))), encoding="utf-8")
+    return Figures(*json.loads(kept.read_text(encoding="utf-8")))
+
+
+def _overrides(count: int) -> list[str]:
+    machines = max(COUNTS) + JUDGED
+    return [
+        "experiment=fleet",
+        f"data.source.machines_per_kind={machines}",
+        f"data.split.folds={machines // JUDGED}",
+        f"data.split.share={count / max(COUNTS)}",
+    ]
