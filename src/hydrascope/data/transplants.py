@@ -152,7 +152,8 @@ class Transplants:
 def _flat(machine: StoredMachine, heads: Sequence[str]) -> NDArray[np.float32]:
     """Return all that heads say of a machine's components, [W, numbers]; -1 where nothing."""
     each = [machine.targets[name].flatten(1).numpy() for name in heads]
-    return np.nan_to_num(np.concatenate(each, axis=1), nan=_UNKNOWN)
+    flat: NDArray[np.float32] = np.nan_to_num(np.concatenate(each, axis=1), nan=_UNKNOWN)
+    return flat
 
 
 def _of_components(head: HeadSpec, said: Tensor, graph: Tensor, graphs: int) -> Tensor:

@@ -127,17 +127,19 @@ class MachineRows(nn.Module):
                 products[number] += mine.T @ mine
         for number, windows_of in enumerate(of_build.tolist()):
             if windows_of:
-                self.mixing[number] = mixing = _whitening(products[number] / windows_of)
-                blocks = self._blocks(mixing @ mixing)
-                self.filling[self.slot_build == number] = blocks[
-                    self.slot_place[self.slot_build == number]
-                ].float()
+                mixing = _whitening(products[number] / windows_of)
+                self.mixing[number] = mixing
+                mine = self.slot_build == number
+                blocks = self._blocks(mixing @ mixing)[self.slot_place[mine]]
+                self.filling[mine] = blocks.to(self.filling)
 
     def _blocks(self, precision: Tensor) -> Tensor:
         """Return P_ss⁻¹ of each sensor of a build, [places, F, F]; of features that vary."""
         features = self.center.shape[1]
         apart = precision.view(self.places, features, self.places, features)
-        return torch.linalg.pinv(apart.diagonal(dim1=0, dim2=2).permute(2, 0, 1), hermitian=True)
+        own = apart.diagonal(dim1=0, dim2=2).permute(2, 0, 1)
+        inverse: Tensor = torch.linalg.pinv(own, hermitian=True)
+        return inverse
 
 
 def _graph_of_sensor(inputs: GraphInputs) -> Tensor:
@@ -151,4 +153,5 @@ def _whitening(covariance: Tensor) -> Tensor:
     values, vectors = torch.linalg.eigh(covariance + _SHRINKAGE * identity)
     root = (vectors * values.clamp(min=_SHRINKAGE).rsqrt()) @ vectors.T * varies
     square = (root.T @ covariance @ root).diagonal().sum() / varies.sum().clamp(min=1.0)
-    return root / square.sqrt() if square > 0 else root
+    whitening: Tensor = root / square.sqrt() if square > 0 else root
+    return whitening

@@ -5,6 +5,7 @@ Shapes: G graphs, B builds, D numbers of a row, N components, C channels.
 
 from collections.abc import Sequence
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
@@ -78,7 +79,7 @@ class RowAnswers(nn.Module):
         for block in self.blocks:
             hidden = block(hidden)
         said: Tensor = self.out(F.silu(self.norm(hidden)), build)
-        apart, machines = said.split((self.components * self.sizes[0], self.sizes[1]), dim=1)
+        apart, machines = torch.split(said, [self.components * self.sizes[0], self.sizes[1]], dim=1)
         place = inputs.component_graph * self.components + inputs.component_place
         rows_of = apart.reshape(-1, self.sizes[0])
         components = rows_of.index_select(0, place)
@@ -90,5 +91,5 @@ class RowAnswers(nn.Module):
 
 def by_head(heads: Sequence[HeadSpec], said: Tensor) -> dict[str, Tensor]:
     """Return what is said of each head, one after the other, [rows, sizes] -> [rows, size]."""
-    parts = said.split([head.size for head in heads], dim=1) if heads else ()
+    parts = torch.split(said, [head.size for head in heads], dim=1) if heads else ()
     return {head.name: part for head, part in zip(heads, parts, strict=True)}
