@@ -19,6 +19,7 @@ from hydrascope.experiment.settings import TrainSettings, validate_train
 RUNS = ROOT / "outputs" / "fleet"
 STORE = f"data.store.folder={RUNS / 'store'}"
 """Of all runs: machines that one has simulated another one reads."""
+EXPERIMENT = "experiment=fleet"
 NETWORK, LINEAR = "gatv2_arma", "linear"
 
 

@@ -1,12 +1,14 @@
 """Gradient-boosted trees on the windows of the fleet, and what a guess reaches."""
 
+import json
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.metrics import f1_score, roc_auc_score
 
-from benchmarks._fleet_runs import Figures
+from benchmarks._fleet_runs import Figures, open_data
 from hydrascope.data.datamodule import HydraulicDataModule
 from hydrascope.evaluation.calibrate import best_threshold
 from hydrascope.graphs.window_fields import SENSOR_FEATURES, SENSOR_OBSERVED
@@ -46,6 +48,15 @@ def trees_of_kinds(data: HydraulicDataModule) -> Figures:
             said = fit_trees(flat[learned], target[rows[learned]], flat[asked], name in FAULTS)
             answer[name][rows[asked]] = said
     return scores(data, truth, flagged(data, truth, answer))
+
+
+def kept_trees(kept: Path, *overrides: str) -> Figures:
+    """Return `trees_of_kinds` of the data of a training, from a file where that has been done."""
+    if not kept.exists():
+        found = trees_of_kinds(open_data(*overrides))
+        kept.parent.mkdir(parents=True, exist_ok=True)
+        kept.write_text(json.dumps(found), encoding="utf-8")
+    return Figures(*json.loads(kept.read_text(encoding="utf-8")))
 
 
 def mean_answer(data: HydraulicDataModule) -> Figures:

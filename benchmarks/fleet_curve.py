@@ -5,7 +5,6 @@ many machines of each kind of the fleet, if that has not been done (outputs/flee
 the network against the others. `--write` puts the table into docs/results.md.
 """
 
-import json
 import os
 import platform
 from datetime import UTC, datetime
@@ -14,14 +13,22 @@ from pathlib import Path
 import torch
 
 from benchmarks._document import ROOT, replace_section
-from benchmarks._fleet_runs import LINEAR, NETWORK, RUNS, Figures, figures, open_data, train
-from benchmarks._fleet_trees import trees_of_kinds
+from benchmarks._fleet_runs import (
+    EXPERIMENT,
+    LINEAR,
+    NETWORK,
+    RUNS,
+    Figures,
+    figures,
+    settings_of,
+    train,
+)
+from benchmarks._fleet_trees import kept_trees
 from benchmarks._rows import Row, at_least
 
-COUNTS = (320, 1280)
-"""Machines of each kind that are trained and validated on."""
-JUDGED = 160
-"""Of each kind that are judged."""
+COUNTS = (80, 320)
+"""Machines of each kind that are trained and validated on, beside all that `experiment=fleet` has:
+that training is the one of `python -m benchmarks fleet`."""
 TREES = "LightGBM"
 
 
@@ -39,8 +46,8 @@ def write() -> Path:
     """Train what is missing and write docs/results.md."""
     curve = _curve()
     note = (
-        f"Machines of each kind to train and validate on, in nested choices; judged on the same "
-        f"{JUDGED} others of each kind. {datetime.now(UTC):%Y-%m-%d}, {platform.machine()}, "
+        "Machines of each kind to train and validate on, in nested choices; judged on the same "
+        f"others. {datetime.now(UTC):%Y-%m-%d}, {platform.machine()}, "
         f"{os.cpu_count()} cores, torch {torch.__version__}; `python -m benchmarks fleet_curve "
         "--write`."
     )
@@ -57,28 +64,19 @@ def write() -> Path:
 
 
 def _curve() -> dict[int, dict[str, Figures]]:
+    settings = settings_of(EXPERIMENT)
+    machines = settings.data.source.model_dump()["machines_per_kind"]
+    learned = machines - machines // settings.data.split.folds
     found: dict[int, dict[str, Figures]] = {}
-    for count in COUNTS:
-        folder, overrides = RUNS / "curve" / str(count), _overrides(count)
+    for count in (*COUNTS, learned):
+        folder, overrides = RUNS / "curve" / str(count), [EXPERIMENT]
+        if count == learned:
+            folder = RUNS
+        else:
+            overrides.append(f"data.split.share={count / learned}")
         found[count] = {
             NETWORK: figures(train(folder / NETWORK, *overrides), NETWORK),
             LINEAR: figures(train(folder / LINEAR, *overrides, "model=linear"), LINEAR),
-            TREES: _trees(folder / "trees.json", overrides),
+            TREES: kept_trees(folder / "trees.json", *overrides),
         }
     return found
-
-
-def _trees(kept: Path, overrides: list[str]) -> Figures:
-    if not kept.exists():
-        kept.write_text(json.dumps(trees_of_kinds(open_data(*overrides))), encoding="utf-8")
-    return Figures(*json.loads(kept.read_text(encoding="utf-8")))
-
-
-def _overrides(count: int) -> list[str]:
-    machines = max(COUNTS) + JUDGED
-    return [
-        "experiment=fleet",
-        f"data.source.machines_per_kind={machines}",
-        f"data.split.folds={machines // JUDGED}",
-        f"data.split.share={count / max(COUNTS)}",
-    ]
