@@ -29,7 +29,10 @@ class MachineRows(nn.Module):
     reference windows, where there are any; μ and Σ mean and covariance over the training windows of
     the build; s brings the mean square to 1. Unlike `SensorWhitening` it decorrelates sensors from
     each other: what the setting, the load or the weather does to all of them at once stands back,
-    and what does not fit together stands out. A sensor that is missing stands at its mean.
+    and what does not fit together stands out. A sensor that is missing is taken to be what the
+    others let expect, the mean of a normal distribution given them, because at its own mean it
+    would fit together with nothing: sweeps of block Jacobi, each sensor a block,
+    x_s ← x_s − P_ss⁻¹ (P x)_s with P = (Σ + λ I)⁻¹.
 
     It has buffers only, fitted to the training windows before any gradient.
 
