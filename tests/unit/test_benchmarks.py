@@ -3,12 +3,16 @@
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from benchmarks import (
+    _fleet_runs,
+    _fleet_trees,
     _fold_runs,
     _missing,
     ablations,
+    fleet_unseen,
     loading,
     moving_average,
     plan,
@@ -223,3 +227,28 @@ def test_the_flag_of_the_rig_follows_from_the_plan_of_its_trial() -> None:
     said = {row["name"]: row["value"] for row in stable_flag.run(trees=20)}
     most_frequent = 100 * max(flag.mean(), 1 - flag.mean())
     assert said["cycles its condition lasts in one piece"] > 90 > most_frequent
+
+
+def test_a_model_of_the_fleet_is_a_row_and_what_it_does_not_answer_a_dash() -> None:
+    results = {
+        "test": {"ours": {"anomalies": {"macro_f1": 0.9}, "health": {"mae": 0.05}}},
+        "localisation": {"judged": {"ours": {"top1": {"value": 0.75}}}},
+    }
+    found = _fleet_runs.figures(results, "ours")
+    assert found.cells() == "0.900 | 0.050 | – | 0.750"
+
+
+def test_areas_are_of_faults_that_are_there_and_not_everywhere() -> None:
+    rows = np.array([1, 2, 3, 4])
+    truth = {name: np.array([0.0, 0, 0, 1, 1]) for name in _fleet_trees.FAULTS}
+    truth[_fleet_trees.FAULTS[0]] = np.zeros(5)
+    said = {name: np.array([9.0, 0.1, 0.6, 0.5, 0.9]) for name in _fleet_trees.FAULTS}
+    assert _fleet_trees.mean_auroc(truth, said, rows) == pytest.approx(0.75)
+
+
+def test_held_out_kinds_have_a_mean_where_all_have_a_value() -> None:
+    folds = {
+        "a": {"ours": {"macro-F1": 0.4, "AUROC": None}},
+        "b": {"ours": {"macro-F1": 0.6, "AUROC": 0.9}},
+    }
+    assert fleet_unseen._means(folds) == {"ours": {"macro-F1": pytest.approx(0.5), "AUROC": None}}

@@ -33,6 +33,7 @@ from hydrascope.data.splits import Rows, Split, SplitSpec, make_split, units
 from hydrascope.data.stored_machine import StoredMachine
 from hydrascope.data.targets import check_labels, encode_machines
 from hydrascope.data.transforms import Transform
+from hydrascope.data.transplants import MachineBank, Transplants
 from hydrascope.data.windows import join_tables, plan_windows, window_table
 from hydrascope.features.engineer import FeatureEngineer
 from hydrascope.features.sub_windows import WindowSpec
@@ -220,6 +221,10 @@ class HydraulicDataModule(LightningDataModule):
                 yield Recombination(bank, self.recombination.labels)
             if self.recombination.drift:
                 yield DriftTransplant(bank, self.recombination.drift)
+        if times := self.recombination.transplants:
+            machines, heads = self.dataset.machines, self.task.heads
+            machine_bank = MachineBank(machines, self.split.train, heads, self.dataset.gather)
+            yield Transplants(machine_bank, times)
 
     def _split(self) -> Split:
         """Split what is no reference."""

@@ -6,7 +6,7 @@ linear discriminant makes too. What one grade does to the sensors, measured as t
 two windows that differ in that grade alone, is added to a third window.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -31,10 +31,12 @@ class RecombinationSpec:
     Attributes:
         labels: By `Recombination`.
         drift: By `DriftTransplant`.
+        transplants: By `data.transplants.Transplants`.
     """
 
     labels: int = 0
     drift: int = 0
+    transplants: int = 0
 
 
 class _Pairs(NamedTuple):
@@ -143,7 +145,7 @@ class Recombination:
 
     def __call__(self, batch: TrainingBatch, random: Generators) -> TrainingBatch:
         """Return the batch with other features and targets."""
-        terms = _Terms()
+        terms = WindowSums()
         grades = [self.bank.grades(window) for window in batch.window.tolist()]
         changed: dict[int, list[int]] = {}
         for graph, (rng, mine) in enumerate(zip(random, grades, strict=True)):
@@ -158,7 +160,7 @@ class Recombination:
                     changed[graph] = mine
         if not changed:
             return batch
-        return self._relabelled(terms.applied(batch, self.bank), changed)
+        return self._relabelled(terms.applied(batch, self.bank.gather, self.bank.heads), changed)
 
     def _relabelled(self, batch: TrainingBatch, changed: dict[int, list[int]]) -> TrainingBatch:
         graphs = torch.tensor(list(changed))
@@ -196,17 +198,17 @@ class DriftTransplant:
 
     def __call__(self, batch: TrainingBatch, random: Generators) -> TrainingBatch:
         """Return the batch with other features."""
-        terms = _Terms()
+        terms = WindowSums()
         for graph, rng in enumerate(random):
             for _ in range(self.times):
                 if rng.random() < 0.5:
                     condition = int(self.bank.numbers[rng.integers(len(self.bank.numbers))])
                     terms.add(graph, self.bank.draw(condition, rng), self.bank.draw(condition, rng))
-        return terms.applied(batch, self.bank)
+        return terms.applied(batch, self.bank.gather, self.bank.heads)
 
 
-class _Terms:
-    """Differences of windows that are to be added to the graphs of a batch."""
+class WindowSums:
+    """Differences of windows that are to be added to the graphs of a batch of the same builds."""
 
     def __init__(self) -> None:
         self._graph: list[int] = []
@@ -219,17 +221,19 @@ class _Terms:
         self._taken.append(taken)
         self._given.append(given)
 
-    def applied(self, batch: TrainingBatch, source: Bank) -> TrainingBatch:
+    def applied(
+        self, batch: TrainingBatch, gather: Gather, settled: Collection[str]
+    ) -> TrainingBatch:
         """Return the batch with the sums; a sensor counts as observed where all terms observe it.
 
-        Line and machine features stay those of the window itself. Targets stay too, but for those
-        of heads that grade no component: they are missing where the two windows of a term differ.
+        Line and machine features stay those of the window itself. So do the targets of the heads
+        that are `settled`; those of others are missing where the two windows of a term differ.
         """
         if not self._graph:
             return batch
         rows = np.array([*self._taken, *self._given], dtype=np.int64)
         needed, place = np.unique(rows, return_inverse=True)
-        bank = source.gather(needed)
+        bank = gather(needed)
         count = len(self._graph)
         graph = [*self._graph, *self._graph]
         target, origin = _aligned(graph, place.tolist(), sensors_of(batch), sensors_of(bank))
@@ -246,16 +250,16 @@ class _Terms:
             inputs=inputs._replace(
                 sensor_features=features, sensor_observed=inputs.sensor_observed & ~lacking
             ),
-            targets=self._known_targets(batch, bank, place, source.heads),
+            targets=self._known_targets(batch, bank, place, settled),
         )
 
     def _known_targets(
-        self, batch: TrainingBatch, bank: TrainingBatch, place: Rows, graded: Sequence[str]
+        self, batch: TrainingBatch, bank: TrainingBatch, place: Rows, settled: Collection[str]
     ) -> dict[str, Tensor]:
         """Return the targets of a batch; `place` is where the terms lie in `bank`."""
         taken, given = np.split(place, 2)
         targets = dict(batch.targets)
-        for name in (name for name in targets if name not in graded):
+        for name in (name for name in targets if name not in settled):
             at_machine = len(targets[name]) == len(batch.window)
             mine, theirs = (
                 [1] * len(each.window) if at_machine else components_of(each)

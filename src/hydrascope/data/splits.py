@@ -53,6 +53,10 @@ class SplitSpec:
         val_fraction: Share of the others held back to decide when to stop.
         group: Column of `unseen_conditions`.
         window_s: Length of a window: the gap that `time_blocks` leaves.
+        val_group: Column whose values are held back whole in place of those that are dealt out:
+            where few groups are left to learn from, none need be given up. Of `unseen_conditions`.
+        share: Of what is not judged, how much is learned from and validated on. Of
+            `unseen_conditions` and `by_machine`.
     """
 
     name: str
@@ -61,6 +65,8 @@ class SplitSpec:
     val_fraction: float
     group: str = CONDITION
     window_s: float = 0.0
+    val_group: str | None = None
+    share: float = 1.0
 
     @property
     def unit(self) -> str:
@@ -96,8 +102,15 @@ def unseen_conditions(table: pd.DataFrame, spec: SplitSpec) -> Split:
         )
     published = PUBLISHED_FOLD if spec.group == CONDITION and PUBLISHED_FOLD in table else None
     if published and table[published].nunique() == spec.folds:
-        return _grouped(table[spec.group], spec, table[published].to_numpy())
-    return _grouped(table[spec.group], spec, _deal(table[spec.group], spec.folds))
+        fold_of_row = table[published].to_numpy()
+    else:
+        fold_of_row = _deal(table[spec.group], spec.folds)
+    held_by = spec.group if spec.val_group is None else spec.val_group
+    if held_by not in table:
+        raise SpecError(
+            f"data.split.val_group is {held_by!r}; the source has: {', '.join(table.columns)}"
+        )
+    return _grouped(table[spec.group], spec, fold_of_row, table[held_by])
 
 
 def units(table: pd.DataFrame, spec: SplitSpec) -> NDArray[np.int64]:
@@ -116,7 +129,8 @@ def by_machine(table: pd.DataFrame, spec: SplitSpec) -> Split:
     Raises:
         SpecError: Too few machines to train, validate and test on.
     """
-    return _grouped(table[EQUIPMENT], spec, _deal(table[EQUIPMENT], spec.folds))
+    machines = table[EQUIPMENT]
+    return _grouped(machines, spec, _deal(machines, spec.folds), machines)
 
 
 def random_windows(table: pd.DataFrame, spec: SplitSpec) -> Split:
@@ -204,18 +218,25 @@ def _apart(start_s: NDArray[np.float64], rows: Rows, others: Rows, window_s: flo
     return rows[nearest >= 2 * window_s - 1e-6]
 
 
-def _grouped(groups: pd.Series, spec: SplitSpec, fold_of_row: NDArray[np.int64]) -> Split:
+def _grouped(
+    groups: pd.Series, spec: SplitSpec, fold_of_row: NDArray[np.int64], held_by: pd.Series
+) -> Split:
+    """Judge the windows of a fold, and hold values of `held_by` back of the others."""
     known = groups.notna().to_numpy()
     test = np.flatnonzero(known & (fold_of_row == spec.fold))
-    rest = np.flatnonzero(known & (fold_of_row != spec.fold))
+    rest = np.flatnonzero(known & held_by.notna().to_numpy() & (fold_of_row != spec.fold))
     # The held-back groups depend on the fold alone: seeds vary the network, not the data.
-    mine = groups.iloc[rest]
+    mine = held_by.iloc[rest]
     order = np.random.default_rng(spec.fold).permutation(mine.unique())
     if len(order) < 2:
         raise SpecError(
-            f"data.split.folds is {spec.folds}: {len(order)} {groups.name} is left beside fold "
+            f"data.split.folds is {spec.folds}: {len(order)} {held_by.name} is left beside fold "
             f"{spec.fold}, but one is needed to train on and one to validate on"
         )
+    if spec.share < 1.0:
+        order = order[: max(2, round(len(order) * spec.share))]
+        rest = rest[mine.isin(order).to_numpy()]
+        mine = held_by.iloc[rest]
     share = mine.value_counts().loc[order].cumsum() / len(rest)
     # At least one group is held back, and at least one is not.
     held = order[: min(int(np.searchsorted(share, spec.val_fraction)) + 1, len(order) - 1)]

@@ -63,6 +63,8 @@ def build_datamodule(
             val_fraction=data.split.val_fraction,
             group=data.split.group,
             window_s=data.window.window_s,
+            val_group=data.split.val_group,
+            share=data.split.share,
         ),
         loader=DataLoaderConfig(
             batch_size=data.batch_size,
@@ -71,7 +73,9 @@ def build_datamodule(
             seed=seed,
         ),
         transforms=_transforms(data.transforms),
-        recombination=RecombinationSpec(data.transforms.recombination, data.transforms.drift),
+        recombination=RecombinationSpec(
+            data.transforms.recombination, data.transforms.drift, data.transforms.transplants
+        ),
         reference=ReferenceSpec(
             data.reference.label, data.reference.first_h, data.normalise.per_step
         ),

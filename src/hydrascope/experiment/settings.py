@@ -98,6 +98,8 @@ class SplitSettings(Settings):
     group: str
     folds: Annotated[int, Field(ge=2, le=100)]
     val_fraction: Annotated[float, Field(gt=0.0, lt=0.5)]
+    val_group: str | None = None  # not in older checkpoints
+    share: Annotated[float, Field(gt=0.0, le=1.0)] = 1.0  # not in older checkpoints
 
 
 class StoreSettings(Settings):
@@ -121,6 +123,7 @@ class TransformSettings(Settings):
 
     recombination: Annotated[int, Field(ge=0, le=10)]
     drift: Annotated[int, Field(ge=0, le=10)]
+    transplants: Annotated[int, Field(ge=0, le=10)] = 0  # not in older checkpoints
     feature_noise: Annotated[float, Field(ge=0.0)]
     sensor_dropout: Annotated[float, Field(ge=0.0, lt=1.0)]
     edge_dropout: Annotated[float, Field(ge=0.0, lt=1.0)]

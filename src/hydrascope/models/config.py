@@ -6,6 +6,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validat
 
 References = Literal["none", "beside", "alone"]
 
+RowBy = Literal["build", "role"]
+
 
 class NetworkConfig(BaseModel):
     """Sizes and switches of `UniversalTemporalGNN`."""
@@ -44,6 +46,14 @@ class NetworkConfig(BaseModel):
     with a load cycle."""
     token_layers: int = Field(2, ge=0, le=16)
     """Blocks of attention between all sensors and components of a machine; 0 leaves it out."""
+    row_channels: int = Field(0, ge=0, le=8192)
+    """Channels of what is made of a machine's sensors as one row; 0 leaves it out."""
+    row_by: RowBy = "build"
+    """How the row is laid out: by the sensors of the build, whitened together, for machines of
+    builds trained on; or by what sensors measure on which family of components, as they differ
+    from the reference windows, which machines of unknown builds have too."""
+    row_layers: int = Field(2, ge=0, le=16)
+    """Blocks on these channels."""
     references: References = "none"
     """Whether what differs from the machine's reference windows stands beside the features or
     alone, for machines of unknown builds; or is not read."""

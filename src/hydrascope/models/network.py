@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from hydrascope.graphs.fields import NUM_EDGE_FEATURES, GraphInputs
 from hydrascope.graphs.input_spec import InputSpec
 from hydrascope.models.base import GroupedInputs, ModelOutput, Network
+from hydrascope.models.blocks.row_reader import make_row_reader
 from hydrascope.models.blocks.sensor_encoder import SensorEncoding, SensorSetEncoder
 from hydrascope.models.blocks.sensor_inputs import SensorInputs
 from hydrascope.models.blocks.sensor_tokens import WindowEncoder
@@ -43,6 +44,8 @@ class UniversalTemporalGNN(Network):
        presence of the machine's own features. With space before time there is no "before", and
        what they heard is all.
     8. `TaskHeads`: heads exchange through attention; component heads know the machine too.
+    9. `RowReader`, where there are `row_channels`: the machine's sensors as one row add to each
+       answer what they say together.
 
     Args:
         config: Sizes and switches.
@@ -125,16 +128,19 @@ class UniversalTemporalGNN(Network):
         self.component_context = nn.Linear((views + 1) * channels, channels)
         self.dropout = nn.Dropout(config.dropout)
         self.heads = TaskHeads(heads, channels, attention_heads, config.dropout, config.cross_task)
+        self.rows = make_row_reader(config, spec, self.heads.own)
 
     def fit_inputs(self, windows: Callable[[], Iterable[GroupedInputs]]) -> None:
         """Fit the whitening of the sensors."""
         if self.heads is not None:  # normality is learned from features as they are normalised
             self.inputs.fit(windows)
+            if self.rows is not None:
+                self.rows.fit(windows)
 
     def forward(self, inputs: GraphInputs) -> ModelOutput:
         """Answer a batch whose features are normalised."""
         graph, graphs = inputs.component_graph, inputs.graph_id.shape[0]
-        features = self.inputs(inputs)
+        features, given = self.inputs(inputs), inputs
         inputs = inputs._replace(sensor_observed=self.inputs.observed(inputs))
         encoding = self.encoder(
             features,
@@ -169,7 +175,8 @@ class UniversalTemporalGNN(Network):
         machines: Tensor = self.dropout(F.silu(self.machine(joined)))
         context = torch.cat((*views, machines.index_select(0, graph)), dim=-1)
         components: Tensor = self.dropout(F.silu(self.component_context(context)))
-        answers = self.heads(components, machines, graph, inputs.component_heads)
+        beside = None if self.rows is None else self.rows(given)
+        answers = self.heads(components, machines, graph, inputs.component_heads, beside)
         return ModelOutput(answers, steps.arma, steps.sequence)
 
     def join_tokens(

@@ -64,6 +64,10 @@ class HeadSpec(Spec):
     None: the head says nothing of health."""
     weight: Positive = 1.0
     """Factor of the head's loss."""
+    huber_delta: Positive = 1.0
+    """Of a regression without quantiles: errors beyond it count by their size, smaller ones by
+    their square, as much as they would at it. Small beside the label's spread, what is learned is
+    the median rather than the mean."""
     quantiles: tuple[Number, ...] = ()
     """Of a regression that answers with an interval, such as 0.05, 0.5, 0.95; learned by the
     pinball loss. None: one value, learned by the Huber loss."""
@@ -74,9 +78,10 @@ class HeadSpec(Spec):
     """Of a head with classes: whether all classes of the training windows count the same, however
     many windows they have."""
     evidence: Identifier | None = None
-    """Of a machine-level head: the component-level head whose answers a network makes this one's
-    of. Labels are joined by the log-sum-exp of their logits over the components, `health` is the
-    least of any component."""
+    """The component-level head whose answers a network makes this one's of. Of a machine-level
+    head: labels are joined by the log-sum-exp of their logits over the components, `health` is the
+    least of any component. Of a component-level regression of `health`: a regression with labels,
+    severities from 0 (sound) to 1 (failed); `health` is 1 less the largest of the component."""
 
     @field_validator("components")
     @classmethod
@@ -172,7 +177,12 @@ class HeadSpec(Spec):
     @classmethod
     def _of_machines(cls, evidence: str | None, info: ValidationInfo) -> str | None:
         if evidence and info.data.get("level") is HeadLevel.COMPONENT:
-            raise ValueError("only a machine-level head is made of components; leave it out")
+            health = (info.data.get("label") or info.data.get("name")) == HEALTH
+            if not health or info.data.get("kind") is not HeadKind.REGRESSION:
+                raise ValueError(
+                    "only a machine-level head, or a regression of health, is made of components' "
+                    "answers; leave it out"
+                )
         return evidence
 
     @property
@@ -252,6 +262,8 @@ def _unfit(head: HeadSpec, heads: Mapping[str, HeadSpec]) -> str | None:
         components = [name for name, each in heads.items() if each.level is HeadLevel.COMPONENT]
         accepted = ", ".join(components) or "none is in this task"
         return f"is no component-level head; accepted: {accepted}"
+    if head.level is HeadLevel.COMPONENT:
+        return _unfit_severities(head, of)
     if head.kind not in _JOINED or of.kind is not head.kind:
         return f"is of kind {of.kind}; accepted: both of one kind of {', '.join(_JOINED)}"
     if of.columns != head.columns:
@@ -261,4 +273,15 @@ def _unfit(head: HeadSpec, heads: Mapping[str, HeadSpec]) -> str | None:
         return f"is a regression; accepted: one of the label {HEALTH}, whose least counts"
     if head.quantiles or of.quantiles:
         return "has quantiles, or is to make some; accepted: heads without"
+    return None
+
+
+def _unfit_severities(head: HeadSpec, of: HeadSpec) -> str | None:
+    """Say why the health of components cannot be made of a head's severities."""
+    if of.kind is not HeadKind.REGRESSION or not of.labels or of.evidence:
+        return "has no severities; accepted: a regression with labels that is made of no other"
+    if of.components != head.components:
+        return "speaks of other components; accepted: one of the same components"
+    if head.quantiles:
+        return "is to make quantiles; accepted: a head without"
     return None

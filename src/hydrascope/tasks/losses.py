@@ -30,11 +30,12 @@ def head_loss(
 ) -> MaskedLoss:
     """Return the loss of one head over its labelled rows.
 
-    Regression: Huber, or where the head has quantiles the mean over them of the pinball loss
-    max(q e, (q − 1) e) with e = y − ŷ (Koenker & Bassett, 1978). Binary and multi-label: binary
-    cross-entropy. Multi-class: cross-entropy. Both times (1 − p)^γ where the head has a focal γ,
-    p being the probability of the truth (Lin et al., ICCV 2017). Ordinal: cumulative binary
-    cross-entropy over the K−1 thresholds (Niu et al., CVPR 2016).
+    Regression: Huber over its δ (e² / 2δ up to |e| = δ, |e| − δ/2 beyond), or where the head has
+    quantiles the mean over them of the pinball loss max(q e, (q − 1) e) with e = y − ŷ (Koenker &
+    Bassett, 1978). Binary and multi-label: binary cross-entropy. Multi-class: cross-entropy. Both
+    times (1 − p)^γ where the head has a focal γ, p being the probability of the truth (Lin et al.,
+    ICCV 2017). Ordinal: cumulative binary cross-entropy over the K−1 thresholds (Niu et al., CVPR
+    2016).
 
     Args:
         head: Kind, size, quantiles, focal γ.
@@ -52,7 +53,8 @@ def head_loss(
             loss = torch.maximum(quantiles * error, (quantiles - 1) * error)
             loss = loss.mean(dim=1, keepdim=True)
         case HeadKind.REGRESSION:
-            loss = F.huber_loss(output, target, reduction="none")
+            delta = head.huber_delta
+            loss = F.huber_loss(output, target, reduction="none", delta=delta) / delta
         case HeadKind.BINARY | HeadKind.MULTI_LABEL:
             loss = F.binary_cross_entropy_with_logits(output, target, reduction="none")
             if head.focal_gamma:

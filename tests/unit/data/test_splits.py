@@ -199,6 +199,40 @@ def test_groups_may_be_any_label_column() -> None:
     assert sorted(site for part in sites for site in part) == ["a", "b", "c", "d"]
 
 
+def test_machines_may_be_held_back_where_a_kind_is_too_much_to_give_up() -> None:
+    table = fleet_table(machines=12, windows=4, stride_s=60.0)
+    number = pd.factorize(table["equipment_id"])[0]
+    table["kind"] = np.array(["a", "b", "c"])[number % 3]
+    given = spec(3, 1, 0.2, group="kind", val_group="equipment_id")
+    split = unseen_conditions(table, given)
+    assert_parts(split, len(table))
+    assert table["kind"].iloc[split.test].nunique() == 1
+    others = table.iloc[np.concatenate([split.train, split.val])]
+    assert set(others["kind"]) == {"a", "b", "c"} - set(table["kind"].iloc[split.test])
+    machines = [set(table["equipment_id"].iloc[part]) for part in split]
+    assert all(one.isdisjoint(other) for one, other in combinations(machines, 2))
+    assert len(machines[1]) == 2  # of eight
+    assert table["kind"].iloc[split.train].nunique() == 2
+
+
+def test_a_column_to_hold_back_by_has_to_be_there(table: pd.DataFrame) -> None:
+    with pytest.raises(SpecError, match=r"data.split.val_group is 'lost'; the source has: "):
+        unseen_conditions(table, spec(5, 0, 0.1, val_group="lost"))
+
+
+def test_a_share_is_learned_from_and_all_of_the_fold_is_judged() -> None:
+    table = fleet_table(machines=40, windows=3, stride_s=60.0)
+    splits = [by_machine(table, spec(5, 2, 0.2, share=share)) for share in (0.25, 0.5, 1.0)]
+    learned = []
+    for split, machines in zip(splits, (8, 16, 32), strict=True):
+        assert split.test.tolist() == splits[-1].test.tolist()
+        rows = np.concatenate([split.train, split.val])
+        learned.append(set(table["equipment_id"].iloc[rows]))
+        assert len(learned[-1]) == machines
+        assert not len(np.intersect1d(rows, split.test))
+    assert learned[0] < learned[1] < learned[2]
+
+
 @pytest.mark.parametrize("fold", range(4))
 @pytest.mark.parametrize("stride_s", [60.0, 20.0, 300.0])
 def test_blocks_of_time_leave_a_window_between_any_two_parts(fold: int, stride_s: float) -> None:

@@ -183,6 +183,33 @@ def test_what_a_machine_is_told_teaches_its_components() -> None:
     assert all(gradients[k] is not None and gradients[k].abs().sum() > 0 for k in (0, 2))
 
 
+def test_the_health_of_components_is_one_less_their_largest_severity() -> None:
+    health = {"level": "machine", "kind": "regression", "evidence": "worn"}
+    worn = {"level": "component", "kind": "regression", "label": "health", "evidence": "severity"}
+    severity = {"level": "component", "kind": "regression", "labels": ["a", "b", "c"]}
+    asked = {"health": health, "worn": worn, "severity": severity}
+    task = [validate(HeadSpec, {"name": name, **fields}) for name, fields in asked.items()]
+    module = randomised(TaskHeads(task, CHANNELS, 4, dropout=0.0).double().eval())
+    assert [out.out_features for out in module.out] == [3]
+    outputs = module(*embeddings(), GRAPH, APPLIES[:, [1, 1]])
+    expected = 1.0 - outputs["severity"].amax(1)
+    assert_close(outputs["worn"][:, 0], expected)
+    least = torch.stack([expected[:3].min(), expected[3:].min()])
+    assert_close(outputs["health"][:, 0], least)
+
+
+def test_what_others_say_is_added_before_machines_are_made_of_components() -> None:
+    module = randomised(TaskHeads(joined_heads(), CHANNELS, 4, dropout=0.0).double().eval())
+    given = embeddings()
+    before = module(*given, GRAPH, APPLIES)
+    beside = {"worn": torch.full((5, 1), -2.0).double(), "life": torch.ones(2, 1).double()}
+    after = module(*given, GRAPH, APPLIES, beside)
+    assert_close(after["worn"], before["worn"] - 2.0)
+    assert_close(after["health"], before["health"] - 2.0)
+    assert_close(after["life"], before["life"] + 1.0)
+    assert_close(after["faults"], before["faults"])
+
+
 def test_every_parameter_gets_a_gradient() -> None:
     module = TaskHeads(heads(), CHANNELS, 4, dropout=0.0).double()
     outputs = module(*embeddings(), GRAPH, APPLIES)

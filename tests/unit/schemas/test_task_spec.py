@@ -151,3 +151,34 @@ def test_evidence_that_does_not_fit_is_refused(fields: dict[str, Any], remedy: s
         of_evidence(**fields)
     assert str(error.value).startswith("TaskSpec: heads: ")
     assert remedy in str(error.value)
+
+
+SEVERITY = {"name": "severity", "level": "component", "kind": "regression", "labels": ["a", "b"]}
+
+
+def of_severities(severity: dict[str, Any], **fields: Any) -> TaskSpec:
+    health = {"name": "worn", "level": "component", "kind": "regression", "label": "health"}
+    heads = [{**health, "evidence": severity["name"], **fields}, severity]
+    return validate(TaskSpec, {"name": "t", "heads": heads})
+
+
+def test_the_health_of_components_may_be_made_of_severities() -> None:
+    assert of_severities(SEVERITY).heads[0].evidence == "severity"
+
+
+@pytest.mark.parametrize(
+    ("severity", "fields", "remedy"),
+    [
+        (LEAKS, {}, "has no severities; accepted: a regression with labels"),
+        (WEAR, {}, "has no severities"),
+        (SEVERITY, {"components": ["pump"]}, "one of the same components"),
+        (SEVERITY, {"quantiles": [0.5]}, "accepted: a head without"),
+        (SEVERITY, {"label": "wear"}, "a regression of health"),
+    ],
+)
+def test_severities_that_do_not_fit_are_refused(
+    severity: dict[str, Any], fields: dict[str, Any], remedy: str
+) -> None:
+    with pytest.raises(SpecError) as error:
+        of_severities(severity, **fields)
+    assert remedy in str(error.value)

@@ -163,6 +163,17 @@ def test_a_task_has_a_loss_for_each_head() -> None:
     assert {n: mean(part).item() for n, part in parts.items()} == pytest.approx(expected, rel=1e-5)
 
 
+@pytest.mark.parametrize("delta", [0.02, 0.5, 1.0, 4.0])
+def test_beyond_delta_errors_count_by_their_size(delta: float) -> None:
+    output, target = rows(head("regression"))
+    loss = head_loss(head("regression", huber_delta=delta), output, target, 0.0)
+    error = (output - target).double().numpy()
+    error = abs(error[~np.isnan(error)])
+    expected = np.where(error < delta, error**2 / (2 * delta), error - delta / 2).sum()
+    assert loss.total.item() == pytest.approx(expected, rel=1e-5)
+    assert loss.weight.item() == len(error)
+
+
 def test_the_pinball_loss_is_least_at_the_quantiles_of_the_labels() -> None:
     spec = head("regression", quantiles=[0.1, 0.5, 0.9])
     labels = np.random.default_rng(0).exponential(5.0, 301)

@@ -1,13 +1,13 @@
 """From component and machine embeddings to the output of every head."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Literal
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from hydrascope.models.layers.evidence import of_components
+from hydrascope.models.layers.evidence import of_components, of_severities
 from hydrascope.models.layers.segment import segment_sum
 from hydrascope.models.layers.self_attention import SelfAttention
 from hydrascope.models.layers.task_mlp import TaskMLP
@@ -25,8 +25,8 @@ class TaskHeads(nn.Module):
     A machine-level head embeds the machine, a component-level head every component. In the
     exchange each head is one token of its graph; that of a component-level head is the mean over
     the components it applies to, and what the exchange adds to the token is added to each of them.
-    A machine-level head with `evidence` has no weights, no embedding and no token: its output is
-    joined from that of the component-level head it names.
+    A head with `evidence` has no weights, no embedding and no token: its output is made of that of
+    the component-level head it names.
 
     Shapes: G graphs, N components, C channels, H component-level heads.
 
@@ -49,6 +49,8 @@ class TaskHeads(nn.Module):
         super().__init__()
         self.heads = tuple(heads)
         self.own = tuple(head for head in heads if head.evidence is None)
+        asked = [head.name for head in heads if head.level is HeadLevel.COMPONENT]
+        self._column = {name: number for number, name in enumerate(asked)}
         self.embed = nn.ModuleList(nn.Linear(channels, channels) for _ in self.own)
         self.exchange: nn.Module | None = None
         if exchange == "attention":
@@ -69,8 +71,12 @@ class TaskHeads(nn.Module):
         machines: Tensor,
         component_graph: Tensor,
         component_heads: Tensor,
+        beside: Mapping[str, Tensor] | None = None,
     ) -> dict[str, Tensor]:
-        """[N, C], [G, C], [N] int64, [N, H] bool -> each head's [N, size] or [G, size]."""
+        """[N, C], [G, C], [N] int64, [N, H] bool -> each head's [N, size] or [G, size].
+
+        `beside` holds what others say of heads without evidence, which is added.
+        """
         levels = {HeadLevel.COMPONENT: components, HeadLevel.MACHINE: machines}
         embeddings: list[Tensor] = [
             F.silu(embed(levels[head.level]))
@@ -88,15 +94,28 @@ class TaskHeads(nn.Module):
             head.name: out(self.dropout(embedding))
             for head, out, embedding in zip(self.own, self.out, embeddings, strict=True)
         }
-        asked = [head.name for head in self.own if head.level is HeadLevel.COMPONENT]
-        for head in self.heads:
-            if head.evidence is None:
-                continue
-            applies = component_heads[:, asked.index(head.evidence)].unsqueeze(1)
-            said[head.name] = of_components(
-                head.kind, said[head.evidence], component_graph, machines.shape[0], applies
-            )
+        for name, answer in (beside or {}).items():
+            said[name] = said[name] + answer
+        self._join(said, component_graph, machines.shape[0], component_heads)
         return {head.name: said[head.name] for head in self.heads}
+
+    def _join(
+        self, said: dict[str, Tensor], component_graph: Tensor, graphs: int, component_heads: Tensor
+    ) -> None:
+        """Make the answers of heads with evidence, those of components first."""
+        made = [head for head in self.heads if head.evidence is not None]
+        for head in sorted(made, key=lambda head: head.level is HeadLevel.MACHINE):
+            assert head.evidence is not None
+            evidence = said[head.evidence]
+            if head.level is HeadLevel.COMPONENT:
+                said[head.name] = of_severities(evidence)
+                continue
+            applies = self._applies(head.evidence, component_heads)
+            said[head.name] = of_components(head.kind, evidence, component_graph, graphs, applies)
+
+    def _applies(self, head: str, component_heads: Tensor) -> Tensor:
+        column = self._column[head]
+        return component_heads[:, column : column + 1]
 
     def _tokens(
         self,
@@ -106,13 +125,12 @@ class TaskHeads(nn.Module):
         component_heads: Tensor,
     ) -> Tensor:
         """One token a head and graph, [G, heads, C]."""
-        tokens, column = [], 0
+        tokens = []
         for head, embedding in zip(self.own, embeddings, strict=True):
             if head.level is HeadLevel.MACHINE:
                 tokens.append(embedding)
                 continue
-            applies = component_heads[:, column : column + 1].to(embedding.dtype)
+            applies = self._applies(head.name, component_heads).to(embedding.dtype)
             total = segment_sum(embedding * applies, component_graph, graphs)
             tokens.append(total / segment_sum(applies, component_graph, graphs).clamp(min=1.0))
-            column += 1
         return torch.stack(tokens, dim=1)

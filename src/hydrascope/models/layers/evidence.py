@@ -1,4 +1,4 @@
-"""A machine's answer, made of the answers of its components.
+"""A machine's answer, made of the answers of its components, and a component's of its severities.
 
 Shapes: N components, G graphs, L labels of a head, 1 of one without.
 """
@@ -11,7 +11,7 @@ from hydrascope.schemas.task import HeadKind
 _ABSENT = -30.0
 """Logit of a label that no component can have: of a probability of 1e-13."""
 _SOUND = 1.0
-"""Health of a machine none of whose components is asked."""
+"""Health of what has no fault, such as a machine none of whose components is asked."""
 
 
 def of_components(
@@ -32,3 +32,8 @@ def of_components(
     if kind is HeadKind.REGRESSION:
         return segment_min(answers, component_graph, graphs, applies, empty=_SOUND)
     return segment_logsumexp(answers, component_graph, graphs, applies, empty=_ABSENT)
+
+
+def of_severities(severities: Tensor) -> Tensor:
+    """Return the health of components, 1 less their largest severity, [N, L] -> [N, 1]."""
+    return _SOUND - severities.amax(dim=1, keepdim=True)
