@@ -46,8 +46,8 @@ def write() -> Path:
     """Train what is missing and write docs/results.md."""
     curve = _curve()
     note = (
-        "Machines of each kind to train and validate on, in nested choices; judged on the same "
-        f"others. {datetime.now(UTC):%Y-%m-%d}, {platform.machine()}, "
+        "Machines of each kind to train and validate on, in nested choices, for as many steps; "
+        f"judged on the same others. {datetime.now(UTC):%Y-%m-%d}, {platform.machine()}, "
         f"{os.cpu_count()} cores, torch {torch.__version__}; `python -m benchmarks fleet_curve "
         "--write`."
     )
@@ -73,7 +73,10 @@ def _curve() -> dict[int, dict[str, Figures]]:
         if count == learned:
             folder = RUNS
         else:
-            overrides.append(f"data.split.share={count / learned}")
+            # As many steps for all: fewer machines are seen as much oftener.
+            epochs = round(settings.trainer.max_epochs * learned / count)
+            share = count / learned
+            overrides += [f"data.split.share={share}", f"trainer.max_epochs={epochs}"]
         found[count] = {
             NETWORK: figures(train(folder / NETWORK, *overrides), NETWORK),
             LINEAR: figures(train(folder / LINEAR, *overrides, "model=linear"), LINEAR),
