@@ -220,7 +220,9 @@ class HydraulicDataModule(LightningDataModule):
             if self.recombination.labels:
                 yield Recombination(bank, self.recombination.labels)
             if self.recombination.drift:
-                yield DriftTransplant(bank, self.recombination.drift)
+                yield DriftTransplant(
+                    bank, self.recombination.drift, self.recombination.drift_reach
+                )
         if times := self.recombination.transplants:
             machines, heads = self.dataset.machines, self.task.heads
             machine_bank = MachineBank(machines, self.split.train, heads, self.dataset.gather)

@@ -31,11 +31,13 @@ class RecombinationSpec:
     Attributes:
         labels: By `Recombination`.
         drift: By `DriftTransplant`.
+        drift_reach: Its reach.
         transplants: By `data.transplants.Transplants`.
     """
 
     labels: int = 0
     drift: int = 0
+    drift_reach: float = 1.0
     transplants: int = 0
 
 
@@ -72,7 +74,7 @@ class Bank:
         numbers, first = np.unique(known.number[order], return_index=True)
         self._number = known.number
         self._members = dict(zip(numbers.tolist(), np.split(order, first[1:]), strict=True))
-        self.numbers = numbers
+        self._order = order
         self._pairs = self._find_pairs(known, order[first])
 
     @property
@@ -82,7 +84,7 @@ class Bank:
 
     def _find_pairs(self, known: Conditions, windows: Rows) -> dict[tuple[int, int], _Pairs]:
         """Return pairs by head and grade given up; `windows` has one of each condition."""
-        grades = known.grades[windows]  # [conditions, K]
+        grades, numbers = known.grades[windows], known.number[windows]  # [conditions, K]
         differ = grades[:, None] != grades[None]
         pairs = {}
         for head in range(grades.shape[1]):
@@ -91,7 +93,7 @@ class Bank:
             for grade in np.unique(grades[given, head]).tolist():
                 mine = grades[given, head] == grade
                 pairs[head, grade] = _Pairs(
-                    self.numbers[taken[mine]], self.numbers[given[mine]], grades[taken[mine], head]
+                    numbers[taken[mine]], numbers[given[mine]], grades[taken[mine], head]
                 )
         return pairs
 
@@ -104,6 +106,11 @@ class Bank:
         """Return a window of a condition."""
         members = self._members[condition]
         return int(members[random.integers(len(members))])
+
+    def draw_alike(self, random: np.random.Generator) -> tuple[int, int]:
+        """Return any window, and one of its condition."""
+        taken = int(self._order[random.integers(len(self._order))])
+        return taken, self.draw(int(self._number[taken]), random)
 
     def draw_pair(
         self, head: int, grade: int, random: np.random.Generator
@@ -185,16 +192,19 @@ class DriftTransplant:
     """Adds drift to windows: x + a − b, with a and b of one condition; the grades stay.
 
     What differs between two windows of one condition is no condition but drift: temperatures, the
-    state of the oil, the order of the trials. It might have met x as well. The target of another
-    head stays where a and b have the same; else it becomes missing.
+    state of the oil, the order of the trials. It might have met x as well, or more of it. The
+    target of another head stays where a and b have the same; else it becomes missing. All windows
+    are drawn equally often, because where there are many of one condition, they drifted far.
 
     Attributes:
         bank: Where a and b are drawn from.
         times: How often a window is changed at most; each time with probability one half.
+        reach: The difference is stretched by a factor drawn evenly between 1 and this.
     """
 
     bank: Bank
     times: int
+    reach: float = 1.0
 
     def __call__(self, batch: TrainingBatch, random: Generators) -> TrainingBatch:
         """Return the batch with other features."""
@@ -202,8 +212,8 @@ class DriftTransplant:
         for graph, rng in enumerate(random):
             for _ in range(self.times):
                 if rng.random() < 0.5:
-                    condition = int(self.bank.numbers[rng.integers(len(self.bank.numbers))])
-                    terms.add(graph, self.bank.draw(condition, rng), self.bank.draw(condition, rng))
+                    taken, given = self.bank.draw_alike(rng)
+                    terms.add(graph, taken, given, rng.uniform(1.0, self.reach))
         return terms.applied(batch, self.bank.gather, self.bank.heads)
 
 
@@ -212,11 +222,13 @@ class WindowSums:
 
     def __init__(self) -> None:
         self._graph: list[int] = []
+        self._factor: list[float] = []
         self._taken: list[int] = []
         self._given: list[int] = []
 
-    def add(self, graph: int, taken: int, given: int) -> None:
-        """Add window `taken` less window `given` to a graph of the same build."""
+    def add(self, graph: int, taken: int, given: int, factor: float = 1.0) -> None:
+        """Add `factor` times window `taken` less window `given` to a graph of the same build."""
+        self._factor.append(factor)
         self._graph.append(graph)
         self._taken.append(taken)
         self._given.append(given)
@@ -234,14 +246,14 @@ class WindowSums:
         rows = np.array([*self._taken, *self._given], dtype=np.int64)
         needed, place = np.unique(rows, return_inverse=True)
         bank = gather(needed)
-        count = len(self._graph)
         graph = [*self._graph, *self._graph]
         target, origin = _aligned(graph, place.tolist(), sensors_of(batch), sensors_of(bank))
-        sign = torch.ones(len(graph)).index_fill(0, torch.arange(count, len(graph)), -1.0)
+        factor = torch.tensor(self._factor)
+        factor = torch.cat((factor, -factor))
         sizes = torch.tensor(sensors_of(batch))[torch.tensor(graph)]
         x, observed = bank.inputs.sensor_features[origin], bank.inputs.sensor_observed[origin]
         x = torch.where(observed.unsqueeze(-1), x, 0.0)
-        x = x * sign.repeat_interleave(sizes).view(-1, 1, 1)
+        x = x * factor.repeat_interleave(sizes).view(-1, 1, 1)
         inputs = batch.inputs
         features = inputs.sensor_features.index_add(0, target, x)
         missing = (~observed).to(torch.float32)

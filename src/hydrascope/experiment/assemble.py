@@ -74,7 +74,10 @@ def build_datamodule(
         ),
         transforms=_transforms(data.transforms),
         recombination=RecombinationSpec(
-            data.transforms.recombination, data.transforms.drift, data.transforms.transplants
+            data.transforms.recombination,
+            data.transforms.drift,
+            data.transforms.drift_reach,
+            data.transforms.transplants,
         ),
         reference=ReferenceSpec(
             data.reference.label, data.reference.first_h, data.normalise.per_step

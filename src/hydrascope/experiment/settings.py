@@ -123,6 +123,7 @@ class TransformSettings(Settings):
 
     recombination: Annotated[int, Field(ge=0, le=10)]
     drift: Annotated[int, Field(ge=0, le=10)]
+    drift_reach: Annotated[float, Field(ge=1.0, le=10.0)] = 1.0  # not in older checkpoints
     transplants: Annotated[int, Field(ge=0, le=10)] = 0  # not in older checkpoints
     feature_noise: Annotated[float, Field(ge=0.0)]
     sensor_dropout: Annotated[float, Field(ge=0.0, lt=1.0)]

@@ -98,6 +98,22 @@ def test_drift_comes_from_one_condition_and_keeps_the_grades(
         assert torch.equal(batch.targets[name].nan_to_num(-1), plain.targets[name].nan_to_num(-1))
 
 
+def test_drift_reaches_as_far_as_is_said(rig: HydraulicDataModule, known: Conditions) -> None:
+    # Two windows of one condition: the difference is 0 or that of these two, one way or the other.
+    pair = rig.split.train[known.number[rig.split.train] == known.number[rig.split.train[0]]][:2]
+    bank = Bank(pair, known, rig.dataset.gather)
+    rows = list(range(0, 2205, 20))
+    plain = by_window(rig.dataset.gather(np.array(rows)))
+    delta = (by_window(drawn(rig, DriftTransplant(bank, 1, 3.0), rows)) - plain).flatten(1)
+    a, b = by_window(rig.dataset.gather(pair)).flatten(1)
+    apart = a - b
+    factor = delta @ apart / apart.square().sum()
+    torch.testing.assert_close(delta, factor.unsqueeze(1) * apart, atol=1e-2, rtol=1e-3)
+    reached = factor[factor.abs() > 1e-3].abs()
+    assert 1.0 <= reached.min() + 1e-4 < 1.5
+    assert 2.5 < reached.max() <= 3.0 + 1e-4
+
+
 def test_drift_leaves_no_target_of_which_its_windows_are_unlike(
     rig: HydraulicDataModule, known: Conditions
 ) -> None:
