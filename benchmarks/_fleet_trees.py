@@ -18,9 +18,10 @@ from hydrascope.simulation.fleet import KINDS
 FAULTS = tuple(fault.value for fault in Fault)
 REGRESSIONS = ("health", "remaining_life")
 TREES = {
-    "n_estimators": 200,
+    "n_estimators": 100,
     "num_leaves": 15,
-    "learning_rate": 0.05,
+    "learning_rate": 0.1,
+    "max_bin": 63,
     "colsample_bytree": 0.3,
     "random_state": 42,
     "n_jobs": 1,

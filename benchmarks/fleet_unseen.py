@@ -36,6 +36,7 @@ from hydrascope.experiment.restore import Restored, restore
 from hydrascope.graphs.window_fields import SENSOR_FEATURES, SENSOR_OBSERVED
 from hydrascope.models.blocks.row_reader import RoleRowReader
 from hydrascope.models.network import UniversalTemporalGNN
+from hydrascope.schemas.task import HEALTH
 from hydrascope.simulation.fleet import KINDS
 
 POOLED, BY_ROLE, MEAN = "LightGBM, pooled", "LightGBM, the network's rows", "the mean"
@@ -141,9 +142,9 @@ def _trees(
     """Return what trees reach on rows of numbers of windows `rows`."""
     truth = truth_of(data)
     learned = np.isin(rows, data.split.train)
-    said: dict[str, Array] = {}
-    for name, target in truth.items():
-        said[name] = np.full(len(data.table), np.nan)
+    said: dict[str, Array] = {name: np.full(len(data.table), np.nan) for name in truth}
+    for name in (*FAULTS, HEALTH):
+        target = truth[name]
         is_fault = name in FAULTS
         fitted = fit_trees(flat[learned], target[rows[learned]], flat[~learned], is_fault)
         said[name][rows[~learned]] = fitted
