@@ -6,22 +6,18 @@ linear discriminant makes too. What one grade does to the sensors, measured as t
 two windows that differ in that grade alone, is added to a third window.
 """
 
-from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
 from hydrascope.data.batch import TrainingBatch
 from hydrascope.data.conditions import Conditions
-from hydrascope.data.transforms import Generators, components_of, sensors_of
+from hydrascope.data.transforms import Generators
+from hydrascope.data.window_sums import Gather, Rows, WindowSums
 from hydrascope.schemas.errors import SpecError
-
-Rows = NDArray[np.int64]
-Gather = Callable[[Rows], TrainingBatch]
 
 
 @dataclass(frozen=True)
@@ -215,90 +211,3 @@ class DriftTransplant:
                     taken, given = self.bank.draw_alike(rng)
                     terms.add(graph, taken, given, rng.uniform(1.0, self.reach))
         return terms.applied(batch, self.bank.gather, self.bank.heads)
-
-
-class WindowSums:
-    """Differences of windows that are to be added to the graphs of a batch of the same builds."""
-
-    def __init__(self) -> None:
-        self._graph: list[int] = []
-        self._factor: list[float] = []
-        self._taken: list[int] = []
-        self._given: list[int] = []
-
-    def add(self, graph: int, taken: int, given: int, factor: float = 1.0) -> None:
-        """Add `factor` times window `taken` less window `given` to a graph of the same build."""
-        self._factor.append(factor)
-        self._graph.append(graph)
-        self._taken.append(taken)
-        self._given.append(given)
-
-    def applied(
-        self, batch: TrainingBatch, gather: Gather, settled: Collection[str]
-    ) -> TrainingBatch:
-        """Return the batch with the sums; a sensor counts as observed where all terms observe it.
-
-        Line and machine features stay those of the window itself. So do the targets of the heads
-        that are `settled`; those of others are missing where the two windows of a term differ.
-        """
-        if not self._graph:
-            return batch
-        rows = np.array([*self._taken, *self._given], dtype=np.int64)
-        needed, place = np.unique(rows, return_inverse=True)
-        bank = gather(needed)
-        graph = [*self._graph, *self._graph]
-        target, origin = _aligned(graph, place.tolist(), sensors_of(batch), sensors_of(bank))
-        factor = torch.tensor(self._factor)
-        factor = torch.cat((factor, -factor))
-        sizes = torch.tensor(sensors_of(batch))[torch.tensor(graph)]
-        x, observed = bank.inputs.sensor_features[origin], bank.inputs.sensor_observed[origin]
-        x = torch.where(observed.unsqueeze(-1), x, 0.0)
-        x = x * factor.repeat_interleave(sizes).view(-1, 1, 1)
-        inputs = batch.inputs
-        features = inputs.sensor_features.index_add(0, target, x)
-        missing = (~observed).to(torch.float32)
-        lacking = torch.zeros(inputs.sensor_observed.shape).index_add(0, target, missing) > 0
-        return batch._replace(
-            inputs=inputs._replace(
-                sensor_features=features, sensor_observed=inputs.sensor_observed & ~lacking
-            ),
-            targets=self._known_targets(batch, bank, place, settled),
-        )
-
-    def _known_targets(
-        self, batch: TrainingBatch, bank: TrainingBatch, place: Rows, settled: Collection[str]
-    ) -> dict[str, Tensor]:
-        """Return the targets of a batch; `place` is where the terms lie in `bank`."""
-        taken, given = np.split(place, 2)
-        targets = dict(batch.targets)
-        for name in (name for name in targets if name not in settled):
-            at_machine = len(targets[name]) == len(batch.window)
-            mine, theirs = (
-                [1] * len(each.window) if at_machine else components_of(each)
-                for each in (batch, bank)
-            )
-            row, first = _aligned(self._graph, taken.tolist(), mine, theirs)
-            _, second = _aligned(self._graph, given.tolist(), mine, theirs)
-            other = bank.targets[name]
-            differs = other[first].nan_to_num(-1.0) != other[second].nan_to_num(-1.0)
-            lost = torch.zeros(targets[name].shape).index_add(0, row, differs.to(torch.float32))
-            targets[name] = targets[name].masked_fill(lost > 0, torch.nan)
-        return targets
-
-
-def _aligned(
-    graph: Sequence[int], place: Sequence[int], sizes: Sequence[int], others: Sequence[int]
-) -> tuple[Tensor, Tensor]:
-    """Return the rows of graphs of a batch and those of the graphs of another one, in pairs.
-
-    Args:
-        graph: Of the batch.
-        place: Of the other batch, as many.
-        sizes: How many rows each graph of the batch has: sensors, or components.
-        others: Likewise, of the other batch.
-    """
-    mine, theirs = np.cumsum([0, *sizes]), np.cumsum([0, *others])
-    pairs = list(zip(graph, place, strict=True))
-    target = np.concatenate([np.arange(mine[g], mine[g + 1]) for g, _ in pairs])
-    source = np.concatenate([np.arange(theirs[p], theirs[p + 1]) for _, p in pairs])
-    return torch.from_numpy(target), torch.from_numpy(source)

@@ -15,9 +15,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from hydrascope.data.batch import TrainingBatch
-from hydrascope.data.recombination import Gather, WindowSums
 from hydrascope.data.stored_machine import Rows, StoredMachine
 from hydrascope.data.transforms import Generators
+from hydrascope.data.window_sums import Gather, WindowSums
 from hydrascope.schemas.errors import SpecError
 from hydrascope.schemas.task import HeadKind, HeadLevel, HeadSpec
 
