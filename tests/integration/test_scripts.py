@@ -20,8 +20,8 @@ def run(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
         (
             "trainer.max_epoch=3",
             "train.py: trainer.max_epoch: no such key; accepted: strategy, num_nodes, max_epochs, "
-            "gradient_clip_norm, limit_train_batches, overfit_windows, detect_anomaly, profiler, "
-            "progress_bar; did you mean 'max_epochs'?",
+            "refit_fraction, gradient_clip_norm, limit_train_batches, overfit_windows, "
+            "detect_anomaly, profiler, progress_bar; did you mean 'max_epochs'?",
         ),
         (
             "model=gat",

@@ -2,7 +2,7 @@
 
 import signal
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from threading import current_thread, main_thread
 from types import FrameType
@@ -43,7 +43,10 @@ class EndOnSigterm(Callback):
         """Have Lightning end it behind this step, unless it is the epoch's last."""
         if self._told and not trainer.is_last_batch and callable(self._lightnings):
             self._within = True
-            self._lightnings(signal.SIGTERM, None)
+            # Lightning notes it, and ends the training once the step is counted. A handler that was
+            # there before Lightning's is called behind it, and may want to exit at once.
+            with suppress(SystemExit):
+                self._lightnings(signal.SIGTERM, None)
 
     def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:  # noqa: ARG002
         """End it between epochs."""
