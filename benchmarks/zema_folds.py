@@ -67,8 +67,7 @@ def accuracy_section(plan: Plan, measured: str) -> str:
     windows = sum(int(fold[NETWORK][TARGETS[0]]["rows"]) for fold in runs[plan.seeds[0]])
     note = (
         f"Unseen conditions, {_of_folds(plan)} pooled ({windows} test cycles), accuracy in %. "
-        f"{NETWORK}: mean over seeds {' '.join(map(str, plan.seeds))}, in brackets the lowest and "
-        f"the highest seed's mean of four; the others: seed {plan.seeds[0]}. {measured}"
+        f"{_of_seeds(plan.seeds)} {measured}"
     )
     return f"{note}\n\n{as_markdown(over_seeds(runs))}"
 
@@ -85,6 +84,15 @@ def missing_section(plan: Plan, measured: str) -> str:
         f"conditions, {_of_folds(plan)} pooled, seed {plan.seeds[0]}. {measured}"
     )
     return f"{note}\n\n{_missing.as_markdown(_missing.pooled(run_dirs), heads)}"
+
+
+def _of_seeds(seeds: Sequence[int]) -> str:
+    if len(seeds) == 1:
+        return f"Seed {seeds[0]}."
+    return (
+        f"{NETWORK}: mean over seeds {' '.join(map(str, seeds))}, in brackets the lowest and the "
+        f"highest seed's mean of four; the others: seed {seeds[0]}."
+    )
 
 
 def _of_folds(plan: Plan) -> str:
