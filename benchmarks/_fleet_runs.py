@@ -18,22 +18,22 @@ from hydrascope.experiment.settings import TrainSettings, validate_train
 
 RUNS = ROOT / "outputs" / "fleet"
 STORE = f"data.store.folder={RUNS / 'store'}"
-"""Of all runs: machines that one has simulated another one reads."""
+"""One store for all runs, so that no machine is simulated twice."""
 EXPERIMENT = "experiment=fleet"
 NETWORK, LINEAR = "gatv2_arma", "linear"
 
 
 class Figures(NamedTuple):
-    """What a model reaches on test windows; None is not answered."""
+    """The test figures of a model; None where it does not answer."""
 
     macro_f1: float | None = None
-    """Of the anomalies."""
+    """The mean F1 of the nine anomalies."""
     health: float | None = None
-    """Mean absolute error."""
+    """The mean absolute error of the health."""
     life: float | None = None
-    """Of the remaining life, in 1000 h."""
+    """The mean absolute error of the remaining life, in 1000 h."""
     located: float | None = None
-    """Share of the windows with a fault whose faulty component is named first."""
+    """The share of the windows with a fault whose faulty component is named first."""
 
     def cells(self) -> str:
         """Return the cells of a table's row."""

@@ -1,4 +1,4 @@
-"""How much more machines of each kind help, judged on the same machines.
+"""Measure how much more machines of each kind help; all are judged on the same machines.
 
 `python -m benchmarks fleet_curve` trains the network and `model=linear`, and fits LightGBM, on so
 many machines of each kind of the fleet, if that has not been done (outputs/fleet/curve), and holds

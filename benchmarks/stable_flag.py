@@ -1,4 +1,4 @@
-"""What the rig's flag `stable` can be told from without any sensor: the plan of its trial.
+"""Measure how well the rig's flag `stable` is told without any sensor, by the plan of its trial.
 
 `python -m benchmarks stable_flag [--write]` fits a random forest on what is known of a cycle's
 place in the trial, on the folds of unseen conditions, and writes the table into docs/results.md.

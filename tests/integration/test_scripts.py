@@ -26,8 +26,8 @@ def run(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
         (
             "model=gat",
             "train.py: model=gat: no such option; accepted: arma, discriminant, gatv2_arma, "
-            "gatv2_arma_cycle, gatv2_arma_fleet, gatv2_arma_unseen, gatv2_lstm, gatv2_spectral, "
-            "linear, mlp",
+            "gatv2_arma_cycle, gatv2_arma_fleet, gatv2_lstm, gatv2_spectral, linear, mlp, "
+            "role_rows",
         ),
         (
             "trainer.max_epochs=0",

@@ -1,4 +1,4 @@
-"""The discriminant: a module that is fitted, and answers in the diagnoser and its exported program.
+"""The discriminant: a module that is fitted, and answers in the diagnoser.
 
 Shapes: G graphs, S sensors of the batch, P places of sensors, T steps, F features, D = P·T·F,
 n rows of the support, R of them and all draws' transplants, V draws, C classes of all questions.
