@@ -2,9 +2,7 @@
 
 from pathlib import Path
 
-from hydrascope.experiment.launch import launch
-from hydrascope.experiment.settings import validate_evaluate
+from hydrascope.experiment.start import start
 
 if __name__ == "__main__":
-    conf = Path(__file__).parent / "conf"
-    launch("evaluate", validate_evaluate, "hydrascope.experiment.evaluate", conf)
+    start("evaluate", Path(__file__).parent / "conf")

@@ -2,10 +2,7 @@
 
 from pathlib import Path
 
-from hydrascope.experiment.launch import launch
-from hydrascope.experiment.settings import validate_export
+from hydrascope.experiment.start import start
 
 if __name__ == "__main__":
-    launch(
-        "export", validate_export, "hydrascope.experiment.export", Path(__file__).parent / "conf"
-    )
+    start("export", Path(__file__).parent / "conf")

@@ -2,8 +2,7 @@
 
 from pathlib import Path
 
-from hydrascope.experiment.launch import launch
-from hydrascope.experiment.settings import validate_train
+from hydrascope.experiment.start import start
 
 if __name__ == "__main__":
-    launch("train", validate_train, "hydrascope.experiment.train", Path(__file__).parent / "conf")
+    start("train", Path(__file__).parent / "conf")

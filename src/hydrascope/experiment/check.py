@@ -3,10 +3,11 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 
 from hydrascope.experiment.complaints import USER_ERRORS, complaint
+from hydrascope.experiment.composing import composed
+from hydrascope.experiment.config_files import CONF, places
 from hydrascope.experiment.settings import OUR_MODELS, TrainSettings, validate_train
 from hydrascope.experiment.sweep.settings import take_sweep
 from hydrascope.schemas.errors import SpecError
@@ -14,19 +15,19 @@ from hydrascope.schemas.errors import SpecError
 SOURCE = "train.py"
 
 
-def check(given: Sequence[str], conf: Path) -> TrainSettings:
+def check(given: Sequence[str], own: Path | None = None) -> TrainSettings:
     """Check what `train.py` would be told.
 
     Args:
-        given: Overrides as `train.py` takes them; or one YAML file: of a group of `conf`, which is
-            chosen then, or a whole configuration, such as `.hydra/config.yaml` of a run.
-        conf: Folder of the configuration groups.
+        given: Overrides as `train.py` takes them; or one YAML file: of a group, which is chosen
+            then, or a whole configuration, such as `.hydra/config.yaml` of a run.
+        own: Folder of a user's own configuration files, which come before the package's.
 
     Raises:
         SpecError: Naming every wrong key, its value and what is accepted.
     """
     try:
-        plain = _plain(given, conf.resolve())
+        plain = _plain(given, own)
         take_sweep(plain)
         settings = validate_train(plain)
         if settings.model.target not in OUR_MODELS:
@@ -39,23 +40,28 @@ def check(given: Sequence[str], conf: Path) -> TrainSettings:
     return settings
 
 
-def _plain(given: Sequence[str], conf: Path) -> object:
-    if not (conf / "train.yaml").is_file():
-        raise SpecError(f"--conf: {conf} is not accepted; expected a folder with train.yaml")
+def _plain(given: Sequence[str], own: Path | None) -> object:
     overrides = list(given)
     if len(given) == 1 and given[0].endswith((".yaml", ".yml")) and "=" not in given[0]:
         file = Path(given[0]).resolve()
         if not file.is_file():
             raise SpecError(f"{given[0]}: no such file")
-        if not file.is_relative_to(conf) or file.parent == conf:
+        group = _group(file, own)
+        if group is None:
             whole = OmegaConf.load(file)
             # What Hydra fills in when a job starts.
             OmegaConf.update(whole, "run_dir", ".")
             return OmegaConf.to_container(whole, resolve=True, throw_on_missing=True)
-        option = file.relative_to(conf).with_suffix("")
-        overrides = [f"{option.parent.as_posix()}={option.name}"]
-    with initialize_config_dir(str(conf), version_base="1.3"):
-        # Hydra knows it once a job starts.
-        folder = ["sweep.folder=."] if any(o.startswith("sweep=") for o in overrides) else []
-        config = compose("train", overrides=["run_dir=.", *folder, *overrides])
-        return OmegaConf.to_container(config, resolve=True, throw_on_missing=True)
+        overrides = [f"{group}={file.stem}"]
+    # Hydra knows it once a job starts.
+    folder = ["sweep.folder=."] if any(o.startswith("sweep=") for o in overrides) else []
+    config = composed("train", ["run_dir=.", *folder, *overrides], CONF, own)
+    return OmegaConf.to_container(config, resolve=True, throw_on_missing=True)
+
+
+def _group(file: Path, own: Path | None) -> str | None:
+    """Return the group that a file is an option of."""
+    for folder in places(CONF, own):
+        if file.is_relative_to(folder) and file.parent != folder:
+            return file.parent.relative_to(folder).as_posix()
+    return None

@@ -153,8 +153,7 @@ def train_epochs(
             trainer.fit(module, data, ckpt_path=training.resume, weights_only=True)
     except SystemExit as ended:
         # Lightning turns Ctrl-C and SIGTERM into an exit once it has shut everything down.
-        hint = f"python train.py resume={last}, with the same options"
-        console.print(f"Interrupted. Go on with: {hint}", soft_wrap=True)
+        console.print(f"Interrupted. Go on with resume={last} and the same options", soft_wrap=True)
         sys.exit(TERMINATED if isinstance(ended, SIGTERMException) else INTERRUPTED)
 
 

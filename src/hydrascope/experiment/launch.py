@@ -2,8 +2,7 @@
 
 import os
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import hydra
@@ -12,38 +11,59 @@ from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
 from hydrascope.experiment.base import Settings
-from hydrascope.experiment.complaints import USER_ERRORS, complaint
+from hydrascope.experiment.config_files import take_own
 from hydrascope.experiment.importing import load
-from hydrascope.experiment.settings import TrainSettings
+from hydrascope.experiment.search_path import looking_first_into
+from hydrascope.experiment.settings import (
+    TrainSettings,
+    validate_evaluate,
+    validate_export,
+    validate_train,
+)
+from hydrascope.experiment.start import one_line_errors
 from hydrascope.experiment.sweep.settings import take_sweep
 from hydrascope.schemas.errors import SpecError
 
-USAGE_ERROR = 2
-"""Exit code for what a user can mend, as argparse has it."""
+VALIDATE: Mapping[str, Callable[[object], Settings]] = {
+    "train": validate_train,
+    "evaluate": validate_evaluate,
+    "export": validate_export,
+}
+"""What checks the configuration of each script."""
 
 _TORCHRUN = "TORCHELASTIC_RUN_ID"
 """Set in the environment by torchrun."""
 
 
-def launch(script: str, validate: Callable[[object], Settings], job: str, conf: Path) -> None:
+def launch(
+    script: str,
+    validate: Callable[[object], Settings],
+    job: str,
+    conf: Path,
+    command: str | None = None,
+) -> None:
     """Run a job from `sys.argv`; trainings of a multirun are composed first, then launched.
 
     Args:
         script: The script's name: `conf/<script>.yaml` is its configuration.
         validate: Turns the composed configuration into settings; imports nothing heavy.
         job: Module whose `run(settings)` does the work; imported after validation.
-        conf: Folder of the configuration groups.
+        conf: Folder of the configuration groups; files in `--config-dir` come before its own.
+        command: What was typed before the arguments, if not the script.
     """
     # Hydra prints its own errors over many lines and exits with 1; with this it raises them to us.
     os.environ["HYDRA_FULL_ERROR"] = "1"
 
+    said_by = command or f"{script}.py"
+    with one_line_errors(f"{script}.py", said_by):
+        own, sys.argv[1:] = take_own(sys.argv[1:])
     if _TORCHRUN in os.environ and os.environ["RANK"] != "0":
         sys.argv.append("hydra.output_subdir=null")  # the first process writes it
     trials: list[tuple[TrainSettings, list[str]]] = []
 
     @hydra.main(version_base="1.3", config_path=str(conf.resolve()), config_name=script)
     def main(config: DictConfig) -> None:
-        with _one_line_errors(script):
+        with one_line_errors(f"{script}.py", said_by):
             plain = OmegaConf.to_container(config, resolve=True, throw_on_missing=True)
             sweep = take_sweep(plain)
             settings = validate(plain)
@@ -55,7 +75,7 @@ def launch(script: str, validate: Callable[[object], Settings], job: str, conf: 
                         f"sweep: a search compares epochs, and {settings.model.name} has none; "
                         "accepted: a grid, such as -m model.KEY=1,2, or a network"
                     )
-                _check_torchrun(sweeps=multirun or sweep is not None)
+                _check_torchrun(said_by, sweeps=multirun or sweep is not None)
             if sweep:
                 load("hydrascope.experiment.sweep.study").run(settings, sweep)
             elif multirun and isinstance(settings, TrainSettings):
@@ -63,8 +83,9 @@ def launch(script: str, validate: Callable[[object], Settings], job: str, conf: 
             else:
                 load(job).run(settings)
 
-    with _one_line_errors(script):
-        main()
+    with one_line_errors(f"{script}.py", said_by):
+        with looking_first_into(own):
+            main()
         if trials:
             load("hydrascope.experiment.sweep.grid").run(trials)
 
@@ -86,13 +107,13 @@ def _check_sweep(settings: TrainSettings, *, sweeps: bool) -> None:
         )
 
 
-def _check_torchrun(*, sweeps: bool) -> None:
+def _check_torchrun(said_by: str, *, sweeps: bool) -> None:
     """Refuse what processes that compose by themselves would not do as one."""
     if _TORCHRUN not in os.environ:
         return
     if sweeps:
         raise SpecError(
-            "torchrun: each of its processes would run the sweep; expected python train.py -m …, "
+            f"torchrun: each of its processes would run the sweep; expected {said_by} -m …, "
             "which gives each trial processes of its own"
         )
     told = HydraConfig.get().overrides.hydra
@@ -101,15 +122,3 @@ def _check_torchrun(*, sweeps: bool) -> None:
             "hydra.run.dir: required under torchrun, whose processes do not begin within the same "
             "second; write hydra.run.dir=outputs/train/NAME"
         )
-
-
-@contextmanager
-def _one_line_errors(script: str) -> Iterator[None]:
-    """Print what a user got wrong and exit; `HYDRASCOPE_TRACEBACK=1` shows the whole trace."""
-    try:
-        yield
-    except USER_ERRORS as error:
-        if os.environ.get("HYDRASCOPE_TRACEBACK") == "1":
-            raise
-        print(complaint(error, f"{script}.py"), file=sys.stderr)
-        sys.exit(USAGE_ERROR)

@@ -37,8 +37,8 @@ def report(study: optuna.Study, sweep: SweepSettings, folder: Path, console: Con
         )
         about = f"Trial {trial.number} of the sweep {sweep.name}: {values}."
         write_experiment(trial.user_attrs["overrides"], about, folder / f"experiment/{name}.yaml")
-        command = f"python train.py --config-dir {folder} experiment={name}"
-        console.print(f"{about} Train it with: {command}", soft_wrap=True)
+        told = f"--config-dir {folder} experiment={name}"
+        console.print(f"{about} Train it with {told}", soft_wrap=True)
         if len(sweep.objectives) == 1:
             break
     _draw(study, sweep, folder, console)

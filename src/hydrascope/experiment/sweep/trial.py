@@ -7,8 +7,8 @@ from pathlib import Path
 from threading import Thread
 
 from hydrascope.experiment.complaints import USER_ERRORS, complaint
-from hydrascope.experiment.launch import USAGE_ERROR
 from hydrascope.experiment.settings import TrainSettings
+from hydrascope.experiment.start import USAGE_ERROR
 from hydrascope.experiment.train import run
 
 

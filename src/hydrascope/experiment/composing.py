@@ -1,0 +1,45 @@
+"""A composed configuration without a job, and the help that shows it."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from string import Template
+
+from hydra import compose, initialize_config_dir
+from omegaconf import DictConfig, OmegaConf
+
+from hydrascope.experiment.config_files import options, places
+from hydrascope.experiment.search_path import looking_first_into
+
+
+def composed(
+    name: str, overrides: Sequence[str], conf: Path, own: Path | None = None, *, hydra: bool = False
+) -> DictConfig:
+    """Compose `<name>.yaml` as a job would.
+
+    Args:
+        name: Of the primary file.
+        overrides: As on the command line.
+        conf: Folder of the configuration groups.
+        own: Folder of a user's own, whose files hide those of `conf`.
+        hydra: Keep what configures Hydra itself.
+    """
+    with looking_first_into(own), initialize_config_dir(str(conf.resolve()), version_base="1.3"):
+        return compose(name, list(overrides), return_hydra_config=hydra)
+
+
+def help_text(
+    name: str, overrides: Sequence[str], conf: Path, own: Path | None, command: str
+) -> str:
+    """Return what `--help` prints: `hydra.help.template`, with its variables.
+
+    Hydra's own help composes anew for every group, which takes as long as all else.
+    """
+    config = composed(name, overrides, conf, own, hydra=True)
+    template = Template(config.hydra.help.template)
+    shown = OmegaConf.masked_copy(config, [str(key) for key in config if key != "hydra"])
+    groups = options(places(conf, own))
+    return template.safe_substitute(
+        COMMAND=command,
+        APP_CONFIG_GROUPS="\n".join(f"{group}: {', '.join(groups[group])}" for group in groups),
+        CONFIG=OmegaConf.to_yaml(shown),
+    )
