@@ -2,4 +2,6 @@
 
 from hydrascope.cli import main
 
-main()
+# Processes that a training spawns import this module too.
+if __name__ == "__main__":
+    main()

@@ -10,12 +10,12 @@ from jobs import Train, evaluate_settings, export_settings, small, train_setting
 from hydrascope.evaluation import missing
 from hydrascope.experiment import evaluate, export, train
 
-SHARED = ("killed", "run_dir", "uninterrupted", "short_run")
-"""Fixtures of one module that train; `trained` is that of several."""
+SHARED = ("killed", "run_dir", "uninterrupted", "short_run", "wheel")
+"""Fixtures of one module that take long; `trained` is that of several."""
 
 
 def pytest_itemcollected(item: pytest.Item) -> None:
-    """Let one worker have all tests of a shared run, so that it is trained once."""
+    """Let one worker have all tests of what they share, so that it is made once."""
     names = getattr(item, "fixturenames", ())
     if "trained" in names:
         item.add_marker(pytest.mark.xdist_group("trained"))

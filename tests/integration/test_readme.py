@@ -1,4 +1,4 @@
-"""Every command of the README and of its page on extensions runs, on the files that they show."""
+"""Every command of the README and of two of its pages runs, on the files that they show."""
 
 import re
 import runpy
@@ -13,13 +13,15 @@ import pytest
 from benchmarks._services import service
 from jobs import ROOT, SMALL
 
+from hydrascope.cli import main
 from hydrascope.telemetry import ZemaSource
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 EXTENDING = (ROOT / "docs" / "extending.md").read_text(encoding="utf-8")
+PACKAGE = (ROOT / "docs" / "package.md").read_text(encoding="utf-8")
 COMMANDS = [
     line.split("#")[0].strip()
-    for page in (README, EXTENDING)
+    for page in (README, EXTENDING, PACKAGE)
     for block in re.findall(r"```bash\n(.*?)```", page, flags=re.DOTALL)
     for line in block.splitlines()
 ]
@@ -77,7 +79,7 @@ def write_telemetry(folder: Path) -> None:
 
 def shortened(words: list[str]) -> list[str]:
     """Return the command, brief if it trains."""
-    if words[1] == "train.py" and "--help" not in words:
+    if words[1] in ("train.py", "train") and "--help" not in words:
         # What the command itself says wins over what makes it brief.
         said = {word.partition("=")[0] for word in words}
         extra = [word for word in BRIEF if word.partition("=")[0] not in said]
@@ -99,8 +101,8 @@ def test_a_command_of_the_readme_runs(
     if words[0] == "make":
         subprocess.run([*words, "--dry-run"], cwd=workplace, check=True, stdout=subprocess.DEVNULL)
         return
-    assert words[0] == "python"
-    if words[1] == "serve.py":
+    assert words[0] in ("python", "hydrascope")
+    if words[1] in ("serve.py", "serve"):
         assert words[2:] == ["bundle=bundles/rig", "port=8000"]
         with service(workplace / "bundles" / "current") as running:
             assert running.process.poll() is None
@@ -110,7 +112,10 @@ def test_a_command_of_the_readme_runs(
     # In this process, because importing torch and Lightning anew takes longer than the command.
     code: object = 0
     try:
-        if words[1] == "-m":
+        if words[0] == "hydrascope":  # the command itself: test_wheel.py
+            monkeypatch.setattr(sys, "argv", ["hydrascope", *shortened(words)[1:]])
+            main()
+        elif words[1] == "-m":
             monkeypatch.setattr(sys, "argv", words[2:])
             runpy.run_module(words[2], run_name="__main__")
         else:

@@ -7,7 +7,7 @@ from asyncio import AbstractEventLoop
 from collections.abc import Callable, Sequence
 
 from hydrascope.schemas.errors import SpecError
-from hydrascope.serving.settings import ServeSettings, read_settings
+from hydrascope.serving.settings import ServeSettings, read_settings, settings_help
 
 USAGE_ERROR = 2
 _KEEP_ALIVE_S = 75
@@ -15,10 +15,18 @@ _KEEP_ALIVE_S = 75
 keep theirs, because a request on its way to a connection that we close just then is lost."""
 
 
-def main(arguments: Sequence[str]) -> None:
-    """Serve until told to stop; what a user got wrong is one line and exit code 2."""
+def main(arguments: Sequence[str], command: str | None = None) -> None:
+    """Serve until told to stop; what a user got wrong is one line and exit code 2.
+
+    Args:
+        arguments: As in `bundle=bundles/rig port=8000`.
+        command: What was typed before them, if not the script.
+    """
+    if {"--help", "-h"} & set(arguments):
+        print(settings_help(command or "python serve.py"))
+        return
     try:
-        settings = read_settings(arguments)
+        settings = read_settings(arguments, command or "serve.py")
         _serve(settings)
     except SpecError as error:
         if os.environ.get("HYDRASCOPE_TRACEBACK") == "1":

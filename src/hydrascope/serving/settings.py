@@ -1,5 +1,6 @@
 """Everything `serve.py` can be told: `key=value`, HYDRASCOPE_KEY in the environment, `.env`."""
 
+import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Literal
@@ -18,7 +19,11 @@ class ServeSettings(BaseSettings):
     """Settings of a service; what is given on the command line wins over the environment."""
 
     model_config = SettingsConfigDict(
-        env_prefix="HYDRASCOPE_", env_file=".env", extra="forbid", frozen=True
+        env_prefix="HYDRASCOPE_",
+        env_file=".env",
+        extra="forbid",
+        frozen=True,
+        use_attribute_docstrings=True,
     )
 
     bundle: str
@@ -34,6 +39,7 @@ class ServeSettings(BaseSettings):
     port: Annotated[int, Field(ge=0, le=65535)] = 8000
     """0: any free one."""
     device: Literal["cpu", "cuda"] = "cpu"
+    """Where the model computes."""
     threads: Count = 1
     """Of torch; one is fastest for windows of tens of sensors."""
 
@@ -61,6 +67,7 @@ class ServeSettings(BaseSettings):
     burst: Count = 1000
     """Windows at once and key."""
     max_body_mb: Seconds = 8.0
+    """Of a request."""
     max_depth: Annotated[int, Field(ge=4, le=100)] = 16
     """Of nested lists and objects in a request."""
     cors_origins: tuple[str, ...] = ()
@@ -75,9 +82,11 @@ class ServeSettings(BaseSettings):
     database: str | None = None
     """postgresql://user@host:port/name of a TimescaleDB with machines and telemetry."""
     database_password_file: Path | None = None
+    """Holds its password; without it PGPASSWORD or ~/.pgpass."""
     equipment: Path | None = None
     """Folder that machines are kept in, where there is no database."""
     log_level: Literal["debug", "info", "warning", "error"] = "info"
+    """Least that is logged."""
 
     @field_validator("keys")
     @classmethod
@@ -87,8 +96,12 @@ class ServeSettings(BaseSettings):
         return keys
 
 
-def read_settings(arguments: Sequence[str]) -> ServeSettings:
+def read_settings(arguments: Sequence[str], said_by: str = "serve.py") -> ServeSettings:
     """Return the settings of a command line, as in `bundle=bundles/rig port=8000`.
+
+    Args:
+        arguments: What was typed.
+        said_by: What a complaint begins with.
 
     Raises:
         SpecError: An argument is not key=value, or a setting is not accepted.
@@ -97,15 +110,30 @@ def read_settings(arguments: Sequence[str]) -> ServeSettings:
     for argument in arguments:
         key, sign, value = argument.partition("=")
         if not sign:
-            raise SpecError(f"serve.py: {argument}: not of the form key=value")
+            raise SpecError(f"{said_by}: {argument}: not of the form key=value")
         given[key] = None if value == "null" else value
     try:
         settings = ServeSettings(**given)  # type: ignore[arg-type]  # pydantic reads text
     except ValidationError as error:
-        raise SpecError.of("serve.py", list(explain(error, ServeSettings))) from None
+        raise SpecError.of(said_by, list(explain(error, ServeSettings))) from None
     if settings.keys is None and settings.host not in _LOOPBACK:
         raise SpecError(
-            f"serve.py: host: {settings.host!r} lets others in, and there are no keys; set "
+            f"{said_by}: host: {settings.host!r} lets others in, and there are no keys; set "
             "keys=FILE (python -m hydrascope key makes one), or host=127.0.0.1"
         )
     return settings
+
+
+def settings_help(command: str) -> str:
+    """Return what `--help` prints: every setting with its default and what it means."""
+    lines = [
+        f"Answer over HTTP:  {command} bundle=PATH [key=value] …",
+        "",
+        "HYDRASCOPE_KEY=value in the environment or in .env sets a key, too.",
+        "",
+    ]
+    for name, field in ServeSettings.model_fields.items():
+        default = "…" if field.is_required() else field.default
+        lines.append(f"{name}={default if isinstance(default, str) else json.dumps(default)}")
+        lines.append(f"    {' '.join((field.description or '').split())}")
+    return "\n".join(lines)

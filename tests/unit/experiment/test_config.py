@@ -90,7 +90,7 @@ def cli(*arguments: str) -> tuple[int, str]:
 )
 def test_every_experiment_is_valid(experiment: str) -> None:
     file = str(CONF / "experiment" / f"{experiment}.yaml")
-    assert cli("validate", file, "--conf", str(CONF)) == (0, f"valid: {file}\n")
+    assert cli("validate", file) == (0, f"valid: {file}\n")
 
 
 @pytest.mark.parametrize("group", ["debug", "launcher"])
@@ -98,7 +98,7 @@ def test_every_option_of_a_group_is_valid(group: str) -> None:
     options = sorted(path.stem for path in (CONF / group).glob("*.yaml"))
     assert options
     for option in options:
-        code, said = cli("validate", f"{group}={option}", "--conf", str(CONF))
+        code, said = cli("validate", f"{group}={option}")
         assert code == 0, said
 
 
@@ -114,15 +114,15 @@ def test_every_option_of_a_group_is_valid(group: str) -> None:
     ],
 )
 def test_what_is_wrong_is_said_as_a_training_would(override: str, said: str) -> None:
-    code, message = cli("validate", override, "--conf", str(CONF))
+    code, message = cli("validate", override)
     assert code != 0
     assert said in message
 
 
 def test_references_are_named_in_one_way_only() -> None:
     alone = ["data.reference.label=null", "data.reference.first_h=50"]
-    assert cli("validate", "data=fleet", *alone, "--conf", str(CONF))[0] == 0
-    code, message = cli("validate", "data=fleet", alone[1], "--conf", str(CONF))
+    assert cli("validate", "data=fleet", *alone)[0] == 0
+    code, message = cli("validate", "data=fleet", alone[1])
     assert code != 0
     assert "data.reference.first_h: 50 is not accepted; expected null where label is" in message
 
@@ -139,8 +139,8 @@ def test_references_are_named_in_one_way_only() -> None:
     ],
 )
 def test_what_is_wrong_with_a_search_is_one_line(override: str, said: str) -> None:
-    assert cli("validate", "sweep=tpe", "--conf", str(CONF))[0] == 0
-    code, message = cli("validate", "sweep=tpe", override, "--conf", str(CONF))
+    assert cli("validate", "sweep=tpe")[0] == 0
+    code, message = cli("validate", "sweep=tpe", override)
     assert code != 0
     assert said in message
     assert "\n" not in message
@@ -151,13 +151,10 @@ def test_a_whole_configuration_is_checked_key_by_key(tmp_path: Path) -> None:
         whole = compose("train")
     file = tmp_path / "config.yaml"
     OmegaConf.save(whole, file)
-    assert cli("validate", str(file), "--conf", str(CONF))[0] == 0
+    assert cli("validate", str(file))[0] == 0
     OmegaConf.update(whole, "optim.schedule.warmup_fraction", 2.0)
     OmegaConf.save(whole, file)
-    assert (
-        "optim.schedule.warmup_fraction: 2.0 is not accepted"
-        in cli("validate", str(file), "--conf", str(CONF))[1]
-    )
+    assert "optim.schedule.warmup_fraction: 2.0 is not accepted" in cli("validate", str(file))[1]
 
 
 def test_the_schema_accepts_what_is_valid_and_refuses_what_is_not() -> None:
@@ -200,7 +197,7 @@ def test_a_model_without_a_name_is_called_like_its_class() -> None:
 
 @pytest.mark.parametrize("override", ["readout=heads", "readout.draws=2", "readout=linear"])
 def test_a_readout_of_before_is_said_to_be_a_model_now(override: str) -> None:
-    code, message = cli("validate", override, "--conf", str(CONF))
+    code, message = cli("validate", override)
     assert code != 0
     assert "readout: is a model of its own now: model=discriminant or model=linear" in message
 

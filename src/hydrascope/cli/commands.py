@@ -1,4 +1,4 @@
-"""`python -m hydrascope …`: small tools around machines and tasks."""
+"""Small tools around machines, telemetry, bundles and keys."""
 
 import json
 import sys
@@ -9,11 +9,9 @@ from typing import Annotated
 import typer
 
 from hydrascope.schemas import Machine, json_schema
-from hydrascope.schemas.errors import ServiceError, SpecError, validate
+from hydrascope.schemas.errors import SpecError, validate
 
-app = typer.Typer(
-    no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__
-)
+app = typer.Typer()
 
 bundle_app = typer.Typer(no_args_is_help=True, help="Look at the bundle of a trained network.")
 app.add_typer(bundle_app, name="bundle")
@@ -21,9 +19,6 @@ app.add_typer(bundle_app, name="bundle")
 BundlePath = Annotated[Path, typer.Argument(help="Folder or archive of a bundle.")]
 db = typer.Typer(no_args_is_help=True, help="The database that telemetry is kept in.")
 app.add_typer(db, name="db")
-
-config_app = typer.Typer(no_args_is_help=True, help="Check what train.py is told.")
-app.add_typer(config_app, name="config")
 
 tracking = typer.Typer(no_args_is_help=True, help="What MLflow is told of runs.")
 app.add_typer(tracking, name="tracking")
@@ -110,30 +105,6 @@ def check(
     }
     if not run(settings, as_json=as_json):
         raise typer.Exit(1)
-
-
-@config_app.command("validate")
-def validate_config(
-    given: Annotated[
-        list[str] | None,
-        typer.Argument(help="Overrides as train.py takes them, or one YAML file; default: none."),
-    ] = None,
-    conf: Annotated[Path, typer.Option(help="Folder of the configuration groups.")] = Path("conf"),
-) -> None:
-    """Say what is wrong with a configuration, with exit code 2, without reading any data."""
-    # Hydra comes with the extra `train`.
-    from hydrascope.experiment.check import check
-
-    check(given or [], conf)
-    print("valid:", *(given or ["the defaults"]))
-
-
-@config_app.command("schema")
-def config_schema() -> None:
-    """Print the JSON Schema of a whole configuration of train.py, for editors."""
-    from hydrascope.experiment.settings import train_schema
-
-    print(json.dumps(train_schema(), indent=2))
 
 
 @tracking.command()
@@ -289,12 +260,3 @@ def _pair(text: str) -> tuple[str, str]:
     if not sign:
         raise SpecError(f"--unit {text}: expected SENSOR=UNIT, as in PS1=psi")
     return sensor, unit
-
-
-def main() -> None:
-    """Run a command; what a user got wrong, or a service fails at, is one line and exit code 2."""
-    try:
-        app()
-    except (SpecError, ServiceError) as error:
-        print(error, file=sys.stderr)
-        sys.exit(2)

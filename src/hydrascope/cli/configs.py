@@ -1,0 +1,51 @@
+"""`hydrascope config`: check a configuration, describe it to an editor, copy the files of it."""
+
+import json
+import shutil
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from hydrascope.experiment.config_files import CONF, existing_folder
+from hydrascope.experiment.start import require
+from hydrascope.schemas.errors import SpecError
+
+app = typer.Typer(no_args_is_help=True, help="Check and copy what a training is told.")
+
+
+@app.command()
+def validate(
+    given: Annotated[
+        list[str] | None,
+        typer.Argument(help="Overrides as `train` takes them, or one YAML file; default: none."),
+    ] = None,
+    config_dir: Annotated[
+        str | None, typer.Option(help="Folder of your own files, which come before ours.")
+    ] = None,
+) -> None:
+    """Say what is wrong with a configuration, with exit code 2, without reading any data."""
+    require("hydra", "train", "hydrascope config validate")
+    from hydrascope.experiment.check import check
+
+    check(given or [], None if config_dir is None else existing_folder(config_dir))
+    print("valid:", *(given or ["the defaults"]))
+
+
+@app.command()
+def schema() -> None:
+    """Print the JSON Schema of a whole configuration of a training, for editors."""
+    from hydrascope.experiment.settings import train_schema
+
+    print(json.dumps(train_schema(), indent=2))
+
+
+@app.command()
+def copy(
+    folder: Annotated[Path, typer.Argument(help="A new folder for them.")],
+) -> None:
+    """Copy all configuration files, to be edited and named by --config-dir."""
+    if folder.is_file() or (folder.is_dir() and any(folder.iterdir())):
+        raise SpecError(f"{folder}: is there already; expected a new folder, or an empty one")
+    shutil.copytree(CONF, folder, dirs_exist_ok=True)
+    print(f"Edit them, and train with: hydrascope train --config-dir {folder}")
