@@ -9,10 +9,9 @@ WORKDIR /build
 RUN python -m venv /opt/hydrascope && \
     /opt/hydrascope/bin/pip install --index-url "${TORCH_INDEX}" "torch==${TORCH_VERSION}"
 COPY pyproject.toml README.md LICENSE ./
+COPY conf ./conf
 COPY src ./src
 RUN /opt/hydrascope/bin/pip install '.[train,sweep,ray,slurm,timescale]'
-COPY train.py evaluate.py export.py /opt/hydrascope/
-COPY conf /opt/hydrascope/conf
 
 FROM python:3.11.15-slim-bookworm
 ENV PATH=/opt/hydrascope/bin:$PATH PYTHONUNBUFFERED=1 OMP_NUM_THREADS=1 \
@@ -22,4 +21,4 @@ COPY --from=build /opt/hydrascope /opt/hydrascope
 # Runs, stores of windows and mlruns.db are written here: a volume that all nodes share.
 WORKDIR /work
 USER 10001:10001
-ENTRYPOINT ["python", "/opt/hydrascope/train.py"]
+ENTRYPOINT ["hydrascope", "train"]

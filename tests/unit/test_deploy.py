@@ -61,15 +61,17 @@ def test_the_validator_would_find_a_misspelt_key() -> None:
 
 
 def accepted(command: list[str]) -> tuple[Namespace, TrainSettings]:
-    """Return what torchrun makes of its arguments, and what train.py makes of the rest."""
+    """Return what torchrun makes of its arguments, and `hydrascope train` of the rest."""
     launch = get_args_parser().parse_args(command)
-    assert Path(launch.training_script).name == "train.py"
-    told = [each for each in launch.training_script_args if not each.startswith("hydra.")]
-    settings = check(told, DEPLOY.parent / "conf")
+    assert (launch.module, launch.training_script) == (True, "hydrascope")
+    command, *arguments = launch.training_script_args
+    assert command == "train"
+    told = [each for each in arguments if not each.startswith("hydra.")]
+    settings = check(told)
     assert int(launch.nnodes) == settings.trainer.num_nodes
     assert int(launch.nproc_per_node) == settings.hardware.devices
     assert settings.trainer.strategy != "single"
-    assert len(told) == len(launch.training_script_args) - 1  # hydra.run.dir, asked for there
+    assert len(told) == len(arguments) - 1  # hydra.run.dir, asked for there
     return launch, settings
 
 
