@@ -38,6 +38,9 @@ TimeZone = Annotated[
 Accept = Annotated[
     list[str] | None, typer.Option(help="A quality flag of good samples; may be repeated.")
 ]
+Flags = Annotated[
+    str | None, typer.Option(help="Column of the flags, where it has none of the usual names.")
+]
 Unit = Annotated[
     list[str] | None, typer.Option(help="SENSOR=UNIT that the files hold; may be repeated.")
 ]
@@ -89,6 +92,7 @@ def check(
     labels: Labels = None,
     time_zone: TimeZone = None,
     accept: Accept = None,
+    flags: Flags = None,
     unit: Unit = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
@@ -101,6 +105,7 @@ def check(
         "labels": labels,
         "time_zone": time_zone,
         "quality_accepted": accept or None,
+        "quality_column": flags,
         "units": dict(_pair(each) for each in unit or ()),
     }
     if not run(settings, as_json=as_json):
@@ -196,6 +201,7 @@ def ingest(
     labels: Labels = None,
     time_zone: TimeZone = None,
     accept: Accept = None,
+    flags: Flags = None,
     unit: Unit = None,
     live: Annotated[
         bool, typer.Option("--live", help="Write in real time, as if it were recorded now.")
@@ -215,6 +221,7 @@ def ingest(
         "labels": labels,
         "time_zone": time_zone,
         "quality_accepted": accept or None,
+        "quality_column": flags,
         "units": dict(_pair(each) for each in unit) if unit else None,
     }
     if live:

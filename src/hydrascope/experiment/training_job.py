@@ -39,6 +39,7 @@ from hydrascope.experiment.settings import TrainSettings
 from hydrascope.experiment.testing import complete, test, test_normality
 from hydrascope.models.base import ClosedFormModel, Network
 from hydrascope.models.recipe import build_diagnoser
+from hydrascope.telemetry.remarks import remarks
 from hydrascope.tracking.loggers import ended, flatten, mlflow_logger, store_files, wandb_logger
 from hydrascope.tracking.provenance import COMMIT, commit, write_provenance
 from hydrascope.training.checkpoint import read_checkpoint
@@ -65,6 +66,7 @@ def train(settings: TrainSettings) -> None:
 
     data = build_datamodule(settings.data, settings.features, settings.task, settings.seed)
     data.setup()
+    _say_remarks(data, console)
     if settings.trainer.overfit_windows:
         data.overfit(settings.trainer.overfit_windows)
     if settings.baselines:
@@ -159,7 +161,14 @@ def _report(
         console.print(detection_table(f"{title}; AUROC, share detected", detectors))
         held_out, unit = int(fresh.normality.held_out), data.split_spec.unit
         console.print(promise(held_out, unit, settings.task.normality))
+    _say_remarks(data, console)
     console.print(f"Run: {run_dir}", soft_wrap=True)
+
+
+def _say_remarks(data: HydraulicDataModule, console: Console) -> None:
+    """Say what harms the telemetry: before it is trained on, and beside what came of it."""
+    for line in remarks(data.source):
+        console.print(line, style="yellow", soft_wrap=True, markup=False, highlight=False)
 
 
 def _loggers(settings: TrainSettings, run_dir: Path, console: Console) -> list[Logger]:

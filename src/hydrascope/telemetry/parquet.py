@@ -5,15 +5,18 @@ from functools import cached_property
 from pathlib import Path
 
 from hydrascope.schemas import SpecError, validate
+from hydrascope.telemetry.check.examine import Examination
+from hydrascope.telemetry.check.findings import Severity, findings
+from hydrascope.telemetry.folder.contents import open_contents
+from hydrascope.telemetry.folder.flags import flags_in
 from hydrascope.telemetry.folder.index import Index, find_or_build
-from hydrascope.telemetry.folder.labels import label_files, read_labels
-from hydrascope.telemetry.folder.machine_files import check_units, read_machines
-from hydrascope.telemetry.folder.reading import reading_of
 from hydrascope.telemetry.folder.rows import read_samples
 from hydrascope.telemetry.folder.samples import Samples, in_order
 from hydrascope.telemetry.folder.settings import FolderSettings
-from hydrascope.telemetry.folder.table_file import find_tables, open_table
 from hydrascope.telemetry.recorded import RecordedSource
+
+_FEW = 10
+"""Flags that a message names."""
 
 
 class ParquetSource(RecordedSource):
@@ -35,7 +38,9 @@ class ParquetSource(RecordedSource):
         max_gap_s: An extent ends where no sensor has a good sample for longer.
         units: Units that the files hold, by sensor id, where they are not the machine file's; they
             win over a file's column `unit`.
-        quality_accepted: Flags of good samples in the column `quality`; None: all.
+        quality_accepted: Flags of good samples; None: all.
+        quality_column: Column that holds the flags; None: one of any usual name, such as `quality`
+            or `status`, also of one sensor, such as `p_out_quality` (`folder.quality`).
         resample: Keys of `folder.settings.ResampleSettings`.
 
     Raises:
@@ -52,6 +57,7 @@ class ParquetSource(RecordedSource):
         max_gap_s: float = 10.0,
         units: Mapping[str, str] | None = None,
         quality_accepted: list[str | int] | None = None,
+        quality_column: str | None = None,
         resample: Mapping[str, object] | None = None,
     ) -> None:
         self._settings = settings = validate(
@@ -64,30 +70,36 @@ class ParquetSource(RecordedSource):
                 "max_gap_s": max_gap_s,
                 "units": units or {},
                 "quality_accepted": quality_accepted,
+                "quality_column": quality_column,
                 "resample": resample or {},
             },
             source="parquet source",
         )
-        apart = label_files(settings.folder, settings.labels)
-        tables = find_tables(settings.folder, apart)
-        described = read_machines(settings.folder, settings.machines)
-        check_units(described, settings.units)
-        known = read_labels(apart, settings.time_zone, described)
-        super().__init__(described, known, settings.max_gap_s, settings.resample)
-        self._files = [open_table(path) for path in tables]
-        self._reading = reading_of(described, settings)
+        self._contents = contents = open_contents(settings)
+        super().__init__(contents.machines, contents.labels, settings.max_gap_s, settings.resample)
 
     @cached_property
     def _index(self) -> Index:
-        index = find_or_build(
-            self._settings.folder, self._files, self._reading, self._settings.max_gap_s
-        )
+        files, reading = self._contents.files, self._contents.reading
+        index = find_or_build(self._settings.folder, files, reading, self._settings.max_gap_s)
         if silent := [name for name, found in index.stretches_us.items() if not found]:
+            told = index.statistics.get(silent[0], {}).values()
+            if any(each.bad_quality for each in told):
+                raise SpecError(
+                    f"{self._settings.folder}: no sample of machine {silent[0]!r} has an accepted "
+                    f"flag; quality_accepted is {list(self._settings.quality_accepted or ())}, the "
+                    f"flags are {', '.join(map(repr, flags_in(files, index.blocks)[:_FEW]))}"
+                )
             raise SpecError(
                 f"{self._settings.folder}: no good sample of machine {silent[0]!r} (python -m "
                 "hydrascope check says why); expected telemetry for every machine file"
             )
         return index
+
+    def remarks(self) -> list[str]:
+        """Return what a check of the folder says of it that harms a training, a line each."""
+        found = Examination.of(self._contents, self._index)
+        return [each.line for each in findings(found) if each.severity <= Severity.HARMS]
 
     def _stretches_us(self, equipment_id: str) -> Sequence[tuple[int, int]]:
         return self._index.stretches_us[equipment_id]
@@ -104,7 +116,12 @@ class ParquetSource(RecordedSource):
             if block.equipment_id not in (None, equipment_id):
                 continue
             read = read_samples(
-                self._files[block.file], block, self._reading, first_us, end_us, equipment_id
+                self._contents.files[block.file],
+                block,
+                self._contents.reading,
+                first_us,
+                end_us,
+                equipment_id,
             )
             for (_, sensor_id), samples in read.items():
                 pieces.setdefault(sensor_id, []).extend(samples)

@@ -211,7 +211,7 @@ def test_a_folder_without_telemetry_or_machines_is_refused(folder: Path) -> None
             "press,2024-05-01T12:00:05Z,2024-05-01T12:00:10Z,1\n",
             "labels: of press, the interval from 2024-05-01 12:00:05+00:00 begins before the one",
         ),
-        ("equipment_id,start,end,wear\npress\n", "labels/l.csv: CSV parse error: "),
+        ("equipment_id,start,end,wear\npress\n", "labels/l.csv:2: 1 values; expected 4, sep"),
     ],
 )
 def test_labels_are_refused_with_file_column_and_value(
@@ -227,3 +227,44 @@ def test_label_files_that_a_setting_names_must_be_there(folder: Path) -> None:
     write(ROWS, folder / "a.parquet")
     message = refusal(folder, labels=f"{folder}/grades/*.csv")
     assert message == "grades/*.csv: no label file; expected one that ends in .parquet or .csv"
+
+
+HEAD = "timestamp,equipment_id,sensor_id,value\n"
+LINE = "2024-05-01T12:00:00Z,press,p,1\n"
+OTHER = "2024-05-01T12:00:01Z,prö,p,1\n"
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ((HEAD + LINE).encode("utf-16"), "a.csv: encoded in UTF-16; expected UTF-8: iconv -f UTF"),
+        ((HEAD + LINE).encode("utf-32"), "a.csv: encoded in UTF-32; expected UTF-8: iconv -f UTF"),
+        ((HEAD + LINE).encode("utf-16-le"), "a.csv: no text, or encoded in UTF-16 or UTF-32"),
+        (HEAD.replace("value", "Öl").encode("latin-1"), "a.csv:1: byte 0xd6 is not UTF-8, but pe"),
+        (
+            (HEAD + LINE + LINE.replace("press", "prö")).encode("latin-1"),
+            "a.csv:3: byte 0xf6 is not UTF-8, bu",
+        ),
+        ((HEAD + LINE).replace("\n", "\r").encode(), "a.csv: lines end with CR alone; expected LF"),
+    ],
+)
+def test_text_that_is_not_utf8_lines_is_named_with_what_converts_it(
+    folder: Path, content: bytes, message: str
+) -> None:
+    (folder / "a.csv").write_bytes(content)
+    assert refusal(folder).startswith(message)
+
+
+def test_labels_that_are_not_utf8_are_refused_with_their_line(folder: Path) -> None:
+    write(ROWS, folder / "a.parquet")
+    (folder / "labels").mkdir()
+    head = "equipment_id,start,end,wear\n"
+    text = f"{head}prö,2024-05-01T12:00:00Z,2024-05-01T12:00:01Z,1\n"
+    (folder / "labels" / "l.csv").write_bytes(text.encode("latin-1"))
+    assert refusal(folder).startswith("labels/l.csv:2: byte 0xf6 is not UTF-8")
+
+
+def test_flags_of_which_none_is_accepted_are_named(folder: Path) -> None:
+    write(ROWS.assign(quality=[0, 192] * 5), folder / "a.parquet")
+    message = refusal(folder, quality_accepted=[7])
+    assert message.endswith("quality_accepted is [7], the flags are '0', '192'")

@@ -171,7 +171,7 @@ def test_values_outside_the_range_of_their_sensor_and_of_bad_quality_are_missing
     np.testing.assert_array_equal(read, [1, NAN, 400, NAN, NAN, 6])
     read = signals(ParquetSource(folder), seconds(0, 0.6))["p"]
     np.testing.assert_array_equal(read, [1, NAN, 400, NAN, 5, 6])
-    counted = ParquetSource(folder, quality_accepted=["192"])._index
+    counted = ParquetSource(folder, quality_accepted=["192"])._index.statistics["press"]["p"]
     assert (counted.out_of_range, counted.bad_quality) == (2, 1)
 
 

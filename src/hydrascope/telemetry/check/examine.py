@@ -1,20 +1,27 @@
 """Read a telemetry folder as a source would, but go on where a source would stop."""
 
-from collections.abc import Callable, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
+import pandas as pd
+
 from hydrascope.schemas import Machine, SpecError
-from hydrascope.telemetry.check.statistics import SensorGatherer, SensorStatistics
 from hydrascope.telemetry.folder.blocks import Block, list_blocks
-from hydrascope.telemetry.folder.labels import label_files, read_labels
+from hydrascope.telemetry.folder.contents import Contents
+from hydrascope.telemetry.folder.discovery import PassedOver, find_tables
+from hydrascope.telemetry.folder.flags import check_flags
+from hydrascope.telemetry.folder.index import Index, gathered
+from hydrascope.telemetry.folder.labels import label_files, passed_over_labels, read_labels
 from hydrascope.telemetry.folder.machine_files import check_units, read_machines
-from hydrascope.telemetry.folder.reading import reading_of
+from hydrascope.telemetry.folder.reading import quality_names, reading_of
 from hydrascope.telemetry.folder.rows import Pieces, read_samples
 from hydrascope.telemetry.folder.samples import SensorKey
 from hydrascope.telemetry.folder.settings import FolderSettings
-from hydrascope.telemetry.folder.table_file import QUALITY, TableFile, find_tables, open_table
+from hydrascope.telemetry.folder.statistics import SensorGatherer, SensorStatistics
+from hydrascope.telemetry.folder.table_file import TableFile, open_table
 from hydrascope.telemetry.folder.time_order import in_time_order
 
 Progress = Callable[[str, int, int], object]
@@ -27,12 +34,40 @@ class Examination:
 
     refused: list[str] = field(default_factory=list)
     """What a source would refuse, one line each."""
-    machines: dict[str, Machine] = field(default_factory=dict)
+    machines: Mapping[str, Machine] = field(default_factory=dict)
     sensors: dict[SensorKey, SensorStatistics] = field(default_factory=dict)
-    labelled: set[str] = field(default_factory=set)
-    """Machines that have labels."""
-    unjudged_quality: list[Path] = field(default_factory=list)
+    labels: Mapping[str, pd.DataFrame] = field(default_factory=dict)
+    passed_over: list[PassedOver] = field(default_factory=list)
+    empty: list[Path] = field(default_factory=list)
+    """Files without a row."""
+    unjudged: list[Path] = field(default_factory=list)
     """Files with flags of which none was said to be good."""
+    without_flags: list[Path] = field(default_factory=list)
+    """Files without flags, where good ones were named."""
+
+    @classmethod
+    def of(cls, contents: Contents, index: Index) -> "Examination":
+        """Return what is known of a folder that a source reads."""
+        sensors = {
+            (machine, sensor): told
+            for machine, every in index.statistics.items()
+            for sensor, told in every.items()
+        }
+        found = cls([], contents.machines, sensors, contents.labels, contents.passed_over)
+        judges = contents.reading.quality_accepted is not None
+        found.look_at_files(contents.files, index.blocks, judges=judges)
+        return found
+
+    def look_at_files(
+        self, files: Sequence[TableFile], blocks: Sequence[Block], *, judges: bool
+    ) -> None:
+        """Note which files hold no row, and which flags are not judged."""
+        read = {block.file for block in blocks}
+        self.empty = [file.path for number, file in enumerate(files) if number not in read]
+        if judges:
+            self.without_flags = [file.path for file in files if not file.flags]
+        else:
+            self.unjudged = [file.path for file in files if file.flags]
 
 
 def examine(settings: FolderSettings, progress: Progress) -> Examination:
@@ -47,34 +82,38 @@ def examine(settings: FolderSettings, progress: Progress) -> Examination:
     except SpecError as error:
         apart = []
         found.refused.append(str(error))
-    tables = find_tables(settings.folder, apart)
+    tables, passed_over = find_tables(settings.folder, apart)
+    found.passed_over = passed_over + passed_over_labels(settings.folder, settings.labels)
     try:
         found.machines = read_machines(settings.folder, settings.machines)
         check_units(found.machines, settings.units)
-        labels = read_labels(apart, settings.time_zone, found.machines)
-        found.labelled = {name for name, table in labels.items() if len(table)}
+        found.labels = read_labels(apart, settings.time_zone, found.machines)
     except SpecError as error:
         found.refused.append(str(error))
 
-    files, blocks = _list(tables, settings.time_zone, found.refused, progress)
-    if settings.quality_accepted is None:
-        found.unjudged_quality = [file.path for file in files if QUALITY in file.columns]
+    files, blocks = _list(tables, settings, found, progress)
+    try:
+        check_flags(settings.folder, files, settings)
+    except SpecError as error:
+        found.refused.append(str(error))
+    found.look_at_files(files, blocks, judges=settings.quality_accepted is not None)
     found.sensors = _gather(files, blocks, found, settings, progress)
     return found
 
 
 def _list(
-    paths: Sequence[Path], time_zone: str | None, refused: list[str], progress: Progress
+    paths: Sequence[Path], settings: FolderSettings, found: Examination, progress: Progress
 ) -> tuple[list[TableFile], list[Block]]:
+    names = quality_names(found.machines, settings)
     files: list[TableFile] = []
     blocks: list[Block] = []
     for number, path in enumerate(paths):
         try:
-            table = open_table(path)
-            blocks += list(list_blocks(len(files), table, time_zone))
+            table = open_table(path, names)
+            blocks += list(list_blocks(len(files), table, settings.time_zone))
             files.append(table)
         except SpecError as error:
-            refused.append(str(error))
+            found.refused.append(str(error))
         progress("looking through files", len(paths), number + 1)
     return files, blocks
 
@@ -100,13 +139,8 @@ def _gather(
             return {}
 
     total = sum(block.cells for block in blocks)
-    gatherers: dict[SensorKey, SensorGatherer] = {}
+    gatherers: defaultdict[SensorKey, SensorGatherer] = defaultdict(SensorGatherer)
     for slice_ in in_time_order(blocks, read, partial(progress, "reading samples", total)):
         for key, ordered in slice_.items():
-            gatherers.setdefault(key, SensorGatherer()).add(ordered)
-    rates_hz = {
-        (machine, spec.id): spec.rate_hz
-        for machine, sensors in reading.sensors.items()
-        for spec in sensors.values()
-    }
-    return {key: gatherers[key].statistics(rates_hz.get(key)) for key in sorted(gatherers)}
+            gatherers[key].add(ordered)
+    return gathered(gatherers, reading)

@@ -1,19 +1,34 @@
 """What the numbers of a folder mean for a training, in words, and what to do about it."""
 
-from collections.abc import Iterator
+import difflib
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
 from enum import IntEnum
+from pathlib import Path
 
+import numpy as np
 from pydantic import BaseModel, ConfigDict
 
 from hydrascope.schemas import SensorSpec
 from hydrascope.telemetry.check.examine import Examination
-from hydrascope.telemetry.check.statistics import SensorStatistics
+from hydrascope.telemetry.folder.statistics import Extreme, SensorStatistics
 
 _RATE_TOLERANCE = 0.05
 _MANY_MISSING = 0.05
 _FEW_OUTSIDE = 0.01
 _LONG_CONSTANT = 0.2
 """Share of a recording that one value may last without a remark."""
+
+_OFTEN = 2
+"""Times from which on an extreme value counts as repeated."""
+_FAR, _FAR_MARK = 20.0, 3.0
+"""Spreads between a repeated extreme and the next value that no measurement leaves, in general and
+for the values in `_MARKS`."""
+_NINES = (99, 999, 9999, 99999, 999999, 99.99, 999.9, 999.99)
+_ENDS = (32767, 3276.7, 327.67, 32768, 3276.8, 327.68, 65535, 6553.5, 655.35)
+_MARKS = np.array([*_NINES, *_ENDS, 850, 1e10, 1e20, 1e30, 3.4028235e38])
+"""Sizes that devices and databases write for a missing value: nines, the ends of 16-bit integers
+(also scaled), 850 of a disconnected Pt100 transmitter, the largest float."""
 
 
 class Severity(IntEnum):
@@ -37,6 +52,11 @@ class Finding(BaseModel):
     """File, machine or `machine/sensor`."""
     message: str
 
+    @property
+    def line(self) -> str:
+        """Subject and message."""
+        return f"{self.subject}: {self.message}" if self.subject else self.message
+
 
 def findings(found: Examination) -> list[Finding]:
     """Return everything worth saying, worst first."""
@@ -45,18 +65,8 @@ def findings(found: Examination) -> list[Finding]:
         *_of_machines(found),
         *_of_sensors(found),
         *_of_rows(found),
+        *_of_files(found),
     ]
-    if found.unjudged_quality:
-        first, more = found.unjudged_quality[0], len(found.unjudged_quality) - 1
-        others = f" and {more} more files" if more else ""
-        every.append(
-            _finding(
-                Severity.HARMS,
-                f"{first}{others}",
-                "has a column quality, but which flags are good is not said: all are taken; "
-                "name the good ones in quality_accepted (--accept here)",
-            )
-        )
     return sorted(every, key=lambda each: each.severity)
 
 
@@ -81,25 +91,69 @@ def _of_machines(found: Examination) -> Iterator[Finding]:
                 "ranges and units in files and machine file",
             )
             continue
+        strange = [sensor for machine_, sensor in found.sensors if machine_ == name]
+        strange = [sensor for sensor in strange if sensor not in specs]
         if absent := [sensor for sensor, each in told.items() if each is None]:
+            listed = ", ".join(f"{sensor}{_likeness(sensor, strange)}" for sensor in absent)
             yield _finding(
                 Severity.HARMS,
                 name,
-                f"never recorded: {', '.join(absent)}; take them out of the machine file, or "
-                "correct their ids",
+                f"never recorded: {listed}; take them out of the machine file, or correct their "
+                "ids there or in the files",
             )
-        strange = [sensor for machine_, sensor in found.sensors if machine_ == name]
-        if strange := [sensor for sensor in strange if sensor not in specs]:
+        if strange:
             yield _finding(
                 Severity.NOTE,
                 name,
-                f"not in the machine file and left alone: {', '.join(strange)}; add those that "
-                "matter",
+                "not in the machine file and left alone: "
+                f"{', '.join(map(_shown, strange))}; add those that matter",
             )
-        if name not in found.labelled:
+        if not len(found.labels.get(name, ())):
             yield _finding(
                 Severity.HARMS, name, "no labels: nothing can be learned from it; add a label file"
             )
+
+
+def _likeness(sensor: str, strange: Sequence[str]) -> str:
+    """Name what the files may call a sensor that was never recorded."""
+    within = [name for name in strange if sensor.casefold() in name.casefold()]
+    near = within or difflib.get_close_matches(sensor, strange, n=1)
+    return f" (the files have {near[0]!r})" if near else ""
+
+
+def _shown(name: str) -> str:
+    """Quote a name with what would not be seen."""
+    return name if name.strip() == name else repr(name)
+
+
+def _of_files(found: Examination) -> Iterator[Finding]:
+    for files, message in (
+        (found.empty, "holds no row of telemetry; mend or delete it"),
+        (
+            found.unjudged,
+            "has a column of quality flags, but which flags are good is not said: all are taken; "
+            "name the good ones in quality_accepted (--accept here)",
+        ),
+        (
+            found.without_flags,
+            "has no column of quality flags under a usual name: all its samples are taken; name "
+            "the column in quality_column (--flags here)",
+        ),
+    ):
+        if files:
+            yield _finding(Severity.HARMS, _and_more(files), message)
+    reasons: defaultdict[tuple[str, bool], list[Path]] = defaultdict(list)
+    for path, reason, may_be_telemetry in found.passed_over:
+        reasons[reason, may_be_telemetry].append(path)
+    for (reason, may_be_telemetry), files in reasons.items():
+        severity = Severity.HARMS if may_be_telemetry else Severity.NOTE
+        yield _finding(severity, _and_more(files), f"passed over: {reason}")
+
+
+def _and_more(files: Sequence[Path]) -> str:
+    """Name the first of some files."""
+    more = len(files) - 1
+    return f"{files[0]}{f' and {more} more files' if more else ''}"
 
 
 def _of_rows(found: Examination) -> Iterator[Finding]:
@@ -144,6 +198,9 @@ def _of_sensor(told: SensorStatistics, spec: SensorSpec | None) -> Iterator[tupl
             f"{told.gaps} gaps, the longest {told.longest_gap_s:g} s; they are masked, or filled "
             "with features.cleaning",
         )
+    for extreme in (told.lowest, told.highest):
+        if extreme is not None:
+            yield from _of_extreme(extreme, told.spread or 0.0)
     if told.minimum == told.maximum and told.samples > 1:
         yield (
             Severity.HARMS,
@@ -155,6 +212,22 @@ def _of_sensor(told: SensorStatistics, spec: SensorSpec | None) -> Iterator[tupl
             f"one value for {told.longest_constant_s:g} s on end; look whether the machine stood "
             "still or the sensor hung",
         )
+
+
+def _of_extreme(extreme: Extreme, spread: float) -> Iterator[tuple[Severity, str]]:
+    """Say whether a value is hardly one that was measured."""
+    if extreme.next is None or extreme.times < _OFTEN:
+        return
+    distance = abs(extreme.value - extreme.next)
+    marks = bool(np.isclose(np.abs(extreme.value), _MARKS, rtol=1e-6).any())
+    if not distance > (_FAR_MARK if marks else _FAR) * spread or not (marks or spread):
+        return
+    yield (
+        Severity.HARMS if marks else Severity.NOTE,
+        f"{extreme.value:g} was read {extreme.times:,} times, far from all other values (the next "
+        f"is {extreme.next:g}): is it a mark for a missing value? Give the sensor a range in the "
+        "machine file that leaves it out, as in range: [0, 400]",
+    )
 
 
 def _against_machine_file(

@@ -11,7 +11,7 @@ from rich.table import Table
 from hydrascope.schemas import SensorSpec
 from hydrascope.telemetry.check.examine import Examination
 from hydrascope.telemetry.check.findings import Finding, Severity
-from hydrascope.telemetry.check.statistics import SensorStatistics
+from hydrascope.telemetry.folder.statistics import SensorStatistics
 
 _STYLE = {Severity.STOPS: "bold red", Severity.HARMS: "yellow", Severity.NOTE: "dim"}
 

@@ -4,7 +4,6 @@ Each block knows its first and last time, so that reading an hour opens the bloc
 alone, and its size bounds the memory that reading takes.
 """
 
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
@@ -16,9 +15,9 @@ import pyarrow.csv
 import pyarrow.parquet as pq
 
 from hydrascope.schemas.errors import SpecError
+from hydrascope.telemetry.folder.csv_faults import csv_fault
 from hydrascope.telemetry.folder.table_file import (
     EQUIPMENT,
-    QUALITY,
     SENSOR,
     TIMESTAMP,
     UNIT,
@@ -116,8 +115,9 @@ def _open(table: TableFile) -> Any:
 
 
 def _text_columns(table: TableFile) -> tuple[str, ...]:
-    wanted = (EQUIPMENT, SENSOR, QUALITY, UNIT) if table.layout is Layout.NARROW else (EQUIPMENT,)
-    return tuple(name for name in wanted if name in table.columns)
+    wanted = (EQUIPMENT, SENSOR, UNIT) if table.layout is Layout.NARROW else (EQUIPMENT,)
+    flags = (flag.name for flag in table.flags)
+    return (*(name for name in wanted if name in table.columns), *flags)
 
 
 def _row_groups(table: TableFile) -> Iterator[tuple[int, int]]:
@@ -194,20 +194,5 @@ def _read_lines(table: TableFile, start: int, size: int, columns: list[str]) -> 
             ),
         )
     except pa.ArrowInvalid as error:
-        raise SpecError(_csv_fault(table, start, str(error))) from None
+        raise SpecError(csv_fault(table.path, table.columns, start, str(error))) from None
     yield from read.to_batches()
-
-
-def _csv_fault(table: TableFile, start: int, message: str) -> str:
-    """Say in which line of the file, not of the block, Arrow stumbled, and over what."""
-    row = re.search(r"Row #(\d+): ", message)
-    with table.path.open("rb") as file:
-        before = file.read(start).count(b"\n")
-    place = f"{table.path}:{before + int(row.group(1))}" if row else str(table.path)
-    if found := re.search(r"In CSV column #(\d+): .*: invalid value '(.*)'", message):
-        # Arrow counts the columns of the file, from 0.
-        column, value = table.columns[int(found.group(1))], found.group(2)
-        return f"{place}: {column} is {value!r}; expected a number, or nothing"
-    if found := re.search(r"Expected (\d+) columns, got (\d+)", message):
-        return f"{place}: {found.group(2)} values; expected {found.group(1)}, separated by commas"
-    return f"{place}: {message.splitlines()[0]}"

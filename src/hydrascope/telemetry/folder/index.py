@@ -10,7 +10,9 @@ import hashlib
 import json
 import logging
 import os
-from collections.abc import Callable, Iterable, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -22,16 +24,12 @@ from hydrascope.telemetry.folder.blocks import Block, list_blocks
 from hydrascope.telemetry.folder.coverage import Coverage
 from hydrascope.telemetry.folder.reading import Reading
 from hydrascope.telemetry.folder.rows import Pieces, read_samples
-from hydrascope.telemetry.folder.samples import (
-    BAD_QUALITY,
-    OUT_OF_RANGE,
-    Ordered,
-    SensorKey,
-)
+from hydrascope.telemetry.folder.samples import SensorKey
+from hydrascope.telemetry.folder.statistics import SensorGatherer, SensorStatistics
 from hydrascope.telemetry.folder.table_file import TableFile
 from hydrascope.telemetry.folder.time_order import ReadBlock, in_time_order
 
-_VERSION = 1
+_VERSION = 2
 """Of what an index holds and how it is found; another one is not read."""
 _FOLDER = ".hydrascope"
 _KEPT = 4
@@ -50,14 +48,8 @@ class Index(BaseModel):
     """(start, end) of the extents by equipment id, in order of time."""
     digests: dict[str, dict[str, str]]
     """Of the sensors that have samples, by equipment id and sensor id."""
-    duplicates: int
-    """Rows that a later row of the same sensor and instant replaced."""
-    unsorted: int
-    """Rows that stood after a row of a later time."""
-    bad_quality: int
-    """Samples whose flag is not among the accepted ones."""
-    out_of_range: int
-    """Samples outside the range of their sensor."""
+    statistics: dict[str, dict[str, SensorStatistics]]
+    """Of everything that was recorded, known to a machine file or not, likewise."""
 
 
 def find_or_build(
@@ -89,19 +81,20 @@ def build(files: Sequence[TableFile], reading: Reading, max_gap_s: float) -> Ind
     blocks = list_all(files, reading.time_zone)
     digests: dict[SensorKey, SampleDigest] = {}
     coverage = {name: Coverage(round(max_gap_s * 1e6)) for name in reading.sensors}
-    counts = [0, 0, 0, 0]
-    for slice_ in in_time_order(blocks, reader(files, reading)):
+    gatherers: defaultdict[SensorKey, SensorGatherer] = defaultdict(SensorGatherer)
+    everything = replace(reading, unlisted=True)
+    for slice_ in in_time_order(blocks, reader(files, everything)):
         times: dict[str, list[tuple[NDArray[np.int64], int]]] = {}
         for (machine, sensor), ordered in slice_.items():
+            gatherers[machine, sensor].add(ordered)
             samples = ordered.samples.good()
-            if len(samples.value):
+            if reading.wants(machine, sensor) and len(samples.value):
                 digest = digests.setdefault((machine, sensor), SampleDigest())
                 digest.update(samples.time_us, samples.value)
                 period_us = round(1e6 / reading.sensors[machine][sensor].rate_hz)
                 times.setdefault(machine, []).append((samples.time_us, period_us))
         for machine, sensors in times.items():
             coverage[machine].add(sensors)
-        counts = [a + b for a, b in zip(counts, _counts(slice_.values()), strict=True)]
     return Index(
         blocks=tuple(blocks),
         stretches_us={name: each.stretches for name, each in coverage.items()},
@@ -109,10 +102,7 @@ def build(files: Sequence[TableFile], reading: Reading, max_gap_s: float) -> Ind
             name: {key[1]: digests[key].hexdigest() for key in sorted(digests) if key[0] == name}
             for name in reading.sensors
         },
-        duplicates=counts[0],
-        unsorted=counts[1],
-        bad_quality=counts[2],
-        out_of_range=counts[3],
+        statistics=_by_machine(gathered(gatherers, reading)),
     )
 
 
@@ -139,21 +129,32 @@ def reader(files: Sequence[TableFile], reading: Reading) -> ReadBlock:
     return read
 
 
-def _counts(ordered: Iterable[Ordered]) -> tuple[int, int, int, int]:
-    duplicates = unsorted = bad = outside = 0
-    for each in ordered:
-        duplicates += each.duplicates
-        unsorted += each.unsorted
-        bad += int((each.samples.state == BAD_QUALITY).sum())
-        outside += int((each.samples.state == OUT_OF_RANGE).sum())
-    return duplicates, unsorted, bad, outside
+def gathered(
+    gatherers: Mapping[SensorKey, SensorGatherer], reading: Reading
+) -> dict[SensorKey, SensorStatistics]:
+    """Return what was gathered of each sensor, held against the rate in the machine file."""
+    found = {}
+    for machine, sensor in sorted(gatherers):
+        spec = reading.sensors.get(machine, {}).get(sensor)
+        rate_hz = spec.rate_hz if spec else None
+        found[machine, sensor] = gatherers[machine, sensor].statistics(rate_hz)
+    return found
+
+
+def _by_machine(
+    statistics: Mapping[SensorKey, SensorStatistics],
+) -> dict[str, dict[str, SensorStatistics]]:
+    found: dict[str, dict[str, SensorStatistics]] = {}
+    for (machine, sensor), told in statistics.items():
+        found.setdefault(machine, {})[sensor] = told
+    return found
 
 
 def _key(folder: Path, files: Sequence[TableFile], reading: Reading, max_gap_s: float) -> str:
     accepted = reading.quality_accepted
     decides = {
         "version": _VERSION,
-        "files": [[str(f.path.relative_to(folder)), f.size, f.mtime_ns] for f in files],
+        "files": [[str(f.path.relative_to(folder)), f.size, f.mtime_ns, f.flags] for f in files],
         "sensors": {
             machine: {name: [spec.unit, spec.rate_hz, spec.range] for name, spec in sensors.items()}
             for machine, sensors in reading.sensors.items()

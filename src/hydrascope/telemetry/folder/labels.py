@@ -9,8 +9,11 @@ import pyarrow.csv
 import pyarrow.parquet as pq
 
 from hydrascope.schemas.errors import SpecError
+from hydrascope.telemetry.folder.csv_faults import csv_fault
+from hydrascope.telemetry.folder.discovery import LABELS, SUFFIXES, PassedOver, why_not_read
 from hydrascope.telemetry.folder.machine_files import find_files
-from hydrascope.telemetry.folder.table_file import EQUIPMENT, LABELS, naming, read_columns
+from hydrascope.telemetry.folder.table_file import EQUIPMENT, naming, read_columns
+from hydrascope.telemetry.folder.text_head import not_utf8
 from hydrascope.telemetry.folder.timestamps import to_microseconds
 
 _REQUIRED = (EQUIPMENT, "start", "end")
@@ -22,10 +25,18 @@ def label_files(folder: Path, pattern: str | None) -> list[Path]:
     Raises:
         SpecError: A pattern names none.
     """
-    files = find_files(pattern or str(folder / LABELS), (".parquet", ".csv"))
+    files = find_files(pattern or str(folder / LABELS), SUFFIXES)
     if pattern is not None and not files:
         raise SpecError(f"{pattern}: no label file; expected one that ends in .parquet or .csv")
     return files
+
+
+def passed_over_labels(folder: Path, pattern: str | None) -> list[PassedOver]:
+    """Return the files of a folder of labels that are not read."""
+    place = Path(pattern) if pattern is not None else folder / LABELS
+    files = sorted(place.iterdir()) if place.is_dir() else []
+    reasons = (why_not_read(file) for file in files if not file.name.startswith("."))
+    return [reason for reason in reasons if reason]
 
 
 def read_labels(
@@ -66,8 +77,10 @@ def _read(file: Path, time_zone: str | None) -> pd.DataFrame:
             )
         else:
             table = pq.read_table(file, use_threads=False)
-    except pa.ArrowInvalid as error:
-        raise SpecError(f"{file}: {str(error).splitlines()[0]}") from None
+    except pa.ArrowException as error:
+        raise SpecError(csv_fault(file, columns, 0, str(error))) from None
+    if any(pa.types.is_binary(field.type) for field in table.schema):
+        raise SpecError(f"{file}: {not_utf8(file.read_bytes())}")
     frame: pd.DataFrame = table.drop_columns(["start", "end"]).to_pandas()
     frame[EQUIPMENT] = frame[EQUIPMENT].astype(str)
     for place, name in enumerate(("start", "end")):

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from hydrascope.schemas import Machine, SpecError
-from hydrascope.telemetry.folder.table_file import MACHINES
+from hydrascope.telemetry.folder.discovery import MACHINES
 
 
 def find_files(pattern: str, suffixes: tuple[str, ...]) -> list[Path]:

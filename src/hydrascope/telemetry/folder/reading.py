@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from hydrascope.schemas import Machine, SensorSpec
+from hydrascope.telemetry.folder.quality import QualityNames, canonical
 from hydrascope.telemetry.folder.settings import FolderSettings
 
 
@@ -17,7 +18,7 @@ class Reading:
     units: Mapping[str, str]
     """Units that files hold, by sensor id, where they differ from the machine file's."""
     quality_accepted: frozenset[str] | None
-    """Flags of good samples; None takes all."""
+    """Flags of good samples, as `folder.quality.canonical` has them; None takes all."""
     unlisted: bool = False
     """Whether to read also what no machine file knows, as it stands."""
 
@@ -38,6 +39,12 @@ def reading_of(
         },
         time_zone=settings.time_zone,
         units=settings.units,
-        quality_accepted=frozenset(map(str, accepted)) if accepted is not None else None,
+        quality_accepted=frozenset(map(canonical, accepted)) if accepted is not None else None,
         unlisted=unlisted,
     )
+
+
+def quality_names(machines: Mapping[str, Machine], settings: FolderSettings) -> QualityNames:
+    """Return what decides which columns of the files hold flags."""
+    ids = (sensor.id for machine in machines.values() for _, sensor in machine.topology.sensors)
+    return QualityNames(settings.quality_column, frozenset(ids))

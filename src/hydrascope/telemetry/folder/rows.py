@@ -8,17 +8,17 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from hydrascope.schemas.errors import SpecError
 from hydrascope.schemas.units import conversion
 from hydrascope.telemetry.folder.blocks import Block, read_batches
+from hydrascope.telemetry.folder.columns import codes, numbers
+from hydrascope.telemetry.folder.flags import Flagged, judged
 from hydrascope.telemetry.folder.reading import Reading
 from hydrascope.telemetry.folder.samples import BAD_QUALITY, OUT_OF_RANGE, Samples, SensorKey
 from hydrascope.telemetry.folder.table_file import (
     EQUIPMENT,
-    QUALITY,
     SENSOR,
     TIMESTAMP,
     UNIT,
@@ -67,37 +67,36 @@ def read_samples(
             if not len(time_us):
                 continue
             split = _narrow if table.layout is Layout.NARROW else _wide
-            for key, samples in split(batch, time_us, reading, equipment_id):
+            bad = judged(batch, table, reading.quality_accepted)
+            for key, samples in split(batch, time_us, bad, reading, equipment_id):
                 pieces.setdefault(key, []).append(samples)
     return pieces
 
 
 def _columns(table: TableFile, reading: Reading, equipment_id: str | None) -> list[str]:
     """Return the columns that are needed, and no others: Parquet leaves the rest on the disk."""
+    judges = reading.quality_accepted is not None
+    flags = [flag.name for flag in table.flags if judges]
     if table.layout is Layout.NARROW:
-        flags = [QUALITY] if reading.quality_accepted is not None else []
-        wanted = [TIMESTAMP, EQUIPMENT, SENSOR, VALUE, UNIT, *flags]
-        return [name for name in wanted if name in table.columns]
+        wanted = [TIMESTAMP, EQUIPMENT, SENSOR, VALUE, UNIT]
+        return [*(name for name in wanted if name in table.columns), *flags]
     machines = [equipment_id] if equipment_id is not None else list(reading.sensors)
     sensors = [
         name
         for name in table.sensors
         if reading.unlisted or any(reading.wants(machine, name) for machine in machines)
     ]
-    return [TIMESTAMP, EQUIPMENT, *sensors]
+    return [TIMESTAMP, EQUIPMENT, *sensors, *flags]
 
 
 def _narrow(
-    batch: Any, time_us: Microseconds, reading: Reading, wanted: str | None
+    batch: Any, time_us: Microseconds, flagged: Flagged, reading: Reading, wanted: str | None
 ) -> Iterator[tuple[SensorKey, Samples]]:
-    machine, machines = _codes(batch, EQUIPMENT)
-    sensor, sensors = _codes(batch, SENSOR)
-    value = _numbers(batch, VALUE)
-    bad = np.zeros(len(value), dtype=np.bool_)
-    if reading.quality_accepted is not None and QUALITY in batch.schema.names:
-        flag, flags = _codes(batch, QUALITY, empty="")
-        bad = ~np.array([name in reading.quality_accepted for name in flags])[flag]
-    unit, units = _codes(batch, UNIT, empty="") if UNIT in batch.schema.names else (None, [])
+    machine, machines = codes(batch, EQUIPMENT)
+    sensor, sensors = codes(batch, SENSOR)
+    value = numbers(batch, VALUE)
+    bad = flagged.of_row
+    unit, units = codes(batch, UNIT, empty="") if UNIT in batch.schema.names else (None, [])
 
     code = machine.astype(np.int64) * len(sensors) + sensor
     count = np.bincount(code, minlength=1)
@@ -115,10 +114,11 @@ def _narrow(
 
 
 def _wide(
-    batch: Any, time_us: Microseconds, reading: Reading, wanted: str | None
+    batch: Any, time_us: Microseconds, flagged: Flagged, reading: Reading, wanted: str | None
 ) -> Iterator[tuple[SensorKey, Samples]]:
-    machine, machines = _codes(batch, EQUIPMENT)
-    sensors = [name for name in batch.schema.names if name not in (TIMESTAMP, EQUIPMENT)]
+    machine, machines = codes(batch, EQUIPMENT)
+    apart = (TIMESTAMP, EQUIPMENT, *flagged.columns)
+    sensors = [name for name in batch.schema.names if name not in apart]
     for code, equipment_id in enumerate(machines):
         rows: Any = machine == code
         if (wanted is not None and equipment_id != wanted) or not rows.any():
@@ -127,8 +127,9 @@ def _wide(
             rows = slice(None)
         for sensor in sensors:
             if reading.wants(equipment_id, sensor):
-                value = _numbers(batch, sensor)[rows]
-                bad = np.zeros(len(value), dtype=np.bool_)
+                value = numbers(batch, sensor)[rows]
+                own = flagged.of_sensor.get(sensor)
+                bad = (flagged.of_row if own is None else flagged.of_row | own)[rows]
                 key = equipment_id, sensor
                 yield key, _samples(key, time_us[rows], value, bad, None, reading)
 
@@ -181,41 +182,3 @@ def _converted(
     scale_offset = factors[told.code]
     converted: NDArray[np.float64] = value * scale_offset[:, 0] + scale_offset[:, 1]
     return converted
-
-
-def _codes(batch: Any, name: str, empty: str | None = None) -> tuple[NDArray[np.int32], list[str]]:
-    """Return the position [n] of each row's text in a list of texts.
-
-    Raises:
-        SpecError: A row has none, and `empty` does not stand in for it.
-    """
-    column = batch.column(name)
-    if not pa.types.is_dictionary(column.type):
-        column = column.cast(pa.string()).dictionary_encode()
-    codes = column.indices
-    names = [str(each) for each in column.dictionary.to_pylist()]
-    if codes.null_count:
-        if empty is None:
-            row = int(np.flatnonzero(codes.is_null().to_numpy(zero_copy_only=False))[0])
-            when = batch.column(TIMESTAMP)[row].as_py()
-            raise SpecError(f"{name}: empty at {when}; expected an id in every row")
-        codes, names = pc.fill_null(codes, len(names)), [*names, empty]
-    return codes.to_numpy(zero_copy_only=False), names
-
-
-def _numbers(batch: Any, name: str) -> NDArray[np.float64]:
-    """Return [n], NaN where empty."""
-    column = batch.column(name)
-    kind = column.type
-    if not (
-        pa.types.is_integer(kind)
-        or pa.types.is_floating(kind)
-        or pa.types.is_decimal(kind)
-        or pa.types.is_boolean(kind)
-        or pa.types.is_null(kind)
-    ):
-        raise SpecError(f"{name}: of type {kind}; expected numbers")
-    numbers: NDArray[np.float64] = pc.cast(column, pa.float64(), safe=False).to_numpy(
-        zero_copy_only=False
-    )
-    return numbers

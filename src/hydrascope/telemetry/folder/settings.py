@@ -40,4 +40,5 @@ class FolderSettings(BaseModel):
     max_gap_s: Positive = 10.0
     units: dict[str, Text] = Field(default_factory=dict)
     quality_accepted: tuple[str | int, ...] | None = Field(default=None, min_length=1)
+    quality_column: Text | None = None
     resample: ResampleSettings = ResampleSettings()

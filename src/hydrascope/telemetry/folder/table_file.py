@@ -1,6 +1,6 @@
 """The files of a telemetry folder: which they are and how their columns are laid out."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import StrEnum
@@ -12,15 +12,12 @@ import pyarrow.csv
 import pyarrow.parquet as pq
 
 from hydrascope.schemas.errors import SpecError
+from hydrascope.telemetry.folder.quality import FlagColumn, QualityNames, flag_columns
+from hydrascope.telemetry.folder.text_head import first_line
 
 TIMESTAMP, EQUIPMENT, SENSOR, VALUE = "timestamp", "equipment_id", "sensor_id", "value"
-QUALITY, UNIT = "quality", "unit"
-"""Columns of a file; the last two may be missing."""
-
-MACHINES, LABELS = "machines", "labels"
-"""Folders inside the folder that hold no telemetry."""
-
-_SUFFIXES = (".parquet", ".csv")
+UNIT = "unit"
+"""Columns of a file; the last one may be missing, and others may hold flags (`folder.quality`)."""
 
 
 class Layout(StrEnum):
@@ -40,6 +37,8 @@ class TableFile:
     columns: tuple[str, ...]
     size: int
     mtime_ns: int
+    flags: tuple[FlagColumn, ...] = ()
+    """Columns of quality flags; of a narrow file one at most."""
 
     @property
     def is_csv(self) -> bool:
@@ -54,7 +53,8 @@ class TableFile:
     @property
     def sensors(self) -> tuple[str, ...]:
         """Columns of a wide file that may be sensors."""
-        return tuple(name for name in self.columns if name not in (TIMESTAMP, EQUIPMENT))
+        apart = (TIMESTAMP, EQUIPMENT, *(flag.name for flag in self.flags))
+        return tuple(name for name in self.columns if name not in apart)
 
 
 @contextmanager
@@ -68,39 +68,26 @@ def naming(path: Path) -> Iterator[None]:
         raise SpecError(f"{path}: {error}") from None
 
 
-def find_tables(folder: Path, apart: Sequence[Path] = ()) -> list[Path]:
-    """Return the Parquet and CSV files below `folder`, by name, without those in `apart`.
-
-    Raises:
-        SpecError: No such folder, or none of its files is telemetry.
-    """
-    if not folder.is_dir():
-        raise SpecError(f"{folder}: no such folder; expected one of Parquet or CSV files")
-    excluded = {path.resolve() for path in apart}
-    found = []
-    for path in sorted(folder.rglob("*")):
-        inside = path.relative_to(folder).parts
-        if inside[0] in (MACHINES, LABELS) or any(part.startswith(".") for part in inside):
-            continue
-        if path.suffix.lower() in _SUFFIXES and path.resolve() not in excluded and path.is_file():
-            found.append(path)
-    if not found:
-        raise SpecError(f"{folder}: no telemetry; expected files that end in .parquet or .csv")
-    return found
-
-
-def open_table(path: Path) -> TableFile:
+def open_table(path: Path, quality: QualityNames) -> TableFile:
     """Read the head of a telemetry file.
+
+    Args:
+        path: The file.
+        quality: What decides which of its columns hold flags.
 
     Raises:
         SpecError: It is not what its name says, or its columns are neither narrow nor wide.
     """
     columns = read_columns(path)
     stat = path.stat()
-    table = TableFile(path, columns, stat.st_size, stat.st_mtime_ns)
     required = [TIMESTAMP, EQUIPMENT]
-    if SENSOR in columns or VALUE in columns:
+    narrow = SENSOR in columns or VALUE in columns
+    if narrow:
         required += [SENSOR, VALUE]
+    flags = flag_columns(columns, (*required, UNIT) if narrow else required, quality)
+    if narrow:
+        flags = tuple(flag for flag in flags if flag.sensor is None)
+    table = TableFile(path, columns, stat.st_size, stat.st_mtime_ns, flags)
     if missing := [name for name in required if name not in columns]:
         raise SpecError(
             f"{path}: no column {', '.join(missing)}; it has: {', '.join(columns)}; expected "
@@ -122,11 +109,7 @@ def read_columns(path: Path) -> tuple[str, ...]:
     """
     try:
         if path.suffix.lower() == ".csv":
-            with path.open("rb") as file:
-                head = file.readline()
-            if not head.strip():
-                raise SpecError(f"{path}: empty; expected a first line that names the columns")
-            names = pa.csv.read_csv(BytesIO(head)).column_names
+            names = pa.csv.read_csv(BytesIO(first_line(path))).column_names
         else:
             names = pq.read_schema(path).names
     except (pa.ArrowException, OSError) as error:

@@ -10,14 +10,11 @@ import numpy as np
 import pandas as pd
 
 from hydrascope.schemas import Machine, TimeWindow
+from hydrascope.telemetry.folder.contents import open_contents
 from hydrascope.telemetry.folder.index import list_all, reader
-from hydrascope.telemetry.folder.labels import label_files, read_labels
-from hydrascope.telemetry.folder.machine_files import check_units, read_machines
-from hydrascope.telemetry.folder.reading import reading_of
 from hydrascope.telemetry.folder.resampling import instants
 from hydrascope.telemetry.folder.samples import GOOD, Samples, SensorKey
 from hydrascope.telemetry.folder.settings import FolderSettings
-from hydrascope.telemetry.folder.table_file import find_tables, open_table
 from hydrascope.telemetry.folder.time_order import in_time_order
 from hydrascope.telemetry.source import Signal, TelemetrySource
 from hydrascope.telemetry.times import as_microseconds, as_time
@@ -65,16 +62,13 @@ def from_folder(settings: FolderSettings) -> Delivery:
     Raises:
         SpecError: A file is refused.
     """
-    apart = label_files(settings.folder, settings.labels)
-    files = [open_table(path) for path in find_tables(settings.folder, apart)]
-    machines = read_machines(settings.folder, settings.machines)
-    check_units(machines, settings.units)
-    reading = reading_of(machines, settings)
+    contents = open_contents(settings)
+    files, machines = contents.files, contents.machines
     blocks = list_all(files, settings.time_zone)
 
     def slices(first_us: int) -> Iterator[Slice]:
         left = [block for block in blocks if block.last_us >= first_us]
-        for found in in_time_order(left, reader(files, reading)):
+        for found in in_time_order(left, reader(files, contents.reading)):
             samples = {
                 key: ordered.samples.take(ordered.samples.time_us >= first_us)
                 for key, ordered in found.items()
@@ -85,12 +79,12 @@ def from_folder(settings: FolderSettings) -> Delivery:
 
     decides = [
         settings.model_dump(mode="json", include={"time_zone", "units", "quality_accepted"}),
-        [[str(file.path.absolute()), file.size, file.mtime_ns] for file in files],
+        [[str(file.path.absolute()), file.size, file.mtime_ns, file.flags] for file in files],
         {name: machine.model_dump(mode="json") for name, machine in machines.items()},
     ]
     return Delivery(
         machines,
-        read_labels(apart, settings.time_zone, machines),
+        contents.labels,
         [Origin(_hash(decides), sum(block.cells for block in blocks), slices)],
     )
 

@@ -10,8 +10,21 @@ from hydrascope.telemetry.folder.samples import BAD_QUALITY, OUT_OF_RANGE, Order
 
 _GAP = 1.5
 """Periods between two samples from which on one is missing."""
-_KEPT = 2**16
-"""Values that a median is taken of: exact up to here, beyond of evenly spaced ones."""
+_KEPT = 2**13
+"""Values that a quantile is taken of: exact up to here, beyond of evenly spaced ones. There may be
+thousands of sensors."""
+
+
+class Extreme(BaseModel):
+    """The lowest or the highest good value of a sensor."""
+
+    model_config = ConfigDict(frozen=True)
+
+    value: float
+    times: int
+    """How often it was read."""
+    next: float | None
+    """The nearest other value; None where there is none."""
 
 
 class SensorStatistics(BaseModel):
@@ -38,6 +51,10 @@ class SensorStatistics(BaseModel):
     median: float | None
     maximum: float | None
     """Of all samples but those of bad quality, out of range or not."""
+    lowest: Extreme | None
+    highest: Extreme | None
+    spread: float | None
+    """Between the quartiles of the good values."""
     longest_constant_s: float
     """Longest stretch of one value."""
     duplicates: int
@@ -51,7 +68,8 @@ class SensorGatherer:
         self._counts = dict.fromkeys(
             ("samples", "bad_quality", "out_of_range", "duplicates", "unsorted"), 0
         )
-        self._values, self._steps = _EvenlySpaced(), _EvenlySpaced()
+        self._values, self._good_values, self._steps = (_EvenlySpaced() for _ in range(3))
+        self._lowest, self._highest = _Lowest(), _Lowest()
         self._extremes: tuple[float, float] | None = None
         self._good = 0
         self._first_us: int | None = None
@@ -79,6 +97,9 @@ class SensorGatherer:
 
     def _add_good(self, time_us: NDArray[np.int64], value: NDArray[np.float32]) -> None:
         self._good += len(time_us)
+        self._lowest.add(value)
+        self._highest.add(-value)
+        self._good_values.add(value.astype(np.float64))
         if self._first_us is None:
             self._first_us = self._constant_since_us = int(time_us[0])
         else:
@@ -119,6 +140,9 @@ class SensorGatherer:
             "minimum": low,
             "median": self._values.median(),
             "maximum": high,
+            "lowest": self._lowest.extreme(1),
+            "highest": self._highest.extreme(-1),
+            "spread": self._good_values.spread(),
             "longest_constant_s": self._longest_constant_us / 1e6,
         }
         return SensorStatistics(**found)
@@ -141,6 +165,38 @@ class _EvenlySpaced:
 
     def median(self) -> float | None:
         return float(np.median(self._kept)) if len(self._kept) else None
+
+    def spread(self) -> float | None:
+        if not len(self._kept):
+            return None
+        low, high = np.quantile(self._kept, [0.25, 0.75])
+        return float(high - low)
+
+
+class _Lowest:
+    """The lowest of the values that were added, how often it came, and the next one."""
+
+    def __init__(self) -> None:
+        self._value, self._next, self._times = np.inf, np.inf, 0
+
+    def add(self, values: NDArray[np.float32]) -> None:
+        lowest = float(values.min())
+        others = values[values > lowest]
+        following = float(others.min()) if len(others) else np.inf
+        times = len(values) - len(others)
+        if lowest < self._value:
+            self._next = min(self._value, following)
+            self._value, self._times = lowest, times
+        elif lowest == self._value:
+            self._next, self._times = min(self._next, following), self._times + times
+        else:
+            self._next = min(self._next, lowest)
+
+    def extreme(self, sign: int) -> Extreme | None:
+        if not self._times:
+            return None
+        following = sign * self._next if np.isfinite(self._next) else None
+        return Extreme(value=sign * self._value, times=self._times, next=following)
 
 
 def _text(time_us: int) -> str:

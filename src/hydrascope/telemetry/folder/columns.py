@@ -1,0 +1,49 @@
+"""Columns of a batch as NumPy arrays; n rows."""
+
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from hydrascope.schemas.errors import SpecError
+from hydrascope.telemetry.folder.table_file import TIMESTAMP
+
+
+def codes(batch: Any, name: str, empty: str | None = None) -> tuple[NDArray[np.int32], list[str]]:
+    """Return the position [n] of each row's text in a list of texts.
+
+    Raises:
+        SpecError: A row has none, and `empty` does not stand in for it.
+    """
+    column = batch.column(name)
+    if not pa.types.is_dictionary(column.type):
+        column = column.cast(pa.string()).dictionary_encode()
+    code = column.indices
+    names = [str(each) for each in column.dictionary.to_pylist()]
+    if code.null_count:
+        if empty is None:
+            row = int(np.flatnonzero(code.is_null().to_numpy(zero_copy_only=False))[0])
+            when = batch.column(TIMESTAMP)[row].as_py()
+            raise SpecError(f"{name}: empty at {when}; expected an id in every row")
+        code, names = pc.fill_null(code, len(names)), [*names, empty]
+    return code.to_numpy(zero_copy_only=False), names
+
+
+def numbers(batch: Any, name: str) -> NDArray[np.float64]:
+    """Return [n], NaN where empty."""
+    column = batch.column(name)
+    kind = column.type
+    if not (
+        pa.types.is_integer(kind)
+        or pa.types.is_floating(kind)
+        or pa.types.is_decimal(kind)
+        or pa.types.is_boolean(kind)
+        or pa.types.is_null(kind)
+    ):
+        raise SpecError(f"{name}: of type {kind}; expected numbers")
+    numbers: NDArray[np.float64] = pc.cast(column, pa.float64(), safe=False).to_numpy(
+        zero_copy_only=False
+    )
+    return numbers

@@ -1,0 +1,51 @@
+"""What a folder holds: machines, labels, the heads of its files, and what is passed over."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import NamedTuple
+
+import pandas as pd
+
+from hydrascope.schemas import Machine
+from hydrascope.telemetry.folder.discovery import PassedOver, find_tables
+from hydrascope.telemetry.folder.flags import check_flags
+from hydrascope.telemetry.folder.labels import label_files, passed_over_labels, read_labels
+from hydrascope.telemetry.folder.machine_files import check_units, read_machines
+from hydrascope.telemetry.folder.reading import Reading, quality_names, reading_of
+from hydrascope.telemetry.folder.settings import FolderSettings
+from hydrascope.telemetry.folder.table_file import TableFile, open_table
+
+
+class Contents(NamedTuple):
+    """A folder whose settings, machine files, label files and heads of files are in order."""
+
+    folder: Path
+    machines: Mapping[str, Machine]
+    labels: Mapping[str, pd.DataFrame]
+    files: list[TableFile]
+    passed_over: list[PassedOver]
+    reading: Reading
+
+
+def open_contents(settings: FolderSettings) -> Contents:
+    """Read all of a folder but its samples.
+
+    Raises:
+        SpecError: A setting, a machine file, a label file or the head of a file is refused.
+    """
+    apart = label_files(settings.folder, settings.labels)
+    tables, passed_over = find_tables(settings.folder, apart)
+    machines = read_machines(settings.folder, settings.machines)
+    check_units(machines, settings.units)
+    labels = read_labels(apart, settings.time_zone, machines)
+    names = quality_names(machines, settings)
+    files = [open_table(path, names) for path in tables]
+    check_flags(settings.folder, files, settings)
+    return Contents(
+        settings.folder,
+        machines,
+        labels,
+        files,
+        passed_over + passed_over_labels(settings.folder, settings.labels),
+        reading_of(machines, settings),
+    )

@@ -1,0 +1,34 @@
+"""What is wrong with a line of a CSV file, in our words."""
+
+import re
+from collections.abc import Sequence
+from pathlib import Path
+
+from hydrascope.telemetry.folder.text_head import not_utf8
+
+
+def csv_fault(path: Path, columns: Sequence[str], start: int, message: str) -> str:
+    """Say in which line of the file Arrow stumbled, and over what.
+
+    Args:
+        path: The file.
+        columns: Of the file.
+        start: Byte of the file at which Arrow began to read.
+        message: Arrow's.
+    """
+    with path.open("rb") as file:
+        before = file.read(start).count(b"\n")
+    row = re.search(r"Row #(\d+): ", message)
+    line = before + int(row.group(1)) if row else None
+    place = f"{path}:{line}" if line else str(path)
+    if "invalid UTF8" in message:
+        with path.open("rb") as file:
+            content = file.readlines()[line - 1] if line else file.read()
+        return f"{place}: {not_utf8(content)}"
+    if found := re.search(r"In CSV column #(\d+): .*: invalid value '(.*)'", message):
+        # Arrow counts the columns of the file, from 0.
+        column, value = columns[int(found.group(1))], found.group(2)
+        return f"{place}: {column} is {value!r}; expected a number, or nothing"
+    if found := re.search(r"Expected (\d+) columns, got (\d+)", message):
+        return f"{place}: {found.group(2)} values; expected {found.group(1)}, separated by commas"
+    return f"{place}: {message.splitlines()[0]}"

@@ -1,0 +1,74 @@
+"""Which rows a file's own flags make bad; n rows."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hydrascope.schemas.errors import SpecError
+from hydrascope.telemetry.folder.blocks import Block, read_batches
+from hydrascope.telemetry.folder.columns import codes
+from hydrascope.telemetry.folder.quality import USUAL, canonical
+from hydrascope.telemetry.folder.settings import FolderSettings
+from hydrascope.telemetry.folder.table_file import TableFile
+
+
+class Flagged(NamedTuple):
+    """Rows whose flag is not accepted, [n]; none where flags are not judged."""
+
+    of_row: NDArray[np.bool_]
+    of_sensor: dict[str, NDArray[np.bool_]]
+    columns: tuple[str, ...]
+    """That hold the flags."""
+
+
+def judged(batch: Any, table: TableFile, accepted: frozenset[str] | None) -> Flagged:
+    """Hold the flags of a batch against the accepted ones; None accepts all."""
+    of_row: NDArray[np.bool_] = np.zeros(batch.num_rows, dtype=np.bool_)
+    of_sensor: dict[str, NDArray[np.bool_]] = {}
+    if accepted is None:
+        return Flagged(of_row, of_sensor, ())
+    for name, sensor in table.flags:
+        flag, flags = codes(batch, name, empty="")
+        bad = ~np.array([canonical(each) in accepted for each in flags], dtype=np.bool_)[flag]
+        if sensor is None:
+            of_row = bad
+        else:
+            of_sensor[sensor] = bad
+    return Flagged(of_row, of_sensor, tuple(flag.name for flag in table.flags))
+
+
+def check_flags(folder: Path, files: Sequence[TableFile], settings: FolderSettings) -> None:
+    """Refuse settings of flags that no file has.
+
+    Raises:
+        SpecError: Naming the setting, its value and the columns there are.
+    """
+    if not files or any(file.flags for file in files):
+        return
+    there = f"{files[0].path.name} has the columns {', '.join(files[0].columns)}"
+    if settings.quality_column is not None:
+        raise SpecError(
+            f"{folder}: quality_column is {settings.quality_column!r}, but no file has it; {there}"
+        )
+    if settings.quality_accepted is not None:
+        raise SpecError(
+            f"{folder}: quality_accepted is {list(settings.quality_accepted)}, but no file has a "
+            f"column of flags under a usual name ({', '.join(USUAL)}); name it in quality_column, "
+            f"or leave quality_accepted out; {there}"
+        )
+
+
+def flags_in(files: Sequence[TableFile], blocks: Sequence[Block]) -> list[str]:
+    """Return the flags that the first block with some holds, as they stand there."""
+    block = next((block for block in blocks if files[block.file].flags), None)
+    if block is None:
+        return []
+    table = files[block.file]
+    found: set[str] = set()
+    for flag in table.flags:
+        for batch in read_batches(table, block.part, block.size, [flag.name]):
+            found.update(codes(batch, flag.name, empty="")[1])
+    return sorted(found)

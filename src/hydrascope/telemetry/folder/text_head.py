@@ -1,0 +1,59 @@
+"""The first line of a text file, or what is wrong with the text."""
+
+import codecs
+from pathlib import Path
+
+from hydrascope.schemas.errors import SpecError
+
+_LONGEST_BYTES = 2**22
+"""A first line that is longer is none."""
+
+_MARKS = (  # those of four bytes begin with those of two
+    (codecs.BOM_UTF32_LE, "UTF-32"),
+    (codecs.BOM_UTF32_BE, "UTF-32"),
+    (codecs.BOM_UTF16_LE, "UTF-16"),
+    (codecs.BOM_UTF16_BE, "UTF-16"),
+)
+
+
+def first_line(path: Path) -> bytes:
+    """Return the first line of a UTF-8 file, with its end.
+
+    Raises:
+        SpecError: The file is empty, in another encoding, or its lines do not end with LF.
+        OSError: It cannot be read.
+    """
+    with path.open("rb") as file:
+        head = file.readline(_LONGEST_BYTES)
+    for mark, name in _MARKS:
+        if head.startswith(mark):
+            raise SpecError(
+                f"{path}: encoded in {name}; expected UTF-8: iconv -f {name} -t UTF-8 FILE > NEW"
+            )
+    if b"\0" in head:
+        raise SpecError(f"{path}: no text, or encoded in UTF-16 or UTF-32; expected UTF-8")
+    try:
+        head.decode()
+    except UnicodeDecodeError:
+        raise SpecError(f"{path}:1: {not_utf8(head)}") from None
+    if b"\r" in head.rstrip(b"\r\n"):
+        raise SpecError(
+            f"{path}: lines end with CR alone; expected LF or CR LF: tr '\\r' '\\n' < FILE > NEW"
+        )
+    if not head.strip():
+        raise SpecError(f"{path}: empty; expected a first line that names the columns")
+    return head
+
+
+def not_utf8(content: bytes) -> str:
+    """Say what to do about bytes that are not UTF-8."""
+    try:
+        content.decode()
+    except UnicodeDecodeError as error:
+        what = f"byte 0x{content[error.start]:02x} is"
+    else:
+        what = "some bytes are"
+    return (
+        f"{what} not UTF-8, but perhaps Latin-1 or Windows-1252; expected UTF-8: "
+        "iconv -f WINDOWS-1252 -t UTF-8 FILE > NEW"
+    )
