@@ -21,6 +21,13 @@ from hydrascope.data.healthy import (
     healthy_windows,
     split_healthy,
 )
+from hydrascope.data.label_counts import count_labels
+from hydrascope.data.label_faults import (
+    check_columns,
+    check_counts,
+    check_parts,
+    remarks_on_labels,
+)
 from hydrascope.data.loaders import DataLoaderConfig, WindowLoader, create_dataloader
 from hydrascope.data.recombination import (
     Bank,
@@ -31,10 +38,10 @@ from hydrascope.data.recombination import (
 from hydrascope.data.references import ReferenceSpec, reference_windows, sensor_reference
 from hydrascope.data.splits import Rows, Split, SplitSpec, make_split, units
 from hydrascope.data.stored_machine import StoredMachine
-from hydrascope.data.targets import check_labels, encode_machines
+from hydrascope.data.targets import encode_machines
 from hydrascope.data.transforms import Transform
 from hydrascope.data.transplants import MachineBank, Transplants
-from hydrascope.data.windows import join_tables, plan_windows, window_table
+from hydrascope.data.windows import WindowPlan, join_tables, plan_windows, window_table
 from hydrascope.features.engineer import FeatureEngineer
 from hydrascope.features.sub_windows import WindowSpec
 from hydrascope.graphs.input_spec import InputSpec
@@ -48,13 +55,14 @@ from hydrascope.graphs.window_fields import (
 )
 from hydrascope.schemas.machine import Machine
 from hydrascope.schemas.task import HeadLevel, TaskSpec
+from hydrascope.telemetry.remarks import remarks
 from hydrascope.telemetry.source import TelemetrySource
 
 
 class HydraulicDataModule(LightningDataModule):
     """Windows of every machine of a source, stored, split, and served in batches.
 
-    Attributes (after `setup`):
+    Attributes (after `setup`, those of windows and labels after `plan`):
         input_spec: What the numbers of a batch mean.
         machines: Machines by equipment id.
         dataset: All windows.
@@ -62,6 +70,7 @@ class HydraulicDataModule(LightningDataModule):
         reference: [rows] whether a window is a reference of its machine.
         split: Rows of the table in each part; references are in none.
         conditions: The condition each window was recorded under, as its graded heads say.
+        label_counts: Labelled windows of each part, by head, component, label and class.
         units: [rows] number of the group that the split keeps together, or of the window itself.
         healthy_labels: Label column → its value or values in a healthy window; if the task has
             `normality`.
@@ -75,6 +84,7 @@ class HydraulicDataModule(LightningDataModule):
     reference: NDArray[np.bool_]
     conditions: Conditions
     split: Split
+    label_counts: pd.DataFrame
     units: NDArray[np.int64]
     healthy_labels: Mapping[str, object]
     healthy: NDArray[np.float32]
@@ -98,12 +108,16 @@ class HydraulicDataModule(LightningDataModule):
         self.store, self.split_spec, self.loader = store, split, loader
         self.transforms, self.reference_spec = transforms, reference or ReferenceSpec()
         self.recombination = recombination or RecombinationSpec()
+        self._plans: list[WindowPlan] = []
+        self._targets: list[dict[str, Tensor]] = []
         self._ready = False
 
-    def setup(self, stage: str | None = None) -> None:  # noqa: ARG002 (Lightning names it)
-        """Open the stores, building what is missing, and split; once, whatever the stage."""
-        if self._ready:
-            return
+    def plan(self) -> None:
+        """Find the windows, label and split them; no telemetry is read yet.
+
+        Raises:
+            SpecError: The source, its labels and the task do not go together.
+        """
         self.machines = dict(self.source.machines())
         heads = self.task.heads
         self.input_spec = InputSpec.of(
@@ -118,7 +132,7 @@ class HydraulicDataModule(LightningDataModule):
         tables = [window_table(plan, self.source.labels(plan.equipment_id)) for plan in plans]
         topologies = [plan.machine.topology for plan in plans]
         targets = encode_machines(heads, topologies, tables)
-        check_labels(heads, targets)
+        check_columns(heads, topologies, tables)
         self.table = join_tables(tables)
         if self.task.normality is not None:
             self.healthy_labels = healthy_labels(self.task, self.table)
@@ -128,7 +142,26 @@ class HydraulicDataModule(LightningDataModule):
                 target[HEALTHY] = healthy_target(state)
         self.reference = reference_windows(self.table, self.window.window_s, self.reference_spec)
         self.split = self._split()
+        self.label_counts = count_labels(heads, topologies, targets, self.split)
         self.units = units(self.table, self.split_spec)
+        self._plans, self._targets = plans, targets
+
+    def check(self) -> None:
+        """Refuse what cannot be trained on and judged.
+
+        Raises:
+            SpecError: A part is empty, or a head cannot be learned or judged by its labels.
+        """
+        check_parts(self.split)
+        check_counts(self.task.heads, self.label_counts)
+
+    def setup(self, stage: str | None = None) -> None:  # noqa: ARG002 (Lightning names it)
+        """Open the stores, building what is missing; once, whatever the stage."""
+        if self._ready:
+            return
+        if not self._plans:
+            self.plan()
+        plans, targets, heads = self._plans, self._targets, self.task.heads
         stores = open_stores(self.source, plans, self.engineer, self.store)
         layouts = self._layouts()
         stored = [
@@ -141,6 +174,10 @@ class HydraulicDataModule(LightningDataModule):
         self.dataset = HydraulicGraphDataset(stored, self.transforms, self.loader.seed)
         self._transform()
         self._ready = True
+
+    def remarks(self) -> list[str]:
+        """Return what harms a training on telemetry and labels, though it is possible."""
+        return [*remarks(self.source), *remarks_on_labels(self.task.heads, self.label_counts)]
 
     def overfit(self, windows: int) -> None:
         """Have so few windows, spread over the training part, trained and validated on."""

@@ -1,7 +1,7 @@
 """From the labels of a window table to the target tensors of the heads."""
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
@@ -50,31 +50,37 @@ def encode_machines(
     return [found[number] for number in range(len(tables))]
 
 
-def check_labels(heads: Sequence[HeadSpec], targets: Sequence[Mapping[str, Tensor]]) -> None:
-    """Refuse a head that no window of any machine has a label for."""
-    for head in heads:
-        if all(bool(machine[head.name].isnan().all()) for machine in targets):
-            raise SpecError(f"task head {head.name!r}: the data source has no label for it")
+def candidates(head: HeadSpec, topology: GraphTopology) -> dict[str, list[list[str]]]:
+    """Return the columns that a head's labels may stand in, of which the first that exists counts.
 
-
-def _encode(head: HeadSpec, topology: GraphTopology, table: pd.DataFrame) -> Tensor:
+    By component id, "" of the whole machine; for each of the head's labels.
+    """
     if head.level is HeadLevel.MACHINE:
-        return _labels(head, table, prefixes=[""]).unsqueeze(1)
+        return {"": [[name] for name in head.columns]}
     single = head.components is not None and len(head.components) == 1
-    prefixes = {
-        component.id: [f"{component.id}.", *([""] if single else [])]
+    return {
+        component.id: [
+            [f"{component.id}.{name}", *([name] if single else [])] for name in head.columns
+        ]
         for component in topology.components
         if head.components is None or component.id in head.components
     }
+
+
+def _encode(head: HeadSpec, topology: GraphTopology, table: pd.DataFrame) -> Tensor:
+    names = candidates(head, topology)
+    if head.level is HeadLevel.MACHINE:
+        return _labels(head, table, names[""]).unsqueeze(1)
+    none: list[list[str]] = [[] for _ in head.columns]
     per_component = [
-        _labels(head, table, prefixes.get(component.id, [])) for component in topology.components
+        _labels(head, table, names.get(component.id, none)) for component in topology.components
     ]
     return torch.stack(per_component, dim=1)
 
 
-def _labels(head: HeadSpec, table: pd.DataFrame, prefixes: Sequence[str]) -> Tensor:
-    """Read a head's labels, [W, L], each from the first prefixed column that exists."""
-    values = [_column(head, table, [prefix + name for prefix in prefixes]) for name in head.columns]
+def _labels(head: HeadSpec, table: pd.DataFrame, columns: Sequence[Sequence[str]]) -> Tensor:
+    """Read a head's labels, [W, L], each from the first of its columns that exists."""
+    values = [_column(head, table, names) for names in columns]
     return torch.from_numpy(np.stack(values, axis=-1).astype(np.float32))
 
 

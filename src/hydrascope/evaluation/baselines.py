@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from sklearn.base import ClassifierMixin
 from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
+from sklearn.dummy import DummyClassifier
 from sklearn.ensemble import ExtraTreesClassifier, RandomForestClassifier
 from torch import Tensor
 
@@ -53,8 +54,9 @@ def baseline_predictions(
 ) -> dict[str, HeadPredictions]:
     """Fit a baseline for each head that has classes, and predict the test windows.
 
-    A component with fewer than two classes in training, or none to test on, is left out, and so
-    is a head without any other component.
+    All that is labelled in the test windows is answered, so that every model is judged on the same
+    rows: of a component with one class in training it is that one. A head is left out where a
+    tested component has no label in training, or none has two classes.
 
     Args:
         name: One of `BASELINES` or `SLOW_BASELINES`.
@@ -78,12 +80,20 @@ def baseline_predictions(
     predictions = {}
     for head in (head for head in heads if head.kind in _CLASSIFIED):
         targets = torch.cat([machine.targets[head.name] for machine in machines])[..., 0]
-        parts = [
-            _fit_predict(make(seed), rows, target, train, split.test, head)
-            for target in targets.T
-            if _has_classes(target[train], 2) and _has_classes(target[split.test], 1)
-        ]
-        if parts:
+        tested = [target for target in targets.T if _classes(target[split.test])]
+        classes = [_classes(target[train]) for target in tested]
+        if min(classes, default=0) > 0 and max(classes) > 1:
+            parts = [
+                _fit_predict(
+                    make(seed) if count > 1 else DummyClassifier(),
+                    rows,
+                    target,
+                    train,
+                    split.test,
+                    head,
+                )
+                for target, count in zip(tested, classes, strict=True)
+            ]
             predictions[head.name] = HeadPredictions(
                 torch.cat([part.prediction for part in parts]),
                 torch.cat([part.target for part in parts]),
@@ -91,8 +101,9 @@ def baseline_predictions(
     return predictions
 
 
-def _has_classes(target: Tensor, count: int) -> bool:
-    return len(np.unique(target[~target.isnan()].numpy())) >= count
+def _classes(target: Tensor) -> int:
+    """Return how many classes there are among the labels, [W]."""
+    return len(np.unique(target[~target.isnan()].numpy()))
 
 
 def check_comparable(machines: Sequence[StoredMachine]) -> None:

@@ -39,12 +39,14 @@ from hydrascope.experiment.settings import TrainSettings
 from hydrascope.experiment.testing import complete, test, test_normality
 from hydrascope.models.base import ClosedFormModel, Network
 from hydrascope.models.recipe import build_diagnoser
-from hydrascope.telemetry.remarks import remarks
 from hydrascope.tracking.loggers import ended, flatten, mlflow_logger, store_files, wandb_logger
 from hydrascope.tracking.provenance import COMMIT, commit, write_provenance
 from hydrascope.training.checkpoint import read_checkpoint
 from hydrascope.training.inputs import fit_inputs
 from hydrascope.training.normality import fit_features
+
+LABEL_COUNTS = "labels.csv"
+"""File in a run's folder: how many windows of each part are labelled how."""
 
 
 def train(settings: TrainSettings) -> None:
@@ -65,8 +67,13 @@ def train(settings: TrainSettings) -> None:
     console.print(Syntax(safe_dump(plain, sort_keys=False), "yaml", background_color="default"))
 
     data = build_datamodule(settings.data, settings.features, settings.task, settings.seed)
-    data.setup()
+    data.plan()
+    if leads() and settings.task.heads:
+        run_dir.mkdir(parents=True, exist_ok=True)
+        data.label_counts.to_csv(run_dir / LABEL_COUNTS, index=False)
     _say_remarks(data, console)
+    data.check()
+    data.setup()
     if settings.trainer.overfit_windows:
         data.overfit(settings.trainer.overfit_windows)
     if settings.baselines:
@@ -166,8 +173,8 @@ def _report(
 
 
 def _say_remarks(data: HydraulicDataModule, console: Console) -> None:
-    """Say what harms the telemetry: before it is trained on, and beside what came of it."""
-    for line in remarks(data.source):
+    """Say what harms the data: before they are trained on, and beside what came of it."""
+    for line in data.remarks():
         console.print(line, style="yellow", soft_wrap=True, markup=False, highlight=False)
 
 

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from hydrascope.data.datamodule import HydraulicDataModule
-from hydrascope.data.targets import check_labels, encode_machines, encode_targets
+from hydrascope.data.targets import encode_machines, encode_targets
 from hydrascope.schemas import GraphTopology, HeadSpec, SpecError, validate
 
 NAN = float("nan")
@@ -168,12 +168,3 @@ def test_a_regression_with_labels_reads_one_column_a_label(press: GraphTopology)
     columns = {"pump.leak": [0.25, 0.0, 1.0], "pump.rust": [0.5, None, 0.75]}
     found = encoded(wear, press, **columns)
     assert_targets(found[:, place], [[0.25, 0.5], [0.0, NAN], [1.0, 0.75]])
-
-
-def test_a_head_without_any_label_is_refused_but_one_machine_may_lack_it(
-    press: GraphTopology,
-) -> None:
-    some, none = {"state": torch.tensor([[[1.0]]])}, {"state": torch.full((2, 1, 1), NAN)}
-    check_labels([head()], [none, some])
-    with pytest.raises(SpecError, match="'state'"):
-        check_labels([head()], [none, none])

@@ -154,6 +154,21 @@ def test_a_head_with_nothing_to_tell_apart_is_left_out(
         assert baseline_predictions("shrinkage LDA", *args) == {}
 
 
+def test_a_component_of_one_class_in_training_is_answered_by_it_on_the_same_rows(
+    machine: StoredMachine, normalizer: FeatureNormalizer, cooler: HeadSpec
+) -> None:
+    both = machine.targets["cooler"].clone()
+    place = int((~both[..., 0].isnan()).any(0).nonzero()[0])
+    other = (place + 1) % both.shape[1]
+    both[:, other] = 2.0
+    both[SMALL.test[0], other] = 0.0
+    answers = baseline_predictions(
+        "shrinkage LDA", [relabelled(machine, "cooler", both)], SMALL, [cooler], normalizer, 0
+    )["cooler"]
+    assert len(answers.target) == 2 * len(SMALL.test)
+    assert accuracy(answers.prediction, answers.target) > 0.9
+
+
 def test_machines_of_different_build_have_no_common_rows(
     machine: StoredMachine, normalizer: FeatureNormalizer, cooler: HeadSpec
 ) -> None:

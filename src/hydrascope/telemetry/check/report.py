@@ -11,6 +11,7 @@ from rich.table import Table
 from hydrascope.schemas import SensorSpec
 from hydrascope.telemetry.check.examine import Examination
 from hydrascope.telemetry.check.findings import Finding, Severity
+from hydrascope.telemetry.check.labels import LabelledTime, labelled_time
 from hydrascope.telemetry.folder.statistics import SensorStatistics
 
 _STYLE = {Severity.STOPS: "bold red", Severity.HARMS: "yellow", Severity.NOTE: "dim"}
@@ -22,7 +23,11 @@ _Sensors = dict[str, tuple[SensorStatistics | None, SensorSpec | None]]
 
 
 def as_json(found: Examination, said: Sequence[Finding]) -> str:
-    """Return `{ok, machines: {id: {sensor: {...}}}, findings: [{severity, subject, message}]}`."""
+    """Return what was found as JSON.
+
+    `{ok, machines: {id: {sensor: {...}}}, labels: [{label, value, machines, hours}], findings:
+    [{severity, subject, message}]}`.
+    """
     machines = {
         machine: {
             sensor: {
@@ -35,7 +40,9 @@ def as_json(found: Examination, said: Sequence[Finding]) -> str:
         for machine, sensors in _by_machine(found).items()
     }
     listed = [{**each.model_dump(), "severity": each.severity.name.lower()} for each in said]
-    return json.dumps({"ok": trainable(said), "machines": machines, "findings": listed}, indent=2)
+    labels = [each._asdict() for each in labelled_time(found.labels)]
+    report = {"ok": trainable(said), "machines": machines, "labels": labels, "findings": listed}
+    return json.dumps(report, indent=2)
 
 
 def trainable(said: Sequence[Finding]) -> bool:
@@ -44,9 +51,11 @@ def trainable(said: Sequence[Finding]) -> bool:
 
 
 def print_report(console: Console, found: Examination, said: Sequence[Finding]) -> None:
-    """Print a table for each machine, then the findings, worst first."""
+    """Print a table for each machine, one of the labels, then the findings, worst first."""
     for machine, sensors in _by_machine(found).items():
         console.print(_table(machine, sensors, known=machine in found.machines))
+    if times := labelled_time(found.labels):
+        console.print(_labels(times))
     for each in said:
         subject = f"{escape(each.subject)}: " if each.subject else ""
         word = each.severity.name.lower()
@@ -90,6 +99,17 @@ def _table(machine: str, sensors: _Sensors, *, known: bool) -> RenderableType:
         table.add_column(name, justify="right", no_wrap=True)
     for sensor, cells in rows.items():
         table.add_row(escape(sensor), *(cells[name] for name in shown))
+    return table
+
+
+def _labels(times: Sequence[LabelledTime]) -> RenderableType:
+    table = Table(title="labels", title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
+    for name in ("label", "value", "machines", "hours"):
+        table.add_column(name, justify="left" if name == "label" else "right", no_wrap=True)
+    for each in times:
+        table.add_row(
+            escape(each.label), escape(each.value), f"{each.machines}", f"{each.hours:.4g}"
+        )
     return table
 
 

@@ -1,0 +1,97 @@
+"""How many windows of each part are labelled how: head × component × label × class.
+
+The base of all that is said of labels. Shapes: W windows, N components, L labels of a head.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+import torch
+from torch import Tensor
+
+from hydrascope.data.splits import Split
+from hydrascope.schemas.machine import GraphTopology
+from hydrascope.schemas.task import HeadKind, HeadLevel, HeadSpec
+
+HEAD, COMPONENT, LABEL, CLASS = "head", "component", "label", "class"
+PARTS = ("train", "val", "test")
+LOWEST, HIGHEST = "lowest", "highest"
+COLUMNS = (HEAD, COMPONENT, LABEL, CLASS, *PARTS, LOWEST, HIGHEST)
+"""Of the table: what is counted, labelled windows of each part, and the values in training."""
+
+NUMBER = "number"
+"""Stands for the class of a regression."""
+
+
+class _Class(NamedTuple):
+    name: str
+    code: int | None
+    """Its place in the head's list; None counts any number."""
+
+
+def count_labels(
+    heads: Sequence[HeadSpec],
+    topologies: Sequence[GraphTopology],
+    targets: Sequence[Mapping[str, Tensor]],
+    split: Split,
+) -> pd.DataFrame:
+    """Return a row for each head, component, label and class, with `COLUMNS`.
+
+    Args:
+        heads: Of the task.
+        topologies: Of each machine.
+        targets: Of each machine, as `encode_targets` gives them.
+        split: Rows of all machines' windows, one machine after the other.
+    """
+    rows: list[tuple[object, ...]] = []
+    for head in heads:
+        parts: dict[tuple[str, str], list[tuple[Tensor, ...]]] = {}
+        first = 0
+        for topology, target in zip(topologies, targets, strict=True):
+            of_head = target[head.name]
+            mine = [_within(part, first, len(of_head)) for part in split]
+            first += len(of_head)
+            for place, component in _places(head, topology):
+                for number, label in enumerate(head.columns):
+                    found = tuple(of_head[rows, place, number] for rows in mine)
+                    parts.setdefault((component, label), []).append(found)
+        for (component, label), of_machines in parts.items():
+            joined = [torch.cat(each) for each in zip(*of_machines, strict=True)]
+            rows += [
+                (head.name, component, label, cls.name, *_counts(cls, joined))
+                for cls in _classes(head)
+            ]
+    return pd.DataFrame(rows, columns=list(COLUMNS))
+
+
+def _within(rows: np.ndarray, first: int, length: int) -> Tensor:
+    begin, end = np.searchsorted(rows, [first, first + length])
+    return torch.from_numpy(rows[begin:end] - first)
+
+
+def _places(head: HeadSpec, topology: GraphTopology) -> Iterator[tuple[int, str]]:
+    """Yield where in a head's target a component stands, and its id; none of a machine."""
+    if head.level is HeadLevel.MACHINE:
+        yield 0, ""
+        return
+    for place, component in enumerate(topology.components):
+        if head.components is None or component.id in head.components:
+            yield place, component.id
+
+
+def _classes(head: HeadSpec) -> Iterator[_Class]:
+    if head.kind is HeadKind.REGRESSION:
+        yield _Class(NUMBER, None)
+    names = [cls.name for cls in head.classes] or ["0", "1"]
+    if head.kind is not HeadKind.REGRESSION:
+        yield from (_Class(name, code) for code, name in enumerate(names))
+
+
+def _counts(cls: _Class, parts: Sequence[Tensor]) -> tuple[float, ...]:
+    """Return the windows of each part, and lowest and highest value in training."""
+    wanted = [~part.isnan() if cls.code is None else part == cls.code for part in parts]
+    values = parts[0][wanted[0]]
+    ends = (float(values.min()), float(values.max())) if len(values) else (np.nan, np.nan)
+    return (*(int(each.sum()) for each in wanted), *ends)
