@@ -1,12 +1,12 @@
 """Two evaluations on the windows that both have: paired, so that the luck of windows cancels."""
 
-import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import torch
 
 from hydrascope.data.datamodule import HydraulicDataModule
@@ -15,6 +15,7 @@ from hydrascope.evaluation.predictions import LocatedPredictions, complete
 from hydrascope.evaluation.sums import metrics_of, row_sums
 from hydrascope.schemas.calibration import flag_thresholds
 from hydrascope.schemas.errors import SpecError
+from hydrascope.schemas.json_file import load_json
 from hydrascope.schemas.task import HeadSpec
 
 EVALUATION, PREDICTIONS = "evaluation.json", "predictions.parquet"
@@ -64,9 +65,15 @@ class OtherRun:
                     f"its {EVALUATION}"
                 )
         self.name = str(folder)
-        report = json.loads((folder / EVALUATION).read_text(encoding="utf-8"))
+        report = load_json(folder / EVALUATION)
         self.thresholds: dict[str, float] = report.get("thresholds", {})
-        self._table = pd.read_parquet(folder / PREDICTIONS)
+        try:
+            self._table = pd.read_parquet(folder / PREDICTIONS)
+        except (pa.ArrowException, OSError) as error:
+            reason = str(error).splitlines()[0]
+            raise SpecError(
+                f"{folder / PREDICTIONS}: damaged ({reason}); run evaluate.py again"
+            ) from None
 
     def compared(
         self,

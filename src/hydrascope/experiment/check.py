@@ -10,6 +10,7 @@ from hydrascope.experiment.composing import composed
 from hydrascope.experiment.config_files import CONF, places
 from hydrascope.experiment.settings import OUR_MODELS, TrainSettings, validate_train
 from hydrascope.experiment.sweep.settings import take_sweep
+from hydrascope.experiment.yaml_dialect import yaml_1_2
 from hydrascope.schemas.errors import SpecError
 
 SOURCE = "train.py"
@@ -27,7 +28,8 @@ def check(given: Sequence[str], own: Path | None = None) -> TrainSettings:
         SpecError: Naming every wrong key, its value and what is accepted.
     """
     try:
-        plain = _plain(given, own)
+        with yaml_1_2(places(CONF, own)):
+            plain = _plain(given, own)
         take_sweep(plain)
         settings = validate_train(plain)
         if settings.model.target not in OUR_MODELS:

@@ -8,7 +8,9 @@ from hydra import compose, initialize_config_dir
 from omegaconf import DictConfig, OmegaConf
 
 from hydrascope.experiment.config_files import options, places
+from hydrascope.experiment.overrides import readable
 from hydrascope.experiment.search_path import looking_first_into
+from hydrascope.experiment.yaml_dialect import yaml_1_2
 
 
 def composed(
@@ -23,8 +25,13 @@ def composed(
         own: Folder of a user's own, whose files hide those of `conf`.
         hydra: Keep what configures Hydra itself.
     """
-    with looking_first_into(own), initialize_config_dir(str(conf.resolve()), version_base="1.3"):
-        return compose(name, list(overrides), return_hydra_config=hydra)
+    folders = places(conf, own)
+    with (
+        yaml_1_2(folders),
+        looking_first_into(own),
+        initialize_config_dir(str(conf.resolve()), version_base="1.3"),
+    ):
+        return compose(name, readable(overrides), return_hydra_config=hydra)
 
 
 def help_text(

@@ -1,6 +1,5 @@
 """The evaluation job: every test metric of a checkpoint, as a page, a table, JSON and pictures."""
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -34,6 +33,7 @@ from hydrascope.experiment.hardware import prepare_hardware
 from hydrascope.experiment.restore import restore
 from hydrascope.experiment.settings import TRACKED, EvaluateSettings, TrainSettings
 from hydrascope.models.diagnoser import Diagnoser
+from hydrascope.schemas.json_file import load_json
 from hydrascope.schemas.task import HeadKind
 
 _WITH_CLASSES = (HeadKind.BINARY, HeadKind.MULTI_CLASS, HeadKind.ORDINAL)
@@ -148,7 +148,7 @@ def _models(trained: TrainSettings, ckpt: Path) -> dict[str, Any] | None:
     results = ckpt.parents[1] / "results.json"
     if not trained.task.heads or not results.is_file():
         return None
-    models, own = json.loads(results.read_text(encoding="utf-8"))["test"], trained.model.name
+    models, own = load_json(results).get("test", {}), trained.model.name
     return comparison(trained.task.heads, {own: models.get(own, {})} | models)
 
 

@@ -11,8 +11,9 @@ from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
 from hydrascope.experiment.base import Settings
-from hydrascope.experiment.config_files import take_own
+from hydrascope.experiment.config_files import places, take_own
 from hydrascope.experiment.importing import load
+from hydrascope.experiment.overrides import readable
 from hydrascope.experiment.search_path import looking_first_into
 from hydrascope.experiment.settings import (
     TrainSettings,
@@ -22,6 +23,7 @@ from hydrascope.experiment.settings import (
 )
 from hydrascope.experiment.start import one_line_errors
 from hydrascope.experiment.sweep.settings import take_sweep
+from hydrascope.experiment.yaml_dialect import yaml_1_2
 from hydrascope.schemas.errors import SpecError
 
 VALIDATE: Mapping[str, Callable[[object], Settings]] = {
@@ -56,7 +58,8 @@ def launch(
 
     said_by = command or f"{script}.py"
     with one_line_errors(f"{script}.py", said_by):
-        own, sys.argv[1:] = take_own(sys.argv[1:])
+        own, arguments = take_own(sys.argv[1:])
+    sys.argv[1:] = readable(arguments)
     if _TORCHRUN in os.environ and os.environ["RANK"] != "0":
         sys.argv.append("hydra.output_subdir=null")  # the first process writes it
     trials: list[tuple[TrainSettings, list[str]]] = []
@@ -84,7 +87,7 @@ def launch(
                 load(job).run(settings)
 
     with one_line_errors(f"{script}.py", said_by):
-        with looking_first_into(own):
+        with yaml_1_2(places(conf, own)), looking_first_into(own):
             main()
         if trials:
             load("hydrascope.experiment.sweep.grid").run(trials)

@@ -32,6 +32,11 @@ from hydrascope.schemas.json_schema import DIALECT
 from hydrascope.schemas.task import TaskSpec
 
 
+def _of_user(path: str) -> str:
+    """Read `~` as the shell would, which does so only where an argument begins with it."""
+    return str(Path(path).expanduser()) if path.startswith("~") else path
+
+
 def _existing_file(path: str) -> str:
     if not Path(path).is_file():
         raise ValueError("expected an existing file, such as …/checkpoints/best.ckpt of a run")
@@ -55,8 +60,10 @@ def _trained(named: str) -> str:
 
 TRACKED = ("mlflow:", "models:/")
 """How the name of a checkpoint begins that MLflow holds."""
-CheckpointFile = Annotated[str, AfterValidator(_existing_file)]
-Trained = Annotated[str, AfterValidator(_trained)]
+UserPath = Annotated[str, AfterValidator(_of_user)]
+"""A file or folder, which may begin with `~`."""
+CheckpointFile = Annotated[UserPath, AfterValidator(_existing_file)]
+Trained = Annotated[UserPath, AfterValidator(_trained)]
 """A checkpoint: a file, or one that MLflow holds."""
 
 
@@ -105,7 +112,7 @@ class SplitSettings(Settings):
 class StoreSettings(Settings):
     """Where computed windows are kept, and how they are made and read."""
 
-    folder: str
+    folder: UserPath
     n_jobs: int | None
     preload: bool
     verify: Literal["never", "read", "open"]
@@ -254,7 +261,7 @@ class TrainSettings(Settings):
     resume: CheckpointFile | None
     lr_find: bool = False  # not in older checkpoints
     baselines: bool
-    run_dir: str
+    run_dir: UserPath
     data: DataSettings
     features: FeatureConfig
     model: ModelSettings
@@ -323,9 +330,9 @@ class EvaluateSettings(Settings):
     """Everything `evaluate.py` can be told."""
 
     ckpt: Trained
-    compare: str | None
+    compare: UserPath | None
     missing_sensors: bool
-    run_dir: str
+    run_dir: UserPath
     hardware: HardwareSettings
 
 
@@ -333,10 +340,10 @@ class ExportSettings(Settings):
     """Everything `export.py` can be told."""
 
     ckpt: Trained
-    output: str
+    output: UserPath
     gate: dict[str, dict[str, float]] | None
     onnx: bool
-    sign_key: str | None
+    sign_key: UserPath | None
     registry: Literal["mlflow"] | None
     uri: str
     name: str | None

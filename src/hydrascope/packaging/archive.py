@@ -39,5 +39,5 @@ def unpack(archive: Path, folder: Path) -> None:
             if sum(entry.file_size for entry in entries) > MAX_BYTES:
                 raise SpecError(f"bundle: {archive} holds more than {MAX_BYTES} bytes")
             file.extractall(folder)
-    except (OSError, zipfile.BadZipFile) as error:
+    except (OSError, zipfile.BadZipFile, RuntimeError) as error:  # the last one of encrypted ones
         raise SpecError(f"bundle: {str(archive)!r} cannot be unpacked ({error})") from None

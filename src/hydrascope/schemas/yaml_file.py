@@ -1,5 +1,6 @@
-"""Read a YAML file, refusing what YAML silently accepts."""
+"""Read a YAML 1.2 file, refusing what YAML silently accepts."""
 
+import codecs
 import re
 from collections.abc import Hashable
 from pathlib import Path
@@ -8,6 +9,15 @@ from typing import Any
 import yaml
 
 from hydrascope.schemas.errors import SpecError
+from hydrascope.schemas.text import not_utf8
+
+_TAG = "tag:yaml.org,2002:"
+_INT = re.compile(r"[-+]?[0-9]+|0o[0-7]+|0x[0-9a-fA-F]+")
+_FLOAT = re.compile(
+    r"[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?"
+    r"|[-+]?\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN)"
+)
+_BASES = {"0o": 8, "0x": 16}
 
 
 def load_yaml(path: Path) -> object:
@@ -17,33 +27,80 @@ def load_yaml(path: Path) -> object:
         SpecError: The file cannot be read, is not YAML, or repeats a key; with file and line.
     """
     try:
-        return yaml.load(path.read_bytes(), _Loader)
+        content = path.read_bytes()
     except OSError as error:
         raise SpecError(f"{path}: {error.strerror}") from None
+    try:
+        return yaml.load(content, _Loader)
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         place = f"{path}:{mark.line + 1}:{mark.column + 1}" if mark else str(path)
-        raise SpecError(f"{place}: {error.problem or error.context}") from None
+        problem = f"{error.problem or error.context}"
+        remedy = "; indent with spaces" if "'\\t'" in problem else ""
+        raise SpecError(f"{place}: {problem}{remedy}") from None
+    except yaml.reader.ReaderError as error:
+        line = content[: error.position].count(b"\n") + 1
+        raise SpecError(f"{path}:{line}: {_unreadable(content, error)}") from None
     except yaml.YAMLError as error:
-        raise SpecError(f"{path}: {error}") from None
+        raise SpecError(f"{path}: {' '.join(str(error).split())}") from None
+
+
+def _unreadable(content: bytes, error: yaml.reader.ReaderError) -> str:
+    """Say why bytes are no text of a YAML file."""
+    marked = content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
+    try:
+        content.decode()
+    except UnicodeDecodeError:
+        return f"no UTF-16 ({error.reason})" if marked else not_utf8(content)
+    return f"a character that no YAML has ({error.reason}); take it out"
 
 
 class _Loader(yaml.SafeLoader):
-    """SafeLoader that refuses repeated keys and reads `1e3` as the number it is in YAML 1.2."""
+    """Reads the core schema of YAML 1.2 and refuses repeated keys.
+
+    PyYAML's own is YAML 1.1, in which `010` is 8, `1:30` is 90, `1e3` is text and `no` is false.
+    """
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
         first: dict[str, int] = {}
         for key, _ in node.value:
-            if key.tag == "tag:yaml.org,2002:merge":
+            if key.tag == f"{_TAG}merge":
                 continue
             if key.value in first:
-                problem = f"key {key.value!r} repeats the one in line {first[key.value]}"
+                problem = f"key {key.value!r} repeats the one in line {first[key.value]}; keep one"
                 raise yaml.constructor.ConstructorError(None, None, problem, key.start_mark)
             if isinstance(key.value, str):
                 first[key.value] = key.start_mark.line + 1
         return super().construct_mapping(node, deep)
 
 
-_Loader.add_implicit_resolver(
-    "tag:yaml.org,2002:float", re.compile(r"[-+]?\d+(\.\d*)?[eE][-+]?\d+$"), list("-+0123456789")
-)
+def follow_yaml_1_2(loader: type[yaml.SafeLoader]) -> None:
+    """Have a loader, and those derived from it from now on, read scalars as YAML 1.2 has them."""
+    loader.yaml_implicit_resolvers = {}
+    for kind, pattern, first in (
+        ("merge", re.compile("<<"), "<"),
+        ("null", re.compile("~|null|Null|NULL|"), ["~", "n", "N", ""]),
+        ("bool", re.compile("true|True|TRUE|false|False|FALSE"), "tTfF"),
+        ("int", _INT, "-+0123456789"),
+        ("float", _FLOAT, "-+.0123456789"),
+    ):
+        whole = re.compile(f"(?:{pattern.pattern})$")
+        loader.add_implicit_resolver(_TAG + kind, whole, list(first))
+    loader.add_constructor(f"{_TAG}int", _integer)
+    loader.add_constructor(f"{_TAG}float", _real)
+
+
+def _integer(loader: yaml.SafeLoader, node: yaml.ScalarNode) -> int | str:
+    text = str(loader.construct_scalar(node))
+    if not _INT.fullmatch(text):
+        return text
+    base = _BASES.get(text[:2], 10)
+    return int(text[2:] if base != 10 else text, base)
+
+
+def _real(loader: yaml.SafeLoader, node: yaml.ScalarNode) -> float | str:
+    text = str(loader.construct_scalar(node))
+    return float(loader.construct_yaml_float(node)) if _FLOAT.fullmatch(text) else text
+
+
+follow_yaml_1_2(_Loader)

@@ -69,8 +69,14 @@ def test_a_file_written_by_hand_is_read(tmp_path: Path) -> None:
     assert [edge.bidirectional for edge in machine.topology.edges] == [True, False]
 
 
-@pytest.mark.parametrize("number", ["21e1", "2.1e2", "2.1E+2", "210", "+210."])
-def test_a_number_may_be_written_with_or_without_an_exponent(tmp_path: Path, number: str) -> None:
+@pytest.mark.parametrize("text", ["1:30", "1_000", "yes"])
+def test_what_only_yaml_1_1_reads_as_something_else_is_text(tmp_path: Path, text: str) -> None:
+    with pytest.raises(SpecError, match=f"'{text}' is not accepted"):
+        Machine.from_yaml(write(tmp_path, PRESS.replace("210", text)))
+
+
+@pytest.mark.parametrize("number", ["21e1", "2.1e2", "2.1E+2", "210", "+210.", "0210", "0xd2"])
+def test_a_number_may_be_written_as_yaml_1_2_has_it(tmp_path: Path, number: str) -> None:
     machine = Machine.from_yaml(write(tmp_path, PRESS.replace("210", number)))
     assert machine.topology.components[0].nominal["pressure_bar"] == 210
 
@@ -241,7 +247,7 @@ def test_a_built_in_kind_cannot_be_declared_anew() -> None:
         ("a: 1\nb: 2\na: 3\n", r"press\.yaml:3:1: key 'a' repeats the one in line 1"),
         ("a: *nowhere\n", r"press\.yaml:1:4: .*alias"),
         ("a: !!python/object:os.system x\n", r"press\.yaml:1:4: could not determine a constructor"),
-        ("\x00", r"press\.yaml: "),
+        ("\x00", r"press\.yaml:1: a character that no YAML has"),
         ("", r"press\.yaml: \(whole file\): None is not accepted"),
     ],
 )

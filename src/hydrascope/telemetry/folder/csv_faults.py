@@ -4,7 +4,7 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
-from hydrascope.telemetry.folder.text_head import not_utf8
+from hydrascope.schemas.text import not_utf8
 
 
 def csv_fault(path: Path, columns: Sequence[str], start: int, message: str) -> str:

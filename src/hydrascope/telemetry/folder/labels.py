@@ -9,11 +9,11 @@ import pyarrow.csv
 import pyarrow.parquet as pq
 
 from hydrascope.schemas.errors import SpecError
+from hydrascope.schemas.text import not_utf8
 from hydrascope.telemetry.folder.csv_faults import csv_fault
 from hydrascope.telemetry.folder.discovery import LABELS, SUFFIXES, PassedOver, why_not_read
 from hydrascope.telemetry.folder.machine_files import find_files
 from hydrascope.telemetry.folder.table_file import EQUIPMENT, naming, read_columns
-from hydrascope.telemetry.folder.text_head import not_utf8
 from hydrascope.telemetry.folder.timestamps import to_microseconds
 
 _REQUIRED = (EQUIPMENT, "start", "end")

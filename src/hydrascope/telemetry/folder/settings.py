@@ -2,8 +2,9 @@
 
 from enum import StrEnum
 from pathlib import Path
+from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from hydrascope.schemas.base import Positive, Text, TimeZone
 
@@ -28,12 +29,16 @@ class ResampleSettings(BaseModel):
     """How long `hold` repeats a sample; None: one and a half of the sensor's own periods."""
 
 
+UserPath = Annotated[Path, AfterValidator(Path.expanduser)]
+"""A path that may begin with `~`."""
+
+
 class FolderSettings(BaseModel):
     """Keys of `ParquetSource`; `conf/data/parquet.yaml` explains each."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    folder: Path
+    folder: UserPath
     machines: str | None = None
     labels: str | None = None
     time_zone: TimeZone | None = None

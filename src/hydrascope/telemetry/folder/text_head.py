@@ -4,6 +4,7 @@ import codecs
 from pathlib import Path
 
 from hydrascope.schemas.errors import SpecError
+from hydrascope.schemas.text import not_utf8
 
 _LONGEST_BYTES = 2**22
 """A first line that is longer is none."""
@@ -43,17 +44,3 @@ def first_line(path: Path) -> bytes:
     if not head.strip():
         raise SpecError(f"{path}: empty; expected a first line that names the columns")
     return head
-
-
-def not_utf8(content: bytes) -> str:
-    """Say what to do about bytes that are not UTF-8."""
-    try:
-        content.decode()
-    except UnicodeDecodeError as error:
-        what = f"byte 0x{content[error.start]:02x} is"
-    else:
-        what = "some bytes are"
-    return (
-        f"{what} not UTF-8, but perhaps Latin-1 or Windows-1252; expected UTF-8: "
-        "iconv -f WINDOWS-1252 -t UTF-8 FILE > NEW"
-    )

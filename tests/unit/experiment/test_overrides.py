@@ -1,0 +1,114 @@
+"""Values of a command line arrive as they were typed, and files of configurations are YAML 1.2."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from hydra import compose, initialize_config_dir
+
+from hydrascope.experiment.check import check
+from hydrascope.experiment.overrides import readable
+from hydrascope.experiment.settings import validate_evaluate
+from hydrascope.experiment.yaml_dialect import yaml_1_2
+from hydrascope.schemas.errors import SpecError
+
+ROOT = Path(__file__).parents[3]
+CONF = ROOT / "conf"
+
+
+def composed(*overrides: str) -> dict[str, object]:
+    with initialize_config_dir(str(CONF), version_base="1.3"):
+        config = compose("train", overrides=["run_dir=.", *readable(overrides)])
+    return {str(key): value for key, value in config.items()}
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "/runs/epoch=3-step=10.ckpt",
+        "/my runs (old)/b.ckpt",
+        "/Größe/b.ckpt",
+        "~/b.ckpt",
+        "postgresql://hydra@db:5432/name?sslmode=require&application_name=a",
+        "C:\\runs\\b.ckpt",
+        "C:\\runs\\",
+        "it's here.ckpt",
+        "a;b&c|d",
+    ],
+)
+def test_a_value_arrives_as_it_was_typed(value: str) -> None:
+    assert composed(f"resume={value}")["resume"] == value
+
+
+@pytest.mark.parametrize(
+    ("override", "value"),
+    [("seed=7", 7), ("seed=1e3", 1000.0), ("resume=null", None), ("resume='a b'", "a b")],
+)
+def test_what_the_grammar_reads_stays_as_it_reads_it(override: str, value: object) -> None:
+    assert composed(override)[override.partition("=")[0]] == value
+
+
+def test_options_and_groups_are_left_alone() -> None:
+    given = ["--config-dir", "x y", "-m", "model=mlp,arma", "~experiment", "+a=1", "key"]
+    assert readable(given) == given
+
+
+def test_a_path_may_begin_with_a_tilde(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    (tmp_path / "b.ckpt").write_bytes(b"")
+    with initialize_config_dir(str(CONF), version_base="1.3"):
+        config = compose("evaluate", overrides=readable(["run_dir=~/out", "ckpt=~/b.ckpt"]))
+    settings = validate_evaluate({str(key): value for key, value in config.items()})
+    assert (settings.ckpt, settings.run_dir) == (f"{tmp_path}/b.ckpt", f"{tmp_path}/out")
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (
+            b"trainer:\n\tmax_epochs: 1\n",
+            "x.yaml:3:1: found character '\\t' that cannot",
+        ),
+        (b"seed: 1\nseed: 2\n", "x.yaml:3:1: key 'seed' repeats the one in line 2; keep one"),
+        ("# Größe\nseed: 1\n".encode("latin-1"), "x.yaml:2: byte 0xf6 is not UTF-8, but perhaps L"),
+        (b"seed: [1\n", "x.yaml:3:1: "),
+        (b"seed: 1:30\n", "train.py: seed: '1:30' is not accepted"),
+    ],
+)
+def test_a_file_at_fault_is_one_line_with_file_line_and_remedy(
+    tmp_path: Path, content: bytes, message: str
+) -> None:
+    (tmp_path / "experiment").mkdir()
+    file = tmp_path / "experiment" / "x.yaml"
+    file.write_bytes(b"# @package _global_\n" + content)
+    command = [sys.executable, str(ROOT / "train.py"), "--config-dir", str(tmp_path)]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT / "src")}
+    done = subprocess.run(
+        [*command, "experiment=x", f"run_dir={tmp_path}", f"hydra.run.dir={tmp_path}"],
+        capture_output=True,
+        text=True,
+        env=environment,
+        cwd=tmp_path,
+        timeout=100,
+    )
+    assert done.returncode == 2
+    assert len(done.stderr.splitlines()) == 1
+    assert message in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("text", "value"), [("010", 10), ("016", 16), ("0x10", 16), ("1e3", 1000.0), ("018", 18)]
+)
+def test_configurations_are_yaml_1_2(tmp_path: Path, text: str, value: object) -> None:
+    (tmp_path / "c.yaml").write_text(f"seed: {text}\n")
+    with yaml_1_2([tmp_path]), initialize_config_dir(str(tmp_path), version_base="1.3"):
+        assert compose("c")["seed"] == value
+
+
+def test_a_whole_configuration_that_is_checked_names_its_line(tmp_path: Path) -> None:
+    file = tmp_path / "config.yaml"
+    file.write_text("seed: 1\nseed: 2\n")
+    with pytest.raises(SpecError, match=r"config\.yaml:2:1: key 'seed' repeats the one in line 1"):
+        check([str(file)])
