@@ -9,7 +9,9 @@ import typer
 
 from hydrascope import __version__
 from hydrascope.cli import commands, configs, jobs
+from hydrascope.console import print_anything
 from hydrascope.schemas.errors import ServiceError, SpecError
+from hydrascope.schemas.whole_file import NO_ROOM, no_room
 
 app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False)
 app.add_typer(jobs.app)
@@ -37,10 +39,16 @@ def main() -> None:
     # A model of the user's own lies in his folder; what is installed comes first.
     if (here := str(Path.cwd())) not in sys.path:
         sys.path.append(here)
+    print_anything()
     try:
         app(prog_name="hydrascope")
     except (SpecError, ServiceError) as error:
         if os.environ.get("HYDRASCOPE_TRACEBACK") == "1":
             raise
         print(error, file=sys.stderr)
+        sys.exit(2)
+    except OSError as error:
+        if error.errno not in NO_ROOM:
+            raise
+        print(no_room(error), file=sys.stderr)
         sys.exit(2)

@@ -15,6 +15,7 @@ from torch import Tensor
 from hydrascope.evaluation.predictions import HeadPredictions
 from hydrascope.schemas.machine import EdgeType, GraphTopology
 from hydrascope.schemas.task import HeadSpec
+from hydrascope.schemas.whole_file import whole_file
 from hydrascope.tasks.metrics import predicted_class
 
 _LINE_COLOURS = {
@@ -38,7 +39,8 @@ def save_confusion_matrix(head: HeadSpec, rows: HeadPredictions, path: Path) -> 
     figure = Figure(figsize=(size + 0.8, size), layout="constrained")
     axes, shares = draw_confusion(figure, head, confusion_counts(head, rows).numpy())
     figure.colorbar(shares, ax=axes, label="share of the true class", shrink=0.8)
-    figure.savefig(path, dpi=120)
+    with whole_file(path) as part:
+        figure.savefig(part, dpi=120)
 
 
 def draw_confusion(
@@ -74,7 +76,8 @@ def save_machine_graph(topology: GraphTopology, title: str, path: Path) -> None:
     axes = figure.subplots()
     draw_machine_graph(axes, topology, {})
     axes.set_title(title)
-    figure.savefig(path, dpi=130)
+    with whole_file(path) as part:
+        figure.savefig(part, dpi=130)
 
 
 def draw_machine_graph(axes: Axes, topology: GraphTopology, fills: Mapping[str, str]) -> None:

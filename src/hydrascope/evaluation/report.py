@@ -11,6 +11,7 @@ from rich.table import Table
 from hydrascope.evaluation.predictions import HeadPredictions
 from hydrascope.schemas.calibration import flag_thresholds
 from hydrascope.schemas.task import HeadSpec
+from hydrascope.schemas.whole_file import write_whole
 from hydrascope.tasks.metrics import PRIMARY_METRIC, HeadMetrics
 
 Metrics = Mapping[str, float]
@@ -72,9 +73,7 @@ def comparison_table(
 
 def write_json(path: Path, content: Mapping[str, object]) -> None:
     """Write results, sorted and indented, replacing the file at once."""
-    part = path.with_suffix(".part")
-    part.write_text(json.dumps(content, indent=2, sort_keys=True) + "\n", encoding="utf-8")
-    part.replace(path)
+    write_whole(path, json.dumps(content, indent=2, sort_keys=True) + "\n")
 
 
 def _cell(value: float | None, metric: str, *, bold: bool) -> str:

@@ -10,6 +10,7 @@ from omegaconf import DictConfig
 from omegaconf.errors import MissingMandatoryValue, OmegaConfBaseException
 
 from hydrascope.schemas.errors import ServiceError, SpecError, closest
+from hydrascope.schemas.whole_file import NO_ROOM, no_room
 
 USER_ERRORS = (
     SpecError,
@@ -21,6 +22,11 @@ USER_ERRORS = (
 )
 """What a wrong command line, machine file or data folder raises, or a database that is away;
 anything else is our own fault."""
+
+
+def users(error: BaseException) -> bool:
+    """Tell whether it is for the user to mend: one of `USER_ERRORS`, or a disk that is full."""
+    return isinstance(error, USER_ERRORS) or (isinstance(error, OSError) and error.errno in NO_ROOM)
 
 
 RENAMED = {
@@ -35,7 +41,7 @@ RENAMED = {
 
 
 def complaint(error: BaseException, script: str) -> str:
-    """Return the readable form of one of `USER_ERRORS`."""
+    """Return the readable form of an error that is for the user to mend (`users`)."""
     message = _message(error)
     return message if message.startswith(script) else f"{script}: {message}"
 
@@ -55,6 +61,8 @@ def _message(error: BaseException) -> str:
             return str(cause)
         case InstantiationException() | OmegaConfBaseException():
             return " ".join(str(error).split())
+        case OSError() if error.errno in NO_ROOM:
+            return no_room(error)
     return str(error)
 
 

@@ -30,17 +30,18 @@ from hydrascope.evaluation.predictions import LocatedPredictions, predict
 from hydrascope.evaluation.report import comparison, head_metrics, write_json
 from hydrascope.evaluation.severity import error_by_severity
 from hydrascope.experiment.hardware import prepare_hardware
-from hydrascope.experiment.restore import restore
+from hydrascope.experiment.restore import Restored, restore
 from hydrascope.experiment.settings import TRACKED, EvaluateSettings, TrainSettings
 from hydrascope.models.diagnoser import Diagnoser
 from hydrascope.schemas.json_file import load_json
 from hydrascope.schemas.task import HeadKind
+from hydrascope.schemas.whole_file import whole_file
 
 _WITH_CLASSES = (HeadKind.BINARY, HeadKind.MULTI_CLASS, HeadKind.ORDINAL)
 
 
 def run(settings: EvaluateSettings) -> None:
-    """Judge a checkpoint; results are written into `settings.run_dir`.
+    """Judge a checkpoint; results are written into `settings.run_dir`, and then printed.
 
     evaluation.json, report.html, predictions.parquet, a picture of each confusion matrix; of
     normality also every score: normality.csv.
@@ -48,7 +49,8 @@ def run(settings: EvaluateSettings) -> None:
     console = Console()
     prepare_hardware(settings.hardware)
     other = OtherRun(settings.compare) if settings.compare else None
-    trained, diagnoser, data = restore(settings.ckpt)
+    restored = restore(settings.ckpt, settings.data)
+    trained, diagnoser, data = restored
     file = None if settings.ckpt.startswith(TRACKED) else Path(settings.ckpt).absolute()
     run_dir = Path(settings.run_dir).absolute()
     run_dir.mkdir(parents=True, exist_ok=True)
@@ -76,37 +78,53 @@ def run(settings: EvaluateSettings) -> None:
         found = other.compared(heads, predictions, thresholds, data, bootstrap)
         report["compared"] = {"name": other.name, "heads": found}
     if diagnoser.heads:
-        units = {head.name: head.unit for head in diagnoser.heads}
-        console.print(
-            _table(_title(trained.model.name, bootstrap), report["test"], report["judged"], units)
-        )
         table = prediction_table(diagnoser.heads, predictions, data)
-        table.to_parquet(run_dir / PREDICTIONS, index=False)
+        with whole_file(run_dir / PREDICTIONS) as part:
+            table.to_parquet(part, index=False)
         if settings.missing_sensors:
             with console.status("Taking sensors away …"):
                 missing = judge_missing(diagnoser, data)
             report["missing_sensors"] = missing_report(diagnoser.heads, missing)
-            console.print(in_words(report["missing_sensors"]))
+    report |= _of_normality(restored, run_dir)
+    write_json(run_dir / EVALUATION, report)
+    with console.status("Drawing the report …"):
+        write_page(run_dir / "report.html", report, diagnoser, predictions, data)
+    _print(console, report, restored, _title(trained.model.name, bootstrap))
+    console.print(f"Results: {run_dir}", soft_wrap=True)
+
+
+def _of_normality(restored: Restored, run_dir: Path) -> dict[str, Any]:
+    """Return how well normality is told, and write every score."""
+    trained, diagnoser, data = restored
+    if not (trained.task.normality and diagnoser.normality):
+        return {}
+    scores = score_table(diagnoser, data, trained.task.normality)
+    with whole_file(run_dir / "normality.csv") as part:
+        scores.to_csv(part, index=False)
+    windows, of_machine = machine_scores(scores)
+    held_out = int(diagnoser.normality.held_out)
+    detected = detection(data, trained.task.normality, windows, of_machine, held_out)
+    intervals = detection_intervals(data, windows, of_machine)
+    return {"normality": detected | {"intervals": intervals}}
+
+
+def _print(console: Console, report: dict[str, Any], restored: Restored, title: str) -> None:
+    """Show what was written."""
+    trained, diagnoser, data = restored
+    if diagnoser.heads:
+        units = {head.name: head.unit for head in diagnoser.heads}
+        console.print(_table(title, report["test"], report["judged"], units))
+    if "missing_sensors" in report:
+        console.print(in_words(report["missing_sensors"]))
     if report["localisation"]:
         console.print("\n".join(localisation_lines(report["localisation"])), soft_wrap=True)
     if "calibration" in report:
         console.print(calibration_table(report["calibration"]))
-    if (spec := trained.task.normality) and diagnoser.normality:
-        scores = score_table(diagnoser, data, spec)
-        scores.to_csv(run_dir / "normality.csv", index=False)
+    if "normality" in report and trained.task.normality and diagnoser.normality:
+        detected = {trained.model.name: report["normality"]}
+        console.print(detection_table("Normality: AUROC, share detected", detected))
         held_out = int(diagnoser.normality.held_out)
-        windows, of_machine = machine_scores(scores)
-        detected = detection(data, spec, windows, of_machine, held_out)
-        intervals = detection_intervals(data, windows, of_machine)
-        report["normality"] = detected | {"intervals": intervals}
-        console.print(
-            detection_table("Normality: AUROC, share detected", {trained.model.name: detected})
-        )
-        console.print(promise(held_out, data.split_spec.unit, spec))
-    write_json(run_dir / EVALUATION, report)
-    with console.status("Drawing the report …"):
-        write_page(run_dir / "report.html", report, diagnoser, predictions, data)
-    console.print(f"Results: {run_dir}")
+        console.print(promise(held_out, data.split_spec.unit, trained.task.normality))
 
 
 def _of_heads(

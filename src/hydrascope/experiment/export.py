@@ -36,7 +36,7 @@ NORMALITY = "normality"
 def run(settings: ExportSettings) -> None:
     """Write the bundle of `settings.ckpt` to `settings.output`, and register it where asked to."""
     console = Console()
-    restored = restore(settings.ckpt)
+    restored = restore(settings.ckpt, settings.data)
     path = Path(settings.output).absolute()
     with console.status("Testing, exporting …"):
         metrics = _metrics(restored)

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from lightning import Callback, Trainer
 from lightning.fabric.utilities.throughput import get_available_flops
-from lightning.pytorch.callbacks import EarlyStopping, EMAWeightAveraging, ModelCheckpoint
+from lightning.pytorch.callbacks import EarlyStopping, EMAWeightAveraging
 from lightning.pytorch.loggers import Logger
 from lightning.pytorch.profilers import Profiler, PyTorchProfiler, SimpleProfiler
 from lightning.pytorch.utilities.exceptions import SIGTERMException
@@ -18,6 +18,7 @@ from rich.table import Table
 from hydrascope import __version__
 from hydrascope.data.datamodule import HydraulicDataModule
 from hydrascope.experiment.assemble import optimizer_factory
+from hydrascope.experiment.processes import leads
 from hydrascope.experiment.settings import HardwareSettings, TrainSettings
 from hydrascope.graphs.fields import GraphInputs
 from hydrascope.models.diagnoser import Diagnoser
@@ -26,6 +27,7 @@ from hydrascope.tasks.balancing import LossBalance
 from hydrascope.tasks.losses import class_weights
 from hydrascope.tracking.mlflow_run import MLflowRun
 from hydrascope.training.acceleration import Acceleration, accelerate
+from hydrascope.training.checkpoint_files import KeptCheckpoint, WholeCheckpoints, copy_whole
 from hydrascope.training.ending import EndOnSigterm, within_memory
 from hydrascope.training.module import DiagnosisModule
 from hydrascope.training.progress import Progress
@@ -34,6 +36,8 @@ from hydrascope.training.watch import Watch
 
 INTERRUPTED, TERMINATED = 130, 143
 """Exit codes after Ctrl-C and SIGTERM, as shells have them."""
+BEST = "best.ckpt"
+"""Among a run's checkpoints."""
 _SHOWN_WINDOWS = 4
 """In the shapes of the network's summary."""
 _GPU_STEPS = 50
@@ -59,10 +63,9 @@ def fit(
     scored = bool(settings.task.heads)
     monitor = settings.callbacks.monitor if scored else "step"
     mode = settings.callbacks.mode if scored else "max"
-    best = ModelCheckpoint(
-        folder, filename="best", monitor=monitor, mode=mode, enable_version_counter=False
-    )
-    last = ModelCheckpoint(folder, filename="last", enable_version_counter=False)
+    before = Path(settings.resume).absolute().parent if settings.resume else None
+    best = KeptCheckpoint(folder, before=before, filename="best", monitor=monitor, mode=mode)
+    last = KeptCheckpoint(folder, before=before, filename="last")
     callbacks: list[Callback] = [best, last, EndOnSigterm(folder / "last.ckpt")]
     if settings.tracking.mlflow and (every_s := settings.tracking.system_metrics_s):
         from hydrascope.tracking.machine import MachineMetrics  # imports MLflow
@@ -71,12 +74,12 @@ def fit(
         callbacks += [MachineMetrics(run, every_s) for run in runs]
     if steps := settings.callbacks.checkpoint_every_n_steps:
         callbacks.append(
-            ModelCheckpoint(
-                folder, filename="last", every_n_train_steps=steps, enable_version_counter=False
-            )
+            KeptCheckpoint(folder, before=before, filename="last", every_n_train_steps=steps)
         )
     if scored and (stopping := settings.callbacks.early_stopping):
         callbacks.append(EarlyStopping(monitor, patience=stopping.patience, mode=mode))
+    if before and before != folder and leads() and (before / BEST).is_file():
+        copy_whole(before / BEST, folder)
     training = Training(settings.trainer.max_epochs, callbacks, loggers, settings.resume)
     train_epochs(settings, data, diagnoser, training, console)
     return best.best_model_path
@@ -145,6 +148,7 @@ def train_epochs(
         log_every_n_steps=1,
         logger=training.loggers,
         callbacks=callbacks,
+        plugins=WholeCheckpoints(),
         enable_progress_bar=settings.trainer.progress_bar,
         enable_model_summary=False,
     )

@@ -14,6 +14,7 @@ from hydrascope.experiment.base import Settings
 from hydrascope.experiment.config_files import places, take_own
 from hydrascope.experiment.importing import load
 from hydrascope.experiment.overrides import readable
+from hydrascope.experiment.run_folder import register_new_folder
 from hydrascope.experiment.search_path import looking_first_into
 from hydrascope.experiment.settings import (
     TrainSettings,
@@ -59,6 +60,7 @@ def launch(
     said_by = command or f"{script}.py"
     with one_line_errors(f"{script}.py", said_by):
         own, arguments = take_own(sys.argv[1:])
+    register_new_folder()
     sys.argv[1:] = readable(arguments)
     if _TORCHRUN in os.environ and os.environ["RANK"] != "0":
         sys.argv.append("hydra.output_subdir=null")  # the first process writes it

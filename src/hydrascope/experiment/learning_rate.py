@@ -14,6 +14,7 @@ from hydrascope.experiment.fitting import build_module
 from hydrascope.experiment.settings import TrainSettings
 from hydrascope.models.diagnoser import Diagnoser
 from hydrascope.schemas.errors import SpecError
+from hydrascope.schemas.whole_file import whole_file
 
 STEPS = 100
 LOWEST, HIGHEST = 1e-6, 1.0
@@ -67,7 +68,8 @@ def find_lr(
     axes.semilogx(rates, losses)
     axes.semilogx(rates[best], losses[best], "o")
     axes.set(xlabel="learning rate", ylabel="training loss, averaged")
-    figure.savefig(run_dir / "lr_find.png", dpi=120)
+    with whole_file(run_dir / "lr_find.png") as part:
+        figure.savefig(part, dpi=120)
     console.print(
         f"The loss falls fastest at optim.lr={rates[best]:.2g} ({run_dir / 'lr_find.png'})",
         soft_wrap=True,

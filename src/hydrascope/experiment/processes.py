@@ -15,10 +15,12 @@ from typing import Any
 
 from torch.distributed import is_torchelastic_launched
 from torch.distributed.elastic.multiprocessing import DefaultLogsSpecs, SignalException
+from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
 from torch.distributed.launcher.api import LaunchConfig, elastic_launch
 
-from hydrascope.experiment.complaints import USER_ERRORS, complaint
+from hydrascope.experiment.complaints import USER_ERRORS, complaint, users
 from hydrascope.experiment.settings import TrainSettings
+from hydrascope.experiment.start import USAGE_ERROR
 from hydrascope.schemas.errors import SpecError
 
 Job = Callable[[TrainSettings], None]
@@ -62,6 +64,10 @@ def run_in_processes(job: Job, settings: TrainSettings) -> None:
             complaints = elastic_launch(config, _work)(job, plain)
         except SignalException as stop:
             sys.exit(128 + stop.sigval)  # as shells have it; the processes have been ended
+        except ChildFailedError as failed:
+            if failed.get_first_failure()[1].exitcode != USAGE_ERROR:
+                raise
+            sys.exit(USAGE_ERROR)  # it has said why
         finally:
             for number, handler in handlers.items():  # the launcher leaves its own
                 signal.signal(number, handler)
@@ -75,4 +81,10 @@ def _work(job: Job, plain: dict[str, Any]) -> str | None:
         job(TrainSettings.model_validate(plain))
     except USER_ERRORS as error:
         return complaint(error, "train.py")
+    except OSError as error:
+        if not users(error):
+            raise
+        # The disk is full to the process that writes; the others would wait for it in vain.
+        print(complaint(error, "train.py"), file=sys.stderr)
+        sys.exit(USAGE_ERROR)
     return None

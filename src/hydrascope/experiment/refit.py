@@ -3,16 +3,16 @@
 from dataclasses import replace
 from pathlib import Path
 
-from lightning.pytorch.callbacks import ModelCheckpoint
 from rich.console import Console
 
 from hydrascope.data.datamodule import HydraulicDataModule
 from hydrascope.experiment.assemble import load_checkpoint
-from hydrascope.experiment.fitting import Training, checkpoints, train_epochs
+from hydrascope.experiment.fitting import BEST, Training, checkpoints, train_epochs
 from hydrascope.experiment.processes import leads
 from hydrascope.experiment.settings import TrainSettings
 from hydrascope.schemas.errors import SpecError
 from hydrascope.training.checkpoint import read_checkpoint, write_fitted
+from hydrascope.training.checkpoint_files import KeptCheckpoint
 from hydrascope.training.ending import EndOnSigterm
 
 
@@ -43,8 +43,7 @@ def refit(
         settings: Of the training.
         data: As it was trained on.
         fraction: Of the epochs there were; the learning rate warms up and falls once more.
-        best: Path of the best checkpoint, complete. If it is this run's it is replaced at the end;
-            a run that goes on from another one's leaves that as it was.
+        best: Path of the best checkpoint, complete; it is replaced at the end.
         console: To print to.
 
     Raises:
@@ -55,14 +54,14 @@ def refit(
         settings, data.input_spec, replace(chosen, calibration=None)
     ).train()
     folder = checkpoints(settings)
-    kept = ModelCheckpoint(
+    kept = KeptCheckpoint(
         folder,
+        before=None,
         filename="refitted",
         monitor="step",
         mode="max",
         every_n_epochs=epochs,
         save_on_train_epoch_end=True,
-        enable_version_counter=False,
     )
     training = Training(epochs, [kept, EndOnSigterm(None)], loggers=[], validate=False)
     with data.validation_joined():
@@ -71,7 +70,7 @@ def refit(
             f"{epochs} epochs"
         )
         train_epochs(settings, data, diagnoser, training, console)
-    refitted = folder / "best.ckpt"
+    refitted = folder / BEST
     if leads():
         write_fitted(kept.best_model_path, {}, chosen.calibration)
         Path(kept.best_model_path).replace(refitted)

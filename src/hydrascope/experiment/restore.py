@@ -8,6 +8,8 @@ from typing import NamedTuple
 
 from hydrascope.data.datamodule import HydraulicDataModule
 from hydrascope.experiment.assemble import build_datamodule, load_checkpoint
+from hydrascope.experiment.base import Target
+from hydrascope.experiment.moved import MovedData
 from hydrascope.experiment.settings import TRACKED, TrainSettings
 from hydrascope.models.diagnoser import Diagnoser
 from hydrascope.schemas.errors import SpecError
@@ -22,11 +24,12 @@ class Restored(NamedTuple):
     data: HydraulicDataModule
 
 
-def restore(ckpt: str) -> Restored:
+def restore(ckpt: str, moved: MovedData | None = None) -> Restored:
     """Build what a checkpoint was written from.
 
     Args:
         ckpt: A file, or one that MLflow holds: `mlflow:RUN_ID`, `models:/NAME@ALIAS`.
+        moved: Where its data lie now; None: where they lay.
 
     Raises:
         SpecError: No such checkpoint, or its data source has changed since: its split would mix
@@ -35,7 +38,8 @@ def restore(ckpt: str) -> Restored:
     """
     with checkpoint_file(ckpt) as file:
         checkpoint = read_checkpoint(file)
-    settings = TrainSettings.model_validate(checkpoint.record["settings"])
+    recorded = TrainSettings.model_validate(checkpoint.record["settings"])
+    settings = at_new_place(recorded, moved or MovedData())
     data = build_datamodule(settings.data, settings.features, settings.task, settings.seed)
     if data.source.fingerprint != checkpoint.record["data_fingerprint"]:
         raise SpecError(
@@ -50,6 +54,32 @@ def restore(ckpt: str) -> Restored:
             "that has ended"
         )
     return Restored(settings, diagnoser, data)
+
+
+def at_new_place(settings: TrainSettings, moved: MovedData) -> TrainSettings:
+    """Return a training's settings with its data where they lie now.
+
+    Raises:
+        SpecError: The source has no such key, or the data are not there.
+    """
+    source, store = settings.data.source, settings.data.store
+    known = source.model_extra or {}
+    given = moved.source.model_dump(exclude_none=True)
+    if strange := [key for key in given if key not in known]:
+        raise SpecError(
+            f"data.source.{strange[0]}: {source.target}, which the checkpoint was trained on, has "
+            f"no such key; accepted: {', '.join(known) or 'none'}"
+        )
+    folder = given.get("folder", known.get("folder"))
+    if folder is not None and not Path(folder).exists():
+        raise SpecError(
+            f"data.source.folder: {str(folder)!r} is not there, seen from {Path.cwd()}; expected "
+            "the data that the checkpoint was trained on: data.source.folder=PATH"
+        )
+    told = Target.model_validate(source.model_dump(by_alias=True) | given)
+    kept = store.model_copy(update=moved.store.model_dump(exclude_none=True))
+    data = settings.data.model_copy(update={"source": told, "store": kept})
+    return settings.model_copy(update={"data": data})
 
 
 @contextmanager

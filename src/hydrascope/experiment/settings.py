@@ -15,7 +15,7 @@ from pydantic import (
     field_validator,
 )
 
-from hydrascope.experiment.base import Count, Fraction, Positive, Settings, Target
+from hydrascope.experiment.base import Count, Fraction, Positive, Settings, Target, UserPath
 from hydrascope.experiment.launcher.settings import LauncherSettings, LocalSettings
 from hydrascope.experiment.model_settings import (
     OUR_DISCRIMINANT,
@@ -26,15 +26,11 @@ from hydrascope.experiment.model_settings import (
     ModelSettings,
     NetworkSettings,
 )
+from hydrascope.experiment.moved import MovedData
 from hydrascope.features.config import FeatureConfig, Method
 from hydrascope.schemas.errors import validate
 from hydrascope.schemas.json_schema import DIALECT
 from hydrascope.schemas.task import TaskSpec
-
-
-def _of_user(path: str) -> str:
-    """Read `~` as the shell would, which does so only where an argument begins with it."""
-    return str(Path(path).expanduser()) if path.startswith("~") else path
 
 
 def _existing_file(path: str) -> str:
@@ -60,8 +56,6 @@ def _trained(named: str) -> str:
 
 TRACKED = ("mlflow:", "models:/")
 """How the name of a checkpoint begins that MLflow holds."""
-UserPath = Annotated[str, AfterValidator(_of_user)]
-"""A file or folder, which may begin with `~`."""
 CheckpointFile = Annotated[UserPath, AfterValidator(_existing_file)]
 Trained = Annotated[UserPath, AfterValidator(_trained)]
 """A checkpoint: a file, or one that MLflow holds."""
@@ -333,6 +327,7 @@ class EvaluateSettings(Settings):
     compare: UserPath | None
     missing_sensors: bool
     run_dir: UserPath
+    data: MovedData = MovedData()
     hardware: HardwareSettings
 
 
@@ -341,6 +336,7 @@ class ExportSettings(Settings):
 
     ckpt: Trained
     output: UserPath
+    data: MovedData = MovedData()
     gate: dict[str, dict[str, float]] | None
     onnx: bool
     sign_key: UserPath | None

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
 
+from hydrascope.console import print_anything
 from hydrascope.experiment.config_files import take_own
 from hydrascope.experiment.importing import load
 
@@ -22,6 +23,7 @@ def start(name: str, conf: Path, command: str | None = None) -> None:
         conf: Folder of the configuration groups.
         command: What was typed before the arguments, if not the script of that name.
     """
+    print_anything()
     script = f"{name}.py"
     require("hydra", "train", command or script)
     with one_line_errors(script, command or script):
@@ -57,10 +59,10 @@ def one_line_errors(script: str, said_by: str) -> Iterator[None]:
         yield
     except Exception as error:
         # Only here: it takes pydantic, which a help does without.
-        from hydrascope.experiment.complaints import USER_ERRORS, complaint
+        from hydrascope.experiment.complaints import complaint, users
 
         traced = os.environ.get("HYDRASCOPE_TRACEBACK") == "1"
-        if traced or not isinstance(error, USER_ERRORS):
+        if traced or not users(error):
             raise
         print(said_by + complaint(error, script).removeprefix(script), file=sys.stderr)
         sys.exit(USAGE_ERROR)

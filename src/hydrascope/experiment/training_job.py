@@ -39,6 +39,7 @@ from hydrascope.experiment.settings import TrainSettings
 from hydrascope.experiment.testing import complete, test, test_normality
 from hydrascope.models.base import ClosedFormModel, Network
 from hydrascope.models.recipe import build_diagnoser
+from hydrascope.schemas.whole_file import whole_file
 from hydrascope.tracking.loggers import ended, flatten, mlflow_logger, store_files, wandb_logger
 from hydrascope.tracking.provenance import COMMIT, commit, write_provenance
 from hydrascope.training.checkpoint import read_checkpoint
@@ -70,7 +71,8 @@ def train(settings: TrainSettings) -> None:
     data.plan()
     if leads() and settings.task.heads:
         run_dir.mkdir(parents=True, exist_ok=True)
-        data.label_counts.to_csv(run_dir / LABEL_COUNTS, index=False)
+        with whole_file(run_dir / LABEL_COUNTS) as part:
+            data.label_counts.to_csv(part, index=False)
     _say_remarks(data, console)
     data.check()
     data.setup()

@@ -6,6 +6,7 @@ import sys
 from asyncio import AbstractEventLoop
 from collections.abc import Callable, Sequence
 
+from hydrascope.console import print_anything
 from hydrascope.schemas.errors import SpecError
 from hydrascope.serving.settings import ServeSettings, read_settings, settings_help
 
@@ -22,6 +23,7 @@ def main(arguments: Sequence[str], command: str | None = None) -> None:
         arguments: As in `bundle=bundles/rig port=8000`.
         command: What was typed before them, if not the script.
     """
+    print_anything()
     if {"--help", "-h"} & set(arguments):
         print(settings_help(command or "python serve.py"))
         return

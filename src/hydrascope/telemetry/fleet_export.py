@@ -14,6 +14,7 @@ import yaml
 from numpy.typing import NDArray
 
 from hydrascope.schemas import Machine, SpecError
+from hydrascope.schemas.whole_file import whole_file, write_whole
 from hydrascope.simulation.recording import PIECE_S, Run
 from hydrascope.telemetry.fleet import FleetSource
 
@@ -58,17 +59,17 @@ def export_fleet(
     for name in ("machines", "labels"):
         (folder / name).mkdir(parents=True, exist_ok=True)
     for equipment_id, machine in source.machines().items():
-        (folder / "machines" / f"{equipment_id}.yaml").write_text(
+        write_whole(
+            folder / "machines" / f"{equipment_id}.yaml",
             yaml.safe_dump(machine.model_dump(mode="json", exclude_defaults=True), sort_keys=False),
-            encoding="utf-8",
         )
         labels = source.labels(equipment_id)
         labels.insert(0, "equipment_id", equipment_id)
-        labels.to_parquet(folder / "labels" / f"{equipment_id}.parquet", index=False)
-        _write(folder / f"{equipment_id}.{form}", form, _tables(source, machine, advance))
-    (folder / "fleet.json").write_text(
-        json.dumps(_metadata(source), indent=2) + "\n", encoding="utf-8"
-    )
+        with whole_file(folder / "labels" / f"{equipment_id}.parquet") as part:
+            labels.to_parquet(part, index=False)
+        with whole_file(folder / f"{equipment_id}.{form}") as part:
+            _write(part, form, _tables(source, machine, advance))
+    write_whole(folder / "fleet.json", json.dumps(_metadata(source), indent=2) + "\n")
 
 
 def _tables(

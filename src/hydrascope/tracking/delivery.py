@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from hydrascope.schemas.errors import SpecError
+from hydrascope.schemas.whole_file import write_whole
 from hydrascope.tracking.destination import Destination
 
 _UNSENT = "mlflow_unsent_{start_ms}.jsonl"
@@ -79,9 +80,7 @@ class Delivery:
         """Write down all that waits, and when to try again."""
         header = asdict(self.destination)
         lines = [json.dumps(each) for each in (header, *self._waiting)]
-        part = self._file.with_suffix(".part")
-        part.write_text("\n".join(lines) + "\n", "utf-8")
-        part.replace(self._file)
+        write_whole(self._file, "\n".join(lines) + "\n")
         if not self._away:
             self._say(
                 f"Tracking: MLflow at {self.destination.uri} is away ({_brief(error)}); the run "

@@ -8,6 +8,8 @@ from typing import Any
 
 from yaml import safe_dump
 
+from hydrascope.schemas.whole_file import write_whole
+
 COMMIT = "mlflow.source.git.commit"
 """Tag by which MLflow shows the commit."""
 
@@ -34,7 +36,7 @@ def write_provenance(folder: Path, config: Mapping[str, Any]) -> list[Path]:
     folder.mkdir(parents=True, exist_ok=True)
     files = {folder / name: text for name, text in texts.items() if text}
     for file, text in files.items():
-        file.write_text(text, "utf-8")
+        write_whole(file, text)
     return list(files)
 
 

@@ -1,6 +1,5 @@
 """Reading a checkpoint without executing it."""
 
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +9,7 @@ import torch
 from torch import Tensor
 
 from hydrascope.schemas.errors import SpecError
+from hydrascope.training.checkpoint_files import save_whole
 
 _PREFIX = "diagnoser."
 _BEFORE = "diagnoser.network."
@@ -86,11 +86,9 @@ def write_checkpoint(
         weights: State of the diagnoser.
         fitted: Plain data; see `Checkpoint`.
     """
-    file = Path(path)
-    file.parent.mkdir(parents=True, exist_ok=True)
     state = {_PREFIX + name: value for name, value in weights.items()}
     content = {"hydrascope": dict(record), "state_dict": state, "epoch": None}
-    _replace(file, content | {"fitted": dict(fitted)})
+    save_whole(content | {"fitted": dict(fitted)}, Path(path))
 
 
 def write_fitted(
@@ -106,10 +104,4 @@ def write_fitted(
     file = Path(path)
     content = torch.load(file, map_location="cpu", weights_only=True)
     content["state_dict"].update({_PREFIX + name: value for name, value in weights.items()})
-    _replace(file, content | {"calibration": calibration and dict(calibration)})
-
-
-def _replace(file: Path, content: Mapping[str, Any]) -> None:
-    part = file.with_name(f"{file.name}.{os.getpid()}.part")
-    torch.save(content, part)
-    part.replace(file)
+    save_whole(content | {"calibration": calibration and dict(calibration)}, file)

@@ -28,6 +28,7 @@ from hydrascope.evaluation.strangeness import strangeness
 from hydrascope.models.diagnoser import Diagnoser
 from hydrascope.schemas.task import HeadKind, HeadSpec
 from hydrascope.schemas.time import TimeWindow
+from hydrascope.schemas.whole_file import write_whole
 
 _TEMPLATES = Path(__file__).parents[2] / "assets" / "report"
 _POINTS = 240
@@ -78,9 +79,7 @@ def write_page(
         width=_WIDTH,
         height=_HEIGHT,
     )
-    part = path.with_suffix(".part")
-    part.write_text(page, encoding="utf-8")
-    part.replace(path)
+    write_whole(path, page)
 
 
 def _charts(

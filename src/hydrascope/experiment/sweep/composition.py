@@ -10,6 +10,7 @@ from omegaconf import OmegaConf
 from yaml import safe_dump
 
 from hydrascope.experiment.settings import TrainSettings, validate_train
+from hydrascope.schemas.whole_file import write_whole
 
 _OF_THE_SWEEP = ("sweep=", "sweep.", "launcher=", "launcher.", "hydra")
 _NOT_CHOSEN = ("hydra", "experiment", "sweep", "launcher")
@@ -63,7 +64,7 @@ def write_experiment(chosen: Sequence[str], about: str, file: Path) -> None:
     }
     file.parent.mkdir(parents=True, exist_ok=True)
     text = safe_dump(content, sort_keys=False, allow_unicode=True)
-    file.write_text(f"# @package _global_\n# {about}\n{text}", "utf-8")
+    write_whole(file, f"# @package _global_\n# {about}\n{text}")
 
 
 def _plain(overrides: Sequence[str]) -> dict[str, Any]:

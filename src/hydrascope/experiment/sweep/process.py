@@ -8,6 +8,7 @@ from pathlib import Path
 from hydrascope.experiment.launcher.base import Launcher
 from hydrascope.experiment.launcher.command import Command
 from hydrascope.experiment.settings import TrainSettings
+from hydrascope.schemas.whole_file import write_whole
 
 
 class TrialProcess:
@@ -18,7 +19,7 @@ class TrialProcess:
         self.folder = Path(settings.run_dir)
         self.folder.mkdir(parents=True, exist_ok=True)
         file = self.folder / "settings.json"
-        file.write_text(settings.model_dump_json(by_alias=True, indent=2), "utf-8")
+        write_whole(file, settings.model_dump_json(by_alias=True, indent=2))
         arguments = (sys.executable, "-m", f"{__package__}.trial", str(file.absolute()))
         self._job = launcher.start(Command(arguments, (self.folder / "trial.log").absolute()))
 

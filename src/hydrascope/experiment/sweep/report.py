@@ -15,6 +15,7 @@ from hydrascope.experiment.sweep.composition import write_experiment
 from hydrascope.experiment.sweep.settings import SweepSettings
 from hydrascope.experiment.sweep.summary import summarize
 from hydrascope.schemas.errors import SpecError
+from hydrascope.schemas.whole_file import whole_file
 
 
 def report(study: optuna.Study, sweep: SweepSettings, folder: Path, console: Console) -> None:
@@ -101,5 +102,6 @@ def _figure(axes: Axes) -> Figure:
 
 
 def _save(figure: Figure, file: Path) -> None:
-    figure.savefig(file, dpi=120, bbox_inches="tight")
+    with whole_file(file) as part:
+        figure.savefig(part, dpi=120, bbox_inches="tight")
     pyplot.close(figure)

@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 from threading import Thread
 
-from hydrascope.experiment.complaints import USER_ERRORS, complaint
+from hydrascope.experiment.complaints import complaint, users
 from hydrascope.experiment.settings import TrainSettings
 from hydrascope.experiment.start import USAGE_ERROR
 from hydrascope.experiment.train import run
@@ -26,7 +26,9 @@ def main() -> None:
     Thread(target=_end_with_the_sweep, daemon=True).start()
     try:
         run(TrainSettings.model_validate_json(Path(sys.argv[1]).read_text("utf-8")))
-    except USER_ERRORS as error:
+    except Exception as error:
+        if not users(error):
+            raise
         print(complaint(error, "train.py"), file=sys.stderr)
         sys.exit(USAGE_ERROR)
 

@@ -9,7 +9,6 @@ decides. Who changes a file without changing either must delete `.hydrascope`.
 import hashlib
 import json
 import logging
-import os
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
@@ -19,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from hydrascope.schemas.whole_file import write_whole
 from hydrascope.telemetry.fingerprint import SampleDigest
 from hydrascope.telemetry.folder.blocks import Block, list_blocks
 from hydrascope.telemetry.folder.coverage import Coverage
@@ -170,11 +170,9 @@ def _key(folder: Path, files: Sequence[TableFile], reading: Reading, max_gap_s: 
 
 def _write(path: Path, index: Index) -> None:
     """Keep an index; written beside and renamed, so that no one reads half of it."""
-    draft = path.with_suffix(f".{os.getpid()}")
     try:
         path.parent.mkdir(exist_ok=True)
-        draft.write_text(index.model_dump_json(), encoding="utf-8")
-        draft.replace(path)
+        write_whole(path, index.model_dump_json())
         older = sorted(path.parent.glob("*.json"), key=lambda each: -each.stat().st_mtime)
         for each in older[_KEPT:]:
             each.unlink(missing_ok=True)

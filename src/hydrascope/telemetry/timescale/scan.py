@@ -8,12 +8,12 @@ cannot say so (a view), and after every write, the pass is made anew.
 import hashlib
 import json
 import logging
-import os
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from hydrascope.schemas.whole_file import write_whole
 from hydrascope.telemetry.fingerprint import SampleDigest
 from hydrascope.telemetry.folder.coverage import Coverage
 from hydrascope.telemetry.folder.samples import Samples
@@ -61,11 +61,9 @@ def find_or_scan(
     except (OSError, ValidationError):
         _log.warning("%s is damaged; reading the telemetry again", path)
     scan = scanned()
-    draft = path.with_suffix(f".{os.getpid()}")
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        draft.write_text(scan.model_dump_json(), encoding="utf-8")
-        draft.replace(path)
+        write_whole(path, scan.model_dump_json())
     except OSError as error:
         _log.warning("%s cannot be written (%s): telemetry is read each time", path, error)
     return scan

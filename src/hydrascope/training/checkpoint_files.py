@@ -1,0 +1,92 @@
+"""How Lightning's checkpoints become files, and which of them are kept."""
+
+import shutil
+from collections.abc import Callable
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+import torch
+from lightning.pytorch.callbacks import ModelCheckpoint
+from lightning.pytorch.plugins.io import TorchCheckpointIO
+
+from hydrascope.schemas.errors import SpecError
+from hydrascope.schemas.whole_file import whole_file
+
+
+def save_whole(content: object, file: Path) -> None:
+    """Write what `torch.save` makes of `content`, whole or not at all.
+
+    Raises:
+        OSError: It cannot be written; names `file`.
+    """
+    buffer = BytesIO()  # so that a full disk is an OSError, as it is not to torch
+    torch.save(content, buffer)
+    file.parent.mkdir(parents=True, exist_ok=True)
+    with whole_file(file) as part:
+        part.write_bytes(buffer.getbuffer())
+
+
+def copy_whole(file: Path, folder: Path) -> None:
+    """Copy a file into another folder, which is made, whole or not at all."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with whole_file(folder / file.name) as part:
+        shutil.copyfile(file, part)
+
+
+class WholeCheckpoints(TorchCheckpointIO):
+    """Writes checkpoints whole; Lightning's own leaves half of one where the disk is full."""
+
+    def save_checkpoint(
+        self,
+        checkpoint: dict[str, Any],
+        path: str | Path,
+        storage_options: Any | None = None,  # noqa: ARG002 (Lightning passes it)
+    ) -> None:
+        """Write a checkpoint."""
+        save_whole(checkpoint, Path(path))
+
+
+class KeptCheckpoint(ModelCheckpoint):
+    """Remembers files by their names, so that a run goes on in a folder of its own.
+
+    Lightning remembers absolute paths, and forgets which checkpoint was the best where the folder
+    is another one.
+
+    Args:
+        folder: Of the run's checkpoints.
+        before: That of the checkpoint which the run goes on from; None: it begins anew.
+        options: Of `ModelCheckpoint`.
+    """
+
+    def __init__(self, folder: Path, *, before: Path | None, **options: Any) -> None:
+        super().__init__(folder, enable_version_counter=False, **options)
+        self._before = before
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return what to go on with, files by their names."""
+        return _renamed(super().state_dict(), lambda path: path.name) | {"dirpath": None}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Go on with files of those names in this run's folder.
+
+        Raises:
+            SpecError: The best one of before is not beside the checkpoint.
+        """
+        assert self.dirpath is not None
+        folder = Path(self.dirpath)
+        found = _renamed(state_dict, lambda path: str(folder / path.name))
+        best = Path(found["best_model_path"]).name
+        if self.monitor and self._before and best and not (self._before / best).is_file():
+            raise SpecError(
+                f"resume: {self._before / best} is missing, the best checkpoint of the run before; "
+                "expected it beside the one to go on from"
+            )
+        super().load_state_dict(found | {"dirpath": self.dirpath})
+
+
+def _renamed(state: dict[str, Any], name: Callable[[Path], str]) -> dict[str, Any]:
+    paths = ("best_model_path", "kth_best_model_path", "last_model_path")
+    named = {key: name(Path(state[key])) if state[key] else "" for key in paths}
+    best = {name(Path(path)): score for path, score in state["best_k_models"].items()}
+    return state | named | {"best_k_models": best}
