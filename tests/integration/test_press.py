@@ -150,3 +150,13 @@ def test_a_full_disk_leaves_no_half_file_and_is_one_line(press: Path, tmp_path: 
     assert said.count("\n") == 1
     assert "best.ckpt: cannot be written (File too large); make room, or write elsewhere" in said
     assert list((tmp_path / "run" / "checkpoints").iterdir()) == []
+
+
+@pytest.mark.parametrize("trainer", ["ddp", "fsdp"])
+def test_several_processes_train_a_network_of_which_a_task_asks_a_part(
+    press: Path, run_training: Train, trainer: str
+) -> None:
+    run_dir = run_training(
+        *overrides(press), f"trainer={trainer}", "hardware=cpu_x2", "data.batch_size=17"
+    )
+    assert (run_dir / "results.json").is_file()

@@ -1,12 +1,14 @@
 """What is said of a run, on its way to MLflow: in order, and kept where MLflow is away."""
 
 import json
+import math
 import os
 import time
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
+from textwrap import shorten
 from typing import Any
 
 from hydrascope.schemas.errors import SpecError
@@ -20,6 +22,8 @@ PATIENCE = {"MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1", "MLFLOW_HTTP_REQUEST_TIMEOUT
 own defaults hold a training up for minutes at every step."""
 
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 5.0, 300.0
+
+_SEND = "python -m hydrascope tracking send"
 
 Entry = Mapping[str, Any]
 """Plain data: `kind` and what it needs."""
@@ -47,6 +51,7 @@ class Delivery:
         self._file = folder / _UNSENT.format(start_ms=destination.start_ms)
         self._waiting = deque(kept)
         self._away, self._next_try, self._pause_s = bool(kept), 0.0, FIRST_PAUSE_S
+        self._refused = False
 
     def put(self, entry: Entry) -> None:
         """Tell MLflow, after all that waits; never raises because MLflow is away."""
@@ -61,34 +66,53 @@ class Delivery:
 
     def flush(self) -> bool:
         """Tell MLflow all that waits; return whether it has been told."""
-        from hydrascope.tracking.mlflow_client import AWAY  # MLflow takes seconds to import
+        from hydrascope.tracking.mlflow_client import UNTOLD, refuses  # takes seconds to import
 
         while self._waiting:
             try:
                 self._tell(self._waiting[0])
-            except AWAY as error:
-                self._keep(error)
-                return False
+            except UNTOLD as error:
+                refused = refuses(error)
+                if not refused or self.destination.run_id is None:
+                    self._keep(error, refused=refused)
+                    return False
+                self._say(
+                    f"Tracking: MLflow at {self.destination.uri} refuses "
+                    f"{self._waiting[0]['kind']!r} ({_brief(error)}); left out"
+                )
             self._waiting.popleft()
         if self._away:
-            self._away, self._pause_s = False, FIRST_PAUSE_S
+            self._away, self._refused, self._pause_s = False, False, FIRST_PAUSE_S
             self._file.unlink()
             self._say(f"Tracking: MLflow at {self.destination.uri} has been told what was kept")
         return True
 
-    def _keep(self, error: Exception) -> None:
-        """Write down all that waits, and when to try again."""
+    @property
+    def trouble(self) -> str:
+        """Say why MLflow has not been told, and how it is told later."""
+        uri, folder = self.destination.uri, self._file.parent
+        if self._refused:
+            return (
+                f"MLflow at {uri} refuses the run; with tracking.mlflow.uri=sqlite:///mlruns.db "
+                "or a server the next one is tracked"
+            )
+        return f"MLflow at {uri} is still away; once it is back: {_SEND} {folder}"
+
+    def _keep(self, error: Exception, *, refused: bool) -> None:
+        """Write down all that waits, and when to try again; never where the run is refused."""
         header = asdict(self.destination)
         lines = [json.dumps(each) for each in (header, *self._waiting)]
         write_whole(self._file, "\n".join(lines) + "\n")
-        if not self._away:
+        if not self._away or refused != self._refused:
+            state = "refuses the run" if refused else "is away"
             self._say(
-                f"Tracking: MLflow at {self.destination.uri} is away ({_brief(error)}); the run "
+                f"Tracking: MLflow at {self.destination.uri} {state} ({_brief(error)}); the run "
                 f"goes on, what it says is kept in {self._file}"
             )
         else:
             self._pause_s = min(2 * self._pause_s, LONGEST_PAUSE_S)
-        self._away, self._next_try = True, time.monotonic() + self._pause_s
+        self._away, self._refused = True, refused
+        self._next_try = math.inf if refused else time.monotonic() + self._pause_s
 
     def _tell(self, entry: Entry) -> None:
         from hydrascope.tracking.mlflow_client import open_run, tell
@@ -121,9 +145,9 @@ def send_kept(folder: Path, say: Callable[[str], object]) -> None:
         except (ValueError, TypeError) as error:
             raise SpecError(f"{file}: damaged ({error})") from None
         if not delivery.flush():
-            raise SpecError(f"{file}: MLflow at {delivery.destination.uri} is still away")
+            raise SpecError(f"{file}: {delivery.trouble}")
 
 
 def _brief(error: Exception) -> str:
     """Return what is wrong without the client's own advice and addresses."""
-    return " ".join(str(error).split())[:160]
+    return shorten(str(error), 160, placeholder=" …")

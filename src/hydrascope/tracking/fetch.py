@@ -27,8 +27,8 @@ def fetch_checkpoint(named: str, folder: Path) -> Path:
     """
     uri = os.environ.get("MLFLOW_TRACKING_URI", DATABASE)
     be_impatient()
-    client = MlflowClient(uri)
     try:
+        client = MlflowClient(uri)
         run_id = _run_id(client, named)
         held = {file.path for file in client.list_artifacts(run_id, Path(BEST).parent.as_posix())}
         if BEST not in held:

@@ -6,15 +6,27 @@ from typing import Any
 from mlflow import MlflowClient
 from mlflow.entities import Metric, Param, RunTag
 from mlflow.exceptions import MlflowException
+from sqlalchemy.exc import SQLAlchemyError
 
 from hydrascope.tracking.destination import PARENT, Destination
 
-AWAY = (MlflowException, OSError)
-"""What MLflow's client raises where it cannot say something."""
+UNTOLD = (MlflowException, OSError, SQLAlchemyError, ImportError)
+"""What MLflow's client raises where it cannot say something: the server or database is away, does
+not take it, or has no driver here."""
+_LATER = (408, 429)
+"""Codes of HTTP below 500 by which a server asks for patience."""
 
 _PARAMS_AT_ONCE = 100
 """More are refused by MLflow."""
 _NAME = "mlflow.runName"
+
+
+def refuses(error: BaseException) -> bool:
+    """Tell whether MLflow would say the same once more, as it does of a fault of the request."""
+    if isinstance(error, MlflowException):
+        code = error.get_http_status_code()
+        return 400 <= code < 500 and code not in _LATER
+    return isinstance(error, ImportError)
 
 
 def open_run(run: Destination) -> str:

@@ -31,7 +31,7 @@ class MLflowRun(Logger):
     ) -> None:
         super().__init__()
         folder.mkdir(parents=True, exist_ok=True)
-        self._folder, self._say, self._ended = folder, say, False
+        self._say, self._ended = say, False
         self._delivery = Delivery(destination, folder, say)
         self.open()
 
@@ -84,10 +84,7 @@ class MLflowRun(Logger):
         self._ended = True
         self._delivery.put({"kind": "end", "status": status, "at_ms": now_ms()})
         if not self._delivery.flush():
-            self._say(
-                "Tracking: MLflow is still away; once it is back: "
-                f"python -m hydrascope tracking send {self._folder}"
-            )
+            self._say(f"Tracking: {self._delivery.trouble}")
 
 
 def now_ms() -> int:

@@ -13,6 +13,9 @@ from torch.utils.checkpoint import checkpoint
 from hydrascope.schemas.errors import SpecError
 
 Strategy = Literal["single", "ddp", "fsdp"]
+# What a task or a batch does not ask for gets no gradient: each process says so of its own, or the
+# others would wait for it.
+_LIGHTNINGS = {"single": "auto", "ddp": "ddp_find_unused_parameters_true"}
 FLOAT8_MULTIPLE = 16
 """Sizes that float8 matrix products take."""
 
@@ -77,7 +80,7 @@ def accelerate(
 
 def _strategy(toggles: Acceleration) -> str | ModelParallelStrategy:
     if toggles.strategy != "fsdp":
-        return "auto" if toggles.strategy == "single" else toggles.strategy
+        return _LIGHTNINGS[toggles.strategy]
     return ModelParallelStrategy(
         data_parallel_size=toggles.processes,
         tensor_parallel_size=1,

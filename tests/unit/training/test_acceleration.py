@@ -136,5 +136,6 @@ def test_checkpointing_what_is_compiled_is_refused() -> None:
 
 def test_the_trainer_is_told_the_precision_and_whether_gradients_are_averaged() -> None:
     toggles = Acceleration(precision="bf16-mixed", strategy="ddp")
-    assert accelerate(nn.Linear(2, 2), toggles) == {"precision": "bf16-mixed", "strategy": "ddp"}
+    found = accelerate(nn.Linear(2, 2), toggles)
+    assert found == {"precision": "bf16-mixed", "strategy": "ddp_find_unused_parameters_true"}
     assert accelerate(nn.Linear(2, 2), Acceleration())["strategy"] == "auto"
