@@ -1,5 +1,7 @@
 """What a user got wrong in a command line, in one line: the key, the value, what is accepted."""
 
+import re
+
 from hydra.errors import (
     ConfigCompositionException,
     InstantiationException,
@@ -22,6 +24,10 @@ USER_ERRORS = (
 )
 """What a wrong command line, machine file or data folder raises, or a database that is away;
 anything else is our own fault."""
+
+
+_SEVERAL = re.compile(r"Ambiguous value for argument '(?P<key>[^=]+)=(?P<value>.*)'")
+"""How Hydra begins to refuse a value with a comma."""
 
 
 def users(error: BaseException) -> bool:
@@ -53,6 +59,8 @@ def _message(error: BaseException) -> str:
             return f"{group}={option}: no such option; accepted: {', '.join(options)}"
         case ConfigCompositionException(__cause__=OmegaConfBaseException() as cause):
             return _unknown_key(cause)
+        case ConfigCompositionException():
+            return _composition(error)
         case OverrideParseException(override=override):
             return f"{override}: not of the form key=value or group=option"
         case MissingMandatoryValue(full_key=str(key)):
@@ -64,6 +72,13 @@ def _message(error: BaseException) -> str:
         case OSError() if error.errno in NO_ROOM:
             return no_room(error)
     return str(error)
+
+
+def _composition(error: ConfigCompositionException) -> str:
+    if found := _SEVERAL.search(str(error)):
+        key, value = found["key"], found["value"]
+        return f"{key}: {value!r} is several values, for a sweep; as one text: \"{key}='{value}'\""
+    return " ".join(str(error).split())
 
 
 def _unknown_key(cause: OmegaConfBaseException) -> str:

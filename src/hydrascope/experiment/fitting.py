@@ -1,7 +1,9 @@
 """Training by Lightning: module, callbacks, trainer; returns the best checkpoint."""
 
 import sys
+from collections.abc import Iterator
 from pathlib import Path
+from shlex import quote
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -36,7 +38,7 @@ from hydrascope.training.watch import Watch
 
 INTERRUPTED, TERMINATED = 130, 143
 """Exit codes after Ctrl-C and SIGTERM, as shells have them."""
-BEST = "best.ckpt"
+BEST, LAST = "best.ckpt", "last.ckpt"
 """Among a run's checkpoints."""
 _SHOWN_WINDOWS = 4
 """In the shapes of the network's summary."""
@@ -66,7 +68,7 @@ def fit(
     before = Path(settings.resume).absolute().parent if settings.resume else None
     best = KeptCheckpoint(folder, before=before, filename="best", monitor=monitor, mode=mode)
     last = KeptCheckpoint(folder, before=before, filename="last")
-    callbacks: list[Callback] = [best, last, EndOnSigterm(folder / "last.ckpt")]
+    callbacks: list[Callback] = [best, last, EndOnSigterm(folder / LAST)]
     if settings.tracking.mlflow and (every_s := settings.tracking.system_metrics_s):
         from hydrascope.tracking.machine import MachineMetrics  # imports MLflow
 
@@ -113,7 +115,7 @@ def train_epochs(
         SpecError: There is not enough memory, or a batch spoils the weights.
         SystemExit: It was interrupted; the console says how to go on.
     """
-    hardware, last = settings.hardware, checkpoints(settings) / "last.ckpt"
+    hardware, last = settings.hardware, checkpoints(settings) / LAST
     module = build_module(settings, data, diagnoser)
     toggles = Acceleration(
         hardware.float8,
@@ -125,12 +127,6 @@ def train_epochs(
     )
     # A backward pass takes two products for each of the forward one.
     flops = 3 * forward_flops(diagnoser.model, _few(data, diagnoser)) / _SHOWN_WINDOWS
-    every = _GPU_STEPS if hardware.accelerator == "gpu" else 1
-    callbacks = [*training.callbacks, Watch(every, flops, _peak_flops(hardware))]
-    if decay := settings.optim.ema_decay:
-        callbacks.append(EMAWeightAveraging(decay=decay, use_buffers=False))
-    if settings.trainer.progress_bar:
-        callbacks.append(Progress())
     trainer = Trainer(
         accelerator=hardware.accelerator,
         devices=hardware.devices,
@@ -147,7 +143,7 @@ def train_epochs(
         num_sanity_val_steps=0,
         log_every_n_steps=1,
         logger=training.loggers,
-        callbacks=callbacks,
+        callbacks=[*training.callbacks, *_watching(settings, flops)],
         plugins=WholeCheckpoints(),
         enable_progress_bar=settings.trainer.progress_bar,
         enable_model_summary=False,
@@ -157,8 +153,20 @@ def train_epochs(
             trainer.fit(module, data, ckpt_path=training.resume, weights_only=True)
     except SystemExit as ended:
         # Lightning turns Ctrl-C and SIGTERM into an exit once it has shut everything down.
-        console.print(f"Interrupted. Go on with resume={last} and the same options", soft_wrap=True)
+        again = f"resume={quote(str(last))} and the same options"
+        console.print(f"Interrupted. Go on with {again}", soft_wrap=True)
         sys.exit(TERMINATED if isinstance(ended, SIGTERMException) else INTERRUPTED)
+
+
+def _watching(settings: TrainSettings, flops: float) -> Iterator[Callback]:
+    """Yield what every training is watched and averaged by; `flops` are those of one window."""
+    hardware = settings.hardware
+    every = _GPU_STEPS if hardware.accelerator == "gpu" else 1
+    yield Watch(every, flops, _peak_flops(hardware))
+    if decay := settings.optim.ema_decay:
+        yield EMAWeightAveraging(decay=decay, use_buffers=False)
+    if settings.trainer.progress_bar:
+        yield Progress()
 
 
 def build_module(

@@ -38,6 +38,7 @@ from hydrascope.experiment.resume import check_resumable
 from hydrascope.experiment.settings import TrainSettings
 from hydrascope.experiment.testing import complete, test, test_normality
 from hydrascope.models.base import ClosedFormModel, Network
+from hydrascope.models.diagnoser import Diagnoser
 from hydrascope.models.recipe import build_diagnoser
 from hydrascope.schemas.whole_file import whole_file
 from hydrascope.tracking.loggers import ended, flatten, mlflow_logger, store_files, wandb_logger
@@ -67,34 +68,9 @@ def train(settings: TrainSettings) -> None:
     plain = settings.model_dump(mode="json", by_alias=True)
     console.print(Syntax(safe_dump(plain, sort_keys=False), "yaml", background_color="default"))
 
-    data = build_datamodule(settings.data, settings.features, settings.task, settings.seed)
-    data.plan()
-    if leads() and settings.task.heads:
-        run_dir.mkdir(parents=True, exist_ok=True)
-        with whole_file(run_dir / LABEL_COUNTS) as part:
-            data.label_counts.to_csv(part, index=False)
-    _say_remarks(data, console)
-    data.check()
-    data.setup()
-    if settings.trainer.overfit_windows:
-        data.overfit(settings.trainer.overfit_windows)
-    if settings.baselines:
-        check_comparable(data.dataset.machines)
-    parts = ", ".join(f"{len(rows)} {part}" for part, rows in data.split._asdict().items())
-    if sound := int(data.reference.sum()):
-        parts = f"{parts}, {sound} references"
-    console.print(f"{len(data.dataset)} windows of {len(data.machines)} machine(s): {parts}")
-
+    data = _ready(settings, run_dir, console)
     lightning.seed_everything(settings.seed, verbose=False)
-    diagnoser = build_diagnoser(recipe_of(settings, data.input_spec))
-    shared = data.slot_kinds() if settings.data.normalise.by == "kind" else None
-    diagnoser.normalizer.fit(data.training_parts(), shared)
-    if diagnoser.machine_normalizer is not None:
-        diagnoser.machine_normalizer.fit(data.training_machine_parts())
-    if isinstance(diagnoser.model, Network):
-        fit_inputs(diagnoser, data)
-    if settings.task.normality:
-        fit_features(diagnoser, data)
+    diagnoser = _with_statistics(settings, data)
     if settings.lr_find:
         find_lr(settings, data, diagnoser, console)
         return
@@ -126,6 +102,42 @@ def train(settings: TrainSettings) -> None:
             dist.destroy_process_group()
         if leads():
             _report(settings, data, best, chosen.epoch, loggers, console)
+
+
+def _ready(settings: TrainSettings, run_dir: Path, console: Console) -> HydraulicDataModule:
+    """Return the data, set up; what is wrong with them is said before telemetry is read."""
+    data = build_datamodule(settings.data, settings.features, settings.task, settings.seed)
+    data.plan()
+    if leads() and settings.task.heads and not settings.lr_find:
+        run_dir.mkdir(parents=True, exist_ok=True)
+        with whole_file(run_dir / LABEL_COUNTS) as part:
+            data.label_counts.to_csv(part, index=False)
+    _say_remarks(data, console)
+    data.check()
+    data.setup()
+    if settings.trainer.overfit_windows:
+        data.overfit(settings.trainer.overfit_windows)
+    if settings.baselines:
+        check_comparable(data.dataset.machines)
+    parts = ", ".join(f"{len(rows)} {part}" for part, rows in data.split._asdict().items())
+    if sound := int(data.reference.sum()):
+        parts = f"{parts}, {sound} references"
+    console.print(f"{len(data.dataset)} windows of {len(data.machines)} machine(s): {parts}")
+    return data
+
+
+def _with_statistics(settings: TrainSettings, data: HydraulicDataModule) -> Diagnoser:
+    """Return a diagnoser that has all but its weights from the training windows."""
+    diagnoser = build_diagnoser(recipe_of(settings, data.input_spec))
+    shared = data.slot_kinds() if settings.data.normalise.by == "kind" else None
+    diagnoser.normalizer.fit(data.training_parts(), shared)
+    if diagnoser.machine_normalizer is not None:
+        diagnoser.machine_normalizer.fit(data.training_machine_parts())
+    if isinstance(diagnoser.model, Network):
+        fit_inputs(diagnoser, data)
+    if settings.task.normality:
+        fit_features(diagnoser, data)
+    return diagnoser
 
 
 def _report(

@@ -7,8 +7,10 @@ from pathlib import Path
 
 import pytest
 from hydra import compose, initialize_config_dir
+from hydra.errors import ConfigCompositionException
 
 from hydrascope.experiment.check import check
+from hydrascope.experiment.complaints import complaint
 from hydrascope.experiment.overrides import readable
 from hydrascope.experiment.settings import validate_evaluate
 from hydrascope.experiment.yaml_dialect import yaml_1_2
@@ -53,6 +55,15 @@ def test_what_the_grammar_reads_stays_as_it_reads_it(override: str, value: objec
 def test_options_and_groups_are_left_alone() -> None:
     given = ["--config-dir", "x y", "-m", "model=mlp,arma", "~experiment", "+a=1", "key"]
     assert readable(given) == given
+
+
+def test_a_value_with_a_comma_is_refused_with_how_to_quote_it() -> None:
+    with pytest.raises(ConfigCompositionException) as error:
+        composed("resume=/runs/a,b.ckpt")
+    assert complaint(error.value, "train.py") == (
+        "train.py: resume: '/runs/a,b.ckpt' is several values, for a sweep; as one text: "
+        "\"resume='/runs/a,b.ckpt'\""
+    )
 
 
 def test_a_path_may_begin_with_a_tilde(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
