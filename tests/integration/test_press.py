@@ -96,6 +96,7 @@ def test_a_training_says_what_the_check_says(
 ) -> None:
     run_training(*overrides(make(tmp_path / "t", temperature=" t_oil")))
     said = capsys.readouterr().out
+    assert "Labelled windows" in said
     assert said.count("press_7: never recorded: t_oil (the files have ' t_oil')") == 2
     assert said.rindex("never recorded") < said.rindex("Run: ")
 

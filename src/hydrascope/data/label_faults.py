@@ -95,9 +95,15 @@ def check_counts(heads: Sequence[HeadSpec], counts: pd.DataFrame) -> None:
 
     Raises:
         SpecError: A head has no label in training or in test, only one value in training, or in
-            test a class that training does not show; naming head, class and windows.
+            test a class that training does not show; or no head has one in validation. Names
+            head, class and windows.
     """
     faults = [fault for head in heads for fault in _faults(head, counts[counts[HEAD] == head.name])]
+    if heads and not counts["val"].any():
+        faults.append(
+            "no labelled window in the validation part, which chooses the epoch to keep; label "
+            "more, or choose another data.split"
+        )
     if faults:
         raise SpecError.of("labels", faults)
 
@@ -140,6 +146,8 @@ def remarks_on_labels(heads: Sequence[HeadSpec], counts: pd.DataFrame) -> list[s
     lines = []
     for head in heads:
         mine = counts[counts[HEAD] == head.name]
+        if not mine["val"].any():
+            lines.append(f"labels: head {head.name!r}: in validation none; it is not calibrated")
         for part, name in (("train", "training"), ("test", "test")):
             bare = mine.groupby(COMPONENT)[part].sum()
             if lacking := [str(each) for each in bare[bare == 0].index if each]:

@@ -6,8 +6,10 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
+import pandas as pd
 from rich.table import Table
 
+from hydrascope.data.label_counts import CLASS, HEAD, LABEL, PARTS
 from hydrascope.evaluation.predictions import HeadPredictions
 from hydrascope.schemas.calibration import flag_thresholds
 from hydrascope.schemas.task import HeadSpec
@@ -68,6 +70,23 @@ def comparison_table(
             for value in row["values"]
         ]
         table.add_row(row["head"], metric, *cells)
+    return table
+
+
+def labels_table(counts: pd.DataFrame) -> Table:
+    """Show the labelled windows of each part, over all components.
+
+    Args:
+        counts: As `data.label_counts.count_labels` gives them.
+    """
+    summed = counts.groupby([HEAD, LABEL, CLASS], sort=False)[list(PARTS)].sum()
+    table = Table(title="Labelled windows", title_justify="left")
+    for name in (HEAD, LABEL, CLASS):
+        table.add_column(name, overflow="fold")
+    for name in PARTS:
+        table.add_column(name, justify="right")
+    for names, row in zip(summed.index, summed.to_numpy(), strict=True):
+        table.add_row(*map(str, names), *(f"{windows:,}" if windows else "–" for windows in row))
     return table
 
 

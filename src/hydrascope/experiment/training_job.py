@@ -20,7 +20,7 @@ from hydrascope.evaluation.bootstrap import Bootstrap
 from hydrascope.evaluation.localisation import localisation, localisation_lines
 from hydrascope.evaluation.normality import detection_table, promise
 from hydrascope.evaluation.predictions import predict
-from hydrascope.evaluation.report import comparison_table, write_json
+from hydrascope.evaluation.report import comparison_table, labels_table, write_json
 from hydrascope.experiment.assemble import (
     build_datamodule,
     load_checkpoint,
@@ -49,6 +49,8 @@ from hydrascope.training.normality import fit_features
 
 LABEL_COUNTS = "labels.csv"
 """File in a run's folder: how many windows of each part are labelled how."""
+_SHOWN_LABELS = 40
+"""Rows of that up to which it is printed too."""
 
 
 def train(settings: TrainSettings) -> None:
@@ -112,6 +114,8 @@ def _ready(settings: TrainSettings, run_dir: Path, console: Console) -> Hydrauli
         run_dir.mkdir(parents=True, exist_ok=True)
         with whole_file(run_dir / LABEL_COUNTS) as part:
             data.label_counts.to_csv(part, index=False)
+    if 0 < (table := labels_table(data.label_counts)).row_count <= _SHOWN_LABELS:
+        console.print(table)
     _say_remarks(data, console)
     data.check()
     data.setup()

@@ -107,6 +107,24 @@ def test_what_cannot_be_learned_or_judged_is_refused_with_the_windows(
     assert refusal(head(**GRADED), wear=wear).startswith(f"labels: {message}")
 
 
+HALF = pd.DataFrame({"wear": [0, 1, 0, 1, NAN, NAN, 0, 1, 0], "state": [0.0, 1.0] * 4 + [0.0]})
+"""Windows of which the validated ones have no label of wear."""
+
+
+def test_a_head_without_labels_in_validation_is_said() -> None:
+    heads = [head(), head(name="state")]
+    counts = count_labels(heads, [PRESS], [encode_targets(heads, PRESS, HALF)], THIRDS)
+    check_counts(heads, counts)
+    assert remarks_on_labels(heads, counts) == [
+        "labels: head 'wear': in validation none; it is not calibrated"
+    ]
+
+
+def test_a_validation_part_without_any_label_is_refused() -> None:
+    message = refusal(head(), wear=HALF["wear"].tolist())
+    assert message.startswith("labels: no labelled window in the validation part, which chooses")
+
+
 def test_a_constant_number_is_refused_and_a_varying_one_is_not() -> None:
     spec = head(kind="regression")
     assert "every one of the 4 labels in training is 7" in refusal(spec, wear=[7.0] * 9)
