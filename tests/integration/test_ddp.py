@@ -136,6 +136,7 @@ def test_a_sweep_of_trainings_in_two_processes_each_leaves_its_runs_and_nothing_
         rows.append(json.loads((folder / "results.json").read_text())["test"]["gatv2_arma"])
         names = {path.name for path in folder.iterdir()}
         files = {"metrics.csv", "hparams.yaml", "results.json", "settings.json", "trial.log"}
+        files |= {"labels.csv"}
         assert names == {".hydra", "checkpoints", "provenance"} | files
         said = (folder / "trial.log").read_text()
         assert said.count("Run: ") == 1  # one of the two processes reports

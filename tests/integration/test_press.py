@@ -137,6 +137,7 @@ def test_results_are_whole_where_the_console_is_not_utf8(run_dir: Path, tmp_path
     assert {"evaluation.json", "report.html", "predictions.parquet"} <= written
 
 
+@pytest.mark.usefixtures("run_dir")  # its store is complete
 def test_a_full_disk_leaves_no_half_file_and_is_one_line(press: Path, tmp_path: Path) -> None:
     room = 100_000
     done = script(
@@ -151,6 +152,21 @@ def test_a_full_disk_leaves_no_half_file_and_is_one_line(press: Path, tmp_path: 
     assert said.count("\n") == 1
     assert "best.ckpt: cannot be written (File too large); make room, or write elsewhere" in said
     assert list((tmp_path / "run" / "checkpoints").iterdir()) == []
+
+
+def test_a_full_disk_under_the_store_is_one_line_that_names_it(press: Path, tmp_path: Path) -> None:
+    room = 20_000
+    done = script(
+        "train.py",
+        *(each for each in SMALL if not each.startswith("data.store")),
+        *overrides(press),
+        f"data.store.folder={tmp_path / 'store'}",
+        cwd=tmp_path,
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (room, room)),
+    )
+    assert done.returncode == 2
+    assert f"train.py: {tmp_path / 'store'}/" in done.stderr.decode()
+    assert "cannot be written (File too large)" in done.stderr.decode()
 
 
 @pytest.mark.parametrize("trainer", ["ddp", "fsdp"])

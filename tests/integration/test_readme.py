@@ -55,25 +55,31 @@ def workplace(tmp_path_factory: pytest.TempPathFactory, trained: Path, bundle: P
 
 
 def write_telemetry(folder: Path) -> None:
-    """Write the rig's pump pressure and tank temperature as those of a press, and its labels."""
+    """Write the rig's pump pressure and tank temperature as those of a press, and its labels.
+
+    Of every seventh cycle, so that all classes come early and late.
+    """
     rig = ZemaSource()
     (extent,) = rig.extents("zema")
     signals = rig.read("zema", extent)
     (folder / "labels").mkdir(parents=True)
-    seconds = 300 * 60
+    seconds, rare = 300 * 60, slice(0, 2100, 7)
+    pressure, temperature = (
+        signals[name].values.reshape(-1, 60)[rare].ravel() for name in ("PS1", "TS1")
+    )
     table = pd.DataFrame(
         {
             "timestamp": pd.date_range("2026-01-01", periods=seconds, freq="1s"),
             "equipment_id": "press_7",
-            "p_out": signals["PS1"].values[:seconds],
-            "t_oil": signals["TS1"].values[:seconds],
+            "p_out": pressure,
+            "t_oil": temperature,
         }
     )
     table.to_csv(folder / "january.csv", index=False)
     starts = table["timestamp"].iloc[::60].reset_index(drop=True)
     labels = pd.DataFrame({"equipment_id": "press_7", "start": starts})
     labels["end"] = starts + pd.Timedelta(seconds=60)
-    labels["valve"] = rig.labels("zema")["valve"].to_numpy()[:300]
+    labels["valve"] = rig.labels("zema")["valve"].to_numpy()[rare]
     labels.to_csv(folder / "labels" / "valve.csv", index=False)
 
 

@@ -5,6 +5,7 @@ process composes the sweep again, every trial has processes of its own, and thei
 of the trial. Under torchrun the processes are there already, and each runs the job itself.
 """
 
+import logging
 import os
 import signal
 import sys
@@ -59,6 +60,8 @@ def run_in_processes(job: Job, settings: TrainSettings) -> None:
             logs_specs=DefaultLogsSpecs(log_dir=folder),
         )
         plain = settings.model_dump(mode="json", by_alias=True)
+        # What stops a process it says itself; torch would say it twice more.
+        logging.getLogger("torch.distributed.elastic").setLevel(logging.CRITICAL)
         handlers = {number: signal.getsignal(number) for number in _SIGNALS}
         try:
             complaints = elastic_launch(config, _work)(job, plain)

@@ -27,6 +27,7 @@ from hydrascope.graphs.store_format import (
     read_journal,
     read_manifest,
 )
+from hydrascope.schemas.whole_file import names, write_whole
 
 Checksums = dict[str, str]
 """A field's name → the checksum of its part of a chunk."""
@@ -44,7 +45,9 @@ def write_chunk(
         array = arrays[name]
         expected = (len(rows), *field.shape)
         assert (array.shape, array.dtype.str) == (expected, field.dtype), name
-        write_rows(field_file(folder, name), field, spec.windows, rows.start, array)
+        file = field_file(folder, name)
+        with names(file):
+            write_rows(file, field, spec.windows, rows.start, array)
     return {name: checksum(arrays[name]) for name in spec.fields}
 
 
@@ -65,9 +68,7 @@ class StoreWriter:
         self._sums = self._kept()
         self.pending = [chunk for chunk in range(spec.chunks) if chunk not in self._sums]
         lines = [journal_line(chunk, sums) for chunk, sums in self._sums.items()]
-        fresh = self.folder / f"{JOURNAL}.new"
-        fresh.write_text("".join(lines), encoding="utf-8")
-        fresh.replace(self.folder / JOURNAL)
+        write_whole(self.folder / JOURNAL, "".join(lines))
         self._journal = (self.folder / JOURNAL).open("a", encoding="utf-8")
 
     @property
@@ -93,7 +94,7 @@ class StoreWriter:
             },
         )
         path = self.folder / MANIFEST
-        path.write_text(manifest.model_dump_json(), encoding="utf-8")
+        write_whole(path, manifest.model_dump_json())
         sync([*(field_file(self.folder, name) for name in self.spec.fields), path, self.folder])
         self.folder.rename(self._final)
         sync([self._final.parent])
@@ -113,7 +114,8 @@ class StoreWriter:
             try:
                 data_offset(path, field, spec.windows)
             except StoreDamagedError:
-                create_field(path, field, spec.windows)
+                with names(path):
+                    create_field(path, field, spec.windows)
                 kept = {}
             reader = FieldReader(path, field, spec.windows, mapped=False)
             for chunk in list(kept):

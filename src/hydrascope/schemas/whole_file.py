@@ -21,16 +21,24 @@ def whole_file(path: Path) -> Iterator[Path]:
     """
     part = path.with_name(f".{path.stem}.{os.getpid()}.part{path.suffix}")
     try:
-        yield part
-        with part.open("rb+") as file:
-            os.fsync(file.fileno())  # some file systems say only then that they are full
-        part.replace(path)
+        with names(path):
+            yield part
+            with part.open("rb+") as file:
+                os.fsync(file.fileno())  # some file systems say only then that they are full
+            part.replace(path)
+    finally:
+        part.unlink(missing_ok=True)
+
+
+@contextmanager
+def names(path: Path) -> Iterator[None]:
+    """Have an `OSError` from inside name `path`, as that of a full disk does not by itself."""
+    try:
+        yield
     except OSError as error:
         if error.errno is None:
             raise
         raise OSError(error.errno, os.strerror(error.errno), str(path)) from error
-    finally:
-        part.unlink(missing_ok=True)
 
 
 def write_whole(path: Path, text: str) -> None:
