@@ -96,7 +96,7 @@ def test_sigterm_leaves_a_checkpoint_from_which_the_training_goes_on_as_if_nothi
     assert ended.value.code == 143
     assert sigterm.sent
     assert signal.getsignal(signal.SIGTERM) == handler
-    (last,) = re.findall(r"resume=(\S+last.ckpt), with", capsys.readouterr().out)
+    (last,) = re.findall(r"resume=(\S+last.ckpt) and", capsys.readouterr().out)
     resumed, whole = losses(run_training(*LONG, f"resume={last}")), losses(uninterrupted)
     assert resumed.index.tolist() == resumed_epochs
     assert resumed.equals(whole.loc[resumed.index])
