@@ -1,12 +1,13 @@
 """What a normaliser needs to know of the training windows, gathered in one pass and mergeable.
 
-Shapes: W windows, S sensors, T steps, F features; statistics are [slots, T or 1, F] float64. One
-part is some windows of one machine: slots [S] int64, features [W, S, T, F], observed [W, S, T] or
+Shapes: W windows, S sensors, T steps, F features; statistics are [rows, T or 1, F] float64. One
+part is some windows of one machine: rows [S] int64, features [W, S, T, F], observed [W, S, T] or
 [W, S, T, F] bool. What is not observed is never read. Parts and whole statistics may come in any
 order and number; several workers each gather their own and merge.
 """
 
 from abc import ABC, abstractmethod
+from collections import Counter, defaultdict
 from typing import Any, Self
 
 import torch
@@ -18,8 +19,21 @@ def per_feature(observed: Tensor, features: Tensor) -> Tensor:
     return observed if observed.dim() == features.dim() else observed.unsqueeze(-1)
 
 
+def _apart(rows: Tensor) -> list[slice | list[int]]:
+    """Return which of the sensors with these rows [S] to take at a time, so that none repeats."""
+    numbers: list[int] = rows.tolist()
+    if len(set(numbers)) == len(numbers):
+        return [slice(None)]
+    met: Counter[int] = Counter()
+    turn: defaultdict[int, list[int]] = defaultdict(list)
+    for sensor, row in enumerate(numbers):
+        turn[met[row]].append(sensor)
+        met[row] += 1
+    return [*turn.values()]
+
+
 class Statistics(ABC):
-    """Statistics of each slot, step and feature."""
+    """Statistics of each row, step and feature."""
 
     def __init__(self, shape: tuple[int, int, int]) -> None:
         self.shape = shape
@@ -27,9 +41,14 @@ class Statistics(ABC):
         self.over = (0,) if per_step else (0, 2)
         """Axes of a part's features that are summed up; the others are left."""
 
+    def update(self, row: Tensor, features: Tensor, observed: Tensor) -> None:
+        """Take in a part, in which several sensors may have one row."""
+        for sensors in _apart(row):
+            self._update(row[sensors], features[:, sensors], observed[:, sensors])
+
     @abstractmethod
-    def update(self, slot: Tensor, features: Tensor, observed: Tensor) -> None:
-        """Take in a part."""
+    def _update(self, row: Tensor, features: Tensor, observed: Tensor) -> None:
+        """Take in a part whose sensors have each a row of their own."""
 
     @abstractmethod
     def merge(self, other: Self) -> None:
@@ -51,28 +70,27 @@ class Moments(Statistics):
         super().__init__(shape)
         self.count, self.mean, self.squares = torch.zeros(3, *shape, dtype=torch.float64).unbind()
 
-    def update(self, slot: Tensor, features: Tensor, observed: Tensor) -> None:
-        """Take in a part."""
+    def _update(self, row: Tensor, features: Tensor, observed: Tensor) -> None:
         known = per_feature(observed, features)
         weight = known.to(torch.float64)
         features = torch.where(known, features, 0.0)
         count = weight.sum(self.over, keepdim=True)
         mean = (features * weight).sum(self.over, keepdim=True) / count.clamp(min=1.0)
         squares = ((features - mean).square() * weight).sum(self.over, keepdim=True)
-        self._add(slot, *(moment.squeeze(0) for moment in (count, mean, squares)))
+        self._add(row, *(moment.squeeze(0) for moment in (count, mean, squares)))
 
     def merge(self, other: Self) -> None:
         """Take in all that another one has seen."""
         self._add(torch.arange(self.shape[0]), other.count, other.mean, other.squares)
 
-    def _add(self, slot: Tensor, count: Tensor, mean: Tensor, squares: Tensor) -> None:
+    def _add(self, row: Tensor, count: Tensor, mean: Tensor, squares: Tensor) -> None:
         count = count.expand_as(mean)  # without an axis of its own it holds for every feature
-        before = self.count[slot]
+        before = self.count[row]
         total = (before + count).clamp(min=1.0)
-        shift = mean - self.mean[slot]
-        self.mean[slot] += shift * count / total
-        self.squares[slot] += squares + shift.square() * before * count / total
-        self.count[slot] += count
+        shift = mean - self.mean[row]
+        self.mean[row] += shift * count / total
+        self.squares[row] += squares + shift.square() * before * count / total
+        self.count[row] += count
 
     def center_and_scale(self) -> tuple[Tensor, Tensor]:
         """Return mean and standard deviation."""
@@ -87,20 +105,19 @@ class Extremes(Statistics):
         self.low = torch.full(shape, torch.inf, dtype=torch.float64)
         self.high = -self.low
 
-    def update(self, slot: Tensor, features: Tensor, observed: Tensor) -> None:
-        """Take in a part."""
+    def _update(self, row: Tensor, features: Tensor, observed: Tensor) -> None:
         known = per_feature(observed, features)
         low = torch.where(known, features, torch.inf).amin(self.over, keepdim=True)
         high = torch.where(known, features, -torch.inf).amax(self.over, keepdim=True)
-        self._add(slot, low.squeeze(0).double(), high.squeeze(0).double())
+        self._add(row, low.squeeze(0).double(), high.squeeze(0).double())
 
     def merge(self, other: Self) -> None:
         """Take in all that another one has seen."""
         self._add(torch.arange(self.shape[0]), other.low, other.high)
 
-    def _add(self, slot: Tensor, low: Tensor, high: Tensor) -> None:
-        self.low[slot] = torch.minimum(self.low[slot], low)
-        self.high[slot] = torch.maximum(self.high[slot], high)
+    def _add(self, row: Tensor, low: Tensor, high: Tensor) -> None:
+        self.low[row] = torch.minimum(self.low[row], low)
+        self.high[row] = torch.maximum(self.high[row], high)
 
     def center_and_scale(self) -> tuple[Tensor, Tensor]:
         """Return minimum and range, so that the training windows come to lie in [0, 1]."""
@@ -109,7 +126,7 @@ class Extremes(Statistics):
 
 
 class Quartiles(Statistics):
-    """Median and interquartile range, from one t-digest per slot, step and feature.
+    """Median and interquartile range, from one t-digest per row, step and feature.
 
     T. Dunning, O. Ertl, "Computing Extremely Accurate Quantiles Using t-Digests" (2019), of Apache
     DataSketches, which unlike its KLL sketches draws no random numbers. With a compression of 1000
@@ -126,11 +143,10 @@ class Quartiles(Statistics):
         self._new = tdigest_double
         self._digests: dict[tuple[int, int, int], Any] = {}
 
-    def update(self, slot: Tensor, features: Tensor, observed: Tensor) -> None:
-        """Take in a part."""
+    def _update(self, row: Tensor, features: Tensor, observed: Tensor) -> None:
         known = per_feature(observed, features).expand_as(features)
         steps = self.shape[1]
-        for sensor, row in enumerate(slot.tolist()):
+        for sensor, number in enumerate(row.tolist()):
             for step in range(steps):
                 at = slice(None) if steps == 1 else slice(step, step + 1)
                 values = features[:, sensor, at].flatten(0, 1).double()
@@ -138,7 +154,7 @@ class Quartiles(Statistics):
                 for feature in range(self.shape[2]):
                     seen = values[there[:, feature], feature]
                     if len(seen):
-                        self._digest((row, step, feature)).update(seen.numpy())
+                        self._digest((number, step, feature)).update(seen.numpy())
 
     def merge(self, other: Self) -> None:
         """Take in all that another one has seen."""

@@ -179,3 +179,16 @@ def test_streamed_quartiles_are_within_half_a_percent_of_their_rank(
     assert abs((x < median).mean() - 0.5) < 0.005
     low, high = np.quantile(x, (0.245, 0.755)), np.quantile(x, (0.255, 0.745))
     assert high[1] - high[0] <= spread <= low[1] - low[0]
+
+
+@pytest.mark.parametrize("per_step", [True, False])
+@pytest.mark.parametrize("method", SCALERS)
+def test_sensors_of_one_row_give_the_statistics_of_all_their_windows(
+    method: Method, per_step: bool
+) -> None:
+    _, features, observed = windows()
+    together = fitted(method, (torch.tensor([1, 0, 1]), features, observed), per_step=per_step)
+    pooled = (torch.cat([each[:, [0]], each[:, [2]]]) for each in (features, observed))
+    alone = features[:, [1]], observed[:, [1]]
+    apart = [(torch.tensor([1]), *pooled), (torch.tensor([0]), *alone)]
+    assert_alike(together, fitted(method, *apart, per_step=per_step), method)
