@@ -1,6 +1,6 @@
 """Source → windows → stores → split → loaders, as Lightning asks for them."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 
@@ -198,18 +198,18 @@ class HydraulicDataModule(LightningDataModule):
             self.split = before
             self._transform()
 
-    def training_parts(self) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
-        """Yield slots, features and observed of the training windows, some at a time."""
-        for machine, rows in self.dataset.locate(self.split.train):
-            for features, observed in machine.parts((SENSOR_FEATURES, SENSOR_OBSERVED), rows):
-                yield machine.layout.sensor_slot, features, observed
+    def training_parts(
+        self, row: Callable[[Tensor, Tensor], Tensor]
+    ) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
+        """Yield rows, features and observed of the training windows, some at a time.
 
-    def slot_kinds(self) -> Tensor:
-        """Return the kind of the sensor in each slot, [slots] int64: rows of `sensor_kinds`."""
-        kinds = torch.zeros(len(self.input_spec.sensor_slots), dtype=torch.int64)
-        for machine in self.dataset.machines:
-            kinds[machine.layout.sensor_slot] = machine.layout.sensor_kind
-        return kinds
+        Args:
+            row: Makes the rows of the sensors' slots and kinds, `FeatureNormalizer.row`.
+        """
+        for machine, rows in self.dataset.locate(self.split.train):
+            own = row(machine.layout.sensor_slot, machine.layout.sensor_kind)
+            for features, observed in machine.parts((SENSOR_FEATURES, SENSOR_OBSERVED), rows):
+                yield own, features, observed
 
     def training_machine_parts(self) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
         """Yield the machines' own features likewise: one slot for all, and which are known."""

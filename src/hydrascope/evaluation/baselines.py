@@ -126,11 +126,8 @@ def window_features(machines: Sequence[StoredMachine], normalizer: FeatureNormal
     for machine in machines:
         features, observed = machine.read(SENSOR_FEATURES), machine.read(SENSOR_OBSERVED)
         windows, sensors = features.shape[:2]
-        z = normalizer(
-            features.flatten(0, 1),
-            observed.flatten(0, 1),
-            machine.layout.sensor_slot.repeat(windows),
-        )
+        row = normalizer.row(machine.layout.sensor_slot, machine.layout.sensor_kind)
+        z = normalizer(features.flatten(0, 1), observed.flatten(0, 1), row.repeat(windows))
         rows.append(z.unflatten(0, (windows, sensors)))
     return torch.cat(rows)
 

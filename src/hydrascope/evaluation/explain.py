@@ -86,7 +86,8 @@ class Explained:
         self._reference = SensorReference(inputs.sensor_reference, inputs.sensor_reference_mask)
         self.features = inputs.sensor_features.unsqueeze(0)
         """[1, S, T, F]"""
-        center = diagnoser.normalizer.center[inputs.sensor_slot]
+        normalizer = diagnoser.normalizer
+        center = normalizer.center[normalizer.row(inputs.sensor_slot, inputs.sensor_kind)]
         self.usual = center.expand_as(inputs.sensor_features).unsqueeze(0)
         """What the sensors do on average in training, likewise."""
         with torch.no_grad():

@@ -101,10 +101,9 @@ def model_kind(settings: TrainSettings) -> type[Model]:
 
 def recipe_of(settings: TrainSettings, spec: InputSpec) -> DiagnoserRecipe:
     """Return what the diagnoser of a training is built from; nothing is fitted yet."""
-    normalise = settings.data.normalise.model_dump(exclude={"by"})
     return DiagnoserRecipe(
         model=ModelRecipe(target=settings.model.target, config=settings.model.keys),
-        normaliser=NormaliserRecipe(**normalise),
+        normaliser=NormaliserRecipe(**settings.data.normalise.model_dump()),
         input_spec=spec,
         task=settings.task,
     )

@@ -27,7 +27,7 @@ from hydrascope.experiment.model_settings import (
     NetworkSettings,
 )
 from hydrascope.experiment.moved import MovedData
-from hydrascope.features.config import FeatureConfig, Method
+from hydrascope.features.config import FeatureConfig, Method, NormaliseBy
 from hydrascope.schemas.errors import validate
 from hydrascope.schemas.json_schema import DIALECT
 from hydrascope.schemas.task import TaskSpec
@@ -75,7 +75,7 @@ class NormaliseSettings(Settings):
     method: Method
     per_step: bool
     clip: Positive
-    by: Literal["sensor", "kind"]
+    by: NormaliseBy
 
 
 class ReferenceSettings(Settings):

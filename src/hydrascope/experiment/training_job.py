@@ -133,8 +133,7 @@ def _ready(settings: TrainSettings, run_dir: Path, console: Console) -> Hydrauli
 def _with_statistics(settings: TrainSettings, data: HydraulicDataModule) -> Diagnoser:
     """Return a diagnoser that has all but its weights from the training windows."""
     diagnoser = build_diagnoser(recipe_of(settings, data.input_spec))
-    shared = data.slot_kinds() if settings.data.normalise.by == "kind" else None
-    diagnoser.normalizer.fit(data.training_parts(), shared)
+    diagnoser.normalizer.fit(data.training_parts(diagnoser.normalizer.row))
     if diagnoser.machine_normalizer is not None:
         diagnoser.machine_normalizer.fit(data.training_machine_parts())
     if isinstance(diagnoser.model, Network):

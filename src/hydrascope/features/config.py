@@ -18,6 +18,9 @@ HYDRAULIC_NAMES = ("pressure_ratio", "temperature_delta", "flow_efficiency", "ca
 Method = Literal["standardize", "minmax", "robust", "none"]
 """How `features.normalizer` brings features to a common scale."""
 
+NormaliseBy = Literal["sensor", "kind"]
+"""Whether it has statistics of each sensor of a known build, or of each kind of sensors."""
+
 Percentile = Annotated[float, Field(ge=0, le=100)]
 SampleCount = Annotated[int, Field(ge=1)]
 

@@ -64,9 +64,15 @@ class GraphInputs(NamedTuple):
     """[S, T] bool; False where the machine has no reference windows, or the sensor was not observed
     in any of them."""
     sensor_slot: Tensor
-    """[S] int64; row of the (topology, sensor) table that normalisation statistics are kept in."""
+    """[S] int64; row of the vocabulary's slots: of weights and statistics of single sensors. One
+    behind the last where the build is unknown; a model of any build does not read it."""
     sensor_kind: Tensor
     """[S] int64; row of the vocabulary's sensor kinds."""
+    sensor_role: Tensor
+    """[S] int64; row of the vocabulary's roles, `graphs.sensor_roles`; one behind the last where
+    no sensor of the training plays the sensor's."""
+    sensor_span: Tensor
+    """[S] float; of the sensor's range, in its own unit; 1 where it has none."""
     sensor_component: Tensor
     """[S] int64; the component that carries the sensor."""
     sensor_place: Tensor

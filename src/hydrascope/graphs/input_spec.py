@@ -1,12 +1,18 @@
 """What the numbers of a batch mean: vocabularies and counts, fixed when a network is made."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from pydantic import BaseModel, ConfigDict
 
 from hydrascope.graphs.sensor_roles import SensorRole
 from hydrascope.schemas.errors import SpecError
-from hydrascope.schemas.machine import ComponentType, GraphTopology, SensorKind
+from hydrascope.schemas.machine import (
+    ComponentSpec,
+    ComponentType,
+    GraphTopology,
+    SensorKind,
+    SensorSpec,
+)
 
 _OF = "/"
 
@@ -27,8 +33,8 @@ class InputSpec(BaseModel):
     component_kinds: tuple[str, ...]
     sensor_kinds: tuple[str, ...]
     sensor_slots: tuple[str, ...]
-    slot_roles: tuple[SensorRole, ...] = ()
-    """Of the sensor in each slot; none in what older versions wrote."""
+    sensor_roles: tuple[SensorRole, ...] = ()
+    """Those that the sensors in the slots play."""
     feature_names: tuple[str, ...]
     edge_dynamic_names: tuple[str, ...] = ()
     """None unless `features.edge_dynamic` is on."""
@@ -60,20 +66,21 @@ class InputSpec(BaseModel):
         topologies = list(topologies)
         component_kinds = dict.fromkeys(kind.value for kind in ComponentType)
         sensor_kinds = dict.fromkeys(kind.value for kind in SensorKind)
-        slots: dict[str, SensorRole] = {}
+        slots: dict[str, None] = {}
+        roles: dict[SensorRole, None] = {}
         nominal: set[str] = set()
         for topology in topologies:
             nominal.update(name for c in topology.components for name in c.nominal)
             component_kinds.update(dict.fromkeys(c.kind for c in topology.components))
             for component, sensor in topology.sensors:
                 sensor_kinds[sensor.kind] = None
-                role = SensorRole.of(topology.components[component], sensor)
-                slots[sensor_slot(topology.id, sensor.id)] = role
+                roles[SensorRole.of(topology.components[component], sensor)] = None
+                slots[sensor_slot(topology.id, sensor.id)] = None
         return cls(
             component_kinds=tuple(component_kinds),
             sensor_kinds=tuple(sensor_kinds),
             sensor_slots=tuple(slots),
-            slot_roles=tuple(slots.values()),
+            sensor_roles=tuple(roles),
             feature_names=tuple(feature_names),
             edge_dynamic_names=tuple(edge_dynamic_names),
             machine_feature_names=tuple(machine_feature_names),
@@ -91,20 +98,53 @@ class InputSpec(BaseModel):
             found.setdefault(slot.rpartition(_OF)[0], []).append(row)
         return found
 
-    def component_kind(self, kind: str) -> int:
-        """Return the row of a component kind."""
-        return _row(self.component_kinds, kind, "component kind")
+    def component_kind(self, component: ComponentSpec) -> int:
+        """Return the row of a component's kind.
 
-    def sensor_kind(self, kind: str) -> int:
-        """Return the row of a sensor kind."""
-        return _row(self.sensor_kinds, kind, "sensor kind")
+        Raises:
+            SpecError: It is unknown.
+        """
+        return _row(self.component_kinds, component.kind, f"component {component.id!r}")
+
+    def sensor_kind(self, sensor: SensorSpec) -> int:
+        """Return the row of a sensor's kind.
+
+        Raises:
+            SpecError: It is unknown.
+        """
+        return _row(self.sensor_kinds, sensor.kind, f"sensor {sensor.id!r}")
 
     def slot(self, topology_id: str, sensor_id: str) -> int:
-        """Return the row of a sensor's place in its topology."""
-        return _row(self.sensor_slots, sensor_slot(topology_id, sensor_id), "sensor")
+        """Return the row of a sensor's place in its topology, or of none: one behind the last."""
+        return _place(self.sensor_slots, sensor_slot(topology_id, sensor_id))
+
+    def role(self, component: ComponentSpec, sensor: SensorSpec) -> int:
+        """Return the row of a sensor's role, or of none: one behind the last."""
+        return _place(self.sensor_roles, SensorRole.of(component, sensor))
+
+    def check_build(self, topology: GraphTopology) -> None:
+        """Refuse a topology with a sensor that has no slot.
+
+        Raises:
+            SpecError: Naming it, and what reads it.
+        """
+        for _, sensor in topology.sensors:
+            if self.slot(topology.id, sensor.id) == len(self.sensor_slots):
+                raise SpecError(
+                    f"sensor {sensor.id!r} of build {topology.id!r} is unknown to this model, "
+                    "which has weights or statistics of each single sensor of the builds "
+                    f"{', '.join(list(self.builds)[:20])}; accepted: these, or a model of any "
+                    "build, such as that of experiment=fleet_unseen_kind"
+                )
 
 
-def _row(names: tuple[str, ...], name: str, what: str) -> int:
-    if name not in names:
-        raise SpecError(f"{what} {name!r} is unknown to this network; known: {', '.join(names)}")
-    return names.index(name)
+def _row(names: tuple[str, ...], kind: str, of: str) -> int:
+    if kind not in names:
+        raise SpecError(
+            f"{of} is of kind {kind!r}, which is unknown to this model; known: {', '.join(names)}"
+        )
+    return names.index(kind)
+
+
+def _place(names: Sequence[object], name: object) -> int:
+    return names.index(name) if name in names else len(names)

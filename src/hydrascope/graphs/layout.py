@@ -10,6 +10,7 @@ from hydrascope.features.levels import signed_log
 from hydrascope.graphs.edges import edge_tensors
 from hydrascope.graphs.fields import GraphInputs, SensorReference, WindowFields
 from hydrascope.graphs.input_spec import InputSpec
+from hydrascope.graphs.sensor_roles import span
 from hydrascope.schemas.machine import GraphTopology
 from hydrascope.schemas.task import HeadLevel, HeadSpec
 
@@ -19,6 +20,8 @@ class GraphLayout(NamedTuple):
 
     sensor_slot: Tensor
     sensor_kind: Tensor
+    sensor_role: Tensor
+    sensor_span: Tensor
     sensor_component: Tensor
     component_kind: Tensor
     component_heads: Tensor
@@ -29,16 +32,30 @@ class GraphLayout(NamedTuple):
 
     @classmethod
     def of(
-        cls, topology: GraphTopology, spec: InputSpec, heads: Iterable[HeadSpec]
+        cls,
+        topology: GraphTopology,
+        spec: InputSpec,
+        heads: Iterable[HeadSpec],
+        *,
+        any_build: bool = False,
     ) -> "GraphLayout":
         """Lay out a topology in the vocabulary of `spec`.
 
         A nominal value that `spec` has no name for is left out.
 
+        Args:
+            topology: Of a machine.
+            spec: Of the network that will read it.
+            heads: Of the task.
+            any_build: Whether sensors that `spec` has no slot for are accepted, because nothing
+                reads slots.
+
         Raises:
-            SpecError: A kind or a sensor is not in the vocabulary.
+            SpecError: A kind, or unless `any_build` a sensor, is not in the vocabulary.
         """
         sensors = topology.sensors
+        if not any_build:
+            spec.check_build(topology)
         edge_index, edge_features = edge_tensors(topology)
         component_heads = [head for head in heads if head.level is HeadLevel.COMPONENT]
         applies = [
@@ -48,9 +65,11 @@ class GraphLayout(NamedTuple):
         nominal, known = _nominal(topology, spec.nominal_names)
         return cls(
             sensor_slot=_index(spec.slot(topology.id, sensor.id) for _, sensor in sensors),
-            sensor_kind=_index(spec.sensor_kind(sensor.kind) for _, sensor in sensors),
+            sensor_kind=_index(spec.sensor_kind(sensor) for _, sensor in sensors),
+            sensor_role=_index(spec.role(topology.components[c], sensor) for c, sensor in sensors),
+            sensor_span=torch.tensor([span(sensor) for _, sensor in sensors], dtype=torch.float32),
             sensor_component=_index(component for component, _ in sensors),
-            component_kind=_index(spec.component_kind(c.kind) for c in topology.components),
+            component_kind=_index(spec.component_kind(c) for c in topology.components),
             component_heads=torch.tensor(applies, dtype=torch.bool).reshape(
                 len(topology.components), len(spec.component_heads)
             ),
@@ -91,6 +110,8 @@ class GraphLayout(NamedTuple):
             sensor_reference_mask=reference.sensor_reference_mask.repeat(count, 1),
             sensor_slot=self.sensor_slot.repeat(count),
             sensor_kind=self.sensor_kind.repeat(count),
+            sensor_role=self.sensor_role.repeat(count),
+            sensor_span=self.sensor_span.repeat(count),
             sensor_component=(self.sensor_component + first_component).flatten(),
             component_kind=self.component_kind.repeat(count),
             component_graph=graph.repeat_interleave(self.num_components),

@@ -35,8 +35,6 @@ class SensorRole(NamedTuple):
     """Of its component."""
     sensor: str
     """Its kind, with its port where it has one."""
-    span: float
-    """Of its range, in its own unit; 1 where the machine file gives none."""
     interval: bool
     """Whether its kind is one of `INTERVAL`."""
 
@@ -44,9 +42,14 @@ class SensorRole(NamedTuple):
     def of(cls, component: ComponentSpec, sensor: SensorSpec) -> "SensorRole":
         """Return the role of a sensor of a component."""
         port = sensor.position if sensor.position in PORTS else None
-        low, high = sensor.range or (0.0, 1.0)
         name = f"{sensor.kind}@{port}" if port else sensor.kind
-        return cls(family(component.kind), name, high - low, sensor.kind in INTERVAL)
+        return cls(family(component.kind), name, sensor.kind in INTERVAL)
+
+
+def span(sensor: SensorSpec) -> float:
+    """Return the span of a sensor's range, in its unit; 1 where the machine file gives none."""
+    low, high = sensor.range or (0.0, 1.0)
+    return high - low
 
 
 def family(kind: str) -> str:

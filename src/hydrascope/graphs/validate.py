@@ -17,6 +17,8 @@ _AXES: dict[str, tuple[str, ...]] = {
     "sensor_reference_mask": ("sensors", "steps"),
     "sensor_slot": ("sensors",),
     "sensor_kind": ("sensors",),
+    "sensor_role": ("sensors",),
+    "sensor_span": ("sensors",),
     "sensor_component": ("sensors",),
     "sensor_place": ("sensors",),
     "component_kind": ("components",),
@@ -32,7 +34,7 @@ _AXES: dict[str, tuple[str, ...]] = {
     "machine_features_mask": ("graphs", "steps", "machine features"),
 }
 _TYPES = {"mask": torch.bool, "observed": torch.bool, "heads": torch.bool} | dict.fromkeys(
-    ("slot", "kind", "component", "place", "index"), torch.int64
+    ("slot", "kind", "role", "component", "place", "index"), torch.int64
 )
 """Type of a field by the last word of its name; the others hold floating point numbers."""
 
@@ -88,11 +90,14 @@ def _index_faults(data: Data, spec: InputSpec | None) -> Iterator[str]:
     limits = {"edge_index": int(data.num_nodes), "sensor_component": int(data.num_nodes)}
     if spec is not None:
         limits |= {
-            "sensor_slot": len(spec.sensor_slots),
+            # One more each: that of none.
+            "sensor_slot": len(spec.sensor_slots) + 1,
+            "sensor_role": len(spec.sensor_roles) + 1,
             "sensor_kind": len(spec.sensor_kinds),
             "component_kind": len(spec.component_kinds),
         }
-    for name in ("edge_index", "sensor_component", "sensor_slot", "sensor_kind", "component_kind"):
+    vocabulary = ("sensor_slot", "sensor_role", "sensor_kind", "component_kind")
+    for name in ("edge_index", "sensor_component", *vocabulary):
         value, limit = data[name], limits.get(name)
         outside = (value < 0) | (value >= limit if limit is not None else False)
         if bool(outside.any()):

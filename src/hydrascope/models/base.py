@@ -39,10 +39,13 @@ class Model(nn.Module, ABC):
     Attributes:
         Config: Keys of `conf/model/<name>.yaml` beside `_target_` and `name`, with their ranges.
         answered: The heads of `ModelOutput.heads`.
+        of_any_build: Whether it has no weights or statistics of single sensors: then it reads
+            machines of builds that training has not shown, and never `GraphInputs.sensor_slot`.
     """
 
     Config: ClassVar[type[BaseModel]]
     answered: tuple[HeadSpec, ...]
+    of_any_build: bool = False
 
     @abstractmethod
     def __init__(self, config: BaseModel, spec: InputSpec, heads: Sequence[HeadSpec]) -> None:

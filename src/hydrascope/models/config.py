@@ -62,6 +62,11 @@ class NetworkConfig(BaseModel):
     dropout: float = Field(0.1, ge=0.0, lt=1.0)
     """Share of the channels dropped in training."""
 
+    @property
+    def of_any_build(self) -> bool:
+        """Whether such a network has no weights or statistics of single sensors."""
+        return not self.sensor_identity and (not self.row_channels or self.row_by == "role")
+
     @field_validator("attention_heads")
     @classmethod
     def _divides_channels(cls, attention_heads: int, info: ValidationInfo) -> int:

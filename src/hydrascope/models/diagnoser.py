@@ -47,18 +47,24 @@ class Diagnoser(nn.Module):
         return self.model.answered
 
     @property
+    def of_any_build(self) -> bool:
+        """Whether it reads machines of builds that training has not shown.
+
+        So it is where nothing in it has weights or statistics of single sensors.
+        """
+        apart = self.normalizer.of_any_build and self.model.of_any_build
+        return apart and self.normality is None  # which whitens each build as a whole
+
+    @property
     def thresholds(self) -> Mapping[str, float]:
         """Probabilities from which flags are raised, as far as they were chosen."""
         return self.calibration.spec.thresholds if self.calibration is not None else {}
 
     def normalise(self, inputs: GraphInputs) -> GraphInputs:
         """Replace the features by normalised ones, those of reference windows on the same scale."""
-        features = self.normalizer(
-            inputs.sensor_features, inputs.sensor_observed, inputs.sensor_slot
-        )
-        reference = self.normalizer(
-            inputs.sensor_reference, inputs.sensor_reference_mask, inputs.sensor_slot
-        )
+        row = self.normalizer.row(inputs.sensor_slot, inputs.sensor_kind)
+        features = self.normalizer(inputs.sensor_features, inputs.sensor_observed, row)
+        reference = self.normalizer(inputs.sensor_reference, inputs.sensor_reference_mask, row)
         inputs = inputs._replace(sensor_features=features, sensor_reference=reference)
         if self.machine_normalizer is None:
             return inputs

@@ -7,7 +7,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict
 from torch import Tensor
 
-from hydrascope.features.config import Method
+from hydrascope.features.config import Method, NormaliseBy
 from hydrascope.features.normalizer import FeatureNormalizer
 from hydrascope.graphs.input_spec import InputSpec
 from hydrascope.models.base import ClosedFormModel, Model, Network
@@ -38,6 +38,7 @@ class NormaliserRecipe(_Part):
     method: Method
     per_step: bool
     clip: float
+    by: NormaliseBy
 
 
 class DiagnoserRecipe(_Part):
@@ -92,7 +93,8 @@ def build_diagnoser(recipe: DiagnoserRecipe) -> Diagnoser:
     """
     spec = recipe.input_spec
     keys = {**recipe.normaliser.model_dump(), "steps": spec.steps}
-    normalizer = FeatureNormalizer(len(spec.sensor_slots), features=len(spec.feature_names), **keys)
+    rows = len(spec.sensor_kinds if recipe.normaliser.by == "kind" else spec.sensor_slots)
+    normalizer = FeatureNormalizer(rows, features=len(spec.feature_names), **keys)
     machine_normalizer = None
     if names := spec.machine_feature_names:
         machine_normalizer = FeatureNormalizer(1, features=len(names), **keys)

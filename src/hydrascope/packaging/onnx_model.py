@@ -87,6 +87,8 @@ def _exported(diagnoser: Diagnoser, example: GraphInputs) -> ExportedProgram:
         "sensor_reference_mask": {0: sensors},
         "sensor_slot": {0: sensors},
         "sensor_kind": {0: sensors},
+        "sensor_role": {0: sensors},
+        "sensor_span": {0: sensors},
         "sensor_component": {0: sensors},
         "component_kind": {0: components},
         "component_graph": {0: components},

@@ -225,7 +225,10 @@ class ServedModel:
         known = self._known.get(equipment_id)
         if known is None or known.machine is not machine:
             layout = GraphLayout.of(
-                machine.topology, self.manifest.input_spec, self.manifest.task.heads
+                machine.topology,
+                self.manifest.input_spec,
+                self.manifest.task.heads,
+                any_build=self._diagnoser.of_any_build,
             )
             computer = WindowComputer(machine, self._engineer, self._spec)
             known = self._known[equipment_id] = _Known(

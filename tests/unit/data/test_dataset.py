@@ -201,7 +201,7 @@ def test_two_machines_share_one_table_and_the_training_parts_are_each_ones_own(
     # Machines of one build share the places of their sensors.
     slots = [machine.layout.sensor_slot for machine in data.dataset.machines]
     assert torch.equal(*slots)
-    parts = list(data.training_parts())
+    parts = list(data.training_parts(lambda slot, _: slot))
     for number, (slot, features, observed) in enumerate(parts):
         offset = 8 * number
         own = [row - offset for row in data.split.train if (row >= 8) == bool(number)]

@@ -175,7 +175,7 @@ def test_references_are_normalised_as_the_windows_are(
     normalizer = FeatureNormalizer(
         len(spec.sensor_slots), spec.steps, len(spec.feature_names), per_step=per_step, clip=20.0
     )
-    normalizer.fit(data.training_parts())
+    normalizer.fit(data.training_parts(normalizer.row))
     network = UniversalTemporalGNN(UniversalTemporalGNN.Config(), spec, task.heads)
     diagnoser = Diagnoser(normalizer, network)
     inputs = data.dataset.gather([3, 12, 20]).inputs

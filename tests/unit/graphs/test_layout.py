@@ -1,7 +1,6 @@
 """Batches of graphs, against PyTorch Geometric's own batching of one graph a window."""
 
 import math
-import re
 from typing import Any, NamedTuple
 
 import pytest
@@ -14,6 +13,7 @@ from hydrascope.graphs.fields import GraphInputs, SensorReference, WindowFields
 from hydrascope.graphs.graph import BATCH_ONLY
 from hydrascope.graphs.input_spec import InputSpec
 from hydrascope.graphs.layout import GraphLayout, concatenate
+from hydrascope.graphs.sensor_roles import SensorRole
 from hydrascope.schemas import GraphTopology, HeadLevel, HeadSpec, SpecError, TaskSpec, validate
 from hydrascope.telemetry import ZemaSource
 
@@ -44,6 +44,8 @@ class Windows(NamedTuple):
         sensors = [(c, sensor) for c in topology.components for sensor in c.sensors]
         slots = [spec.sensor_slots.index(f"{topology.id}/{sensor.id}") for _, sensor in sensors]
         kinds = [spec.sensor_kinds.index(sensor.kind) for _, sensor in sensors]
+        roles = [spec.sensor_roles.index(SensorRole.of(*each)) for each in sensors]
+        ranges = [sensor.range or (0.0, 1.0) for _, sensor in sensors]
         return [
             WindowGraph(
                 num_nodes=len(topology.components),
@@ -53,6 +55,8 @@ class Windows(NamedTuple):
                 sensor_reference_mask=self.reference.sensor_reference_mask,
                 sensor_slot=torch.tensor(slots),
                 sensor_kind=torch.tensor(kinds),
+                sensor_role=torch.tensor(roles),
+                sensor_span=torch.tensor([high - low for low, high in ranges]),
                 sensor_component=torch.tensor([place[c.id] for c, _ in sensors]),
                 sensor_place=len(place) + torch.arange(len(sensors)),
                 component_place=torch.arange(len(place)),
@@ -195,15 +199,20 @@ def test_what_is_not_in_the_vocabulary_is_refused_by_name(
 ) -> None:
     names = [head.name for head in heads if head.level is HeadLevel.COMPONENT]
     of_rig = InputSpec.of([rig_topology], ["mean"], STEPS, names)
-    with pytest.raises(SpecError, match="sensor 'press/p_pump' is unknown to this network; known"):
+    with pytest.raises(
+        SpecError,
+        match=r"sensor 'p_pump' of build 'press' is unknown .* builds zema_rig; .*unseen_kind",
+    ):
         GraphLayout.of(press, of_rig, heads)
+    with pytest.raises(SpecError, match="is of kind 'strain', which is unknown"):
+        GraphLayout.of(press, of_rig, heads, any_build=True)
     slots = InputSpec.of([press], ["mean"], STEPS, names).sensor_slots
     same_slots = of_rig.model_copy(update={"sensor_slots": slots})
-    with pytest.raises(SpecError, match=r"sensor kind 'strain' is unknown .*known: pressure, flow"):
+    with pytest.raises(SpecError, match=r"is of kind 'strain', .*known: pressure, flow"):
         GraphLayout.of(press, same_slots, heads)
     kinds = (*of_rig.sensor_kinds, "strain")
     same_sensors = same_slots.model_copy(update={"sensor_kinds": kinds})
-    with pytest.raises(SpecError, match=re.escape("component kind 'die' is unknown")):
+    with pytest.raises(SpecError, match="component 'die' is of kind 'die', which is unknown"):
         GraphLayout.of(press, same_sensors, heads)
 
 
@@ -213,7 +222,9 @@ def test_a_vocabulary_survives_its_way_through_json(
     spec = InputSpec.of([rig_topology, press], ["mean"], STEPS, ["wear"])
     again = InputSpec.model_validate_json(spec.model_dump_json())
     assert again == spec
-    assert again.component_kind("die") == len(spec.component_kinds) - 1
+    (die,) = (component for component in press.components if component.kind == "die")
+    assert again.component_kind(die) == len(spec.component_kinds) - 1
     # Kinds that are built in keep their rows whatever machines there are.
     alone = InputSpec.of([press], ["mean"], STEPS, ["wear"])
-    assert alone.sensor_kind("flow") == spec.sensor_kind("flow")
+    flow = next(sensor for _, sensor in rig_topology.sensors if sensor.kind == "flow")
+    assert alone.sensor_kind(flow) == spec.sensor_kind(flow)

@@ -55,7 +55,12 @@ HEADS = [
 
 def batch(build: int, x: Tensor, reference: Tensor, seen: Tensor | None = None) -> GraphInputs:
     """Windows [W, S, T, F] of a build, reference [S, T, F]."""
-    layout = GraphLayout.of(BUILDS[build], SPEC, HEADS)
+    return windows_of(GraphLayout.of(BUILDS[build], SPEC, HEADS), x, reference, seen)
+
+
+def windows_of(
+    layout: GraphLayout, x: Tensor, reference: Tensor, seen: Tensor | None = None
+) -> GraphInputs:
     seen = torch.ones(x.shape[:3], dtype=torch.bool) if seen is None else seen
     lines, none = layout.edge_index.shape[1], x.new_zeros(len(x), 0, STEPS, 0)
     line = none.expand(len(x), 0, STEPS, 0).new_zeros(len(x), lines, STEPS, 0)
@@ -202,7 +207,7 @@ def test_machines_of_two_builds_are_laid_out_by_the_same_roles() -> None:
     torch.testing.assert_close(row.machine[0, :2], other.machine[0, :2])
     assert (row.machine[1, :features] == 0).all()  # nothing has changed
     # "boom" is no port: the command's role is of its kind on valves; the robot has none.
-    assert {role.sensor for role in SPEC.slot_roles} == {
+    assert {role.sensor for role in SPEC.sensor_roles} == {
         "pressure@outlet", "temperature", "control_signal",
     }  # fmt: skip
     assert (other.machine[:, 2 * features :] == 0).all()
@@ -211,6 +216,33 @@ def test_machines_of_two_builds_are_laid_out_by_the_same_roles() -> None:
     own = row.component.view(2, 4, -1)
     assert (own[:, 2] == 0).all()  # it has no sensors
     torch.testing.assert_close(own[0, 0, :features], row.machine[0, :features])
+
+
+def test_a_build_that_has_no_slots_is_laid_out_by_its_roles_and_spans_alike() -> None:
+    rows = RoleRows(SPEC, noise=0.0).eval()
+    x, reference = levels(1, [30.0, 60.0], 45.0), levels(1, [60.0], 40.0)[0]
+    new = topology("new", 60.0, valve=False)
+    layout = GraphLayout.of(new, SPEC, HEADS, any_build=True)
+    assert layout.sensor_slot.tolist() == [len(SPEC.sensor_slots)] * 2
+    for found, expected in zip(
+        rows(windows_of(layout, x, reference)), rows(batch(1, x, reference)), strict=True
+    ):
+        assert torch.equal(found, expected)
+
+
+def test_a_sensor_of_a_role_that_nobody_plays_in_training_is_left_out() -> None:
+    rows = RoleRows(SPEC, noise=0.0).eval()
+    x, reference = levels(1, [30.0], 45.0), levels(1, [60.0], 40.0)[0]
+    plain = topology("new", 60.0, valve=False).model_dump(mode="json")
+    plain["components"][0]["sensors"][0]["position"] = "drain"
+    other = validate(GraphTopology, plain)
+    layout = GraphLayout.of(other, SPEC, HEADS, any_build=True)
+    assert layout.sensor_role[0] == len(SPEC.sensor_roles)
+    row, with_it = rows(windows_of(layout, x, reference)), rows(batch(1, x, reference))
+    features = len(FEATURES)
+    assert (with_it.machine[0, :features] != 0).any()
+    assert (row.machine[0, :features] == 0).all()
+    assert torch.equal(row.machine[0, features:], with_it.machine[0, features:])
 
 
 def test_a_sensor_without_reference_says_nothing() -> None:

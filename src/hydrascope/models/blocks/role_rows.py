@@ -48,7 +48,8 @@ class RoleRows(nn.Module):
     windows, in the sensor's own unit: so features must not be normalised before (`normalise.method:
     none`). What is changed by a share of its value gives the same d on a machine of 60 bar and on
     one of 300, and what hardly is above zero is measured against the sensor's span. Of
-    temperatures plain differences are taken. d is whitened role by role (`SensorWhitening`).
+    temperatures plain differences are taken. d is whitened role by role (`SensorWhitening`). A
+    sensor whose role nobody plays in training has no place in the row.
 
     Args:
         spec: Of the inputs.
@@ -60,10 +61,9 @@ class RoleRows(nn.Module):
         families: Of components, as many as there are.
     """
 
-    slot_role: Tensor
-    slot_own: Tensor
-    slot_scale: Tensor
-    slot_interval: Tensor
+    role_own: Tensor
+    role_share: Tensor
+    role_interval: Tensor
     kind_family: Tensor
     logarithm: Tensor
     shape: Tensor
@@ -71,19 +71,16 @@ class RoleRows(nn.Module):
     def __init__(self, spec: InputSpec, *, noise: float) -> None:
         super().__init__()
         self.noise = noise
-        roles = _numbered([(role.family, role.sensor) for role in spec.slot_roles])
-        owns = _numbered([role.sensor for role in spec.slot_roles])
+        owns = _numbered([role.sensor for role in spec.sensor_roles])
         kinds = _numbered([family(kind) for kind in spec.component_kinds])
-        self.roles, self.owns = len(set(roles)), len(set(owns))
+        self.roles, self.owns = len(spec.sensor_roles), len(set(owns))
         self.families, features = len(set(kinds)), len(spec.feature_names)
         self.width, self.own_width = self.roles * features, self.owns * features
-        share = [_INTERVAL if role.interval else _SMALL for role in spec.slot_roles]
-        spans = [role.span for role in spec.slot_roles]
+        interval = torch.tensor([role.interval for role in spec.sensor_roles])
         tables = {
-            "slot_role": torch.tensor(roles),
-            "slot_own": torch.tensor(owns),
-            "slot_scale": torch.tensor(share) * torch.tensor(spans),
-            "slot_interval": torch.tensor([role.interval for role in spec.slot_roles]),
+            "role_own": torch.tensor(owns),
+            "role_share": torch.where(interval, _INTERVAL, _SMALL),
+            "role_interval": interval,
             "kind_family": torch.tensor(kinds),
             "logarithm": torch.tensor(["log" in name for name in spec.feature_names]),
             "shape": torch.tensor([name in _SHAPES for name in spec.feature_names]),
@@ -95,16 +92,16 @@ class RoleRows(nn.Module):
     def forward(self, inputs: GraphInputs) -> RoleRow:
         """Lay out a batch."""
         change, known = self._change(inputs)
-        slot, features = inputs.sensor_slot, change.shape[-1]
-        z = self.whitening(change, known, self.slot_role[slot]).squeeze(1).clamp(-_CLIP, _CLIP)
+        role, features = self._role(inputs), change.shape[-1]
+        z = self.whitening(change, known, role).squeeze(1).clamp(-_CLIP, _CLIP)
         if self.training and self.noise:
             z = z + self.noise * torch.randn_like(z) * known
         graphs, components = inputs.graph_id.shape[0], inputs.component_kind.shape[0]
         graph = inputs.component_graph.index_select(0, inputs.sensor_component)
-        place = graph * self.roles + self.slot_role[slot]
+        place = graph * self.roles + role
         count = segment_sum(known.to(z.dtype), place, graphs * self.roles).clamp(min=1.0)
         machine = segment_sum(z, place, graphs * self.roles) / count
-        own_place = inputs.sensor_component * self.owns + self.slot_own[slot]
+        own_place = inputs.sensor_component * self.owns + self.role_own[role]
         own = segment_sum(z, own_place, components * self.owns)
         return RoleRow(
             machine.view(graphs, self.roles * features),
@@ -119,8 +116,8 @@ class RoleRows(nn.Module):
     def _read(self, windows: Callable[[], Iterable[GroupedInputs]]) -> Iterator[GroupedInputs]:
         for inputs, group in windows():
             change, known = self._change(inputs)
-            slot = self.slot_role[inputs.sensor_slot]
-            read = inputs._replace(sensor_features=change, sensor_observed=known, sensor_slot=slot)
+            role = self._role(inputs)
+            read = inputs._replace(sensor_features=change, sensor_observed=known, sensor_slot=role)
             yield GroupedInputs(read, group)
 
     def _change(self, inputs: GraphInputs) -> tuple[Tensor, Tensor]:
@@ -128,14 +125,20 @@ class RoleRows(nn.Module):
         seen, there = inputs.sensor_observed, inputs.sensor_reference_mask
         x = _mean(inputs.sensor_features, seen)
         r = _mean(inputs.sensor_reference, there)
-        known = (seen.any(dim=1) & there.any(dim=1)).unsqueeze(1)
-        change = self._level(x, inputs.sensor_slot) - self._level(r, inputs.sensor_slot)
+        plays = inputs.sensor_role < self.roles
+        known = (seen.any(dim=1) & there.any(dim=1) & plays).unsqueeze(1)
+        change = self._level(x, inputs) - self._level(r, inputs)
         return (change * known).unsqueeze(1), known
 
-    def _level(self, x: Tensor, slot: Tensor) -> Tensor:
+    def _role(self, inputs: GraphInputs) -> Tensor:
+        """Return a place in the row for each sensor, [S]; any one for those that have none."""
+        return inputs.sensor_role.clamp(max=self.roles - 1)
+
+    def _level(self, x: Tensor, inputs: GraphInputs) -> Tensor:
         """Return ℓ(x), [S, F]; logarithms stay, features without a unit have no span."""
-        scaled = x / self.slot_scale[slot].unsqueeze(1)
-        level = torch.where(self.slot_interval[slot].unsqueeze(1), scaled, signed_log(scaled))
+        role = self._role(inputs)
+        scaled = x / (self.role_share[role] * inputs.sensor_span).unsqueeze(1)
+        level = torch.where(self.role_interval[role].unsqueeze(1), scaled, signed_log(scaled))
         level = torch.where(self.shape, signed_log(x), level)
         return torch.where(self.logarithm, x, level)
 

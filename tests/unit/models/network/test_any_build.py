@@ -1,0 +1,111 @@
+"""Which diagnosers read machines of builds that training has not shown, and that they do."""
+
+from typing import Any
+
+import pytest
+import torch
+from networks import shipped
+
+from graph_parts import stored_windows
+from hydrascope.data.datamodule import HydraulicDataModule
+from hydrascope.graphs.fields import GraphInputs, SensorReference
+from hydrascope.graphs.input_spec import InputSpec
+from hydrascope.graphs.layout import GraphLayout
+from hydrascope.models.diagnoser import Diagnoser
+from hydrascope.models.recipe import (
+    DiagnoserRecipe,
+    ModelRecipe,
+    NormaliserRecipe,
+    build_diagnoser,
+)
+from hydrascope.schemas import HeadSpec, SpecError, TaskSpec
+
+NETWORK = "hydrascope.models.network.UniversalTemporalGNN"
+
+
+def diagnoser_of(
+    spec: InputSpec, heads: list[HeadSpec], *, by: str = "kind", method: str = "none", **keys: Any
+) -> Diagnoser:
+    """A network for unknown builds, but for `keys`."""
+    normaliser = {"method": method, "per_step": False, "clip": 5.0, "by": by}
+    recipe = DiagnoserRecipe(
+        model=ModelRecipe(target=NETWORK, config={**shipped("role_rows"), **keys}),
+        normaliser=NormaliserRecipe.model_validate(normaliser),
+        input_spec=spec,
+        task=TaskSpec(name="any", heads=tuple(heads)),
+    )
+    diagnoser = build_diagnoser(recipe).eval()
+    for parameter in diagnoser.parameters():
+        torch.nn.init.normal_(parameter, std=0.1)  # some begin at 0, and would say nothing
+    return diagnoser
+
+
+def windows(rig: HydraulicDataModule, layout: GraphLayout) -> GraphInputs:
+    (machine,) = rig.dataset.machines
+    topology = rig.machines["zema"].topology
+    sound, window = (stored_windows(machine, torch.tensor([row]), topology) for row in (2000, 5))
+    reference = SensorReference(sound.sensor_features[0], sound.sensor_observed[0])
+    return layout.batch(window, reference)
+
+
+@pytest.mark.parametrize(
+    "keys",
+    [
+        {"by": "sensor"},
+        {"method": "standardize"},
+        {"row_channels": 0},
+        {"references": "none"},
+        {"token_layers": 1, "spatial_layers": 1, "states": "lstm", "use_ar": True},
+    ],
+)
+def test_without_weights_and_statistics_of_single_sensors_a_build_without_slots_is_answered_alike(
+    keys: dict[str, Any], rig: HydraulicDataModule, spec: InputSpec, heads: list[HeadSpec]
+) -> None:
+    diagnoser = diagnoser_of(spec, heads, **keys)
+    assert diagnoser.of_any_build
+    if diagnoser.normalizer.method != "none":
+        diagnoser.normalizer.fit(rig.training_parts(diagnoser.normalizer.row))
+        assert (diagnoser.normalizer.scale != 1).any()
+    known = rig.machines["zema"].topology
+    new = known.model_copy(update={"id": "new"})
+    expected = diagnoser.predict(windows(rig, GraphLayout.of(known, spec, heads)))
+    layout = GraphLayout.of(new, spec, heads, any_build=diagnoser.of_any_build)
+    found = diagnoser.predict(windows(rig, layout))
+    assert {name: value.shape for name, value in found.items()} == {
+        name: value.shape for name, value in expected.items()
+    }
+    for name, value in found.items():
+        assert torch.equal(value, expected[name])
+
+
+@pytest.mark.parametrize(
+    "keys",
+    [{"method": "standardize", "by": "sensor"}, {"sensor_identity": True}, {"row_by": "build"}],
+)
+def test_with_weights_or_statistics_of_single_sensors_an_unknown_build_is_refused(
+    keys: dict[str, Any], rig: HydraulicDataModule, spec: InputSpec, heads: list[HeadSpec]
+) -> None:
+    diagnoser = diagnoser_of(spec, heads, **keys)
+    assert not diagnoser.of_any_build
+    new = rig.machines["zema"].topology.model_copy(update={"id": "new"})
+    with pytest.raises(SpecError, match="of build 'new' is unknown to this model"):
+        GraphLayout.of(new, spec, heads, any_build=diagnoser.of_any_build)
+
+
+def test_sensors_of_a_kind_share_statistics(
+    rig: HydraulicDataModule, spec: InputSpec, heads: list[HeadSpec]
+) -> None:
+    normalizer = diagnoser_of(spec, heads, method="standardize").normalizer
+    assert normalizer.center.shape == (len(spec.sensor_kinds), 1, len(spec.feature_names))
+    normalizer.fit(rig.training_parts(normalizer.row))
+    (machine,) = rig.dataset.machines
+    kind = machine.layout.sensor_kind
+    alike = torch.nonzero(kind == kind[0]).flatten()
+    total = count = 0.0
+    for row, features, observed in rig.training_parts(lambda slot, _: slot):
+        assert torch.equal(row, machine.layout.sensor_slot)
+        own = features[:, alike, :, 0].double()[observed[:, alike]]
+        total, count = total + float(own.sum()), count + len(own)
+    torch.testing.assert_close(
+        float(normalizer.center[kind[0], 0, 0]), total / count, rtol=1e-6, atol=0
+    )
