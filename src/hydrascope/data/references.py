@@ -7,13 +7,13 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-import torch
 from numpy.typing import NDArray
 
 from hydrascope.data.splits import EQUIPMENT, Rows
 from hydrascope.data.stored_machine import StoredMachine
 from hydrascope.data.windows import microseconds
 from hydrascope.graphs.fields import SensorReference
+from hydrascope.graphs.reference import mean_reference
 from hydrascope.graphs.window_fields import SENSOR_FEATURES, SENSOR_OBSERVED
 from hydrascope.schemas.errors import SpecError, closest
 
@@ -69,24 +69,12 @@ def reference_windows(
     return chosen
 
 
-@torch.no_grad()
 def sensor_reference(machine: StoredMachine, rows: Rows, spec: ReferenceSpec) -> SensorReference:
-    """Return the means of the features of each sensor over windows `rows` of a machine.
+    """Return the reference of a machine whose reference windows are `rows`, read some at a time.
 
-    Over what is observed in them, and over the steps too unless `spec.per_step`. Summed in double
-    precision, some windows at a time.
+    As `graphs.reference.mean_reference` has it.
     """
+    parts = machine.parts((SENSOR_FEATURES, SENSOR_OBSERVED), rows)
     sensors, steps, features = machine.store.layout[SENSOR_FEATURES][0]
-    axes = (0,) if spec.per_step else (0, 2)
-    total = torch.zeros(sensors, steps if spec.per_step else 1, features, dtype=torch.float64)
-    count = torch.zeros_like(total[..., :1])
-    for x, observed in machine.parts((SENSOR_FEATURES, SENSOR_OBSERVED), rows):
-        seen = observed.unsqueeze(-1)
-        total += torch.where(seen, x, 0.0).sum(axes, dtype=torch.float64).reshape(total.shape)
-        count += seen.sum(axes).reshape(count.shape)
-    mean = (total / count.clamp(min=1.0)).float()
-    known = count.squeeze(-1) > 0
-    return SensorReference(
-        mean.expand(sensors, steps, features).contiguous(),
-        known.expand(sensors, steps).contiguous(),
-    )
+    pairs = ((x, observed) for x, observed in parts)
+    return mean_reference(pairs, (sensors, steps, features), per_step=spec.per_step)
