@@ -1,6 +1,7 @@
 """What the tests of the service share: windows of the rig, a model that can be made to fail."""
 
 import asyncio
+import math
 import time
 from collections.abc import Awaitable, Iterable, Sequence
 from datetime import timedelta
@@ -18,7 +19,14 @@ from hydrascope.serving.metrics import Metrics
 from hydrascope.serving.model import ServedModel
 from hydrascope.serving.service import Service
 from hydrascope.serving.settings import ServeSettings
-from hydrascope.serving.windows import Model, TelemetryWindow, Timings, WindowAnswer
+from hydrascope.serving.windows import (
+    GivenReference,
+    Model,
+    ReferenceUse,
+    TelemetryWindow,
+    Timings,
+    WindowAnswer,
+)
 from hydrascope.telemetry.zema import EPOCH, ZemaSource
 
 
@@ -32,12 +40,18 @@ def cycle(source: ZemaSource, row: int, machine: Machine) -> TelemetryWindow:
 def cycle_json(source: ZemaSource, row: int) -> dict[str, Any]:
     """The same, as a client sends it."""
     machine = source.machines()["zema"]
-    window = cycle(source, row, machine)
+    return {"equipment_id": "zema", **window_json(cycle(source, row, machine))}
+
+
+def window_json(window: TelemetryWindow) -> dict[str, Any]:
+    """A window, as a client sends it; null where a sample is missing."""
     return {
-        "equipment_id": "zema",
         "start": window.start.isoformat(),
         "signals": {
-            name: {"values": signal.values.tolist(), "rate_hz": signal.rate_hz}
+            name: {
+                "values": [None if math.isnan(each) else each for each in signal.values.tolist()],
+                "rate_hz": signal.rate_hz,
+            }
             for name, signal in window.signals.items()
         },
     }
@@ -58,8 +72,10 @@ class TroubledModel:
         self.memory_for = 64
         self.pause_s = 0.0
 
-    async def check(self, machine: Machine) -> None:
-        self.served.check(machine)
+    async def check(
+        self, machine: Machine, given: GivenReference | None = None
+    ) -> ReferenceUse | None:
+        return self.served.check(machine, given)
 
     async def warm_up(self, sizes: Iterable[int], machines: Sequence[Machine]) -> None:
         await asyncio.to_thread(self.served.warm_up, sizes, machines)
@@ -104,6 +120,12 @@ class Served:
 
     def get(self, path: str, **more: Any) -> httpx.Response:
         return self.run(self.client.get(path, **more))
+
+    def put(self, path: str, content: Any) -> httpx.Response:
+        return self.run(self.client.put(path, json=content))
+
+    def delete(self, path: str) -> httpx.Response:
+        return self.run(self.client.delete(path))
 
     def post(self, path: str, content: Any = None, **more: Any) -> httpx.Response:
         if isinstance(content, bytes | str):

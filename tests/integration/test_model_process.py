@@ -116,7 +116,7 @@ def test_what_fails_there_fails_here_with_its_cause(
     wrong = Signal(signal.values, "fast")  # type: ignore[arg-type]
     with pytest.raises(TypeError) as caught:
         runner.run(model.answer([replace(windows[0], signals={name: wrong})]))
-    assert "in _groups" in str(caught.value.__cause__)  # where it happened, in the other process
+    assert "in alike" in str(caught.value.__cause__)  # where it happened, in the other process
     assert runner.run(model.answer(windows[:1]))[0]
 
 

@@ -19,6 +19,7 @@ from hydrascope.packaging.bundle import read_bundle
 from hydrascope.packaging.manifest import sha256
 from hydrascope.schemas import Machine, SpecError
 from hydrascope.serving.model import ServedModel
+from hydrascope.serving.windows import GivenReference, TelemetryWindow
 from hydrascope.telemetry.zema import ZemaSource
 
 
@@ -46,8 +47,19 @@ def rigs_bundle(best_of_rigs: str, tmp_path_factory: pytest.TempPathFactory) -> 
     return folder
 
 
+def given_cycles(zema: ZemaSource, machine: Machine) -> GivenReference:
+    """The rig's sound windows, as a service is given them."""
+    windows = (cycle(zema, row, machine) for row in range(SOUND_WINDOWS))
+    return GivenReference(machine, 60.0, tuple(windows))
+
+
 def assert_answers(
-    served: ServedModel, restored: Restored, machine: Machine, expected_of: str, zema: ZemaSource
+    served: ServedModel,
+    restored: Restored,
+    machine: Machine,
+    expected_of: str,
+    zema: ZemaSource,
+    given: GivenReference | None = None,
 ) -> None:
     """The served windows of a machine are answered as an evaluation does `expected_of`'s."""
     _, diagnoser, data = restored
@@ -55,7 +67,8 @@ def assert_answers(
     rows = data.split.test[mine][::29]
     expected = diagnoser.predict(data.dataset.gather(rows).inputs)
     first = int(np.flatnonzero((data.table["equipment_id"] == expected_of).to_numpy())[0])
-    answers, _ = served.answer([cycle(zema, row - first, machine) for row in rows.tolist()])
+    windows = (cycle(zema, row - first, machine) for row in rows.tolist())
+    answers, _ = served.answer([replace(window, given=given) for window in windows])
     for head in served.manifest.task.heads:
         found = torch.from_numpy(np.stack([answer.heads[head.name] for answer in answers]))
         found = found.reshape(expected[head.name].shape)
@@ -81,6 +94,34 @@ def test_served_answers_of_machines_with_and_without_references_are_the_evaluate
     (rig, _) = bundle.manifest.machines
     with pytest.raises(AssertionError, match="not close"):
         assert_answers(blind, restored, rig, "zema", zema)
+
+
+def test_answers_say_what_they_were_compared_with(rigs_bundle: Path, zema: ZemaSource) -> None:
+    bundle = read_bundle(rigs_bundle)
+    served = ServedModel(bundle)
+    (rig, lean) = bundle.manifest.machines
+    given = given_cycles(zema, rig)
+    windows = [cycle(zema, 77, rig), cycle(zema, 77, lean), cycle(zema, 77, rig)]
+    windows[2] = replace(windows[2], given=given)
+    answers, _ = served.answer(windows)
+    assert [answer.reference for answer in answers] == ["bundle", "missing", "given"]
+    assert served.check(rig, given) == "given"
+    assert served.check(lean) == "missing"  # it reads them beside the features
+    nothing = GivenReference(lean, 60.0, (TelemetryWindow(lean, windows[0].start, {}),))
+    assert served.check(lean, nothing) == "missing"
+
+
+def test_windows_that_are_given_are_what_they_are_in_a_data_set(
+    rigs_bundle: Path, restored: Restored, zema: ZemaSource
+) -> None:
+    bundle = read_bundle(rigs_bundle)
+    served = ServedModel(replace(bundle, references={}))
+    (rig, _) = bundle.manifest.machines
+    assert_answers(served, restored, rig, "zema", zema, given_cycles(zema, rig))
+    # They take the place of the bundle's own.
+    other = replace(given_cycles(zema, rig), windows=(cycle(zema, 1500, rig),))
+    with pytest.raises(AssertionError, match="not close"):
+        assert_answers(ServedModel(bundle), restored, rig, "zema", zema, other)
 
 
 def test_a_machine_whose_sensors_changed_has_no_reference_any_more(

@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from hydrascope.graphs.fields import GraphInputs
 from hydrascope.graphs.input_spec import InputSpec
 from hydrascope.models.blocks.sensor_forecast import SensorResidual
+from hydrascope.models.config import References
 from hydrascope.models.layers.arma import ARMAOutput
 from hydrascope.schemas.task import HeadSpec
 
@@ -41,11 +42,14 @@ class Model(nn.Module, ABC):
         answered: The heads of `ModelOutput.heads`.
         of_any_build: Whether it has no weights or statistics of single sensors: then it reads
             machines of builds that training has not shown, and never `GraphInputs.sensor_slot`.
+        references: Whether it reads the machine's reference windows: `beside` the features, so
+            that it answers without them too, or `alone`, so that without them it sees nothing.
     """
 
     Config: ClassVar[type[BaseModel]]
     answered: tuple[HeadSpec, ...]
     of_any_build: bool = False
+    references: References = "none"
 
     @abstractmethod
     def __init__(self, config: BaseModel, spec: InputSpec, heads: Sequence[HeadSpec]) -> None:

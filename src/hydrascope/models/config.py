@@ -67,6 +67,12 @@ class NetworkConfig(BaseModel):
         """Whether such a network has no weights or statistics of single sensors."""
         return not self.sensor_identity and (not self.row_channels or self.row_by == "role")
 
+    @property
+    def reads_references(self) -> References:
+        """How such a network reads references; a row by roles does so in any case."""
+        by_role = bool(self.row_channels) and self.row_by == "role"
+        return "beside" if by_role and self.references == "none" else self.references
+
     @field_validator("attention_heads")
     @classmethod
     def _divides_channels(cls, attention_heads: int, info: ValidationInfo) -> int:

@@ -59,7 +59,7 @@ class UniversalTemporalGNN(Network):
         super().__init__(config, spec, heads)
         channels, attention_heads = config.hidden_channels, config.attention_heads
         self.order = config.order if config.spatial_layers and heads else "time_then_space"
-        self.of_any_build = config.of_any_build
+        self.of_any_build, self.references = config.of_any_build, config.reads_references
         places = len(spec.sensor_slots) if config.sensor_identity else 0
         self.inputs = SensorInputs(
             rows=places or len(spec.sensor_kinds),

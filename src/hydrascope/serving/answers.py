@@ -16,7 +16,7 @@ from hydrascope.schemas.machine import Machine
 from hydrascope.schemas.normality import COMPONENT, MACHINE, SENSOR
 from hydrascope.schemas.task import HeadKind, HeadLevel, HeadSpec
 from hydrascope.schemas.time import TimeWindow
-from hydrascope.serving.windows import TelemetryWindow, WindowAnswer
+from hydrascope.serving.windows import ReferenceUse, TelemetryWindow, WindowAnswer
 
 
 class _Answer(BaseModel):
@@ -111,6 +111,9 @@ class Diagnosis(_Answer):
     """Null where the task asks for none."""
     missing: dict[str, Missing]
     """By sensor id; only sensors of which something was missing."""
+    reference: ReferenceUse | None = None
+    """What the window was compared with: the reference windows that were given, the bundle's own
+    reference, or nothing where both are missing; null where the model reads no references."""
     cached: bool = False
     """Whether the answer was given before, to the same content."""
     timing: Timing | None = Field(default=None)
@@ -175,6 +178,7 @@ def diagnosis(
         component_health=component_health,
         normality=normality(window.machine, answer.normality),
         missing=missing(window.machine, answer),
+        reference=answer.reference,
     )
 
 

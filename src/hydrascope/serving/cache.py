@@ -116,12 +116,7 @@ class RedisCache:
 
 
 def cache_key(window: TelemetryWindow, version: str) -> str:
-    """Return the hash of all that decides an answer: model, machine, time and samples."""
-    content = hashlib.blake2b(digest_size=24)
-    machine = window.machine.digest
-    content.update(f"{version}\n{window.start.isoformat()}\n{machine}".encode())
-    for name in sorted(window.signals):
-        signal = window.signals[name]
-        content.update(f"\n{name} {signal.rate_hz!r} ".encode())
-        content.update(signal.values.tobytes())
-    return f"hydrascope:{content.hexdigest()}"
+    """Return the hash of all that decides an answer: model, machine, reference, time, samples."""
+    reference = window.given.digest if window.given is not None else ""
+    parts = "\n".join((version, window.machine.digest, reference, window.digest))
+    return f"hydrascope:{hashlib.blake2b(parts.encode(), digest_size=24).hexdigest()}"

@@ -15,6 +15,8 @@ from hydrascope.schemas.signal import Signal
 from hydrascope.schemas.time import TimeWindow
 from hydrascope.serving.answers import Diagnosis
 from hydrascope.serving.fleet import UnavailableError, known_machine
+from hydrascope.serving.references import kept, read_kept
+from hydrascope.serving.windows import GivenReference
 from hydrascope.telemetry.folder.resampling import instants, margin_us, resample
 from hydrascope.telemetry.folder.settings import ResampleMethod
 from hydrascope.telemetry.times import as_microseconds
@@ -46,6 +48,8 @@ class DatabaseFleet:
     def __init__(self, settings: DatabaseSettings, trained: Mapping[str, Machine]) -> None:
         self._connector = TimescaleConnector(settings)
         self._machines = dict(trained)
+        self._digests: dict[str, str] = {}
+        self._references: dict[str, tuple[str, GivenReference]] = {}
         self._seen_at = -FRESH_S
         self._lock = asyncio.Lock()
 
@@ -55,6 +59,7 @@ class DatabaseFleet:
             if time.monotonic() - self._seen_at >= FRESH_S:
                 async with _available():
                     found = await self._connector.equipment.all()
+                    self._digests = await self._connector.references.digests()
                 # The same object for an unchanged machine: much is computed once of each.
                 for equipment_id, machine in found.items():
                     known = self._machines.get(equipment_id)
@@ -77,6 +82,40 @@ class DatabaseFleet:
         async with _available():
             await self._connector.equipment.save(machine)
         self._machines[machine.equipment.equipment_id] = machine
+
+    async def reference(self, machine: Machine) -> GivenReference | None:
+        """Return the reference that a machine was given, read again only where it changed."""
+        equipment_id = machine.equipment.equipment_id
+        digest = self._digests.get(equipment_id)
+        if digest is None:
+            return None
+        known = self._references.get(equipment_id)
+        if known is None or known[0] != digest:
+            async with _available():
+                content = await self._connector.references.get(equipment_id)
+            if content is None:  # removed meanwhile
+                return None
+            source = f"reference of {equipment_id}"
+            known = digest, await asyncio.to_thread(read_kept, content, source)
+            self._references[equipment_id] = known
+        return known[1] if known[1].suits(machine) else None
+
+    async def save_reference(self, reference: GivenReference) -> None:
+        """Keep a machine's reference in the place of another one."""
+        equipment_id = reference.machine.equipment.equipment_id
+        content = await asyncio.to_thread(kept, reference)
+        async with _available():
+            digest = await self._connector.references.save(equipment_id, content)
+        self._digests[equipment_id] = digest
+        self._references[equipment_id] = (digest, reference)
+
+    async def remove_reference(self, equipment_id: str) -> bool:
+        """Forget a machine's reference."""
+        async with _available():
+            removed = await self._connector.references.remove(equipment_id)
+        self._digests.pop(equipment_id, None)
+        self._references.pop(equipment_id, None)
+        return removed
 
     async def read(self, machine: Machine, window: TimeWindow) -> Mapping[str, Signal]:
         """Return the samples of a window, put on the sensors' regular instants from its start on.

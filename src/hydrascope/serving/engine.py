@@ -20,7 +20,14 @@ from hydrascope.serving.refusals import (
     QueueFullError,
     StoppedError,
 )
-from hydrascope.serving.windows import Model, TelemetryWindow, Timings, WindowAnswer
+from hydrascope.serving.windows import (
+    GivenReference,
+    Model,
+    ReferenceUse,
+    TelemetryWindow,
+    Timings,
+    WindowAnswer,
+)
 
 _LOG = logging.getLogger(__name__)
 _TRACER = trace.get_tracer("hydrascope")
@@ -138,8 +145,10 @@ class Engine:
         """
         await self.model.warm_up(batches, self.model.manifest.machines)
 
-    async def check(self, machine: Machine) -> None:
-        """Refuse a machine that the model cannot read.
+    async def check(
+        self, machine: Machine, given: GivenReference | None = None
+    ) -> ReferenceUse | None:
+        """Refuse a machine that the model cannot read; else as `Model.check`.
 
         Raises:
             SpecError: A kind or a sensor of it is not in the network's vocabulary.
@@ -147,7 +156,7 @@ class Engine:
         """
         try:
             async with asyncio.timeout(self.config.deadline_s):
-                await self.model.check(machine)
+                return await self.model.check(machine, given)
         except SpecError:
             raise
         except TimeoutError:

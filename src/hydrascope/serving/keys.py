@@ -23,7 +23,7 @@ class Scope(StrEnum):
     READ = "read"
     """See machines, models, metrics and the last diagnoses."""
     MANAGE = "manage"
-    """Add machines, activate models."""
+    """Add machines and their references, activate models."""
 
 
 class ApiKey(Spec):

@@ -5,9 +5,7 @@ diagnoser, as in an evaluation.
 """
 
 import time
-from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 import numpy as np
@@ -15,11 +13,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from hydrascope.features.engineer import FeatureEngineer
-from hydrascope.features.sub_windows import WindowSpec
-from hydrascope.graphs.fields import GraphInputs, SensorReference
-from hydrascope.graphs.layout import GraphLayout, concatenate
-from hydrascope.graphs.window_computer import WindowComputer
+from hydrascope.graphs.fields import GraphInputs
+from hydrascope.graphs.layout import concatenate
 from hydrascope.packaging import parity
 from hydrascope.packaging.bundle import Bundle
 from hydrascope.schemas.errors import SpecError
@@ -27,18 +22,21 @@ from hydrascope.schemas.machine import Machine
 from hydrascope.schemas.normality import COMPONENT, LEVELS, MACHINE, SENSOR
 from hydrascope.schemas.signal import Signal
 from hydrascope.schemas.task import HeadLevel
+from hydrascope.serving.known_machines import (
+    KnownMachine,
+    KnownMachines,
+    alike,
+    end_to_end,
+    features_of,
+)
 from hydrascope.serving.torch_errors import plain_errors
-from hydrascope.serving.windows import TelemetryWindow, Timings, WindowAnswer
-
-
-@dataclass(frozen=True, eq=False)
-class _Known:
-    """What is computed once of a machine."""
-
-    machine: Machine
-    layout: GraphLayout
-    computer: WindowComputer
-    reference: SensorReference | None
+from hydrascope.serving.windows import (
+    GivenReference,
+    ReferenceUse,
+    TelemetryWindow,
+    Timings,
+    WindowAnswer,
+)
 
 
 class ServedModel:
@@ -55,23 +53,18 @@ class ServedModel:
         self._golden, self._golden_answers = bundle.golden, bundle.golden_answers
         self._device = torch.device(device)
         self._diagnoser = bundle.diagnoser
-        self._engineer = FeatureEngineer(bundle.manifest.features)
-        steps = bundle.manifest.window.steps
-        self._spec = WindowSpec(self.window_s, self.window_s, steps)
-        self._known: dict[str, _Known] = {}
-        self._references = {
-            machine.equipment.equipment_id: (machine.topology.sensors, reference)
-            for machine in bundle.manifest.machines
-            if (reference := bundle.references.get(machine.equipment.equipment_id)) is not None
-        }
+        self._machines = KnownMachines(bundle)
 
-    def check(self, machine: Machine) -> None:
+    def check(self, machine: Machine, given: GivenReference | None = None) -> ReferenceUse | None:
         """Refuse a machine that the network cannot read.
+
+        Returns:
+            What its windows are compared with, if it was `given` that reference.
 
         Raises:
             SpecError: A kind or a sensor of it is not in the network's vocabulary.
         """
-        self._of(machine)
+        return self._machines.of(machine, given).use
 
     def check_golden(self) -> None:
         """Refuse to answer where the golden answers come out differently than at export.
@@ -113,7 +106,7 @@ class ServedModel:
     @torch.inference_mode()
     def _answer(self, windows: Sequence[TelemetryWindow]) -> tuple[list[WindowAnswer], Timings]:
         began_s, start = time.time(), time.perf_counter()
-        groups = self._groups(windows)
+        groups = alike(windows, self.window_s)
         computed = [self._compute([windows[i] for i in rows]) for rows in groups]
         batch = concatenate([inputs for inputs, _, _ in computed])
         middle = time.perf_counter()
@@ -146,6 +139,7 @@ class ServedModel:
                     there,
                     observed[seen],
                     drift[seen],
+                    known.use,
                 )
                 graph, component, sensor = graph + 1, component + components, sensor + sensors
         done = time.perf_counter()
@@ -172,32 +166,17 @@ class ServedModel:
             raise FloatingPointError("the network gave a number that is none")
         return answers, normalised
 
-    def _groups(self, windows: Sequence[TelemetryWindow]) -> list[list[int]]:
-        """Return the rows that can be computed together: one machine, signals alike."""
-        groups: defaultdict[object, list[int]] = defaultdict(list)
-        for row, window in enumerate(windows):
-            signals = window.signals.items()
-            alike = tuple(sorted((name, s.rate_hz, len(s.values)) for name, s in signals))
-            # Laid end to end, each window must begin at a sample of each of its sensors.
-            whole = all(abs(n - rate * self.window_s) < 1e-6 for _, rate, n in alike)
-            groups[(id(window.machine), alike, None if whole else row)].append(row)
-        return list(groups.values())
-
     def _compute(
         self, windows: Sequence[TelemetryWindow]
-    ) -> tuple[GraphInputs, NDArray[np.float64], _Known]:
+    ) -> tuple[GraphInputs, NDArray[np.float64], KnownMachine]:
         """Lay windows that are alike end to end, and compute them as one recording.
 
         Between the batch and what is known of the machine: which shares of samples are there, by
         window and sensor.
         """
-        known, first = self._of(windows[0].machine), windows[0].signals
-        signals = {
-            name: Signal(np.concatenate([w.signals[name].values for w in windows]), s.rate_hz)
-            for name, s in first.items()
-        }
-        starts_s = np.arange(len(windows), dtype=np.float64) * self.window_s
-        features, observed = known.computer.features(signals, starts_s)
+        known = self._machines.of(windows[0].machine, windows[0].given)
+        signals = end_to_end(windows)
+        features, observed = features_of(known.computer, signals, len(windows))
         end_s = [each.start.timestamp() + self.window_s for each in windows]
         fields = known.computer.complete(
             features, observed, torch.tensor(end_s, dtype=torch.float64)
@@ -218,28 +197,6 @@ class ServedModel:
                 good = np.isfinite(signal.values).reshape(windows, -1).sum(1)
                 present[:, row] = np.minimum(1.0, good / expected)
         return present
-
-    def _of(self, machine: Machine) -> _Known:
-        """Return what is known of a machine; a changed one is another object."""
-        equipment_id = machine.equipment.equipment_id
-        known = self._known.get(equipment_id)
-        if known is None or known.machine is not machine:
-            layout = GraphLayout.of(
-                machine.topology,
-                self.manifest.input_spec,
-                self.manifest.task.heads,
-                any_build=self._diagnoser.of_any_build,
-            )
-            computer = WindowComputer(machine, self._engineer, self._spec)
-            known = self._known[equipment_id] = _Known(
-                machine, layout, computer, self._reference(machine)
-            )
-        return known
-
-    def _reference(self, machine: Machine) -> SensorReference | None:
-        """Return the bundle's reference of a machine, unless its sensors are others by now."""
-        sensors, reference = self._references.get(machine.equipment.equipment_id, ((), None))
-        return reference if sensors == machine.topology.sensors else None
 
     def _ramp(self, machine: Machine, *, gap: bool) -> TelemetryWindow:
         signals = {}

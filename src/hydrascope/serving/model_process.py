@@ -22,7 +22,14 @@ from hydrascope.schemas.machine import Machine
 from hydrascope.serving.conversation import Conversation, EndedError, answer_questions
 from hydrascope.serving.logs import configure
 from hydrascope.serving.packing import Packed, packed
-from hydrascope.serving.windows import TelemetryWindow, Timings, WindowAnswer
+from hydrascope.serving.windows import (
+    GivenReference,
+    ReferenceUse,
+    Subject,
+    TelemetryWindow,
+    Timings,
+    WindowAnswer,
+)
 
 _LOG = logging.getLogger(__name__)
 _ENDS_IN_S = 10.0
@@ -45,7 +52,7 @@ class ModelProcess:
         self._opened = (bundle, verify_key, device, threads)
         self._warmth: tuple[list[int], list[Machine]] = ([], [])
         self._restart: asyncio.Task[None] | None = None
-        self._accepted: dict[str, Machine] = {}
+        self._accepted: dict[str, tuple[Subject, ReferenceUse | None]] = {}
         self.device_memory_bytes = 0
 
     @classmethod
@@ -77,17 +84,22 @@ class ModelProcess:
         """Length of the windows that it takes."""
         return self.manifest.window.window_s
 
-    async def check(self, machine: Machine) -> None:
+    async def check(
+        self, machine: Machine, given: GivenReference | None = None
+    ) -> ReferenceUse | None:
         """Refuse a machine that the network cannot read, as `ServedModel.check`.
 
         Raises:
             EndedError: As `answer`.
         """
         equipment_id = machine.equipment.equipment_id
-        if self._accepted.get(equipment_id) is not machine:
-            await self._be_there()
-            await self._conversation.ask("check", machine)
-            self._accepted[equipment_id] = machine
+        known = self._accepted.get(equipment_id)
+        if known is not None and known[0][0] is machine and known[0][1] is given:
+            return known[1]
+        await self._be_there()
+        use: ReferenceUse | None = await self._conversation.ask("check", machine, given)
+        self._accepted[equipment_id] = ((machine, given), use)
+        return use
 
     async def warm_up(self, sizes: Iterable[int], machines: Sequence[Machine]) -> None:
         """Warm it up, as `ServedModel.warm_up`."""
@@ -132,33 +144,36 @@ class ModelProcess:
 
     def _sendable(
         self, windows: Sequence[TelemetryWindow]
-    ) -> tuple[list[Machine | str], list[tuple[int, datetime, list[Packed]]]]:
+    ) -> tuple[list[Subject | str], list[tuple[int, datetime, list[Packed]]]]:
         """Return the windows with each machine once, or its id where it is known there."""
         signals = [packed(each.signals) for each in windows]
-        machines: list[Machine | str] = []
-        place: dict[int, int] = {}
-        for machine in (window.machine for window in windows):
-            if id(machine) in place:
+        subjects: list[Subject | str] = []
+        place: dict[tuple[int, int], int] = {}
+        for window in windows:
+            if _identity(window) in place:
                 continue
-            equipment_id = machine.equipment.equipment_id
-            known = self._sent.get(equipment_id) is machine
-            place[id(machine)] = len(machines)
-            machines.append(equipment_id if known else machine)
-            self._sent[equipment_id] = machine
-        return machines, [
-            (place[id(each.machine)], each.start, own)
+            equipment_id = window.machine.equipment.equipment_id
+            sent = self._sent.get(equipment_id, (None, None))
+            known = sent[0] is window.machine and sent[1] is window.given
+            place[_identity(window)] = len(subjects)
+            subject = (window.machine, window.given)
+            subjects.append(equipment_id if known else subject)
+            self._sent[equipment_id] = subject
+        return subjects, [
+            (place[_identity(each)], each.start, own)
             for each, own in zip(windows, signals, strict=True)
         ]
 
     async def _warm_up(self) -> None:
         sizes, machines = self._warmth
-        await self._conversation.ask("warm_up", sizes, machines)
-        known = {machine.equipment.equipment_id: machine for machine in machines}
-        self._accepted |= known
-        self._sent |= known
+        uses = await self._conversation.ask("warm_up", sizes, machines)
+        for machine, use in zip(machines, uses, strict=True):
+            equipment_id, subject = machine.equipment.equipment_id, (machine, None)
+            self._accepted[equipment_id] = (subject, use)
+            self._sent[equipment_id] = subject
 
     async def _start(self) -> None:
-        self._sent: dict[str, Machine] = {}
+        self._sent: dict[str, Subject] = {}
         here, there = socket.socketpair()
         # Without this end of the connection the process ends. The event loop has its own handle of
         # it, which notices.
@@ -189,6 +204,10 @@ class ModelProcess:
         except Exception as error:  # nothing that was asked is at fault
             await self._end()
             raise EndedError(f"the model's process did not start anew: {error}") from error
+
+
+def _identity(window: TelemetryWindow) -> tuple[int, int]:
+    return id(window.machine), id(window.given)
 
 
 def _hang_up(connection: socket.socket) -> None:

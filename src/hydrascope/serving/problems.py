@@ -91,6 +91,7 @@ def problem_of(error: Exception) -> ProblemError:
         case BreakerOpenError(retry_after_s=retry_after_s):
             return _later(503, "The engine failed repeatedly and rests.", retry_after_s)
         case UnavailableError():
+            _LOG.warning("the database does not answer: %s", error)
             return _later(503, "The database does not answer.", 5.0)
         case StoppedError():
             return _later(503, "The service is shutting down.", 1.0)

@@ -34,14 +34,19 @@ class SignalIn(_Body):
     """Of these samples; the machine file's if null. Others of the same quantity are converted."""
 
 
-class DiagnoseRequest(_Body):
-    """One window of one machine: its samples, or where in the database they are."""
+class WindowIn(_Body):
+    """One window: its samples, or where in the database they are."""
 
-    equipment_id: Identifier
     start: AwareDatetime
     """First instant of the window; its length is the model's."""
     signals: Annotated[dict[Identifier, SignalIn], Field(min_length=1)] | None = None
     """By sensor id; null: read from the database."""
+
+
+class DiagnoseRequest(WindowIn):
+    """One window of one machine."""
+
+    equipment_id: Identifier
     store: bool = False
     """Whether the answer is kept in the database."""
 
@@ -59,13 +64,19 @@ class BatchRequest(_Body):
     ]
 
 
+class ReferenceRequest(_Body):
+    """Windows of one machine from a time when it was known to be sound."""
+
+    windows: Annotated[list[WindowIn], Field(min_length=1, max_length=100)]
+
+
 class TopologyRequest(_Body):
     """A topology to be checked."""
 
     topology: dict[str, Any]
 
 
-def window_of(request: DiagnoseRequest, machine: Machine, window_s: float) -> TelemetryWindow:
+def window_of(request: WindowIn, machine: Machine, window_s: float) -> TelemetryWindow:
     """Return the window of a request that brings its own signals.
 
     Samples outside the sensor's range are missing, as in every other source.

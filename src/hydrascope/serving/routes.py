@@ -1,20 +1,27 @@
 """The routes: what can be asked, who may, and how it looks in OpenAPI."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
 from importlib import resources
 from typing import Annotated
 
-from fastapi import APIRouter, Body, Depends, Request
-from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
+from fastapi import APIRouter, Body
 from starlette.responses import HTMLResponse, Response
 
 from hydrascope.schemas.errors import SpecError, validate
 from hydrascope.schemas.machine import Machine
+from hydrascope.serving.access import (
+    BUSY,
+    FAULTY,
+    REFUSED,
+    CanDiagnose,
+    CanManage,
+    CanRead,
+    take,
+)
 from hydrascope.serving.answers import Diagnosis
 from hydrascope.serving.breaker import BreakerState
-from hydrascope.serving.keys import ApiKey, Scope
 from hydrascope.serving.problems import ProblemError, documented, problem_of
+from hydrascope.serving.reference_routes import reference_routes
 from hydrascope.serving.requests import (
     BatchRequest,
     DiagnoseRequest,
@@ -43,65 +50,22 @@ _EXAMPLE = {
 }
 
 
-_BEARER = HTTPBearer(auto_error=False, description="An API key; python -m hydrascope key")
-
-
-def _may(scope: Scope) -> Callable[..., Awaitable[ApiKey]]:
-    """Return the check that a request brings a key with this scope."""
-
-    async def check(
-        request: Request,
-        given: Annotated[HTTPAuthorizationCredentials | None, Depends(_BEARER)],
-    ) -> ApiKey:
-        service: Service = request.app.state.service
-        key = service.keys.find(given.credentials if given else None)
-        if key is None:
-            detail = "A valid API key is required."
-            raise ProblemError(401, detail, headers={"WWW-Authenticate": "Bearer"})
-        if scope not in key.scopes:
-            raise ProblemError(403, f"The key lacks the scope {scope.value!r}.")
-        request.state.key = key.name
-        return key
-
-    return check
-
-
-CanDiagnose = Annotated[ApiKey, Depends(_may(Scope.DIAGNOSE))]
-CanRead = Annotated[ApiKey, Depends(_may(Scope.READ))]
-CanManage = Annotated[ApiKey, Depends(_may(Scope.MANAGE))]
-_REFUSED = (400, 401, 403, 413, 422)
-_FAULTY = (500, 503, 504)
-_BUSY = (429, *_FAULTY)
-
-
-def _take(service: Service, key: ApiKey, windows: int) -> None:
-    """Take tokens of a key's rate limit.
-
-    Raises:
-        ProblemError: There are not enough.
-    """
-    wait_s = service.rate.wait_s(key.name, windows)
-    if wait_s:
-        retry = {"Retry-After": str(max(1, round(wait_s)))}
-        raise ProblemError(429, "The key's rate limit is reached.", headers=retry)
-
-
 def routes(service: Service) -> APIRouter:
     """Return all routes of a service."""
     router = APIRouter(route_class=StrictRoute)
 
-    @router.post("/v1/diagnose", responses=documented(*_REFUSED, *_BUSY), tags=["diagnosis"])
+    @router.post("/v1/diagnose", responses=documented(*REFUSED, *BUSY), tags=["diagnosis"])
     async def diagnose(
         key: CanDiagnose,
         request: Annotated[DiagnoseRequest, Body(openapi_examples={"inline": {"value": _EXAMPLE}})],
     ) -> Diagnosis:
         """Diagnose one window of one machine."""
-        _take(service, key, 1)
+        take(service, key, 1)
         answer = await service.diagnose(request)
         # Written at once: checking it against its own model again would take as long as all else.
         return Response(answer.model_dump_json(), media_type="application/json")  # type: ignore[return-value]
 
-    @router.post("/v1/diagnose/batch", responses=documented(*_REFUSED, *_BUSY), tags=["diagnosis"])
+    @router.post("/v1/diagnose/batch", responses=documented(*REFUSED, *BUSY), tags=["diagnosis"])
     async def diagnose_batch(
         key: CanDiagnose,
         request: Annotated[
@@ -109,7 +73,7 @@ def routes(service: Service) -> APIRouter:
         ],
     ) -> BatchAnswer:
         """Diagnose up to 100 windows; what is wrong with one leaves the others alone."""
-        _take(service, key, len(request.items))
+        take(service, key, len(request.items))
         room = asyncio.Semaphore(service.settings.max_batch)
 
         async def one(index: int, item: object) -> BatchItem:
@@ -164,7 +128,7 @@ def routes(service: Service) -> APIRouter:
         )
 
     @router.post(
-        "/v1/equipment", status_code=201, responses=documented(*_REFUSED, *_FAULTY), tags=["fleet"]
+        "/v1/equipment", status_code=201, responses=documented(*REFUSED, *FAULTY), tags=["fleet"]
     )
     async def add_equipment(_: CanManage, machine: Machine) -> EquipmentSummary:
         """Keep a machine, or its new state; the content of a machine file."""
@@ -182,9 +146,9 @@ def routes(service: Service) -> APIRouter:
             findings=None,
         )
 
-    @router.post(
-        "/v1/topologies/validate", responses=documented(*_REFUSED, *_FAULTY), tags=["fleet"]
-    )
+    router.include_router(reference_routes(service))
+
+    @router.post("/v1/topologies/validate", responses=documented(*REFUSED, *FAULTY), tags=["fleet"])
     async def validate_topology(_: CanRead, request: TopologyRequest) -> TopologyVerdict:
         """Say everything that is wrong with a topology, and whether the active model reads it."""
         faults = topology_faults(request.topology)

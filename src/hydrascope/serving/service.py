@@ -3,7 +3,7 @@
 import asyncio
 import time
 from collections import OrderedDict
-from datetime import timedelta
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -14,20 +14,21 @@ from opentelemetry import trace
 from hydrascope.packaging.manifest import Manifest
 from hydrascope.packaging.registry import fetch, is_registered
 from hydrascope.schemas.errors import SpecError
-from hydrascope.schemas.time import TimeWindow
+from hydrascope.schemas.machine import Machine
 from hydrascope.serving.answers import Diagnosis, Timing, diagnosis, drift_names, outcomes, scores
 from hydrascope.serving.breaker import BreakerOpenError, BreakerState, CircuitBreaker
 from hydrascope.serving.cache import Cache, MemoryCache, RedisCache, cache_key
 from hydrascope.serving.engine import Answered, Engine, EngineConfig
-from hydrascope.serving.fleet import Fleet, LocalFleet
+from hydrascope.serving.fleet import Fleet, LocalFleet, asked_window
 from hydrascope.serving.keys import Keys, RateLimit
 from hydrascope.serving.metrics import Metrics
 from hydrascope.serving.model_process import ModelProcess
+from hydrascope.serving.references import ReferenceVerdict, check_length, check_use, silent
 from hydrascope.serving.refusals import StoppedError
-from hydrascope.serving.requests import DiagnoseRequest, window_of
+from hydrascope.serving.requests import DiagnoseRequest, ReferenceRequest
 from hydrascope.serving.settings import ServeSettings
 from hydrascope.serving.shelf import Shelf, warm_up_sizes
-from hydrascope.serving.windows import Model, TelemetryWindow
+from hydrascope.serving.windows import GivenReference, Model, ReferenceUse, TelemetryWindow
 
 _TRACER = trace.get_tracer("hydrascope")
 _LATEST = 1000
@@ -158,17 +159,49 @@ class Service:
         return answer
 
     async def _window(self, request: DiagnoseRequest) -> TelemetryWindow:
-        model = self.engine.model
+        window_s = self.engine.model.window_s
         machine = await self.fleet.get(request.equipment_id)
+        given = await self.fleet.reference(machine)
+        usable = given if given is not None and given.window_s == window_s else None
+        use = await self._check(machine, usable)
+        if given is not None and use is not None:
+            check_length(given, window_s)
+        check_use(use, request.equipment_id)
+        return replace(await asked_window(self.fleet, request, machine, window_s), given=usable)
+
+    async def _check(self, machine: Machine, given: GivenReference | None) -> ReferenceUse | None:
         try:
-            await self.engine.check(machine)
+            return await self.engine.check(machine, given)
         except SpecError as error:
             raise SpecError(f"equipment_id: {error}") from None
-        if request.signals is not None:
-            return window_of(request, machine, model.window_s)
-        end = request.start + timedelta(seconds=model.window_s)
-        signals = await self.fleet.read(machine, TimeWindow(start=request.start, end=end))
-        return TelemetryWindow(machine, request.start, signals)
+
+    async def give_reference(self, machine: Machine, request: ReferenceRequest) -> ReferenceVerdict:
+        """Keep what a machine was like when it was sound, for all windows to come.
+
+        Raises:
+            SpecError: A window cannot be read, nothing is observed in any, or there is no place to
+                keep them.
+            DeadlineError, EngineFaultError: As `Engine.check`.
+        """
+        window_s = self.engine.model.window_s
+        windows = []
+        for number, each in enumerate(request.windows):
+            try:
+                windows.append(await asked_window(self.fleet, each, machine, window_s))
+            except SpecError as error:
+                lines = (f"windows[{number}].{line}" for line in str(error).splitlines())
+                raise SpecError("\n".join(lines)) from None
+        given = GivenReference(machine, window_s, tuple(windows))
+        use = await self._check(machine, given)
+        if use not in (ReferenceUse.GIVEN, None):
+            raise SpecError("windows: no sensor is observed in any of them")
+        await self.fleet.save_reference(given)
+        return ReferenceVerdict(
+            equipment_id=machine.equipment.equipment_id,
+            windows=len(windows),
+            reference=use,
+            silent=silent(given),
+        )
 
     def _count(self, window: TelemetryWindow, answered: Answered, found: Diagnosis) -> None:
         stage = self.metrics.stage

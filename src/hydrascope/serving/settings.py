@@ -84,7 +84,7 @@ class ServeSettings(BaseSettings):
     database_password_file: Path | None = None
     """Holds its password; without it PGPASSWORD or ~/.pgpass."""
     equipment: Path | None = None
-    """Folder that machines are kept in, where there is no database."""
+    """Folder that machines and their references are kept in, where there is no database."""
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     """Least that is logged."""
 

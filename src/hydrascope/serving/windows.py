@@ -3,9 +3,12 @@
 All of it is plain numbers, so that the model may live in another process.
 """
 
+import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from enum import StrEnum
+from functools import cached_property
 from typing import Any, Protocol
 
 from numpy.typing import NDArray
@@ -23,11 +26,65 @@ class TelemetryWindow:
         machine: The same object for all windows of a machine: what is computed of it is kept.
         start: With time zone.
         signals: By sensor id, from `start` on, in the machine file's units.
+        given: The machine's reference windows, as far as it was given any; likewise one object.
     """
 
     machine: Machine
     start: datetime
     signals: Mapping[str, Signal]
+    given: "GivenReference | None" = None
+
+    @property
+    def digest(self) -> str:
+        """Hash of the samples and of when they begin."""
+        content = hashlib.blake2b(self.start.isoformat().encode(), digest_size=24)
+        for name in sorted(self.signals):
+            signal = self.signals[name]
+            content.update(f"\n{name} {signal.rate_hz!r} ".encode())
+            content.update(signal.values.tobytes())
+        return content.hexdigest()
+
+
+@dataclass(frozen=True, eq=False)
+class GivenReference:
+    """Windows of a machine from a time when it was known to be sound.
+
+    Attributes:
+        machine: As it was when they were given.
+        window_s: Length of each, of the model that was active then.
+        windows: At least one; of `machine`.
+    """
+
+    machine: Machine
+    window_s: float
+    windows: tuple[TelemetryWindow, ...]
+
+    @cached_property
+    def digest(self) -> str:
+        """Hash of all samples and of when they begin."""
+        parts = "\n".join(window.digest for window in self.windows)
+        return hashlib.blake2b(parts.encode(), digest_size=24).hexdigest()
+
+    def suits(self, machine: Machine) -> bool:
+        """Whether a machine's sensors are still those that the windows are of."""
+        return self.machine.topology.sensors == machine.topology.sensors
+
+
+Subject = tuple[Machine, GivenReference | None]
+"""What a window is of: a machine, and the reference that it was given."""
+
+
+class ReferenceUse(StrEnum):
+    """What a window is compared with, by a model that reads references."""
+
+    GIVEN = "given"
+    """Reference windows that the service was given."""
+    BUNDLE = "bundle"
+    """The bundle's own reference of a machine of its training."""
+    MISSING = "missing"
+    """Nothing: the model answers by the window alone."""
+    NEEDED = "needed"
+    """Nothing, without which the model sees nothing either."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,6 +99,7 @@ class WindowAnswer:
         observed: [S, T] bool; which sub-windows of each sensor counted.
         drift: [S] mean |z| of each sensor's features under the training statistics; NaN where
             nothing was observed.
+        reference: What the window was compared with; None where the model reads no references.
     """
 
     heads: Mapping[str, NDArray[Any]]
@@ -49,6 +107,7 @@ class WindowAnswer:
     present: NDArray[Any]
     observed: NDArray[Any]
     drift: NDArray[Any]
+    reference: ReferenceUse | None
 
 
 @dataclass(frozen=True)
@@ -82,8 +141,13 @@ class Model(Protocol):
     def device_memory_bytes(self) -> int:
         """What it holds of the GPU's memory; 0 on a CPU."""
 
-    async def check(self, machine: Machine) -> None:
+    async def check(
+        self, machine: Machine, given: GivenReference | None = None
+    ) -> ReferenceUse | None:
         """Refuse a machine that the network cannot read.
+
+        Returns:
+            What its windows are compared with, if it was `given` that reference.
 
         Raises:
             SpecError: A kind or a sensor of it is not in the network's vocabulary.

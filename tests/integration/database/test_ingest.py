@@ -182,6 +182,7 @@ def test_a_fleet_is_written_live(dsn: str) -> None:
 def test_upgrading_twice_does_nothing_twice(empty_dsn: str) -> None:
     said = [CliRunner().invoke(app, ["db", "upgrade", "--dsn", empty_dsn]).output for _ in range(2)]
     assert "0001_schema.sql" in said[0]
+    assert "0002_references.sql" in said[0]
     assert "nothing to do" in said[1]
     assert re.search(r"PostgreSQL \d+", said[0])
     sql(empty_dsn, "UPDATE hydrascope.migrations SET sha256 = 'x'", "SELECT 1")

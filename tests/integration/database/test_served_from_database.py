@@ -106,6 +106,21 @@ def _read_and_keep(served: Served, dsn: str, asked: dict[str, Any]) -> None:
     assert nothing.status_code == 422
     assert nothing.json()["errors"][0]["field"] == "start"
 
+    path = "/v1/equipment/rig_1hz/reference"
+    assert served.put(path, {"windows": [{"start": asked["start"]}]}).status_code == 200
+    (kept,) = served.get(path).json()["windows"]  # as it was read from the database
+    assert kept["signals"]["PS1"]["values"] == asked["signals"]["PS1"]["values"]
+    other = Served(bundle=served.settings.bundle, database=dsn, cache_entries=0)
+    try:
+        assert other.get(path).json()["windows"] == [kept]
+        assert other.delete(path).status_code == 204
+        assert other.get(path).status_code == other.delete(path).status_code == 404
+    finally:
+        other.close()
+    assert sql(dsn, "SELECT count(*) FROM hydrascope.reference_windows") == [(0,)]
+    served.put(path, {"windows": [{"start": asked["start"]}]})
+    assert served.delete(path).status_code == 204
+
     added = served.get("/v1/equipment/rig_1hz").json()["machine"]
     added["equipment"]["equipment_id"] = "rig_3"
     assert served.post("/v1/equipment", added).status_code == 201

@@ -13,6 +13,7 @@ from hydrascope.telemetry.timescale.database import Connection, Database, Health
 from hydrascope.telemetry.timescale.errors import DatabaseError
 from hydrascope.telemetry.timescale.narrow import NarrowTable, sensor_keys
 from hydrascope.telemetry.timescale.ordering import in_order
+from hydrascope.telemetry.timescale.reference_repository import ReferenceRepository
 from hydrascope.telemetry.timescale.repositories import (
     EquipmentRepository,
     LabelRepository,
@@ -51,6 +52,7 @@ class TimescaleConnector:
         self.equipment = EquipmentRepository(self.database)
         self.topologies = TopologyRepository(self.database)
         self.labels = LabelRepository(self.database)
+        self.references = ReferenceRepository(self.database)
 
     async def __aenter__(self) -> "TimescaleConnector":
         """Start the health checks."""
