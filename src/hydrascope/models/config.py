@@ -52,6 +52,8 @@ class NetworkConfig(BaseModel):
     """How the row is laid out: by the sensors of the build, whitened together, for machines of
     builds trained on; or by what sensors measure on which family of components, as they differ
     from the reference windows, which machines of unknown builds have too."""
+    row_features: tuple[str, ...] | None = Field(None, min_length=1)
+    """Names of the features that a build's row holds; None: all."""
     row_layers: int = Field(2, ge=0, le=16)
     """Blocks on these channels."""
     references: References = "none"

@@ -17,6 +17,7 @@ from hydrascope.models.blocks.role_rows import RoleRows
 from hydrascope.models.blocks.row_answers import RowAnswers
 from hydrascope.models.layers.build_linear import BuildLinear
 from hydrascope.schemas import GraphTopology, HeadSpec, validate
+from hydrascope.schemas.errors import SpecError
 
 FEATURES = ("mean", "std", "kurtosis", "log_level")
 STEPS = 3
@@ -71,68 +72,102 @@ def windows_of(
 
 
 def drawn(build: int, windows: int = 400) -> tuple[Tensor, Tensor]:
-    """Features that are correlated over sensors, and a reference."""
+    """Features that are correlated over sensors and steps, by condition too, and a reference."""
     random = torch.Generator().manual_seed(build)
-    size = len(BUILDS[build].sensors) * len(FEATURES)
+    size = len(BUILDS[build].sensors) * STEPS * len(FEATURES)
     mixed = torch.randn(windows, size, generator=random) @ torch.randn(size, size, generator=random)
-    x = mixed.view(windows, -1, 1, len(FEATURES)).expand(-1, -1, STEPS, -1)
+    mixed += 2 * torch.randn(3, size, generator=random)[torch.arange(windows) % 3]
+    x = mixed.view(windows, -1, STEPS, len(FEATURES))
     return x.contiguous(), torch.randn(x.shape[1:], generator=random)
 
 
-def fitted() -> MachineRows:
+def fitted(features: tuple[str, ...] | None = None, *, per_step: bool = False) -> MachineRows:
+    """Rows of both builds; of the windows of each, every third is of one condition."""
+
     def windows() -> Iterator[GroupedInputs]:
         for build in range(2):
             x, reference = drawn(build)
-            for part in x.split(150):
-                yield GroupedInputs(batch(build, part, reference), torch.zeros(len(part)).long())
+            for part, group in zip(x.split(150), conditions(build).split(150), strict=True):
+                yield GroupedInputs(batch(build, part, reference), group)
 
-    rows = MachineRows(SPEC, references=True, noise=0.5).eval()
-    rows.fit(windows)
+    rows = MachineRows(SPEC, features=features, per_step=per_step, references=True, noise=0.5)
+    rows.eval().fit(windows)
     return rows.double()
+
+
+def conditions(build: int) -> Tensor:
+    """Numbers of three conditions of the first build; those of the second are not known."""
+    return torch.arange(400) % 3 if build == 0 else torch.full((400,), -1)
 
 
 def double(inputs: GraphInputs) -> GraphInputs:
     return GraphInputs(*(t.double() if t.is_floating_point() else t for t in inputs))
 
 
-def covariance(build: int) -> tuple[np.ndarray, np.ndarray]:
-    """Mean and covariance of a build's rows less the reference, in NumPy."""
+def numbers(build: int, features: tuple[str, ...], *, per_step: bool) -> np.ndarray:
+    """What the rows of a build are made of, less their mean, in NumPy."""
     x, reference = drawn(build)
-    flat = (x - reference).mean(2).flatten(1).double().numpy()
-    return flat.mean(0), np.cov(flat.T, bias=True)
+    own = (x - reference).double().numpy()[..., [FEATURES.index(name) for name in features]]
+    flat = (own if per_step else own.mean(2)).reshape(len(x), -1)
+    return flat - flat.mean(0)
 
 
 @pytest.mark.parametrize("build", [0, 1])
-def test_a_row_is_whitened_over_all_sensors_of_its_build(build: int) -> None:
-    x, reference = drawn(build)
-    z, which = fitted()(double(batch(build, x, reference)))
-    assert (which.argmax(1) == build).all()
-    mean, matrix = covariance(build)
-    values, vectors = np.linalg.eigh(matrix + 0.03 * np.eye(len(matrix)))
-    root = (vectors / np.sqrt(values)) @ vectors.T
-    flat = (x - reference).mean(2).flatten(1).double().numpy() - mean
-    expected = flat @ root
+@pytest.mark.parametrize(("features", "per_step"), [(FEATURES, False), (("std", "mean"), True)])
+def test_a_row_is_whitened_over_all_sensors_within_conditions(
+    build: int, features: tuple[str, ...], *, per_step: bool
+) -> None:
+    flat = numbers(build, features, per_step=per_step)
+    width = flat.shape[1]
+    residual = flat.copy()
+    if build == 0:
+        for number in range(3):
+            residual[number::3] -= flat[number::3].mean(0)
+    within = residual.T @ residual / len(flat)
+    values, vectors = np.linalg.eigh(within + 0.03 * np.eye(width))
+    expected = flat @ (vectors / np.sqrt(values)) @ vectors.T
     expected /= np.sqrt((expected**2).mean())
-    np.testing.assert_allclose(z[:, : len(mean)].numpy(), expected, rtol=2e-4, atol=2e-4)
-    assert (z[:, len(mean) :] == 0).all()  # the other build has a sensor more
+    x, reference = drawn(build)
+    z, which = fitted(features, per_step=per_step)(double(batch(build, x, reference)))
+    assert (which.argmax(1) == build).all()
+    np.testing.assert_allclose(z[:, :width].numpy(), expected, rtol=5e-4, atol=5e-4)
+    assert (z[:, width:] == 0).all()  # the other build has a sensor more
 
 
-def test_a_missing_sensor_is_what_the_others_let_expect() -> None:
-    x, reference = drawn(0, 20)
+def test_a_feature_of_an_unknown_name_is_refused() -> None:
+    with pytest.raises(SpecError, match=r"model.row_features: 'median' is no feature.*mean, std"):
+        fitted(("mean", "median"))
+
+
+@pytest.mark.parametrize("per_step", [False, True])
+def test_a_missing_sensor_is_what_the_others_let_expect(*, per_step: bool) -> None:
+    x, reference = drawn(0)
     seen = torch.ones(x.shape[:3], dtype=torch.bool)
     seen[:, 1] = False
-    rows = fitted()
-    inputs = double(batch(0, torch.where(seen.unsqueeze(-1), x, 0.0), reference, seen))
-    z, _ = rows(inputs)
-    mean, matrix = covariance(0)
-    matrix = matrix + 0.03 * np.eye(len(matrix))
-    missing = np.zeros(len(mean), bool)
-    missing[len(FEATURES) : 2 * len(FEATURES)] = True
-    flat = (x - reference).mean(2).flatten(1).double().numpy() - mean
+    rows = fitted(per_step=per_step)
+    z, _ = rows(double(batch(0, torch.where(seen.unsqueeze(-1), x, 0.0), reference, seen)))
+    flat = numbers(0, FEATURES, per_step=per_step)
+    width = flat.shape[1]
+    matrix = np.cov(flat.T, bias=True) + 0.03 * np.eye(width)
+    missing = np.zeros((len(BUILDS[0].sensors), rows.size), bool)
+    missing[1] = True
+    missing = missing.ravel()
     regression = np.linalg.solve(matrix[~missing][:, ~missing], matrix[~missing][:, missing])
     flat[:, missing] = flat[:, ~missing] @ regression
-    full = rows.mixing[0, : len(mean), : len(mean)].numpy()
-    np.testing.assert_allclose(z[:, : len(mean)].numpy(), flat @ full, rtol=1e-3, atol=1e-3)
+    expected = flat @ rows.mixing[0, :width, :width].numpy()
+    np.testing.assert_allclose(z[:, :width].numpy(), expected, rtol=1e-3, atol=1e-3)
+
+
+def test_a_step_that_is_missing_stands_at_the_mean_of_the_others() -> None:
+    x, reference = drawn(0, 2)
+    reference = torch.zeros_like(reference)
+    seen = torch.ones(x.shape[:3], dtype=torch.bool)
+    seen[:, :, 1] = False
+    filled = x.clone()
+    filled[:, :, 1] = (x[:, :, 0] + x[:, :, 2]) / 2
+    rows = fitted(per_step=True)
+    z, _ = rows(double(batch(0, torch.where(seen.unsqueeze(-1), x, 0.0), reference, seen)))
+    torch.testing.assert_close(z, rows(double(batch(0, filled, reference)))[0])
 
 
 def test_machines_of_several_builds_are_read_as_each_by_itself() -> None:

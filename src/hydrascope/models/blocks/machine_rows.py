@@ -1,10 +1,10 @@
 """All that the sensors of a machine of a known build say, as one whitened row.
 
-Shapes: S sensors, T steps, F features, G graphs, B builds, P places of sensors of all builds, D
-numbers of a row: F of each sensor of the build that has most.
+Shapes: S sensors, T steps, F features, G graphs, B builds, P places of sensors of all builds, V
+numbers of a sensor, D = P V numbers of a row.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 
 import torch
 from torch import Tensor, nn
@@ -13,6 +13,7 @@ from hydrascope.graphs.fields import GraphInputs
 from hydrascope.graphs.input_spec import InputSpec
 from hydrascope.models.base import GroupedInputs
 from hydrascope.models.layers.build_linear import by_build
+from hydrascope.schemas.errors import SpecError
 
 _SWEEPS = 2
 """Of the completion; one is exact where a single sensor is missing."""
@@ -23,47 +24,65 @@ _SHRINKAGE = 0.03
 class MachineRows(nn.Module):
     """Lay the sensors of each machine out in a row, and whiten the row.
 
-        z = (x − r − μ) (Σ + λ I)^(−½) / s
+        z = (x − r − μ) (Σ_w + λ I)^(−½) / s
 
-    x are the normalised features, their mean over the observed steps; r those of the machine's
-    reference windows, where there are any; μ and Σ mean and covariance over the training windows of
-    the build; s brings the mean square to 1. Unlike `SensorWhitening` it decorrelates sensors from
-    each other: what the setting, the load or the weather does to all of them at once stands back,
-    and what does not fit together stands out. A sensor that is missing is taken to be what the
-    others let expect, the mean of a normal distribution given them, because at its own mean it
-    would fit together with nothing: sweeps of block Jacobi, each sensor a block,
-    x_s ← x_s − P_ss⁻¹ (P x)_s with P = (Σ + λ I)⁻¹.
+    x are the normalised features, their mean over the observed steps (V = F) or those of each step
+    (V = T F), a step that is not observed standing at the mean of those that are; r those of the
+    machine's reference windows, where there are any; μ and Σ mean and covariance over the training
+    windows of the build, Σ_w the covariance within conditions, as a linear discriminant whitens by
+    it; s brings the mean square over all of training to 1. Where no condition is known, Σ_w = Σ.
+    Unlike `SensorWhitening` it decorrelates sensors from each other: what the setting, the load or
+    the weather does to all of them at once stands back, and what does not fit together stands out.
+
+    A sensor that is missing is taken to be what the others let expect, the mean of a normal
+    distribution given them, because at its own mean it would fit together with nothing: sweeps of
+    block Jacobi, each sensor a block, x_s ← x_s − P_ss⁻¹ (P x)_s with P = (Σ + λ I)⁻¹.
 
     It has buffers only, fitted to the training windows before any gradient.
 
     Args:
         spec: Of the inputs: which sensor stands where.
+        features: Names of those that are read; None: all.
+        per_step: Whether each step stands by itself, right where windows are aligned with a cycle.
         references: Whether r is taken away.
         noise: Deviation of the normal noise added in training.
     """
 
     slot_build: Tensor
     slot_place: Tensor
+    chosen: Tensor
     center: Tensor
     mixing: Tensor
+    precision: Tensor
     filling: Tensor
 
-    def __init__(self, spec: InputSpec, *, references: bool, noise: float) -> None:
+    def __init__(
+        self,
+        spec: InputSpec,
+        *,
+        features: Sequence[str] | None,
+        per_step: bool,
+        references: bool,
+        noise: float,
+    ) -> None:
         super().__init__()
-        self.references, self.noise = references, noise
-        features, builds = len(spec.feature_names), spec.builds
+        self.per_step, self.references, self.noise = per_step, references, noise
+        chosen, builds = _places_of(features, spec.feature_names), spec.builds
+        self.size = len(chosen) * (spec.steps if per_step else 1)
         self.places = max((len(slots) for slots in builds.values()), default=0)
-        self.width = self.places * features
+        self.width = self.places * self.size
         build, place = torch.zeros(2, len(spec.sensor_slots), dtype=torch.int64)
         for number, slots in enumerate(builds.values()):
             build[slots], place[slots] = number, torch.arange(len(slots))
         # Of the vocabulary, and so no part of what is stored.
         self.register_buffer("slot_build", build, persistent=False)
         self.register_buffer("slot_place", place, persistent=False)
-        self.register_buffer("center", torch.zeros(len(spec.sensor_slots), features))
+        self.register_buffer("chosen", torch.tensor(chosen), persistent=False)
+        self.register_buffer("center", torch.zeros(len(spec.sensor_slots), self.size))
         identity = torch.eye(self.width).expand(len(builds), self.width, self.width)
         self.register_buffer("mixing", identity.clone())
-        own = torch.eye(features).expand(len(spec.sensor_slots), features, features)
+        self.register_buffer("precision", identity.clone())
+        own = torch.eye(self.size).expand(len(spec.sensor_slots), self.size, self.size)
         self.register_buffer("filling", own.clone())
 
     def forward(self, inputs: GraphInputs) -> tuple[Tensor, Tensor]:
@@ -81,10 +100,10 @@ class MachineRows(nn.Module):
         at = graph * self.places + self.slot_place[slot]
         missing = ~inputs.sensor_observed.any(dim=1).unsqueeze(1)
         for _ in range(_SWEEPS):
-            strain = by_build(by_build(rows, build, self.mixing), build, self.mixing)
-            own = strain.view(-1, self.center.shape[1]).index_select(0, at).unsqueeze(1)
+            strain = by_build(rows, build, self.precision)
+            own = strain.view(-1, self.size).index_select(0, at).unsqueeze(1)
             step = torch.bmm(own, self.filling[slot]).squeeze(1) * missing
-            flat = rows.reshape(-1, self.center.shape[1])
+            flat = rows.reshape(-1, self.size)
             rows = flat.index_add(0, at, -step).view_as(rows)
         return rows
 
@@ -92,69 +111,125 @@ class MachineRows(nn.Module):
         """Return x − r − μ in rows, and the builds."""
         graphs, slot = inputs.graph_id.shape[0], inputs.sensor_slot
         graph = _graph_of_sensor(inputs)
+        known = inputs.sensor_observed.any(dim=1).unsqueeze(1)
+        own = (self._numbers(inputs) - self.center[slot]) * known
+        empty = own.new_zeros((graphs * self.places, self.size))
+        laid = empty.index_copy(0, graph * self.places + self.slot_place[slot], own)
+        build = own.new_zeros((graphs, self.mixing.shape[0]))
+        build = build.index_put((graph, self.slot_build[slot]), own.new_ones(()))
+        return laid.view(graphs, self.width), build
+
+    def _numbers(self, inputs: GraphInputs) -> Tensor:
+        """Return x − r of each sensor, [S, V]."""
         seen = inputs.sensor_observed.unsqueeze(-1)
         x = inputs.sensor_features
         if self.references:
             x = x - inputs.sensor_reference
+        x = x.index_select(-1, self.chosen)
         mean = (x * seen).sum(1) / seen.sum(1).clamp(min=1)
-        known = inputs.sensor_observed.any(dim=1).unsqueeze(1)
-        mean = (mean - self.center[slot]) * known
-        empty = mean.new_zeros((graphs * self.places, mean.shape[1]))
-        laid = empty.index_copy(0, graph * self.places + self.slot_place[slot], mean)
-        build = mean.new_zeros((graphs, self.mixing.shape[0]))
-        build = build.index_put((graph, self.slot_build[slot]), mean.new_ones(()))
-        return laid.view(graphs, self.width), build
+        if not self.per_step:
+            return mean
+        return torch.where(seen, x, mean.unsqueeze(1)).flatten(1)
 
     @torch.no_grad()
     def fit(self, windows: Callable[[], Iterable[GroupedInputs]]) -> None:
         """Fit to training windows, which are read twice; memory is flat in their number."""
         total = torch.zeros(self.center.shape, dtype=torch.float64)
         count = torch.zeros(len(self.center), 1, dtype=torch.float64)
+        groups = 0
         self.center.zero_()
-        for inputs, _ in windows():
+        for inputs, group in windows():
             slot, seen = inputs.sensor_slot, inputs.sensor_observed.any(dim=1).double()
-            rows, _ = self._rows(inputs)
-            each = rows.view(len(rows), self.places, -1)[
-                _graph_of_sensor(inputs), self.slot_place[slot]
-            ]
-            total.index_add_(0, slot, each.double() * seen.unsqueeze(1))
+            total.index_add_(0, slot, self._numbers(inputs).double() * seen.unsqueeze(1))
             count.index_add_(0, slot, seen.unsqueeze(1))
+            groups = max(groups, int(group.max()) + 1)
         self.center.copy_(total / count.clamp(min=1.0))
-        products = torch.zeros(self.mixing.shape, dtype=torch.float64)
-        of_build = torch.zeros(len(products), dtype=torch.float64)
-        for inputs, _ in windows():
-            rows, build = (each.double() for each in self._rows(inputs))
-            of_build += build.sum(0)
-            for number in build.any(0).nonzero().flatten().tolist():
-                mine = rows[build[:, number] > 0]
-                products[number] += mine.T @ mine
-        for number, windows_of in enumerate(of_build.tolist()):
-            if windows_of:
-                mixing = _whitening(products[number] / windows_of)
-                self.mixing[number] = mixing
-                mine = self.slot_build == number
-                blocks = self._blocks(mixing @ mixing)[self.slot_place[mine]]
-                self.filling[mine] = blocks.to(self.filling)
+        covariances = _Covariances(*self.mixing.shape[:2], groups)
+        for inputs, group in windows():
+            covariances.update(*self._rows(inputs), group)
+        for number in covariances.shown():
+            mixing, precision = _whitening(covariances.within(number), covariances.total(number))
+            self.mixing[number], self.precision[number] = mixing, precision
+            mine = self.slot_build == number
+            blocks = self._blocks(precision)[self.slot_place[mine]]
+            self.filling[mine] = blocks.to(self.filling)
 
     def _blocks(self, precision: Tensor) -> Tensor:
-        """Return P_ss⁻¹ of each sensor of a build, [places, F, F]; of features that vary."""
-        features = self.center.shape[1]
-        apart = precision.view(self.places, features, self.places, features)
+        """Return P_ss⁻¹ of each sensor of a build, [places, V, V]; of numbers that vary."""
+        apart = precision.view(self.places, self.size, self.places, self.size)
         own = apart.diagonal(dim1=0, dim2=2).permute(2, 0, 1)
         inverse: Tensor = torch.linalg.pinv(own, hermitian=True)
         return inverse
+
+
+def _places_of(features: Sequence[str] | None, names: Sequence[str]) -> list[int]:
+    """Return where the features of these names are, of all.
+
+    Raises:
+        SpecError: There is none of a name.
+    """
+    if features is None:
+        return list(range(len(names)))
+    if unknown := [name for name in features if name not in names]:
+        raise SpecError(
+            f"model.row_features: {unknown[0]!r} is no feature of a sensor; accepted: null, or of "
+            f"{', '.join(names)}"
+        )
+    return [names.index(name) for name in features]
 
 
 def _graph_of_sensor(inputs: GraphInputs) -> Tensor:
     return inputs.component_graph.index_select(0, inputs.sensor_component)
 
 
-def _whitening(covariance: Tensor) -> Tensor:
-    """Return (Σ + λ I)^(−½) / s, [D, D]; 0 where nothing varies, such as behind a shorter row."""
-    varies = (covariance.diagonal() > 0).to(covariance)
-    identity = torch.eye(len(covariance), dtype=covariance.dtype)
-    values, vectors = torch.linalg.eigh(covariance + _SHRINKAGE * identity)
+class _Covariances:
+    """Covariances of rows that are centred already, and those within groups, by build."""
+
+    def __init__(self, builds: int, width: int, groups: int) -> None:
+        self._known = groups
+        self._products = torch.zeros(builds, width, width, dtype=torch.float64)
+        # Windows of unknown groups are one more group of their build.
+        self._sum = torch.zeros(groups + builds, width, dtype=torch.float64)
+        self._count = torch.zeros(groups + builds, dtype=torch.float64)
+        self._build = torch.full((groups + builds,), -1)
+
+    def update(self, rows: Tensor, build: Tensor, group: Tensor) -> None:
+        """Take in rows [G, D], their builds [G, B] and groups [G]."""
+        rows, number = rows.double(), build.argmax(1)
+        group = torch.where(group < 0, self._known + number, group)
+        for each in number.unique().tolist():
+            mine = rows[number == each]
+            self._products[each] += mine.T @ mine
+        self._sum.index_add_(0, group, rows)
+        self._count.index_add_(0, group, torch.ones(len(group), dtype=torch.float64))
+        self._build[group] = number
+
+    def shown(self) -> list[int]:
+        """Return the builds that rows were of."""
+        found: list[int] = self._build[self._build >= 0].unique().tolist()
+        return found
+
+    def total(self, build: int) -> Tensor:
+        """Return [D, D]."""
+        return self._products[build] / self._count[self._build == build].sum()
+
+    def within(self, build: int) -> Tensor:
+        """Return [D, D], about the means of the groups."""
+        mine = self._build == build
+        count = self._count[mine].unsqueeze(1)
+        between = self._sum[mine].T @ (self._sum[mine] / count)
+        return (self._products[build] - between) / count.sum()
+
+
+def _whitening(within: Tensor, total: Tensor) -> tuple[Tensor, Tensor]:
+    """Return (Σ_w + λ I)^(−½) / s and (Σ + λ I)⁻¹, [D, D].
+
+    They are 0 where nothing varies, such as behind a shorter row.
+    """
+    varies = (total.diagonal() > 0).to(total)
+    shrinkage = _SHRINKAGE * torch.eye(len(total), dtype=total.dtype)
+    values, vectors = torch.linalg.eigh(within + shrinkage)
     root = (vectors * values.clamp(min=_SHRINKAGE).rsqrt()) @ vectors.T * varies
-    square = (root.T @ covariance @ root).diagonal().sum() / varies.sum().clamp(min=1.0)
-    whitening: Tensor = root / square.sqrt() if square > 0 else root
-    return whitening
+    square = (root.T @ total @ root).diagonal().sum() / varies.sum().clamp(min=1.0)
+    precision = torch.linalg.inv(total + shrinkage) * varies * varies.unsqueeze(1)
+    return (root / square.sqrt() if square > 0 else root), precision

@@ -40,7 +40,11 @@ class BuildRowReader(RowReader):
     def __init__(self, config: NetworkConfig, spec: InputSpec, heads: Sequence[HeadSpec]) -> None:
         super().__init__()
         self.rows = MachineRows(
-            spec, references=config.references != "none", noise=config.input_noise
+            spec,
+            features=config.row_features,
+            per_step=config.step_identity,
+            references=config.references != "none",
+            noise=config.input_noise,
         )
         self.answers = RowAnswers(
             heads,

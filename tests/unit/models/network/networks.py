@@ -28,7 +28,7 @@ class Physics(NamedTuple):
     machine_normalizer: FeatureNormalizer
 
 
-NETWORKS = ("arma", "gatv2_arma", "gatv2_lstm", "gatv2_spectral", "mlp")
+NETWORKS = ("arma", "gatv2_arma", "gatv2_arma_cycle", "gatv2_lstm", "gatv2_spectral", "mlp")
 
 
 def shipped(name: str) -> dict[str, object]:
@@ -57,6 +57,12 @@ CONFIGS: dict[str, dict[str, object]] = {
     "no cross-task": {"cross_task": "none"},
     "no token attention": {"token_layers": 0},
     "weights of each step": {"step_identity": True},
+    "row": {"row_channels": 24},
+    "row of each step": {
+        "row_channels": 24,
+        "step_identity": True,
+        "row_features": ("mean", "std"),
+    },
     "references": {"references": "beside"},
     "references alone": {"references": "alone"},
 }
@@ -89,6 +95,8 @@ def build(
     torch.manual_seed(0)
     settings = {"hidden_channels": 16, "attention_heads": 4, "dropout": 0.0} | config
     network = UniversalTemporalGNN(validate(NetworkConfig, settings), spec, heads)
+    if network.rows is not None:  # it begins as nothing, and would hide what does nothing at all
+        torch.nn.init.normal_(network.rows.answers.out.weight, std=0.1)
     return Diagnoser(normalizer, network.double(), machine_normalizer)
 
 
