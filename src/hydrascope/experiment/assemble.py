@@ -18,7 +18,8 @@ from hydrascope.data.transforms import (
     TimeJitter,
     Transform,
 )
-from hydrascope.experiment.settings import DataSettings, TrainSettings, TransformSettings
+from hydrascope.experiment.data_settings import DataSettings, TransformSettings
+from hydrascope.experiment.settings import TrainSettings
 from hydrascope.features.config import FeatureConfig
 from hydrascope.features.engineer import FeatureEngineer
 from hydrascope.features.sub_windows import WindowSpec

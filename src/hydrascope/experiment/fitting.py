@@ -21,7 +21,8 @@ from hydrascope import __version__
 from hydrascope.data.datamodule import HydraulicDataModule
 from hydrascope.experiment.assemble import optimizer_factory
 from hydrascope.experiment.processes import leads
-from hydrascope.experiment.settings import HardwareSettings, TrainSettings
+from hydrascope.experiment.run_settings import HardwareSettings
+from hydrascope.experiment.settings import TrainSettings
 from hydrascope.graphs.fields import GraphInputs
 from hydrascope.models.diagnoser import Diagnoser
 from hydrascope.models.summary import forward_flops, parts

@@ -7,7 +7,7 @@ from importlib.util import find_spec
 import torch
 from torch.distributed import is_torchelastic_launched
 
-from hydrascope.experiment.settings import HardwareSettings, TrainerSettings
+from hydrascope.experiment.run_settings import HardwareSettings, TrainerSettings
 from hydrascope.schemas.errors import SpecError
 
 FLOAT8_CAPABILITY = (8, 9)

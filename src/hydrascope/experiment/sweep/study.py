@@ -15,7 +15,8 @@ from rich.console import Console
 
 from hydrascope.experiment.complaints import USER_ERRORS, complaint
 from hydrascope.experiment.launcher.base import Launcher, keep_busy, open_launcher
-from hydrascope.experiment.settings import MLflowSettings, TrainSettings
+from hydrascope.experiment.run_settings import MLflowSettings
+from hydrascope.experiment.settings import TrainSettings
 from hydrascope.experiment.sweep.composition import trial_settings
 from hydrascope.experiment.sweep.process import TrialProcess
 from hydrascope.experiment.sweep.report import report

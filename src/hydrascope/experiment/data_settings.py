@@ -1,0 +1,103 @@
+"""The configuration group `data`, typed: source, windows, split, store and transforms."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field, ValidationInfo, field_validator
+
+from hydrascope.experiment.base import Count, Positive, Settings, Target, UserPath
+from hydrascope.features.config import Method, NormaliseBy
+
+
+class WindowSettings(Settings):
+    """How telemetry is cut into samples."""
+
+    window_s: Positive
+    stride_s: Positive
+    steps: Count
+
+
+class NormaliseSettings(Settings):
+    """How features are brought to a common scale."""
+
+    method: Method
+    per_step: bool
+    clip: Positive
+    by: NormaliseBy
+
+
+class ReferenceSettings(Settings):
+    """Which windows are references of their machine."""
+
+    label: str | None
+    first_h: Positive | None
+
+    @field_validator("first_h")
+    @classmethod
+    def _one_of_the_two(cls, first_h: float | None, info: ValidationInfo) -> float | None:
+        if first_h is not None and info.data.get("label") is not None:
+            raise ValueError("expected null where label is given; one of the two says it")
+        return first_h
+
+
+class SplitSettings(Settings):
+    """Which windows train, which decide when to stop, which are judged."""
+
+    name: Literal["unseen_conditions", "by_machine", "time_blocks", "chronological", "random"]
+    group: str
+    folds: Annotated[int, Field(ge=2, le=100)]
+    val_fraction: Annotated[float, Field(gt=0.0, lt=0.5)]
+    val_group: str | None = None  # not in older checkpoints
+    share: Annotated[float, Field(gt=0.0, le=1.0)] = 1.0  # not in older checkpoints
+
+
+class StoreSettings(Settings):
+    """Where computed windows are kept, and how they are made and read."""
+
+    folder: UserPath
+    n_jobs: int | None
+    preload: bool
+    verify: Literal["never", "read", "open"]
+
+    @field_validator("n_jobs")
+    @classmethod
+    def _some(cls, n_jobs: int | None) -> int | None:
+        if n_jobs is not None and n_jobs < 1 and n_jobs != -1:
+            raise ValueError("expected 1 or more, -1 for all cores, or null")
+        return n_jobs
+
+
+class TransformSettings(Settings):
+    """Changes made to the training windows; 0 switches one off."""
+
+    recombination: Annotated[int, Field(ge=0, le=10)]
+    drift: Annotated[int, Field(ge=0, le=10)]
+    drift_reach: Annotated[float, Field(ge=1.0, le=10.0)] = 1.0  # not in older checkpoints
+    transplants: Annotated[int, Field(ge=0, le=10)] = 0  # not in older checkpoints
+    feature_noise: Annotated[float, Field(ge=0.0)]
+    sensor_dropout: Annotated[float, Field(ge=0.0, lt=1.0)]
+    edge_dropout: Annotated[float, Field(ge=0.0, lt=1.0)]
+    time_jitter: Annotated[int, Field(ge=0)]
+
+
+class DataSettings(Settings):
+    """Source, windows, split and loaders."""
+
+    source: Target
+    window: WindowSettings
+    normalise: NormaliseSettings
+    reference: ReferenceSettings = ReferenceSettings(label=None, first_h=None)  # not in older ones
+    split: SplitSettings
+    fold: Annotated[int, Field(ge=0)]
+    store: StoreSettings
+    transforms: TransformSettings
+    batch_size: Count
+    balance: str | None
+    num_workers: Annotated[int, Field(ge=0, le=64)]
+
+    @field_validator("fold")
+    @classmethod
+    def _fold_exists(cls, fold: int, info: ValidationInfo) -> int:
+        split = info.data.get("split")
+        if split is not None and fold >= split.folds:
+            raise ValueError(f"expected 0 to {split.folds - 1}")
+        return fold
