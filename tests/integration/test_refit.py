@@ -92,7 +92,7 @@ def test_a_training_that_ends_within_it_has_its_best_weights_and_goes_on(
         torch.equal(value, of(tmp_path).weights[name]) for name, value in of(plain).weights.items()
     )
     assert of(tmp_path).calibration == of(plain).calibration
-    (last,) = re.findall(r"resume=(\S+last.ckpt), with", capsys.readouterr().out)
+    (last,) = re.findall(r"resume=(\S+last.ckpt) and", capsys.readouterr().out)
     spy.kill = False
     resumed, whole = run_training(*REFITTED, f"resume={last}"), run_training(*REFITTED)
     assert all(
