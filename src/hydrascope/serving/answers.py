@@ -134,15 +134,6 @@ class Limits(NamedTuple):
         return cls(flag_thresholds(head, manifest.thresholds), margins.get(head.name, ()))
 
 
-class Score(NamedTuple):
-    """What a metric is told of a finding: a probability, or the value of a regression."""
-
-    head: str
-    outcome: str | None
-    """None for a regression."""
-    number: float
-
-
 def diagnosis(
     window: TelemetryWindow, answer: WindowAnswer, manifest: Manifest, version: str
 ) -> Diagnosis:
@@ -276,27 +267,6 @@ def missing(machine: Machine, answer: WindowAnswer) -> dict[str, Missing]:
     }
 
 
-def scores(answer: Diagnosis) -> list[Score]:
-    """Return what the metrics are told of every finding, and the machine's normality."""
-    findings = [*answer.machine.items()]
-    for of_component in answer.components.values():
-        findings += of_component.items()
-    told = []
-    for head, each in findings:
-        if each.values is not None:
-            told += [Score(f"{head}.{name}", None, value) for name, value in each.values.items()]
-        elif each.probabilities is None:
-            assert each.value is not None
-            told.append(Score(head, None, each.value))
-        elif each.outcome is not None:
-            told.append(Score(head, each.outcome, each.probabilities[each.outcome]))
-        else:
-            told += [Score(head, name, p) for name, p in each.probabilities.items()]
-    if answer.normality is not None and answer.normality.machine is not None:
-        told.append(Score(MACHINE, None, answer.normality.machine))
-    return told
-
-
 def outcomes(head: HeadSpec) -> tuple[str, ...]:
     """Return the outcomes that the metrics may be told of a head; none of a regression."""
     match head.kind:
@@ -305,11 +275,6 @@ def outcomes(head: HeadSpec) -> tuple[str, ...]:
         case HeadKind.BINARY | HeadKind.MULTI_LABEL:
             return head.labels or ("present",)
     return tuple(each.name for each in head.classes)
-
-
-def drift_names(machine: Machine) -> list[str]:
-    """Return the names of a machine's sensors in the metrics, the same for all of one build."""
-    return [f"{machine.topology.id}/{sensor.id}" for _, sensor in machine.topology.sensors]
 
 
 def _least(findings: Iterable[Finding]) -> float | None:

@@ -15,7 +15,7 @@ from hydrascope.packaging.manifest import Manifest
 from hydrascope.packaging.registry import fetch, is_registered
 from hydrascope.schemas.errors import SpecError
 from hydrascope.schemas.machine import Machine
-from hydrascope.serving.answers import Diagnosis, Timing, diagnosis, drift_names, outcomes, scores
+from hydrascope.serving.answers import Diagnosis, Timing, diagnosis, outcomes
 from hydrascope.serving.breaker import BreakerOpenError, BreakerState, CircuitBreaker
 from hydrascope.serving.cache import Cache, MemoryCache, RedisCache, cache_key
 from hydrascope.serving.engine import Answered, Engine, EngineConfig
@@ -26,6 +26,7 @@ from hydrascope.serving.model_process import ModelProcess
 from hydrascope.serving.references import ReferenceVerdict, check_length, check_use, silent
 from hydrascope.serving.refusals import StoppedError
 from hydrascope.serving.requests import DiagnoseRequest, ReferenceRequest
+from hydrascope.serving.scores import drift_names, scores
 from hydrascope.serving.settings import ServeSettings
 from hydrascope.serving.shelf import Shelf, warm_up_sizes
 from hydrascope.serving.windows import GivenReference, Model, ReferenceUse, TelemetryWindow

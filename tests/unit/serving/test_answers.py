@@ -7,7 +7,8 @@ import pytest
 from numpy.typing import NDArray
 
 from hydrascope.schemas import ClassSpec, HeadKind, HeadLevel, HeadSpec, SpecError, validate
-from hydrascope.serving.answers import Diagnosis, Finding, Limits, Score, finding, scores
+from hydrascope.serving.answers import Diagnosis, Finding, Limits, finding
+from hydrascope.serving.scores import Score, scores
 
 
 def head(kind: HeadKind, **more: object) -> HeadSpec:
