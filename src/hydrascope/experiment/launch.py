@@ -45,7 +45,7 @@ def launch(
     conf: Path,
     command: str | None = None,
 ) -> None:
-    """Run a job from `sys.argv`; trainings of a multirun are composed first, then launched.
+    """Run a job from `sys.argv`; everything is composed first, then run.
 
     Args:
         script: The script's name: `conf/<script>.yaml` is its configuration.
@@ -65,6 +65,7 @@ def launch(
     if _TORCHRUN in os.environ and os.environ["RANK"] != "0":
         sys.argv.append("hydra.output_subdir=null")  # the first process writes it
     trials: list[tuple[TrainSettings, list[str]]] = []
+    jobs: list[Settings] = []
 
     @hydra.main(version_base="1.3", config_path=str(conf.resolve()), config_name=script)
     def main(config: DictConfig) -> None:
@@ -86,11 +87,13 @@ def launch(
             elif multirun and isinstance(settings, TrainSettings):
                 trials.append((settings, list(HydraConfig.get().overrides.task)))
             else:
-                load(job).run(settings)
+                jobs.append(settings)
 
     with one_line_errors(f"{script}.py", said_by):
         with yaml_1_2(places(conf, own)), looking_first_into(own):
             main()
+        for settings in jobs:  # behind Hydra, whose YAML is no business of theirs
+            load(job).run(settings)
         if trials:
             load("hydrascope.experiment.sweep.grid").run(trials)
 

@@ -13,7 +13,8 @@ from hydrascope.schemas.yaml_file import follow_yaml_1_2, load_yaml
 def yaml_1_2(folders: Sequence[Path]) -> Iterator[None]:
     """Have Hydra read YAML 1.2, as we read machine and task files, and name a file at fault.
 
-    OmegaConf derives its loader from PyYAML's, and lets nobody choose another one.
+    OmegaConf derives its loader from PyYAML's, and lets nobody choose another one. So that one
+    reads YAML 1.2 meanwhile, and is as it was afterwards.
 
     Args:
         folders: That configurations are read from.
@@ -21,7 +22,10 @@ def yaml_1_2(folders: Sequence[Path]) -> Iterator[None]:
     Raises:
         SpecError: A file is no YAML or no UTF-8; with file, line and remedy.
     """
-    follow_yaml_1_2(yaml.SafeLoader)
+    loader = yaml.SafeLoader
+    before = loader.yaml_implicit_resolvers, loader.yaml_constructors
+    loader.yaml_constructors = dict(loader.yaml_constructors)  # its own, which may change
+    follow_yaml_1_2(loader)
     try:
         yield
     except yaml.MarkedYAMLError as error:
@@ -34,3 +38,5 @@ def yaml_1_2(folders: Sequence[Path]) -> Iterator[None]:
             if error.object in file.read_bytes():
                 load_yaml(file)
         raise
+    finally:
+        loader.yaml_implicit_resolvers, loader.yaml_constructors = before

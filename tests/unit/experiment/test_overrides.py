@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
+import yaml
 from hydra import compose, initialize_config_dir
 from hydra.errors import ConfigCompositionException
 
@@ -50,6 +51,12 @@ def test_a_value_arrives_as_it_was_typed(value: str) -> None:
 )
 def test_what_the_grammar_reads_stays_as_it_reads_it(override: str, value: object) -> None:
     assert composed(override)[override.partition("=")[0]] == value
+
+
+def test_only_configurations_are_read_as_yaml_1_2() -> None:
+    with yaml_1_2([]):
+        assert yaml.safe_load("[010, no, 1:30]") == [10, "no", "1:30"]
+    assert yaml.safe_load("[010, no, 1:30]") == [8, False, 90]
 
 
 def test_options_and_groups_are_left_alone() -> None:
