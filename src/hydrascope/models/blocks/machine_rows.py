@@ -144,7 +144,7 @@ class MachineRows(nn.Module):
             count.index_add_(0, slot, seen.unsqueeze(1))
             groups = max(groups, int(group.max()) + 1)
         self.center.copy_(total / count.clamp(min=1.0))
-        covariances = _Covariances(*self.mixing.shape[:2], groups)
+        covariances = _Covariances(len(self.mixing), self.width, groups)
         for inputs, group in windows():
             covariances.update(*self._rows(inputs), group)
         for number in covariances.shown():
@@ -197,7 +197,7 @@ class _Covariances:
         """Take in rows [G, D], their builds [G, B] and groups [G]."""
         rows, number = rows.double(), build.argmax(1)
         group = torch.where(group < 0, self._known + number, group)
-        for each in number.unique().tolist():
+        for each in torch.unique(number).tolist():
             mine = rows[number == each]
             self._products[each] += mine.T @ mine
         self._sum.index_add_(0, group, rows)
@@ -206,7 +206,7 @@ class _Covariances:
 
     def shown(self) -> list[int]:
         """Return the builds that rows were of."""
-        found: list[int] = self._build[self._build >= 0].unique().tolist()
+        found: list[int] = torch.unique(self._build[self._build >= 0]).tolist()
         return found
 
     def total(self, build: int) -> Tensor:
