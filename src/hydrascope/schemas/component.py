@@ -18,14 +18,19 @@ class SensorSpec(Spec):
     """A sensor: what it measures, in which unit, how often, and where on its component."""
 
     id: Identifier
+    """Its name in telemetry; no other sensor of the machine has it."""
     kind: Annotated[Word, _suggested(SensorKind)]
+    """What it measures."""
     unit: Text
+    """Unit of `range`, and of its values in telemetry that names no other; one of its kind's."""
     rate_hz: Positive
+    """Samples a second."""
     range: tuple[Number, Number] | None = None
     """Lowest and highest value the sensor can give, in its unit."""
     position: Word | None = None
     """Where on the component, such as inlet or outlet."""
     description: str = ""
+    """For people."""
 
     @field_validator("unit")
     @classmethod
@@ -47,8 +52,12 @@ class ComponentSpec(Spec):
     """A component: its kind, its nominal values and any number of sensors, none included."""
 
     id: Identifier
+    """Its name in lines, labels and answers; no other component of the machine has it."""
     kind: Annotated[Word, _suggested(ComponentType)]
+    """What it is."""
     name: str = ""
+    """For people."""
     nominal: dict[Word, Number] = Field(default_factory=dict)
     """Nominal values, the unit in the name: `pressure_bar`, `displacement_cm3`."""
     sensors: tuple[SensorSpec, ...] = ()
+    """What it carries."""

@@ -34,15 +34,21 @@ class EquipmentMetadata(Spec):
     """Who a machine is: its name plate."""
 
     equipment_id: Identifier
+    """Its name in telemetry, labels and answers."""
     name: Text
+    """For people."""
     manufacturer: Text | None = None
+    """Who built it."""
     model: Text | None = None
+    """What its maker calls it."""
     serial_number: Text | None = None
+    """Its maker's number of it."""
     commissioned: date | None = None
     """First day of service; the age of the machine's lines counts from it."""
     maintenance: tuple[date, ...] = ()
     """Days on which the machine was serviced, in any order."""
     location: Text | None = None
+    """Where it stands."""
     nominal: dict[Word, Number] = Field(default_factory=dict)
     """Nominal values of the whole machine, the unit in the name: `pressure_bar`, `power_kw`; of its
     oil: `viscosity_40_c_mm2_s`, `viscosity_100_c_mm2_s`, `density_15_c_kg_m3`, `expansion_per_k`.
@@ -53,8 +59,11 @@ class Machine(Spec):
     """The content of a machine file."""
 
     schema_version: Literal[1] = 1
+    """Form of this file."""
     equipment: EquipmentMetadata
+    """Who the machine is."""
     topology: GraphTopology
+    """How it is built."""
 
     @cached_property
     def digest(self) -> str:

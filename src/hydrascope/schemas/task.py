@@ -39,15 +39,20 @@ class ClassSpec(Spec):
     """One class of a head: the value it has in the label column, and its name."""
 
     value: Number
+    """As it stands in the label column."""
     name: Text
+    """For people."""
 
 
 class HeadSpec(Spec):
     """One thing to predict. The order of `classes` and `labels` is that of the outputs."""
 
     name: Identifier
+    """Name of its answers, in tables and in the service."""
     level: HeadLevel
+    """Whom it speaks of."""
     kind: HeadKind
+    """What it predicts."""
     components: tuple[Identifier, ...] | None = Field(default=None, min_length=1)
     """Ids of the components a component-level head applies to; all if None."""
     label: Text | None = Field(default=None, validate_default=True)
@@ -233,9 +238,13 @@ class TaskSpec(Spec):
     """The content of a task file: heads that are learned together, normality, or both."""
 
     name: Identifier
+    """Stands in reports and bundles."""
     description: str = ""
+    """For people."""
     normality: NormalitySpec | None = None
+    """Learns what is healthy; None: nothing does."""
     heads: tuple[HeadSpec, ...] = Field(default=(), validate_default=True)
+    """What is predicted of labels."""
 
     @field_validator("heads")
     @classmethod

@@ -21,13 +21,19 @@ class EdgeSpec(Spec):
     """A line from one component to another."""
 
     source: Identifier
+    """Id of the component where it begins."""
     target: Identifier
+    """Id of the component where it ends."""
     kind: EdgeType
+    """What it is."""
     diameter_mm: Positive
     """Inner diameter."""
     length_m: Positive
+    """From end to end."""
     material: Material
+    """What its wall is made of."""
     pressure_rating_bar: Positive | None = None
+    """Highest pressure that it is made for."""
     bidirectional: Flag = True
     """Whether a change at the target is felt at the source too, as in any line without a check
     valve; it need not flow both ways."""
@@ -41,6 +47,7 @@ class GraphTopology(Spec):
     """
 
     id: Identifier
+    """Name of the build."""
     component_kinds: tuple[Word, ...] = ()
     """Further kinds of components."""
     sensor_kinds: dict[Word, Annotated[tuple[Text, ...], Field(min_length=1)]] = Field(
@@ -48,7 +55,9 @@ class GraphTopology(Spec):
     )
     """Further kinds of sensors, each with the units it accepts."""
     components: Annotated[tuple[ComponentSpec, ...], Field(min_length=1)]
+    """Parts of the machine; each is joined with the others, at least through further ones."""
     edges: tuple[EdgeSpec, ...] = ()
+    """Lines between them."""
 
     @model_validator(mode="wrap")
     @classmethod

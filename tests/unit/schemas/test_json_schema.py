@@ -31,6 +31,26 @@ def test_a_task_file_has_a_schema_too() -> None:
     assert "ordinal" in definition("task", "HeadKind")["enum"]
 
 
+@pytest.mark.parametrize("file", ["machine", "task"])
+def test_a_schema_explains_every_key(file: str) -> None:
+    schema: Any = json_schema(file)
+    models = [schema, *(each for each in schema["$defs"].values() if "properties" in each)]
+    assert len(models) > 3
+    unexplained = [
+        f"{model['title']}.{key}"
+        for model in models
+        for key, described in model["properties"].items()
+        if not described.get("description")
+    ]
+    assert unexplained == []
+
+
+def test_an_explanation_is_one_line_of_the_code() -> None:
+    key = definition("machine", "EdgeSpec")["properties"]["bidirectional"]
+    assert key["description"].startswith("Whether a change at the target is felt at the source too")
+    assert "\n" not in key["description"]
+
+
 def test_an_unknown_file_is_refused_with_the_known_ones() -> None:
     with pytest.raises(ValueError, match="no schema for 'sensor'; there are: machine, task"):
         json_schema("sensor")
