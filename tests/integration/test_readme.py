@@ -1,4 +1,4 @@
-"""Every command of the README and of two of its pages runs, on the files that they show."""
+"""Every command of the README and of its first pages runs, on the files that they show."""
 
 import re
 import runpy
@@ -12,43 +12,30 @@ import pandas as pd
 import pytest
 from benchmarks._services import service
 from jobs import ROOT, SMALL
+from pages import RUN, blocks, shown_files
 
 from hydrascope.cli import main
 from hydrascope.telemetry import ZemaSource
 
-README = (ROOT / "README.md").read_text(encoding="utf-8")
-EXTENDING = (ROOT / "docs" / "extending.md").read_text(encoding="utf-8")
-PACKAGE = (ROOT / "docs" / "package.md").read_text(encoding="utf-8")
-COMMANDS = [
-    line.split("#")[0].strip()
-    for page in (README, EXTENDING, PACKAGE)
-    for block in re.findall(r"```bash\n(.*?)```", page, flags=re.DOTALL)
+COMMANDS = dict.fromkeys(
+    command
+    for block in blocks(RUN, "bash")
     for line in block.splitlines()
-]
+    if (command := line.split("#")[0].strip())
+)
 BRIEF = [*SMALL, "trainer.max_epochs=1", "trainer.limit_train_batches=1"]
-
-PRESS_TASK = """
-name: press
-heads:
-  - {name: valve, level: machine, kind: ordinal, unit: "%",
-     classes: [{value: 73, name: failing}, {value: 80, name: severe lag},
-               {value: 90, name: small lag}, {value: 100, name: optimal}]}
-"""
 
 
 @pytest.fixture(scope="module")
 def workplace(tmp_path_factory: pytest.TempPathFactory, trained: Path, bundle: Path) -> Path:
-    """Return a folder with scripts, configs, a trained run, its bundle, the README's machine."""
+    """Return a folder with scripts, configs, a trained run, its bundle, and the pages' files."""
     folder = tmp_path_factory.mktemp("clone")
     for script in ("train.py", "evaluate.py", "export.py", "Makefile", "pyproject.toml"):
         shutil.copy(ROOT / script, folder)
     shutil.copytree(ROOT / "conf", folder / "conf")
     shutil.copytree(trained, folder / "outputs" / "RUN")
     shutil.copytree(bundle, folder / "bundles" / "current")
-    (machine,) = re.findall(r"```yaml\n# press.yaml\n(.*?)```", README, flags=re.DOTALL)
-    (folder / "press.yaml").write_text(machine)
-    (folder / "conf" / "task" / "press.yaml").write_text(PRESS_TASK)
-    for name, text in re.findall(r"```\w+\n# ([\w/.]+).*?\n(.*?)```", EXTENDING, flags=re.DOTALL):
+    for name, text in shown_files().items():
         (folder / name).write_text(text)
     write_telemetry(folder / "telemetry")
     return folder
@@ -79,8 +66,8 @@ def write_telemetry(folder: Path) -> None:
     starts = table["timestamp"].iloc[::60].reset_index(drop=True)
     labels = pd.DataFrame({"equipment_id": "press_7", "start": starts})
     labels["end"] = starts + pd.Timedelta(seconds=60)
-    labels["valve"] = rig.labels("zema")["valve"].to_numpy()[rare]
-    labels.to_csv(folder / "labels" / "valve.csv", index=False)
+    labels["pump"] = rig.labels("zema")["pump"].to_numpy()[rare]
+    labels.to_csv(folder / "labels" / "pump.csv", index=False)
 
 
 def shortened(words: list[str]) -> list[str]:
