@@ -4,10 +4,10 @@ VENV   ?= .venv
 RUN    := $(VENV)/bin/python
 
 .DEFAULT_GOAL := help
-.PHONY: help train test lint fix results bench clean
+.PHONY: help train test lint fix docs docs-serve results bench clean
 
 help:  ## list the targets
-	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
 
 # pip would compile everything on one core, also the packages' own tests. A file that is written for
 # another Python does not compile, which is no harm.
@@ -34,6 +34,12 @@ fix: $(VENV)/installed  ## mend what ruff can mend
 	$(VENV)/bin/ruff check --fix .
 	$(VENV)/bin/ruff format .
 
+docs: $(VENV)/installed  ## build the documentation site in build/site; a dead link fails
+	$(RUN) -m mkdocs build --strict
+
+docs-serve: $(VENV)/installed  ## show the documentation site, and what you change in it
+	$(RUN) -m mkdocs serve --livereload
+
 bench: $(VENV)/installed  ## measure speeds against their goals
 	$(RUN) -m pip install --quiet --editable '.[dev,bench]'
 	$(RUN) -m benchmarks all
@@ -43,4 +49,4 @@ results: $(VENV)/installed  ## measure all five folds and write docs/results.md 
 	$(RUN) -m benchmarks.zema_folds
 
 clean:  ## remove what training and testing made
-	rm -rf outputs multirun bundles mlruns.db .pytest_cache .mypy_cache .ruff_cache
+	rm -rf build outputs multirun bundles mlruns.db .pytest_cache .mypy_cache .ruff_cache

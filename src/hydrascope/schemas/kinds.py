@@ -77,11 +77,17 @@ class EdgeType(StrEnum):
     """What joins two components."""
 
     PRESSURE_LINE = "pressure_line"
+    """Oil under working pressure."""
     RETURN_LINE = "return_line"
+    """Oil on its way back to the tank."""
     SUCTION_LINE = "suction_line"
+    """Oil from the tank to a pump."""
     DRAIN_LINE = "drain_line"
+    """Leaked oil on its way to the tank."""
     PILOT_LINE = "pilot_line"
+    """Oil that controls a valve or a pump."""
     GAS_LINE = "gas_line"
+    """Gas, as that of an accumulator."""
     MECHANICAL = "mechanical"
     """A shaft or rod; its diameter and length stand for the line's."""
 

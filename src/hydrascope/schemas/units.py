@@ -101,7 +101,7 @@ def conversion(source: str, target: str) -> Conversion:
     here, there = _UNITS.get(source), _UNITS.get(target)
     if there is None:
         raise SpecError(f"unit {source!r} is not accepted; expected {target!r}")
-    accepted = [name for name, unit in _UNITS.items() if unit.quantity == there.quantity]
+    accepted = same_quantity(target)
     if here is None or here.quantity != there.quantity:
         raise SpecError(
             f"unit {source!r} cannot be converted to {target!r}; accepted: {', '.join(accepted)}"
@@ -111,6 +111,12 @@ def conversion(source: str, target: str) -> Conversion:
         scale=float(here.scale / there.scale),
         offset=float((here.offset - there.offset) / there.scale),
     )
+
+
+def same_quantity(unit: str) -> list[str]:
+    """Return the units that convert to a unit, itself among them; none of an unknown one."""
+    known = _UNITS.get(unit)
+    return [name for name, each in _UNITS.items() if known and each.quantity == known.quantity]
 
 
 def to_canonical(kind: str, unit: str) -> Conversion | None:

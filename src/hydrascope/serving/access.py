@@ -23,8 +23,8 @@ def _may(scope: Scope) -> Callable[..., Awaitable[ApiKey]]:
         service: Service = request.app.state.service
         key = service.keys.find(given.credentials if given else None)
         if key is None:
-            detail = "A valid API key is required."
-            raise ProblemError(401, detail, headers={"WWW-Authenticate": "Bearer"})
+            challenge = {"WWW-Authenticate": "Bearer"}
+            raise ProblemError(401, "A valid API key is required.", headers=challenge)
         if scope not in key.scopes:
             raise ProblemError(403, f"The key lacks the scope {scope.value!r}.")
         request.state.key = key.name
@@ -52,5 +52,5 @@ def take(service: Service, key: ApiKey, windows: int) -> None:
     """
     wait_s = service.rate.wait_s(key.name, windows)
     if wait_s:
-        retry = {"Retry-After": str(max(1, round(wait_s)))}
-        raise ProblemError(429, "The key's rate limit is reached.", headers=retry)
+        retry = str(max(1, round(wait_s)))
+        raise ProblemError(429, "The key's rate limit is reached.", headers={"Retry-After": retry})
