@@ -18,15 +18,20 @@ TOP = {"README.md": "index.md", "CONTRIBUTING.md": "contributing.md", "CHANGELOG
 
 
 def on_config(config: MkDocsConfig) -> MkDocsConfig:
-    """List the generated pages that come in numbers, below the headings that wait for them."""
-    pages = {"Configurations": conf_pages(ROOT), "Python": api_pages()}
+    """List the pages that come in numbers, below the headings that wait for them."""
+    records = sorted((ROOT / "docs" / "decisions").glob("*.md"))
+    pages = {
+        "Configurations": list(conf_pages(ROOT)),
+        "Python": list(api_pages()),
+        "Decisions": [f"decisions/{record.name}" for record in records],
+    }
     assert config.nav is not None
     for section in config.nav:
         for entries in section.values():
             if isinstance(entries, list):
                 for entry in entries:
                     for title in pages.keys() & entry.keys():
-                        entry[title] = list(pages[title])
+                        entry[title] = pages[title]
     return config
 
 

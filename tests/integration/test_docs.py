@@ -51,6 +51,15 @@ def test_every_page_of_the_repository_is_a_page_of_the_site(site: Path) -> None:
     assert "Every choice, from the data source to the hardware, is a config" in page(site, ".")
 
 
+def test_every_decision_is_listed_by_its_number_and_title() -> None:
+    overview = (ROOT / "docs" / "design.md").read_text("utf-8")
+    for file in sorted((ROOT / "docs" / "decisions").glob("*.md")):
+        title = file.read_text("utf-8").splitlines()[0].removeprefix("# ")
+        number, _, said = title.partition(". ")
+        assert file.name.startswith(f"{int(number):04}-")
+        assert f"{number}. [{said}](decisions/{file.name})" in overview
+
+
 def test_the_reference_has_every_kind_unit_and_key_of_machine_files(site: Path) -> None:
     text = page(site, "reference/machine")
     units = {unit for accepted in SENSOR_UNITS.values() for unit in accepted}
