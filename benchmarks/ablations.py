@@ -9,13 +9,13 @@ outputs/ablations and not repeated, so it can be stopped and started again;
 import argparse
 import json
 import statistics
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import redirect_stdout
 from itertools import product
 from multiprocessing import get_context
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from scipy.stats import t as student
 
@@ -48,7 +48,8 @@ VARIANTS: Mapping[str, tuple[str, ...]] = {
     "single-task": ("task=single",),
 }
 """Overrides of each variant; `task=single` stands for one training for each component head."""
-
+MISSING = "missing_sensors.json"
+"""What a training's answers are worth with one sensor missing, beside its results."""
 
 Scores = Mapping[tuple[int, int], float]
 """Mean accuracy of the four conditions by fold and seed."""
@@ -130,14 +131,43 @@ def train(training: Training) -> None:
         job.run(validate_train(config))
 
 
+def judge_without_sensors(training: Training) -> None:
+    """Keep the test accuracies of the heads with one sensor missing, means over the sensors."""
+    from hydrascope.evaluation.missing import judge_missing
+    from hydrascope.evaluation.missing_report import of_size, summary
+    from hydrascope.evaluation.report import write_json
+    from hydrascope.experiment.restore import restore
+
+    if (kept := training.path / MISSING).exists():
+        return
+    _, diagnoser, data = restore(str(training.path / "checkpoints" / "best.ckpt"))
+    found = judge_missing(diagnoser, data, pairs=False)
+    write_json(kept, summary(diagnoser.heads, of_size(found.tallies, 1))["heads"])
+
+
 def scores(budget: Budget) -> dict[str, Scores]:
     """Return the mean accuracy over the four conditions by variant and (fold, seed), if known."""
+    return _means(budget, "results.json", _of_results)
+
+
+def scores_without_sensors(budget: Budget) -> dict[str, Scores]:
+    """Return the same with one sensor missing."""
+    return _means(budget, MISSING, lambda heads: heads)
+
+
+def _of_results(results: Any) -> Mapping[str, float]:
+    (heads,) = results["test"].values()
+    return {head: values["accuracy"] for head, values in heads.items()}
+
+
+def _means(
+    budget: Budget, name: str, accuracies: Callable[[Any], Mapping[str, float]]
+) -> dict[str, Scores]:
     accuracy: dict[str, dict[tuple[int, int], dict[str, float]]] = {name: {} for name in VARIANTS}
     for training in trainings(budget):
-        if (file := training.path / "results.json").exists():
-            (heads,) = json.loads(file.read_text(encoding="utf-8"))["test"].values()
+        if (file := training.path / name).exists():
             known = accuracy[training.variant].setdefault((training.fold, training.seed), {})
-            known |= {head: values["accuracy"] for head, values in heads.items()}
+            known |= accuracies(json.loads(file.read_text(encoding="utf-8")))
     return {
         variant: {
             pair: statistics.mean(heads[head] for head in TARGETS)
@@ -165,7 +195,7 @@ def difference(
 
 def table(budget: Budget) -> str:
     """Return the table of what has been trained so far."""
-    by_variant = scores(budget)
+    by_variant, without = scores(budget), scores_without_sensors(budget)
     whole = by_variant[WHOLE]
     lines = [
         f"ZeMA rig, unseen conditions, mean accuracy of the four conditions in %; "
@@ -175,13 +205,16 @@ def table(budget: Budget) -> str:
         f"benchmarks.ablations --epochs {budget.epochs} --seeds {_words(budget.seeds)} --folds "
         f"{_words(budget.folds)}`.",
         "",
-        "| variant | trainings | mean of four | difference [95 %] | verdict |",
-        "|---|---|---|---|---|",
+        "| variant | trainings | mean of four | difference [95 %] | verdict | one of 17 sensors "
+        "missing: mean | difference [95 %] | verdict |",
+        "|---" * 8 + "|",
     ]
     for variant, pairs in by_variant.items():
-        mean = f"{100 * statistics.mean(pairs.values()):.2f}" if pairs else "–"
-        against = "– | –" if variant == WHOLE else difference(pairs, whole)
-        lines.append(f"| {variant} | {len(pairs)} | {mean} | {against} |")
+        cells = [variant, str(len(pairs))]
+        for ours, of_whole in ((pairs, whole), (without[variant], without[WHOLE])):
+            cells.append(f"{100 * statistics.mean(ours.values()):.2f}" if ours else "–")
+            cells.append("– | –" if variant == WHOLE else difference(ours, of_whole))
+        lines.append(f"| {' | '.join(cells)} |")
     return "\n".join(lines)
 
 
@@ -191,13 +224,14 @@ def _words(numbers: Sequence[int]) -> str:
 
 def run(budget: Budget = DEFAULT, processes: int = 1) -> list[Row]:
     """Train what is missing; a row for each variant."""
-    missing = [each for each in trainings(budget) if not (each.path / "results.json").exists()]
-    if processes == 1:
-        for training in missing:
-            train(training)
-    else:
-        with ProcessPoolExecutor(processes, get_context("spawn")) as pool:
-            list(pool.map(train, missing))
+    for job, kept in (train, "results.json"), (judge_without_sensors, MISSING):
+        missing = [each for each in trainings(budget) if not (each.path / kept).exists()]
+        if processes == 1:
+            for training in missing:
+                job(training)
+        else:
+            with ProcessPoolExecutor(processes, get_context("spawn")) as pool:
+                list(pool.map(job, missing))
     return [
         at_least(variant, 100 * statistics.mean(pairs.values()), "%")
         for variant, pairs in scores(budget).items()

@@ -45,26 +45,28 @@ class Missing(NamedTuple):
     """Why none was tried."""
 
 
-def judge_missing(diagnoser: Diagnoser, data: HydraulicDataModule) -> Missing:
+def judge_missing(
+    diagnoser: Diagnoser, data: HydraulicDataModule, *, pairs: bool = True
+) -> Missing:
     """Answer the test windows with each sensor, and with any two, taken away.
 
     Each sensor is tried on the machines of its build; pairs are tried where all machines are of
-    one build.
+    one build, unless they are not asked for.
     """
     rows, random = data.split.test, np.random.default_rng(_SEED)
     if len(rows) > WINDOWS:
         rows = np.sort(random.choice(rows, WINDOWS, replace=False))
     kinds = machine_kinds(data)[rows]
     builds = {build: _slots(data, build) for build in np.unique(kinds).tolist()}
-    without_pairs = _no_pairs(list(builds.values()))
-    pairs: list[Situation] = []
+    without_pairs = _no_pairs(list(builds.values())) if pairs else "they were not asked for"
+    known: list[Situation] = []
     if without_pairs is None:
         (slots,) = builds.values()
-        pairs = list(combinations(slots, 2))
-    tried = pairs
-    if len(pairs) > PAIRS:
-        drawn = np.sort(random.choice(len(pairs), PAIRS, replace=False))
-        tried = [pairs[number] for number in drawn]
+        known = list(combinations(slots, 2))
+    tried = known
+    if len(known) > PAIRS:
+        drawn = np.sort(random.choice(len(known), PAIRS, replace=False))
+        tried = [known[number] for number in drawn]
     removal = SensorRemoval(data)
     found: dict[Situation, list[Mapping[str, LocatedPredictions]]] = {}
     for build, slots in builds.items():
@@ -77,7 +79,7 @@ def judge_missing(diagnoser: Diagnoser, data: HydraulicDataModule) -> Missing:
     tallies = {
         situation: _tallies(diagnoser, joined(answers)) for situation, answers in found.items()
     }
-    return Missing(tallies, len(rows), len(pairs), without_pairs)
+    return Missing(tallies, len(rows), len(known), without_pairs)
 
 
 def _slots(data: HydraulicDataModule, build: str) -> list[str]:
