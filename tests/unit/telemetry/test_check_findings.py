@@ -142,10 +142,10 @@ def test_flags_are_found_under_any_usual_name_and_compared_as_numbers(
 def test_a_setting_of_flags_that_matches_nothing_stops(sound: Path) -> None:
     code, report = check(sound, "--accept", "192")
     assert code == 1
-    assert "quality_accepted is ['192'], but no file has a column of flags" in said(report, "")
+    assert "quality_accepted is ['192'], but there is no column of flags" in said(report, "")
     code, report = check(sound, "--flags", "ok")
     assert code == 1
-    assert "quality_column is 'ok', but no file has it" in said(report, "")
+    assert "quality_column is 'ok', but there is no such column" in said(report, "")
 
 
 def test_a_file_without_flags_beside_one_with_them_is_named(folder: Path) -> None:

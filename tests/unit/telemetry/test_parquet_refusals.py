@@ -43,8 +43,8 @@ def refusal(folder: Path, **settings: object) -> str:
         (ROWS[["timestamp", "equipment_id"]], "a.parquet: no column of a sensor; it has: time"),
         (
             ROWS.assign(timestamp=TIMES.tz_localize(None)),
-            "a.parquet: timestamp: '2024-05-01 12:00:00' has no time zone; write an offset into "
-            "the file, or name the zone in time_zone, as in UTC or Europe/Berlin",
+            "a.parquet: timestamp: '2024-05-01 12:00:00' has no time zone; give every time "
+            "an offset, or name the zone in time_zone, as in UTC or Europe/Berlin",
         ),
         (
             ROWS.assign(timestamp=range(10)),

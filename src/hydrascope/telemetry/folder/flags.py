@@ -1,7 +1,6 @@
 """Which rows a file's own flags make bad; n rows."""
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -11,8 +10,8 @@ from hydrascope.schemas.errors import SpecError
 from hydrascope.telemetry.folder.blocks import Block, read_batches
 from hydrascope.telemetry.folder.columns import codes
 from hydrascope.telemetry.folder.quality import USUAL, canonical
-from hydrascope.telemetry.folder.settings import FolderSettings
-from hydrascope.telemetry.folder.table_file import TableFile
+from hydrascope.telemetry.folder.settings import ReadingSettings
+from hydrascope.telemetry.folder.table_file import Table, TableFile
 
 
 class Flagged(NamedTuple):
@@ -24,7 +23,7 @@ class Flagged(NamedTuple):
     """That hold the flags."""
 
 
-def judged(batch: Any, table: TableFile, accepted: frozenset[str] | None) -> Flagged:
+def judged(batch: Any, table: Table, accepted: frozenset[str] | None) -> Flagged:
     """Hold the flags of a batch against the accepted ones; None accepts all."""
     of_row: NDArray[np.bool_] = np.zeros(batch.num_rows, dtype=np.bool_)
     of_sensor: dict[str, NDArray[np.bool_]] = {}
@@ -40,22 +39,28 @@ def judged(batch: Any, table: TableFile, accepted: frozenset[str] | None) -> Fla
     return Flagged(of_row, of_sensor, tuple(flag.name for flag in table.flags))
 
 
-def check_flags(folder: Path, files: Sequence[TableFile], settings: FolderSettings) -> None:
-    """Refuse settings of flags that no file has.
+def check_flags(place: object, tables: Sequence[Table], settings: ReadingSettings) -> None:
+    """Refuse settings of flags that no table has.
+
+    Args:
+        place: Where the tables are, for the message.
+        tables: All of them.
+        settings: To be checked.
 
     Raises:
         SpecError: Naming the setting, its value and the columns there are.
     """
-    if not files or any(file.flags for file in files):
+    if not tables or any(table.flags for table in tables):
         return
-    there = f"{files[0].path.name} has the columns {', '.join(files[0].columns)}"
+    there = f"{tables[0].name} has the columns {', '.join(tables[0].columns)}"
     if settings.quality_column is not None:
         raise SpecError(
-            f"{folder}: quality_column is {settings.quality_column!r}, but no file has it; {there}"
+            f"{place}: quality_column is {settings.quality_column!r}, but there is no such column; "
+            f"{there}"
         )
     if settings.quality_accepted is not None:
         raise SpecError(
-            f"{folder}: quality_accepted is {list(settings.quality_accepted)}, but no file has a "
+            f"{place}: quality_accepted is {list(settings.quality_accepted)}, but there is no "
             f"column of flags under a usual name ({', '.join(USUAL)}); name it in quality_column, "
             f"or leave quality_accepted out; {there}"
         )

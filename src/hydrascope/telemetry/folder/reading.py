@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from hydrascope.schemas import Machine, SensorSpec
 from hydrascope.telemetry.folder.quality import QualityNames, canonical
-from hydrascope.telemetry.folder.settings import FolderSettings
+from hydrascope.telemetry.folder.settings import ReadingSettings
 
 
 @dataclass(frozen=True)
@@ -28,9 +28,9 @@ class Reading:
 
 
 def reading_of(
-    machines: Mapping[str, Machine], settings: FolderSettings, *, unlisted: bool = False
+    machines: Mapping[str, Machine], settings: ReadingSettings, *, unlisted: bool = False
 ) -> Reading:
-    """Return how the rows of a folder become samples."""
+    """Return how the rows of a table become samples."""
     accepted = settings.quality_accepted
     return Reading(
         sensors={
@@ -44,7 +44,7 @@ def reading_of(
     )
 
 
-def quality_names(machines: Mapping[str, Machine], settings: FolderSettings) -> QualityNames:
-    """Return what decides which columns of the files hold flags."""
+def quality_names(machines: Mapping[str, Machine], settings: ReadingSettings) -> QualityNames:
+    """Return what decides which columns hold flags."""
     ids = (sensor.id for machine in machines.values() for _, sensor in machine.topology.sensors)
     return QualityNames(settings.quality_column, frozenset(ids))

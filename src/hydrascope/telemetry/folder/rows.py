@@ -24,6 +24,7 @@ from hydrascope.telemetry.folder.table_file import (
     UNIT,
     VALUE,
     Layout,
+    Table,
     TableFile,
     naming,
 )
@@ -54,7 +55,7 @@ def read_samples(
     Raises:
         SpecError: Naming file, column, value and what is accepted.
     """
-    columns = _columns(table, reading, equipment_id)
+    columns = needed_columns(table, reading, equipment_id)
     pieces: Pieces = {}
     with naming(table.path):
         for batch in read_batches(table, block.part, block.size, columns):
@@ -66,14 +67,36 @@ def read_samples(
                 batch, time_us = batch.filter(pa.array(inside)), time_us[inside]
             if not len(time_us):
                 continue
-            split = _narrow if table.layout is Layout.NARROW else _wide
-            bad = judged(batch, table, reading.quality_accepted)
-            for key, samples in split(batch, time_us, bad, reading, equipment_id):
+            for key, samples in batch_samples(batch, time_us, table, reading, equipment_id):
                 pieces.setdefault(key, []).append(samples)
     return pieces
 
 
-def _columns(table: TableFile, reading: Reading, equipment_id: str | None) -> list[str]:
+def batch_samples(
+    batch: Any,
+    time_us: Microseconds,
+    table: Table,
+    reading: Reading,
+    equipment_id: str | None = None,
+) -> Iterator[tuple[SensorKey, Samples]]:
+    """Yield the samples of each sensor in a batch of rows.
+
+    Args:
+        batch: Arrow record batch of n rows.
+        time_us: Their times, [n].
+        table: What the columns mean.
+        reading: How rows become samples.
+        equipment_id: Machine that is wanted; None: all.
+
+    Raises:
+        SpecError: Naming column, value and what is accepted.
+    """
+    split = _narrow if table.layout is Layout.NARROW else _wide
+    bad = judged(batch, table, reading.quality_accepted)
+    yield from split(batch, time_us, bad, reading, equipment_id)
+
+
+def needed_columns(table: Table, reading: Reading, equipment_id: str | None = None) -> list[str]:
     """Return the columns that are needed, and no others: Parquet leaves the rest on the disk."""
     judges = reading.quality_accepted is not None
     flags = [flag.name for flag in table.flags if judges]

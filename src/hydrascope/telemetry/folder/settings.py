@@ -1,4 +1,4 @@
-"""What a user can say about a telemetry folder, validated."""
+"""What a user can say about recorded telemetry, validated."""
 
 from enum import StrEnum
 from pathlib import Path
@@ -33,17 +33,22 @@ UserPath = Annotated[Path, AfterValidator(Path.expanduser)]
 """A path that may begin with `~`."""
 
 
-class FolderSettings(BaseModel):
-    """Keys of `ParquetSource`; `conf/data/parquet.yaml` explains each."""
+class ReadingSettings(BaseModel):
+    """How recorded rows become signals; `conf/data/parquet.yaml` explains each key."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    folder: UserPath
-    machines: str | None = None
-    labels: str | None = None
     time_zone: TimeZone | None = None
     max_gap_s: Positive = 10.0
     units: dict[str, Text] = Field(default_factory=dict)
     quality_accepted: tuple[str | int, ...] | None = Field(default=None, min_length=1)
     quality_column: Text | None = None
     resample: ResampleSettings = ResampleSettings()
+
+
+class FolderSettings(ReadingSettings):
+    """Keys of `ParquetSource`."""
+
+    folder: UserPath
+    machines: str | None = None
+    labels: str | None = None

@@ -30,20 +30,14 @@ class Layout(StrEnum):
 
 
 @dataclass(frozen=True)
-class TableFile:
-    """A file, its columns and what they mean."""
+class Table:
+    """Columns and what they mean."""
 
-    path: Path
+    name: str
+    """What the table is called in messages."""
     columns: tuple[str, ...]
-    size: int
-    mtime_ns: int
-    flags: tuple[FlagColumn, ...] = ()
-    """Columns of quality flags; of a narrow file one at most."""
-
-    @property
-    def is_csv(self) -> bool:
-        """Whether it is text."""
-        return self.path.suffix.lower() == ".csv"
+    flags: tuple[FlagColumn, ...]
+    """Columns of quality flags; of a narrow table one at most."""
 
     @property
     def layout(self) -> Layout:
@@ -52,9 +46,23 @@ class TableFile:
 
     @property
     def sensors(self) -> tuple[str, ...]:
-        """Columns of a wide file that may be sensors."""
+        """Columns of a wide table that may be sensors."""
         apart = (TIMESTAMP, EQUIPMENT, *(flag.name for flag in self.flags))
         return tuple(name for name in self.columns if name not in apart)
+
+
+@dataclass(frozen=True)
+class TableFile(Table):
+    """A file, its columns and what they mean."""
+
+    path: Path
+    size: int
+    mtime_ns: int
+
+    @property
+    def is_csv(self) -> bool:
+        """Whether it is text."""
+        return self.path.suffix.lower() == ".csv"
 
 
 @contextmanager
@@ -79,7 +87,23 @@ def open_table(path: Path, quality: QualityNames) -> TableFile:
         SpecError: It is not what its name says, or its columns are neither narrow nor wide.
     """
     columns = read_columns(path)
+    with naming(path):
+        table = table_of(path.name, columns, quality)
     stat = path.stat()
+    return TableFile(table.name, columns, table.flags, path, stat.st_size, stat.st_mtime_ns)
+
+
+def table_of(name: str, columns: tuple[str, ...], quality: QualityNames) -> Table:
+    """Tell what columns mean.
+
+    Args:
+        name: What the table is called in messages.
+        columns: Their names.
+        quality: What decides which of them hold flags.
+
+    Raises:
+        SpecError: They are neither those of a narrow table nor of a wide one.
+    """
     required = [TIMESTAMP, EQUIPMENT]
     narrow = SENSOR in columns or VALUE in columns
     if narrow:
@@ -87,17 +111,17 @@ def open_table(path: Path, quality: QualityNames) -> TableFile:
     flags = flag_columns(columns, (*required, UNIT) if narrow else required, quality)
     if narrow:
         flags = tuple(flag for flag in flags if flag.sensor is None)
-    table = TableFile(path, columns, stat.st_size, stat.st_mtime_ns, flags)
+    table = Table(name, columns, flags)
     if missing := [name for name in required if name not in columns]:
         raise SpecError(
-            f"{path}: no column {', '.join(missing)}; it has: {', '.join(columns)}; expected "
+            f"no column {', '.join(missing)}; it has: {', '.join(columns)}; expected "
             f"{TIMESTAMP}, {EQUIPMENT}, {SENSOR}, {VALUE}, or {TIMESTAMP}, {EQUIPMENT} and a "
             "column for each sensor"
         )
     if repeated := sorted({name for name in columns if columns.count(name) > 1}):
-        raise SpecError(f"{path}: column {repeated[0]!r} occurs twice; expected each name once")
+        raise SpecError(f"column {repeated[0]!r} occurs twice; expected each name once")
     if not table.sensors:
-        raise SpecError(f"{path}: no column of a sensor; it has: {', '.join(columns)}")
+        raise SpecError(f"no column of a sensor; it has: {', '.join(columns)}")
     return table
 
 

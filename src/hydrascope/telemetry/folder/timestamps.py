@@ -73,7 +73,7 @@ def _placed(column: Any, name: str, time_zone: str | None) -> Any:
     if time_zone is None:
         value = column[0].as_py() if len(column) else ""
         raise SpecError(
-            f"{name}: {str(value)!r} has no time zone; write an offset into the file, or name "
+            f"{name}: {str(value)!r} has no time zone; give every time an offset, or name "
             "the zone in time_zone, as in UTC or Europe/Berlin"
         )
     try:
