@@ -1,0 +1,168 @@
+"""A table in memory as a source of telemetry."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from functools import cached_property
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+
+from hydrascope.schemas import Machine, SpecError
+from hydrascope.schemas.errors import closest
+from hydrascope.telemetry.fingerprint import SampleDigest
+from hydrascope.telemetry.folder.coverage import Coverage
+from hydrascope.telemetry.folder.flags import check_flags
+from hydrascope.telemetry.folder.machine_files import check_units
+from hydrascope.telemetry.folder.reading import quality_names, reading_of
+from hydrascope.telemetry.folder.resampling import margin_us
+from hydrascope.telemetry.folder.rows import Pieces, batch_samples, needed_columns
+from hydrascope.telemetry.folder.samples import Samples, in_order
+from hydrascope.telemetry.folder.settings import ReadingSettings, ResampleMethod
+from hydrascope.telemetry.folder.table_file import TIMESTAMP, Layout, Table, table_of
+from hydrascope.telemetry.folder.timestamps import to_microseconds
+from hydrascope.telemetry.recorded import RecordedSource
+
+NAME = "frame"
+"""What the table is called in messages."""
+
+
+class FrameSource(RecordedSource):
+    """Telemetry of a DataFrame, narrow or wide, with the columns of a telemetry file.
+
+    Its rows become samples, and its samples become signals, just as those of a `ParquetSource`.
+    Only, who asks wants an answer: a sensor that no machine has, or one that was recorded much more
+    slowly than its machine file says, is refused here.
+
+    Args:
+        frame: Columns `timestamp`, `equipment_id`, `sensor_id`, `value` (perhaps `unit` and
+            flags), or `timestamp`, `equipment_id` and one a sensor (perhaps flags).
+        machines: All that it is of, by equipment id.
+        settings: How rows become signals.
+
+    Raises:
+        SpecError: Naming column, value and what is accepted.
+    """
+
+    def __init__(
+        self, frame: pd.DataFrame, machines: Mapping[str, Machine], settings: ReadingSettings
+    ) -> None:
+        unlabelled = pd.DataFrame(columns=["start", "end"])
+        super().__init__(
+            machines, dict.fromkeys(machines, unlabelled), settings.max_gap_s, settings.resample
+        )
+        check_units(machines, settings.units)
+        try:
+            pieces = _pieces(frame, machines, settings)
+        except SpecError as error:
+            raise SpecError(f"{NAME}: {error}") from None
+        self._good: dict[str, dict[str, Samples]] = {name: {} for name in machines}
+        for (equipment_id, sensor_id), found in pieces.items():
+            good = in_order(found).samples.good()
+            if len(good.value):
+                self._good[equipment_id][sensor_id] = good
+        resampling = settings.resample
+        if resampling.rate_hz is None and resampling.method is not ResampleMethod.HOLD:
+            self._refuse_slow()
+
+    def _refuse_slow(self) -> None:
+        """Refuse sensors that were recorded so slowly that most instants would have no value.
+
+        Raises:
+            SpecError: Naming the sensor, both rates and the remedy.
+        """
+        for name, machine in self._machines.items():
+            for _, sensor in machine.topology.sensors:
+                samples = self._good[name].get(sensor.id)
+                if samples is None or len(samples.value) < 2:
+                    continue
+                distance_us = float(np.median(np.diff(samples.time_us)))
+                if distance_us > margin_us(sensor.rate_hz, None):
+                    found_hz = 1e6 / distance_us
+                    raise SpecError(
+                        f"{NAME}: sensor {sensor.id} of {name} has samples at {found_hz:.3g} Hz, "
+                        f"its machine file says {sensor.rate_hz:g} Hz; name the rate of the "
+                        f"training in reading, as in {{'resample': {{'rate_hz': {found_hz:.3g}}}}}"
+                        ", or leave the sensor out"
+                    )
+
+    @cached_property
+    def _stretches(self) -> dict[str, list[tuple[int, int]]]:
+        stretches = {}
+        for name, machine in self._machines.items():
+            rates_hz = {sensor.id: sensor.rate_hz for _, sensor in machine.topology.sensors}
+            coverage = Coverage(round(self._max_gap_s * 1e6))
+            coverage.add(
+                (samples.time_us, round(1e6 / rates_hz[sensor_id]))
+                for sensor_id, samples in self._good[name].items()
+            )
+            stretches[name] = coverage.stretches
+        return stretches
+
+    def _stretches_us(self, equipment_id: str) -> Sequence[tuple[int, int]]:
+        return self._stretches[equipment_id]
+
+    def _digests(self, equipment_id: str) -> Mapping[str, str]:
+        digests = {}
+        for sensor_id, samples in self._good[equipment_id].items():
+            digest = SampleDigest()
+            digest.update(samples.time_us, samples.value)
+            digests[sensor_id] = digest.hexdigest()
+        return digests
+
+    def _samples(self, equipment_id: str, first_us: int, end_us: int) -> Mapping[str, Samples]:
+        return {
+            sensor_id: samples.take(slice(*samples.time_us.searchsorted([first_us, end_us])))
+            for sensor_id, samples in self._good[equipment_id].items()
+        }
+
+
+def _pieces(
+    frame: pd.DataFrame, machines: Mapping[str, Machine], settings: ReadingSettings
+) -> Pieces:
+    """Return all samples, in the order of the rows."""
+    columns = tuple(map(str, frame.columns))
+    table = table_of(NAME, columns, quality_names(machines, settings))
+    check_flags("reading", [table], settings)
+    # Also of sensors that no machine has: to be refused, not passed over.
+    reading = replace(reading_of(machines, settings), unlisted=True)
+    if table.layout is Layout.WIDE:
+        _refuse_columns(table, machines)
+    try:
+        needed = frame.set_axis(columns, axis=1)[needed_columns(table, reading)]
+        batches = pa.Table.from_pandas(needed, preserve_index=False).to_batches()
+    except pa.ArrowException as error:
+        raise SpecError("; ".join(map(str, error.args))) from None
+    pieces: Pieces = {}
+    for batch in batches:
+        time_us = to_microseconds(batch.column(TIMESTAMP), TIMESTAMP, settings.time_zone)
+        for (equipment_id, sensor_id), samples in batch_samples(batch, time_us, table, reading):
+            if equipment_id not in machines:
+                known = ", ".join(machines)
+                raise SpecError(f"equipment_id: no machine {equipment_id!r}; there is: {known}")
+            if sensor_id in reading.sensors[equipment_id]:
+                pieces.setdefault((equipment_id, sensor_id), []).append(samples)
+            elif len(samples.value):
+                of = {equipment_id: machines[equipment_id]}
+                raise SpecError(_no_sensor("sensor_id", sensor_id, of))
+    return pieces
+
+
+def _refuse_columns(table: Table, machines: Mapping[str, Machine]) -> None:
+    """Refuse a column that is no sensor of any machine.
+
+    Raises:
+        SpecError: Naming it and the sensors that there are.
+    """
+    known = {sensor.id for each in machines.values() for _, sensor in each.topology.sensors}
+    for name in table.sensors:
+        if name not in known:
+            raise SpecError(_no_sensor("column", name, machines))
+
+
+def _no_sensor(field: str, sensor_id: str, machines: Mapping[str, Machine]) -> str:
+    ids = {sensor.id: None for each in machines.values() for _, sensor in each.topology.sensors}
+    return (
+        f"{field}: {sensor_id!r} is no sensor of {', '.join(machines)}; accepted: "
+        f"{', '.join(ids)}{closest(sensor_id, [*ids])}"
+    )
