@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from hydrascope.data.windows import WindowPlan
 from hydrascope.features.engineer import FeatureEngineer
+from hydrascope.graphs.fields import WindowFields
 from hydrascope.graphs.window_computer import WindowComputer
 from hydrascope.graphs.window_fields import as_stored
 from hydrascope.schemas.machine import GraphTopology
@@ -16,11 +17,19 @@ from hydrascope.schemas.time import TimeWindow
 from hydrascope.telemetry.source import Signal, TelemetrySource
 
 
-@torch.no_grad()
 def extract_windows(
     source: TelemetrySource, plan: WindowPlan, engineer: FeatureEngineer, rows: range
 ) -> dict[str, NDArray[Any]]:
-    """Return the fields of `window_fields` for windows `rows`, [len(rows), *shape] each.
+    """Return the fields of `window_fields` for windows `rows`, [len(rows), *shape] each."""
+    fields = compute_windows(source, plan, engineer, rows)
+    return {name: values.numpy() for name, values in as_stored(fields).items()}
+
+
+@torch.no_grad()
+def compute_windows(
+    source: TelemetrySource, plan: WindowPlan, engineer: FeatureEngineer, rows: range
+) -> WindowFields:
+    """Return what windows `rows` of a machine say.
 
     Reads from the first window's start (and the sample held there) to the last one's end. A
     window's numbers are the same bit for bit whatever the other windows of `rows`.
@@ -40,8 +49,7 @@ def extract_windows(
         ends_s = extent.start.timestamp() + starts_s + plan.spec.window_s
         end_s[part] = torch.from_numpy(ends_s)
         done = part.stop
-    fields = computer.complete(features, observed, end_s)
-    return {name: values.numpy() for name, values in as_stored(fields).items()}
+    return computer.complete(features, observed, end_s)
 
 
 def samples_per_window(topology: GraphTopology, window_s: float) -> int:

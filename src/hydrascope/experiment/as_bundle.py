@@ -1,0 +1,96 @@
+"""What a bundle of a checkpoint holds beside its tensors."""
+
+import platform
+from importlib.metadata import version
+
+from hydrascope import __version__
+from hydrascope.data.datamodule import HydraulicDataModule
+from hydrascope.experiment.restore import Restored, restore
+from hydrascope.graphs.fields import GraphInputs, SensorReference
+from hydrascope.packaging.bundle import Bundle
+from hydrascope.packaging.manifest import Manifest, MetricsManifest, WindowManifest
+from hydrascope.schemas.calibration import flag_names, flag_thresholds
+from hydrascope.schemas.task import HeadLevel
+from hydrascope.tracking.provenance import commit
+
+GOLDEN_BATCHES = (16, 1, 2, 64)
+"""Windows in each batch that the answers of bundle and checkpoint are compared on."""
+
+
+def checkpoint_as_bundle(ckpt: str) -> Bundle:
+    """Return what an export of a checkpoint would write, without measuring or writing anything.
+
+    Raises:
+        SpecError: As `restore`.
+    """
+    restored = restore(ckpt)
+    golden = golden_of(restored)[0]
+    split = restored.settings.data.split.name
+    unmeasured = MetricsManifest(split=split, fold=restored.settings.data.fold, windows=0, heads={})
+    return Bundle(
+        manifest_of(restored, unmeasured),
+        "checkpoint",
+        restored.diagnoser,
+        references_of(restored.data),
+        golden,
+        restored.diagnoser.predict(golden),
+    )
+
+
+def manifest_of(restored: Restored, metrics: MetricsManifest) -> Manifest:
+    """Return the manifest; what only writing it tells, `parity` and `files`, is still empty."""
+    trained, diagnoser, data = restored
+    calibration = diagnoser.calibration
+    # Heads that are not answered are no part of the bundle.
+    names = {head.name for head in diagnoser.heads}
+    heads = tuple(
+        # A model of closed form may answer a machine's head and not its components'.
+        head if head.evidence in names else head.model_copy(update={"evidence": None})
+        for head in diagnoser.heads
+    )
+    task = trained.task.model_copy(update={"heads": heads})
+    answered = tuple(head.name for head in task.heads if head.level is HeadLevel.COMPONENT)
+    libraries = {name: version(name) for name in ("torch", "numpy")}
+    return Manifest(
+        hydrascope=__version__,
+        git_commit=commit(),
+        libraries=libraries | {"python": platform.python_version()},
+        model=trained.model.name,
+        task=task,
+        thresholds={
+            name: value
+            for head in task.heads
+            for name, value in zip(
+                flag_names(head), flag_thresholds(head, diagnoser.thresholds), strict=True
+            )
+        },
+        conformal=None if calibration is None else calibration.spec.conformal,
+        window=WindowManifest(
+            window_s=trained.data.window.window_s, steps=trained.data.window.steps
+        ),
+        features=trained.features,
+        input_spec=data.input_spec.model_copy(update={"component_heads": answered}),
+        machines=tuple(data.machines.values()),
+        data_fingerprint=data.source.fingerprint,
+        metrics=metrics,
+        parity=float("nan"),
+        files={},
+    )
+
+
+def golden_of(restored: Restored) -> list[GraphInputs]:
+    """Return batches of test windows as a service would make them."""
+    _, diagnoser, data = restored
+    answered = {head.name for head in diagnoser.heads}
+    kept = [
+        number for number, name in enumerate(data.input_spec.component_heads) if name in answered
+    ]
+    test = data.split.test.tolist()
+    batches = [data.dataset.gather(test[:size]).inputs for size in GOLDEN_BATCHES]
+    return [each._replace(component_heads=each.component_heads[:, kept]) for each in batches]
+
+
+def references_of(data: HydraulicDataModule) -> dict[str, SensorReference]:
+    """Return the references of the training's machines, by equipment id."""
+    machines = data.dataset.machines
+    return {each.equipment_id: each.reference for each in machines if each.reference is not None}
