@@ -1,0 +1,376 @@
+"""A DataFrame goes in, answers come out: those of an evaluation and of the service."""
+
+import re
+import subprocess
+import sys
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from jobs import ROOT, export_settings
+
+import hydrascope
+from hydrascope.evaluation.predictions import predict
+from hydrascope.experiment import export
+from hydrascope.experiment.restore import restore
+from hydrascope.notebook import FrameDiagnoser
+from hydrascope.notebook.answer_table import Answer, answers_of
+from hydrascope.packaging.archive import pack
+from hydrascope.packaging.bundle import Bundle, read_bundle
+from hydrascope.schemas import SpecError, TaskSpec, TimeWindow, validate
+from hydrascope.schemas.calibration import Conformal
+from hydrascope.schemas.task import HeadKind
+from hydrascope.serving.answers import diagnosis
+from hydrascope.serving.model import ServedModel
+from hydrascope.serving.windows import TelemetryWindow
+from hydrascope.telemetry import ZemaSource
+
+ROWS = (3, 4, 10, 200)
+"""Test windows of the rig; two of them follow each other."""
+KEYS = ["start", "head", "component"]
+READING = {"resample": {"rate_hz": 1.0}}
+"""The embedded samples are of 1 Hz, the rig's own rates are up to 100."""
+
+
+@pytest.fixture(scope="module")
+def folder(light: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("bundles") / "rig"
+    export.run(export_settings(light, folder))
+    return folder
+
+
+@pytest.fixture(scope="module")
+def opened(folder: Path) -> Bundle:
+    return read_bundle(folder)
+
+
+@pytest.fixture(scope="module")
+def diagnoser(folder: Path) -> FrameDiagnoser:
+    return hydrascope.load(folder)
+
+
+def expected_of(ckpt: str) -> tuple[pd.DataFrame, list[TimeWindow]]:
+    """Return what an evaluation says of `ROWS`, a row a head, and where these windows are."""
+    _, evaluated, data = restore(ckpt)
+    windows = sorted(data.split.test[list(ROWS)].tolist())
+    starts = data.table["start"].iloc[windows]
+    found = predict(evaluated, [data.dataset.gather(windows)])
+    (machine,) = data.machines.values()
+    components = [component.id for component in machine.topology.components]
+    rows = []
+    for head in evaluated.heads:
+        said = found[head.name]
+        for answer, window, number in zip(
+            said.prediction.numpy(), said.window.tolist(), said.component.tolist(), strict=True
+        ):
+            binary = head.kind is HeadKind.BINARY
+            rows.append(
+                {
+                    "start": data.table["start"].iloc[window],
+                    "head": head.name,
+                    "component": components[number] if number >= 0 else None,
+                    "answer": None if binary else head.classes[answer.argmax()].name,
+                    "probability": float(answer[0] if binary else answer.max()),
+                }
+            )
+    spans = [TimeWindow(start=each, end=each + pd.Timedelta(seconds=60)) for each in starts]
+    return pd.DataFrame(rows), spans
+
+
+@pytest.fixture(scope="module")
+def expected(light: str) -> tuple[pd.DataFrame, list[TimeWindow]]:
+    return expected_of(light)
+
+
+@pytest.fixture(scope="module")
+def wide(expected: tuple[pd.DataFrame, list[TimeWindow]], zema: ZemaSource) -> pd.DataFrame:
+    """The raw samples of these windows; the two that follow each other are one stretch."""
+    parts = []
+    for window in expected[1]:
+        signals = zema.read("zema", window)
+        times = pd.date_range(window.start, periods=60, freq="1s")
+        values = {name: signal.values for name, signal in signals.items()}
+        parts.append(pd.DataFrame({"timestamp": times, **values}))
+    return pd.concat(parts, ignore_index=True)
+
+
+def narrow_of(wide: pd.DataFrame) -> pd.DataFrame:
+    return wide.melt("timestamp", var_name="sensor_id")
+
+
+def same(answers: pd.DataFrame, expected: pd.DataFrame) -> None:
+    """Hold answers against an evaluation's."""
+    both = answers.merge(expected, on=KEYS, suffixes=("", "_expected"), validate="1:1")
+    assert len(both) == len(answers) == len(expected) == 5 * len(ROWS)
+    np.testing.assert_allclose(both["probability"], both["probability_expected"], atol=1e-6)
+    graded = both["head"] != "stable"
+    assert both["answer"][graded].tolist() == both["answer_expected"][graded].tolist()
+    assert both["answer"][~graded].tolist() == (both["probability"] >= 0.5)[~graded].tolist()
+
+
+@pytest.mark.parametrize("layout", ["wide", "narrow", "shuffled"])
+def test_answers_are_those_of_an_evaluation(
+    layout: str,
+    diagnoser: FrameDiagnoser,
+    wide: pd.DataFrame,
+    expected: tuple[pd.DataFrame, list[TimeWindow]],
+) -> None:
+    frame = wide if layout == "wide" else narrow_of(wide)
+    if layout == "shuffled":
+        frame = frame.sample(frac=1.0, random_state=0)
+    same(diagnoser.predict(frame, reading=READING), expected[0])
+
+
+def test_a_checkpoint_answers_as_its_bundle(
+    light: str, wide: pd.DataFrame, expected: tuple[pd.DataFrame, list[TimeWindow]]
+) -> None:
+    same(hydrascope.load(light).predict(wide, reading=READING), expected[0])
+
+
+def test_an_archive_answers_as_its_folder(
+    folder: Path, diagnoser: FrameDiagnoser, wide: pd.DataFrame, tmp_path: Path
+) -> None:
+    pack(folder, tmp_path / "rig.zip")
+    answers = hydrascope.load(str(tmp_path / "rig.zip")).predict(wide, reading=READING)
+    pd.testing.assert_frame_equal(answers, diagnoser.predict(wide, reading=READING))
+
+
+def test_answers_are_those_of_the_service(
+    diagnoser: FrameDiagnoser,
+    opened: Bundle,
+    zema: ZemaSource,
+    wide: pd.DataFrame,
+    expected: tuple[pd.DataFrame, list[TimeWindow]],
+) -> None:
+    manifest = opened.manifest
+    (machine,) = manifest.machines
+    windows = [
+        TelemetryWindow(machine, each.start, zema.read("zema", each)) for each in expected[1]
+    ]
+    served, _ = ServedModel(opened).answer(windows)
+    answers = diagnoser.predict(wide, reading=READING).set_index(KEYS)
+    for window, answer in zip(windows, served, strict=True):
+        said = diagnosis(window, answer, manifest, opened.version)
+        for component, findings in said.components.items():
+            for head, found in findings.items():
+                row = answers.loc[(window.start, head, component)]
+                assert row["answer"] == found.outcome
+                assert found.outcome is not None
+                assert found.probabilities is not None
+                assert row["probability"] == pytest.approx(
+                    found.probabilities[found.outcome], abs=1e-6
+                )
+
+
+def test_windows_begin_at_each_stretch_and_follow_the_stride(
+    diagnoser: FrameDiagnoser, wide: pd.DataFrame
+) -> None:
+    two = wide.iloc[:120].assign(
+        timestamp=pd.date_range("2024-05-01T12:00:00+02:00", periods=120, freq="1s")
+    )
+    starts = diagnoser.predict(two, stride_s=25, reading=READING)["start"].unique()
+    first = pd.Timestamp("2024-05-01T10:00:00Z")
+    assert list(starts) == [first + pd.Timedelta(seconds=each) for each in (0, 25, 50)]
+    longer = pd.concat([two, wide.iloc[:30].assign(timestamp=two["timestamp"].iloc[:30])])
+    answers = diagnoser.predict(longer, reading=READING)
+    assert len(answers) == 2 * 5  # of one instant the last row counts
+
+
+def test_samples_of_bad_quality_are_missing(diagnoser: FrameDiagnoser, wide: pd.DataFrame) -> None:
+    narrow = narrow_of(wide)
+    bad = narrow["sensor_id"] == "PS1"
+    flagged = narrow.assign(quality=np.where(bad, "bad", "good"))
+    answers = diagnoser.predict(flagged, reading={**READING, "quality_accepted": ["good"]})
+    pd.testing.assert_frame_equal(answers, diagnoser.predict(narrow[~bad], reading=READING))
+    every = diagnoser.predict(narrow, reading=READING)
+    pd.testing.assert_frame_equal(diagnoser.predict(flagged, reading=READING), every)
+
+
+@pytest.fixture(scope="module")
+def of_two(opened: Bundle) -> FrameDiagnoser:
+    """Answers of two rigs."""
+    (rig,) = opened.manifest.machines
+    twin = rig.model_copy(
+        update={"equipment": rig.equipment.model_copy(update={"equipment_id": "twin"})}
+    )
+    manifest = opened.manifest.model_copy(update={"machines": (rig, twin)})
+    return FrameDiagnoser(replace(opened, manifest=manifest))
+
+
+def test_several_machines_are_answered_each_by_itself(
+    of_two: FrameDiagnoser, wide: pd.DataFrame
+) -> None:
+    first, second = wide.iloc[:60], wide.iloc[60:]
+    both = pd.concat([second.assign(equipment_id="twin"), first.assign(equipment_id="zema")])
+    answers = of_two.predict(both, reading=READING)
+    for name, part in (("zema", first), ("twin", second)):
+        mine = answers[answers["equipment_id"] == name].reset_index(drop=True)
+        alone = of_two.predict(part, equipment_id=name, reading=READING)
+        pd.testing.assert_frame_equal(mine, alone, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("change", "more", "fault"),
+    [
+        ({"columns": "timestamp"}, {}, "frame: no column timestamp; it has: PS1"),
+        (
+            {"rename": ("PS1", "PS9")},
+            {},
+            "frame: column: 'PS9' is no sensor of zema; acc",
+        ),
+        ({"rename": ("PS1", "value")}, {}, "frame: no column sensor_id; it has: timestamp, value"),
+        ({"naive": True}, {}, "frame: timestamp: '1970.*' has no time zone; give every time an"),
+        ({"text": "PS1"}, {}, "frame: PS1: of type .*string; expected numbers"),
+        ({"rows": 59}, {}, r"frame: the longest stretch .* of zema .* is 59 s; .* a window, 60 s"),
+        ({"rows": 0}, {}, "frame: it has no rows; expected telemetry"),
+        ({"machine": "rig"}, {}, "equipment_id: no machine 'rig'; there is: zema"),
+        ({"machine": None}, {}, "frame: equipment_id: empty at 1970.*; expected an id in every"),
+        ({}, {"equipment_id": "rig"}, "equipment_id: no machine 'rig'; there is: zema"),
+        ({"machine": "zema"}, {"equipment_id": "zema"}, "equipment_id: 'zema' is given, and the"),
+        ({}, {"stride_s": 0}, "stride_s: 0 is not accepted; expected seconds, above 0"),
+        ({}, {"stride_s": float("nan")}, "stride_s: nan is not accepted; expected seconds"),
+        ({}, {"reading": {"zone": "UTC"}}, "reading: zone: unknown key; accepted keys: time_zone"),
+        (
+            {},
+            {"reading": {"quality_accepted": [192]}},
+            r"frame: reading: quality_accepted is \[192\], but there is no column of flags",
+        ),
+    ],
+)
+def test_what_is_wrong_is_one_line_with_what_is_accepted(
+    change: Mapping[str, object],
+    more: Mapping[str, object],
+    fault: str,
+    diagnoser: FrameDiagnoser,
+    wide: pd.DataFrame,
+) -> None:
+    frame = wide.iloc[:60]
+    match change:
+        case {"columns": str(name)}:
+            frame = frame.drop(columns=name)
+        case {"rename": (str(old), str(new))}:
+            frame = frame.rename(columns={old: new})
+        case {"naive": True}:
+            frame = frame.assign(timestamp=frame["timestamp"].dt.tz_localize(None))
+        case {"text": str(name)}:
+            frame = frame.assign(**{name: "high"})
+        case {"rows": int(count)}:
+            frame = frame.iloc[:count]
+        case {"machine": name}:
+            frame = frame.assign(equipment_id=[name, *["zema"] * 59])
+    with pytest.raises(SpecError, match=f"^{fault}") as refused:
+        diagnoser.predict(frame, **{"reading": READING, **more})  # type: ignore[arg-type]
+    assert "\n" not in str(refused.value)
+
+
+def test_a_sensor_that_the_machine_has_not_is_refused_in_a_narrow_frame(
+    diagnoser: FrameDiagnoser, wide: pd.DataFrame
+) -> None:
+    frame = narrow_of(wide.rename(columns={"TS1": "TS9"}))
+    with pytest.raises(SpecError, match=r"^frame: sensor_id: 'TS9' is no sensor of zema; accepted"):
+        diagnoser.predict(frame)
+
+
+def test_a_sensor_that_was_recorded_slowly_is_refused_with_the_remedy(
+    diagnoser: FrameDiagnoser, wide: pd.DataFrame
+) -> None:
+    fault = r"^frame: sensor EPS1 of zema has samples at 1 Hz, its machine file says 100 Hz; name"
+    with pytest.raises(SpecError, match=fault):
+        diagnoser.predict(wide)
+
+
+def test_a_value_that_is_no_number_is_named(diagnoser: FrameDiagnoser, wide: pd.DataFrame) -> None:
+    mixed = [*wide["PS1"].iloc[:59], "high"]
+    with pytest.raises(SpecError, match=r"^frame: .*'high'.*PS1"):
+        diagnoser.predict(wide.iloc[:60].assign(PS1=pd.Series(mixed, dtype=object)))
+
+
+def test_a_machine_of_several_must_be_named(of_two: FrameDiagnoser, wide: pd.DataFrame) -> None:
+    with pytest.raises(SpecError, match=r"equipment_id: none is given.*accepted: zema, twin$"):
+        of_two.predict(wide)
+
+
+def test_no_bundle_and_no_checkpoint_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(SpecError, match=r"^bundle: .* holds no manifest.json"):
+        hydrascope.load(tmp_path)
+    with pytest.raises(SpecError, match=r"^ckpt: .* cannot be read"):
+        hydrascope.load(tmp_path / "best.ckpt")
+
+
+@pytest.mark.parametrize(
+    ("package", "path", "extra"),
+    [("lightning", "best.ckpt", "train"), ("cryptography", "bundle", "serve")],
+)
+def test_an_extra_that_is_missing_is_named(
+    package: str, path: str, extra: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, package, None)  # as Python has what cannot be imported
+    with pytest.raises(SpecError, match=rf"needs the extra `{extra}`; write pip install 'hydra"):
+        hydrascope.load(path)
+
+
+def test_values_labels_and_intervals_have_their_columns(opened: Bundle) -> None:
+    (machine,) = opened.manifest.machines
+    told = {"level": "machine", "name": "wear", "kind": "regression", "unit": "bar"}
+    task = validate(
+        TaskSpec,
+        {
+            "name": "several",
+            "heads": [
+                told,
+                told | {"name": "drops", "labels": ["inlet", "outlet"]},
+                {"level": "machine", "name": "faults", "kind": "multi_label", "labels": ["a", "b"]},
+            ],
+        },
+    )
+    conformal = Conformal(
+        coverage=0.9,
+        margins={"wear": (0.5,), "drops": (1.0, 2.0)},
+        windows=100,
+        units=10,
+        unit="conditions",
+    )
+    manifest = opened.manifest.model_copy(
+        update={"task": task, "conformal": conformal, "thresholds": {"faults.a": 0.2}}
+    )
+    decoded = {
+        "wear": torch.tensor([[3.0]]),
+        "drops": torch.tensor([[1.0, 5.0]]),
+        "faults": torch.tensor([[0.25, 0.25]]),
+    }
+    start = pd.Timestamp("2024-05-01T12:00:00Z")
+    assert [*answers_of(manifest, machine, [start], decoded)] == [
+        Answer("zema", start, "wear", None, None, 3.0, None, 2.5, 3.5),
+        Answer("zema", start, "drops", None, "inlet", 1.0, None, 0.0, 2.0),
+        Answer("zema", start, "drops", None, "outlet", 5.0, None, 3.0, 7.0),
+        Answer("zema", start, "faults", None, "a", True, 0.25, None, None),
+        Answer("zema", start, "faults", None, "b", False, 0.25, None, None),
+    ]
+
+
+def test_the_code_of_the_page_runs_without_lightning_hydra_or_a_service(
+    folder: Path, wide: pd.DataFrame, tmp_path: Path
+) -> None:
+    page = (ROOT / "docs" / "package.md").read_text(encoding="utf-8")
+    (code,) = re.findall(r"```python\n(.*?)```", page, flags=re.DOTALL)
+    (tmp_path / "bundles").mkdir()
+    (tmp_path / "bundles" / "rig").symlink_to(folder)
+    wide.to_parquet(tmp_path / "telemetry.parquet")
+    check = f"""
+import sys
+import hydrascope
+assert not {{"torch", "pandas"}} & set(sys.modules)
+assert {{"load", "FrameDiagnoser"}} <= set(dir(hydrascope))
+{code}
+assert len(answers) == {5 * len(ROWS)}
+print(sorted({{"lightning", "hydra", "omegaconf", "fastapi", "mlflow"}} & set(sys.modules)))
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", check], cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines()[-1] == "[]"
