@@ -1,6 +1,13 @@
 """Pages of the Python interface, for which mkdocstrings reads the code."""
 
 ROOMS = {
+    "notebook": (
+        "Notebooks",
+        (
+            "hydrascope.notebook.loading.load",
+            "hydrascope.notebook.frame_diagnoser.FrameDiagnoser",
+        ),
+    ),
     "schemas": ("Machines and tasks", ("hydrascope.schemas",)),
     "telemetry": (
         "Telemetry",
