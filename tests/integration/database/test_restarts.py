@@ -57,7 +57,8 @@ def own_dsn(own: tuple[Server, str]) -> str:
     sql(
         own[1],
         "TRUNCATE hydrascope.equipment, hydrascope.sensors, hydrascope.telemetry, "
-        "hydrascope.labels, hydrascope.ingests, hydrascope.events, hydrascope.predictions",
+        "hydrascope.labels, hydrascope.ingests, hydrascope.events, hydrascope.predictions, "
+        "hydrascope.reference_windows",
         "SELECT 1",
     )
     return own[1]

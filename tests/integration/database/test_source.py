@@ -68,14 +68,12 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def ingested(dsn: str, folder: Path) -> str:
-    ingest(folder, dsn)
+    ingest(folder, dsn, "--accept", "good")
     return dsn
 
 
 def ingest(what: object, dsn: str, *options: str) -> str:
     arguments = ["ingest", str(what), "--dsn", dsn, *options]
-    if what != "zema":
-        arguments += ["--accept", "good"]
     result = CliRunner().invoke(app, arguments, catch_exceptions=False)
     assert result.exit_code == 0
     return result.stdout
@@ -195,7 +193,7 @@ def test_what_is_written_by_anybody_is_noticed(
     assert prints() == first
     assert len(scans) == 2  # found in their files
 
-    ingest(folder, ingested)
+    ingest(folder, ingested, "--accept", "good")
     assert prints() == first  # nothing new was written
     key = "SELECT min(sensor_key) FROM hydrascope.sensors JOIN hydrascope.equipment "
     key += "USING (equipment_key) WHERE equipment_id = 'press'"
@@ -248,9 +246,12 @@ def test_a_source_is_pickled_and_forked_without_its_connections(
 
 
 def assert_trains_alike(
-    run_training: Train, folder: Path, dsn: str, tmp_path: Path, *overrides: str
+    run_training: Train, folder: Path, dsn: str, tmp_path: Path, flagged: bool, *overrides: str
 ) -> None:
-    """Training from the database has the stores and the results of training from the files."""
+    """Training from the database has the stores and the results of training from the files.
+
+    Those hold flags of quality, or none.
+    """
     results, stores = {}, {}
     sources = {
         "parquet": (f"data.source.folder={folder}",),
@@ -259,7 +260,7 @@ def assert_trains_alike(
     for name, own in sources.items():
         store = tmp_path / name
         own = (f"data={name}", *own, f"data.store.folder={store}")
-        if name == "parquet":
+        if name == "parquet" and flagged:
             own = (*own, "data.source.quality_accepted=[good]")
         run = run_training(*own, *overrides)
         results[name] = json.loads((run / "results.json").read_text())["test"]
@@ -277,6 +278,7 @@ def test_training_from_the_database_is_training_from_the_files(
         folder,
         ingested,
         tmp_path,
+        True,
         "data.window.window_s=10",
         "data.window.stride_s=10",
         "data.window.steps=2",
@@ -297,6 +299,7 @@ def test_a_fleet_trains_from_the_database_as_from_its_files(
         folder,
         dsn,
         tmp_path,
+        False,
         "experiment=fleet",
         "data.window.window_s=120",
         "data.window.stride_s=120",
