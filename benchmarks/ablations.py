@@ -49,7 +49,7 @@ VARIANTS: Mapping[str, tuple[str, ...]] = {
 }
 """Overrides of each variant; `task=single` stands for one training for each component head."""
 MISSING = "missing_sensors.json"
-"""What a training's answers are worth with one sensor missing, beside its results."""
+"""File in a training's folder: its accuracies with one sensor missing, by head."""
 
 Scores = Mapping[tuple[int, int], float]
 """Mean accuracy of the four conditions by fold and seed."""

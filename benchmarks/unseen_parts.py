@@ -1,4 +1,4 @@
-"""What each part of the network is worth on kinds of machines never seen.
+"""Measure what each part of the network is worth on kinds of machines never seen.
 
 `python -m benchmarks.unseen_parts` trains `experiment=fleet_unseen_kind` with and without graph,
 LSTM, ARMA attention and row, on fewer machines than it has, and writes the table into

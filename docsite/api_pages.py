@@ -57,7 +57,7 @@ ROOMS = {
         ("hydrascope.packaging.bundle", "hydrascope.packaging.write.write_bundle"),
     ),
 }
-"""What users call, by room: its title, and the names that its page shows."""
+"""Public names by room: the title of the room's page, and the names that the page documents."""
 
 
 def api_pages() -> dict[str, str]:

@@ -21,7 +21,7 @@ class Key(NamedTuple):
     path: tuple[str, ...]
     """In the whole configuration, the group included."""
     default: str | None
-    """As it stands in the file; None of a key that only holds others."""
+    """The value as written in the file; None for a key that only groups other keys."""
     meaning: str
 
 
@@ -29,7 +29,7 @@ class ConfFile(NamedTuple):
     """A file of `conf/`."""
 
     about: str
-    """What its first comment says of it."""
+    """The first comment of the file, which describes the option."""
     begins_with: tuple[str, ...]
     """Other files that it changes, as in `base` or `data=fleet`."""
     keys: tuple[Key, ...]

@@ -1,11 +1,16 @@
 """Telemetry folders made for a test: a press of three sensors, and tables as files."""
 
+import json
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import yaml
+from typer.testing import CliRunner
+
+from hydrascope.cli import app
 
 SENSORS = (
     {"id": "p", "kind": "pressure", "unit": "bar", "rate_hz": 10, "range": [0, 400]},
@@ -53,3 +58,18 @@ def write(frame: pd.DataFrame, path: Path, row_group: int = 1000) -> None:
     else:
         table = pa.Table.from_pandas(frame, preserve_index=False)
         pq.write_table(table, path, row_group_size=row_group)
+
+
+def check(folder: Path, *options: str) -> tuple[int, dict[str, Any]]:
+    """Run the check; return its exit code and its report."""
+    result = CliRunner().invoke(app, ["check", str(folder), "--json", *options])
+    return result.exit_code, json.loads(result.stdout)
+
+
+def said(report: dict[str, Any], subject: str) -> str:
+    """Return what a report says of a file, a sensor or a label, a line for each finding."""
+    return "\n".join(
+        f"{each['severity']}: {each['message']}"
+        for each in report["findings"]
+        if each["subject"].endswith(subject)
+    )

@@ -1,15 +1,13 @@
 """What the check says of a folder, against pandas, and with which exit code."""
 
-import json
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from telemetry_folders import every, make_folder, narrow, write
+from telemetry_folders import check, every, make_folder, narrow, said, write
 from typer.testing import CliRunner
 
 from hydrascope.cli import app
@@ -27,19 +25,6 @@ def rows(sensor_id: str = "p", **more: object) -> pd.DataFrame:
 
 def slow() -> pd.DataFrame:
     return narrow("T", every(1, 600), 40 + np.arange(600) / 100)
-
-
-def check(folder: Path, *options: str) -> tuple[int, dict[str, Any]]:
-    result = CliRunner().invoke(app, ["check", str(folder), "--json", *options])
-    return result.exit_code, json.loads(result.stdout)
-
-
-def said(report: dict[str, Any], subject: str) -> str:
-    return "\n".join(
-        f"{each['severity']}: {each['message']}"
-        for each in report["findings"]
-        if each["subject"].endswith(subject)
-    )
 
 
 @pytest.fixture

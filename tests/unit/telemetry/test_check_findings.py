@@ -1,18 +1,14 @@
 """What the check says of files, flags and values that are easily overlooked, and a source too."""
 
 import gzip
-import json
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
 import yaml
-from telemetry_folders import every, make_folder, narrow, write
-from typer.testing import CliRunner
+from telemetry_folders import check, every, make_folder, narrow, said, write
 
-from hydrascope.cli import app
 from hydrascope.telemetry import ParquetSource
 
 N = 600
@@ -25,19 +21,6 @@ def rows(sensor_id: str = "p", **more: object) -> pd.DataFrame:
 
 def slow() -> pd.DataFrame:
     return narrow("T", every(0.1, N), 40 + np.arange(N) / 100)
-
-
-def check(folder: Path, *options: str) -> tuple[int, dict[str, Any]]:
-    result = CliRunner().invoke(app, ["check", str(folder), "--json", *options])
-    return result.exit_code, json.loads(result.stdout)
-
-
-def said(report: dict[str, Any], subject: str) -> str:
-    return "\n".join(
-        f"{each['severity']}: {each['message']}"
-        for each in report["findings"]
-        if each["subject"].endswith(subject)
-    )
 
 
 @pytest.fixture
