@@ -20,15 +20,22 @@ from benchmarks._fleet_runs import (
     RUNS,
     Figures,
     figures,
-    settings_of,
     train,
 )
 from benchmarks._fleet_trees import kept_trees
 from benchmarks._rows import Row, at_least
 
-COUNTS = (80, 320)
-"""Machines of each kind that are trained and validated on, beside all that `experiment=fleet` has:
-that training is the one of `python -m benchmarks fleet`."""
+COUNTS = (320, 1_280, 5_120)
+"""Machines of each kind that are trained and validated on."""
+EPOCHS = (24, 12, 6)
+"""Four times the machines have twice the steps."""
+FOLDS = COUNTS[-1] // 320 + 1
+FLEET = (
+    EXPERIMENT,
+    f"data.source.machines_per_kind={COUNTS[-1] + 320}",
+    f"data.split.folds={FOLDS}",
+)
+"""As many as the largest count needs, and 320 of each kind to judge all counts by."""
 TREES = "LightGBM"
 
 
@@ -46,8 +53,9 @@ def write() -> Path:
     """Train what is missing and write docs/results.md."""
     curve = _curve()
     note = (
-        "Machines of each kind to train and validate on, in nested choices, for as many steps; "
-        f"judged on the same others. {datetime.now(UTC):%Y-%m-%d}, {platform.machine()}, "
+        "Machines of each kind to train and validate on, in nested choices; the network's epochs: "
+        f"{', '.join(map(str, EPOCHS))}. All are judged on the same 320 others of each kind, one "
+        f"training each. {datetime.now(UTC):%Y-%m-%d}, {platform.machine()}, "
         f"{os.cpu_count()} cores, torch {torch.__version__}; `python -m benchmarks fleet_curve "
         "--write`."
     )
@@ -64,21 +72,13 @@ def write() -> Path:
 
 
 def _curve() -> dict[int, dict[str, Figures]]:
-    settings = settings_of(EXPERIMENT)
-    machines = settings.data.source.model_dump()["machines_per_kind"]
-    learned = machines - machines // settings.data.split.folds
     found: dict[int, dict[str, Figures]] = {}
-    for count in (*COUNTS, learned):
-        folder, overrides = RUNS / "curve" / str(count), [EXPERIMENT]
-        if count == learned:
-            folder = RUNS
-        else:
-            # As many steps for all: fewer machines are seen as much oftener.
-            epochs = round(settings.trainer.max_epochs * learned / count)
-            share = count / learned
-            overrides += [f"data.split.share={share}", f"trainer.max_epochs={epochs}"]
+    for count, epochs in zip(COUNTS, EPOCHS, strict=True):
+        folder = RUNS / "curve" / str(count)
+        overrides = (*FLEET, f"data.split.share={count / COUNTS[-1]}")
+        network = (*overrides, f"trainer.max_epochs={epochs}")
         found[count] = {
-            NETWORK: figures(train(folder / NETWORK, *overrides), NETWORK),
+            NETWORK: figures(train(folder / NETWORK, *network), NETWORK),
             LINEAR: figures(train(folder / LINEAR, *overrides, "model=linear"), LINEAR),
             TREES: kept_trees(folder / "trees.json", *overrides),
         }

@@ -4,6 +4,8 @@ The base of all that is said of labels. Shapes: W windows, N components, L label
 """
 
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import groupby
+from operator import itemgetter
 from typing import NamedTuple
 
 import numpy as np
@@ -49,13 +51,14 @@ def count_labels(
     for head in heads:
         parts: dict[tuple[str, str], list[tuple[Tensor, ...]]] = {}
         first = 0
-        for topology, target in zip(topologies, targets, strict=True):
-            of_head = target[head.name]
-            mine = [_within(part, first, len(of_head)) for part in split]
+        # Neighbours of one build are counted together.
+        for topology, alike in groupby(zip(topologies, targets, strict=True), key=itemgetter(0)):
+            of_head = torch.cat([target[head.name] for _, target in alike])
+            mine = [of_head[_within(part, first, len(of_head))] for part in split]
             first += len(of_head)
             for place, component in _places(head, topology):
                 for number, label in enumerate(head.columns):
-                    found = tuple(of_head[rows, place, number] for rows in mine)
+                    found = tuple(part[:, place, number] for part in mine)
                     parts.setdefault((component, label), []).append(found)
         for (component, label), of_machines in parts.items():
             joined = [torch.cat(each) for each in zip(*of_machines, strict=True)]

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from itertools import groupby
 
@@ -14,6 +15,8 @@ from hydrascope.schemas.errors import SpecError
 from hydrascope.schemas.machine import Machine
 from hydrascope.schemas.time import TimeWindow
 from hydrascope.telemetry.source import TelemetrySource
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True)
@@ -54,11 +57,12 @@ class WindowPlan:
 
     def starts(self) -> pd.DatetimeIndex:
         """Return the start of every window."""
-        parts = [
-            pd.Timestamp(extent.start) + pd.to_timedelta(starts_s, unit="s")
+        instants_us = [
+            microsecond(extent.start) + np.rint(starts_s * 1e6).astype(np.int64)
             for extent, starts_s in self.stretches(range(len(self)))
         ]
-        return pd.DatetimeIndex(parts[0].append(parts[1:]))
+        utc = pd.DatetimeIndex(np.concatenate(instants_us).view("datetime64[us]"), tz="UTC")
+        return utc.tz_convert(self.extents[0].start.tzinfo)
 
 
 def plan_windows(source: TelemetrySource, machine: Machine, spec: WindowSpec) -> WindowPlan:
@@ -81,15 +85,18 @@ def window_table(plan: WindowPlan, labels: pd.DataFrame) -> pd.DataFrame:
 
     In force is the label row whose interval holds the window's last microsecond.
     """
-    table = pd.DataFrame({"equipment_id": plan.equipment_id, "start": plan.starts()})
+    starts = plan.starts()
     labels = labels.sort_values("start", ignore_index=True)
-    last = microseconds(table["start"]) + round(plan.spec.window_s * 1e6) - 1
+    last = microseconds(starts.to_series()) + round(plan.spec.window_s * 1e6) - 1
     row = np.searchsorted(microseconds(labels["start"]), last, side="right") - 1
     inside = row >= 0
     inside[inside] = last[inside] < microseconds(labels["end"])[row[inside]]
     # Row −1 is in no label table: those windows get NaN.
-    held = labels.drop(columns=["start", "end"]).reindex(np.where(inside, row, -1))
-    return table.join(held.reset_index(drop=True))
+    table = labels.drop(columns=["start", "end"]).reindex(np.where(inside, row, -1))
+    table.index = pd.RangeIndex(len(table))
+    table.insert(0, "equipment_id", plan.equipment_id)
+    table.insert(1, "start", starts)
+    return table
 
 
 def join_tables(tables: Sequence[pd.DataFrame]) -> pd.DataFrame:
@@ -100,6 +107,11 @@ def join_tables(tables: Sequence[pd.DataFrame]) -> pd.DataFrame:
     """
     alike = groupby(tables, key=lambda table: tuple(table.columns))
     return pd.concat([pd.concat(list(group)) for _, group in alike], ignore_index=True)
+
+
+def microsecond(time: datetime) -> int:
+    """Return an instant in µs since 1970."""
+    return (time - _EPOCH) // timedelta(microseconds=1)
 
 
 def microseconds(times: pd.Series) -> NDArray[np.int64]:
