@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from hydrascope.evaluation.missing import Missing, Tallies
-from hydrascope.evaluation.tally import Tally, ece
+from hydrascope.evaluation.tally import Tally, ece, mean_confidence
 from hydrascope.schemas.task import HeadSpec
 from hydrascope.tasks.metrics import PRIMARY_METRIC
 
@@ -48,19 +48,17 @@ def summary(heads: Sequence[HeadSpec], tallies: Tallies) -> dict[str, Any]:
 
     `situations`: how many. `heads`: head → the mean of its primary metric over situations; `mean`:
     over situations and heads. `worst`: the lowest of all, with the slots that were `missing`.
-    `wrong_confidence`: the mean over situations and heads, each with the mean confidence of its
-    wrong answers, where there are any. `ece`: of all answers of all situations taken together.
+    `wrong_confidence`: the mean confidence of all wrong answers of all situations, where there are
+    any. `ece`: of all answers of all situations taken together.
     """
     by_head: dict[str, list[float]] = {}
     worst: dict[str, Any] | None = None
-    sure: list[float] = []
-    bins = []
+    wrong, bins = np.zeros(2), []
     for situation, each in tallies.items():
         for head in (head for head in heads if head.name in each):
             tally = each[head.name]
             bins.append(tally.bins)
-            if (confidence := tally.wrong_confidence) is not None:
-                sure.append(confidence)
+            wrong += tally.wrong
             if (value := tally.value(head)) is None:
                 continue
             by_head.setdefault(head.name, []).append(value)
@@ -73,7 +71,7 @@ def summary(heads: Sequence[HeadSpec], tallies: Tallies) -> dict[str, Any]:
         "heads": {name: float(np.mean(each)) for name, each in by_head.items()},
         "mean": float(np.mean(values)) if values else None,
         "worst": worst,
-        "wrong_confidence": float(np.mean(sure)) if sure else None,
+        "wrong_confidence": mean_confidence(wrong),
         "ece": ece(np.sum(bins, axis=0)) if bins else None,
     }
 

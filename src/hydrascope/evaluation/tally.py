@@ -79,8 +79,13 @@ class Tally:
     @property
     def wrong_confidence(self) -> float | None:
         """The mean confidence of wrong answers; None where nothing was wrong."""
-        count, confidence = self.wrong
-        return float(confidence / count) if count else None
+        return mean_confidence(self.wrong)
+
+
+def mean_confidence(wrong: Array) -> float | None:
+    """Return the mean of summed confidences, [2] as `Tally.wrong`; None of none."""
+    count, confidence = wrong
+    return float(confidence / count) if count else None
 
 
 def ece(bins: Array) -> float | None:

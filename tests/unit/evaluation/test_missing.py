@@ -159,10 +159,10 @@ def by_hand(situations: list[dict[str, LocatedPredictions]]) -> dict[str, float]
         p, y = each["valve"].prediction.numpy(), each["valve"].target[:, 0].numpy()
         right = [row.argmax() == true for row, true in zip(p, y, strict=True)]
         values.append(np.mean(right))
-        sure.append(np.mean([row.max() for row, ok in zip(p, right, strict=True) if not ok]))
+        sure += [row.max() for row, ok in zip(p, right, strict=True) if not ok]
         asked += [(row.max(), ok) for row, ok in zip(p, right, strict=True)]
         p, y = each["faults"].prediction.numpy(), each["faults"].target.numpy()
-        f1, wrong = [], []
+        f1 = []
         for label, limit in enumerate(LIMITS["faults"]):
             pairs = [
                 (q >= limit, true == 1, q) for q, true in zip(p[:, label], y[:, label], strict=True)
@@ -170,10 +170,9 @@ def by_hand(situations: list[dict[str, LocatedPredictions]]) -> dict[str, float]
             hits = sum(said and there for said, there, _ in pairs)
             off = sum(said != there for said, there, _ in pairs)
             f1.append(2 * hits / (2 * hits + off))
-            wrong += [q if said else 1 - q for said, there, q in pairs if said != there]
+            sure += [q if said else 1 - q for said, there, q in pairs if said != there]
             asked += [(q, there) for _, there, q in pairs]
         values.append(np.mean(f1))
-        sure.append(np.mean(wrong))
         q, y = each["wear"].prediction[:, 0].numpy(), each["wear"].target[:, 0].numpy()
         values.append(1 - ((q - y) ** 2).sum() / ((y - y.mean()) ** 2).sum())
     bins: dict[int, list[tuple[float, bool]]] = {}
