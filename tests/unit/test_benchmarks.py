@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from types import ModuleType
 
 import numpy as np
 import pytest
@@ -12,6 +13,7 @@ from benchmarks import (
     _fold_runs,
     _missing,
     ablations,
+    fleet_parts,
     fleet_unseen,
     loading,
     moving_average,
@@ -205,13 +207,14 @@ def test_every_ablation_is_an_override_that_composes() -> None:
     assert len(set(trainings.values())) == len(trainings)
 
 
-def test_every_part_on_unseen_kinds_is_an_override_that_composes() -> None:
+@pytest.mark.parametrize("study", [fleet_parts, unseen_parts], ids=["known", "unseen"])
+def test_every_part_on_the_fleet_is_an_override_that_composes(study: ModuleType) -> None:
     with initialize_config_dir(str(ROOT / "conf"), version_base="1.3"):
         trainings = set()
-        for overrides in unseen_parts.VARIANTS.values():
-            config = compose("train", ["run_dir=x", unseen_parts.EXPERIMENT, *overrides])
+        for overrides in study.VARIANTS.values():
+            config = compose("train", ["run_dir=x", study.EXPERIMENT, *overrides])
             trainings.add(repr(validate_train(OmegaConf.to_container(config, resolve=True))))
-    assert len(trainings) == len(unseen_parts.VARIANTS)
+    assert len(trainings) == len(study.VARIANTS)
 
 
 def test_differences_to_the_whole_are_paired_with_students_interval() -> None:
