@@ -4,30 +4,28 @@ A server process and a client process share the machine, as a small installation
 is the rig's default one. Takes half an hour: ten minutes for memory, some for a training.
 """
 
-import json
 import os
 import platform
 import subprocess
 import sys
 import tempfile
 import time
-import urllib.request
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from datetime import date
 from functools import partial
 from pathlib import Path
 from statistics import median
-from typing import Any
 
 import torch
+from tests.support.load import Load, Outcome, put
+from tests.support.rig_requests import PATH, ask, first_latencies_s, request_bodies
+from tests.support.services import Served, free_port, running, service
 
-from benchmarks._document import replace_section
-from benchmarks._load import Load, Outcome, put, request_bodies
+from benchmarks._document import ROOT, replace_section
 from benchmarks._rows import Row, at_least, at_most
-from benchmarks._services import ROOT, Served, litserve, service
 from hydrascope.experiment.restore import restore
 
-PATH = "/v1/diagnose"
 P99_S = 0.25
 """99th percentile that rates are compared at: well above what another program's work on the same
 machine adds to it."""
@@ -86,6 +84,15 @@ def page(rows: Sequence[Row]) -> str:
     return "\n".join(lines)
 
 
+@contextmanager
+def litserve(bundle: Path) -> Iterator[int]:
+    """Run LitServe with the same bundle on a free port."""
+    port = free_port()
+    command = [sys.executable, "-m", "benchmarks._litserve", str(bundle), str(port)]
+    with running(command, port, "/health"):
+        yield port
+
+
 def make_bundle(folder: Path) -> tuple[str, Path]:
     """Train the rig's default network for one epoch; return its checkpoint and its bundle.
 
@@ -129,26 +136,6 @@ def _bears(load: Load, p99_s: float) -> bool:
     outcome = put(load)
     # What is turned away was not answered in time either.
     return sum(each <= p99_s for each in outcome.latencies_s) >= 0.99 * outcome.sent
-
-
-def ask(port: int, body: bytes) -> dict[str, Any]:
-    """Return the answer to one request."""
-    request = urllib.request.Request(
-        f"http://127.0.0.1:{port}{PATH}", body, {"content-type": "application/json"}
-    )
-    with urllib.request.urlopen(request) as answer:
-        found: dict[str, Any] = json.load(answer)
-    return found
-
-
-def first_latencies_s(port: int, count: int) -> list[float]:
-    """Return the latencies of requests one after the other, from the first one on."""
-    latencies = []
-    for body in request_bodies(range(count), digits=4):
-        start = time.perf_counter()
-        ask(port, body)
-        latencies.append(time.perf_counter() - start)
-    return latencies
 
 
 def _agreement(port: int, ckpt: str) -> list[Row]:

@@ -18,10 +18,10 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from tests.support.postgres import Server, postgres
 
 from benchmarks._document import ROOT, replace_section
 from benchmarks._fleet import ring_machine
-from benchmarks._postgres import Server, postgres
 from benchmarks._rows import Row, at_least, at_most
 from hydrascope.schemas import TimeWindow
 from hydrascope.telemetry.timescale.connector import TimescaleConnector

@@ -4,8 +4,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from benchmarks._services import Served, service
 from jobs import Train, evaluate_settings, export_settings, small, train_settings
+from tests.support.services import Served, service
 
 from hydrascope.evaluation import missing
 from hydrascope.experiment import evaluate, export, train

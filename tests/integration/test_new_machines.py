@@ -10,9 +10,9 @@ from typing import Any
 import httpx
 import numpy as np
 import pytest
-from benchmarks._services import service
 from jobs import ROOT, Train, export_settings
 from serving_parts import window_json
+from tests.support.services import service
 
 from hydrascope.experiment import export
 from hydrascope.experiment.restore import Restored, restore

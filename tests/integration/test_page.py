@@ -5,14 +5,14 @@ from collections.abc import Iterator
 from urllib.request import Request, urlopen
 
 import pytest
-from benchmarks._services import Served
-from benchmarks.serving import PATH
 from chromium import MISSING, set_screen, start_chromium
 from selenium.webdriver import Chrome
 from selenium.webdriver.common.by import By
 from selenium.webdriver.remote.webelement import WebElement
 from selenium.webdriver.support.wait import WebDriverWait
 from serving_parts import cycle_json
+from tests.support.rig_requests import PATH
+from tests.support.services import Served
 
 from hydrascope.telemetry.zema import ZemaSource
 

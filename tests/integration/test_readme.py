@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from benchmarks._services import service
 from jobs import ROOT, SMALL
 from pages import RUN, blocks, shown_files
+from tests.support.services import service
 
 from hydrascope.cli import main
 from hydrascope.telemetry import ZemaSource

@@ -18,12 +18,12 @@ from urllib.request import urlopen
 
 import pytest
 import schemathesis
-from benchmarks._load import Load, request_bodies, send
-from benchmarks._services import ROOT, Served, free_port, service
-from benchmarks.serving import PATH, ask, first_latencies_s
 from hypothesis import HealthCheck, Phase, given, settings
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
+from tests.support.load import Load, send
+from tests.support.rig_requests import PATH, ask, first_latencies_s, request_bodies
+from tests.support.services import ROOT, Served, free_port, service
 
 NOT_OF_A_SERVICE = {
     "hydra",

@@ -16,10 +16,9 @@ from urllib.request import urlopen
 from zipfile import ZipFile
 
 import pytest
-from benchmarks._load import request_bodies
-from benchmarks._services import free_port
-from benchmarks.serving import ask
 from jobs import QUICK, ROOT, SMALL
+from tests.support.rig_requests import ask, request_bodies
+from tests.support.services import free_port
 
 from hydrascope import __version__
 

@@ -11,8 +11,8 @@ from itertools import count
 
 import pandas as pd
 import pytest
-from benchmarks._postgres import Server, postgres
 from databases import at, sql, telemetry
+from tests.support.postgres import Server, postgres
 
 from hydrascope.telemetry.timescale.database import Database
 from hydrascope.telemetry.timescale.migrations import upgrade

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from benchmarks._postgres import postgres
 from databases import at, connected, fill, seconds, sql, telemetry
+from tests.support.postgres import postgres
 from tls_proxy import certificate, tls_proxy
 
 from hydrascope.telemetry.timescale.database import Database

@@ -10,7 +10,6 @@ import asyncpg
 import numpy as np
 import pandas as pd
 import pytest
-from benchmarks._postgres import Server, postgres
 from databases import (
     at,
     connected,
@@ -22,6 +21,7 @@ from databases import (
     sql,
     telemetry,
 )
+from tests.support.postgres import Server, postgres
 
 from hydrascope.data.build import StoreConfig, open_stores
 from hydrascope.data.windows import WindowSpec, plan_windows

@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from benchmarks._postgres import Server, postgres
 from databases import connected, sql
 from serving_parts import Served, cycle_json
+from tests.support.postgres import Server, postgres
 
 from hydrascope.schemas import Machine
 from hydrascope.telemetry.timescale.database import Database

