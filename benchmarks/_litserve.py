@@ -10,9 +10,9 @@ from fastapi import Request
 from pydantic_core import from_json, to_json
 
 from hydrascope.packaging.bundle import read_bundle
-from hydrascope.serving.answers import diagnosis
-from hydrascope.serving.model import ServedModel
-from hydrascope.serving.requests import DiagnoseRequest, window_of
+from hydrascope.serving.diagnosis.diagnosis import build_diagnosis
+from hydrascope.serving.diagnosis.requests import DiagnoseRequest, read_window
+from hydrascope.serving.model.served_model import ServedModel
 from hydrascope.serving.windows import TelemetryWindow, WindowAnswer
 
 
@@ -32,7 +32,7 @@ class Diagnose(litserve.LitAPI):
 
     def decode_request(self, request: Request) -> TelemetryWindow:
         """Check the request, of which LitServe hands the parsed body on."""
-        return window_of(DiagnoseRequest.model_validate(request), self._machine, 60.0)
+        return read_window(DiagnoseRequest.model_validate(request), self._machine, 60.0)
 
     def batch(self, inputs: list[Any]) -> list[Any]:
         """Leave windows a list."""
@@ -50,7 +50,7 @@ class Diagnose(litserve.LitAPI):
     def encode_response(self, output: tuple[TelemetryWindow, WindowAnswer]) -> Any:
         """Put an answer into words."""
         window, answer = output
-        found = diagnosis(window, answer, self._model.manifest, self._model.version)
+        found = build_diagnosis(window, answer, self._model.manifest, self._model.version)
         return from_json(to_json(found))
 
 

@@ -64,7 +64,7 @@ def _settings() -> Iterator[tuple[str, str, str]]:
 
 def refusals(root: Path) -> Iterator[Refusal]:
     """Yield each refusal that the service's code holds, with its status as a number."""
-    for file in sorted((root / "src" / "hydrascope" / "serving").glob("*.py")):
+    for file in sorted((root / "src" / "hydrascope" / "serving").rglob("*.py")):
         for node in ast.walk(ast.parse(file.read_text("utf-8"))):
             match node:
                 case ast.Call(

@@ -12,13 +12,13 @@ import httpx
 
 from hydrascope.packaging.bundle import read_bundle
 from hydrascope.schemas import Machine, TimeWindow
-from hydrascope.serving.app import create_app
-from hydrascope.serving.breaker import CircuitBreaker
-from hydrascope.serving.engine import Engine, EngineConfig
-from hydrascope.serving.metrics import Metrics
-from hydrascope.serving.model import ServedModel
-from hydrascope.serving.service import Service
+from hydrascope.serving.engine.breaker import CircuitBreaker
+from hydrascope.serving.engine.engine import Engine, EngineConfig
+from hydrascope.serving.http.app import create_app
+from hydrascope.serving.model.served_model import ServedModel
+from hydrascope.serving.observability.metrics import Metrics
 from hydrascope.serving.settings import ServeSettings
+from hydrascope.serving.startup import start_service
 from hydrascope.serving.windows import (
     GivenReference,
     Model,
@@ -60,7 +60,7 @@ def window_json(window: TelemetryWindow) -> dict[str, Any]:
 class TroubledModel:
     """The real model in a thread, with trouble on demand."""
 
-    at_once = 1
+    max_in_flight = 1
     device_memory_bytes = 0
 
     def __init__(self, bundle: Path) -> None:
@@ -99,7 +99,9 @@ class TroubledModel:
 
 
 def engine_of(model: Model, breaker: CircuitBreaker | None = None, **config: Any) -> Engine:
-    return Engine(model, EngineConfig(**config), breaker or CircuitBreaker(), Metrics())
+    usual = {"max_batch": 16, "max_wait_s": 0.01, "queue": 64, "deadline_s": 5.0}
+    breaker = breaker or CircuitBreaker(failures=5, open_s=60.0, probes=1)
+    return Engine(model, EngineConfig(**(usual | config)), breaker, Metrics())
 
 
 class Served:
@@ -108,7 +110,7 @@ class Served:
     def __init__(self, **settings: Any) -> None:
         self.runner = asyncio.Runner()
         self.settings = ServeSettings(_env_file=None, **settings)
-        self.service = self.runner.run(Service.start(self.settings, Metrics()))
+        self.service = self.runner.run(start_service(self.settings, Metrics()))
         transport = httpx.ASGITransport(create_app(self.service), raise_app_exceptions=False)
         self.client = httpx.AsyncClient(transport=transport, base_url="http://service")
 

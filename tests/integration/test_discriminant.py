@@ -32,7 +32,7 @@ from hydrascope.models.recipe import build_model
 from hydrascope.packaging.bundle import read_bundle
 from hydrascope.schemas.errors import SpecError
 from hydrascope.schemas.yaml_file import load_yaml
-from hydrascope.serving.model import ServedModel
+from hydrascope.serving.model.served_model import ServedModel
 from hydrascope.telemetry.zema import ZemaSource
 from hydrascope.training.closed_form import fit_closed_form, fitted_rows, with_model
 

@@ -14,15 +14,16 @@ from serving_parts import TroubledModel, cycle, engine_of
 
 from hydrascope.experiment.restore import restore
 from hydrascope.packaging.bundle import read_bundle
-from hydrascope.serving.breaker import BreakerOpenError, BreakerState, CircuitBreaker
-from hydrascope.serving.engine import Engine
-from hydrascope.serving.model import ServedModel
-from hydrascope.serving.refusals import (
+from hydrascope.serving.engine.breaker import BreakerState, CircuitBreaker
+from hydrascope.serving.engine.engine import Engine
+from hydrascope.serving.engine.errors import (
+    BreakerOpenError,
     DeadlineError,
     EngineFaultError,
     QueueFullError,
     StoppedError,
 )
+from hydrascope.serving.model.served_model import ServedModel
 from hydrascope.serving.windows import TelemetryWindow
 from hydrascope.telemetry.zema import ZemaSource
 
@@ -199,7 +200,7 @@ def test_the_breaker_opens_after_failures_and_a_probe_closes_it(
     model: TroubledModel, windows: list[TelemetryWindow]
 ) -> None:
     now = 0.0
-    breaker = CircuitBreaker(failures=3, open_s=60, clock=lambda: now)
+    breaker = CircuitBreaker(failures=3, open_s=60, probes=1, clock=lambda: now)
     engine = engine_of(model, breaker)
 
     async def work() -> list[Any]:

@@ -15,8 +15,8 @@ from hydrascope.experiment.restore import Restored, restore
 from hydrascope.experiment.settings import EvaluateSettings
 from hydrascope.packaging.bundle import Bundle, read_bundle
 from hydrascope.schemas import TimeWindow
-from hydrascope.serving.answers import diagnosis
-from hydrascope.serving.model import ServedModel
+from hydrascope.serving.diagnosis.diagnosis import build_diagnosis
+from hydrascope.serving.model.served_model import ServedModel
 from hydrascope.serving.windows import TelemetryWindow
 
 FLEET = (
@@ -98,7 +98,7 @@ def test_the_service_says_which_fault_of_which_component_and_how_severe(
     window = TimeWindow(start=start, end=start + pd.Timedelta("60s").to_pytimedelta())
     signals = data.source.read(about["equipment_id"], window)
     (answer,), _ = ServedModel(opened).answer([TelemetryWindow(machine, start, signals)])
-    told = diagnosis(TelemetryWindow(machine, start, signals), answer, opened.manifest, "1")
+    told = build_diagnosis(TelemetryWindow(machine, start, signals), answer, opened.manifest, "1")
     assert set(told.components) == {component.id for component in machine.topology.components}
     labels = {head.name: head.labels for head in opened.manifest.task.heads}
     for findings in told.components.values():

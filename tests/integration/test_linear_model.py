@@ -16,7 +16,7 @@ from hydrascope.experiment.restore import Restored, restore
 from hydrascope.graphs.fields import GraphInputs
 from hydrascope.models.linear import LinearModel
 from hydrascope.packaging.bundle import read_bundle
-from hydrascope.serving.model import ServedModel
+from hydrascope.serving.model.served_model import ServedModel
 from hydrascope.telemetry.zema import ZemaSource
 
 RIDGE = 2.0

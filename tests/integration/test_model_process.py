@@ -17,11 +17,11 @@ from hydrascope.packaging.bundle import read_bundle
 from hydrascope.schemas import Machine
 from hydrascope.schemas.errors import SpecError
 from hydrascope.schemas.signal import Signal
-from hydrascope.serving.conversation import EndedError
-from hydrascope.serving.engine import Answered
-from hydrascope.serving.model import ServedModel
-from hydrascope.serving.model_process import ModelProcess
-from hydrascope.serving.refusals import DeadlineError, EngineFaultError
+from hydrascope.serving.engine.engine import Answered
+from hydrascope.serving.engine.errors import DeadlineError, EngineFaultError
+from hydrascope.serving.model.served_model import ServedModel
+from hydrascope.serving.model_process.process import ModelProcess
+from hydrascope.serving.model_process.rpc import ProcessEndedError
 from hydrascope.serving.windows import TelemetryWindow, WindowAnswer
 from hydrascope.telemetry.zema import ZemaSource
 
@@ -116,7 +116,9 @@ def test_what_fails_there_fails_here_with_its_cause(
     wrong = Signal(signal.values, "fast")  # type: ignore[arg-type]
     with pytest.raises(TypeError) as caught:
         runner.run(model.answer([replace(windows[0], signals={name: wrong})]))
-    assert "in alike" in str(caught.value.__cause__)  # where it happened, in the other process
+    assert "in group_alike" in str(
+        caught.value.__cause__
+    )  # where it happened, in the other process
     assert runner.run(model.answer(windows[:1]))[0]
 
 
@@ -156,7 +158,7 @@ def test_a_start_that_somebody_gave_up_waiting_for_goes_on_for_the_others(
             async with asyncio.timeout(0.2):
                 await model.check(_unseen(windows[0].machine))
         async with asyncio.timeout(30):
-            while model._over:
+            while model._has_ended:
                 await asyncio.sleep(0.01)
         begun = model._process.pid
         await model.answer(windows[:1])
@@ -206,7 +208,7 @@ def test_a_bundle_that_was_replaced_is_not_taken_for_the_old_one(
 ) -> None:
     aside = place.rename(place.with_name("aside"))
     kill(model)
-    with pytest.raises(EndedError, match="holds no manifest"):
+    with pytest.raises(ProcessEndedError, match="holds no manifest"):
         runner.run(model.answer(windows[:1]))
     with pytest.raises(EngineFaultError):  # not: the machine is at fault
         runner.run(engine_of(model, deadline_s=60.0).check(_unseen(windows[0].machine)))
@@ -221,7 +223,7 @@ def test_a_bundle_that_was_replaced_is_not_taken_for_the_old_one(
         return await asyncio.gather(first, model.answer(windows[1:2]), return_exceptions=True)
 
     for failure in runner.run(while_it_starts()):
-        assert isinstance(failure, EndedError)
+        assert isinstance(failure, ProcessEndedError)
         assert "another one is at" in str(failure)
     shutil.rmtree(place)
     aside.rename(place)

@@ -18,8 +18,8 @@ from hydrascope.experiment import export
 from hydrascope.experiment.restore import Restored, restore
 from hydrascope.packaging.bundle import Bundle, read_bundle
 from hydrascope.schemas import Machine, SpecError, TimeWindow
-from hydrascope.serving.answers import Diagnosis, diagnosis
-from hydrascope.serving.model import ServedModel
+from hydrascope.serving.diagnosis.diagnosis import Diagnosis, build_diagnosis
+from hydrascope.serving.model.served_model import ServedModel
 from hydrascope.serving.windows import ReferenceUse, TelemetryWindow, WindowAnswer
 from hydrascope.telemetry.zema import ZemaSource
 
@@ -168,7 +168,7 @@ def evaluated(restored: Restored, row: int, window: TelemetryWindow, opened: Bun
         np.zeros(sensors),
         ReferenceUse.GIVEN,
     )
-    return diagnosis(window, answer, opened.manifest, "expected")
+    return build_diagnosis(window, answer, opened.manifest, "expected")
 
 
 def assert_alike(answer: dict[str, Any], expected: Diagnosis) -> None:

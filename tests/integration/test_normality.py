@@ -18,9 +18,9 @@ from hydrascope.packaging.card import model_card
 from hydrascope.schemas import TimeWindow
 from hydrascope.schemas.errors import SpecError
 from hydrascope.schemas.normality import COMPONENT, LEVELS, MACHINE, SENSOR
-from hydrascope.serving.answers import diagnosis
-from hydrascope.serving.model import ServedModel
-from hydrascope.serving.views import findings
+from hydrascope.serving.diagnosis.diagnosis import build_diagnosis
+from hydrascope.serving.http.views import findings
+from hydrascope.serving.model.served_model import ServedModel
 from hydrascope.serving.windows import TelemetryWindow
 from hydrascope.telemetry import ZemaSource
 from hydrascope.training.checkpoint import read_checkpoint
@@ -184,7 +184,7 @@ def test_the_scores_travel_in_the_bundle_and_are_served(short_run: Path, tmp_pat
         given = {name: each for name, each in signals.items() if name not in missing}
         window = TelemetryWindow(machine, start, given)
         (answer,), _ = served.answer([window])
-        said = diagnosis(window, answer, opened.manifest, opened.version)
+        said = build_diagnosis(window, answer, opened.manifest, opened.version)
         found = said.normality
         assert found is not None
         assert list(found.sensors) == ["p_out", "q_out", "t_oil"]

@@ -24,8 +24,8 @@ from hydrascope.packaging.bundle import Bundle, read_bundle
 from hydrascope.schemas import SpecError, TaskSpec, TimeWindow, validate
 from hydrascope.schemas.calibration import Conformal
 from hydrascope.schemas.task import HeadKind
-from hydrascope.serving.answers import diagnosis
-from hydrascope.serving.model import ServedModel
+from hydrascope.serving.diagnosis.diagnosis import build_diagnosis
+from hydrascope.serving.model.served_model import ServedModel
 from hydrascope.serving.windows import TelemetryWindow
 from hydrascope.telemetry import ZemaSource
 
@@ -154,7 +154,7 @@ def test_answers_are_those_of_the_service(
     served, _ = ServedModel(opened).answer(windows)
     answers = diagnoser.predict(wide, reading=READING).set_index(KEYS)
     for window, answer in zip(windows, served, strict=True):
-        said = diagnosis(window, answer, manifest, opened.version)
+        said = build_diagnosis(window, answer, manifest, opened.version)
         for component, findings in said.components.items():
             for head, found in findings.items():
                 row = answers.loc[(window.start, head, component)]

@@ -18,7 +18,7 @@ from hydrascope.experiment.restore import Restored, restore
 from hydrascope.packaging.bundle import read_bundle
 from hydrascope.packaging.manifest import sha256
 from hydrascope.schemas import Machine, SpecError
-from hydrascope.serving.model import ServedModel
+from hydrascope.serving.model.served_model import ServedModel
 from hydrascope.serving.windows import GivenReference, TelemetryWindow
 from hydrascope.telemetry.zema import ZemaSource
 

@@ -61,7 +61,7 @@ finally:
 
 def test_the_models_process_imports_nothing_of_a_training() -> None:
     done = _python("""
-import sys, hydrascope.serving.model_worker
+import sys, hydrascope.serving.model_process.worker
 print(*{name.partition(".")[0] for name in sys.modules})
 """)
     imported = set(done.stdout.split())

@@ -15,7 +15,7 @@ from serving_parts import Served, TroubledModel, cycle_json
 from hydrascope.experiment.restore import restore
 from hydrascope.packaging.bundle import read_bundle
 from hydrascope.packaging.manifest import sha256
-from hydrascope.serving.keys import new_key
+from hydrascope.serving.access.api_keys import new_key
 from hydrascope.telemetry.zema import ZemaSource
 
 Ask = Callable[..., httpx.Response]
@@ -90,7 +90,7 @@ def test_an_answer_says_in_words_what_the_checkpoint_says_in_numbers(
     assert stable["flags"] == (["present"] if present >= 0.5 else [])
     assert answer["health"] == min(answer["component_health"].values())
     assert answer["window"] == {"start": "1970-01-01T01:17:00Z", "end": "1970-01-01T01:18:00Z"}
-    assert answer["model"] == {"task": "zema", "version": served.service.shelf.active.version}
+    assert answer["model"] == {"task": "zema", "version": served.service.models.active.version}
     assert answer["missing"] == {}
     assert answer["timing"]["total_ms"] >= answer["timing"]["network_ms"] > 0
 
@@ -311,7 +311,7 @@ def test_topologies_are_judged(served: Served, zema: ZemaSource) -> None:
 def test_another_model_is_activated_and_the_first_one_again(
     served: Served, asked: dict[str, Any]
 ) -> None:
-    first = served.service.shelf.active.version
+    first = served.service.models.active.version
     models = {each["version"]: each for each in served.get("/v1/models").json()}
     assert [version for version, each in models.items() if each["active"]] == [first]
     assert len(models) == 2  # the broken one is not at hand
@@ -326,17 +326,17 @@ def test_another_model_is_activated_and_the_first_one_again(
 def test_a_model_that_fails_after_its_activation_gives_way_to_the_one_before(
     served: Served, asked: dict[str, Any], bundle: Path
 ) -> None:
-    first = served.service.shelf.active
+    first = served.service.models.active
     troubled = TroubledModel(bundle)
     troubled.fails, troubled.version = True, "troubled"
-    served.service.shelf._put(troubled)
+    served.service.models._switch(troubled)
     assert served.get("/readyz").json()["model"] == "troubled"
     statuses = []
     for number in range(8):
         request = changed(asked, "start", f"2026-01-01T00:00:0{number}Z")
         statuses.append(served.post("/v1/diagnose", request).status_code)
     assert statuses == [500] * 5 + [200] * 3
-    assert served.service.shelf.active is first
+    assert served.service.models.active is first
 
 
 def test_metrics_say_what_happened(served: Served, asked: dict[str, Any]) -> None:
@@ -408,7 +408,7 @@ def test_a_full_queue_and_an_open_breaker_are_said_before_the_body_is_read(
 ) -> None:
     engine = served.service.engine
     for _ in range(5):
-        engine.breaker.failed()
+        engine.breaker.record_failure()
     try:
         response = served.post("/v1/diagnose", b"not even JSON")
         problem(response, 503)

@@ -15,7 +15,7 @@ from torch.distributed.run import get_args_parser
 
 from hydrascope.experiment.check import check
 from hydrascope.experiment.settings import TrainSettings
-from hydrascope.serving.metrics import Metrics
+from hydrascope.serving.observability.metrics import Metrics
 from hydrascope.serving.settings import ServeSettings
 
 DEPLOY = Path(__file__).parents[2] / "deploy"

@@ -155,7 +155,7 @@ def key(
     ] = None,
 ) -> None:
     """Make an API key of the service, and print it and its entry in the file of keys."""
-    from hydrascope.serving.keys import ApiKey, new_key
+    from hydrascope.serving.access.api_keys import ApiKey, new_key
 
     secret, digest = new_key()
     entry = {"name": name, "sha256": digest, "scopes": scope or ["diagnose", "read"]}

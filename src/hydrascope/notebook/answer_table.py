@@ -9,7 +9,7 @@ from torch import Tensor
 from hydrascope.packaging.manifest import Manifest
 from hydrascope.schemas.machine import Machine
 from hydrascope.schemas.task import HeadKind, HeadLevel, HeadSpec
-from hydrascope.serving.answers import Finding, Limits, finding, outcomes
+from hydrascope.serving.diagnosis.findings import Finding, Limits, build_finding, outcomes
 
 
 class Answer(NamedTuple):
@@ -61,7 +61,7 @@ def answers_of(
         decoded: By head; [W, size] at machine level, [W · N, size] at component level.
     """
     components = machine.topology.components
-    limits = {head.name: Limits.of(head, manifest) for head in manifest.task.heads}
+    limits = {head.name: Limits.from_manifest(head, manifest) for head in manifest.task.heads}
     numbers = {name: values.numpy() for name, values in decoded.items()}
     for window, start in enumerate(starts):
         for head in manifest.task.heads:
@@ -73,7 +73,7 @@ def answers_of(
                     if head.components is None or component.id in head.components
                 ]
             for row, component_id in asked:
-                found = finding(head, numbers[head.name][row], limits[head.name])
+                found = build_finding(head, numbers[head.name][row], limits[head.name])
                 for said in _said(head, found):
                     equipment_id = machine.equipment.equipment_id
                     yield Answer(equipment_id, start, head.name, component_id, *said)

@@ -13,8 +13,8 @@ from hydrascope.notebook.answer_table import Answer, answers_of, as_table
 from hydrascope.packaging.bundle import Bundle
 from hydrascope.schemas.errors import SpecError, validate
 from hydrascope.schemas.machine import Machine
-from hydrascope.serving.fleet import known_machine
-from hydrascope.serving.known_machines import KnownMachines
+from hydrascope.serving.equipment.store import find_machine
+from hydrascope.serving.model.machine_cache import MachineCache
 from hydrascope.telemetry.folder.settings import ReadingSettings
 from hydrascope.telemetry.folder.table_file import EQUIPMENT
 from hydrascope.telemetry.frame import FrameSource
@@ -39,7 +39,7 @@ class FrameDiagnoser:
     def __init__(self, bundle: Bundle) -> None:
         self.manifest = bundle.manifest
         self._diagnoser = bundle.diagnoser
-        self._known = KnownMachines(bundle)
+        self._prepared = MachineCache(bundle)
         self._engineer = FeatureEngineer(bundle.manifest.features)
         self._machines = {each.equipment.equipment_id: each for each in bundle.manifest.machines}
 
@@ -77,7 +77,7 @@ class FrameDiagnoser:
         spec = self._window_spec(stride_s)
         whole = self._with_machine(frame, equipment_id)
         names = whole[EQUIPMENT].dropna().unique()
-        machines = {str(name): known_machine(self._machines, str(name)) for name in names}
+        machines = {str(name): find_machine(self._machines, str(name)) for name in names}
         source = FrameSource(whole, machines, settings)
         answers: list[Answer] = []
         for machine in machines.values():
@@ -87,11 +87,11 @@ class FrameDiagnoser:
     def _answers(self, source: FrameSource, machine: Machine, spec: WindowSpec) -> Iterator[Answer]:
         _refuse_short(source, machine, spec)
         plan = plan_windows(source, machine, spec)
-        known, starts = self._known.of(machine, None), plan.starts()
+        prepared, starts = self._prepared.get(machine), plan.starts()
         for first in range(0, len(plan), AT_ONCE):
             rows = range(first, min(first + AT_ONCE, len(plan)))
             fields = compute_windows(source, plan, self._engineer, rows)
-            decoded = self._diagnoser.predict(known.layout.batch(fields, known.reference))
+            decoded = self._diagnoser.predict(prepared.layout.batch(fields, prepared.reference))
             part = [starts[row] for row in rows]
             yield from answers_of(self.manifest, machine, part, decoded)
 
@@ -121,7 +121,7 @@ class FrameDiagnoser:
                     f"accepted: {some}"
                 )
             (equipment_id,) = self._machines
-        known_machine(self._machines, equipment_id)
+        find_machine(self._machines, equipment_id)
         return frame.assign(**{EQUIPMENT: equipment_id})
 
 

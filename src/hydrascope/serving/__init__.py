@@ -1,1 +1,1 @@
-"""The service: engine (queue, batching, breaker, hot swap), HTTP, cache, observability."""
+"""The service: HTTP interface, batching engine, model process, equipment, observability."""

@@ -1,4 +1,4 @@
-"""From a command line to a service that answers."""
+"""The command: read the settings, start the service and its HTTP server."""
 
 import gc
 import os
@@ -12,16 +12,16 @@ from hydrascope.serving.settings import ServeSettings, read_settings, settings_h
 
 USAGE_ERROR = 2
 _KEEP_ALIVE_S = 75
-"""How long an idle connection stays open: longer than clients and load balancers (usually 60 s)
-keep theirs, because a request on its way to a connection that we close just then is lost."""
+"""Time that an idle connection stays open. Clients and load balancers close theirs earlier, usually
+after 60 s: a request sent while the server closes the connection would be lost."""
 
 
 def main(arguments: Sequence[str], command: str | None = None) -> None:
-    """Serve until told to stop; what a user got wrong is one line and exit code 2.
+    """Serve until a signal ends the process; a wrong setting is one line and exit code 2.
 
     Args:
         arguments: As in `bundle=bundles/rig port=8000`.
-        command: What was typed before them, if not the script.
+        command: The command before them, if not the script.
     """
     print_anything()
     if {"--help", "-h"} & set(arguments):
@@ -42,20 +42,19 @@ def _serve(settings: ServeSettings) -> None:
 
     import uvicorn
 
-    from hydrascope.serving.app import create_app
-    from hydrascope.serving.logs import configure
-    from hydrascope.serving.metrics import Metrics
-    from hydrascope.serving.service import Service
-    from hydrascope.serving.tracing import configure_tracing
+    from hydrascope.serving.http.app import create_app
+    from hydrascope.serving.observability.logs import configure_logging
+    from hydrascope.serving.observability.metrics import Metrics
+    from hydrascope.serving.observability.tracing import configure_tracing
+    from hydrascope.serving.startup import start_service
 
-    configure(settings.log_level)
+    configure_logging(settings.log_level)
     configure_tracing()
 
     async def run() -> None:
-        service = await Service.start(settings, Metrics())
-        app = create_app(service)
+        app = create_app(await start_service(settings, Metrics()))
         gc.collect()
-        gc.freeze()  # what is there now stays: looking through it again stops every request
+        gc.freeze()  # permanent objects: scanning them again would delay every request
         config = uvicorn.Config(
             app,
             host=settings.host,
@@ -74,7 +73,7 @@ def _serve(settings: ServeSettings) -> None:
 
 
 def _loop_factory() -> Callable[[], AbstractEventLoop] | None:
-    """Return uvloop's, or None for asyncio's own where there is no uvloop."""
+    """Return uvloop's, or None for asyncio's where uvloop is not installed."""
     try:
         from uvloop import new_event_loop
     except ModuleNotFoundError:

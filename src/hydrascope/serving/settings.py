@@ -1,4 +1,4 @@
-"""Everything `serve.py` can be told: `key=value`, HYDRASCOPE_KEY in the environment, `.env`."""
+"""Settings of the service: `key=value`, HYDRASCOPE_KEY in the environment, `.env`."""
 
 import json
 from collections.abc import Sequence
@@ -16,7 +16,7 @@ _LOOPBACK = ("127.0.0.1", "::1", "localhost")
 
 
 class ServeSettings(BaseSettings):
-    """Settings of a service; what is given on the command line wins over the environment."""
+    """Settings of a service; the command line takes precedence over the environment."""
 
     model_config = SettingsConfigDict(
         env_prefix="HYDRASCOPE_",
@@ -29,64 +29,64 @@ class ServeSettings(BaseSettings):
     bundle: str
     """Folder or archive of a bundle, or models:/NAME@ALIAS of an MLflow registry."""
     registry_uri: str = "sqlite:///mlruns.db"
-    """Of the MLflow registry."""
+    """Address of the MLflow registry."""
     models: Path | None = None
-    """Folder of further bundles that may be activated while the service runs."""
+    """Folder of bundles that may be activated while the service runs."""
     verify_key: Path | None = None
     """Public key (Ed25519, PEM) that every bundle must be signed with."""
     host: str = "127.0.0.1"
-    """Beyond this machine only with `keys`."""
+    """Address to listen on; other than this machine's only with `keys`."""
     port: Annotated[int, Field(ge=0, le=65535)] = 8000
-    """0: any free one."""
+    """Port to listen on; 0: any free one."""
     device: Literal["cpu", "cuda"] = "cpu"
     """Where the model computes."""
     threads: Count = 1
-    """Of torch; one is fastest for windows of tens of sensors."""
+    """Threads of torch; one is fastest for windows of tens of sensors."""
 
     max_batch: Annotated[int, Field(ge=1, le=64)] = 16
-    """Windows answered together."""
+    """Windows in a batch."""
     max_wait_ms: Annotated[float, Field(ge=0, le=1000)] = 10.0
-    """Longest time that a request waits for others where `max_batch` come within it."""
+    """Longest time that a request waits for others, where `max_batch` come within it."""
     queue: Count = 64
-    """Requests that may wait; further ones get 503."""
+    """Requests that may wait; more are refused with 503."""
     deadline_s: Seconds = 5.0
     """Longest time from arrival to answer."""
     breaker_failures: Count = 5
-    """Failed batches in a row after which nobody is let in."""
+    """Failed batches in a row after which requests are refused."""
     breaker_open_s: Seconds = 60.0
-    """For how long."""
+    """Time that they are refused."""
     breaker_probes: Count = 1
-    """Requests at a time that then try whether all is well."""
+    """Requests at a time that are tried after it."""
     drain_s: Seconds = 20.0
-    """Time for requests that wait when the service is told to stop."""
+    """Time to answer the requests that wait when the service is stopped."""
 
     keys: Path | None = None
-    """File of API keys (python -m hydrascope key); none: whoever asks may do all."""
+    """File of API keys (python -m hydrascope key); without one every client may do all."""
     rate_per_s: Seconds = 500.0
-    """Windows a second and key on the long run."""
+    """Windows a second and key, in the long run."""
     burst: Count = 1000
     """Windows at once and key."""
     max_body_mb: Seconds = 8.0
-    """Of a request."""
+    """Size of a request."""
     max_depth: Annotated[int, Field(ge=4, le=100)] = 16
-    """Of nested lists and objects in a request."""
+    """Nesting of lists and objects in a request."""
     cors_origins: tuple[str, ...] = ()
-    """Other origins whose pages may ask, as in https://plant.example; none by default."""
+    """Other origins whose pages may call the service, as in https://plant.example."""
 
     cache_entries: Annotated[int, Field(ge=0)] = 1024
-    """Answers kept in this process; 0: none. Of no account with `redis`."""
+    """Answers cached in this process; 0: none. Ignored with `redis`."""
     cache_s: Seconds = 300.0
-    """How long answers are kept."""
+    """Time that answers stay in the cache."""
     redis: str | None = None
-    """redis://host:port/number of a cache that replicas share."""
+    """redis://host:port/number of a cache shared by replicas."""
     database: str | None = None
     """postgresql://user@host:port/name of a TimescaleDB with machines and telemetry."""
     database_password_file: Path | None = None
-    """Holds its password; without it PGPASSWORD or ~/.pgpass."""
+    """File with its password; without one PGPASSWORD or ~/.pgpass."""
     equipment: Path | None = None
-    """Folder that machines and their references are kept in, where there is no database."""
+    """Folder of machines and their references, without a database."""
     log_level: Literal["debug", "info", "warning", "error"] = "info"
-    """Least that is logged."""
+    """Lowest level that is logged."""
 
     @field_validator("keys")
     @classmethod
@@ -96,12 +96,12 @@ class ServeSettings(BaseSettings):
         return keys
 
 
-def read_settings(arguments: Sequence[str], said_by: str = "serve.py") -> ServeSettings:
+def read_settings(arguments: Sequence[str], command: str = "serve.py") -> ServeSettings:
     """Return the settings of a command line, as in `bundle=bundles/rig port=8000`.
 
     Args:
-        arguments: What was typed.
-        said_by: What a complaint begins with.
+        arguments: Of the command line.
+        command: Stands at the beginning of an error.
 
     Raises:
         SpecError: An argument is not key=value, or a setting is not accepted.
@@ -110,22 +110,22 @@ def read_settings(arguments: Sequence[str], said_by: str = "serve.py") -> ServeS
     for argument in arguments:
         key, sign, value = argument.partition("=")
         if not sign:
-            raise SpecError(f"{said_by}: {argument}: not of the form key=value")
+            raise SpecError(f"{command}: {argument}: not of the form key=value")
         given[key] = None if value == "null" else value
     try:
         settings = ServeSettings(**given)  # type: ignore[arg-type]  # pydantic reads text
     except ValidationError as error:
-        raise SpecError.of(said_by, list(explain(error, ServeSettings))) from None
+        raise SpecError.of(command, list(explain(error, ServeSettings))) from None
     if settings.keys is None and settings.host not in _LOOPBACK:
         raise SpecError(
-            f"{said_by}: host: {settings.host!r} lets others in, and there are no keys; set "
+            f"{command}: host: {settings.host!r} lets others in, and there are no keys; set "
             "keys=FILE (python -m hydrascope key makes one), or host=127.0.0.1"
         )
     return settings
 
 
 def settings_help(command: str) -> str:
-    """Return what `--help` prints: every setting with its default and what it means."""
+    """Return the text of `--help`: every setting with its default and its meaning."""
     lines = [
         f"Answer over HTTP:  {command} bundle=PATH [key=value] …",
         "",

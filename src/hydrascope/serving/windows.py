@@ -1,6 +1,6 @@
-"""What goes from the engine to a model and back, and what a model is to the engine.
+"""Input and output of a model, and the interface that the engine calls.
 
-All of it is plain numbers, so that the model may live in another process.
+All of it is plain data, so that the model may run in another process.
 """
 
 import hashlib
@@ -23,10 +23,10 @@ class TelemetryWindow:
     """One window of one machine.
 
     Attributes:
-        machine: The same object for all windows of a machine: what is computed of it is kept.
+        machine: The same object in all windows of a machine: what is computed of it is cached.
         start: With time zone.
         signals: By sensor id, from `start` on, in the machine file's units.
-        given: The machine's reference windows, as far as it was given any; likewise one object.
+        given: The machine's reference windows, if it was given any; likewise one object.
     """
 
     machine: Machine
@@ -36,7 +36,7 @@ class TelemetryWindow:
 
     @property
     def digest(self) -> str:
-        """Hash of the samples and of when they begin."""
+        """Hash of the samples and their start."""
         content = hashlib.blake2b(self.start.isoformat().encode(), digest_size=24)
         for name in sorted(self.signals):
             signal = self.signals[name]
@@ -51,7 +51,7 @@ class GivenReference:
 
     Attributes:
         machine: As it was when they were given.
-        window_s: Length of each, of the model that was active then.
+        window_s: Length of each: that of the model active then.
         windows: At least one; of `machine`.
     """
 
@@ -61,41 +61,41 @@ class GivenReference:
 
     @cached_property
     def digest(self) -> str:
-        """Hash of all samples and of when they begin."""
+        """Hash of all windows in their order."""
         parts = "\n".join(window.digest for window in self.windows)
         return hashlib.blake2b(parts.encode(), digest_size=24).hexdigest()
 
     def suits(self, machine: Machine) -> bool:
-        """Whether a machine's sensors are still those that the windows are of."""
+        """Return whether a machine still has the sensors of these windows."""
         return self.machine.topology.sensors == machine.topology.sensors
 
 
 Subject = tuple[Machine, GivenReference | None]
-"""What a window is of: a machine, and the reference that it was given."""
+"""A machine, and the reference that it was given."""
 
 
 class ReferenceUse(StrEnum):
     """What a window is compared with, by a model that reads references."""
 
     GIVEN = "given"
-    """Reference windows that the service was given."""
+    """Reference windows given to the service."""
     BUNDLE = "bundle"
-    """The bundle's own reference of a machine of its training."""
+    """The bundle's reference of a machine of its training."""
     MISSING = "missing"
     """Nothing: the model answers by the window alone."""
     NEEDED = "needed"
-    """Nothing, without which the model sees nothing either."""
+    """Nothing, and the model cannot answer without."""
 
 
 @dataclass(frozen=True, eq=False)
 class WindowAnswer:
-    """What the model says of one window.
+    """Answer of a model to one window.
 
     Attributes:
         heads: A head's name → [size] (machine level) or [N, size] (component level), decoded.
         normality: A level of `schemas.normality.LEVELS` → [1], [N] or [S] shares of the threshold,
             NaN where there is nothing to score; empty where the task has no normality.
-        present: [S]; share of each sensor's samples that are there.
+        present: [S]; share of each sensor's samples that are present.
         observed: [S, T] bool; which sub-windows of each sensor counted.
         drift: [S] mean |z| of each sensor's features under the training statistics; NaN where
             nothing was observed.
@@ -112,12 +112,12 @@ class WindowAnswer:
 
 @dataclass(frozen=True)
 class Timings:
-    """Of one batch, in seconds.
+    """Times of one batch, in seconds.
 
     Attributes:
-        began_s: Since 1970.
-        features_s: From then on, for the features.
-        network_s: After them, for the network.
+        began_s: Start, since 1970.
+        features_s: Duration of the features, which come first.
+        network_s: Duration of the network.
     """
 
     began_s: float
@@ -126,25 +126,25 @@ class Timings:
 
 
 class Model(Protocol):
-    """A bundle that answers, elsewhere than in the event loop: in a thread, or another process."""
+    """A bundle that answers outside of the event loop: in a thread or another process."""
 
     manifest: Manifest
     version: str
-    at_once: int
-    """Batches that it can be given at a time; it computes them one after the other."""
+    max_in_flight: int
+    """Batches that it accepts at a time; it computes them one after the other."""
 
     @property
     def window_s(self) -> float:
-        """Length of the windows that it takes."""
+        """Length of its windows."""
 
     @property
     def device_memory_bytes(self) -> int:
-        """What it holds of the GPU's memory; 0 on a CPU."""
+        """Memory reserved on the GPU; 0 on a CPU."""
 
     async def check(
         self, machine: Machine, given: GivenReference | None = None
     ) -> ReferenceUse | None:
-        """Refuse a machine that the network cannot read.
+        """Check that the network can read a machine.
 
         Returns:
             What its windows are compared with, if it was `given` that reference.
@@ -154,10 +154,10 @@ class Model(Protocol):
         """
 
     async def warm_up(self, sizes: Iterable[int], machines: Sequence[Machine]) -> None:
-        """Answer made-up windows of these machines, in batches of these sizes.
+        """Answer synthetic windows of these machines, in batches of these sizes.
 
         Raises:
-            SpecError: The golden answers come out differently than at export.
+            SpecError: The golden answers differ from those at export.
         """
 
     async def answer(
@@ -166,4 +166,4 @@ class Model(Protocol):
         """Answer some windows of any machines, in their order."""
 
     async def close(self) -> None:
-        """Let go of everything; nothing is asked any more."""
+        """Release all resources; no call follows."""

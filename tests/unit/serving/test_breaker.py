@@ -2,7 +2,8 @@
 
 import pytest
 
-from hydrascope.serving.breaker import BreakerOpenError, BreakerState, CircuitBreaker
+from hydrascope.serving.engine.breaker import BreakerState, CircuitBreaker
+from hydrascope.serving.engine.errors import BreakerOpenError
 
 
 class Clock:
@@ -14,20 +15,20 @@ class Clock:
 
 def opened(clock: Clock, probes: int = 1) -> CircuitBreaker:
     breaker = CircuitBreaker(failures=2, open_s=60, probes=probes, clock=clock)
-    breaker.failed()
-    breaker.failed()
+    breaker.record_failure()
+    breaker.record_failure()
     assert breaker.state is BreakerState.OPEN
     return breaker
 
 
 def test_only_failures_in_a_row_open_it() -> None:
-    breaker = CircuitBreaker(failures=3)
+    breaker = CircuitBreaker(failures=3, open_s=60, probes=1)
     for _ in range(10):
         breaker.admit()
-        breaker.failed()
-        breaker.failed()
-        breaker.succeeded()
-        breaker.abandoned()
+        breaker.record_failure()
+        breaker.record_failure()
+        breaker.reset()
+        breaker.release()
     assert breaker.state is BreakerState.CLOSED
 
 
@@ -49,7 +50,7 @@ def test_half_open_lets_some_pass_at_a_time_and_gives_back_what_was_abandoned() 
     breaker.admit()
     with pytest.raises(BreakerOpenError):
         breaker.admit()
-    breaker.abandoned()
+    breaker.release()
     breaker.admit()
 
 
@@ -60,7 +61,7 @@ def test_a_probe_that_fails_opens_it_for_the_whole_time_again() -> None:
     breaker.on_trip = lambda: trips.append(clock.now)
     clock.now += 61
     breaker.admit()
-    breaker.failed()
+    breaker.record_failure()
     assert breaker.state is BreakerState.OPEN
     clock.now += 59
     assert breaker.state is BreakerState.OPEN
@@ -74,7 +75,7 @@ def test_a_probe_that_succeeds_closes_it() -> None:
     breaker = opened(clock)
     clock.now += 60
     breaker.admit()
-    breaker.succeeded()
+    breaker.reset()
     assert breaker.state is BreakerState.CLOSED
-    breaker.failed()
+    breaker.record_failure()
     assert breaker.state is BreakerState.CLOSED  # counted from the start again

@@ -10,8 +10,14 @@ import pytest
 
 from hydrascope.schemas import Machine, SpecError
 from hydrascope.schemas.signal import Signal
-from hydrascope.serving.fleet import LocalFleet
-from hydrascope.serving.references import check_length, check_use, kept, read_kept, silent
+from hydrascope.serving.equipment.file_store import FileEquipmentStore
+from hydrascope.serving.equipment.references import (
+    check_length,
+    check_use,
+    dump_reference,
+    load_reference,
+    silent_sensors,
+)
 from hydrascope.serving.windows import GivenReference, ReferenceUse, TelemetryWindow
 from hydrascope.telemetry.zema import ZemaSource
 
@@ -34,7 +40,7 @@ def reference(machine: Machine) -> GivenReference:
 
 
 def test_what_is_kept_is_read_again_to_the_bit(reference: GivenReference) -> None:
-    again = read_kept(kept(reference), "there")
+    again = load_reference(dump_reference(reference), "there")
     assert again.digest == reference.digest
     assert (again.machine, again.window_s) == (reference.machine, reference.window_s)
     for found, expected in zip(again.windows, reference.windows, strict=True):
@@ -52,7 +58,7 @@ def test_what_is_kept_is_read_again_to_the_bit(reference: GivenReference) -> Non
 )
 def test_what_is_no_reference_is_refused_by_its_place(content: bytes, said: str) -> None:
     with pytest.raises(SpecError, match=said):
-        read_kept(content, "there")
+        load_reference(content, "there")
 
 
 def test_other_samples_have_another_digest(reference: GivenReference, machine: Machine) -> None:
@@ -64,7 +70,7 @@ def test_other_samples_have_another_digest(reference: GivenReference, machine: M
 
 def test_sensors_without_any_sample_are_named(reference: GivenReference, machine: Machine) -> None:
     sensors = {sensor.id for _, sensor in machine.topology.sensors}
-    assert set(silent(reference)) == sensors - {"PS1"}
+    assert set(silent_sensors(reference)) == sensors - {"PS1"}
 
 
 def test_it_suits_the_machine_until_its_sensors_are_others(
@@ -80,31 +86,31 @@ def test_it_suits_the_machine_until_its_sensors_are_others(
 def test_without_a_place_for_machines_there_is_none_for_references(
     reference: GivenReference,
 ) -> None:
-    fleet = LocalFleet({"zema": reference.machine}, None)
+    store = FileEquipmentStore({"zema": reference.machine}, None)
     with pytest.raises(SpecError, match=r"equipment: there is no place .* equipment=FOLDER"):
-        asyncio.run(fleet.save_reference(reference))
-    assert asyncio.run(fleet.reference(reference.machine)) is None
+        asyncio.run(store.save_reference(reference))
+    assert asyncio.run(store.reference(reference.machine)) is None
 
 
 def test_a_folder_keeps_references_until_they_are_removed_or_the_sensors_are_others(
     reference: GivenReference, tmp_path: Path
 ) -> None:
     machine = reference.machine
-    asyncio.run(LocalFleet({"zema": machine}, tmp_path).save_reference(reference))
-    fleet = LocalFleet({"zema": machine}, tmp_path)
-    found = asyncio.run(fleet.reference(machine))
+    asyncio.run(FileEquipmentStore({"zema": machine}, tmp_path).save_reference(reference))
+    store = FileEquipmentStore({"zema": machine}, tmp_path)
+    found = asyncio.run(store.reference(machine))
     assert found is not None
     assert found.digest == reference.digest
-    assert asyncio.run(fleet.reference(machine)) is found
+    assert asyncio.run(store.reference(machine)) is found
     plain = machine.model_dump(mode="json")
     plain["topology"]["components"][0]["sensors"].pop()
-    assert asyncio.run(fleet.reference(Machine.model_validate(plain))) is None
-    assert asyncio.run(fleet.remove_reference("zema"))
-    assert not asyncio.run(fleet.remove_reference("zema"))
-    assert asyncio.run(LocalFleet({"zema": machine}, tmp_path).reference(machine)) is None
+    assert asyncio.run(store.reference(Machine.model_validate(plain))) is None
+    assert asyncio.run(store.remove_reference("zema"))
+    assert not asyncio.run(store.remove_reference("zema"))
+    assert asyncio.run(FileEquipmentStore({"zema": machine}, tmp_path).reference(machine)) is None
     (tmp_path / "references" / "zema.json").write_text("{")
     with pytest.raises(SpecError, match=r"zema\.json is not JSON"):
-        LocalFleet({"zema": machine}, tmp_path)
+        FileEquipmentStore({"zema": machine}, tmp_path)
 
 
 def test_windows_of_another_length_are_refused_with_both(reference: GivenReference) -> None:

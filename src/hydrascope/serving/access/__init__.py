@@ -1,0 +1,1 @@
+"""API keys and the rate limit of each."""

@@ -1,0 +1,1 @@
+"""Requests for a diagnosis, its form, its cache and its metrics."""

@@ -1,0 +1,132 @@
+"""Bodies of requests, and the windows that they bring."""
+
+import math
+from typing import Annotated, Any
+
+import numpy as np
+from pydantic import AwareDatetime, ConfigDict, Field
+
+from hydrascope.schemas.base import Identifier, Number, Positive, Spec, Text
+from hydrascope.schemas.component import SensorSpec
+from hydrascope.schemas.errors import SpecError, closest
+from hydrascope.schemas.machine import Machine
+from hydrascope.schemas.signal import Signal
+from hydrascope.schemas.units import conversion
+from hydrascope.serving.windows import TelemetryWindow
+
+MAX_SAMPLES = 1_000_000
+"""Samples of one sensor in one window, at most."""
+
+
+class _Body(Spec):
+    model_config = ConfigDict(defer_build=False)  # built at the start, not by the first request
+
+
+class SignalIn(_Body):
+    """Equidistant samples of one sensor from the window's start on."""
+
+    values: Annotated[list[Number | None], Field(min_length=1, max_length=MAX_SAMPLES)]
+    """null where a sample is missing; a signal may end before the window."""
+    rate_hz: Positive | None = None
+    """Sampling rate; null: the machine file's."""
+    unit: Text | None = None
+    """Unit, converted to the machine file's; null: the machine file's."""
+
+
+class WindowIn(_Body):
+    """One window: its samples, or where in the database they are."""
+
+    start: AwareDatetime
+    """Start of the window; its length is the model's."""
+    signals: Annotated[dict[Identifier, SignalIn], Field(min_length=1)] | None = None
+    """By sensor ID; null: read from the database."""
+
+
+class DiagnoseRequest(WindowIn):
+    """One window of one machine."""
+
+    equipment_id: Identifier
+    store: bool = False
+    """Whether to save the answer in the database."""
+
+
+class BatchRequest(_Body):
+    """Up to 100 requests; each is checked and answered by itself."""
+
+    items: Annotated[
+        list[Any],
+        Field(
+            min_length=1,
+            max_length=100,
+            json_schema_extra={"items": {"$ref": "#/components/schemas/DiagnoseRequest"}},
+        ),
+    ]
+
+
+class ReferenceRequest(_Body):
+    """Windows of one machine from a time when it was known to be sound."""
+
+    windows: Annotated[list[WindowIn], Field(min_length=1, max_length=100)]
+
+
+class TopologyRequest(_Body):
+    """A topology to be checked."""
+
+    topology: dict[str, Any]
+
+
+def read_window(request: WindowIn, machine: Machine, window_s: float) -> TelemetryWindow:
+    """Return the window of a request that brings its own signals.
+
+    Samples outside the sensor's range become missing, as in every other source.
+
+    Raises:
+        SpecError: A sensor is unknown, a unit cannot be converted, a signal is longer than the
+            window.
+    """
+    sensors = {sensor.id: sensor for _, sensor in machine.topology.sensors}
+    signals: dict[str, Signal] = {}
+    faults = []
+    for name, given in (request.signals or {}).items():
+        field = f"signals.{name}"
+        try:
+            if name not in sensors:
+                known = f"{', '.join(sensors)}{closest(name, [*sensors])}"
+                raise SpecError(f"{field}: no such sensor; has: {known}")
+            signals[name] = _read_signal(field, given, sensors[name], window_s)
+        except SpecError as error:
+            faults.append(str(error))
+    if faults:
+        raise SpecError("\n".join(faults))
+    return TelemetryWindow(machine, request.start, signals)
+
+
+def _read_signal(field: str, given: SignalIn, sensor: SensorSpec, window_s: float) -> Signal:
+    """Return a signal in the sensor's unit.
+
+    Raises:
+        SpecError: As `read_window`; `field` is the signal's place in the request.
+    """
+    rate_hz = given.rate_hz or sensor.rate_hz
+    if rate_hz * window_s > MAX_SAMPLES:  # checked first: even a short signal would be filled up
+        raise SpecError(
+            f"{field}.rate_hz: {rate_hz:g} Hz in a window of {window_s:g} s are more than "
+            f"{MAX_SAMPLES} samples"
+        )
+    limit = max(1, math.ceil(rate_hz * window_s - 1e-6))
+    if len(given.values) > limit:
+        raise SpecError(
+            f"{field}.values: {len(given.values)} samples at {rate_hz:g} Hz are more than the "
+            f"{limit} of a window of {window_s:g} s"
+        )
+    values = np.array(given.values, dtype=np.float64)
+    if given.unit is not None and given.unit != sensor.unit:
+        try:
+            unit = conversion(given.unit, sensor.unit)
+        except SpecError as error:
+            raise SpecError(f"{field}.unit: {error}") from None
+        values = values * unit.scale + unit.offset
+    if sensor.range is not None:
+        low, high = sensor.range
+        values[(values < low) | (values > high)] = np.nan
+    return Signal(values.astype(np.float32), rate_hz)

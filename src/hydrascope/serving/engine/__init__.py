@@ -1,0 +1,1 @@
+"""The engine: queue, dynamic batches, circuit breaker, hot swap of models."""

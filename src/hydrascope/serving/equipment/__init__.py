@@ -1,0 +1,1 @@
+"""Machines, their telemetry and reference windows: from a folder or a database."""

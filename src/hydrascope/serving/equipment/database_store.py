@@ -1,0 +1,184 @@
+"""Machines, references, telemetry and diagnoses in a TimescaleDB."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from datetime import timedelta
+from typing import Any
+
+import numpy as np
+
+from hydrascope.schemas.errors import SpecError
+from hydrascope.schemas.machine import Machine
+from hydrascope.schemas.signal import Signal
+from hydrascope.schemas.time import TimeWindow
+from hydrascope.serving.diagnosis.diagnosis import Diagnosis
+from hydrascope.serving.equipment.references import dump_reference, load_reference
+from hydrascope.serving.equipment.store import UnavailableError, find_machine
+from hydrascope.serving.windows import GivenReference
+from hydrascope.telemetry.folder.resampling import instants, margin_us, resample
+from hydrascope.telemetry.folder.settings import ResampleMethod
+from hydrascope.telemetry.times import as_microseconds
+from hydrascope.telemetry.timescale.connector import TimescaleConnector
+from hydrascope.telemetry.timescale.errors import DatabaseError
+from hydrascope.telemetry.timescale.repositories import equipment_key
+from hydrascope.telemetry.timescale.settings import DatabaseSettings
+
+_REFRESH_S = 10.0
+"""Time after which the list of machines is read again."""
+_SAVE_DIAGNOSIS = """
+INSERT INTO hydrascope.predictions (equipment_key, window_start, window_end, bundle, content)
+VALUES ($1, $2, $3, $4, $5) ON CONFLICT (equipment_key, window_end, bundle)
+DO UPDATE SET content = excluded.content, window_start = excluded.window_start
+"""
+
+
+class DatabaseEquipmentStore:
+    """Keeps machines and their references in a database, and caches them.
+
+    While the database is unavailable, the cached machines can still be diagnosed from signals that
+    requests bring.
+
+    Args:
+        settings: Settings of the database, whose timeout should be below a request's deadline.
+        machines: Machines of the bundle, which are known without the database.
+    """
+
+    def __init__(self, settings: DatabaseSettings, machines: Mapping[str, Machine]) -> None:
+        self._connector = TimescaleConnector(settings)
+        self._machines = dict(machines)
+        self._digests: dict[str, str] = {}
+        self._references: dict[str, tuple[str, GivenReference]] = {}
+        self._refreshed_at = -_REFRESH_S
+        self._lock = asyncio.Lock()
+
+    async def all(self) -> Mapping[str, Machine]:
+        """Return the machines by equipment ID."""
+        async with self._lock:
+            if time.monotonic() - self._refreshed_at >= _REFRESH_S:
+                async with _available():
+                    found = await self._connector.equipment.all()
+                    self._digests = await self._connector.references.digests()
+                # An unchanged machine stays the same object: caches elsewhere depend on it.
+                for equipment_id, machine in found.items():
+                    known = self._machines.get(equipment_id)
+                    if known is None or known.digest != machine.digest:
+                        self._machines[equipment_id] = machine
+                self._refreshed_at = time.monotonic()
+        return self._machines
+
+    async def get(self, equipment_id: str) -> Machine:
+        """Return one machine."""
+        try:
+            return find_machine(await self.all(), equipment_id)
+        except UnavailableError:
+            if equipment_id in self._machines:
+                return self._machines[equipment_id]
+            raise
+
+    async def save(self, machine: Machine) -> None:
+        """Save a machine, or its new state."""
+        async with _available():
+            await self._connector.equipment.save(machine)
+        self._machines[machine.equipment.equipment_id] = machine
+
+    async def reference(self, machine: Machine) -> GivenReference | None:
+        """Return a machine's reference, read again only if it changed."""
+        equipment_id = machine.equipment.equipment_id
+        digest = self._digests.get(equipment_id)
+        if digest is None:
+            return None
+        known = self._references.get(equipment_id)
+        if known is None or known[0] != digest:
+            async with _available():
+                content = await self._connector.references.get(equipment_id)
+            if content is None:  # removed meanwhile
+                return None
+            source = f"reference of {equipment_id}"
+            known = digest, await asyncio.to_thread(load_reference, content, source)
+            self._references[equipment_id] = known
+        return known[1] if known[1].suits(machine) else None
+
+    async def save_reference(self, reference: GivenReference) -> None:
+        """Save a machine's reference, in place of another one."""
+        equipment_id = reference.machine.equipment.equipment_id
+        content = await asyncio.to_thread(dump_reference, reference)
+        async with _available():
+            digest = await self._connector.references.save(equipment_id, content)
+        self._digests[equipment_id] = digest
+        self._references[equipment_id] = (digest, reference)
+
+    async def remove_reference(self, equipment_id: str) -> bool:
+        """Remove a machine's reference."""
+        async with _available():
+            removed = await self._connector.references.remove(equipment_id)
+        self._digests.pop(equipment_id, None)
+        self._references.pop(equipment_id, None)
+        return removed
+
+    async def read_signals(self, machine: Machine, window: TimeWindow) -> Mapping[str, Signal]:
+        """Return the samples of a window, resampled to the sensors' rates from its start on.
+
+        They are those of a training with the default settings of `data.source.resample`.
+        """
+        sensors = [sensor for _, sensor in machine.topology.sensors]
+        margin = margin_us(min((s.rate_hz for s in sensors), default=1.0), None)
+        beside = timedelta(microseconds=margin)
+        wider = TimeWindow(start=window.start - beside, end=window.end + beside)
+        equipment_id = machine.equipment.equipment_id
+        async with _available():
+            frame = await self._connector.fetch_sensor_data(equipment_id, wider)
+        first_us, end_us = as_microseconds(window.start), as_microseconds(window.end)
+        signals = {}
+        for sensor in sensors:
+            own = frame[frame["sensor_id"] == sensor.id]
+            value = own["value"].to_numpy(dtype=np.float32)
+            good = np.isfinite(value)
+            if sensor.range is not None:
+                good &= (value >= sensor.range[0]) & (value <= sensor.range[1])
+            if not good.any():
+                continue
+            utc = own["time"].dt.tz_localize(None).to_numpy(dtype="datetime64[us]")
+            values = resample(
+                utc.astype(np.int64)[good],
+                value[good],
+                instants(first_us, first_us, end_us, sensor.rate_hz),
+                period_us=1e6 / sensor.rate_hz,
+                rate_hz=sensor.rate_hz,
+                method=ResampleMethod.INTERPOLATE,
+                hold_us=None,
+            )
+            signals[sensor.id] = Signal(values, sensor.rate_hz)
+        if not signals:
+            raise SpecError(f"start: there is no telemetry of {equipment_id!r} in {window}")
+        return signals
+
+    async def save_diagnosis(self, diagnosis: Diagnosis) -> None:
+        """Save an answer, in place of another one to the same window by the same bundle."""
+
+        async def work(connection: Any) -> None:
+            await connection.execute(
+                _SAVE_DIAGNOSIS,
+                await equipment_key(connection, diagnosis.equipment_id),
+                diagnosis.window.start,
+                diagnosis.window.end,
+                diagnosis.model.version,
+                diagnosis.model_dump_json(exclude={"timing", "cached"}),
+            )
+
+        async with _available():
+            await self._connector.database.transaction(work)
+
+    async def close(self) -> None:
+        """Close all connections."""
+        await self._connector.database.close()
+
+
+@asynccontextmanager
+async def _available() -> AsyncIterator[None]:
+    """Raise `UnavailableError` where the database does not answer."""
+    try:
+        yield
+    except DatabaseError as error:
+        raise UnavailableError(str(error)) from error

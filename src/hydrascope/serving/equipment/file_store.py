@@ -1,0 +1,106 @@
+"""Machines of the bundle, and of a folder of machine files; without telemetry."""
+
+import asyncio
+from collections.abc import Mapping
+from pathlib import Path
+
+from pydantic_core import to_json
+
+from hydrascope.schemas.errors import SpecError
+from hydrascope.schemas.machine import Machine
+from hydrascope.schemas.signal import Signal
+from hydrascope.schemas.time import TimeWindow
+from hydrascope.schemas.whole_file import whole_file
+from hydrascope.serving.diagnosis.diagnosis import Diagnosis
+from hydrascope.serving.equipment.references import dump_reference, load_reference
+from hydrascope.serving.equipment.store import find_machine
+from hydrascope.serving.windows import GivenReference
+
+_REFERENCES = "references"
+"""Folder within that of the machine files."""
+
+
+class FileEquipmentStore:
+    """Keeps machines and their references in memory and in files.
+
+    Args:
+        machines: Machines of the bundle.
+        folder: Holds further machines (YAML or JSON), and in `references` within it their
+            references; None: nothing can be saved.
+
+    Raises:
+        SpecError: A file in the folder is not a valid machine or reference.
+    """
+
+    def __init__(self, machines: Mapping[str, Machine], folder: Path | None) -> None:
+        self._machines = dict(machines)
+        self._references: dict[str, GivenReference] = {}
+        self._folder = folder
+        if folder is not None:
+            folder.mkdir(parents=True, exist_ok=True)
+            for file in sorted((folder / _REFERENCES).glob("[!.]*.json")):
+                self._references[file.stem] = load_reference(file.read_bytes(), str(file))
+            for file in sorted([*folder.glob("[!.]*.yaml"), *folder.glob("[!.]*.json")]):
+                machine = Machine.from_yaml(file)
+                self._machines[machine.equipment.equipment_id] = machine
+
+    async def all(self) -> Mapping[str, Machine]:
+        """Return the machines by equipment ID."""
+        return self._machines
+
+    async def get(self, equipment_id: str) -> Machine:
+        """Return one machine."""
+        return find_machine(self._machines, equipment_id)
+
+    async def save(self, machine: Machine) -> None:
+        """Write the machine's file, whole or not at all."""
+        equipment_id = machine.equipment.equipment_id
+        await asyncio.to_thread(
+            _write, self._writable() / f"{equipment_id}.json", to_json(machine, indent=2)
+        )
+        self._machines[equipment_id] = machine
+
+    async def reference(self, machine: Machine) -> GivenReference | None:
+        """Return the machine's reference, unless it has other sensors since."""
+        found = self._references.get(machine.equipment.equipment_id)
+        return found if found is not None and found.suits(machine) else None
+
+    async def save_reference(self, reference: GivenReference) -> None:
+        """Write the reference's file, whole or not at all."""
+        equipment_id = reference.machine.equipment.equipment_id
+        folder = self._writable() / _REFERENCES
+        folder.mkdir(exist_ok=True)
+        content = await asyncio.to_thread(dump_reference, reference)
+        await asyncio.to_thread(_write, folder / f"{equipment_id}.json", content)
+        self._references[equipment_id] = reference
+
+    async def remove_reference(self, equipment_id: str) -> bool:
+        """Delete the reference's file."""
+        if self._references.pop(equipment_id, None) is None:
+            return False
+        (self._writable() / _REFERENCES / f"{equipment_id}.json").unlink(missing_ok=True)
+        return True
+
+    async def read_signals(self, machine: Machine, window: TimeWindow) -> Mapping[str, Signal]:  # noqa: ARG002
+        """Refuse: there is no telemetry."""
+        raise SpecError("signals: missing, and there is no database to read them from")
+
+    async def save_diagnosis(self, diagnosis: Diagnosis) -> None:  # noqa: ARG002
+        """Refuse: there is no place."""
+        raise SpecError("store: there is no database to keep answers in")
+
+    async def close(self) -> None:
+        """Do nothing: there are no connections."""
+
+    def _writable(self) -> Path:
+        if self._folder is None:
+            raise SpecError(
+                "equipment: there is no place to keep machines and their references; start with "
+                "equipment=FOLDER or database=URL"
+            )
+        return self._folder
+
+
+def _write(file: Path, content: bytes) -> None:
+    with whole_file(file) as part:
+        part.write_bytes(content)

@@ -1,0 +1,1 @@
+"""The HTTP interface: routes, access, admission control, errors. The only room with FastAPI."""

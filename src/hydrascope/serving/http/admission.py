@@ -1,0 +1,121 @@
+"""Admission control, request IDs, access log and metrics of every request, as plain ASGI."""
+
+import logging
+import re
+import time
+import uuid
+from collections.abc import Callable
+
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from hydrascope.serving.http.problems import ProblemError, problem_of
+from hydrascope.serving.observability.logs import request_id
+from hydrascope.serving.observability.metrics import Metrics
+
+_LOG = logging.getLogger("hydrascope.access")
+_REQUEST_ID = re.compile(rb"[A-Za-z0-9._-]{1,64}")
+_DIAGNOSE = "/v1/diagnose"
+_HEADERS = [
+    (b"x-content-type-options", b"nosniff"),
+    (b"referrer-policy", b"no-referrer"),
+    (b"x-frame-options", b"DENY"),
+]
+
+
+class AdmissionMiddleware:
+    """Gives each request an ID, refuses those that are too large or too many, and records all.
+
+    Args:
+        app: The application that answers.
+        max_body: Size of a body in bytes, at most.
+        refusal: Returns why no diagnosis is accepted now, or None; called before the body is read,
+            so that refusals stay cheap under any load.
+        metrics: Counts every request.
+    """
+
+    def __init__(
+        self,
+        app: ASGIApp,
+        max_body: int,
+        refusal: Callable[[], Exception | None],
+        metrics: Metrics,
+    ) -> None:
+        self._app, self._max_body, self._refusal = app, max_body, refusal
+        self._metrics = metrics
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        started = time.perf_counter()
+        headers = dict(scope["headers"])
+        given = headers.get(b"x-request-id", b"")
+        identifier = given.decode() if _REQUEST_ID.fullmatch(given) else uuid.uuid4().hex
+        token = request_id.set(identifier)
+        status = 0
+
+        async def answer(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                extra = [(b"x-request-id", identifier.encode()), *_HEADERS]
+                message = {**message, "headers": [*message["headers"], *extra]}
+            await send(message)
+
+        try:
+            problem = self._problem(scope, headers)
+            if problem is not None:
+                await problem.response()(scope, receive, answer)
+            else:
+                await self._app(scope, self._limited(receive), answer)
+        except Exception as error:
+            if status:
+                raise
+            await problem_of(error).response()(scope, receive, answer)
+        finally:
+            self._record(scope, status, time.perf_counter() - started)
+            request_id.reset(token)
+
+    def _problem(self, scope: Scope, headers: dict[bytes, bytes]) -> ProblemError | None:
+        length = headers.get(b"content-length", b"0")
+        if length.isdigit() and int(length) > self._max_body:
+            return self._too_large()
+        if scope["path"].startswith(_DIAGNOSE):
+            refusal = self._refusal()
+            return None if refusal is None else problem_of(refusal)
+        return None
+
+    def _limited(self, receive: Receive) -> Receive:
+        size = 0
+
+        async def counted() -> Message:
+            nonlocal size
+            message = await receive()
+            size += len(message.get("body", b""))
+            if size > self._max_body:
+                raise self._too_large()
+            return message
+
+        return counted
+
+    def _too_large(self) -> ProblemError:
+        return ProblemError(413, f"A request may have {self._max_body} bytes.")
+
+    def _record(self, scope: Scope, status: int, seconds: float) -> None:
+        route = getattr(scope.get("route"), "path", None)
+        if route is None:  # refused, or unknown: clients must not make new labels
+            route = scope["path"] if scope["path"].startswith(_DIAGNOSE) else "other"
+            route = route if route in (_DIAGNOSE, f"{_DIAGNOSE}/batch") else "other"
+        self._metrics.requests.labels(route, str(status)).inc()
+        self._metrics.latency.labels(route).observe(seconds)
+        level = logging.DEBUG if route in ("/healthz", "/readyz", "/metrics") else logging.INFO
+        if _LOG.isEnabledFor(level):
+            fields = {
+                "method": scope["method"],
+                "path": scope["path"],
+                "status": status,
+                "ms": round(1000 * seconds, 2),
+                "key": scope.get("state", {}).get("key"),
+            }
+            _LOG.log(level, "request", extra={"fields": fields})

@@ -1,0 +1,93 @@
+"""The start of a service: its parts, made from the settings."""
+
+import asyncio
+from collections.abc import Mapping
+from functools import partial
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from hydrascope.packaging.registry import fetch, is_registered
+from hydrascope.schemas.machine import Machine
+from hydrascope.serving.access.api_keys import ApiKeys
+from hydrascope.serving.access.rate_limiter import RateLimiter
+from hydrascope.serving.diagnosis.cache import open_cache
+from hydrascope.serving.diagnosis.scores import prepare_series
+from hydrascope.serving.engine.breaker import BreakerState, CircuitBreaker
+from hydrascope.serving.engine.engine import Engine, EngineConfig
+from hydrascope.serving.engine.model_store import ModelStore, warm_up
+from hydrascope.serving.equipment.file_store import FileEquipmentStore
+from hydrascope.serving.equipment.store import EquipmentStore
+from hydrascope.serving.model_process.process import ModelProcess
+from hydrascope.serving.observability.metrics import Metrics
+from hydrascope.serving.service import Service
+from hydrascope.serving.settings import ServeSettings
+
+_BREAKER_VALUES = {BreakerState.CLOSED: 0.0, BreakerState.HALF_OPEN: 0.5, BreakerState.OPEN: 1.0}
+
+
+async def start_service(settings: ServeSettings, metrics: Metrics) -> Service:
+    """Load the bundle, warm it up, open the stores and begin to answer.
+
+    Raises:
+        SpecError: The bundle, or another file that the settings name, is not valid.
+    """
+    open_model = partial(
+        ModelProcess.open,
+        verify_key=settings.verify_key,
+        device=settings.device,
+        threads=settings.threads,
+    )
+    bundle_folder = TemporaryDirectory(prefix="hydrascope-bundle-")
+    model = await open_model(await asyncio.to_thread(_locate_bundle, settings, bundle_folder.name))
+    machines = {each.equipment.equipment_id: each for each in model.manifest.machines}
+    breaker = CircuitBreaker(
+        settings.breaker_failures, settings.breaker_open_s, settings.breaker_probes
+    )
+    config = EngineConfig(
+        settings.max_batch, settings.max_wait_ms / 1000, settings.queue, settings.deadline_s
+    )
+    engine = Engine(model, config, breaker, metrics)
+    await warm_up(model, settings.max_batch)
+    service = Service(
+        settings=settings,
+        metrics=metrics,
+        api_keys=ApiKeys(settings.keys),
+        rate_limiter=RateLimiter(settings.rate_per_s, settings.burst),
+        engine=engine,
+        models=ModelStore(engine, settings.models, settings.verify_key, open_model, metrics),
+        equipment=_open_equipment(settings, machines),
+        cache=open_cache(settings, metrics),
+        bundle_folder=bundle_folder,
+    )
+    for machine in machines.values():
+        _ = machine.digest  # computed now, not by the first request
+    prepare_series(model.manifest, metrics)
+    metrics.queue_limit.set(settings.queue)
+    metrics.breaker.set_function(lambda: _BREAKER_VALUES[breaker.state])
+    await engine.start()
+    return service
+
+
+def _locate_bundle(settings: ServeSettings, folder: str) -> Path:
+    """Return where the bundle is; one of a registry is downloaded into `folder`."""
+    if is_registered(settings.bundle):
+        return fetch(settings.bundle, settings.registry_uri, Path(folder))
+    return Path(settings.bundle)
+
+
+def _open_equipment(settings: ServeSettings, machines: Mapping[str, Machine]) -> EquipmentStore:
+    if settings.database is None:
+        return FileEquipmentStore(machines, settings.equipment)
+    # Imported only with a database: its dependencies are an extra.
+    from hydrascope.serving.equipment.database_store import DatabaseEquipmentStore
+    from hydrascope.telemetry.timescale.settings import database_settings
+
+    # The timeout ends before the request's deadline; the next request tries again.
+    database = database_settings(
+        dsn=settings.database,
+        password_file=settings.database_password_file,
+        pool_min=0,
+        timeout_s=settings.deadline_s / 2,
+        retry_for_s=0.0,
+    )
+    return DatabaseEquipmentStore(database, machines)
