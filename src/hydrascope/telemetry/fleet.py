@@ -5,7 +5,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from functools import cache, lru_cache
+from functools import cache, cached_property, lru_cache
 from pathlib import Path
 from typing import NamedTuple
 
@@ -15,25 +15,20 @@ from numpy.typing import NDArray
 
 from hydrascope import simulation
 from hydrascope.schemas import Machine, SpecError, TimeWindow
-from hydrascope.simulation.fleet import (
-    ASSETS,
-    FIRST_ONSET,
-    KINDS,
-    Member,
-    draw_member,
-)
+from hydrascope.simulation.fleet import ASSETS, FIRST_ONSET, KINDS, Member, draw_member
 from hydrascope.simulation.recording import Run
 from hydrascope.simulation.trajectory import ground_truth
 from hydrascope.simulation.version import code_version
 from hydrascope.telemetry.source import Signal
 
 START = datetime(2025, 1, 1, tzinfo=UTC)
-"""When the observed life of every machine begins; machines work around the clock."""
+"""The start of the observed life of every machine; machines work around the clock."""
 LABEL_MIN = 10.0
+"""The longest time in minutes that one row of labels covers."""
 COMMISSIONING_H = 50.0
-"""Operating hours over which commissioning is spread; they end where the first fault may begin."""
+"""The operating hours of commissioning; they end at the earliest onset of a fault."""
 _FIRST_COMMISSIONING = 10**6
-"""Its recordings are numbered from here, so that those of the observed life keep their draws."""
+"""The number of its first recording, so that those of the observed life keep their draws."""
 _CACHED_RECORDINGS = 4
 
 
@@ -41,33 +36,33 @@ class Recording(NamedTuple):
     """One recording of each machine of a fleet."""
 
     number: int
-    """Another one differs in duty, setting and weather."""
+    """The number, which determines duty, setting and weather."""
     hour: float
-    """Operating hour at its start."""
+    """The operating hours at its start."""
     commissioning: bool
-    """Whether it is of a time before all faults."""
+    """Whether it lies before all faults."""
 
 
 @dataclass(frozen=True)
 class FleetSource:
-    """Machines of up to four kinds that do not exist, with what is wrong with them.
+    """Simulated machines of up to four kinds, with their faults.
 
-    Each machine is observed over `life_h` operating hours by recordings of `recording_min`,
-    evenly spread, `hours` together. They are simulated when they are read; what is read depends
-    on the seed, the machine and the recording alone.
+    Each machine is observed over `life_h` operating hours, by recordings of `recording_min` minutes
+    that are evenly spread and `hours` long together. They are simulated when they are read. The
+    samples depend on nothing but the seed, the machine and the recording.
 
-    Before that, and before any fault has its onset, each machine may be recorded at commissioning:
-    as built and worn, at work and under weather as at any other time.
+    Before that, and before the onset of any fault, each machine may be recorded at commissioning:
+    as built and worn, with duty and weather as at any other time.
 
     Args:
-        machines_per_kind: How many of each kind.
-        kinds: Which; some of `KINDS`.
-        hours: Recorded hours of each machine.
-        recording_min: Length of a recording in minutes.
-        life_h: Operating hours over which the recordings are spread.
-        fault_rate: Faults to be expected of each machine in that time.
-        seed: Of everything random.
-        commissioning: Recordings of each machine from before all faults, beside `hours`.
+        machines_per_kind: The number of machines of each kind.
+        kinds: The kinds, some of `KINDS`.
+        hours: The recorded hours of each machine.
+        recording_min: The length of a recording in minutes.
+        life_h: The operating hours over which the recordings are spread.
+        fault_rate: The expected number of faults of each machine in that time.
+        seed: The seed of everything random.
+        commissioning: The number of recordings of each machine before all faults, beside `hours`.
 
     Raises:
         SpecError: A kind is unknown, or nothing would be recorded.
@@ -88,33 +83,36 @@ class FleetSource:
             raise SpecError(
                 f"fleet.kinds: {unknown[0]!r} is not accepted; there are: {', '.join(KINDS)}"
             )
-        for name, low in (("machines_per_kind", 1), ("recording_min", 0.1), ("life_h", 1.0)):
-            if getattr(self, name) < low:
-                value = getattr(self, name)
-                raise SpecError(f"fleet.{name}: {value} is not accepted; expected {low} or more")
-        if not 0.0 <= self.fault_rate <= 20.0:
-            raise SpecError(
-                f"fleet.fault_rate: {self.fault_rate} is not accepted; expected 0 to 20"
-            )
-        if not self.recording_min / 60.0 <= self.hours <= self.life_h:
-            raise SpecError(
-                f"fleet.hours: {self.hours} is not accepted; expected a recording's length "
-                f"({self.recording_min / 60.0:g}) to life_h ({self.life_h:g})"
-            )
-        most = int(COMMISSIONING_H * 60.0 / self.recording_min)
-        if not 0 <= self.commissioning <= most:
-            raise SpecError(
-                f"fleet.commissioning: {self.commissioning} is not accepted; expected 0 to {most}, "
-                f"recordings of {self.recording_min:g} min in {COMMISSIONING_H:g} h"
-            )
+        length_h = self.recording_min / 60.0
+        most = int(COMMISSIONING_H / max(length_h, 1e-3))
+        accepted = {
+            "machines_per_kind": (1, math.inf, "1 or more"),
+            "recording_min": (0.1, math.inf, "0.1 or more"),
+            "life_h": (1.0, math.inf, "1.0 or more"),
+            "fault_rate": (0.0, 20.0, "0 to 20"),
+            "hours": (
+                length_h,
+                self.life_h,
+                f"a recording's length ({length_h:g}) to life_h ({self.life_h:g})",
+            ),
+            "commissioning": (
+                0,
+                most,
+                f"0 to {most}, recordings of {self.recording_min:g} min in {COMMISSIONING_H:g} h",
+            ),
+        }
+        for name, (low, high, expected) in accepted.items():
+            value = getattr(self, name)
+            if not low <= value <= high:
+                raise SpecError(f"fleet.{name}: {value} is not accepted; expected {expected}")
 
     @property
     def fingerprint(self) -> str:
-        """Hash of the parameters and of the code that simulates."""
+        """The hash of the parameters and of the code that simulates."""
         return hashlib.sha256(f"{self!r} {_version()}".encode()).hexdigest()
 
     def machine_fingerprint(self, equipment_id: str) -> str:
-        """Hash of what decides one machine's telemetry: the others do not."""
+        """Return a hash of all that determines one machine's telemetry; other machines do not."""
         self.member(equipment_id)
         recorded = (self.hours, self.recording_min, self.commissioning)
         mine = (equipment_id, *recorded, self.life_h, self.fault_rate, self.seed)
@@ -128,40 +126,44 @@ class FleetSource:
     def extents(self, equipment_id: str) -> list[TimeWindow]:
         """Return the recordings of a machine, in order of time."""
         self.member(equipment_id)
+        return list(self._extents)
+
+    @cached_property
+    def _extents(self) -> list[TimeWindow]:
         length = timedelta(minutes=self.recording_min)
-        return [
-            TimeWindow(start=start, end=start + length)
-            for start in (_time(recording.hour) for recording in self.recordings)
+        starts = [
+            START + timedelta(seconds=round(3_600.0 * recording.hour))
+            for recording in self.recordings
         ]
+        return [TimeWindow(start=start, end=start + length) for start in starts]
 
     def read(self, equipment_id: str, window: TimeWindow) -> dict[str, Signal]:
-        """Simulate the recording that holds `window` and return its samples in it.
+        """Simulate the recording that contains `window` and return its samples in the window.
 
         Raises:
             ValueError: The machine is unknown or the window is in no recording.
         """
         member = self.member(equipment_id)
-        for each, extent in zip(self.recordings, self.extents(equipment_id), strict=True):
-            if extent.contains(window):
-                recording = _recording(self, equipment_id, each)
-                first_s = (window.start - extent.start).total_seconds()
-                stop_s = (window.end - extent.start).total_seconds()
-                return {
-                    sensor.id: Signal(
-                        recording[sensor.id][
-                            _before(first_s, sensor.rate_hz) : _before(stop_s, sensor.rate_hz)
-                        ].copy(),
-                        sensor.rate_hz,
-                    )
-                    for _, sensor in member.machine.topology.sensors
-                }
-        raise ValueError(f"no telemetry of {equipment_id!r} in {window}")
+        within = (n for n, extent in enumerate(self._extents) if extent.contains(window))
+        number = next(within, None)
+        if number is None:
+            raise ValueError(f"no telemetry of {equipment_id!r} in {window}")
+        extent = self._extents[number]
+        values = _simulate(self, equipment_id, self.recordings[number])
+        first_s = (window.start - extent.start).total_seconds()
+        end_s = (window.end - extent.start).total_seconds()
+        signals = {}
+        for _, sensor in member.machine.topology.sensors:
+            rate_hz = sensor.rate_hz
+            inside = slice(_samples_before(first_s, rate_hz), _samples_before(end_s, rate_hz))
+            signals[sensor.id] = Signal(values[sensor.id][inside].copy(), rate_hz)
+        return signals
 
     def labels(self, equipment_id: str) -> pd.DataFrame:
-        """Return what is true of each recording, in rows of at most `LABEL_MIN` minutes.
+        """Return the ground truth of each recording, in rows of at most `LABEL_MIN` minutes.
 
-        Columns as in `trajectory.ground_truth`, `kind`, the machine's build, and `commissioning`,
-        1 before all faults and 0 later.
+        The columns are those of `trajectory.ground_truth`, `kind`, and `commissioning`, which is 1
+        before all faults and 0 later.
         """
         member = self.member(equipment_id)
         rows = max(1, math.ceil(self.recording_min / LABEL_MIN))
@@ -171,12 +173,10 @@ class FleetSource:
         length = timedelta(minutes=self.recording_min / rows)
         components = [component.id for component in member.machine.topology.components]
         starts = [
-            extent.start + number * length
-            for extent in self.extents(equipment_id)
-            for number in range(rows)
+            extent.start + number * length for extent in self._extents for number in range(rows)
         ]
         truth = ground_truth(member.courses, components, begin_h)
-        # One array: hundreds of columns one by one would take longer than all else.
+        # One array, because to insert hundreds of columns would take longer than all else.
         table = pd.DataFrame(np.column_stack(list(truth.values())), columns=list(truth))
         table.insert(0, "start", pd.DatetimeIndex(starts))
         table.insert(1, "end", pd.DatetimeIndex([start + length for start in starts]))
@@ -186,7 +186,7 @@ class FleetSource:
         return table
 
     def member(self, equipment_id: str) -> Member:
-        """Return the machine behind an equipment id.
+        """Return a machine by its equipment id.
 
         Raises:
             ValueError: There is none.
@@ -198,9 +198,9 @@ class FleetSource:
             )
         return _member(*place, self.seed, self.fault_rate, self.life_h)
 
-    @property
+    @cached_property
     def recordings(self) -> list[Recording]:
-        """Recordings of each machine, in order of time."""
+        """The recordings of each machine, in order of time."""
         count = round(self.hours * 60.0 / self.recording_min)
         first_h = FIRST_ONSET * self.life_h - COMMISSIONING_H
         before = first_h + np.linspace(0.0, COMMISSIONING_H, self.commissioning, endpoint=False)
@@ -216,7 +216,7 @@ class FleetSource:
 
 @cache
 def _numbered(kinds: tuple[str, ...], machines: int) -> Mapping[str, tuple[str, int]]:
-    """Return kind and number by equipment id."""
+    """Return the kind and number of each equipment id."""
     return {f"{kind}_{number:03d}": (kind, number) for kind in kinds for number in range(machines)}
 
 
@@ -226,10 +226,10 @@ def _member(kind: str, number: int, seed: int, fault_rate: float, life_h: float)
 
 
 @lru_cache(maxsize=_CACHED_RECORDINGS)
-def _recording(
+def _simulate(
     source: FleetSource, equipment_id: str, recording: Recording
 ) -> Mapping[str, NDArray[np.float32]]:
-    """Windows are read one after the other: the recording they are of is simulated once."""
+    """Return the samples of a recording by sensor id; kept while its windows are read."""
     run = Run(source.member(equipment_id), recording.number, recording.hour)
     pieces = list(run.pieces(60.0 * source.recording_min))
     return {name: np.concatenate([piece[name] for piece in pieces]) for name in pieces[0]}
@@ -237,7 +237,7 @@ def _recording(
 
 @cache
 def _version() -> str:
-    """Hash of the simulator and the machine files."""
+    """Return a hash of the simulator and the machine files."""
     content = hashlib.sha256(f"{code_version(Path(simulation.__path__[0]))}".encode())
     for kind in KINDS:
         for name in ("machine.yaml", "duty.yaml"):
@@ -245,10 +245,6 @@ def _version() -> str:
     return content.hexdigest()[:16]
 
 
-def _time(hour: float) -> datetime:
-    return START + timedelta(seconds=round(3_600.0 * hour))
-
-
-def _before(seconds: float, rate_hz: float) -> int:
-    """How many samples lie before a time."""
+def _samples_before(seconds: float, rate_hz: float) -> int:
+    """Return the number of samples before a time."""
     return int(np.ceil(seconds * rate_hz - 1e-6))

@@ -1,4 +1,4 @@
-"""Write a simulated fleet into a folder, as telemetry of real machines would lie there."""
+"""Writes a simulated fleet into a folder, like the telemetry of real machines."""
 
 import json
 from collections.abc import Callable, Iterator
@@ -29,12 +29,12 @@ _SCHEMA = pa.schema(
 
 
 class Format(StrEnum):
-    """Of the telemetry files; labels and machine files are the same for all."""
+    """The formats of telemetry files; labels and machine files are the same for all."""
 
     PARQUET = "parquet"
     CSV = "csv"
     JSON = "json"
-    """One JSON object a line; not read back by `data=parquet`."""
+    """One JSON object per line; `data=parquet` does not read it."""
 
 
 def export_fleet(
@@ -42,14 +42,14 @@ def export_fleet(
 ) -> None:
     """Write telemetry (narrow), machine files, labels and `fleet.json`.
 
-    Memory is that of a minute of one machine, however long the recordings. What lies in the
-    folder can be read by `ParquetSource`.
+    However long the recordings are, memory holds a minute of one machine. `ParquetSource` reads
+    folders of Parquet and CSV files.
 
     Args:
         source: The fleet.
-        folder: Must be empty or not there.
-        form: Of the telemetry.
-        advance: Told the hours of one machine that have been written, as they are.
+        folder: The folder; must be empty or not exist.
+        form: The format of the telemetry.
+        advance: Called with the hours of one machine that have been written since the last call.
 
     Raises:
         SpecError: The folder holds files.
@@ -75,7 +75,7 @@ def export_fleet(
 def _tables(
     source: FleetSource, machine: Machine, advance: Callable[[float], None]
 ) -> Iterator[pa.Table]:
-    """Yield the rows of a minute after the other."""
+    """Yield the rows of one machine, minute by minute."""
     equipment_id = machine.equipment.equipment_id
     member = source.member(equipment_id)
     rates_hz = {sensor.id: sensor.rate_hz for _, sensor in machine.topology.sensors}
@@ -94,7 +94,7 @@ def _tables(
 def _rows(
     start: datetime, equipment_id: str, sensor: str, values: NDArray[np.float32], rate_hz: float
 ) -> pa.Table:
-    known = np.flatnonzero(np.isfinite(values))  # what a sensor did not say is not in the file
+    known = np.flatnonzero(np.isfinite(values))  # gaps have no rows
     times = np.datetime64(start.replace(tzinfo=None), "us") + np.round(
         known / rate_hz * 1e6
     ).astype("timedelta64[us]")
@@ -119,7 +119,7 @@ def _write(path: Path, form: Format, tables: Iterator[pa.Table]) -> None:
 
 
 def _metadata(source: FleetSource) -> dict[str, object]:
-    """Return what the fleet is: its parameters, topologies and what is wrong with each machine."""
+    """Return the fleet's parameters, topologies and the faults of each machine."""
     machines = source.machines()
     topologies = {each.topology.id: each.topology.model_dump(mode="json")
                   for each in machines.values()}  # fmt: skip
