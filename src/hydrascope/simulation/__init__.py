@@ -1,1 +1,1 @@
-"""Machines that do not exist: circuits, oil, duty, faults and sensors, solved by physics."""
+"""Simulated machines: circuits, oil, duty, faults and sensors, by physical laws."""

@@ -1,7 +1,8 @@
-"""From a machine file to the network that the solver knows; impossible machines are refused."""
+"""The network of a machine file, as the solver needs it; impossible machines are refused."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
@@ -21,7 +22,7 @@ DRIVES = (ComponentType.ELECTRIC_MOTOR, ComponentType.COMBUSTION_ENGINE)
 _HYDRAULIC = (EdgeType.PRESSURE_LINE, EdgeType.RETURN_LINE, EdgeType.SUCTION_LINE)
 _PORTS: Mapping[str, tuple[str, ...]] = {
     ComponentType.PUMP: ("inlet", "outlet"),
-    **dict.fromkeys(VALVES, ("supply", "back")),
+    **dict.fromkeys(VALVES, ("supply", "return")),
     **dict.fromkeys(ACTUATORS, ("a", "b")),
     ComponentType.TANK: (),
     **dict.fromkeys(DRIVES, ()),
@@ -30,19 +31,20 @@ _ONE_PORT = ("outlet",)
 
 
 class Branch(NamedTuple):
-    """Oil flows from one node to another, through a line and what stands at its end."""
+    """A connection of two nodes: a line and the component at its end."""
 
     kind: int
     start: int
     end: int
     line: EdgeSpec | None
     component: str | None
-    """Whose law it is beside the line's."""
+    """The component whose law adds to the line's."""
     water: bool
+    """Whether coolant flows, not oil."""
 
 
 class Section(NamedTuple):
-    """An actuator and the valve that moves it."""
+    """A section of a valve and the actuator that it moves."""
 
     actuator: str
     valve: str
@@ -55,25 +57,34 @@ class Circuit:
 
     machine: Machine
     values: Mapping[str, Mapping[str, float]]
-    """Nominal values of each component, defaults filled in."""
+    """The nominal values of each component, with defaults filled in."""
     node: Mapping[tuple[str, str], int]
-    """By component and port: inlet, outlet (pumps; others have an outlet only), supply, back
-    (valves), a, b (actuators)."""
+    """The node of each component and port: inlet and outlet of pumps, supply and return of valves,
+    a and b of actuators, outlet of others."""
     branches: tuple[Branch, ...]
     pumps: tuple[str, ...]
     drives: tuple[str, ...]
-    """Of each pump."""
+    """The drive of each pump."""
     sections: tuple[Section, ...]
     accumulators: tuple[str, ...]
     wiring: Wiring
 
-    @property
+    @cached_property
     def kinds(self) -> Mapping[str, str]:
         """The kind of each component."""
         return {each.id: each.kind for each in self.machine.topology.components}
 
+    @cached_property
+    def actuators(self) -> tuple[str, ...]:
+        """The actuator of each section."""
+        return tuple(section.actuator for section in self.sections)
+
+    def driven_by(self, drive: str) -> list[str]:
+        """Return the pumps of a motor or an engine."""
+        return [p for p, own in zip(self.pumps, self.drives, strict=True) if own == drive]
+
     def branch_of(self, component: str) -> int:
-        """Return the branch that bears a component's law (filter, cooler, relief valve …)."""
+        """Return the branch with a component's law (filter, cooler, relief valve …)."""
         return next(n for n, branch in enumerate(self.branches) if branch.component == component)
 
 
@@ -82,10 +93,10 @@ def build_circuit(machine: Machine, source: str = "") -> Circuit:
 
     Args:
         machine: The machine.
-        source: Where it was read from; leads the message of an error.
+        source: The file it was read from; begins the message of an error.
 
     Raises:
-        SpecError: The machine cannot work, each fault with its path.
+        SpecError: The machine cannot work; names every fault with its path.
     """
     faults = list(_faults(machine))
     if faults:
@@ -142,76 +153,54 @@ def _missing_lines(
 
 
 def _wire(machine: Machine) -> Circuit:
-    topology = machine.topology
-    components = {each.id: each for each in topology.components}
-    values = {each.id: nominal_values(each)[0] for each in topology.components}
-    # Chambers first: eliminated first, they fill in least of the matrix.
+    components = {each.id: each for each in machine.topology.components}
+    values = {name: nominal_values(each)[0] for name, each in components.items()}
+    # Chambers come first: eliminated first, they cause the least fill-in.
     ordered = sorted(components.values(), key=lambda each: each.kind not in ACTUATORS)
     ports = [(each.id, port) for each in ordered for port in _PORTS.get(each.kind, _ONE_PORT)]
     node = {port: number for number, port in enumerate(ports)}
-    edges = [edge for edge in topology.edges if edge.kind in _HYDRAULIC]
+    edges = [edge for edge in machine.topology.edges if edge.kind in _HYDRAULIC]
+    sections = [Section(edge.target, edge.source, edge) for edge in edges
+                if components[edge.target].kind in ACTUATORS]  # fmt: skip
     water = _water(edges, components, values)
-    branches = []
-    sections = []
-    for edge in edges:
-        source, target = components[edge.source], components[edge.target]
-        if target.kind in ACTUATORS:
-            sections.append(Section(target.id, source.id, edge))
-            continue
-        law = {ComponentType.REDUCING_VALVE: REDUCING}.get(ComponentType(target.kind), LINE)
-        start = _start(node, source, edge)
-        bearer: str | None = target.id if target.kind in _BEARERS else None
-        if source.kind == ComponentType.RELIEF_VALVE:
-            law, bearer = RELIEF, source.id
-        branches.append(Branch(law, start, _end(node, target), edge, bearer, source.id in water))
-    for each in components.values():
-        if each.kind in VALVES and values[each.id]["relief_bar"] < 1e6:
-            supply, back = node[each.id, "supply"], node[each.id, "back"]
-            branches.append(Branch(RELIEF, supply, back, None, each.id, water=False))
-    pumps = [each.id for each in components.values() if each.kind == ComponentType.PUMP]
-    accumulators = [c.id for c in components.values() if c.kind == ComponentType.ACCUMULATOR]
-    coolers = [
-        number
-        for number, branch in enumerate(branches)
-        if branch.component and components[branch.component].kind == ComponentType.COOLER
-    ]
-    drive_of = {e.target: e.source for e in topology.edges if e.kind is EdgeType.MECHANICAL}
-    tank = len(node)  # the solver's number of it
+    branches = [_branch(node, components[edge.source], components[edge.target], edge, water)
+                for edge in edges if components[edge.target].kind not in ACTUATORS]  # fmt: skip
+    for name, each in components.items():
+        if each.kind in VALVES and values[name]["relief_bar"] < 1e6:
+            ends = node[name, "supply"], node[name, "return"]
+            branches.append(Branch(RELIEF, *ends, None, name, water=False))
+    pumps = [name for name, each in components.items() if each.kind == ComponentType.PUMP]
+    gases = [name for name, each in components.items() if each.kind == ComponentType.ACCUMULATOR]
+    drive_of = {e.target: e.source for e in machine.topology.edges if e.kind is EdgeType.MECHANICAL}
+    coolers = (number for number, branch in enumerate(branches)
+               if branch.component and components[branch.component].kind == ComponentType.COOLER
+    )  # fmt: skip
+    tank = len(node)  # its number in the solver
     wiring = Wiring(
         branch_kind=_ints(branch.kind for branch in branches),
         branch_from=_ints(tank if branch.start == TANK else branch.start for branch in branches),
         branch_to=_ints(tank if branch.end == TANK else branch.end for branch in branches),
         branch_water=_ints(int(branch.water) for branch in branches),
-        cooler=coolers[0] if coolers else -1,
-        pump_inlet=_ints(node[each, "inlet"] for each in pumps),
-        pump_outlet=_ints(node[each, "outlet"] for each in pumps),
-        pump_water=_ints(int(values[each]["water"]) for each in pumps),
+        cooler=next(coolers, -1),
+        pump_inlet=_ints(node[name, "inlet"] for name in pumps),
+        pump_outlet=_ints(node[name, "outlet"] for name in pumps),
+        pump_water=_ints(int(values[name]["water"]) for name in pumps),
         section=_ints(
-            node[port]
+            node[component, port]
             for each in sections
-            for port in (
-                (each.valve, "supply"),
-                (each.valve, "back"),
-                (each.actuator, "a"),
-                (each.actuator, "b"),
-            )
+            for component in (each.valve, each.actuator)
+            for port in _PORTS[components[component].kind]
         ).reshape(-1, 4),
-        accumulator=_ints(node[each, "outlet"] for each in accumulators),
+        accumulator=_ints(node[name, "outlet"] for name in gases),
     )
+    drives = tuple(drive_of[name] for name in pumps)
     return Circuit(
-        machine,
-        values,
-        node,
-        tuple(branches),
-        tuple(pumps),
-        tuple(drive_of[each] for each in pumps),
-        tuple(sections),
-        tuple(accumulators),
-        wiring,
-    )
+        machine, values, node, tuple(branches), tuple(pumps), drives, tuple(sections),
+        tuple(gases), wiring,
+    )  # fmt: skip
 
 
-_BEARERS = (
+_RESISTANCES = (
     ComponentType.FILTER,
     ComponentType.COOLER,
     ComponentType.REDUCING_VALVE,
@@ -219,11 +208,26 @@ _BEARERS = (
 )
 
 
+def _branch(
+    node: Mapping[tuple[str, str], int],
+    source: ComponentSpec,
+    target: ComponentSpec,
+    line: EdgeSpec,
+    water: Collection[str],
+) -> Branch:
+    law = REDUCING if target.kind == ComponentType.REDUCING_VALVE else LINE
+    component = target.id if target.kind in _RESISTANCES else None
+    if source.kind == ComponentType.RELIEF_VALVE:
+        law, component = RELIEF, source.id
+    ends = _start(node, source, line), _end(node, target)
+    return Branch(law, *ends, line, component, source.id in water)
+
+
 def _start(node: Mapping[tuple[str, str], int], source: ComponentSpec, edge: EdgeSpec) -> int:
     if source.kind == ComponentType.TANK:
         return TANK
     if source.kind in VALVES:
-        return node[source.id, "back" if edge.kind is EdgeType.RETURN_LINE else "supply"]
+        return node[source.id, "return" if edge.kind is EdgeType.RETURN_LINE else "supply"]
     return node[source.id, "outlet"]
 
 
@@ -240,7 +244,7 @@ def _water(
     components: Mapping[str, ComponentSpec],
     values: Mapping[str, Mapping[str, float]],
 ) -> set[str]:
-    """Return the components in which coolant flows: those that pumps of coolant are joined to."""
+    """Return the components with coolant: pumps of coolant, and all that lines join to them."""
     wet = {name for name in components if values[name].get("water")}
     while True:
         more = {

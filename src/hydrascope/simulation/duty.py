@@ -1,7 +1,6 @@
-"""What the operator asks of a machine: a cycle of phases, never twice quite the same."""
+"""The duty of a machine: a cycle of phases, which varies from one time to the next."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import Annotated, NamedTuple
 
 import numpy as np
@@ -13,7 +12,12 @@ from hydrascope.schemas.base import Identifier, Number, Positive, Spec, Text
 from hydrascope.simulation.circuit import Circuit
 from hydrascope.simulation.solver import Plant
 
+Floats = NDArray[np.float64]
+Integers = NDArray[np.int64]
 Share = Annotated[float, Field(strict=True, ge=0.0, le=1.0)]
+
+_SWITCH_S = 1e-3
+"""The time in which the command of a valve's opening changes."""
 
 
 class Phase(Spec):
@@ -22,15 +26,15 @@ class Phase(Spec):
     name: Text
     duration_s: Positive
     to: dict[Identifier, Number] = Field(default_factory=dict)
-    """Where actuators are to be at its end: shares of a cylinder's stroke, a motor's rad."""
+    """The targets at the end of the phase: shares of a cylinder's stroke, or a motor's rad."""
     hold: dict[Identifier, Number] = Field(default_factory=dict)
-    """Valve openings from its start on, of actuators that are `open_loop`."""
+    """The valve openings of `open_loop` actuators from the start of the phase on."""
     process: dict[Identifier, Share] = Field(default_factory=dict)
-    """Shares of the process load during the phase; 0 for those not named."""
+    """The shares of the process load during the phase; 0 for actuators that are not named."""
 
 
 class Pause(Spec):
-    """Rest after so many cycles."""
+    """A rest after so many cycles."""
 
     every_cycles: Annotated[int, Field(ge=1)]
     duration_s: Positive
@@ -40,20 +44,24 @@ class DutyCycle(Spec):
     """The content of a duty file."""
 
     initial: dict[Identifier, Number]
-    """Where each actuator begins; names them all."""
+    """The position at which each actuator begins; names all actuators."""
     open_loop: tuple[Identifier, ...] = ()
-    """Actuators whose valve is opened by command; the others are positioned."""
+    """The actuators whose valve opening is commanded; of the others the position is."""
     phases: Annotated[tuple[Phase, ...], Field(min_length=1)]
     pause: Pause | None = None
 
     @property
     def duration_s(self) -> float:
-        """Of one cycle."""
+        """The nominal duration of one cycle."""
         return sum(phase.duration_s for phase in self.phases)
 
     def check(self, circuit: Circuit, source: str) -> None:
-        """Refuse names that are no actuators of the machine, and actuators without a beginning."""
-        actuators = [section.actuator for section in circuit.sections]
+        """Check the names of actuators.
+
+        Raises:
+            SpecError: A name is no actuator of the machine, or an actuator has no initial position.
+        """
+        actuators = circuit.actuators
         named = dict.fromkeys(self.initial, "initial")
         for number, phase in enumerate(self.phases):
             named |= dict.fromkeys((*phase.to, *phase.hold, *phase.process), f"phases[{number}]")
@@ -64,39 +72,61 @@ class DutyCycle(Spec):
         if faults:
             raise SpecError.of(source, faults)
 
+    def knots(self, actuators: tuple[str, ...]) -> "CycleKnots":
+        """Return the cycle as arrays; `actuators` gives their order on the axis A."""
+        rows = []
+        for number, phase in enumerate(self.phases):
+            if phase.hold:
+                rows.append((number, True, _SWITCH_S, phase.hold, phase.process))
+            rows.append((number, False, phase.duration_s, phase.to, phase.process))
+        phases, switched, durations_s, commands, processes = zip(*rows, strict=True)
+        value = np.array([[each.get(name, np.nan) for name in actuators] for each in commands])
+        given = np.arange(1, len(rows) + 1)[:, None] * np.isfinite(value)
+        return CycleKnots(
+            initial=np.array([self.initial[name] for name in actuators]),
+            open_loop=np.array([int(name in self.open_loop) for name in actuators]),
+            phase=np.array(phases),
+            switched=np.array(switched),
+            duration_s=np.array(durations_s),
+            value=value,
+            source=np.maximum.accumulate(given, axis=0),
+            process=np.array([[each.get(name, 0.0) for name in actuators] for each in processes]),
+            pause=self.pause,
+        )
+
 
 @dataclass(frozen=True)
 class Operator:
-    """How one machine is worked: factors of the cycle's durations and loads, and their scatter."""
+    """The habits of an operator: factors of the cycle's durations and loads, and their scatter."""
 
     pace: float
     load: float
     scatter: float
     reach: float = 1.0
-    """Of the ways from where an actuator begins, share of the cycle's."""
+    """The share of the cycle's travel from the initial position."""
 
 
 class Setting(NamedTuple):
-    """How a machine is set for a job; its controller says so."""
+    """The setting of a machine for a job, which its controller reports."""
 
     pressure: float
-    """Of the pump's compensator, share of the nominal one."""
+    """The cut-off pressure of the pumps of oil, as a share of the nominal one."""
     speed: float
-    """Of the pumps of oil, share of the nominal one."""
+    """The speed of the pumps of oil, as a share of the nominal one."""
     reach: float
-    """See `Operator.reach`: moulds, parts and programs differ."""
+    """The share of the cycle's travel, see `Operator.reach`: moulds, parts and programs differ."""
 
     @classmethod
     def draw(cls, rng: np.random.Generator) -> "Setting":
-        """Return that of a job: what is not needed is not asked for (eco modes, variable speed)."""
+        """Return the setting of a job; many need less than the nominal values (eco mode)."""
         return cls(
             pressure=float(rng.uniform(0.6, 1.0)),
             speed=float(rng.uniform(0.6, 1.0)),
             reach=float(rng.uniform(0.6, 1.0)),
         )
 
-    def worked(self, operator: Operator) -> Operator:
-        """Return how the machine is worked: a job that needs less force or speed is set to less."""
+    def adapt(self, operator: Operator) -> Operator:
+        """Return the operator for this setting, with loads and pace reduced in proportion."""
         return replace(
             operator,
             pace=operator.pace / self.speed,
@@ -105,76 +135,89 @@ class Setting(NamedTuple):
         )
 
     def apply(self, plant: Plant, oil: NDArray[np.bool_]) -> None:
-        """Set the pumps [P] that deliver `oil`, in place."""
+        """Set the pumps that deliver oil, where `oil` [P] is true; changes `plant` in place."""
         plant.pump_cutoff[:, oil] *= self.pressure
         plant.pump_flow[:, oil] *= self.speed
 
 
-@dataclass
-class DutyClock:
-    """The references of one machine, generated cycle after cycle as time goes on.
+class CycleKnots(NamedTuple):
+    """A duty cycle as arrays. Targets are linear in time between its knots.
 
-    What it gives does not depend on the pieces it is asked for.
+    Shapes: K knots after the start of the cycle, A actuators.
     """
 
-    duty: DutyCycle
-    actuators: tuple[str, ...]
-    operator: Operator
-    rng: np.random.Generator
-    _time_s: list[float] = field(default_factory=lambda: [0.0])
-    _target: list[list[float]] = field(default_factory=list)
-    _until_s: list[float] = field(default_factory=list)
-    _process: list[list[float]] = field(default_factory=list)
-    _cycles: int = 0
+    initial: Floats
+    """[A], the positions at which the actuators begin."""
+    open_loop: Integers
+    """[A], 1 where the valve's opening is commanded, 0 where the position is."""
+    phase: Integers
+    """[K], the number of the phase."""
+    switched: NDArray[np.bool_]
+    """[K], whether the knot ends the switching of valves at the start of a phase, not the phase."""
+    duration_s: Floats
+    """[K], the nominal time since the previous knot."""
+    value: Floats
+    """[K, A], the commands; NaN where the last one holds."""
+    source: Integers
+    """[K, A], the knot of the last command, counted from 1; 0 is the start of the cycle."""
+    process: Floats
+    """[K, A], the shares of the process load since the previous knot."""
+    pause: Pause | None
 
-    def __post_init__(self) -> None:
-        self._target.append([self.duty.initial[name] for name in self.actuators])
 
-    def references(self, times_s: NDArray[np.float64]) -> tuple[NDArray[np.float64], ...]:
+class ReferenceGenerator:
+    """Targets and process loads of one machine, generated cycle after cycle.
+
+    They do not depend on how the time is divided into calls.
+
+    Args:
+        cycle: The duty cycle.
+        operator: The operator, for the setting of the machine.
+        rng: The source of all scatter.
+    """
+
+    def __init__(self, cycle: CycleKnots, operator: Operator, rng: np.random.Generator) -> None:
+        self._cycle, self._operator, self._rng = cycle, operator, rng
+        self._cycles = 0
+        self._time_s = np.zeros(1)
+        self._target = cycle.initial[None]
+        self._process = np.zeros((0, len(cycle.initial)))  # from each knot to the next
+
+    def references(self, times_s: Floats) -> tuple[Floats, Floats]:
         """Return targets and process loads [steps, A] at ascending times, later ones each call."""
         while self._time_s[-1] <= times_s[-1]:
             self._add_cycle()
-        knots = np.array(self._target)
-        target = np.stack([np.interp(times_s, self._time_s, column) for column in knots.T], axis=-1)
-        process = np.array(self._process)[np.searchsorted(self._until_s, times_s, side="right")]
-        self._forget(float(times_s[-1]))
+        knot = np.searchsorted(self._time_s[1:], times_s, side="right")
+        slope = np.diff(self._target, axis=0) / np.diff(self._time_s)[:, None]
+        target = slope[knot] * (times_s - self._time_s[knot])[:, None] + self._target[knot]
+        process = self._process[knot]
+        past = knot[-1]  # is dropped, so that memory does not grow
+        self._time_s, self._target = self._time_s[past:], self._target[past:]
+        self._process = self._process[past:]
         return target, process
 
     def _add_cycle(self) -> None:
-        scatter = self.operator.scatter
-        pace, load = np.exp(scatter * self.rng.standard_normal(2))
-        reach = (
-            0.3 * scatter * self.rng.standard_normal((len(self.duty.phases), len(self.actuators)))
+        cycle, operator, rng = self._cycle, self._operator, self._rng
+        pace, load = np.exp(operator.scatter * rng.standard_normal(2))
+        phases = int(cycle.phase[-1]) + 1
+        error = 0.3 * operator.scatter * rng.standard_normal((phases, len(cycle.initial)))
+        travel = operator.reach * (cycle.value - cycle.initial)
+        moved = cycle.initial + travel + error[cycle.phase]
+        rows = np.concatenate(
+            [self._target[-1:], np.where(cycle.switched[:, None], cycle.value, moved)]
         )
-        for phase, off in zip(self.duty.phases, reach, strict=True):
-            if phase.hold:
-                self._add(1e-3, phase.hold, phase.process, load)
-            moved = {}
-            for name, value in phase.to.items():
-                begin = self.duty.initial[name]
-                way = self.operator.reach * (value - begin)
-                moved[name] = begin + way + off[self.actuators.index(name)]
-            self._add(phase.duration_s * self.operator.pace * pace, moved, phase.process, load)
+        self._append(
+            np.where(cycle.switched, cycle.duration_s, cycle.duration_s * operator.pace * pace),
+            np.take_along_axis(rows, cycle.source, axis=0),
+            operator.load * load * cycle.process,
+        )
         self._cycles += 1
-        pause = self.duty.pause
-        if pause and self._cycles % pause.every_cycles == 0:
-            self._add(pause.duration_s * float(np.exp(self.rng.normal(0.0, 0.3))), {}, {}, load)
+        if cycle.pause and self._cycles % cycle.pause.every_cycles == 0:
+            rest_s = cycle.pause.duration_s * np.exp(rng.normal(0.0, 0.3))
+            self._append(np.array([rest_s]), self._target[-1:], np.zeros_like(self._target[-1:]))
 
-    def _add(
-        self,
-        duration_s: float,
-        to: Mapping[str, float],
-        process: Mapping[str, float],
-        load: float,
-    ) -> None:
-        before = self._target[-1]
-        self._time_s.append(self._time_s[-1] + duration_s)
-        self._until_s.append(self._time_s[-1])
-        self._target.append([to.get(n, v) for n, v in zip(self.actuators, before, strict=True)])
-        share = self.operator.load * load
-        self._process.append([share * process.get(name, 0.0) for name in self.actuators])
-
-    def _forget(self, time_s: float) -> None:
-        """Drop what lies before `time_s`, so that memory stays flat."""
-        past = int(np.searchsorted(self._until_s, time_s, side="right"))
-        del self._until_s[:past], self._process[:past], self._time_s[:past], self._target[:past]
+    def _append(self, duration_s: Floats, target: Floats, process: Floats) -> None:
+        later_s = np.cumsum(np.concatenate([self._time_s[-1:], duration_s]))[1:]
+        self._time_s = np.concatenate([self._time_s, later_s])
+        self._target = np.concatenate([self._target, target])
+        self._process = np.concatenate([self._process, process])

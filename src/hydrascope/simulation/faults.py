@@ -1,7 +1,7 @@
-"""Nine faults: each changes physical values of a machine, as far as it has grown.
+"""Nine faults, each of which changes physical values of a machine with its severity.
 
-What a fault does to the sensors follows from the equations. Severity is 0 when sound and 1 when
-the component has failed.
+Its effect on the sensors follows from the equations. Severity is 0 for a sound component and 1 for
+one that has failed.
 
 Shapes: B machines.
 """
@@ -22,7 +22,7 @@ Severity = NDArray[np.float64]
 
 
 class Fault(StrEnum):
-    """What can be wrong, in the order of the labels."""
+    """The faults, in the order of the labels."""
 
     PRESSURE_DROP = "pressure_drop"
     OVERHEATING = "overheating"
@@ -36,11 +36,11 @@ class Fault(StrEnum):
 
 
 ACTIVE = 0.25
-"""A fault is an active anomaly from this severity on."""
+"""The severity from which on a fault is an active anomaly."""
 
 
-class Change(NamedTuple):
-    """How a fault acts, and on which kinds of components it can be."""
+class FaultEffect(NamedTuple):
+    """The effect of a fault, and the kinds of components that can have it."""
 
     kinds: tuple[ComponentType, ...]
     apply: Callable[[Circuit, Plant, str, Severity], None]
@@ -49,38 +49,38 @@ class Change(NamedTuple):
 def apply_fault(
     circuit: Circuit, plant: Plant, fault: Fault, component: str, severity: Severity
 ) -> None:
-    """Change `plant` in place by a fault of `component` that has grown to `severity` [B]."""
-    CHANGES[fault].apply(circuit, plant, component, severity)
+    """Change `plant` in place by a fault of `component` with `severity` [B]."""
+    EFFECTS[fault].apply(circuit, plant, component, severity)
 
 
 def candidates(circuit: Circuit, fault: Fault) -> list[str]:
-    """Return the components of a machine that can have a fault: those that carry oil and sensors.
+    """Return the components that can have a fault: of its kinds, with oil and with sensors.
 
-    Of others nobody could tell.
+    A fault without sensors could not be found.
     """
     return [
         component.id
         for component in circuit.machine.topology.components
-        if component.kind in CHANGES[fault].kinds
+        if component.kind in EFFECTS[fault].kinds
         and not circuit.values[component.id].get("water")
         and component.sensors
     ]
 
 
 def _pressure_drop(circuit: Circuit, plant: Plant, component: str, severity: Severity) -> None:
-    """Let the compensator's spring set: it destrokes the pump at a lower pressure."""
+    """Weaken the spring of the pressure compensator: the cut-off pressure falls."""
     plant.pump_cutoff[:, circuit.pumps.index(component)] *= 1.0 - 0.45 * severity
 
 
 def _overheating(_circuit: Circuit, plant: Plant, _component: str, severity: Severity) -> None:
-    """Cover the cooler's outer surface with dirt: it passes on less heat."""
+    """Foul the cooler's outer surface: it transfers less heat."""
     plant.thermal[:, 2] *= 1.0 - 0.9 * severity
 
 
 def _cavitation(circuit: Circuit, plant: Plant, component: str, severity: Severity) -> None:
-    """Clog the suction strainer: at its own flow it would take up to 1.5 bar, more than there is.
+    """Clog the suction strainer: at nominal flow it would drop up to 1.5 bar, more than there is.
 
-    What flows through the pores of dirt is laminar (Darcy's law).
+    Flow through the pores of dirt is laminar (Darcy's law).
     """
     pump = circuit.pumps.index(component)
     share = circuit.values[component]["strainer_share"]
@@ -92,19 +92,19 @@ def _cavitation(circuit: Circuit, plant: Plant, component: str, severity: Severi
 
 
 def _leakage(circuit: Circuit, plant: Plant, component: str, severity: Severity) -> None:
-    """Widen the gaps in the pump: 3.3 times the leakage at the end."""
+    """Widen the gaps in the pump: up to 3.3 times the leakage."""
     plant.pump_leakage[:, circuit.pumps.index(component)] *= 1.0 + 2.3 * severity
 
 
 def _vibration(circuit: Circuit, plant: Plant, component: str, severity: Severity) -> None:
-    """Wear the shaft's bearing: it runs out of true, which the sensor feels, and rubs."""
+    """Wear the shaft's bearing: run-out shows in the vibration, and friction grows."""
     pump = circuit.pumps.index(component)
     plant.pump_friction[:, pump, 0] *= 1.0 + 1.0 * severity
     plant.pump_runout[:, pump] *= 1.0 + 2.0 * severity
 
 
 def _restriction(circuit: Circuit, plant: Plant, component: str, severity: Severity) -> None:
-    """Squeeze the line to the valve: it takes up to 0.11 of the cut-off at half of the flow."""
+    """Squeeze the line to the valve: at half flow it drops up to 0.11 of the cut-off pressure."""
     for number, branch in enumerate(circuit.branches):
         line = branch.line
         if line and line.target == component and line.kind is EdgeType.PRESSURE_LINE:
@@ -114,15 +114,15 @@ def _restriction(circuit: Circuit, plant: Plant, component: str, severity: Sever
 
 
 def _contamination(circuit: Circuit, plant: Plant, component: str, severity: Severity) -> None:
-    """Fill the oil with dirt: it clogs the filter, wears the pump and makes the spools stick."""
+    """Contaminate the oil: dirt clogs the filter, wears the pump and makes spools stick."""
     plant.branch_laminar[:, circuit.branch_of(component)] *= 1.0 + 1.3 * severity
     plant.pump_leakage[:, 0] *= 1.0 + 1.0 * severity
     plant.valve_stiction[:] *= 1.0 + 0.8 * severity[:, None]
 
 
 def _seal(circuit: Circuit, plant: Plant, component: str, severity: Severity) -> None:
-    """Wear the seals: oil passes between the chambers, up to 0.75 of the valve's flow."""
-    number = [section.actuator for section in circuit.sections].index(component)
+    """Wear the seals: up to 0.75 of the valve's rated flow passes between the chambers."""
+    number = circuit.actuators.index(component)
     section = circuit.sections[number]
     values, valve = circuit.values[component], circuit.values[section.valve]
     rated = valve["flow_l_min"] * values["valve_share"] * LITRE_MIN
@@ -133,21 +133,21 @@ def _seal(circuit: Circuit, plant: Plant, component: str, severity: Severity) ->
 
 
 def _stiction(circuit: Circuit, plant: Plant, component: str, severity: Severity) -> None:
-    """Varnish the spools: they stay until pushed hard enough, and follow late."""
+    """Varnish the spools: they stick, then follow their commands late."""
     mine = np.array([section.valve == component for section in circuit.sections])
     plant.valve_stiction[:, mine] *= 1.0 + 1.6 * severity[:, None]
     plant.valve_response[:, mine] *= 1.0 + 2.0 * severity[:, None]
 
 
 _PUMP = (ComponentType.PUMP,)
-CHANGES: Mapping[Fault, Change] = {
-    Fault.PRESSURE_DROP: Change(_PUMP, _pressure_drop),
-    Fault.OVERHEATING: Change((ComponentType.COOLER,), _overheating),
-    Fault.CAVITATION: Change(_PUMP, _cavitation),
-    Fault.LEAKAGE: Change(_PUMP, _leakage),
-    Fault.VIBRATION_ANOMALY: Change(_PUMP, _vibration),
-    Fault.FLOW_RESTRICTION: Change(VALVES, _restriction),
-    Fault.CONTAMINATION: Change((ComponentType.FILTER,), _contamination),
-    Fault.SEAL_DEGRADATION: Change(ACTUATORS, _seal),
-    Fault.VALVE_STICTION: Change(VALVES, _stiction),
+EFFECTS: Mapping[Fault, FaultEffect] = {
+    Fault.PRESSURE_DROP: FaultEffect(_PUMP, _pressure_drop),
+    Fault.OVERHEATING: FaultEffect((ComponentType.COOLER,), _overheating),
+    Fault.CAVITATION: FaultEffect(_PUMP, _cavitation),
+    Fault.LEAKAGE: FaultEffect(_PUMP, _leakage),
+    Fault.VIBRATION_ANOMALY: FaultEffect(_PUMP, _vibration),
+    Fault.FLOW_RESTRICTION: FaultEffect(VALVES, _restriction),
+    Fault.CONTAMINATION: FaultEffect((ComponentType.FILTER,), _contamination),
+    Fault.SEAL_DEGRADATION: FaultEffect(ACTUATORS, _seal),
+    Fault.VALVE_STICTION: FaultEffect(VALVES, _stiction),
 }

@@ -1,4 +1,4 @@
-"""Who the machines of a fleet are: drawn from a seed, each by itself."""
+"""The machines of a fleet, each drawn from a seed by itself."""
 
 import zlib
 from collections.abc import Mapping
@@ -11,7 +11,7 @@ import numpy as np
 from hydrascope.schemas import ComponentType, Machine, validate
 from hydrascope.schemas.yaml_file import load_yaml
 from hydrascope.simulation.circuit import Circuit, build_circuit
-from hydrascope.simulation.duty import DutyCycle, Operator
+from hydrascope.simulation.duty import CycleKnots, DutyCycle, Operator
 from hydrascope.simulation.faults import Fault, apply_fault, candidates
 from hydrascope.simulation.fluid import ISO_GRADES
 from hydrascope.simulation.plant import build_plant, oil_row
@@ -40,30 +40,34 @@ _SPREAD: Mapping[str, float] = {
     "valve_gain": 0.05,
     "gas_precharge": 0.06,
 }
-"""Standard deviations of the logarithms of values over machines of one build.
+"""The standard deviations of the logarithms of values over machines of one build.
 
-No sensor tells them, so they bound how small a fault can be found. They were chosen for that, not
-taken from data of makers.
+No sensor measures these values, so they limit how small a fault can be found. They were chosen for
+that, not taken from manufacturers' data.
 """
 _HYSTERESIS: Mapping[str, float] = {ComponentType.SERVO_VALVE: 0.015}
 _USUAL_HYSTERESIS, _HYSTERESIS_SPREAD = 0.025, 0.12
-"""Of sound valves, share of the stroke. Data sheets give at most 0.05 for proportional valves
-without feedback of the spool (Rexroth 4WRA), 0.03 for servo valves (Moog G761)."""
+"""The hysteresis of sound valves as a share of the stroke, and the standard deviation of its
+logarithm. Data sheets give at most 0.05 for proportional valves without position feedback of the
+spool (Rexroth 4WRA), 0.03 for servo valves (Moog G761)."""
 FIRST_ONSET = -0.3
-"""No fault begins earlier, in shares of the observed life."""
+"""The earliest onset of a fault, as a share of the observed life."""
 FILTER_LIFE_H = 500.0
 _FILTER_LOAD = 0.2
-"""A filter is changed so often, and at its end has gained so much of its first drop: sound machines
-are seen with all states of it."""
+"""The hours after which a filter is changed, and the growth of its pressure drop by then. Sound
+machines are seen with filters of any age."""
 
 
 @dataclass(frozen=True)
 class Kind:
-    """A build: its machine file, its network and what it is asked to do."""
+    """A build: its machine file, its network, its nominal values and its duty."""
 
     machine: Machine
     circuit: Circuit
+    nominal: Plant
+    """The values of a machine as the file has it; [1, …] each."""
     duty: DutyCycle
+    cycle: CycleKnots
 
 
 @dataclass(frozen=True)
@@ -75,18 +79,18 @@ class Member:
     machine: Machine
     operator: Operator
     age: float
-    """Wear at the start of its record, 0 to 1."""
+    """The wear at the start of the observed life, 0 to 1."""
     plant: Plant
-    """As built and worn, without faults; [1, …] each."""
+    """The physical values as built and worn, without faults; [1, …] each."""
     filter_age_h: float
-    """Of the filters at hour 0."""
+    """The age of the filters at hour 0."""
     courses: tuple[FaultCourse, ...]
     seed: tuple[int, ...]
-    """Of all that is random about it."""
+    """The seed of everything random in its recordings."""
 
-    def at(self, hour: float) -> Plant:
-        """Return its physical values at an operating hour."""
-        plant = Plant(*(values.copy() for values in self.plant))
+    def plant_at(self, hour: float) -> Plant:
+        """Return the physical values at an operating hour."""
+        plant = _copy(self.plant)
         circuit = load_kind(self.kind).circuit
         worn = (hour + self.filter_age_h) % FILTER_LIFE_H / FILTER_LIFE_H
         for number, branch in enumerate(circuit.branches):
@@ -101,7 +105,7 @@ class Member:
 
 @cache
 def load_kind(kind: str) -> Kind:
-    """Return one of `KINDS` from its files in the package.
+    """Read one of `KINDS` from its files in the package.
 
     Raises:
         SpecError: A file is wrong.
@@ -111,24 +115,24 @@ def load_kind(kind: str) -> Kind:
         circuit = build_circuit(machine, str(folder / "machine.yaml"))
         duty = validate(DutyCycle, load_yaml(folder / "duty.yaml"), str(folder / "duty.yaml"))
         duty.check(circuit, str(folder / "duty.yaml"))
-    return Kind(machine, circuit, duty)
+    return Kind(machine, circuit, build_plant(circuit), duty, duty.knots(circuit.actuators))
 
 
 def draw_member(kind: str, number: int, *, seed: int, fault_rate: float, life_h: float) -> Member:
-    """Return machine `number` of a kind; the others do not matter to it.
+    """Return machine `number` of a kind, whatever the others are.
 
     Args:
         kind: One of `KINDS`.
         number: 0, 1, …
-        seed: Of the fleet.
-        fault_rate: Faults to be expected over the observed life.
-        life_h: Operating hours observed.
+        seed: The seed of the fleet.
+        fault_rate: The expected number of faults over the observed life.
+        life_h: The observed life in operating hours.
     """
     entropy = (seed, zlib.crc32(kind.encode()), number)
     rng = np.random.default_rng(entropy)
     build = load_kind(kind)
     age = float(rng.uniform())
-    plant = _as_built(build.circuit, age, rng)
+    plant = _as_built(build, age, rng)
     operator = Operator(
         pace=float(np.exp(rng.normal(0.0, 0.12))),
         load=float(np.exp(rng.normal(0.0, 0.15))),
@@ -149,8 +153,12 @@ def draw_member(kind: str, number: int, *, seed: int, fault_rate: float, life_h:
     )
 
 
-def _as_built(circuit: Circuit, age: float, rng: np.random.Generator) -> Plant:
-    plant = build_plant(circuit)
+def _copy(plant: Plant) -> Plant:
+    return Plant(*(values.copy() for values in plant))
+
+
+def _as_built(build: Kind, age: float, rng: np.random.Generator) -> Plant:
+    plant = _copy(build.nominal)
     for name, deviation in _SPREAD.items():
         values = getattr(plant, name)
         values *= np.exp(deviation * rng.standard_normal(values.shape))
@@ -161,8 +169,8 @@ def _as_built(circuit: Circuit, age: float, rng: np.random.Generator) -> Plant:
                             "viscosity_100_c_mm2_s": at_100})  # fmt: skip
     plant.oil[0, 3] = rng.uniform(0.003, 0.02)
     plant.thermal[0, 2] *= np.exp(rng.normal(0.0, 0.05))
-    for number, section in enumerate(circuit.sections):
-        usual = _HYSTERESIS.get(circuit.kinds[section.valve], _USUAL_HYSTERESIS)
+    for number, section in enumerate(build.circuit.sections):
+        usual = _HYSTERESIS.get(build.circuit.kinds[section.valve], _USUAL_HYSTERESIS)
         plant.valve_stiction[0, number] = usual * np.exp(rng.normal(0.0, _HYSTERESIS_SPREAD))
     return plant
 

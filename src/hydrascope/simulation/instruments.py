@@ -1,21 +1,22 @@
-"""What sensors get wrong: each its own calibration for life, noise, drift, gaps and stuck values.
+"""The errors of sensors: calibration for life, drift, noise, gaps and stuck values, each its own.
 
-How wrong sensors of a kind are was chosen such that a fault at its onset can be found, in the order
-of good industrial ones, not taken from a data sheet; usual ones are up to four times as wrong. A
-standard deviation is about half of these limits:
+The accuracies were chosen so that a fault can be found at its onset. They are those of good
+industrial sensors, but not taken from a data sheet; the errors of usual ones are up to four times
+as large. A standard deviation is about half of these limits:
 
 - pressure: 0.25 % of full scale
 - flow: 1 % of the reading, 0.2 % of full scale
-- vibration: 10 %, as ISO 2954 allows over the frequencies; that of mounting is left out
-- temperature: 0.3 K + 0.5 % of the reading, as IEC 60751 class B; that of transmitters is left out
+- vibration: 10 %, as ISO 2954 allows over the frequencies; without the error of mounting
+- temperature: 0.3 K + 0.5 % of the reading, as IEC 60751 class B; without that of a transmitter
 - viscosity: 2 % of the reading
-- power: what a drive computes from its current; a combustion engine's controller, likewise
+- power: as a drive computes it from its current, or a combustion engine's controller
 - position, speed, control signals: digital
 """
 
 import zlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,16 +28,16 @@ Values = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Accuracy:
-    """Standard deviations over the sensors of a kind."""
+    """The standard deviations of the errors of a kind of sensors."""
 
     offset: float
-    """Share of the range."""
+    """A share of the range."""
     gain: float
-    """Share of the reading."""
+    """A share of the reading."""
     drift: float = 0.0003
-    """Of the offset in 1000 h, share of the range."""
+    """The change of the offset in 1000 h, as a share of the range."""
     noise: float = 0.001
-    """From sample to sample, share of the range."""
+    """The scatter from sample to sample, as a share of the range."""
 
 
 _DIGITAL = Accuracy(offset=0.0003, gain=0.0005, drift=0.0, noise=0.0002)
@@ -52,66 +53,89 @@ ACCURACY: Mapping[str, Accuracy] = {
     SensorKind.CONTROL_SIGNAL: _DIGITAL,
 }
 BITS = 14
-"""Steps of the converter over the range."""
+"""The resolution of the converter over the range."""
 DROPOUTS_PER_H, DROPOUT_S = 0.6, (1.0, 8.0)
 STUCK_PER_H, STUCK_S = 0.05, (5.0, 60.0)
-"""Gaps, and values held for a while."""
+"""The rates and durations (lowest, highest) of gaps and of stuck values."""
 JITTER_S = 0.004
-"""Standard deviation of the sampling instant."""
+"""The standard deviation of the sampling instants."""
 
 
-class Instrument:
-    """A sensor of one machine during one recording; read it piece by piece, in order of time."""
+class SensorGroup:
+    """The sensors of one rate of a machine during one recording.
+
+    Read them piece by piece, in order of time.
+
+    Shapes: S sensors.
+
+    Args:
+        sensors: The sensors; each must have a range, and all the same rate.
+        machine: The machine's seed, which alone determines gain, offset and drift of each sensor.
+        recording: The number of the recording, which determines all other errors.
+        hour: The operating hours at its start.
+    """
 
     def __init__(
-        self, sensor: SensorSpec, machine: tuple[int, ...], recording: int, hour: float
+        self, sensors: Sequence[SensorSpec], machine: tuple[int, ...], recording: int, hour: float
     ) -> None:
-        """Calibrate it.
-
-        Args:
-            sensor: What it is; it must have a range.
-            machine: Seed of the machine. Gain, offset and drift hang on it alone.
-            recording: Number of the recording, of which all else is.
-            hour: Operating hours at its start.
-        """
-        name = zlib.crc32(sensor.id.encode())
-        accuracy = ACCURACY[sensor.kind]
-        assert sensor.range is not None
-        self._low, self._high = sensor.range
-        self._rate_hz = sensor.rate_hz
-        self._rng = np.random.default_rng((*machine, name, recording + 1))
-        gain, offset, drift = np.random.default_rng((*machine, name)).standard_normal(3)
+        ranges = [sensor.range for sensor in sensors if sensor.range is not None]
+        assert len(ranges) == len(sensors)
+        self._low, self._high = np.array(ranges).T[..., None]
+        self._rate_hz = sensors[0].rate_hz
+        self._rngs = [
+            np.random.default_rng((*machine, zlib.crc32(sensor.id.encode()), recording + 1))
+            for sensor in sensors
+        ]
+        accuracies = [ACCURACY[sensor.kind] for sensor in sensors]
+        deviations = np.array([(a.gain, a.offset, a.drift, a.noise) for a in accuracies])
+        gain, offset, drift, noise = deviations.T[..., None]
+        draws = np.array([_calibration(machine, sensor.id) for sensor in sensors]).T[..., None]
         span = self._high - self._low
-        self._gain = float(np.exp(accuracy.gain * gain))
-        self._offset = span * float(
-            accuracy.offset * offset + accuracy.drift * drift * hour / 1_000.0
-        )
-        self._noise = span * accuracy.noise
+        self._gain = np.exp(gain * draws[0])
+        self._offset = span * (offset * draws[1] + drift * draws[2] * hour / 1_000.0)
+        self._noise = span * noise
         self._step = span / 2**BITS
-        self._last: float | None = None
+        self._last: Values | None = None
 
     def read(self, truth: Values) -> NDArray[np.float32]:
-        """Return what it says of `truth` [samples], NaN in its gaps."""
-        rng, samples = self._rng, len(truth)
-        jitter, noise = rng.standard_normal((2, samples))
-        before = truth[0] if self._last is None else self._last
-        self._last = float(truth[-1])
-        said = np.diff(truth, prepend=before)
-        said *= self._rate_hz * JITTER_S * self._gain * jitter
-        said += self._gain * truth + self._offset + self._noise * noise
-        said /= self._step
-        np.rint(said, out=said)
-        said *= self._step
-        np.minimum(np.maximum(said, self._low, out=said), self._high, out=said)
-        hours = samples / self._rate_hz / 3_600.0
-        for _ in range(rng.poisson(STUCK_PER_H * hours)):
-            begin, end = self._stretch(samples, *STUCK_S)
-            said[begin:end] = said[begin]
-        for _ in range(rng.poisson(DROPOUTS_PER_H * hours)):
-            begin, end = self._stretch(samples, *DROPOUT_S)
-            said[begin:end] = np.nan
-        return said.astype(np.float32)
+        """Return the readings of `truth` [S, samples], NaN in gaps."""
+        draws = np.empty((len(truth), 2, truth.shape[1]))
+        for rng, row in zip(self._rngs, draws, strict=True):
+            rng.standard_normal(out=row)
+        jitter, noise = draws[:, 0], draws[:, 1]
+        reading = np.diff(truth, prepend=truth[:, :1] if self._last is None else self._last)
+        self._last = truth[:, -1:].copy()
+        reading *= self._rate_hz * JITTER_S * self._gain * jitter
+        reading += self._gain * truth + self._offset + self._noise * noise
+        reading /= self._step
+        np.rint(reading, out=reading)
+        reading *= self._step
+        np.minimum(np.maximum(reading, self._low, out=reading), self._high, out=reading)
+        for rng, row in zip(self._rngs, reading, strict=True):
+            self._interrupt(rng, row)
+        return reading.astype(np.float32)
 
-    def _stretch(self, samples: int, low_s: float, high_s: float) -> tuple[int, int]:
-        begin = int(self._rng.integers(samples))
-        return begin, begin + max(1, int(self._rng.uniform(low_s, high_s) * self._rate_hz))
+    def _interrupt(self, rng: np.random.Generator, reading: Values) -> None:
+        """Add stuck values and gaps to a sensor's readings [samples], in place."""
+        hours = len(reading) / self._rate_hz / 3_600.0
+        for _ in range(rng.poisson(STUCK_PER_H * hours)):
+            stuck = self._stretch(rng, len(reading), *STUCK_S)
+            reading[stuck] = reading[stuck.start]
+        for _ in range(rng.poisson(DROPOUTS_PER_H * hours)):
+            reading[self._stretch(rng, len(reading), *DROPOUT_S)] = np.nan
+
+    def _stretch(
+        self, rng: np.random.Generator, samples: int, low_s: float, high_s: float
+    ) -> slice:
+        begin = int(rng.integers(samples))
+        return slice(begin, begin + max(1, int(rng.uniform(low_s, high_s) * self._rate_hz)))
+
+
+@lru_cache(maxsize=1024)
+def _calibration(machine: tuple[int, ...], sensor: str) -> Values:
+    """Return the standard normal draws of gain, offset and drift.
+
+    They are kept, because a machine's recordings are read one after the other.
+    """
+    rng = np.random.default_rng((*machine, zlib.crc32(sensor.encode())))
+    return rng.standard_normal(3)

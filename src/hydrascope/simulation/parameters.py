@@ -1,4 +1,4 @@
-"""Which nominal values a component of each kind needs to be simulated, and what is possible."""
+"""The nominal values that a simulated component of each kind needs, with defaults and bounds."""
 
 import math
 from collections.abc import Mapping
@@ -9,7 +9,7 @@ from hydrascope.schemas.errors import closest
 
 
 class Quantity(NamedTuple):
-    """A nominal value: what holds when it is not given (None: it must be), and its bounds."""
+    """The default of a nominal value (None: it must be given) and its bounds."""
 
     default: float | None
     low: float
@@ -19,21 +19,23 @@ class Quantity(NamedTuple):
 _FLOW = Quantity(None, 0.01, 5_000.0)
 _DROP = Quantity(10.0, 0.05, 500.0)
 _VALVE = {
-    "flow_l_min": _FLOW,  # of a metering edge, fully open
+    "flow_l_min": _FLOW,  # through a metering edge, fully open
     "drop_bar": _DROP,  # at that flow
     "response_s": Quantity(0.06, 0.001, 5.0),
-    "leakage_ml_min": Quantity(50.0, 0.0, 10_000.0),  # of a closed edge at 100 bar
+    "leakage_ml_min": Quantity(50.0, 0.0, 10_000.0),  # over a closed edge at 100 bar
     "relief_bar": Quantity(math.inf, 1.0, 1_000.0),
     "port_relief_bar": Quantity(math.inf, 1.0, 1_000.0),
 }
 _MOTION = {
-    "friction_share": Quantity(0.04, 0.0, 0.5),  # of the force at `work_bar`
+    "friction_share": Quantity(0.04, 0.0, 0.5),  # a share of the force at `work_bar`
     "work_bar": Quantity(100.0, 1.0, 700.0),
-    "load_share": Quantity(0.0, -2.0, 2.0),  # constant load, in the same measure
-    "process_share": Quantity(0.0, 0.0, 2.0),  # full process load
-    "speed": Quantity(None, 1e-4, 100.0),  # m/s or rad/s: usual; viscous friction counts from it
-    "valve_share": Quantity(1.0, 0.001, 1.0),  # of the valve's rated flow, by its own section
-    "gain": Quantity(6.0, 0.0, 100.0),  # valve opening for each stroke (rad) off target
+    "load_share": Quantity(0.0, -2.0, 2.0),  # constant load, as a share of the same
+    "process_share": Quantity(0.0, 0.0, 2.0),  # full process load, likewise
+    "speed": Quantity(
+        None, 1e-4, 100.0
+    ),  # usual one, in m/s or rad/s, at which viscous friction is given
+    "valve_share": Quantity(1.0, 0.001, 1.0),  # of the valve's rated flow that its section has
+    "gain": Quantity(6.0, 0.0, 100.0),  # valve opening for an error of a stroke (of 1 rad)
     "leakage_ml_min": Quantity(10.0, 0.0, 20_000.0),  # across the seals at 100 bar
 }
 _DRIVE = {"power_kw": Quantity(None, 0.1, 5_000.0), "efficiency": Quantity(0.9, 0.05, 1.0)}
@@ -48,8 +50,10 @@ QUANTITIES: Mapping[str, Mapping[str, Quantity]] = {
         "volumetric_efficiency": Quantity(0.95, 0.3, 0.9999),
         "friction_bar": Quantity(5.0, 0.0, 100.0),
         "friction_share": Quantity(0.04, 0.0, 0.5),
-        "strainer_share": Quantity(1.0, 0.01, 1.0),  # its strainer's flow, of the full one
-        "water": Quantity(0.0, 0.0, 1.0),  # 1: delivers coolant
+        "strainer_share": Quantity(
+            1.0, 0.01, 1.0
+        ),  # of the full flow, for which its strainer is made
+        "water": Quantity(0.0, 0.0, 1.0),  # 1: it delivers coolant
     },
     ComponentType.DIRECTIONAL_VALVE: _VALVE,
     ComponentType.PROPORTIONAL_VALVE: _VALVE,
@@ -63,7 +67,7 @@ QUANTITIES: Mapping[str, Mapping[str, Quantity]] = {
         **_MOTION,
     },
     ComponentType.HYDRAULIC_MOTOR: {
-        "displacement_cm3": Quantity(None, 0.1, 1e6),  # of one turn of the load
+        "displacement_cm3": Quantity(None, 0.1, 1e6),  # for one turn of the load
         "inertia_kg_m2": Quantity(None, 1e-4, 1e7),
         **_MOTION,
     },
@@ -102,11 +106,11 @@ QUANTITIES: Mapping[str, Mapping[str, Quantity]] = {
     ComponentType.COMBUSTION_ENGINE: _DRIVE,
     ComponentType.MANIFOLD: {},
 }
-"""Pressures in bar, flows in l/min at 46 mm²/s, whatever the name's unit says."""
+"""The nominal values of each kind; flows and pressure drops hold at 46 mm²/s."""
 
 
 def nominal_values(component: ComponentSpec) -> tuple[dict[str, float], list[tuple[str, str]]]:
-    """Return a component's nominal values, defaults filled in, and its faults (name, message)."""
+    """Return a component's nominal values, defaults filled in, and errors as (name, message)."""
     known = QUANTITIES[component.kind]
     accepted = f"unknown to a {component.kind}; accepted: {', '.join(known)}"
     faults = [

@@ -1,6 +1,6 @@
-"""Physical values of machines as built, from their machine file.
+"""The physical values of a machine as its file describes it.
 
-Shapes: as in `kernel`, with B = 1.
+Shapes: as in `solver.network`, with B = 1.
 """
 
 import math
@@ -12,31 +12,32 @@ import numpy as np
 from hydrascope.schemas import EdgeSpec
 from hydrascope.simulation.circuit import Circuit
 from hydrascope.simulation.fluid import HEAT_CAPACITY_J_KG_K, ISO_GRADES, Oils
-from hydrascope.simulation.solver import ENDLESS, LINE, REDUCING, RELIEF, Plant
+from hydrascope.simulation.solver import LINE, MAX_STROKE, REDUCING, RELIEF, Plant
 
 BAR = 1e5
 LITRE_MIN = 1e-3 / 60.0
 VISCOSITY_PA_S = 0.04
-"""Of ISO VG 46 at 40 °C, where nominal drops and leakages hold."""
+"""The viscosity of ISO VG 46 at 40 °C, at which nominal drops and leakages hold."""
 DENSITY_KG_M3 = 860.0
 _FRICTION_FACTOR = 0.03
-"""Darcy, of turbulent flow in drawn tubes at a Reynolds number of some 10⁴ (Blasius: 0.316/Re¼)."""
+"""The Darcy friction factor of turbulent flow in drawn tubes at Re ≈ 10⁴ (Blasius: 0.316/Re¼)."""
 _FITTINGS = 2.0
-"""Resistance coefficient ζ of the bends and couplings of a line."""
+"""The resistance coefficient ζ of the bends and couplings of a line."""
 _MOTOR_RAD = 0.3
-"""Turn of the load that takes as much oil as a chamber of its motor holds, gear included."""
+"""The turn of the load in rad that displaces the oil in a chamber of its motor and gear."""
 _HOSE_SWELL = 1.5
-"""Lines take up more oil than their volume does: hoses and walls give (Murrenhoff, ch. 2)."""
+"""The compliance of a line over that of its oil: walls and hoses expand (Murrenhoff, ch. 2)."""
 
 
 def build_plant(circuit: Circuit) -> Plant:
-    """Return the values of one machine, [1, …] each."""
+    """Return the physical values of one machine, [1, …] each."""
     nodes, branches = len(circuit.node), circuit.branches
     volume = _node_volumes(circuit, nodes)
     laws = np.array([_law(circuit, number) for number in range(len(branches))])
     pumps = [circuit.values[name] for name in circuit.pumps]
     flows = [pump["displacement_cm3"] * 1e-6 * pump["speed_rpm"] / 60.0 for pump in pumps]
-    motions = [_motion(circuit.values[section.actuator]) for section in circuit.sections]
+    actuators = [circuit.values[name] for name in circuit.actuators]
+    motions = [_motion(actuator) for actuator in actuators]
     valves = [circuit.values[section.valve] for section in circuit.sections]
     gases = [circuit.values[name] for name in circuit.accumulators]
     tank_l = sum(
@@ -45,12 +46,12 @@ def build_plant(circuit: Circuit) -> Plant:
         if each.kind == "tank" and not _is_water(circuit, each.id)
     )
     lines = [_line(section.line)[0] for section in circuit.sections]
-    shares = [circuit.values[section.actuator]["valve_share"] for section in circuit.sections]
     edges = [
-        valve["drop_bar"] * BAR / (share * valve["flow_l_min"] * LITRE_MIN) ** 2 / DENSITY_KG_M3
+        valve["drop_bar"] * BAR
+        / (actuator["valve_share"] * valve["flow_l_min"] * LITRE_MIN) ** 2 / DENSITY_KG_M3
         + 2.0 * _line(section.line)[1]
-        for valve, section, share in zip(valves, circuit.sections, shares, strict=True)
-    ]
+        for valve, section, actuator in zip(valves, circuit.sections, actuators, strict=True)
+    ]  # fmt: skip
     arrays: Mapping[str, object] = {
         "node_volume": volume,
         "branch_laminar": laws[:, 0],
@@ -58,13 +59,7 @@ def build_plant(circuit: Circuit) -> Plant:
         "branch_setting": laws[:, 2],
         "branch_slope": laws[:, 3],
         "pump_flow": flows,
-        "pump_leakage": [
-            (1.0 - pump["volumetric_efficiency"])
-            * flow
-            * VISCOSITY_PA_S
-            / (min(pump["cutoff_bar"], 350.0) * BAR)
-            for pump, flow in zip(pumps, flows, strict=True)
-        ],
+        "pump_leakage": [_pump_leakage(p, flow) for p, flow in zip(pumps, flows, strict=True)],
         "pump_cutoff": [pump["cutoff_bar"] * BAR for pump in pumps],
         "pump_band": [0.06 * pump["cutoff_bar"] * BAR for pump in pumps],
         "pump_power": [min(pump["power_kw"], 1e6) * 1e3 for pump in pumps],
@@ -72,20 +67,16 @@ def build_plant(circuit: Circuit) -> Plant:
         "pump_friction": [[pump["friction_bar"] * BAR, pump["friction_share"]] for pump in pumps],
         "pump_runout": [1.0 for _ in pumps],
         "pump_fill": [-0.5 * BAR for _ in pumps],
-        "actuator_area": [motion.area for motion in motions],
-        "actuator_inertia": [motion.inertia for motion in motions],
-        "actuator_friction": [motion.friction for motion in motions],
-        "actuator_load": [motion.load for motion in motions],
-        "actuator_process": [motion.process for motion in motions],
-        "actuator_stroke": [motion.stroke for motion in motions],
-        "actuator_leakage": [motion.leakage for motion in motions],
-        "actuator_speed": [motion.still for motion in motions],
+        **{
+            f"actuator_{name}": [getattr(motion, name) for motion in motions]
+            for name in _Motion._fields
+        },
         "valve_turbulent": edges,
         "valve_line": lines,
         "valve_leakage": [_leakage(valve["leakage_ml_min"]) for valve in valves],
         "valve_response": [valve["response_s"] for valve in valves],
         "valve_stiction": [0.0 for _ in valves],
-        "valve_gain": [motion.gain for motion in motions],
+        "valve_gain": [actuator["gain"] for actuator in actuators],
         "port_relief": [min(valve["port_relief_bar"], 1e4) * BAR for valve in valves],
         "gas_volume": [gas["volume_l"] * 1e-3 for gas in gases],
         "gas_precharge": [gas["precharge_bar"] * BAR for gas in gases],
@@ -100,7 +91,7 @@ def build_plant(circuit: Circuit) -> Plant:
 
 
 def oil_row(nominal: Mapping[str, float]) -> list[float]:
-    """Return Walther's A and B, density and air of an oil by its data sheet; ISO VG 46 if none."""
+    """Return the row `Plant.oil` of an oil from its data sheet; of ISO VG 46 by default."""
     default = ISO_GRADES[46]
     oils = Oils(
         np.array([nominal.get("viscosity_40_c_mm2_s", default[0])]),
@@ -113,7 +104,7 @@ def oil_row(nominal: Mapping[str, float]) -> list[float]:
 
 
 def _node_volumes(circuit: Circuit, nodes: int) -> np.ndarray:
-    """Each node holds half of every line that ends there; chambers are half full."""
+    """Return the volumes: half of every line at either end, chambers at half stroke."""
     volume = np.full(nodes, 2e-5)
     for branch in circuit.branches:
         if branch.line is not None:
@@ -125,13 +116,13 @@ def _node_volumes(circuit: Circuit, nodes: int) -> np.ndarray:
         motion = _motion(circuit.values[section.actuator])
         for port, area in zip("ab", motion.area, strict=True):
             hose = _HOSE_SWELL * _section_m2(section.line) * section.line.length_m
-            swept = area * (0.5 * motion.stroke if motion.stroke < ENDLESS else _MOTOR_RAD)
+            swept = area * (0.5 * motion.stroke if motion.stroke < MAX_STROKE else _MOTOR_RAD)
             volume[circuit.node[section.actuator, port]] += hose + swept
     return volume
 
 
 def _law(circuit: Circuit, number: int) -> tuple[float, float, float, float]:
-    """Return laminar and turbulent factor, setting and slope of a branch."""
+    """Return the laminar and turbulent factor, the setting and the slope of a branch."""
     branch = circuit.branches[number]
     laminar, turbulent = _line(branch.line) if branch.line else (0.0, 0.0)
     setting, slope = math.inf, 0.0
@@ -154,7 +145,7 @@ def _law(circuit: Circuit, number: int) -> tuple[float, float, float, float]:
 
 
 def _line(edge: EdgeSpec) -> tuple[float, float]:
-    """Return laminar (Hagen–Poiseuille) and turbulent (Darcy–Weisbach) factor of a line."""
+    """Return the laminar (Hagen–Poiseuille) and turbulent (Darcy–Weisbach) factor of a line."""
     diameter = edge.diameter_mm * 1e-3
     laminar = 128.0 * edge.length_m / (math.pi * diameter**4)
     loss = _FRICTION_FACTOR * edge.length_m / diameter + _FITTINGS
@@ -166,7 +157,7 @@ def _section_m2(edge: EdgeSpec) -> float:
 
 
 class _Motion(NamedTuple):
-    """The mechanics of an actuator, in the fields of `Plant` that begin with `actuator_`."""
+    """The mechanics of an actuator; the fields of `Plant` that begin with `actuator_`."""
 
     area: tuple[float, float]
     inertia: float
@@ -175,12 +166,11 @@ class _Motion(NamedTuple):
     load: float
     process: float
     leakage: float
-    still: float
-    gain: float
+    transition_speed: float
 
 
 def _motion(values: Mapping[str, float]) -> _Motion:
-    """Return the mechanics of a cylinder or a motor; its forces count from `work_bar`."""
+    """Return the mechanics of a cylinder or a motor; `work_bar` gives the reference force."""
     if "bore_mm" in values:
         bore, rod = values["bore_mm"] * 1e-3, values["rod_mm"] * 1e-3
         area_a = values["count"] * math.pi / 4.0 * bore**2
@@ -199,18 +189,23 @@ def _motion(values: Mapping[str, float]) -> _Motion:
         load=values["load_share"] * force,
         process=values["process_share"] * force,
         leakage=_leakage(values["leakage_ml_min"]),
-        still=0.01 * values["speed"],
-        gain=values["gain"],
+        transition_speed=0.01 * values["speed"],
     )
 
 
+def _pump_leakage(pump: Mapping[str, float], flow: float) -> float:
+    """Return the factor (Q = this × Δp / μ) of a pump's leakage by its volumetric efficiency."""
+    pressure = min(pump["cutoff_bar"], 350.0) * BAR
+    return (1.0 - pump["volumetric_efficiency"]) * flow * VISCOSITY_PA_S / pressure
+
+
 def _leakage(ml_min: float) -> float:
-    """Return the factor of a gap that leaks so much at 100 bar and 0.04 Pa s."""
+    """Return the factor (Q = this × Δp / μ) of a gap by its leakage at 100 bar and 0.04 Pa s."""
     return ml_min * 1e-6 / 60.0 * VISCOSITY_PA_S / 1e7
 
 
 def _thermal(circuit: Circuit, volume_m3: float, tank_l: float) -> list[float]:
-    """Oil and as much metal again by heat capacity (steel has a quarter of oil's per mass)."""
+    """Return the row `Plant.thermal`; the circuit's metal has as much heat capacity as its oil."""
     capacity = HEAT_CAPACITY_J_KG_K * DENSITY_KG_M3
     coolers = [v for v in circuit.values.values() if "kw_per_k" in v]
     cooler = coolers[0] if coolers else {"kw_per_k": 0.0, "thermostat_c": 0.0}

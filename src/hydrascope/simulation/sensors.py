@@ -1,4 +1,6 @@
-"""From what the solver records to what a perfect sensor would say, by its place and unit."""
+"""The true signals of a simulated machine: what perfect sensors would measure."""
+
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -8,135 +10,132 @@ from hydrascope.simulation.circuit import ACTUATORS, DRIVES, VALVES, Circuit
 from hydrascope.simulation.duty import Setting
 from hydrascope.simulation.fluid import kinematic_viscosity_mm2_s
 from hydrascope.simulation.plant import BAR, LITRE_MIN
-from hydrascope.simulation.solver import ENDLESS, PUMP_SIGNALS, Plant
+from hydrascope.simulation.solver import MAX_STROKE, PUMP_SIGNALS, Plant
 from hydrascope.simulation.solver.packing import COOLANT_C
 
 Values = NDArray[np.float64]
 
 RUNOUT_MM_S, RIPPLE_MM_S, CAVITATION_MM_S = 0.9, 2.2, 16.0
-"""Vibration velocity of a pump's housing: of its shaft at nominal speed (the force of what is
-out of true grows with its square), of pressure pulses at cut-off and full stroke, and of bubbles
-collapsing where no stroke were filled. A sound pump is in zone A/B of ISO 20816-1 (below 2.8 mm/s),
-a cavitating or worn one in C and D."""
+"""The vibration velocity of a pump's housing: from the shaft at nominal speed (the force of run-out
+grows with the square of the speed), from pressure pulses at cut-off pressure and full stroke, and
+from collapsing bubbles if no stroke were filled. A sound pump is in zone A/B of ISO 20816-1 (below
+2.8 mm/s), a cavitating or worn one in C and D."""
 
 
-def true_signal(
-    circuit: Circuit, plant: Plant, setting: Setting, component: str, sensor: SensorSpec,
-    record: Values, target: Values,
-) -> Values:  # fmt: skip
-    """Return what a perfect sensor would say [samples], in the unit of its kind.
+@dataclass(frozen=True)
+class Observation:
+    """A piece of a run, from which the signals of perfect sensors follow.
+
+    Shapes: samples of the piece, A actuators.
+    """
+
+    circuit: Circuit
+    plant: Plant
+    """[1, …] each."""
+    setting: Setting
+    record: Values
+    """[samples, signals], what `solver.advance` recorded of the machine."""
+    target: Values
+    """[samples, A], the commands at those times."""
+
+    def constant(self, value: float) -> Values:
+        """Return a value [samples] that does not change."""
+        return np.full(len(self.record), value)
+
+    def pressure_bar(self, node: int) -> Values:
+        """Return a node's pressure [samples]; that of the tank is 0."""
+        pressure: Values = self.record[:, node] / BAR if node >= 0 else self.constant(0.0)
+        return pressure
+
+    def pump(self, component: str) -> Values:
+        """Return flow, leakage, stroke, filled share and shaft power, [5, samples]."""
+        first = len(self.circuit.node) + len(self.circuit.branches)
+        first += PUMP_SIGNALS * self.circuit.pumps.index(component)
+        return self.record[:, first : first + PUMP_SIGNALS].T
+
+    def position(self, actuator: int) -> Values:
+        """Return an actuator's position [samples] in m (rad for a motor)."""
+        first = len(self.circuit.node) + len(self.circuit.branches)
+        first += PUMP_SIGNALS * len(self.circuit.pumps)
+        return self.record[:, first + 3 * actuator]
+
+    def temperature_c(self, place: int) -> Values:
+        """Return a temperature [samples]: circuit (0), tank (1) or the outlet of the cooler (2)."""
+        return self.record[:, place - 3]
+
+
+def true_signal(observation: Observation, component: str, sensor: SensorSpec) -> Values:
+    """Return what a perfect sensor would measure [samples], in the unit of its kind.
 
     Args:
-        circuit: The network.
-        plant: Its values, [1, …] each.
-        setting: How the machine is set.
-        component: Who carries the sensor.
-        sensor: What it measures, and where.
-        record: What `solver.advance` recorded of the machine, [samples, signals].
-        target: What was asked for at those times, [samples, A].
+        observation: The piece of a run.
+        component: The component that carries the sensor.
+        sensor: The quantity and its place.
 
     Raises:
         SpecError: There is nothing of that kind to measure at that place.
     """
+    circuit, setting = observation.circuit, observation.setting
     kind, place = circuit.kinds[component], sensor.position
-    columns = _Columns(circuit, record)
     match sensor.kind:
         case SensorKind.PRESSURE if place == "drop":
             branch = circuit.branches[circuit.branch_of(component)]
-            drop: Values = columns.pressure(branch.start) - columns.pressure(branch.end)
-            drop /= BAR
-            return drop
+            return observation.pressure_bar(branch.start) - observation.pressure_bar(branch.end)
         case SensorKind.PRESSURE if (component, place or "outlet") in circuit.node:
-            pressure: Values = columns.pressure(circuit.node[component, place or "outlet"]) / BAR
-            return pressure
+            return observation.pressure_bar(circuit.node[component, place or "outlet"])
         case SensorKind.FLOW if kind == ComponentType.PUMP:
-            flow, leakage, *_ = columns.pump(component)
+            flow, leakage, *_ = observation.pump(component)
             passed: Values = (leakage if place == "drain" else flow - leakage) / LITRE_MIN
             return passed
         case SensorKind.POWER if kind in DRIVES:
-            driven = [p for p, drive in zip(circuit.pumps, circuit.drives, strict=True)
-                      if drive == component]  # fmt: skip
-            shaft = np.sum([columns.pump(pump)[4] for pump in driven], axis=0)
-            power: Values = shaft / circuit.values[component]["efficiency"] / 1e3
+            shaft_w = sum(observation.pump(pump)[4] for pump in circuit.driven_by(component))
+            power: Values = shaft_w / circuit.values[component]["efficiency"] / 1e3
             return power
         case SensorKind.SPEED if kind in DRIVES:
-            driven_pump = circuit.pumps[circuit.drives.index(component)]
-            values = circuit.values[driven_pump]
+            values = circuit.values[circuit.driven_by(component)[0]]
             share = 1.0 if values["water"] else setting.speed
-            return np.full(len(record), share * values["speed_rpm"])
+            return observation.constant(share * values["speed_rpm"])
         case SensorKind.CONTROL_SIGNAL if kind == ComponentType.PUMP:
-            return np.full(len(record), 100.0 * setting.pressure)
+            return observation.constant(100.0 * setting.pressure)
         case SensorKind.VIBRATION if kind == ComponentType.PUMP:
-            return _vibration(circuit, plant, setting, component, columns)
+            return _vibration(observation, component)
+        case SensorKind.TEMPERATURE if kind == ComponentType.COOLER and place == "coolant":
+            return observation.constant(observation.plant.thermal[0, COOLANT_C])
         case SensorKind.TEMPERATURE if kind == ComponentType.COOLER:
-            if place == "coolant":
-                return np.full(len(record), plant.thermal[0, COOLANT_C])
-            return columns.temperature(0 if place == "inlet" else 2)
+            return observation.temperature_c(0 if place == "inlet" else 2)
         case SensorKind.TEMPERATURE if kind == ComponentType.TANK:
-            return columns.temperature(1)
+            return observation.temperature_c(1)
         case SensorKind.VISCOSITY if kind == ComponentType.TANK:
-            a, b, *_ = plant.oil[0]
-            return kinematic_viscosity_mm2_s(a, b, columns.temperature(1))
+            a, b, *_ = observation.plant.oil[0]
+            return kinematic_viscosity_mm2_s(a, b, observation.temperature_c(1))
         case SensorKind.POSITION if kind in ACTUATORS:
-            position: Values = columns.actuator(component)[0]
-            if kind == ComponentType.CYLINDER:
-                position = position * 1e3
-            return position
+            position = observation.position(circuit.actuators.index(component))
+            return position * 1e3 if kind == ComponentType.CYLINDER else position
         case SensorKind.CONTROL_SIGNAL if kind in VALVES:
-            return 100.0 * _command(circuit, plant, str(place), columns, target)
+            return _valve_command(observation, circuit.actuators.index(str(place)))
     raise SpecError(
         f"sensor {sensor.id}: no {sensor.kind} can be measured at {place!r} of a {kind} "
         f"({component}) in a simulation"
     )
 
 
-class _Columns:
-    """Where `solver.advance` puts what."""
-
-    def __init__(self, circuit: Circuit, record: Values) -> None:
-        self._circuit, self._record = circuit, record
-        self._pumps = len(circuit.node) + len(circuit.branches)
-        self._actuators = self._pumps + PUMP_SIGNALS * len(circuit.pumps)
-
-    def pressure(self, node: int) -> Values:
-        return self._record[:, node] if node >= 0 else np.zeros(len(self._record))
-
-    def pump(self, component: str) -> Values:
-        """Flow, leakage, stroke, fill, shaft power; [5, samples]."""
-        first = self._pumps + PUMP_SIGNALS * self._circuit.pumps.index(component)
-        return self._record[:, first : first + PUMP_SIGNALS].T
-
-    def actuator(self, component: str) -> Values:
-        """Position, speed, spool; [3, samples]."""
-        names = [section.actuator for section in self._circuit.sections]
-        first = self._actuators + 3 * names.index(component)
-        return self._record[:, first : first + 3].T
-
-    def temperature(self, number: int) -> Values:
-        return self._record[:, number - 3]
-
-
-def _vibration(
-    circuit: Circuit, plant: Plant, setting: Setting, component: str, columns: _Columns
-) -> Values:
-    number = circuit.pumps.index(component)
-    _, _, stroke, fill, _ = columns.pump(component)
-    load = columns.pressure(circuit.node[component, "outlet"]) / (
-        circuit.values[component]["cutoff_bar"] * BAR
-    )
-    shaft = RUNOUT_MM_S * plant.pump_runout[0, number] * setting.speed**2
+def _vibration(observation: Observation, component: str) -> Values:
+    circuit, speed = observation.circuit, observation.setting.speed
+    _, _, stroke, fill, _ = observation.pump(component)
+    pressure = observation.pressure_bar(circuit.node[component, "outlet"])
+    load = pressure / circuit.values[component]["cutoff_bar"]
+    runout = observation.plant.pump_runout[0, circuit.pumps.index(component)]
+    shaft = RUNOUT_MM_S * runout * speed**2
     ripple = RIPPLE_MM_S * load * (0.4 + 0.6 * stroke)
     bubbles = CAVITATION_MM_S * (1.0 - fill)
     velocity: Values = np.sqrt(shaft**2 + ripple**2 + bubbles**2)
     return velocity
 
 
-def _command(
-    circuit: Circuit, plant: Plant, actuator: str, columns: _Columns, target: Values
-) -> Values:
-    """Return what the controller asks of a valve's section, −1 to 1."""
-    number = [section.actuator for section in circuit.sections].index(actuator)
-    position, stroke = columns.actuator(actuator)[0], plant.actuator_stroke[0, number]
-    share = position / stroke if stroke < ENDLESS else position
-    off: Values = plant.valve_gain[0, number] * (target[:, number] - share)
-    return np.clip(off, -1.0, 1.0)
+def _valve_command(observation: Observation, actuator: int) -> Values:
+    """Return the controller's command of an actuator's valve in %, −100 to 100."""
+    plant, position = observation.plant, observation.position(actuator)
+    stroke = plant.actuator_stroke[0, actuator]
+    share = position / stroke if stroke < MAX_STROKE else position
+    opening: Values = plant.valve_gain[0, actuator] * (observation.target[:, actuator] - share)
+    return 100.0 * np.minimum(1.0, np.maximum(-1.0, opening))

@@ -1,13 +1,13 @@
-"""Which code simulates: what is kept of an older one, compiled or computed, must not be used."""
+"""The version of the code: results of another version, compiled or computed, must not be used."""
 
 import hashlib
 from pathlib import Path
 
 
 def code_version(folder: Path) -> int:
-    """Return a number of 60 bits that changes with any Python file in a folder and below it.
+    """Return a number of 60 bits that changes with any Python file in and below a folder.
 
-    Comments count: what is stale costs more than what is made once too often.
+    Comments count: a stale result costs more than one computed again without need.
     """
     content = hashlib.sha256()
     for file in sorted(folder.rglob("*.py")):

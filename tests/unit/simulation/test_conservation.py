@@ -4,33 +4,30 @@ import numpy as np
 import pytest
 from plants import meter
 
-from hydrascope.simulation.duty import DutyClock, Operator
+from hydrascope.simulation.duty import Operator, ReferenceGenerator
 from hydrascope.simulation.fleet import KINDS, load_kind
 from hydrascope.simulation.fluid import ATMOSPHERE_PA, BULK_MODULUS_PA
 from hydrascope.simulation.plant import build_plant
 from hydrascope.simulation.recording import STEP_S
-from hydrascope.simulation.solver import ENDLESS, Reference, State, advance, empty_state
+from hydrascope.simulation.solver import MAX_STROKE, Reference, State, advance, empty_state
 
 
 def work(kind: str, step_s: float, seconds: float) -> tuple[np.ndarray, State, State]:
     """Run a machine as built; return the record at 10 Hz and the states before and after."""
     build = load_kind(kind)
-    circuit, duty = build.circuit, build.duty
+    circuit, cycle = build.circuit, build.cycle
     plant = build_plant(circuit)
-    names = tuple(section.actuator for section in circuit.sections)
     state = empty_state(plant, np.array([45.0]), np.array([40.0]))
-    for number, name in enumerate(names):
-        stroke = plant.actuator_stroke[0, number]
-        state.position[0, number] = duty.initial[name] * (stroke if stroke < ENDLESS else 1.0)
-    clock = DutyClock(duty, names, Operator(1.0, 1.0, 0.05), np.random.default_rng(0))
-    open_loop = np.array([int(name in duty.open_loop) for name in names])
+    stroke = plant.actuator_stroke
+    state.position[:] = cycle.initial * np.where(stroke < MAX_STROKE, stroke, 1.0)
+    generator = ReferenceGenerator(cycle, Operator(1.0, 1.0, 0.05), np.random.default_rng(0))
     done = 0
     for length_s in (20.0, seconds):
         before = State(*(values.copy() for values in state))
         steps = round(length_s / step_s)
-        target, process = clock.references(step_s * (np.arange(done, done + steps) + 0.5))
+        target, process = generator.references(step_s * (np.arange(done, done + steps) + 0.5))
         done += steps
-        reference = Reference(target[None], process[None], open_loop)
+        reference = Reference(target[None], process[None], cycle.open_loop)
         record = advance(circuit.wiring, plant, state, reference, step_s, round(0.1 / step_s))
     return record[0], before, state
 

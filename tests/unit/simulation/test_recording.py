@@ -4,7 +4,7 @@ import tracemalloc
 
 import numpy as np
 
-from hydrascope.simulation.duty import DutyClock, Operator
+from hydrascope.simulation.duty import Operator, ReferenceGenerator
 from hydrascope.simulation.fleet import draw_member, load_kind
 from hydrascope.simulation.recording import STEP_S, Run
 from hydrascope.simulation.solver import Plant, Reference, State, advance, empty_state
@@ -31,12 +31,12 @@ def test_memory_does_not_grow_with_the_hours() -> None:
 
 def test_a_machine_in_a_batch_gives_bit_for_bit_what_it_gives_alone() -> None:
     build = load_kind("robot")
-    names = tuple(section.actuator for section in build.circuit.sections)
     plants = [
-        draw_member("robot", n, seed=2, fault_rate=2.5, life_h=2e3).at(500.0) for n in range(3)
+        draw_member("robot", n, seed=2, fault_rate=2.5, life_h=2e3).plant_at(500.0)
+        for n in range(3)
     ]
-    clock = DutyClock(build.duty, names, Operator(1.0, 1.0, 0.05), np.random.default_rng(0))
-    target, process = clock.references(STEP_S * (np.arange(400) + 0.5))
+    generator = ReferenceGenerator(build.cycle, Operator(1.0, 1.0, 0.05), np.random.default_rng(0))
+    target, process = generator.references(STEP_S * (np.arange(400) + 0.5))
 
     def run(*which: int) -> tuple[np.ndarray, State]:
         mine = zip(*(plants[n] for n in which), strict=True)
@@ -44,8 +44,7 @@ def test_a_machine_in_a_batch_gives_bit_for_bit_what_it_gives_alone() -> None:
         warm = np.full(len(which), 40.0)
         state = empty_state(plant, warm, warm)
         references = [np.stack([each] * len(which)) for each in (target, process)]
-        closed_loop = np.zeros(len(names), dtype=np.int64)
-        reference = Reference(references[0], references[1], closed_loop)
+        reference = Reference(references[0], references[1], build.cycle.open_loop)
         return advance(build.circuit.wiring, plant, state, reference, STEP_S, 2), state
 
     together, state = run(0, 1, 2)

@@ -85,18 +85,13 @@ def statistics(fault: Fault | None, component: str = "") -> Mapping[tuple[str, s
     if fault is not None:
         course = FaultCourse(fault, component, Course.LINEAR, 0.0, 1_000.0)
         member = replace(member, courses=(course,))
-    run = Run(member, 0, 700.0)
-    build = load_kind(KIND)
-    pieces = list(run.records(360.0))
+    observations = list(Run(member, 0, 700.0).observations(360.0))
+    topology = load_kind(KIND).machine.topology
     values = {}
-    for number, sensor in build.machine.topology.sensors:
-        carrier = build.machine.topology.components[number].id
-        values[sensor.id] = np.concatenate(
-            [
-                true_signal(build.circuit, run.plant, run.setting, carrier, sensor, *piece)
-                for piece in pieces
-            ]
-        )
+    for number, sensor in topology.sensors:
+        carrier = topology.components[number].id
+        pieces = [true_signal(observation, carrier, sensor) for observation in observations]
+        values[sensor.id] = np.concatenate(pieces)
     values["line_drop"] = values["pump_pressure"] - values["supply_pressure"]
     return {
         (name, statistic): float(of(signal))

@@ -2,7 +2,17 @@
 
 from pathlib import Path
 
+from plants import power_unit, run_steady
+
+from hydrascope.simulation import solver
 from hydrascope.simulation.version import code_version
+
+
+def test_the_compiled_solver_is_cached_under_the_version_of_its_code() -> None:
+    """So that a cache of older code, whose classes may have moved, is not even read."""
+    run_steady(power_unit(), 1.0)
+    folder = Path(solver.__path__[0])
+    assert list(folder.glob(f"__pycache__/*_{code_version(folder)}-*.nbi"))
 
 
 def test_any_change_of_any_file_below_a_folder_is_another_version(tmp_path: Path) -> None:

@@ -1,32 +1,34 @@
 """The solver: pressures, motions and temperatures of many machines, step by step, compiled.
 
-A machine is a network. Its *nodes* hold oil under a pressure; what joins two nodes lets oil
-through by a law Q(Δp). Every step solves, for the pressures p at its end, the implicit balance
+A machine is a network. Its *nodes* hold oil under a pressure; *branches*, pumps and valves join two
+nodes, each by a law Q(Δp). Every step solves the implicit balance of every node
 
     (s(p) − s(p₀)) / h = Σ Q(p),   s(p) = V [ p / K + α p / (p + p_atm) ]
 
-of every node by Newton's method. s is the oil that a volume V takes up under pressure, with the
-compressibility of oil (bulk modulus K) and of the entrained air (isothermal, share α): so stiff
-pressure waves settle within a step without limiting it. Actuators add their chambers' flows A v;
-their speed v follows in closed form from the chambers' pressures, since inertia, viscous and
-Coulomb friction and the end stops make a quadratic equation in v.
+for the pressures p at the end of the step, by Newton's method. s is the oil that a volume V takes
+up under pressure. It follows from the bulk modulus K of the oil and from the entrained air
+(isothermal, share α). As the balance is implicit, stiff pressure waves do not limit the length of a
+step. Actuators add the flows A v of their chambers. Their speed v follows from the pressures in
+closed form: inertia, viscous and Coulomb friction and the end stops give a quadratic equation in v.
 
-All quantities are in SI units, pressures above atmosphere. Each machine is solved by itself, so
-its numbers do not depend on which others are in the batch.
+All quantities are in SI units; pressures are gauge pressures. Each machine is solved by itself, so
+its numbers do not depend on the others in the batch.
 
-    network        what is given and what changes
-    laws           flow over pressure: lines, valves, pumps, what volumes take up
-    motion         speed over force, spools
-    balance        all of them, summed up at the nodes with their slopes
+    network        inputs and state
+    packing        the physical values, arranged for the solver
+    workspace      arrays that the solver overwrites in each step
+    laws           flow over pressure: lines, valves, pumps, compressed volumes
+    motion         speed over force; spools
+    balance        flows and their slopes, summed up at the nodes
     elimination    the linear equations of a Newton step
-    books          energy, volume and heat, once a step is solved
-    advance        the steps
+    update         motion, energy, volume and temperatures, once a step is solved
+    advance        the loop over the steps
 """
 
 from hydrascope.simulation.solver.advance import advance
 from hydrascope.simulation.solver.network import (
-    ENDLESS,
     LINE,
+    MAX_STROKE,
     METERS,
     PUMP_SIGNALS,
     REDUCING,
@@ -39,8 +41,8 @@ from hydrascope.simulation.solver.network import (
 )
 
 __all__ = [
-    "ENDLESS",
     "LINE",
+    "MAX_STROKE",
     "METERS",
     "PUMP_SIGNALS",
     "REDUCING",

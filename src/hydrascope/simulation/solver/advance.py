@@ -1,16 +1,14 @@
-"""The steps: references in, signals out."""
+"""The loop over the steps: references in, signals out."""
 
 # numba compiles the first half of this file; it has no types of its own.
 # mypy: disable-error-code="no-untyped-def,untyped-decorator,no-any-return"
 
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numba import njit
 
 from hydrascope.simulation.solver.balance import add_balance, add_uptake
-from hydrascope.simulation.solver.books import settle, warm_oil
 from hydrascope.simulation.solver.compiled import FAST, inner
 from hydrascope.simulation.solver.elimination import find_pattern, solve
 from hydrascope.simulation.solver.motion import move_spools, open_edges
@@ -25,19 +23,20 @@ from hydrascope.simulation.solver.network import (
     Wiring,
 )
 from hydrascope.simulation.solver.packing import FLOW, pack
-from hydrascope.simulation.solver.work import new_work
+from hydrascope.simulation.solver.update import update_fluid, update_state
+from hydrascope.simulation.solver.workspace import new_workspace
 from hydrascope.simulation.version import code_version
 
 MAX_ITERATIONS = 200
 MAX_HALVINGS = 6
 LARGEST_STEP_PA = 8e6
 TOLERANCE = 1e-5
-"""How far the nodes' balances may be off, as a share of what the pumps deliver."""
+"""The largest norm of the nodes' residuals, as a share of the pumps' theoretical flow."""
 
 
 @inner
 def _solve_step(wiring, values, state, work, process, demand, h, tolerance):
-    """Find the pressures at the end of a step; return whether they were found."""
+    """Solve for the pressures at the end of a step; return whether the iterations converged."""
     p, right, change = work.pressure, work.right, work.change
     nodes = len(work.holds)
     off_before, halvings = np.inf, 0
@@ -47,7 +46,7 @@ def _solve_step(wiring, values, state, work, process, demand, h, tolerance):
         if off < tolerance:
             return True
         if off > off_before and halvings < MAX_HALVINGS:
-            # The step jumped over a kink of some law: take half of it back.
+            # The step jumped over a kink of some law: halve it.
             halvings += 1
             for k in range(nodes):
                 change[k] *= 0.5
@@ -68,7 +67,7 @@ def _solve_step(wiring, values, state, work, process, demand, h, tolerance):
 
 @inner
 def _record(row, state, work):
-    """Write down the signals of a moment."""
+    """Record the signals at the end of a step."""
     at = 0
     for k in range(len(work.holds)):
         row[at] = work.pressure[k]
@@ -88,49 +87,41 @@ def _record(row, state, work):
         row[at + k] = state.temperature[k]
 
 
-def _compile(version: int) -> Any:
-    """Compile for a version of this folder.
-
-    What a closure holds is part of the key of numba's cache, which else would ask for changes of
-    this file alone, not of those whose functions it calls.
-    """
-
-    @njit(cache=True, error_model="numpy", fastmath=FAST, _nrt=False)
-    def advance_one(wiring, values, state, work, target, process, open_loop, h, thermal_speed,
-                    every, record):  # fmt: skip
-        """`advance` for one machine; the arrays are those of its arguments, without the axis B."""
-        if version < 0:  # never: only what is used is held
-            return
-        nodes = len(work.holds)
-        find_pattern(wiring, work.matrix, work.below, work.column)
+def _advance_one(
+    wiring, values, state, work, target, process, open_loop, h, thermal_speedup, every, record
+):
+    """Run one machine; the arguments are those of `advance`, without the axis B."""
+    nodes = len(work.holds)
+    find_pattern(wiring, work.matrix, work.below, work.column)
+    for k in range(nodes):
+        work.pressure[k] = state.pressure[k]
+    add_uptake(wiring, values, work, h)
+    for k in range(nodes):
+        work.taken[k] = work.holds[k]
+    delivered = 0.0
+    for k in range(len(values.pump)):
+        delivered += values.pump[k, FLOW]
+    tolerance = (TOLERANCE * delivered) ** 2
+    for step in range(len(target)):
+        update_fluid(values.oil, state.temperature[0], work)
+        demand = min(1.0, move_spools(values.act, state.position, state.spool, target[step],
+                                      open_loop, h))  # fmt: skip
+        open_edges(values.act, state.spool, work.viscosity[0], work.density[0], work.edge)
         for k in range(nodes):
-            work.pressure[k] = state.pressure[k]
-        add_uptake(wiring, values, work, h)
-        for k in range(nodes):
-            work.taken[k] = work.holds[k]
-        delivered = 0.0
-        for k in range(len(values.pump)):
-            delivered += values.pump[k, FLOW]
-        tolerance = (TOLERANCE * delivered) ** 2
-        for step in range(len(target)):
-            warm_oil(values.oil, state.temperature[0], work)
-            demand = min(1.0, move_spools(values.act, state.position, state.spool, target[step],
-                                          open_loop, h))  # fmt: skip
-            open_edges(values.act, state.spool, work.viscosity[0], work.density[0], work.edge)
-            for k in range(nodes):
-                work.before[k] = work.pressure[k]
-            if not _solve_step(wiring, values, state, work, process[step], demand, h, tolerance):
-                state.meter[UNSOLVED] += 1.0
-            settle(wiring, values, state, work, process[step], h, thermal_speed)
-            if (step + 1) % every == 0:
-                _record(record[step // every], state, work)
-        for k in range(nodes):
-            state.pressure[k] = work.pressure[k]
-
-    return advance_one
+            work.before[k] = work.pressure[k]
+        if not _solve_step(wiring, values, state, work, process[step], demand, h, tolerance):
+            state.meter[UNSOLVED] += 1.0
+        update_state(wiring, values, state, work, process[step], h, thermal_speedup)
+        if (step + 1) % every == 0:
+            _record(record[step // every], state, work)
+    for k in range(nodes):
+        state.pressure[k] = work.pressure[k]
 
 
-_advance_one = _compile(code_version(Path(__file__).parent))
+# numba's cache notices changes of this file alone, not of the files whose functions it calls. The
+# version, as part of the name of the cache's files, keeps those of other versions from being read.
+_advance_one.__qualname__ += f"_{code_version(Path(__file__).parent)}"
+_advance_compiled = njit(cache=True, error_model="numpy", fastmath=FAST, _nrt=False)(_advance_one)
 
 
 def advance(
@@ -140,22 +131,22 @@ def advance(
     reference: Reference,
     h: float,
     every: int,
-    thermal_speed: float = 1.0,
+    thermal_speedup: float = 1.0,
 ) -> Floats:
-    """Run all machines over `reference`, changing `state`.
+    """Run all machines over `reference`, and change `state` in place.
 
     Args:
-        wiring: What joins what.
-        plant: Physical values.
-        state: Where they are; changed in place.
-        reference: What is asked for at each step.
-        h: Step in s.
-        every: Steps from one record to the next.
-        thermal_speed: Heat capacities are divided by this, to warm a machine up soon.
+        wiring: The connections of the nodes.
+        plant: The physical values.
+        state: The state of the machines; changed in place.
+        reference: The commands and loads of each step.
+        h: The length of a step in s.
+        every: The number of steps from one record to the next.
+        thermal_speedup: The divisor of all heat capacities, so that a machine warms up sooner.
 
     Returns:
-        [B, steps // every, signals]: p of nodes, Q of branches, `PUMP_SIGNALS` of pumps,
-        actuators (x, v, spool), T, at the end of a step.
+        [B, steps // every, signals] at the end of a step: p of nodes, Q of branches, `PUMP_SIGNALS`
+        of pumps, (x, v, spool) of actuators, T.
     """
     machines, steps = reference.target.shape[:2]
     nodes, branches = plant.node_volume.shape[1], len(wiring.branch_kind)
@@ -163,9 +154,9 @@ def advance(
     record = np.zeros((machines, steps // every, signals))
     packed = pack(plant)
     for machine in range(machines):
-        _advance_one(
-            wiring, packed.of(machine), State(*(each[machine] for each in state)),
-            new_work(wiring, nodes), reference.target[machine], reference.process[machine],
-            reference.open_loop, h, thermal_speed, every, record[machine],
+        _advance_compiled(
+            wiring, packed.select(machine), State(*(each[machine] for each in state)),
+            new_workspace(wiring, nodes), reference.target[machine], reference.process[machine],
+            reference.open_loop, h, thermal_speedup, every, record[machine],
         )  # fmt: skip
     return record

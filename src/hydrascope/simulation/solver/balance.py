@@ -1,7 +1,7 @@
-"""The balance of every node: what flows to it less what it takes up, with all slopes.
+"""The balance of every node: its inflow less the oil that it takes up, with all slopes.
 
-Every function adds its flows, in m³/s, to `work.right` and their slopes to `work.matrix`; row and
-column N are the tank's, whose pressure is given, and are not solved for.
+Every function adds flows in m³/s to `work.right` and their slopes to `work.matrix`. Row and column
+N are the tank's. Its pressure is given, so they are not solved for.
 """
 
 # numba compiles this file; it has no types of its own.
@@ -41,8 +41,8 @@ from hydrascope.simulation.solver.packing import (
     SETTING,
     SLOPE,
     STANDBY,
-    STILL,
     STROKE,
+    TRANSITION_SPEED,
     TURBULENT,
     VISCOUS,
 )
@@ -50,7 +50,7 @@ from hydrascope.simulation.solver.packing import (
 
 @inner
 def add_balance(wiring, values, state, work, process, demand, h):
-    """Fill `right` and `matrix`, and what flows where; return the sum of the squares of `right`."""
+    """Fill `right`, `matrix` and all flows of `work`; return the sum of the squares of `right`."""
     work.matrix[:] = 0.0
     work.right[:] = 0.0
     add_uptake(wiring, values, work, h)
@@ -65,7 +65,7 @@ def add_balance(wiring, values, state, work, process, demand, h):
 
 @inner
 def add_uptake(wiring, values, work, h):
-    """Compare what the nodes hold, m³, with `work.taken`, what they held before the step."""
+    """Compute the oil taken up by the nodes; subtract its rate of change since `work.taken`."""
     p, holds, right, matrix = work.pressure, work.holds, work.right, work.matrix
     rate = 1.0 / h
     for k in range(len(holds)):
@@ -82,7 +82,7 @@ def add_uptake(wiring, values, work, h):
 
 @inner
 def _join(work, i, j, flow, gain):
-    """Add a flow from node i to node j; return the power that it turns into heat."""
+    """Add a flow from node i to node j; return the power in W that it dissipates."""
     work.right[i] -= flow
     work.right[j] += flow
     work.matrix[i, i] += gain
@@ -132,26 +132,26 @@ def _add_pumps(wiring, values, work, demand):
 def _add_actuators(wiring, values, state, work, process, h):
     p, act, rate = work.pressure, values.act, 1.0 / work.viscosity[0]
     for k in range(len(act)):
-        supply, back = wiring.section[k, 0], wiring.section[k, 1]
+        supply, outlet = wiring.section[k, 0], wiring.section[k, 1]
         a, b = wiring.section[k, 2], wiring.section[k, 3]
         leak, heat = act[k, CLOSED] * rate, 0.0
         if work.edge[k, 1] > 0.0:
             filled, emptied = (a, b) if state.spool[k] > 0.0 else (b, a)
             flow, gain = passive_flow(p[supply] - p[filled], work.edge[k, 0], work.edge[k, 1])
             heat += _join(work, supply, filled, flow, gain)
-            flow, gain = passive_flow(p[emptied] - p[back], work.edge[k, 0], work.edge[k, 1])
-            heat += _join(work, emptied, back, flow, gain)
+            flow, gain = passive_flow(p[emptied] - p[outlet], work.edge[k, 0], work.edge[k, 1])
+            heat += _join(work, emptied, outlet, flow, gain)
         for chamber in (a, b):
             heat += _join(work, supply, chamber, leak * (p[supply] - p[chamber]), leak)
-            flow, gain = port_flow(p[chamber] - p[back], act[k, PORT], leak)
-            heat += _join(work, chamber, back, flow, gain)
+            flow, gain = port_flow(p[chamber] - p[outlet], act[k, PORT], leak)
+            heat += _join(work, chamber, outlet, flow, gain)
         seal = act[k, SEAL] * rate
         heat += _join(work, a, b, seal * (p[a] - p[b]), seal)
         area_a, area_b = act[k, AREA_A], act[k, AREA_B]
         speed, slope = speed_under(
             state.velocity[k], state.position[k], h, p[a] * area_a - p[b] * area_b - act[k, LOAD],
             act[k, INERTIA], act[k, COULOMB] + process[k] * act[k, PROCESS], act[k, VISCOUS],
-            act[k, STILL], act[k, STROKE],
+            act[k, TRANSITION_SPEED], act[k, STROKE],
         )  # fmt: skip
         work.right[a] -= area_a * speed
         work.right[b] += area_b * speed

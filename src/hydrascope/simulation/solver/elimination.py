@@ -1,4 +1,4 @@
-"""The linear equations of a Newton step: sparse in a dense matrix, in an order found once."""
+"""The linear equations of a Newton step: sparse, stored densely, with fill-in found once."""
 
 # numba compiles this file; it has no types of its own.
 # mypy: disable-error-code="no-untyped-def,untyped-decorator,no-any-return"
@@ -8,13 +8,13 @@ from hydrascope.simulation.solver.compiled import inner
 
 @inner
 def find_pattern(wiring, joined, below, column):
-    """Find where elimination meets other numbers than zero.
+    """Find the fill-in of Gaussian elimination.
 
     Args:
-        wiring: What joins what.
-        joined: [N + 1, N + 1], to work in; must be zero.
-        below: [N], filled: of the columns that matter when a node is eliminated.
-        column: [N, N], filled: which.
+        wiring: The connections of the nodes.
+        joined: [N + 1, N + 1], a workspace; must be zero.
+        below: [N], filled with the number of nodes that the elimination of each node changes.
+        column: [N, N], filled with these nodes.
     """
     for k in range(len(wiring.branch_from)):
         i, j = wiring.branch_from[k], wiring.branch_to[k]
@@ -40,7 +40,7 @@ def find_pattern(wiring, joined, below, column):
 
 @inner
 def solve(matrix, right, below, column):
-    """Gaussian elimination in place; diagonally dominant, so without pivots."""
+    """Solve by Gaussian elimination in place, without pivots: `matrix` is diagonally dominant."""
     n = len(below)
     for k in range(n):
         inverse = 1.0 / matrix[k, k]

@@ -1,7 +1,7 @@
-"""Flow over pressure, each law with its slope: lines, valves, pumps, and what volumes take up.
+"""Laws of flow over pressure, each with its slope: lines, valves, pumps, compressed volumes.
 
-Flow through anything passive is the root of  Δp = a Q + b Q |Q|,  the sum of a laminar and a
-turbulent drop, which is smooth at zero:  Q = 2 Δp / (a + √(a² + 4 b |Δp|)).
+The flow through a passive component is the root of  Δp = a Q + b Q |Q|,  the sum of a laminar and a
+turbulent drop:  Q = 2 Δp / (a + √(a² + 4 b |Δp|)),  which is smooth at zero.
 """
 
 # numba compiles this file; it has no types of its own.
@@ -14,14 +14,14 @@ from hydrascope.simulation.solver.compiled import inner
 from hydrascope.simulation.solver.network import REDUCING, RELIEF
 
 CHECK_CONDUCTANCE = 3e-8
-"""Of an open check valve, m³/(s Pa): 1.8 l/min at 0.01 bar."""
+"""The conductance of an open check valve in m³/(s Pa): 1.8 l/min at 0.01 bar."""
 CLOSED_CONDUCTANCE = 1e-12
-"""Of a closed relief valve, m³/(s Pa)."""
+"""The conductance of a closed relief valve in m³/(s Pa)."""
 CAVITY_PA = -0.9e5
-"""Below it a volume is a cavity, which takes up oil as softly as it does there."""
+"""The pressure below which a volume cavitates: its compliance stays what it is there."""
 FILL_BAND_PA = 6e3
-"""How sharply a pump ceases to fill its strokes as the inlet pressure falls: the filled share is
-1 / (1 + e^(−Δp / band))."""
+"""The width of the transition from a filled to an empty stroke as the inlet pressure falls: the
+filled share is 1 / (1 + e^(−Δp / band))."""
 
 
 @inner
@@ -33,14 +33,14 @@ def passive_flow(dp, a, b):
 
 @inner
 def branch_flow(kind, dp, p_to, a, b, setting, slope):
-    """Return flow, its slope over Δp, and its further slope over the pressure behind."""
+    """Return flow, its slope over Δp, and its additional slope over the downstream pressure."""
     if kind == RELIEF:
         over = dp - setting
         if over > 0.0:
             return slope * over, slope, 0.0
         return CLOSED_CONDUCTANCE * dp, CLOSED_CONDUCTANCE, 0.0
     flow, gain = passive_flow(dp, a, b)
-    if kind == REDUCING:  # opens as the pressure behind falls below the setting
+    if kind == REDUCING:  # opens as the downstream pressure falls below the setting
         opening = (setting - p_to) * slope
         if opening >= 1.0:
             return flow, gain, 0.0
@@ -54,10 +54,10 @@ def branch_flow(kind, dp, p_to, a, b, setting, slope):
 
 @inner
 def port_flow(dp, relief, leak):
-    """Return the flow from a chamber back, and its slope.
+    """Return the flow from a chamber to the return line, and its slope.
 
-    It leaks through closed edges, comes through an anti-cavitation check valve and leaves through
-    a relief valve.
+    Closed metering edges leak, an anti-cavitation check valve lets oil in, a port relief valve lets
+    oil out.
     """
     if dp < 0.0:
         return (leak + CHECK_CONDUCTANCE) * dp, leak + CHECK_CONDUCTANCE
@@ -68,7 +68,7 @@ def port_flow(dp, relief, leak):
 
 @inner
 def pump_flow(p_in, p_out, demand, flow, cutoff, band, power, fill_at):
-    """Return delivered flow, its slopes over inlet and outlet pressure, stroke and fill."""
+    """Return delivered flow, its slopes over inlet and outlet pressure, stroke and filled share."""
     stroke, d_stroke = demand, 0.0
     compensated = (cutoff - p_out) / band
     if compensated < stroke:
@@ -86,7 +86,7 @@ def pump_flow(p_in, p_out, demand, flow, cutoff, band, power, fill_at):
 
 @inner
 def uptake(p, volume, air):
-    """Return the oil that a node takes up under pressure, m³, and its slope."""
+    """Return the oil in m³ that a node takes up under pressure, and its slope."""
     q = max(p, CAVITY_PA)
     ratio = 1.0 / (q + ATMOSPHERE_PA)
     slope = volume * (1.0 / BULK_MODULUS_PA + air * ATMOSPHERE_PA * ratio * ratio)
@@ -96,7 +96,7 @@ def uptake(p, volume, air):
 
 @inner
 def gas_uptake(p, volume, precharge, exponent):
-    """Return the oil in a polytropic accumulator, m³, and its slope."""
+    """Return the oil in m³ in an accumulator with polytropic gas, and its slope."""
     if p <= precharge:
         return 1e-6 * volume * (p - precharge) / precharge, 1e-6 * volume / precharge
     share = ((precharge + ATMOSPHERE_PA) / (p + ATMOSPHERE_PA)) ** (1.0 / exponent)

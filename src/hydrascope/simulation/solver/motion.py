@@ -1,4 +1,4 @@
-"""How spools follow their commands, and how actuators move under force."""
+"""The motion of spools under commands and of actuators under forces."""
 
 # numba compiles this file; it has no types of its own.
 # mypy: disable-error-code="no-untyped-def,untyped-decorator,no-any-return"
@@ -6,26 +6,26 @@
 import math
 
 from hydrascope.simulation.solver.compiled import inner
-from hydrascope.simulation.solver.network import ENDLESS
+from hydrascope.simulation.solver.network import MAX_STROKE
 from hydrascope.simulation.solver.packing import EDGE, GAIN, HOSE, RESPONSE, STICTION, STROKE
 
 STOP_STIFFNESS = 2e9
-"""Of an actuator's end stop, N/m (of a motor's, N m/rad)."""
+"""The stiffness of an actuator's end stop in N/m (N m/rad for a motor)."""
 DEAD_BAND = 0.02
-"""Of a position controller: the valve stays closed for less."""
+"""The dead band of a position controller: the valve stays closed for smaller commands."""
 LAMINAR_PA = 2e4
-"""An edge of a spool is laminar below some 0.2 bar (and regular at zero)."""
+"""The pressure drop below which flow over a metering edge is laminar, and so regular at zero."""
 
 
 @inner
 def move_spools(act, x, spool, target, open_loop, h):
-    """Let the spools follow what is asked for; return how much all valves are open together."""
+    """Let the spools follow their commands; return the sum of the openings of all valves."""
     demand = 0.0
     for k in range(len(spool)):
         wanted = target[k]
         if open_loop[k] == 0:
             stroke = act[k, STROKE]
-            wanted = act[k, GAIN] * (target[k] - (x[k] / stroke if stroke < ENDLESS else x[k]))
+            wanted = act[k, GAIN] * (target[k] - (x[k] / stroke if stroke < MAX_STROKE else x[k]))
             if abs(wanted) < DEAD_BAND:
                 wanted = 0.0
         wanted = min(1.0, max(-1.0, wanted))
@@ -37,7 +37,7 @@ def move_spools(act, x, spool, target, open_loop, h):
 
 @inner
 def open_edges(act, spool, mu, rho, edge):
-    """Fill laminar and turbulent factor of each valve's open edges [A, 2]; 0 where closed."""
+    """Fill the laminar and turbulent factor of each valve's open edges [A, 2]; 0 where closed."""
     for k in range(len(spool)):
         opening = abs(spool[k])
         edge[k, 0], edge[k, 1] = 0.0, 0.0
@@ -47,31 +47,31 @@ def open_edges(act, spool, mu, rho, edge):
 
 
 @inner
-def speed_under(v_old, x, h, force, inertia, coulomb, viscous, still, stroke):
+def speed_under(v_old, x, h, force, inertia, coulomb, viscous, transition, stroke):
     """Return the speed at the end of a step and its slope over the force.
 
-    Positive root of  m v² + (m v₀ + F_c − F) v − F v₀ = 0,  m = M/h + viscous, for the Coulomb
-    friction F_c v / (|v| + v₀); a stop is a spring.
+    The speed is the positive root of  m v² + (m v₀ + F_c − F) v − F v₀ = 0,  m = M/h + viscous. The
+    Coulomb friction is F_c v / (|v| + v₀), with the transition speed v₀. An end stop is a spring.
     """
     m = inertia / h + viscous
     f = force + inertia / h * v_old
-    v, slope = _sliding(m, f, coulomb, still)
+    v, slope = _sliding(m, f, coulomb, transition)
     ahead = x + h * v
     if ahead > stroke:
         v, slope = _sliding(
-            m + STOP_STIFFNESS * h, f - STOP_STIFFNESS * (x - stroke), coulomb, still
+            m + STOP_STIFFNESS * h, f - STOP_STIFFNESS * (x - stroke), coulomb, transition
         )
-    elif ahead < 0.0 and stroke < ENDLESS:
-        v, slope = _sliding(m + STOP_STIFFNESS * h, f - STOP_STIFFNESS * x, coulomb, still)
+    elif ahead < 0.0 and stroke < MAX_STROKE:
+        v, slope = _sliding(m + STOP_STIFFNESS * h, f - STOP_STIFFNESS * x, coulomb, transition)
     return v, slope
 
 
 @inner
-def _sliding(m, f, coulomb, still):
+def _sliding(m, f, coulomb, transition):
     size = abs(f)
-    half = 0.5 * (m * still + coulomb - size)
-    root = math.sqrt(half * half + m * size * still)
-    # The form without cancellation.
-    v = size * still / (half + root) if half > 0.0 else (root - half) / m
-    square = (v + still) * (v + still)
-    return math.copysign(v, f), square / (m * square + coulomb * still)
+    half = 0.5 * (m * transition + coulomb - size)
+    root = math.sqrt(half * half + m * size * transition)
+    # Of the two forms of the root, the one without cancellation.
+    v = size * transition / (half + root) if half > 0.0 else (root - half) / m
+    square = (v + transition) * (v + transition)
+    return math.copysign(v, f), square / (m * square + coulomb * transition)

@@ -1,4 +1,4 @@
-"""What the solver is given and what it changes: wiring, physical values, state, references.
+"""The inputs and the state of the solver: wiring, physical values, references.
 
 Shapes: B machines, N nodes, K passive branches, P pumps, A actuators, G accumulators.
 """
@@ -10,16 +10,16 @@ from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.uintp]
-"""Unsigned: numba asks of others whether they count from an array's end."""
+"""Unsigned, because numba checks signed indices for being negative."""
 
 LINE, RELIEF, REDUCING = 0, 1, 2
-"""Kinds of passive branches."""
-ENDLESS = 1e9
-"""A stroke beyond it is a motor's: it has no ends."""
+"""The kinds of passive branches."""
+MAX_STROKE = 1e9
+"""The longest stroke of an actuator with end stops; motors, which have none, have longer ones."""
 
 
 class Wiring(NamedTuple):
-    """What joins what: the same for all machines of a build. Node N is the tank."""
+    """The connections of the nodes, the same for all machines of a build. Node N is the tank."""
 
     branch_kind: Ints
     """[K]"""
@@ -28,9 +28,9 @@ class Wiring(NamedTuple):
     branch_to: Ints
     """[K]"""
     branch_water: Ints
-    """[K]; 1 where coolant flows and not oil."""
+    """[K], 1 where coolant flows, 0 for oil."""
     cooler: int
-    """The branch of the oil cooler, −1 without one."""
+    """The branch of the oil cooler; −1 without one."""
     pump_inlet: Ints
     """[P]"""
     pump_outlet: Ints
@@ -38,9 +38,9 @@ class Wiring(NamedTuple):
     pump_water: Ints
     """[P]"""
     section: Ints
-    """[A, 4]: the nodes of supply, return, chamber A, chamber B of each actuator."""
+    """[A, 4], the nodes of supply, return, chamber A and chamber B of each actuator."""
     accumulator: Ints
-    """[G]: node."""
+    """[G], the node of each accumulator."""
 
 
 class Plant(NamedTuple):
@@ -53,83 +53,83 @@ class Plant(NamedTuple):
     branch_turbulent: Floats
     """[B, K] 1/m⁴: b = this × ρ."""
     branch_setting: Floats
-    """[B, K] Pa: of a relief or reducing valve; of a filter, where its bypass opens (inf: none)."""
+    """[B, K] Pa, the setting of a relief or reducing valve, or of a filter's bypass (inf: none)."""
     branch_slope: Floats
-    """[B, K] m³/(s Pa): of a relief valve or a filter's bypass; 1/Pa of a reducing valve."""
+    """[B, K] m³/(s Pa) for a relief valve or a filter's bypass; 1/Pa for a reducing valve."""
     pump_flow: Floats
     """[B, P] m³/s, displacement × speed."""
     pump_leakage: Floats
     """[B, P] m³: leakage = this × Δp / μ."""
     pump_cutoff: Floats
-    """[B, P] Pa: the compensator has reduced the stroke to zero."""
+    """[B, P] Pa, the cut-off pressure, at which the pressure compensator has destroked the pump."""
     pump_band: Floats
-    """[B, P] Pa below it where the compensator begins."""
+    """[B, P] Pa, the range below the cut-off pressure over which the compensator acts."""
     pump_power: Floats
-    """[B, P] W: power limit."""
+    """[B, P] W, the limit of the power controller."""
     pump_standby: Floats
-    """[B, P]: share of the stroke without a command."""
+    """[B, P], the share of the stroke without a command."""
     pump_friction: Floats
-    """[B, P, 2]: friction pressure in Pa at 0.04 Pa s, and its share of Δp."""
+    """[B, P, 2], the friction pressure in Pa at 0.04 Pa s, and a share of Δp."""
     pump_fill: Floats
-    """[B, P] Pa at the inlet where half of each stroke is filled."""
+    """[B, P] Pa, the inlet pressure at which half of each stroke is filled."""
     pump_runout: Floats
-    """[B, P]: how far the shaft runs out of true, 1 when new; the vibration sensor feels it."""
+    """[B, P], the shaft's run-out, 1 when new; it shows in the vibration only."""
     actuator_area: Floats
-    """[B, A, 2] m² of chambers A and B (m³/rad of a motor)."""
+    """[B, A, 2] m², the areas of chambers A and B (m³/rad for a motor)."""
     actuator_inertia: Floats
-    """[B, A] kg (kg m²)"""
+    """[B, A] kg (kg m² for a motor)"""
     actuator_friction: Floats
-    """[B, A, 2]: Coulomb, N; viscous, N s/m."""
+    """[B, A, 2], Coulomb friction in N and viscous friction in N s/m."""
     actuator_load: Floats
-    """[B, A] N, constant, against A."""
+    """[B, A] N, constant, against the pressure in chamber A."""
     actuator_process: Floats
-    """[B, A] N, against the motion, at full load."""
+    """[B, A] N, the full process load, against the motion."""
     actuator_stroke: Floats
-    """[B, A] m; inf for a motor without stops."""
+    """[B, A] m; beyond `MAX_STROKE` for a motor."""
     actuator_leakage: Floats
     """[B, A] m³, between the chambers: Q = this × Δp / μ."""
-    actuator_speed: Floats
-    """[B, A] m/s where friction turns from sticking to sliding."""
+    actuator_transition_speed: Floats
+    """[B, A] m/s, the speed at which friction turns from sticking to sliding."""
     valve_turbulent: Floats
-    """[B, A] 1/m⁴ of each metering edge, fully open."""
+    """[B, A] 1/m⁴, for each metering edge, fully open: b = this × ρ."""
     valve_line: Floats
-    """[B, A] 1/m³: laminar drop of the lines to the actuator."""
+    """[B, A] 1/m³, for the lines to the actuator: a = this × μ."""
     valve_leakage: Floats
-    """[B, A] m³ of each closed edge: Q = this × Δp / μ."""
+    """[B, A] m³, for each closed metering edge: Q = this × Δp / μ."""
     valve_response: Floats
-    """[B, A] s"""
+    """[B, A] s, the time constant of the spool."""
     valve_stiction: Floats
-    """[B, A]: the spool stays until the command is so far away from it."""
+    """[B, A], the distance between spool and command from which on the spool moves."""
     valve_gain: Floats
-    """[B, A]: opening for each share of the stroke (each rad) that the actuator is off."""
+    """[B, A], the valve opening for each unit of position error (share of the stroke, or rad)."""
     port_relief: Floats
-    """[B, A] Pa"""
+    """[B, A] Pa, the setting of the port relief valves."""
     gas_volume: Floats
     """[B, G] m³"""
     gas_precharge: Floats
-    """[B, G] Pa above atmosphere"""
+    """[B, G] Pa, gauge"""
     gas_exponent: Floats
-    """[B, G]"""
+    """[B, G], the polytropic exponent."""
     oil: Floats
-    """[B, 4]: Walther's A and B, ρ₁₅ in kg/m³, share of entrained air."""
+    """[B, 4], Walther's A and B, ρ₁₅ in kg/m³, share of entrained air."""
     thermal: Floats
-    """[B, 7]: heat capacity of circuit and of tank (J/K), cooler (W/K), thermostat (°C), tank
+    """[B, 7], heat capacities of circuit and tank (J/K), cooler (W/K), thermostat (°C), tank
     surface (W/K), ambient and cooling medium (°C)."""
 
 
 class State(NamedTuple):
-    """What a step changes."""
+    """The state of B machines, which each step changes."""
 
     pressure: Floats
     """[B, N] Pa"""
     position: Floats
-    """[B, A]"""
+    """[B, A] m (rad for a motor)"""
     velocity: Floats
-    """[B, A]"""
+    """[B, A] m/s (rad/s for a motor)"""
     spool: Floats
-    """[B, A], −1 to 1"""
+    """[B, A], the openings of the valves, −1 to 1."""
     temperature: Floats
-    """[B, 3] °C: circuit, tank, behind the cooler."""
+    """[B, 3] °C, in the circuit, in the tank, and at the cooler's outlet."""
     meter: Floats
     """[B, 11], see `METERS`."""
 
@@ -140,30 +140,31 @@ METERS = (
 )  # fmt: skip
 SHAFT, HEAT, WORK, STORED, COOLED, AMBIENT = range(6)
 FROM_TANK, TO_TANK, STORED_VOLUME, UNSOLVED, ITERATIONS = range(6, 11)
-"""What `State.meter` sums up since the start; `unsolved` counts steps that did not converge."""
+"""The columns of `State.meter`, sums since the start; `unsolved` are steps without convergence."""
 
 PUMP_SIGNALS = 5
-"""Per pump: flow, leakage, stroke, fill, shaft power."""
+"""The number of signals of a pump: flow, leakage, stroke, filled share, shaft power."""
 
 
 class Reference(NamedTuple):
-    """What the operator asks for, step by step; C commands are at most one an actuator."""
+    """The commands and loads of every step."""
 
     target: Floats
-    """[B, steps, A]: position as a share of the stroke (rad), or opening where `open_loop`."""
+    """[B, steps, A], positions as shares of the stroke (rad for a motor); valve openings where
+    `open_loop`."""
     process: Floats
-    """[B, steps, A]: share of the process load."""
-    open_loop: Ints
-    """[A]"""
+    """[B, steps, A], shares of the process load."""
+    open_loop: NDArray[np.int64]
+    """[A], 1 where the valve's opening is commanded, 0 where the position is."""
 
 
 def empty_state(plant: Plant, circuit_c: Floats, tank_c: Floats) -> State:
-    """Return machines at rest: no pressure, actuators half way, oil at temperatures [B]."""
+    """Return machines at rest, without pressure, at half stroke; temperatures [B] in °C."""
     machines, actuators = plant.actuator_stroke.shape
     stroke = plant.actuator_stroke
     return State(
         pressure=np.zeros_like(plant.node_volume),
-        position=np.where(stroke < ENDLESS, 0.5 * np.minimum(stroke, ENDLESS), 0.0),
+        position=np.where(stroke < MAX_STROKE, 0.5 * np.minimum(stroke, MAX_STROKE), 0.0),
         velocity=np.zeros((machines, actuators)),
         spool=np.zeros((machines, actuators)),
         temperature=np.stack([circuit_c, tank_c, circuit_c], axis=-1),

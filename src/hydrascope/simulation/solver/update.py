@@ -1,4 +1,4 @@
-"""What a solved step did: motion, energy and volume, the warmth of the oil."""
+"""Updates once a step is solved: positions, meters of energy and volume, temperatures."""
 
 # numba compiles this file; it has no types of its own.
 # mypy: disable-error-code="no-untyped-def,untyped-decorator,no-any-return"
@@ -32,25 +32,25 @@ from hydrascope.simulation.solver.packing import (
     INERTIA,
     LOAD,
     PROCESS,
-    STILL,
     SURFACE_W_K,
     TANK_J_K,
     THERMOSTAT_C,
+    TRANSITION_SPEED,
     WALTHER_A,
     WALTHER_B,
 )
 
 THERMOSTAT_BAND_C = 8.0
-"""From closed to open; some coolant always passes."""
+"""The temperature range over which the thermostat opens; some coolant always passes."""
 FRICTION_VISCOSITY_PA_S = 0.04
-"""Where a pump's friction pressure holds."""
+"""The viscosity at which a pump's friction pressure holds."""
 OIL = 0
-"""Of the two fluids; the other is coolant."""
+"""The index of oil among the two fluids; coolant is 1."""
 _LN_10 = math.log(10.0)
 
 
 @inner
-def warm_oil(oil, temperature_c, work):
+def update_fluid(oil, temperature_c, work):
     """Set the oil's viscosity (Walther) and density at the circuit's temperature."""
     density = oil[DENSITY_15_C] - 0.6278 * (temperature_c - 15.0)
     walther = oil[WALTHER_A] - oil[WALTHER_B] * math.log10(temperature_c + KELVIN)
@@ -59,20 +59,20 @@ def warm_oil(oil, temperature_c, work):
 
 
 @inner
-def settle(wiring, values, state, work, process, h, thermal_speed):
-    """Move the actuators, book energy and volume, warm the oil."""
-    taken_up, stored_w, squeezed_w = _take_up(work, h)
-    moved_w, done_w, kinetic_w = _move(wiring, values, state, work, process, h)
+def update_state(wiring, values, state, work, process, h, speedup):
+    """Update actuators, meters and temperatures after a step of `h` seconds."""
+    taken_up, stored_w, compression_w = _compress(work, h)
+    moved_w, done_w, kinetic_w = _move_actuators(wiring, values, state, work, process, h)
     meter = state.meter
     for fluid in range(2):
-        lost_w, suction, returned = _through_branches(wiring, work, fluid)
-        shaft_w, rubbed_w, leaked = _at_pumps(wiring, values.pump, work, fluid)
-        heat_w, returned = lost_w + rubbed_w, returned + leaked
+        lost_w, suction, returned = _sum_branches(wiring, work, fluid)
+        shaft_w, friction_w, leaked = _sum_pumps(wiring, values.pump, work, fluid)
+        heat_w, returned = lost_w + friction_w, returned + leaked
         if fluid == OIL:
-            heat_w += moved_w + squeezed_w
+            heat_w += moved_w + compression_w
             through = 0.5 * (suction + returned)
-            cooled_w, ambient_w = _warm(
-                wiring, values.thermal, state.temperature, work, heat_w, through, thermal_speed * h
+            cooled_w, ambient_w = _update_temperatures(
+                wiring, values.thermal, state.temperature, work, heat_w, through, speedup * h
             )
             meter[COOLED] += h * cooled_w
             meter[AMBIENT] += h * ambient_w
@@ -86,8 +86,8 @@ def settle(wiring, values, state, work, process, h, thermal_speed):
 
 
 @inner
-def _through_branches(wiring, work, fluid):
-    """Return a fluid's heat from branches, and its flow out of the tank and into it."""
+def _sum_branches(wiring, work, fluid):
+    """Return the power dissipated in a fluid's branches, and its flow from and to the tank."""
     p, tank = work.pressure, len(work.holds)
     heat_w = suction = returned = 0.0
     for k in range(len(work.branch)):
@@ -102,18 +102,18 @@ def _through_branches(wiring, work, fluid):
 
 
 @inner
-def _at_pumps(wiring, pump, work, fluid):
-    """Return shaft power, heat and leakage of a fluid's pumps."""
+def _sum_pumps(wiring, pump, work, fluid):
+    """Return shaft power, dissipated power and leakage of a fluid's pumps."""
     p = work.pressure
     shaft_w = heat_w = leaked = 0.0
     for k in range(len(pump)):
         if wiring.pump_water[k] == fluid:
             p_in, p_out = p[wiring.pump_inlet[k]], p[wiring.pump_outlet[k]]
-            thickness = 1.0
+            viscous = 1.0
             if fluid == OIL:
-                thickness = 0.5 + 0.5 * work.viscosity[OIL] / FRICTION_VISCOSITY_PA_S
+                viscous = 0.5 + 0.5 * work.viscosity[OIL] / FRICTION_VISCOSITY_PA_S
             friction_w = pump[k, FLOW] * (
-                pump[k, FRICTION] * thickness + pump[k, FRICTION_SHARE] * abs(p_out - p_in)
+                pump[k, FRICTION] * viscous + pump[k, FRICTION_SHARE] * abs(p_out - p_in)
             )
             power_w = work.pump[k, 0] * (p_out - p_in) + friction_w
             work.pump[k, 4] = power_w
@@ -124,20 +124,20 @@ def _at_pumps(wiring, pump, work, fluid):
 
 
 @inner
-def _move(wiring, values, state, work, process, h):
-    """Move the actuators; return heat, work done on loads, and growth of kinetic energy."""
+def _move_actuators(wiring, values, state, work, process, h):
+    """Move the actuators; return power dissipated, done on loads, and stored as kinetic energy."""
     p, act = work.pressure, values.act
     heat_w = done_w = kinetic_w = 0.0
     for k in range(len(act)):
         speed = work.speed[k]
         force = p[wiring.section[k, 2]] * act[k, AREA_A] - p[wiring.section[k, 3]] * act[k, AREA_B]
-        shape = abs(speed) / (abs(speed) + act[k, STILL])
+        shape = abs(speed) / (abs(speed) + act[k, TRANSITION_SPEED])
         done = act[k, LOAD] * speed + process[k] * act[k, PROCESS] * shape * abs(speed)
         before = state.velocity[k]
         kinetic = 0.5 * act[k, INERTIA] * (speed * speed - before * before) / h
         done_w += done
         kinetic_w += kinetic
-        # The rest is friction, stops, and what the step itself damps.
+        # The rest is friction, end stops, and the numerical damping of the step.
         heat_w += work.heat[k] + force * speed - done - kinetic
         state.velocity[k] = speed
         state.position[k] += h * speed
@@ -145,21 +145,21 @@ def _move(wiring, values, state, work, process, h):
 
 
 @inner
-def _take_up(work, h):
-    """Return what the nodes take up, m³/s, with the power stored and turned into heat by it."""
+def _compress(work, h):
+    """Return the oil that the nodes take up in m³/s, the power stored and the power dissipated."""
     p, taken_up, stored_w, heat_w = work.pressure, 0.0, 0.0, 0.0
     for k in range(len(work.holds)):
         change = (work.holds[k] - work.taken[k]) / h
         taken_up += change
         stored_w += 0.5 * (p[k] + work.before[k]) * change
-        heat_w += 0.5 * (p[k] - work.before[k]) * change  # compression faster than the step
+        heat_w += 0.5 * (p[k] - work.before[k]) * change  # of compression within the step
         work.taken[k] = work.holds[k]
     return taken_up, stored_w, heat_w
 
 
 @inner
-def _warm(wiring, thermal, temperature, work, heat_w, through, seconds):
-    """Warm circuit and tank by what flows through; return power to coolant and to the air."""
+def _update_temperatures(wiring, thermal, temperature, work, heat_w, through, seconds):
+    """Update temperatures of circuit and tank; return power to the cooler and to the air."""
     capacity = HEAT_CAPACITY_J_KG_K * work.density[0]
     carried_w = through * capacity * (temperature[0] - temperature[1])
     cooled_w = 0.0

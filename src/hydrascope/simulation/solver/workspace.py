@@ -1,4 +1,4 @@
-"""What the solver works in while it steps one machine; made once, overwritten at every step."""
+"""The arrays of one machine that the solver allocates once and overwrites in every step."""
 
 from typing import NamedTuple
 
@@ -8,48 +8,48 @@ from hydrascope.simulation.fluid import WATER_DENSITY_KG_M3, WATER_VISCOSITY_PA_
 from hydrascope.simulation.solver.network import PUMP_SIGNALS, Floats, Ints, Wiring
 
 
-class Work(NamedTuple):
-    """Of one machine; node N is the tank."""
+class Workspace(NamedTuple):
+    """Intermediate values of one machine; node N is the tank."""
 
     pressure: Floats
     """[N + 1] Pa at the end of the step; the tank's stays 0."""
     before: Floats
-    """[N] Pa at its beginning."""
+    """[N] Pa at the beginning of the step."""
     taken: Floats
-    """[N] m³ that the nodes held at its beginning."""
+    """[N] m³ of oil taken up by the nodes at the beginning of the step."""
     holds: Floats
-    """[N] m³ that they hold at its end."""
+    """[N] m³ of oil taken up by the nodes at the end of the step."""
     matrix: Floats
-    """[N + 1, N + 1]: of `right` over pressure, with the opposite sign."""
+    """[N + 1, N + 1] m³/(s Pa), the negative slopes of `right` over the pressures."""
     right: Floats
-    """[N + 1] m³/s: what a node's balance is off by; then Newton's change of the pressures."""
+    """[N + 1] m³/s, the residuals of the balances; once solved, Newton's change of pressures."""
     change: Floats
-    """[N] Pa of the iteration."""
+    """[N] Pa, the change of the pressures in an iteration."""
     below: Ints
     """[N], see `elimination.find_pattern`."""
     column: Ints
-    """[N, N]"""
+    """[N, N], see `elimination.find_pattern`."""
     branch: Floats
-    """[K] m³/s"""
+    """[K] m³/s, the flows through the branches."""
     pump: Floats
     """[P, 5], see `PUMP_SIGNALS`."""
     edge: Floats
-    """[A, 2]: laminar and turbulent factor of the valve's two open edges; 0 where closed."""
+    """[A, 2], the laminar and turbulent factor of the valve's two open edges; 0 where closed."""
     speed: Floats
-    """[A] at the end of the step."""
+    """[A] m/s or rad/s at the end of the step."""
     heat: Floats
-    """[A] W from valve, ports and seals."""
+    """[A] W dissipated in valve, ports and seals."""
     viscosity: Floats
     """[2] Pa s of oil and of coolant."""
     density: Floats
     """[2] kg/m³"""
 
 
-def new_work(wiring: Wiring, nodes: int) -> Work:
-    """Return room for a machine of so many nodes."""
+def new_workspace(wiring: Wiring, nodes: int) -> Workspace:
+    """Return the workspace of a machine of so many nodes."""
     branches, pumps = len(wiring.branch_kind), len(wiring.pump_inlet)
     actuators = len(wiring.section)
-    return Work(
+    return Workspace(
         pressure=np.zeros(nodes + 1),
         before=np.zeros(nodes),
         taken=np.zeros(nodes),
