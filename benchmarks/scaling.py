@@ -1,4 +1,7 @@
-"""What a window and a machine cost, and what a fleet costs by that; `--write`: docs/scaling.md."""
+"""What a window and a machine cost, and what a fleet costs by that.
+
+`--write` puts the tables into docs/results.md.
+"""
 
 import gc
 import os
@@ -12,6 +15,7 @@ from pathlib import Path
 import torch
 
 from benchmarks import plan, store
+from benchmarks._document import ROOT, replace_section
 from benchmarks._fleet import SyntheticFleet
 from benchmarks._rows import Row, at_most, resident_mb
 from benchmarks.loading import data_module
@@ -21,7 +25,6 @@ FLEETS = (10, 1_000, 100_000)
 MONTH_WINDOWS = 4_380
 """Windows of a machine in a month, one every ten minutes."""
 NIGHT_S = 10 * 3600
-PAGE = Path(__file__).parents[1] / "docs" / "scaling.md"
 
 
 @dataclass(frozen=True)
@@ -110,33 +113,29 @@ def _fleet_costs(machines: int, windows: int) -> _Costs:
 
 
 def write() -> Path:
-    """Measure at full size and write the page."""
+    """Measure at full size and write the section into docs/results.md."""
     rows = [*store.run(), *plan.run()]
-    PAGE.write_text(page(measure((20_000, 100_000), 1_000), rows), encoding="utf-8")
-    return PAGE
+    path = ROOT / "docs" / "results.md"
+    replace_section(path, "scaling", tables(measure((20_000, 100_000), 1_000), rows))
+    return path
 
 
-def page(slopes: Slopes, rows: Sequence[Row]) -> str:
-    """Return the text of docs/scaling.md."""
+def tables(slopes: Slopes, rows: Sequence[Row]) -> str:
+    """Return the section of docs/results.md."""
     core_s = slopes.window_build_s
     night = NIGHT_S / core_s
     months = night / MONTH_WINDOWS
-    load = os.getloadavg()[1]
     fleets = "\n".join(_fleet_line(count, slopes) for count in FLEETS)
     measured = "\n".join(
         f"| {row['name']} | {_number(row['value'])} {row['unit']} |" for row in rows
     )
-    return f"""# How it scales
+    return f"""{os.cpu_count()} cores ({platform.machine()}), load average \
+{os.getloadavg()[1]:.1f} during the measurement, which itself accounts for 1 to 2. A load above \
+the number of cores slows every figure, the two workers most. Synthetic telemetry: machines of 12 \
+components and 30 sensors at 1 Hz, windows of 60 s in 10 steps, 34 features per sub-window. \
+`python -m benchmarks scaling --write`.
 
-Written by `python -m benchmarks scaling --write`; measured on {os.cpu_count()} cores \
-({platform.machine()}), load average {load:.1f} while it ran (1 to 2 of it \
-its own; what is above the number of cores slows every figure, the two workers most). The \
-telemetry is synthetic: machines \
-of 12 components and 30 sensors at 1 Hz, windows of 60 s in 10 steps, 34 features a sub-window. \
-Reading real telemetry comes on top of the build, and faster sensors make features dearer: at \
-100 Hz about in proportion to the samples.
-
-## What one more costs
+One more window or machine costs:
 
 | | disk | build, one core | set up again | epoch, one core | memory |
 |---|---|---|---|---|---|
@@ -145,57 +144,22 @@ Reading real telemetry comes on top of the build, and faster sensors make featur
 | machine | {slopes.machine_disk_b / 1e3:.0f} kB | {slopes.machine_build_s * 1e3:.1f} ms | \
 {slopes.machine_open_s * 1e3:.1f} ms | – | {slopes.machine_memory_b / 1e3:.0f} kB |
 
-Windows stay on disk. What is held in memory is the window table (machine, start, labels) and the \
-targets (4 bytes a label, here one), and for each machine its store's manifest. \
-Stores of up to 192 MiB together are mapped into memory; \
-larger ones are read by calls, so that memory stays flat.
-
-## What a fleet costs
-
-A month of every machine, one window every ten minutes: {MONTH_WINDOWS:,} windows a machine. The \
-epoch is that of windows in the system's cache; where they are not, the disk's speed decides.
+A month of every machine, with one window every ten minutes, is {MONTH_WINDOWS:,} windows per \
+machine. The epoch reads windows from the system's cache.
 
 | machines | windows | disk | build, one core | build, 16 cores | epoch, one core | memory |
 |---|---|---|---|---|---|---|
 {fleets}
 
-## When to switch on Ray
+In a night of ten hours, one core builds {night / 1e6:.1f} million windows ({months:,.0f} \
+machine-months) and sixteen cores {16 * night / 1e6:.0f} million ({16 * months:,.0f} \
+machine-months).
 
-One core builds {night / 1e6:.1f} million windows in a night of ten hours, {months:,.0f} \
-machine-months; sixteen cores {16 * night / 1e6:.0f} million, {16 * months:,.0f} \
-machine-months. Below that `data.store.n_jobs=-1` on one machine is enough. A store is built \
-once and a new month adds a new store of that length, so it is the first build that decides.
-
-Above that, build on a cluster whose nodes share `data.store.folder`. The chunks are joblib tasks, \
-so any of its backends takes them:
-
-```python
-import joblib
-from ray.util.joblib import register_ray
-
-register_ray()
-with joblib.parallel_config(backend="ray", n_jobs=256):
-    data.setup()  # of a HydraulicDataModule with StoreConfig(..., n_jobs=None)
-```
-
-Two things end before the cores do. At {FLEETS[-1]:,} machines table, targets and manifests take \
-{_bytes(_memory_b(FLEETS[-1], slopes))} in every process of a training: train on shards of the \
-fleet, one data module each, whose stores are shared. And an epoch over all windows is longer than \
-anyone waits: draw a part of it (`trainer.limit_train_batches`), class-balanced (`data.balance`).
-
-## What checksums cost
-
-`data.store.verify=open` reads everything once before the first batch, at the speed of the disk, \
-or of the system's cache where the data are there. `read` does the same spread over the first \
-epoch, in each loader process; `never` compares headers and lengths only, always done, in about \
-0.1 ms a machine.
-
-## Measured
+Single measurements:
 
 | | |
 |---|---|
-{measured}
-"""
+{measured}"""
 
 
 def _fleet_line(machines: int, slopes: Slopes) -> str:

@@ -59,18 +59,19 @@ def run(memory_s: float = 600.0, run_s: float = 10.0) -> list[Row]:
 
 
 def write() -> Path:
-    """Measure, and write the table of docs/serving.md."""
-    path = ROOT / "docs" / "serving.md"
+    """Measure, and write the section into docs/results.md."""
+    path = ROOT / "docs" / "results.md"
     replace_section(path, "serving", page(run()))
     return path
 
 
 def page(rows: Sequence[Row]) -> str:
-    """Return the table of docs/serving.md."""
+    """Return the section of docs/results.md."""
     cores = len(os.sched_getaffinity(0))
     lines = [
         f"{date.today()}, {platform.machine()}, {cores} cores, torch {torch.__version__}, the "
-        "rig's default network; open loop unless it says otherwise.",
+        "rig's default network; open loop unless stated otherwise. "
+        "`python -m benchmarks serving --write`.",
         "",
         "| measured | value | goal | met |",
         "|---|---|---|---|",

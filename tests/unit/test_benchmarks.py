@@ -26,6 +26,7 @@ from benchmarks import (
     zema_folds,
 )
 from benchmarks.__main__ import main, names
+from benchmarks._document import replace_section
 from benchmarks._rows import at_least, at_most
 from benchmarks._usual_network import UsualNetwork
 from hydra import compose, initialize_config_dir
@@ -173,11 +174,18 @@ def test_a_small_fleet_is_planned_whole() -> None:
     assert rows["windows planned"] == 1000
 
 
-def test_the_scaling_page_says_what_fleets_cost() -> None:
+def test_the_scaling_tables_say_what_fleets_cost() -> None:
     slopes = scaling.Slopes(41_100, 1e-3, 1e-5, 150, 16e3, 5e-3, 1e-3, 20_000)
-    text = scaling.page(slopes, plan.run(machines=10, windows=10))
+    text = scaling.tables(slopes, plan.run(machines=10, windows=10))
     assert "| 1,000 | 4,380,000 | 180 GB | 73.1 min |" in text
-    assert (ROOT / "docs" / "scaling.md").read_text().splitlines()[0] == text.splitlines()[0]
+
+
+@pytest.mark.parametrize("section", ["scaling", "serving"])
+def test_the_results_have_a_section_for_each_writer(section: str, tmp_path: Path) -> None:
+    page = tmp_path / "results.md"
+    page.write_text((ROOT / "docs" / "results.md").read_text("utf-8"), encoding="utf-8")
+    replace_section(page, section, "written")
+    assert f"<!-- {section} -->\nwritten\n<!-- /{section} -->" in page.read_text("utf-8")
 
 
 @pytest.mark.slow

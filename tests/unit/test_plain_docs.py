@@ -21,7 +21,7 @@ AVOIDED = (
 LEFT_OUT = (
     re.compile(r"^<!-- ([\w ]+) -->$.*?^<!-- /\1 -->$", re.DOTALL | re.MULTILINE),  # measured
     re.compile(r"^```.*?^```$", re.DOTALL | re.MULTILINE),
-    re.compile(r"^(?:\||#|    ).*$", re.MULTILINE),  # a table, a title, indented code
+    re.compile(r"^(?:\||#|    (?!- )).*$", re.MULTILINE),  # a table, a title, indented code
 )
 PARAGRAPH = re.compile(r"\n\s*\n|\n(?=\s*(?:[-*]|\d+\.) )")
 SENTENCE_END = re.compile(r"(?<=[.!?])[)*_\"]*\s+(?=[(*_\"`\[]*[A-Z0-9`])")
