@@ -14,7 +14,7 @@ from omegaconf import OmegaConf
 from benchmarks._document import ROOT
 from hydrascope.data.datamodule import HydraulicDataModule
 from hydrascope.experiment.assemble import build_datamodule
-from hydrascope.experiment.settings import TrainSettings, validate_train
+from hydrascope.experiment.job_settings import TrainSettings, validate_train
 
 RUNS = ROOT / "outputs" / "fleet"
 STORE = f"data.store.folder={RUNS / 'store'}"

@@ -103,7 +103,7 @@ def train(training: Training) -> None:
     from omegaconf import OmegaConf
 
     from hydrascope.experiment import train as job
-    from hydrascope.experiment.settings import validate_train
+    from hydrascope.experiment.job_settings import validate_train
 
     if (training.path / "results.json").exists():
         return

@@ -18,8 +18,7 @@ import torch
 from benchmarks._document import ROOT, replace_section
 from benchmarks._rows import Row, at_least
 from hydrascope.data.datamodule import HydraulicDataModule
-from hydrascope.evaluation.detectors import DETECTORS, detector_scores
-from hydrascope.evaluation.normality import (
+from hydrascope.evaluation.detection import (
     ANY,
     blame,
     detection,
@@ -27,11 +26,12 @@ from hydrascope.evaluation.normality import (
     machine_scores,
     score_table,
 )
+from hydrascope.evaluation.detectors import DETECTORS, detector_scores
 from hydrascope.experiment.restore import restore
 from hydrascope.models.diagnoser import Diagnoser
 from hydrascope.schemas.task import NormalitySpec
-from hydrascope.tasks.normality import wilson_interval
-from hydrascope.training.normality import calibrate
+from hydrascope.tasks.alarm_thresholds import wilson_interval
+from hydrascope.training.fit_normality import calibrate
 
 RUNS = ROOT / "outputs" / "normality"
 COMPONENTS = {"cooler": "cooler", "valve": "valve", "pump": "main_pump", "accumulator": None}

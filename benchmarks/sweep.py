@@ -28,7 +28,7 @@ from scipy.stats import t as student
 from benchmarks._document import ROOT, replace_section
 from benchmarks._rows import Row, at_least, at_most
 from hydrascope.experiment import train
-from hydrascope.experiment.settings import validate_train
+from hydrascope.experiment.job_settings import validate_train
 from hydrascope.tracking.delivery import Delivery
 from hydrascope.tracking.destination import PARENT
 

@@ -8,7 +8,7 @@ from typing import Any
 from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 
-from hydrascope.experiment.settings import (
+from hydrascope.experiment.job_settings import (
     EvaluateSettings,
     ExportSettings,
     HardwareSettings,

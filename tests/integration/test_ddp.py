@@ -13,8 +13,8 @@ import pytest
 from jobs import ROOT, Train, small, train_settings
 
 from hydrascope.experiment import train
+from hydrascope.experiment.job_settings import validate_train
 from hydrascope.experiment.launch import launch
-from hydrascope.experiment.settings import validate_train
 from hydrascope.schemas.errors import SpecError
 
 SAME = (

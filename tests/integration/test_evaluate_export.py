@@ -10,9 +10,9 @@ from PIL import Image
 from sklearn.metrics import accuracy_score, confusion_matrix, f1_score
 
 from hydrascope.evaluation.calibration import exchangeable_coverage
+from hydrascope.evaluation.nonconformity import nonconformity
 from hydrascope.evaluation.predictions import predict
 from hydrascope.evaluation.removal import SensorRemoval
-from hydrascope.evaluation.strangeness import strangeness
 from hydrascope.experiment import export
 from hydrascope.experiment.restore import restore
 from hydrascope.graphs.window_fields import MACHINE_FEATURES, MACHINE_FEATURES_MASK
@@ -124,7 +124,7 @@ def test_sets_cover_what_they_say_on_exchangeable_windows_and_report_what_is_lef
     own = predict(diagnoser, data.test_dataloader())
     for head in diagnoser.heads:
         rows = own[head.name]
-        scores = strangeness(head, rows.prediction, rows.target).numpy()
+        scores = nonconformity(head, rows.prediction, rows.target).numpy()
         for nominal in (0.8, 0.9, 0.95):
             assert exchangeable_coverage(scores, nominal) == pytest.approx(nominal, abs=0.02)
 

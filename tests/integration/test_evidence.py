@@ -11,8 +11,8 @@ import torch
 from jobs import CPU, Train, export_settings
 
 from hydrascope.experiment import evaluate, export
+from hydrascope.experiment.job_settings import EvaluateSettings
 from hydrascope.experiment.restore import Restored, restore
-from hydrascope.experiment.settings import EvaluateSettings
 from hydrascope.packaging.bundle import Bundle, read_bundle
 from hydrascope.schemas import TimeWindow
 from hydrascope.serving.diagnosis.diagnosis import build_diagnosis

@@ -13,7 +13,7 @@ import pytest
 
 from hydrascope.experiment.launcher.base import Job, Launcher, keep_busy, open_launcher
 from hydrascope.experiment.launcher.command import Command
-from hydrascope.experiment.launcher.settings import (
+from hydrascope.experiment.launcher.launcher_settings import (
     LauncherSettings,
     LocalSettings,
     RaySettings,

@@ -13,8 +13,8 @@ from hydrascope.data.loaders import create_dataloader
 from hydrascope.evaluation.predictions import LocatedPredictions, predict
 from hydrascope.evaluation.report import head_metrics
 from hydrascope.experiment import train
+from hydrascope.experiment.job_settings import TrainSettings
 from hydrascope.experiment.restore import Restored, restore
-from hydrascope.experiment.settings import TrainSettings
 from hydrascope.schemas.task import HeadKind, HeadSpec
 from hydrascope.tasks.metrics import PRIMARY_METRIC
 

@@ -18,8 +18,8 @@ from jobs import ROOT, SMALL, train_settings
 from mlflow import MlflowClient
 
 from hydrascope.experiment import train
+from hydrascope.experiment.job_settings import validate_train
 from hydrascope.experiment.launch import launch
-from hydrascope.experiment.settings import validate_train
 from hydrascope.tracking.destination import PARENT
 
 # Each trial is a fresh process that imports everything: slow where others work too.

@@ -20,10 +20,10 @@ from typer.testing import CliRunner
 
 from hydrascope.cli import app
 from hydrascope.experiment import evaluate, fitting, training_job
-from hydrascope.experiment.settings import validate_evaluate
+from hydrascope.experiment.job_settings import validate_evaluate
 from hydrascope.schemas.errors import SpecError
 from hydrascope.tracking import delivery
-from hydrascope.tracking.loggers import ended, wandb_logger
+from hydrascope.tracking.loggers import runs_ended_with, wandb_logger
 from hydrascope.tracking.nested import NestedRuns
 
 TRACKED = (*QUICK, "tracking=mlflow")
@@ -232,7 +232,7 @@ def test_a_run_is_written_offline_where_the_server_of_wandb_is_away(
     monkeypatch.setenv("WANDB__DISABLE_VIEWER", "true")  # who we are: asked twice, 5 s each
     said: list[str] = []
     logger = wandb_logger("hydrascope", "online", tmp_path, {}, said.append)
-    with ended([logger]):
+    with runs_ended_with([logger]):
         logger.log_metrics({"loss": 1.0}, 0)
     (line,) = said
     assert "W&B is away" in line

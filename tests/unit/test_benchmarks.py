@@ -33,7 +33,7 @@ from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 from scipy import stats
 
-from hydrascope.experiment.settings import validate_train
+from hydrascope.experiment.job_settings import validate_train
 from hydrascope.schemas import HeadSpec, validate
 
 ROOT = Path(__file__).parents[2]

@@ -14,7 +14,7 @@ import yaml
 from torch.distributed.run import get_args_parser
 
 from hydrascope.experiment.check import check
-from hydrascope.experiment.settings import TrainSettings
+from hydrascope.experiment.job_settings import TrainSettings
 from hydrascope.serving.observability.metrics import Metrics
 from hydrascope.serving.settings import ServeSettings
 

@@ -35,7 +35,7 @@ def validate(
 @app.command()
 def schema() -> None:
     """Print the JSON Schema of a whole configuration of a training, for editors."""
-    from hydrascope.experiment.settings import train_schema
+    from hydrascope.experiment.job_settings import train_schema
 
     print(json.dumps(train_schema(), indent=2))
 

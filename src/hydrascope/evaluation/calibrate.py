@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 from scipy.optimize import minimize_scalar
 from torch import Tensor
 
+from hydrascope.evaluation.nonconformity import nonconformity
 from hydrascope.evaluation.predictions import HeadPredictions, LocatedPredictions, complete
-from hydrascope.evaluation.strangeness import strangeness
 from hydrascope.models.calibration import tempered
 from hydrascope.schemas.calibration import (
     FLAG_PROBABILITY,
@@ -84,7 +84,7 @@ def fit_calibration(
                 )
                 for number, name in enumerate(flag_names(head))
             }
-        scores = strangeness(head, rows.prediction, rows.target).numpy()
+        scores = nonconformity(head, rows.prediction, rows.target).numpy()
         found = tuple(conformal_margin(column, coverage) for column in scores.T)
         if np.isfinite(found).all():
             margins[head.name] = found
@@ -148,16 +148,16 @@ def _temperature(head: HeadSpec, prediction: Tensor, target: Tensor, units: int)
         return float(sum(share * loss for share, loss in zip(shares, each, strict=True)))
 
     def improbability(log_temperature: float) -> float:
-        told = units * cross_entropy(log_temperature)
-        return told + _UNKNOWN_UNITS * unrelated(log_temperature) + log_temperature**2 / 2
+        evidence = units * cross_entropy(log_temperature)
+        return evidence + _UNKNOWN_UNITS * unrelated(log_temperature) + log_temperature**2 / 2
 
     found = minimize_scalar(improbability, bounds=_LOG_TEMPERATURES, method="bounded")
     return math.exp(float(found.x))
 
 
 def log_loss(head: HeadSpec, prediction: Tensor, target: Tensor) -> Tensor:
-    """Return −log of the probability of what was true, [R, M] as `strangeness`; at most 69."""
-    return -(1.0 - strangeness(head, prediction, target)).clamp_min(1e-30).log()
+    """Return −log of the probability of what was true, [R, M] as `nonconformity`; at most 69."""
+    return -(1.0 - nonconformity(head, prediction, target)).clamp_min(1e-30).log()
 
 
 def best_threshold(probability: Array, present: NDArray[np.bool_]) -> float:
@@ -178,7 +178,7 @@ def best_threshold(probability: Array, present: NDArray[np.bool_]) -> float:
 
 
 def conformal_margin(scores: Array, coverage: float) -> float:
-    """Return what strangeness `scores` stay below in a share of `coverage`; infinite of too few.
+    """Return what nonconformity `scores` stay below in a share of `coverage`; infinite of too few.
 
     The split conformal quantile, by crepes: the half width of its interval around 0. Scores may
     be negative, which residuals of crepes are not, so they are shifted; it is one of the scores.

@@ -15,8 +15,8 @@ from rich.table import Table
 
 from hydrascope.evaluation.bootstrap import Array, Bootstrap
 from hydrascope.evaluation.calibrate import conformal_margin, log_loss
+from hydrascope.evaluation.nonconformity import nonconformity
 from hydrascope.evaluation.predictions import LocatedPredictions, complete
-from hydrascope.evaluation.strangeness import strangeness
 from hydrascope.schemas.calibration import Calibration, flag_names
 from hydrascope.schemas.task import HeadKind, HeadSpec
 
@@ -216,7 +216,7 @@ def _coverage(
     measured on the other.
     """
     rows = complete(rows)
-    scores = strangeness(head, rows.prediction, rows.target).numpy()
+    scores = nonconformity(head, rows.prediction, rows.target).numpy()
     kept = scores <= np.asarray(margins)
     counts = np.stack([np.full(len(kept), kept.shape[1]), kept.sum(1)], axis=1).astype(np.float64)
     drawn = bootstrap.of_sums(
@@ -234,7 +234,7 @@ def exchangeable_coverage(scores: Array, nominal: float, repeats: int = _REPEATS
     """Return the mean coverage over random halves of rows; None of too few.
 
     Args:
-        scores: [R, M] strangeness of the truth.
+        scores: [R, M] nonconformity of the truth.
         nominal: Coverage asked for.
         repeats: How many random halves.
     """

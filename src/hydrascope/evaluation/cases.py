@@ -95,7 +95,7 @@ def uncertainty(head: HeadSpec, prediction: Tensor) -> Tensor:
     return entropy.sum(1) / math.log(p.shape[1])
 
 
-def told(
+def answer_in_words(
     head: HeadSpec, rows: LocatedPredictions, row: int, data: HydraulicDataModule
 ) -> dict[str, Any]:
     """Say in words what was answered in a row, and what was true."""

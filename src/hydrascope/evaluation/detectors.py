@@ -17,42 +17,42 @@ from hydrascope.data.datamodule import HydraulicDataModule
 from hydrascope.evaluation.baselines import check_comparable, window_features
 from hydrascope.features.normalizer import FeatureNormalizer
 from hydrascope.schemas.task import NormalitySpec
-from hydrascope.tasks.normality import conformal_threshold
+from hydrascope.tasks.alarm_thresholds import conformal_threshold
 
-Rows = NDArray[np.float64]
-Score = Callable[[Rows], Rows]
+Floats = NDArray[np.float64]
+Score = Callable[[Floats], Floats]
 
 _EXPLAINED = 0.9
 """Share of the variance that the principal components keep."""
 
 
-def _pca(train: Rows) -> PCA:
+def _pca(train: Floats) -> PCA:
     return PCA(_EXPLAINED, svd_solver="full").fit(train)
 
 
-def _t2(train: Rows, _seed: int) -> Score:
+def _t2(train: Floats, _seed: int) -> Score:
     """Hotelling's T² within the principal components."""
     pca = _pca(train)
     return lambda rows: (pca.transform(rows) ** 2 / pca.explained_variance_).sum(1)
 
 
-def _spe(train: Rows, _seed: int) -> Score:
+def _spe(train: Floats, _seed: int) -> Score:
     """Squared prediction error beside the principal components, the Q statistic."""
     pca = _pca(train)
     return lambda rows: ((rows - pca.inverse_transform(pca.transform(rows))) ** 2).sum(1)
 
 
-def _mahalanobis(train: Rows, _seed: int) -> Score:
+def _mahalanobis(train: Floats, _seed: int) -> Score:
     """Squared Mahalanobis distance, covariance shrunk as in Ledoit & Wolf (2004)."""
     return LedoitWolf().fit(train).mahalanobis  # type: ignore[no-any-return]
 
 
-def _isolation(train: Rows, seed: int) -> Score:
+def _isolation(train: Floats, seed: int) -> Score:
     forest = IsolationForest(n_estimators=300, random_state=seed).fit(train)
     return lambda rows: -forest.score_samples(rows)
 
 
-DETECTORS: Mapping[str, Callable[[Rows, int], Score]] = {
+DETECTORS: Mapping[str, Callable[[Floats, int], Score]] = {
     "Mahalanobis": _mahalanobis,
     "PCA T²": _t2,
     "PCA SPE": _spe,

@@ -38,10 +38,10 @@ class SensorRemoval:
         gone = torch.isin(inputs.sensor_slot, torch.tensor([self._slots[name] for name in missing]))
         inputs = inputs._replace(sensor_observed=inputs.sensor_observed & ~gone.unsqueeze(1))
         if self._follows:
-            inputs = self._completed(batch, inputs)
+            inputs = self._with_physics(batch, inputs)
         return batch._replace(inputs=inputs)
 
-    def _completed(self, batch: TrainingBatch, inputs: GraphInputs) -> GraphInputs:
+    def _with_physics(self, batch: TrainingBatch, inputs: GraphInputs) -> GraphInputs:
         """Compute anew what follows from the sensors that are left."""
         windows = len(batch.window)
         features, observed = (

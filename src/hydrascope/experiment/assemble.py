@@ -19,7 +19,7 @@ from hydrascope.data.transforms import (
     Transform,
 )
 from hydrascope.experiment.data_settings import DataSettings, TransformSettings
-from hydrascope.experiment.settings import TrainSettings
+from hydrascope.experiment.job_settings import TrainSettings
 from hydrascope.features.config import FeatureConfig
 from hydrascope.features.engineer import FeatureEngineer
 from hydrascope.features.sub_windows import WindowSpec

@@ -8,8 +8,8 @@ from omegaconf import OmegaConf
 from hydrascope.experiment.complaints import USER_ERRORS, complaint
 from hydrascope.experiment.composing import composed
 from hydrascope.experiment.config_files import CONF, places
-from hydrascope.experiment.settings import OUR_MODELS, TrainSettings, validate_train
-from hydrascope.experiment.sweep.settings import take_sweep
+from hydrascope.experiment.job_settings import OUR_MODELS, TrainSettings, validate_train
+from hydrascope.experiment.sweep.search_settings import take_sweep
 from hydrascope.experiment.yaml_dialect import yaml_1_2
 from hydrascope.schemas.errors import SpecError
 

@@ -6,7 +6,7 @@ from rich.console import Console
 
 from hydrascope.data.datamodule import HydraulicDataModule
 from hydrascope.experiment.fitting import checkpoint_record
-from hydrascope.experiment.settings import TrainSettings
+from hydrascope.experiment.job_settings import TrainSettings
 from hydrascope.models.base import ClosedFormModel
 from hydrascope.models.diagnoser import Diagnoser
 from hydrascope.schemas.errors import SpecError

@@ -12,11 +12,7 @@ from hydrascope.evaluation.bootstrap import FEW_UNITS, Bootstrap
 from hydrascope.evaluation.breakdown import Judged, machine_kinds, of_heads, of_kinds, of_outcomes
 from hydrascope.evaluation.calibration import calibration_report, calibration_table
 from hydrascope.evaluation.compare import EVALUATION, PREDICTIONS, OtherRun, prediction_table
-from hydrascope.evaluation.figures import confusion_counts, save_confusion_matrix
-from hydrascope.evaluation.localisation import localisation, localisation_lines
-from hydrascope.evaluation.missing import judge_missing
-from hydrascope.evaluation.missing_report import missing_report
-from hydrascope.evaluation.normality import (
+from hydrascope.evaluation.detection import (
     detection,
     detection_intervals,
     detection_table,
@@ -24,14 +20,18 @@ from hydrascope.evaluation.normality import (
     promise,
     score_table,
 )
+from hydrascope.evaluation.figures import confusion_counts, save_confusion_matrix
+from hydrascope.evaluation.localisation import localisation, localisation_lines
+from hydrascope.evaluation.missing import judge_missing
+from hydrascope.evaluation.missing_report import missing_report
 from hydrascope.evaluation.page.missing import in_words
 from hydrascope.evaluation.page.write import write_page
 from hydrascope.evaluation.predictions import LocatedPredictions, predict
 from hydrascope.evaluation.report import comparison, head_metrics, write_json
 from hydrascope.evaluation.severity import error_by_severity
 from hydrascope.experiment.hardware import prepare_hardware
+from hydrascope.experiment.job_settings import TRACKED, EvaluateSettings, TrainSettings
 from hydrascope.experiment.restore import Restored, restore
-from hydrascope.experiment.settings import TRACKED, EvaluateSettings, TrainSettings
 from hydrascope.models.diagnoser import Diagnoser
 from hydrascope.schemas.json_file import load_json
 from hydrascope.schemas.task import HeadKind

@@ -4,13 +4,13 @@ from pathlib import Path
 
 from rich.console import Console
 
-from hydrascope.evaluation.normality import ANY, detection, machine_scores, score_table
+from hydrascope.evaluation.detection import ANY, detection, machine_scores, score_table
 from hydrascope.evaluation.predictions import predict
 from hydrascope.evaluation.report import head_metrics
 from hydrascope.experiment.as_bundle import golden_of, manifest_of, references_of
 from hydrascope.experiment.assemble import trained_recipe
+from hydrascope.experiment.job_settings import ExportSettings
 from hydrascope.experiment.restore import Restored, checkpoint_file, restore
-from hydrascope.experiment.settings import ExportSettings
 from hydrascope.packaging.manifest import MetricsManifest
 from hydrascope.packaging.write import WriteOptions, write_bundle
 from hydrascope.schemas.errors import SpecError

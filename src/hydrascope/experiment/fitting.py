@@ -20,19 +20,18 @@ from rich.table import Table
 from hydrascope import __version__
 from hydrascope.data.datamodule import HydraulicDataModule
 from hydrascope.experiment.assemble import optimizer_factory
-from hydrascope.experiment.processes import leads
+from hydrascope.experiment.job_settings import TrainSettings
+from hydrascope.experiment.processes import is_first_process
 from hydrascope.experiment.run_settings import HardwareSettings
-from hydrascope.experiment.settings import TrainSettings
 from hydrascope.graphs.fields import GraphInputs
 from hydrascope.models.diagnoser import Diagnoser
 from hydrascope.models.summary import forward_flops, parts
-from hydrascope.tasks.balancing import LossBalance
 from hydrascope.tasks.losses import class_weights
 from hydrascope.tracking.mlflow_run import MLflowRun
 from hydrascope.training.acceleration import Acceleration, accelerate
 from hydrascope.training.checkpoint_files import KeptCheckpoint, WholeCheckpoints, copy_whole
-from hydrascope.training.ending import EndOnSigterm, within_memory
-from hydrascope.training.module import DiagnosisModule
+from hydrascope.training.interruption import EndOnSigterm, within_memory
+from hydrascope.training.module import DiagnosisModule, LossPlan
 from hydrascope.training.progress import Progress
 from hydrascope.training.schedule import WarmupCosine
 from hydrascope.training.watch import Watch
@@ -71,17 +70,17 @@ def fit(
     last = KeptCheckpoint(folder, before=before, filename="last")
     callbacks: list[Callback] = [best, last, EndOnSigterm(folder / LAST)]
     if settings.tracking.mlflow and (every_s := settings.tracking.system_metrics_s):
-        from hydrascope.tracking.machine import MachineMetrics  # imports MLflow
+        from hydrascope.tracking.system_metrics import SystemMetrics  # imports MLflow
 
         runs = [logger for logger in loggers if isinstance(logger, MLflowRun)]
-        callbacks += [MachineMetrics(run, every_s) for run in runs]
+        callbacks += [SystemMetrics(run, every_s) for run in runs]
     if steps := settings.callbacks.checkpoint_every_n_steps:
         callbacks.append(
             KeptCheckpoint(folder, before=before, filename="last", every_n_train_steps=steps)
         )
     if scored and (stopping := settings.callbacks.early_stopping):
         callbacks.append(EarlyStopping(monitor, patience=stopping.patience, mode=mode))
-    if before and before != folder and leads() and (before / BEST).is_file():
+    if before and before != folder and is_first_process() and (before / BEST).is_file():
         copy_whole(before / BEST, folder)
     training = Training(settings.trainer.max_epochs, callbacks, loggers, settings.resume)
     train_epochs(settings, data, diagnoser, training, console)
@@ -152,11 +151,11 @@ def train_epochs(
     try:
         with within_memory(settings.data.batch_size):
             trainer.fit(module, data, ckpt_path=training.resume, weights_only=True)
-    except SystemExit as ended:
+    except SystemExit as exit_:
         # Lightning turns Ctrl-C and SIGTERM into an exit once it has shut everything down.
         again = f"resume={quote(str(last))} and the same options"
         console.print(f"Interrupted. Go on with {again}", soft_wrap=True)
-        sys.exit(TERMINATED if isinstance(ended, SIGTERMException) else INTERRUPTED)
+        sys.exit(TERMINATED if isinstance(exit_, SIGTERMException) else INTERRUPTED)
 
 
 def _watching(settings: TrainSettings, flops: float) -> Iterator[Callback]:
@@ -177,14 +176,14 @@ def build_module(
     return DiagnosisModule(
         diagnoser,
         settings.task,
-        balance=LossBalance(settings.task.heads, settings.loss.balancing),
-        forecast_weight=settings.loss.forecast_weight,
-        label_smoothing=settings.loss.label_smoothing,
-        class_weights={
-            head.name: class_weights(head, data.training_targets(head.name))
-            for head in settings.task.heads
-            if head.class_weights
-        },
+        losses=LossPlan(
+            **settings.loss.model_dump(),
+            class_weights={
+                head.name: class_weights(head, data.training_targets(head.name))
+                for head in settings.task.heads
+                if head.class_weights
+            },
+        ),
         make_optimizer=optimizer_factory(settings),
         schedule=WarmupCosine(**settings.optim.schedule.model_dump()),
         seed=settings.seed,

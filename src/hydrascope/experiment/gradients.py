@@ -1,6 +1,6 @@
 """What only a training by gradients knows, and a model of closed form has to be spared."""
 
-from hydrascope.experiment.settings import TrainSettings
+from hydrascope.experiment.job_settings import TrainSettings
 from hydrascope.schemas.errors import SpecError
 
 

@@ -13,17 +13,17 @@ from omegaconf import DictConfig, OmegaConf
 from hydrascope.experiment.base import Settings
 from hydrascope.experiment.config_files import places, take_own
 from hydrascope.experiment.importing import load
-from hydrascope.experiment.overrides import readable
-from hydrascope.experiment.run_folder import register_new_folder
-from hydrascope.experiment.search_path import looking_first_into
-from hydrascope.experiment.settings import (
+from hydrascope.experiment.job_settings import (
     TrainSettings,
     validate_evaluate,
     validate_export,
     validate_train,
 )
+from hydrascope.experiment.overrides import readable
+from hydrascope.experiment.run_folder import register_new_folder
+from hydrascope.experiment.search_path import looking_first_into
 from hydrascope.experiment.start import one_line_errors
-from hydrascope.experiment.sweep.settings import take_sweep
+from hydrascope.experiment.sweep.search_settings import take_sweep
 from hydrascope.experiment.yaml_dialect import yaml_1_2
 from hydrascope.schemas.errors import SpecError
 
@@ -124,8 +124,8 @@ def _check_torchrun(said_by: str, *, sweeps: bool) -> None:
             f"torchrun: each of its processes would run the sweep; expected {said_by} -m …, "
             "which gives each trial processes of its own"
         )
-    told = HydraConfig.get().overrides.hydra
-    if not any(override.startswith("hydra.run.dir=") for override in told):
+    given = HydraConfig.get().overrides.hydra
+    if not any(override.startswith("hydra.run.dir=") for override in given):
         raise SpecError(
             "hydra.run.dir: required under torchrun, whose processes do not begin within the same "
             "second; write hydra.run.dir=outputs/train/NAME"

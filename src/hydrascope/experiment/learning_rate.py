@@ -11,7 +11,7 @@ from rich.console import Console
 
 from hydrascope.data.datamodule import HydraulicDataModule
 from hydrascope.experiment.fitting import build_module
-from hydrascope.experiment.settings import TrainSettings
+from hydrascope.experiment.job_settings import TrainSettings
 from hydrascope.models.diagnoser import Diagnoser
 from hydrascope.schemas.errors import SpecError
 from hydrascope.schemas.whole_file import whole_file

@@ -20,7 +20,7 @@ from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
 from torch.distributed.launcher.api import LaunchConfig, elastic_launch
 
 from hydrascope.experiment.complaints import USER_ERRORS, complaint, users
-from hydrascope.experiment.settings import TrainSettings
+from hydrascope.experiment.job_settings import TrainSettings
 from hydrascope.experiment.start import USAGE_ERROR
 from hydrascope.schemas.errors import SpecError
 
@@ -30,7 +30,7 @@ _SIGNALS = (signal.SIGTERM, signal.SIGINT)
 """On which all processes are ended."""
 
 
-def leads() -> bool:
+def is_first_process() -> bool:
     """Return whether this process is the first, or the only one."""
     return os.environ.get("RANK", "0") == "0"
 

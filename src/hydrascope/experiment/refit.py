@@ -8,12 +8,12 @@ from rich.console import Console
 from hydrascope.data.datamodule import HydraulicDataModule
 from hydrascope.experiment.assemble import load_checkpoint
 from hydrascope.experiment.fitting import BEST, Training, checkpoints, train_epochs
-from hydrascope.experiment.processes import leads
-from hydrascope.experiment.settings import TrainSettings
+from hydrascope.experiment.job_settings import TrainSettings
+from hydrascope.experiment.processes import is_first_process
 from hydrascope.schemas.errors import SpecError
 from hydrascope.training.checkpoint import read_checkpoint, write_fitted
 from hydrascope.training.checkpoint_files import KeptCheckpoint
-from hydrascope.training.ending import EndOnSigterm
+from hydrascope.training.interruption import EndOnSigterm
 
 
 def check_refit(settings: TrainSettings) -> None:
@@ -71,7 +71,7 @@ def refit(
         )
         train_epochs(settings, data, diagnoser, training, console)
     refitted = folder / BEST
-    if leads():
+    if is_first_process():
         write_fitted(kept.best_model_path, {}, chosen.calibration)
         Path(kept.best_model_path).replace(refitted)
     return str(refitted)

@@ -9,8 +9,8 @@ from typing import NamedTuple
 from hydrascope.data.datamodule import HydraulicDataModule
 from hydrascope.experiment.assemble import build_datamodule, load_checkpoint
 from hydrascope.experiment.base import Target
+from hydrascope.experiment.job_settings import TRACKED, TrainSettings
 from hydrascope.experiment.moved import MovedData
-from hydrascope.experiment.settings import TRACKED, TrainSettings
 from hydrascope.models.diagnoser import Diagnoser
 from hydrascope.schemas.errors import SpecError
 from hydrascope.training.checkpoint import read_checkpoint
@@ -76,9 +76,9 @@ def at_new_place(settings: TrainSettings, moved: MovedData) -> TrainSettings:
             f"data.source.folder: {str(folder)!r} is not there, seen from {Path.cwd()}; expected "
             "the data that the checkpoint was trained on: data.source.folder=PATH"
         )
-    told = Target.model_validate(source.model_dump(by_alias=True) | given)
+    now = Target.model_validate(source.model_dump(by_alias=True) | given)
     kept = store.model_copy(update=moved.store.model_dump(exclude_none=True))
-    data = settings.data.model_copy(update={"source": told, "store": kept})
+    data = settings.data.model_copy(update={"source": now, "store": kept})
     return settings.model_copy(update={"data": data})
 
 

@@ -1,6 +1,6 @@
 """Going on from a checkpoint: only with what it was trained with."""
 
-from hydrascope.experiment.settings import TrainSettings
+from hydrascope.experiment.job_settings import TrainSettings
 from hydrascope.schemas.errors import SpecError
 from hydrascope.tracking.loggers import flatten
 from hydrascope.training.checkpoint import Checkpoint

@@ -8,12 +8,12 @@ from rich.console import Console
 from hydrascope.data.datamodule import HydraulicDataModule
 from hydrascope.evaluation.baselines import BASELINES, baseline_predictions
 from hydrascope.evaluation.calibrate import HeldOut, fit_calibration
+from hydrascope.evaluation.detection import detection, machine_scores, score_table
 from hydrascope.evaluation.detectors import DETECTORS, detector_scores
-from hydrascope.evaluation.normality import detection, machine_scores, score_table
 from hydrascope.evaluation.predictions import LocatedPredictions, predict
 from hydrascope.evaluation.report import head_metrics
 from hydrascope.experiment.assemble import recipe_of
-from hydrascope.experiment.settings import TrainSettings
+from hydrascope.experiment.job_settings import TrainSettings
 from hydrascope.models.base import ClosedFormModel
 from hydrascope.models.calibration import Temperatures
 from hydrascope.models.diagnoser import Diagnoser
@@ -24,7 +24,7 @@ from hydrascope.models.linear_config import LinearConfig
 from hydrascope.models.recipe import build_model
 from hydrascope.training.checkpoint import write_fitted
 from hydrascope.training.closed_form import fit_closed_form, fitted_rows, with_model
-from hydrascope.training.normality import calibrate
+from hydrascope.training.fit_normality import calibrate
 
 Results = dict[str, dict[str, dict[str, float]]]
 """Name of a model → head → metric."""

@@ -6,8 +6,8 @@ A process that only starts others imports nothing that trains.
 from hydrascope.experiment.gradients import refuse_gradients
 from hydrascope.experiment.hardware import prepare_hardware
 from hydrascope.experiment.importing import load
+from hydrascope.experiment.job_settings import TrainSettings
 from hydrascope.experiment.processes import run_in_processes
-from hydrascope.experiment.settings import TrainSettings
 from hydrascope.schemas.errors import SpecError
 
 

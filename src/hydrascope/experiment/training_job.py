@@ -17,8 +17,8 @@ from hydrascope import __version__
 from hydrascope.data.datamodule import HydraulicDataModule
 from hydrascope.evaluation.baselines import check_comparable
 from hydrascope.evaluation.bootstrap import Bootstrap
+from hydrascope.evaluation.detection import detection_table, promise
 from hydrascope.evaluation.localisation import localisation, localisation_lines
-from hydrascope.evaluation.normality import detection_table, promise
 from hydrascope.evaluation.predictions import predict
 from hydrascope.evaluation.report import comparison_table, labels_table, write_json
 from hydrascope.experiment.assemble import (
@@ -31,21 +31,27 @@ from hydrascope.experiment.closed_form import fit_at_once
 from hydrascope.experiment.fitting import fit
 from hydrascope.experiment.gradients import refuse_gradients
 from hydrascope.experiment.hardware import prepare_hardware
+from hydrascope.experiment.job_settings import TrainSettings
 from hydrascope.experiment.learning_rate import find_lr
-from hydrascope.experiment.processes import leads
+from hydrascope.experiment.processes import is_first_process
 from hydrascope.experiment.refit import check_refit, refit
 from hydrascope.experiment.resume import check_resumable
-from hydrascope.experiment.settings import TrainSettings
 from hydrascope.experiment.testing import complete, test, test_normality
 from hydrascope.models.base import ClosedFormModel, Network
 from hydrascope.models.diagnoser import Diagnoser
 from hydrascope.models.recipe import build_diagnoser
 from hydrascope.schemas.whole_file import whole_file
-from hydrascope.tracking.loggers import ended, flatten, mlflow_logger, store_files, wandb_logger
+from hydrascope.tracking.loggers import (
+    flatten,
+    mlflow_logger,
+    runs_ended_with,
+    store_files,
+    wandb_logger,
+)
 from hydrascope.tracking.provenance import COMMIT, commit, write_provenance
 from hydrascope.training.checkpoint import read_checkpoint
+from hydrascope.training.fit_normality import fit_features
 from hydrascope.training.inputs import fit_inputs
-from hydrascope.training.normality import fit_features
 
 LABEL_COUNTS = "labels.csv"
 """File in a run's folder: how many windows of each part are labelled how."""
@@ -58,7 +64,7 @@ def train(settings: TrainSettings) -> None:
 
     Everything is written into `settings.run_dir`.
     """
-    console = Console(quiet=not leads())
+    console = Console(quiet=not is_first_process())
     _quieten_libraries()
     run_dir = Path(settings.run_dir).absolute()
     prepare_hardware(settings.hardware, settings.trainer)
@@ -76,12 +82,12 @@ def train(settings: TrainSettings) -> None:
     if settings.lr_find:
         find_lr(settings, data, diagnoser, console)
         return
-    loggers = _loggers(settings, run_dir, console) if leads() else []
-    with ended(loggers):
+    loggers = _loggers(settings, run_dir, console) if is_first_process() else []
+    with runs_ended_with(loggers):
         found = {"data": data.source.fingerprint, "split": data.split.fingerprint}
         for logger in loggers:
             logger.log_hyperparams(flatten({**plain, "fingerprint": found}))
-        if leads():
+        if is_first_process():
             store_files(loggers, write_provenance(run_dir / "provenance", plain), "provenance")
         if isinstance(diagnoser.model, ClosedFormModel):
             best = fit_at_once(settings, data, diagnoser, console)
@@ -89,7 +95,7 @@ def train(settings: TrainSettings) -> None:
             best = fit(settings, data, diagnoser, loggers, console)
         # One that was resumed behind its last epoch has been calibrated before.
         chosen = replace(read_checkpoint(best), calibration=None)
-        if leads():
+        if is_first_process():
             # A fresh one: what was trained may be compiled, wrapped or in float8.
             fresh = load_checkpoint(settings, data.input_spec, chosen)
             complete(settings, data, fresh, best, console)
@@ -102,7 +108,7 @@ def train(settings: TrainSettings) -> None:
             best = refit(settings, data, fraction, best, console)
         if dist.is_initialized():
             dist.destroy_process_group()
-        if leads():
+        if is_first_process():
             _report(settings, data, best, chosen.epoch, loggers, console)
 
 
@@ -110,7 +116,7 @@ def _ready(settings: TrainSettings, run_dir: Path, console: Console) -> Hydrauli
     """Return the data, set up; what is wrong with them is said before telemetry is read."""
     data = build_datamodule(settings.data, settings.features, settings.task, settings.seed)
     data.plan()
-    if leads() and settings.task.heads and not settings.lr_find:
+    if is_first_process() and settings.task.heads and not settings.lr_find:
         run_dir.mkdir(parents=True, exist_ok=True)
         with whole_file(run_dir / LABEL_COUNTS) as part:
             data.label_counts.to_csv(part, index=False)

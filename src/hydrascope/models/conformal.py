@@ -11,7 +11,7 @@ def kept_classes(head: HeadSpec, answer: Sequence[float], margin: float) -> list
     Args:
         head: Binary, multi-class or ordinal.
         answer: Decoded probabilities.
-        margin: Largest strangeness kept.
+        margin: Largest nonconformity kept.
     """
     if head.kind is HeadKind.BINARY:
         return [name for name, p in _either("present", answer[0]) if 1.0 - p <= margin]

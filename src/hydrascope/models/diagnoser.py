@@ -10,7 +10,7 @@ from hydrascope.graphs.fields import GraphInputs
 from hydrascope.models.base import Model, ModelOutput
 from hydrascope.models.calibration import Temperatures
 from hydrascope.models.decode import decode
-from hydrascope.models.normality import Normality
+from hydrascope.models.normality_scores import Normality
 from hydrascope.schemas.task import HeadSpec
 
 
@@ -86,7 +86,7 @@ class Diagnoser(nn.Module):
     def forward(self, inputs: GraphInputs) -> dict[str, Tensor]:
         """Return each head's decoded answer, [G, …] at machine and [N, …] at component level.
 
-        With `normality` also its scores, by the names of `models.normality.LEVELS`.
+        With `normality` also its scores, by the names of `schemas.normality.LEVELS`.
         """
         return self.answers(inputs, self.normalise(inputs))
 

@@ -75,7 +75,7 @@ class UniversalTemporalGNN(Network):
             channels=channels,
             num_sensor_kinds=len(spec.sensor_kinds),
             num_component_kinds=len(spec.component_kinds),
-            heads=attention_heads,
+            attention_heads=attention_heads,
             num_slots=places,
             # Those of a component without sensors reach no state.
             num_nominal=len(spec.nominal_names) if heads else 0,
@@ -101,12 +101,19 @@ class UniversalTemporalGNN(Network):
         if not heads:  # normality alone reads the states, and no more
             self.temporal.pool.requires_grad_(False)
             return
+        self._make_what_answers(config, spec, heads)
+
+    def _make_what_answers(
+        self, config: NetworkConfig, spec: InputSpec, heads: Sequence[HeadSpec]
+    ) -> None:
+        """Make what stands behind the steps: tokens, lines, the machine, the heads."""
+        channels, attention_heads = config.hidden_channels, config.attention_heads
         self.window = WindowEncoder(
             self.inputs.width,
             spec.steps,
             channels,
             len(spec.sensor_kinds),
-            places,
+            len(spec.sensor_slots) if config.sensor_identity else 0,
             step_identity=config.step_identity,
         )
         self.component = nn.Linear(self.temporal.summary_channels + channels, channels)

@@ -13,7 +13,7 @@ from hydrascope.graphs.input_spec import InputSpec
 from hydrascope.models.base import ClosedFormModel, Model, Network
 from hydrascope.models.calibration import Temperatures
 from hydrascope.models.diagnoser import Diagnoser
-from hydrascope.models.normality import Normality
+from hydrascope.models.normality_scores import Normality
 from hydrascope.schemas.calibration import Calibration
 from hydrascope.schemas.errors import SpecError, validate
 from hydrascope.schemas.task import TaskSpec

@@ -11,7 +11,7 @@ def model_card(manifest: Manifest) -> str:
 
 
 def _lines(manifest: Manifest) -> Iterator[str]:
-    task, metrics, window = manifest.task, manifest.metrics, manifest.window
+    task, window = manifest.task, manifest.window
     yield f"# {task.name}"
     yield ""
     yield task.description or "Diagnoses hydraulic machines."
@@ -23,6 +23,13 @@ def _lines(manifest: Manifest) -> Iterator[str]:
         f"{len(manifest.input_spec.feature_names)} features a sensor and step."
     )
     yield ""
+    yield from _answers(manifest)
+    yield from _measured(manifest)
+    yield from _origins(manifest)
+
+
+def _answers(manifest: Manifest) -> Iterator[str]:
+    task = manifest.task
     yield "## Answers"
     yield ""
     if task.normality is not None:
@@ -49,6 +56,10 @@ def _lines(manifest: Manifest) -> Iterator[str]:
             f"(of {conformal.units} {conformal.unit}) that they were fitted on."
         )
         yield ""
+
+
+def _measured(manifest: Manifest) -> Iterator[str]:
+    metrics = manifest.metrics
     yield "## Measured"
     yield ""
     yield (
@@ -63,6 +74,9 @@ def _lines(manifest: Manifest) -> Iterator[str]:
         cells = (f"{values[column]:.4g}" if column in values else "–" for column in columns)
         yield f"| {name} | {' | '.join(cells)} |"
     yield ""
+
+
+def _origins(manifest: Manifest) -> Iterator[str]:
     yield "## Trained on"
     yield ""
     for machine in manifest.machines:

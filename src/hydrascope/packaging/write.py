@@ -77,26 +77,12 @@ def write_bundle(
     folder = part / "bundle"
     folder.mkdir()
     try:
-        (folder / CONFIG).write_text(recipe.model_dump_json(indent=2) + "\n", encoding="utf-8")
-        save_file(_apart(tensors_of(diagnoser)), folder / WEIGHTS)
-        # What is compared is what will be read.
-        worst = largest_difference(diagnoser, read_diagnoser(folder), golden)
-        if options.onnx:
-            from hydrascope.packaging.onnx_model import write_onnx
-
-            worst = max(worst, write_onnx(folder / ONNX, diagnoser, golden))
-        _refuse_difference(worst)
+        worst = _write_model(folder, diagnoser, recipe, golden, onnx=options.onnx)
         save_file(_golden_tensors(diagnoser, golden[0]), folder / GOLDEN)
         if references:
             save_references(folder / REFERENCES, manifest.machines, references)
         manifest = manifest.model_copy(update={"parity": worst})
-        (folder / CARD).write_text(model_card(manifest), encoding="utf-8")
-        files = {file.name: sha256(file) for file in sorted(folder.iterdir())}
-        manifest = manifest.model_copy(update={"files": files})
-        content = (manifest.model_dump_json(indent=2) + "\n").encode()
-        (folder / MANIFEST).write_bytes(content)
-        if options.sign_key is not None:
-            (folder / SIGNATURE).write_bytes(sign(content, options.sign_key))
+        manifest = _write_manifest(folder, manifest, options.sign_key)
         for file in folder.iterdir():
             file.chmod(0o644)  # safetensors makes files that only their owner may read
         check_bundle(folder)
@@ -110,6 +96,43 @@ def write_bundle(
     return manifest
 
 
+def _write_model(
+    folder: Path,
+    diagnoser: Diagnoser,
+    recipe: DiagnoserRecipe,
+    golden: list[GraphInputs],
+    *,
+    onnx: bool,
+) -> float:
+    """Write the model; return the largest difference between its answers and those written of."""
+    (folder / CONFIG).write_text(recipe.model_dump_json(indent=2) + "\n", encoding="utf-8")
+    save_file(_apart(tensors_of(diagnoser)), folder / WEIGHTS)
+    # What is compared is what will be read.
+    worst = largest_difference(diagnoser, read_diagnoser(folder), golden)
+    if onnx:
+        from hydrascope.packaging.onnx_model import write_onnx
+
+        worst = max(worst, write_onnx(folder / ONNX, diagnoser, golden))
+    if not worst <= parity.LIMIT:
+        raise SpecError(
+            f"export: the answers of the bundle and of its checkpoint differ by {worst:.2g}; "
+            f"accepted: at most {parity.LIMIT:g}"
+        )
+    return worst
+
+
+def _write_manifest(folder: Path, manifest: Manifest, sign_key: Path | None) -> Manifest:
+    """Write the card and the manifest of all files, and sign it; return what was written."""
+    (folder / CARD).write_text(model_card(manifest), encoding="utf-8")
+    files = {file.name: sha256(file) for file in sorted(folder.iterdir())}
+    manifest = manifest.model_copy(update={"files": files})
+    content = (manifest.model_dump_json(indent=2) + "\n").encode()
+    (folder / MANIFEST).write_bytes(content)
+    if sign_key is not None:
+        (folder / SIGNATURE).write_bytes(sign(content, sign_key))
+    return manifest
+
+
 def largest_difference(
     diagnoser: Diagnoser, other: Diagnoser, batches: Sequence[GraphInputs]
 ) -> float:
@@ -120,14 +143,6 @@ def largest_difference(
 def _apart(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """Return copies, because safetensors refuses tensors that share their memory."""
     return {name: tensor.clone().contiguous() for name, tensor in tensors.items()}
-
-
-def _refuse_difference(worst: float) -> None:
-    if not worst <= parity.LIMIT:
-        raise SpecError(
-            f"export: the answers of the bundle and of its checkpoint differ by {worst:.2g}; "
-            f"accepted: at most {parity.LIMIT:g}"
-        )
 
 
 def _golden_tensors(diagnoser: Diagnoser, batch: GraphInputs) -> dict[str, Tensor]:

@@ -46,7 +46,7 @@ class Delivery:
         say: Callable[[str], object],
         kept: Sequence[Entry] = (),
     ) -> None:
-        be_impatient()
+        limit_retries()
         self.destination, self._say = destination, say
         self._file = folder / _UNSENT.format(start_ms=destination.start_ms)
         self._waiting = deque(kept)
@@ -66,12 +66,15 @@ class Delivery:
 
     def flush(self) -> bool:
         """Tell MLflow all that waits; return whether it has been told."""
-        from hydrascope.tracking.mlflow_client import UNTOLD, refuses  # takes seconds to import
+        from hydrascope.tracking.mlflow_client import (  # takes seconds to import
+            CLIENT_ERRORS,
+            refuses,
+        )
 
         while self._waiting:
             try:
                 self._tell(self._waiting[0])
-            except UNTOLD as error:
+            except CLIENT_ERRORS as error:
                 refused = refuses(error)
                 if not refused or self.destination.run_id is None:
                     self._keep(error, refused=refused)
@@ -123,7 +126,7 @@ class Delivery:
         tell(self.destination.uri, self.destination.run_id, entry)
 
 
-def be_impatient() -> None:
+def limit_retries() -> None:
     """Have MLflow's client of this process try as `PATIENCE` says."""
     for name, value in PATIENCE.items():
         os.environ.setdefault(name, value)

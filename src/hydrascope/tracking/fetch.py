@@ -8,7 +8,7 @@ from mlflow import MlflowClient
 from mlflow.exceptions import MlflowException
 
 from hydrascope.schemas.errors import SpecError
-from hydrascope.tracking.delivery import be_impatient
+from hydrascope.tracking.delivery import limit_retries
 
 BEST = "checkpoints/best.ckpt"
 """Where a run keeps its best checkpoint."""
@@ -26,7 +26,7 @@ def fetch_checkpoint(named: str, folder: Path) -> Path:
         SpecError: Not such a name, nothing of that name, or MLflow is away.
     """
     uri = os.environ.get("MLFLOW_TRACKING_URI", DATABASE)
-    be_impatient()
+    limit_retries()
     try:
         client = MlflowClient(uri)
         run_id = _run_id(client, named)

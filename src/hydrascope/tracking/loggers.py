@@ -65,9 +65,9 @@ def wandb_logger(
     from wandb.errors import AuthenticationError, CommError, UsageError
 
     os.environ.setdefault("WANDB_INIT_TIMEOUT", _WANDB_PATIENCE_S)
-    machine = Settings(x_disable_stats=system_metrics_s is None)
+    settings = Settings(x_disable_stats=system_metrics_s is None)
     if system_metrics_s is not None:
-        machine.x_stats_sampling_interval = system_metrics_s
+        settings.x_stats_sampling_interval = system_metrics_s
 
     def opened(mode: str) -> WandbLogger:
         logger = WandbLogger(
@@ -77,7 +77,7 @@ def wandb_logger(
             mode=mode,
             group=group,
             tags=[f"{key}={value}" for key, value in tags.items()],
-            settings=machine,
+            settings=settings,
         )
         _ = logger.experiment  # now, not at the first step
         return logger
@@ -109,7 +109,7 @@ def store_files(loggers: Iterable[Logger], files: Sequence[Path], folder: str | 
 
 
 @contextmanager
-def ended(loggers: Sequence[Logger]) -> Iterator[None]:
+def runs_ended_with(loggers: Sequence[Logger]) -> Iterator[None]:
     """End the runs as what is done within ends; the next job of a sweep starts its own."""
     try:
         yield

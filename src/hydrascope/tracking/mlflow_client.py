@@ -10,7 +10,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from hydrascope.tracking.destination import PARENT, Destination
 
-UNTOLD = (MlflowException, OSError, SQLAlchemyError, ImportError)
+CLIENT_ERRORS = (MlflowException, OSError, SQLAlchemyError, ImportError)
 """What MLflow's client raises where it cannot say something: the server or database is away, does
 not take it, or has no driver here."""
 _LATER = (408, 429)

@@ -38,11 +38,11 @@ class NestedRuns:
 
     def end(self, name: str, status: str) -> None:
         """End the runs of a trial that could not end themselves."""
-        from hydrascope.tracking.mlflow_client import UNTOLD, end_below
+        from hydrascope.tracking.mlflow_client import CLIENT_ERRORS, end_below
 
         try:
             end_below(self._uri, self._run.name, self.parent, name, status)
-        except UNTOLD:
+        except CLIENT_ERRORS:
             self._say(f"Tracking: MLflow is away; the run {name} stays open there")
 
     def finish(self, values: dict[str, float]) -> None:

@@ -1,7 +1,7 @@
 """The Lightning side of a training: steps, losses, validation score, optimiser."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 import torch.distributed as dist
@@ -17,10 +17,10 @@ from hydrascope.data.healthy import HEALTHY
 from hydrascope.models.decode import decode
 from hydrascope.models.diagnoser import Diagnoser
 from hydrascope.schemas.task import HeadSpec, TaskSpec
-from hydrascope.tasks.balancing import LossBalance, backward_apart
+from hydrascope.tasks.alarm_thresholds import normality_loss
+from hydrascope.tasks.balancing import Balancing, LossBalance, backward_apart
 from hydrascope.tasks.losses import forecast_loss, means, task_losses
 from hydrascope.tasks.metrics import HeadMetrics, task_score
-from hydrascope.tasks.normality import normality_loss
 from hydrascope.training.acceleration import shard
 from hydrascope.training.schedule import WarmupCosine
 
@@ -30,16 +30,26 @@ FORECAST, NORMALITY = "forecast", "normality"
 MakeOptimizer = Callable[[Iterable[dict[str, Any]]], Optimizer]
 
 
+class LossPlan(NamedTuple):
+    """How the losses of a training are taken and joined."""
+
+    balancing: Balancing
+    """How one loss is made of the heads' losses."""
+    forecast_weight: float
+    """Of the next-step forecast."""
+    label_smoothing: float
+    """Of multi-class heads."""
+    class_weights: Mapping[str, Tensor]
+    """By head, of those that balance their classes."""
+
+
 class DiagnosisModule(LightningModule):
     """Trains a `Diagnoser` on a task.
 
     Args:
         diagnoser: Normaliser (fitted) and network.
         task: Heads and their weights.
-        balance: Makes one loss of the heads' losses.
-        forecast_weight: Weight of the next-step forecast.
-        label_smoothing: For multi-class heads.
-        class_weights: By head, of those that balance their classes.
+        losses: How they are taken.
         make_optimizer: Takes parameter groups; weights decay, biases and gains do not.
         schedule: Warm-up and cosine.
         seed: Dropout is a function of (seed, rank, step), so that a resumed run repeats it.
@@ -51,10 +61,7 @@ class DiagnosisModule(LightningModule):
         diagnoser: Diagnoser,
         task: TaskSpec,
         *,
-        balance: LossBalance,
-        forecast_weight: float,
-        label_smoothing: float,
-        class_weights: Mapping[str, Tensor],
+        losses: LossPlan,
         make_optimizer: MakeOptimizer,
         schedule: WarmupCosine,
         seed: int,
@@ -62,8 +69,7 @@ class DiagnosisModule(LightningModule):
     ) -> None:
         super().__init__()
         self.diagnoser, self.task, self.record = diagnoser, task, record
-        self.balance, self.class_weights = balance, dict(class_weights)
-        self.forecast_weight, self.label_smoothing = forecast_weight, label_smoothing
+        self.plan, self.balance = losses, LossBalance(task.heads, losses.balancing)
         self.make_optimizer, self.schedule, self.seed = make_optimizer, schedule, seed
         self._sharded = False
         # A list, because a head may be called like a method of ModuleDict ("pop", "values" …).
@@ -72,12 +78,13 @@ class DiagnosisModule(LightningModule):
     def losses(self, batch: TrainingBatch) -> tuple[dict[str, Tensor], Tensor, dict[str, Tensor]]:
         """Return each loss by name, what each adds to the total [K], the heads' raw outputs."""
         output = self.diagnoser.raw(batch.inputs)
+        plan = self.plan
         masked = task_losses(
-            self.task.heads, output.heads, batch.targets, self.label_smoothing, self.class_weights
+            self.task.heads, output.heads, batch.targets, plan.label_smoothing, plan.class_weights
         )
         if output.arma is not None:
             masked[FORECAST] = forecast_loss(output.arma)
-        weights = [self.forecast_weight] * (len(masked) - len(self.task.heads))
+        weights = [plan.forecast_weight] * (len(masked) - len(self.task.heads))
         if output.residual is not None and self.task.normality is not None:
             healthy = batch.targets[HEALTHY]
             masked[NORMALITY] = normality_loss(output.residual, batch.inputs, healthy)

@@ -21,13 +21,13 @@ from hydrascope.evaluation.calibration import (
     expected_error,
     questions,
 )
+from hydrascope.evaluation.nonconformity import nonconformity
 from hydrascope.evaluation.predictions import LocatedPredictions
-from hydrascope.evaluation.strangeness import strangeness
 from hydrascope.models.calibration import Temperatures, tempered
 from hydrascope.models.conformal import interval, kept_classes
 from hydrascope.schemas import HeadSpec, validate
 from hydrascope.schemas.calibration import Calibration
-from hydrascope.tasks.normality import conformal_threshold
+from hydrascope.tasks.alarm_thresholds import conformal_threshold
 
 CLASSES = [{"value": v, "name": f"{v}"} for v in range(4)]
 GRADED = validate(
@@ -198,7 +198,9 @@ def test_sets_and_intervals_hold_the_truth_as_often_as_they_say(head: HeadSpec) 
         if head is BINARY:
             prediction, truth = prediction[:, :1], (truth == 0).float()
     margins = [
-        conformal_margin(strangeness(head, prediction[:2000], truth[:2000]).numpy()[:, 0], nominal)
+        conformal_margin(
+            nonconformity(head, prediction[:2000], truth[:2000]).numpy()[:, 0], nominal
+        )
         for nominal in (0.8, 0.95)
     ]
     for nominal, margin in zip((0.8, 0.95), margins, strict=True):

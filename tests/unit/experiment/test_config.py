@@ -14,7 +14,7 @@ from omegaconf import OmegaConf
 from typer.testing import CliRunner
 
 from hydrascope.cli import app
-from hydrascope.experiment.settings import validate_train
+from hydrascope.experiment.job_settings import validate_train
 
 CONF = Path(__file__).parents[3] / "conf"
 # They set keys that the other groups document.

@@ -12,8 +12,8 @@ from hydra.errors import ConfigCompositionException
 
 from hydrascope.experiment.check import check
 from hydrascope.experiment.complaints import complaint
+from hydrascope.experiment.job_settings import validate_evaluate
 from hydrascope.experiment.overrides import readable
-from hydrascope.experiment.settings import validate_evaluate
 from hydrascope.experiment.yaml_dialect import yaml_1_2
 from hydrascope.schemas.errors import SpecError
 

@@ -234,7 +234,7 @@ def test_it_exports_with_any_number_of_sequences(variant):
 
 
 def test_impossible_arguments_are_refused_by_name():
-    with pytest.raises(ValueError, match="channels=9 is not a multiple of heads=2"):
+    with pytest.raises(ValueError, match="channels=9 is not a multiple of attention_heads=2"):
         ARMAAttention(9, 2)
     with pytest.raises(ValueError, match="'cosine' is not 'linear', 'gated' or 'softmax'"):
         ARMAAttention(8, 2, "cosine")

@@ -63,7 +63,7 @@ def _naive(layer: EdgeGATv2, x: torch.Tensor) -> torch.Tensor:
 
 
 def test_with_its_message_weights_at_zero_it_is_pyg_gatv2_at_every_step_in_one_call():
-    layer = EdgeGATv2(6, 8, heads=2, edge_channels=8)
+    layer = EdgeGATv2(6, 8, attention_heads=2, edge_channels=8)
     x = torch.randn(9, 3, 6)
     result = layer(x, GRAPHS.edge_index, GRAPHS.edge_features)
     reference = _reference(layer, 6, edge_dim=8)
@@ -73,20 +73,20 @@ def test_with_its_message_weights_at_zero_it_is_pyg_gatv2_at_every_step_in_one_c
 
 
 def test_without_edge_channels_it_is_pyg_gatv2_without_edge_features():
-    layer = randomised(EdgeGATv2(6, 8, heads=2, edge_channels=0))
+    layer = randomised(EdgeGATv2(6, 8, attention_heads=2, edge_channels=0))
     x = torch.randn(9, 6)
     expected = _reference(layer, 6, edge_dim=None)(x, GRAPHS.edge_index)
     assert_close(layer(x, GRAPHS.edge_index, GRAPHS.edge_features), expected)
 
 
 def test_edge_conditioned_messages_equal_a_loop_over_edges_and_heads():
-    layer = randomised(EdgeGATv2(6, 8, heads=2, edge_channels=8))
+    layer = randomised(EdgeGATv2(6, 8, attention_heads=2, edge_channels=8))
     x = torch.randn(9, 6)
     assert_close(layer(x, GRAPHS.edge_index, GRAPHS.edge_features), _naive(layer, x))
 
 
 def test_a_line_acts_on_what_flows_even_to_a_component_with_one_neighbour():
-    layer = randomised(EdgeGATv2(6, 8, heads=2, edge_channels=8))
+    layer = randomised(EdgeGATv2(6, 8, attention_heads=2, edge_channels=8))
     x, edge_index = torch.randn(2, 6), torch.tensor([[0], [1]])
     narrow = layer(x, edge_index, torch.zeros(1, 8))
     wide = layer(x, edge_index, torch.ones(1, 8))
@@ -94,14 +94,14 @@ def test_a_line_acts_on_what_flows_even_to_a_component_with_one_neighbour():
 
 
 def test_a_component_without_incoming_edges_gets_its_own_path():
-    layer = randomised(EdgeGATv2(6, 8, heads=2, edge_channels=8))
+    layer = randomised(EdgeGATv2(6, 8, attention_heads=2, edge_channels=8))
     x = torch.randn(3, 6)
     none = layer(x, torch.empty(2, 0, dtype=torch.long), torch.empty(0, 8))
     assert_close(none, layer.own(x))
 
 
 def test_permuting_components_and_edges_permutes_the_output():
-    layer = randomised(EdgeGATv2(6, 8, heads=2, edge_channels=8))
+    layer = randomised(EdgeGATv2(6, 8, attention_heads=2, edge_channels=8))
     x, order = torch.randn(9, 2, 6), torch.randperm(9)
     shuffled = permuted(GRAPHS, order)
     result = layer(x[order], shuffled.edge_index, shuffled.edge_features)
@@ -109,7 +109,7 @@ def test_permuting_components_and_edges_permutes_the_output():
 
 
 def test_a_second_graph_in_the_batch_changes_nothing_in_the_first():
-    layer = randomised(EdgeGATv2(6, 8, heads=2, edge_channels=8))
+    layer = randomised(EdgeGATv2(6, 8, attention_heads=2, edge_channels=8))
     x, alone = torch.randn(9, 6), GRAPHS.edge_index[0] < 5
     first = layer(x[:5], GRAPHS.edge_index[:, alone], GRAPHS.edge_features[alone])
     assert_close(layer(x, GRAPHS.edge_index, GRAPHS.edge_features)[:5], first)
@@ -117,13 +117,13 @@ def test_a_second_graph_in_the_batch_changes_nothing_in_the_first():
 
 @pytest.mark.parametrize("edge_channels", [0, 8])
 def test_every_parameter_gets_a_gradient(edge_channels):
-    layer = EdgeGATv2(6, 8, heads=2, edge_channels=edge_channels)
+    layer = EdgeGATv2(6, 8, attention_heads=2, edge_channels=edge_channels)
     result = layer(torch.randn(9, 3, 6), GRAPHS.edge_index, GRAPHS.edge_features)
     assert_every_parameter_learns(layer, result)
 
 
 def test_it_exports_with_any_number_of_components_and_edges():
-    layer = randomised(EdgeGATv2(6, 8, heads=2, edge_channels=8)).eval()
+    layer = randomised(EdgeGATv2(6, 8, attention_heads=2, edge_channels=8)).eval()
     nodes, edges = Dim("N", min=1), Dim("E", min=0)
     program = exported(
         layer,
@@ -137,5 +137,5 @@ def test_it_exports_with_any_number_of_components_and_edges():
 
 
 def test_channels_that_the_heads_do_not_divide_are_refused():
-    with pytest.raises(ValueError, match="out_channels=9 is not a multiple of heads=2"):
-        EdgeGATv2(6, 9, heads=2, edge_channels=8)
+    with pytest.raises(ValueError, match="out_channels=9 is not a multiple of attention_heads=2"):
+        EdgeGATv2(6, 9, attention_heads=2, edge_channels=8)

@@ -15,7 +15,7 @@ OWNER = torch.tensor([0, 2, 0, 2, 2])  # component 1 carries no sensor
 
 
 def test_set_pooling_equals_a_loop_over_components_steps_and_heads():
-    pool = SetPool(6, heads=2).double()
+    pool = SetPool(6, attention_heads=2).double()
     rows = torch.randn(5, 4, 6, dtype=torch.float64)
     observed = torch.rand(5, 4) > 0.4
     result, seen = pool(rows, observed, OWNER, 3)

@@ -10,7 +10,7 @@ from hydrascope.models.layers.task_mlp import TaskMLP
 
 
 def test_attention_equals_loops_over_graphs_heads_and_tasks():
-    layer = SelfAttention(6, heads=2).double()
+    layer = SelfAttention(6, attention_heads=2).double()
     tasks = torch.randn(3, 4, 6, dtype=torch.float64)
     query, key, value = layer.project(layer.norm(tasks)).chunk(3, -1)
     mixed = torch.zeros_like(tasks)
@@ -25,7 +25,11 @@ def test_attention_equals_loops_over_graphs_heads_and_tasks():
 
 
 def test_permuting_the_tasks_permutes_the_output_and_graphs_do_not_mix():
-    layer, tasks, order = SelfAttention(6, heads=2), torch.randn(3, 4, 6), torch.randperm(4)
+    layer, tasks, order = (
+        SelfAttention(6, attention_heads=2),
+        torch.randn(3, 4, 6),
+        torch.randperm(4),
+    )
     result = layer(tasks)
     assert_close(layer(tasks[:, order]), result[:, order])
     assert_close(layer(tasks[1:2]), result[1:2])
@@ -44,7 +48,7 @@ def test_every_parameter_gets_a_gradient(layer):
 
 
 def test_it_exports_with_any_number_of_graphs():
-    layer = SelfAttention(6, heads=2).eval()
+    layer = SelfAttention(6, attention_heads=2).eval()
     program = exported(layer, (torch.randn(3, 4, 6),), ({0: Dim("G", min=1)},))
     for graphs in (1, 5):
         tasks = torch.randn(graphs, 4, 6)

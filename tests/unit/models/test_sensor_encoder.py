@@ -11,7 +11,7 @@ STEPS, NOMINAL = 3, 2
 
 def _encoder(num_slots: int = 0) -> SensorSetEncoder:
     return randomised(
-        SensorSetEncoder(5, 8, 4, 3, heads=2, num_slots=num_slots, num_nominal=NOMINAL)
+        SensorSetEncoder(5, 8, 4, 3, attention_heads=2, num_slots=num_slots, num_nominal=NOMINAL)
     )
 
 

@@ -19,7 +19,7 @@ GRAPHS = random_graphs((5, 4))
 
 
 def _block() -> GATBlock:
-    return randomised(GATBlock(8, heads=2, edge_channels=8))
+    return randomised(GATBlock(8, attention_heads=2, edge_channels=8))
 
 
 def _run(block: nn.Module, x: Tensor, graphs: Graphs) -> Tensor:
@@ -58,9 +58,9 @@ class _Trunk(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        self.encoder = SensorSetEncoder(5, 8, 4, 3, heads=2)
+        self.encoder = SensorSetEncoder(5, 8, 4, 3, attention_heads=2)
         self.temporal = TemporalBlock(8, 2, steps=3, variant="gated")
-        self.spatial = GATBlock(8, heads=2, edge_channels=8, dropout=0.1)
+        self.spatial = GATBlock(8, attention_heads=2, edge_channels=8, dropout=0.1)
 
     def forward(self, sensors: tuple[Tensor, ...], graphs: Graphs, graph_id: Tensor) -> Tensor:
         nominal = sensors[0].new_zeros((sensors[5].shape[0], 0))  # none are given

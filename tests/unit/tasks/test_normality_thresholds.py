@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 from scipy.stats import binomtest
 
-from hydrascope.tasks.normality import (
+from hydrascope.tasks.alarm_thresholds import (
     conformal_threshold,
     resolved_rate,
     smoothed,

@@ -13,8 +13,9 @@ from numpy.typing import NDArray
 from hydrascope import __version__
 from hydrascope.data.datamodule import HydraulicDataModule
 from hydrascope.evaluation.bootstrap import FEW_UNITS
-from hydrascope.evaluation.cases import Case, told, uncertain_cases, worst_cases
+from hydrascope.evaluation.cases import Case, answer_in_words, uncertain_cases, worst_cases
 from hydrascope.evaluation.explain import Explained, Explanation, explain
+from hydrascope.evaluation.nonconformity import nonconformity
 from hydrascope.evaluation.page import charts
 from hydrascope.evaluation.page.machines import (
     component_health,
@@ -24,7 +25,6 @@ from hydrascope.evaluation.page.machines import (
 from hydrascope.evaluation.page.missing import missing_section
 from hydrascope.evaluation.page.numbers import format_metric, format_range
 from hydrascope.evaluation.predictions import LocatedPredictions, complete
-from hydrascope.evaluation.strangeness import strangeness
 from hydrascope.models.diagnoser import Diagnoser
 from hydrascope.schemas.task import HeadKind, HeadSpec
 from hydrascope.schemas.time import TimeWindow
@@ -137,7 +137,7 @@ def _case(
     return {
         "machine": machine.equipment.name,
         "start": f"{row['start']:%Y-%m-%d %H:%M:%S}",
-        "told": told(case.head, predictions[case.head.name], case.row, data),
+        "answer": answer_in_words(case.head, predictions[case.head.name], case.row, data),
         "signals": list(_signals(row["equipment_id"], row["start"].to_pydatetime(), data)),
     }
 
@@ -153,7 +153,7 @@ def _explained(
     label = 0
     if case.head.labels:
         answer, target = rows.prediction[[case.row]], rows.target[[case.row]]
-        label = int(strangeness(case.head, answer, target).argmax())
+        label = int(nonconformity(case.head, answer, target).argmax())
     component = int(rows.component[case.row])
     asked = Explained(diagnoser, data, case.window, case.head, component, label)
     explanation = explain(asked)

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Protocol, TypeVar
 
 from hydrascope.experiment.launcher.command import Command
-from hydrascope.experiment.launcher.settings import (
+from hydrascope.experiment.launcher.launcher_settings import (
     LauncherSettings,
     LocalSettings,
     RaySettings,

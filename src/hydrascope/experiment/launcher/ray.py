@@ -8,7 +8,7 @@ import ray
 from ray.exceptions import RayError
 
 from hydrascope.experiment.launcher.command import Command
-from hydrascope.experiment.launcher.settings import RaySettings
+from hydrascope.experiment.launcher.launcher_settings import RaySettings
 from hydrascope.schemas.errors import SpecError
 
 _PATIENCE_S = 30.0

@@ -6,7 +6,7 @@ import submitit
 from submitit.core.utils import FailedJobError, UncompletedJobError
 
 from hydrascope.experiment.launcher.command import Command
-from hydrascope.experiment.launcher.settings import SlurmSettings
+from hydrascope.experiment.launcher.launcher_settings import SlurmSettings
 from hydrascope.schemas.errors import SpecError
 
 NAME = "hydrascope"

@@ -9,7 +9,7 @@ from hydra.core.hydra_config import HydraConfig
 from omegaconf import OmegaConf
 from yaml import safe_dump
 
-from hydrascope.experiment.settings import TrainSettings, validate_train
+from hydrascope.experiment.job_settings import TrainSettings, validate_train
 from hydrascope.schemas.whole_file import write_whole
 
 _OF_THE_SWEEP = ("sweep=", "sweep.", "launcher=", "launcher.", "hydra")
@@ -49,8 +49,8 @@ def below(settings: TrainSettings, parent: str | None, group: str) -> TrainSetti
 
 def write_experiment(chosen: Sequence[str], about: str, file: Path) -> None:
     """Write what the sweep was told, without the sweep, and what a trial sets as an experiment."""
-    told = [o for o in HydraConfig.get().overrides.task if not o.startswith(_OF_THE_SWEEP)]
-    overrides = [*told, *chosen]
+    typed = [o for o in HydraConfig.get().overrides.task if not o.startswith(_OF_THE_SWEEP)]
+    overrides = [*typed, *chosen]
     choices = compose("train", overrides, return_hydra_config=True).hydra.runtime.choices
     options = {
         group: option

@@ -8,8 +8,8 @@ from typing import NamedTuple
 
 from rich.console import Console
 
+from hydrascope.experiment.job_settings import TrainSettings
 from hydrascope.experiment.launcher.base import Launcher, keep_busy, open_launcher
-from hydrascope.experiment.settings import TrainSettings
 from hydrascope.experiment.sweep.composition import below
 from hydrascope.experiment.sweep.process import TrialProcess
 from hydrascope.experiment.sweep.summary import summarize

@@ -5,9 +5,9 @@ import json
 import sys
 from pathlib import Path
 
+from hydrascope.experiment.job_settings import TrainSettings
 from hydrascope.experiment.launcher.base import Launcher
 from hydrascope.experiment.launcher.command import Command
-from hydrascope.experiment.settings import TrainSettings
 from hydrascope.schemas.whole_file import write_whole
 
 
@@ -32,8 +32,8 @@ class TrialProcess:
     def last_line(self) -> str:
         """Return what it said last: of one that failed, why."""
         lines = (self.folder / "trial.log").read_text("utf-8", errors="replace").split("\n")
-        told = (line.strip() for line in reversed(lines) if any(map(str.isalnum, line)))
-        return next(told, "said nothing")
+        said = (line.strip() for line in reversed(lines) if any(map(str.isalnum, line)))
+        return next(said, "said nothing")
 
     @property
     def at_best(self) -> dict[str, float]:

@@ -12,7 +12,7 @@ from optuna.visualization.matplotlib import plot_parallel_coordinate, plot_param
 from rich.console import Console
 
 from hydrascope.experiment.sweep.composition import write_experiment
-from hydrascope.experiment.sweep.settings import SweepSettings
+from hydrascope.experiment.sweep.search_settings import SweepSettings
 from hydrascope.experiment.sweep.summary import summarize
 from hydrascope.schemas.errors import SpecError
 from hydrascope.schemas.whole_file import whole_file
@@ -26,8 +26,8 @@ def report(study: optuna.Study, sweep: SweepSettings, folder: Path, console: Con
     """
     rows = _rows(study, sweep)
     summarize(rows, sweep.name, folder, console)
-    complete = study.get_trials(states=(TrialState.COMPLETE,))
-    if not complete:
+    succeeded = study.get_trials(states=(TrialState.COMPLETE,))
+    if not succeeded:
         first = next((row["why"] for row in rows if row["why"]), "")
         raise SpecError(f"sweep: none of {len(rows)} trials has ended well; the first: {first}")
     for trial in study.best_trials:
@@ -38,8 +38,8 @@ def report(study: optuna.Study, sweep: SweepSettings, folder: Path, console: Con
         )
         about = f"Trial {trial.number} of the sweep {sweep.name}: {values}."
         write_experiment(trial.user_attrs["overrides"], about, folder / f"experiment/{name}.yaml")
-        told = f"--config-dir {folder} experiment={name}"
-        console.print(f"{about} Train it with {told}", soft_wrap=True)
+        overrides = f"--config-dir {folder} experiment={name}"
+        console.print(f"{about} Train it with {overrides}", soft_wrap=True)
         if len(sweep.objectives) == 1:
             break
     _draw(study, sweep, folder, console)

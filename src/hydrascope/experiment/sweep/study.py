@@ -14,13 +14,13 @@ from optuna.trial import FrozenTrial, Trial, TrialState
 from rich.console import Console
 
 from hydrascope.experiment.complaints import USER_ERRORS, complaint
+from hydrascope.experiment.job_settings import TrainSettings
 from hydrascope.experiment.launcher.base import Launcher, keep_busy, open_launcher
 from hydrascope.experiment.run_settings import MLflowSettings
-from hydrascope.experiment.settings import TrainSettings
 from hydrascope.experiment.sweep.composition import trial_settings
 from hydrascope.experiment.sweep.process import TrialProcess
 from hydrascope.experiment.sweep.report import report
-from hydrascope.experiment.sweep.settings import Option, SweepSettings, Tried
+from hydrascope.experiment.sweep.search_settings import Option, SweepSettings, Tried
 from hydrascope.schemas.errors import SpecError
 from hydrascope.tracking.destination import PARENT
 from hydrascope.tracking.loggers import flatten

@@ -7,7 +7,7 @@ from pathlib import Path
 from threading import Thread
 
 from hydrascope.experiment.complaints import complaint, users
-from hydrascope.experiment.settings import TrainSettings
+from hydrascope.experiment.job_settings import TrainSettings
 from hydrascope.experiment.start import USAGE_ERROR
 from hydrascope.experiment.train import run
 

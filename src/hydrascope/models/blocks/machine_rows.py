@@ -88,13 +88,13 @@ class MachineRows(nn.Module):
     def forward(self, inputs: GraphInputs) -> tuple[Tensor, Tensor]:
         """Return rows [G, D], and the builds of their machines, [G, B] of zeros and a one."""
         rows, build = self._rows(inputs)
-        rows = self._complete(rows, build, inputs)
+        rows = self._fill_missing(rows, build, inputs)
         z = by_build(rows, build, self.mixing)
         if self.training and self.noise:
             z = z + self.noise * torch.randn_like(z)
         return z, build
 
-    def _complete(self, rows: Tensor, build: Tensor, inputs: GraphInputs) -> Tensor:
+    def _fill_missing(self, rows: Tensor, build: Tensor, inputs: GraphInputs) -> Tensor:
         """Fill in what is missing of rows [G, D] by what the others let expect."""
         graph, slot = _graph_of_sensor(inputs), inputs.sensor_slot
         at = graph * self.places + self.slot_place[slot]

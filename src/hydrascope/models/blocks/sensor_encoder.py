@@ -38,7 +38,7 @@ class SensorSetEncoder(nn.Module):
         channels: C.
         num_sensor_kinds: rows of the vocabulary's sensor kinds.
         num_component_kinds: rows of the vocabulary's component kinds.
-        heads: heads of the pooling.
+        attention_heads: heads of the pooling.
         num_slots: rows of the (topology, sensor) table if each sensor is to have its own γ and β
             on top of its kind's. That ties the network to the machines it was trained on; 0
             keeps it free of identity.
@@ -51,7 +51,7 @@ class SensorSetEncoder(nn.Module):
         channels: int,
         num_sensor_kinds: int,
         num_component_kinds: int,
-        heads: int = 4,
+        attention_heads: int = 4,
         num_slots: int = 0,
         num_nominal: int = 0,
     ) -> None:
@@ -60,7 +60,7 @@ class SensorSetEncoder(nn.Module):
         self.sensor_kind = nn.Embedding(num_sensor_kinds, 2 * channels)
         self.sensor_slot = nn.Embedding(num_slots, 2 * channels) if num_slots else None
         self.token = nn.Linear(channels, channels)
-        self.pool = SetPool(channels, heads)
+        self.pool = SetPool(channels, attention_heads)
         self.component_kind = nn.Embedding(num_component_kinds, channels)
         nn.init.normal_(self.sensor_kind.weight, std=0.2)
         nn.init.normal_(self.component_kind.weight, std=0.2)

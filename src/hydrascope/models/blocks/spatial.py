@@ -20,14 +20,16 @@ class GATBlock(nn.Module):
 
     Args:
         channels: C.
-        heads: heads of the attention.
+        attention_heads: heads of the attention.
         edge_channels: D; 0 leaves the edge features out.
         dropout: probability of dropping a channel of an update.
     """
 
-    def __init__(self, channels: int, heads: int, edge_channels: int, dropout: float = 0.0) -> None:
+    def __init__(
+        self, channels: int, attention_heads: int, edge_channels: int, dropout: float = 0.0
+    ) -> None:
         super().__init__()
-        self.attention = EdgeGATv2(channels, channels, heads, edge_channels)
+        self.attention = EdgeGATv2(channels, channels, attention_heads, edge_channels)
         self.graph_norm = GraphNorm(channels)
         self.norm = nn.RMSNorm(channels)
         self.hidden = nn.Linear(channels, 2 * channels)

@@ -94,7 +94,7 @@ class TemporalBlock(nn.Module):
 
     Args:
         channels: C.
-        heads: heads of the attention.
+        attention_heads: heads of the attention.
         steps: T; "spectral" and "mlp" are made for so many.
         states: what gives h.
         variant: of `ARMAAttention`.
@@ -105,7 +105,7 @@ class TemporalBlock(nn.Module):
     def __init__(
         self,
         channels: int,
-        heads: int,
+        attention_heads: int,
         steps: int,
         states: States = "lstm",
         variant: Variant = "linear",
@@ -117,7 +117,7 @@ class TemporalBlock(nn.Module):
         self.states = make_states(states, channels, steps)
         self.arma: ARMAAttention | None = None
         if use_ar or use_ma:
-            self.arma = ARMAAttention(channels, heads, variant, use_ar, use_ma)
+            self.arma = ARMAAttention(channels, attention_heads, variant, use_ar, use_ma)
         self.pool = StepPool(channels)
         self.summary_channels = 2 * channels
 

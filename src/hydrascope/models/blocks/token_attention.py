@@ -15,13 +15,13 @@ class TokenBlock(nn.Module):
 
     Args:
         channels: C.
-        heads: Heads of the attention.
+        attention_heads: Heads of the attention.
         dropout: Share of an update's channels dropped in training.
     """
 
-    def __init__(self, channels: int, heads: int, dropout: float) -> None:
+    def __init__(self, channels: int, attention_heads: int, dropout: float) -> None:
         super().__init__()
-        self.attention = SelfAttention(channels, heads)
+        self.attention = SelfAttention(channels, attention_heads)
         self.norm = nn.RMSNorm(channels)
         self.hidden = nn.Linear(channels, 2 * channels)
         self.out = nn.Linear(2 * channels, channels)
@@ -45,14 +45,16 @@ class MachineAttention(nn.Module):
 
     Args:
         channels: C.
-        heads: Heads of the attention.
+        attention_heads: Heads of the attention.
         layers: Blocks.
         dropout: Of each.
     """
 
-    def __init__(self, channels: int, heads: int, layers: int, dropout: float) -> None:
+    def __init__(self, channels: int, attention_heads: int, layers: int, dropout: float) -> None:
         super().__init__()
-        self.blocks = nn.ModuleList(TokenBlock(channels, heads, dropout) for _ in range(layers))
+        self.blocks = nn.ModuleList(
+            TokenBlock(channels, attention_heads, dropout) for _ in range(layers)
+        )
         self.norm = nn.RMSNorm(channels)
 
     def forward(

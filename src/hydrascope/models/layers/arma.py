@@ -68,40 +68,42 @@ class ARMAAttention(nn.Module):
 
     Args:
         channels: C.
-        heads: H.
+        attention_heads: H.
         variant: "linear", "gated" or "softmax".
         use_ar: False makes o = 0, so that e = v and nothing is forecast.
         use_ma: False makes m = 0; the value path stays the same.
 
     Raises:
-        ValueError: `channels` is not a multiple of `heads`, an unknown variant, or both terms
-            switched off.
+        ValueError: `channels` is not a multiple of `attention_heads`, an unknown variant, or both
+            terms switched off.
     """
 
     def __init__(
         self,
         channels: int,
-        heads: int,
+        attention_heads: int,
         variant: Variant = "linear",
         use_ar: bool = True,
         use_ma: bool = True,
     ) -> None:
         super().__init__()
-        if channels % heads:
-            raise ValueError(f"channels={channels} is not a multiple of heads={heads}")
+        if channels % attention_heads:
+            raise ValueError(f"channels={channels} is not a multiple of {attention_heads=}")
         if variant not in ("linear", "gated", "softmax"):
             raise ValueError(f"ARMA variant {variant!r} is not 'linear', 'gated' or 'softmax'")
         if not (use_ar or use_ma):
             raise ValueError("ARMA attention needs its AR term, its MA term or both")
-        self.heads = heads
+        self.attention_heads = attention_heads
         self.variant = variant
         self.norm = nn.RMSNorm(channels)
         self.use_ar = use_ar
         # q, then the AR term's k, then the MA term's K₂, in one matrix product.
         self.project = nn.Linear(channels, (1 + use_ar + use_ma) * channels, bias=False)
         gated = use_ar and variant == "gated"
-        self.gate = nn.Linear(channels, heads) if gated else None
-        strength = torch.full((heads,), math.log(_INITIAL_STRENGTH / (2 - _INITIAL_STRENGTH)))
+        self.gate = nn.Linear(channels, attention_heads) if gated else None
+        strength = torch.full(
+            (attention_heads,), math.log(_INITIAL_STRENGTH / (2 - _INITIAL_STRENGTH))
+        )
         self.strength = nn.Parameter(strength) if use_ma else None
         self.out = nn.Linear(channels, channels, bias=False)
         nn.init.normal_(self.out.weight, std=0.02)
@@ -118,11 +120,13 @@ class ARMAAttention(nn.Module):
         valid = observed & (observed.cumsum(1) > 1)
         # Heads in front of steps, once, for all products below: [B, H, T, d].
         projected = torch.unflatten(
-            self.project(x), -1, (-1, self.heads, x.shape[-1] // self.heads)
+            self.project(x), -1, (-1, self.attention_heads, x.shape[-1] // self.attention_heads)
         )
         query, *keys = projected.permute(2, 0, 3, 1, 4).contiguous().unbind(0)
         value = x * observed.unsqueeze(-1)
-        split_value = torch.unflatten(value, -1, (self.heads, -1)).transpose(1, 2).contiguous()
+        split_value = (
+            torch.unflatten(value, -1, (self.attention_heads, -1)).transpose(1, 2).contiguous()
+        )
 
         mixed = torch.zeros_like(split_value)
         if self.use_ar:
@@ -169,9 +173,9 @@ class ARMAAttention(nn.Module):
         return causal_linear_attention(phi_query, phi_key, residual)
 
 
-def _join(heads: Tensor) -> Tensor:
+def _join(apart: Tensor) -> Tensor:
     """[B, H, T, d] -> [B, T, H d]."""
-    return heads.transpose(1, 2).flatten(-2)
+    return apart.transpose(1, 2).flatten(-2)
 
 
 def _decayed_count(gate: Tensor, observed: Tensor) -> Tensor:

@@ -31,22 +31,24 @@ class EdgeGATv2(nn.Module):
     Args:
         in_channels: channels of `x`.
         out_channels: channels of the result, over all heads together.
-        heads: number of heads.
+        attention_heads: number of heads.
         edge_channels: D; 0 leaves the edge features out altogether.
 
     Raises:
-        ValueError: `out_channels` is not a multiple of `heads`.
+        ValueError: `out_channels` is not a multiple of `attention_heads`.
     """
 
-    def __init__(self, in_channels: int, out_channels: int, heads: int, edge_channels: int) -> None:
+    def __init__(
+        self, in_channels: int, out_channels: int, attention_heads: int, edge_channels: int
+    ) -> None:
         super().__init__()
-        if out_channels % heads:
-            raise ValueError(f"out_channels={out_channels} is not a multiple of heads={heads}")
-        self.heads = heads
+        if out_channels % attention_heads:
+            raise ValueError(f"out_channels={out_channels} is not a multiple of {attention_heads=}")
+        self.attention_heads = attention_heads
         self.source = nn.Linear(in_channels, out_channels, bias=False)
         self.target = nn.Linear(in_channels, out_channels)
         self.own = nn.Linear(in_channels, out_channels)
-        self.attention = nn.Parameter(torch.empty(heads, out_channels // heads))
+        self.attention = nn.Parameter(torch.empty(attention_heads, out_channels // attention_heads))
         self.edge: nn.Linear | None = None
         self.edge_message: nn.Linear | None = None
         if edge_channels:

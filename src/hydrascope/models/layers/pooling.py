@@ -28,19 +28,19 @@ class SetPool(nn.Module):
 
     Args:
         channels: C.
-        heads: number of heads.
+        attention_heads: number of heads.
 
     Raises:
-        ValueError: `channels` is not a multiple of `heads`.
+        ValueError: `channels` is not a multiple of `attention_heads`.
     """
 
-    def __init__(self, channels: int, heads: int) -> None:
+    def __init__(self, channels: int, attention_heads: int) -> None:
         super().__init__()
-        if channels % heads:
-            raise ValueError(f"channels={channels} is not a multiple of heads={heads}")
-        self.heads = heads
+        if channels % attention_heads:
+            raise ValueError(f"channels={channels} is not a multiple of {attention_heads=}")
+        self.attention_heads = attention_heads
         # Without bias: a constant cancels in the softmax and would never get a gradient.
-        self.score = nn.Linear(channels, heads, bias=False)
+        self.score = nn.Linear(channels, attention_heads, bias=False)
 
     def forward(
         self, rows: Tensor, observed: Tensor, index: Tensor, num_segments: int

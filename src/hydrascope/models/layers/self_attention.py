@@ -16,17 +16,17 @@ class SelfAttention(nn.Module):
 
     Args:
         channels: C.
-        heads: number of heads.
+        attention_heads: number of heads.
 
     Raises:
-        ValueError: `channels` is not a multiple of `heads`.
+        ValueError: `channels` is not a multiple of `attention_heads`.
     """
 
-    def __init__(self, channels: int, heads: int) -> None:
+    def __init__(self, channels: int, attention_heads: int) -> None:
         super().__init__()
-        if channels % heads:
-            raise ValueError(f"channels={channels} is not a multiple of heads={heads}")
-        self.heads = heads
+        if channels % attention_heads:
+            raise ValueError(f"channels={channels} is not a multiple of {attention_heads=}")
+        self.attention_heads = attention_heads
         self.norm = nn.RMSNorm(channels)
         self.project = nn.Linear(channels, 3 * channels, bias=False)
         self.out = nn.Linear(channels, channels, bias=False)
@@ -38,7 +38,7 @@ class SelfAttention(nn.Module):
     def update(self, tokens: Tensor, known: Tensor | None = None) -> Tensor:
         """Return what is added to the tokens; each graph has a token that is known."""
         projected: Tensor = self.project(self.norm(tokens))
-        split = torch.unflatten(projected, -1, (3, self.heads, -1)).permute(2, 0, 3, 1, 4)
+        split = torch.unflatten(projected, -1, (3, self.attention_heads, -1)).permute(2, 0, 3, 1, 4)
         query, key, value = split.unbind(0)
         heard = None if known is None else known[:, None, None, :]
         mixed = F.scaled_dot_product_attention(query, key, value, attn_mask=heard)

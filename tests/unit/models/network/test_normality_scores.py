@@ -25,10 +25,10 @@ from hydrascope.models.blocks.sensor_forecast import SensorResidual
 from hydrascope.models.config import NetworkConfig
 from hydrascope.models.diagnoser import Diagnoser
 from hydrascope.models.network import UniversalTemporalGNN
-from hydrascope.models.normality import Normality
+from hydrascope.models.normality_scores import Normality
 from hydrascope.schemas import validate
 from hydrascope.schemas.normality import COMPONENT, LEVELS, MACHINE, SENSOR
-from hydrascope.tasks.normality import normality_loss
+from hydrascope.tasks.alarm_thresholds import normality_loss
 
 ROWS = torch.tensor([5, 400, 800, 1200, 1700, 2100])
 

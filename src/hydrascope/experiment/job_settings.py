@@ -12,7 +12,7 @@ from pydantic import AfterValidator, Field
 
 from hydrascope.experiment.base import Settings, UserPath
 from hydrascope.experiment.data_settings import DataSettings
-from hydrascope.experiment.launcher.settings import LauncherSettings, LocalSettings
+from hydrascope.experiment.launcher.launcher_settings import LauncherSettings, LocalSettings
 from hydrascope.experiment.model_settings import (
     OUR_DISCRIMINANT,
     OUR_LINEAR,

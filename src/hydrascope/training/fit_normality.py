@@ -10,7 +10,7 @@ from hydrascope.models.diagnoser import Diagnoser
 from hydrascope.schemas.errors import SpecError
 from hydrascope.schemas.normality import MACHINE
 from hydrascope.schemas.task import NormalitySpec
-from hydrascope.tasks.normality import conformal_threshold, smoothed
+from hydrascope.tasks.alarm_thresholds import conformal_threshold, smoothed
 
 
 @torch.no_grad()

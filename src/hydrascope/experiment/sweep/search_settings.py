@@ -68,7 +68,7 @@ class SweepSettings(Settings):
         return self
 
 
-class _Told(Settings):
+class _WithSweep(Settings):
     sweep: SweepSettings
 
 
@@ -79,4 +79,6 @@ def take_sweep(config: object) -> SweepSettings | None:
         SpecError: Naming every wrong key, its value and what is accepted.
     """
     sweep = config.pop("sweep", None) if isinstance(config, dict) else None
-    return None if sweep is None else validate(_Told, {"sweep": sweep}, source="train.py").sweep
+    return (
+        None if sweep is None else validate(_WithSweep, {"sweep": sweep}, source="train.py").sweep
+    )

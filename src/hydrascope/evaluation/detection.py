@@ -15,7 +15,7 @@ from hydrascope.evaluation.bootstrap import Bootstrap, auroc
 from hydrascope.models.diagnoser import Diagnoser
 from hydrascope.schemas.normality import COMPONENT, LEVELS, MACHINE, SENSOR
 from hydrascope.schemas.task import NormalitySpec
-from hydrascope.tasks.normality import resolved_rate, smoothed, wilson_interval
+from hydrascope.tasks.alarm_thresholds import resolved_rate, smoothed, wilson_interval
 
 ANY = "any"
 """The row of all unhealthy windows."""

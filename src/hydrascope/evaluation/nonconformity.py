@@ -9,7 +9,7 @@ from torch import Tensor
 from hydrascope.schemas.task import HeadKind, HeadSpec
 
 
-def strangeness(head: HeadSpec, prediction: Tensor, target: Tensor) -> Tensor:
+def nonconformity(head: HeadSpec, prediction: Tensor, target: Tensor) -> Tensor:
     """Return how little an answer agrees with the truth, [R, M] float64.
 
     Classes and labels: 1 − the probability of the true one (M. Sadinle, J. Lei, L. Wasserman,

@@ -13,7 +13,7 @@ from mlflow.system_metrics.metrics.network_monitor import NetworkMonitor
 from hydrascope.tracking.mlflow_run import MLflowRun
 
 
-class MachineMetrics(Callback):
+class SystemMetrics(Callback):
     """Tells a run of processors, memory, disk, network and GPUs, between two steps.
 
     MLflow's own thread would tell the fluent API, which a lost server makes fail; its readings go
