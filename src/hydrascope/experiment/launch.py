@@ -83,7 +83,7 @@ def launch(
                     )
                 _check_torchrun(said_by, sweeps=multirun or sweep is not None)
             if sweep:
-                load("hydrascope.experiment.sweep.study").run(settings, sweep)
+                load("hydrascope.experiment.sweep.search").run(settings, sweep)
             elif multirun and isinstance(settings, TrainSettings):
                 trials.append((settings, list(HydraConfig.get().overrides.task)))
             else:

@@ -16,16 +16,12 @@ _OF_THE_SWEEP = ("sweep=", "sweep.", "launcher=", "launcher.", "hydra")
 _NOT_CHOSEN = ("hydra", "experiment", "sweep", "launcher")
 
 
-def trial_settings(
-    chosen: Sequence[str], run_dir: Path, parent: str | None, group: str
-) -> TrainSettings:
+def trial_settings(chosen: Sequence[str], run_dir: Path) -> TrainSettings:
     """Compose what the sweep was told with what a trial sets, as if a user had typed it.
 
     Args:
         chosen: Overrides of the trial.
         run_dir: Its folder.
-        parent: Id of the MLflow run of the sweep, if there is one.
-        group: Name of the group in W&B.
 
     Raises:
         SpecError: The values do not go together.
@@ -33,11 +29,17 @@ def trial_settings(
     plain = _plain([*HydraConfig.get().overrides.task, *chosen])
     plain.pop("sweep", None)
     plain["run_dir"] = str(run_dir)
-    return below(validate_train(plain), parent, group)
+    return validate_train(plain)
 
 
 def below(settings: TrainSettings, parent: str | None, group: str) -> TrainSettings:
-    """Return settings whose run is listed below that of a sweep, in MLflow and in W&B."""
+    """Return settings whose run is listed below that of a sweep.
+
+    Args:
+        settings: Of a trial.
+        parent: Id of the sweep's run in MLflow, if there is one.
+        group: Name of the group in W&B.
+    """
     mlflow, wandb = settings.tracking.mlflow, settings.tracking.wandb
     trackers = {
         "mlflow": mlflow and mlflow.model_copy(update={"parent": parent}),

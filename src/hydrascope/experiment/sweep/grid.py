@@ -4,29 +4,15 @@ import math
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import NamedTuple
-
-from rich.console import Console
 
 from hydrascope.experiment.job_settings import TrainSettings
-from hydrascope.experiment.launcher.base import Launcher, keep_busy, open_launcher
-from hydrascope.experiment.sweep.composition import below
-from hydrascope.experiment.sweep.process import TrialProcess
+from hydrascope.experiment.launcher.base import Launcher, open_launcher
+from hydrascope.experiment.sweep.loop import RunningTrial, Sweep
 from hydrascope.experiment.sweep.summary import summarize
 from hydrascope.schemas.errors import SpecError
-from hydrascope.tracking.nested import NestedRuns
 
 Trial = tuple[TrainSettings, list[str]]
 """What is trained, and the overrides that it was composed of."""
-
-
-class _Running(NamedTuple):
-    number: int
-    process: TrialProcess
-    began: float
-
-    def end(self) -> None:
-        self.process.end()
 
 
 def run(trials: Sequence[Trial]) -> None:
@@ -39,61 +25,45 @@ def run(trials: Sequence[Trial]) -> None:
     folder = Path(first.run_dir).absolute().parent
     with open_launcher(first.launcher, folder) as launcher:
         grid = _Grid(trials, folder, launcher)
-        keep_busy(grid.started(), grid.settled, first.launcher.parallel)
+        grid.run()
     grid.report()
 
 
-class _Grid:
+class _Grid(Sweep):
     def __init__(self, trials: Sequence[Trial], folder: Path, launcher: Launcher) -> None:
-        self.folder, self.launcher, self.console = folder, launcher, Console()
-        self.settings = [settings for settings, _ in trials]
+        self._settings = [settings for settings, _ in trials]
+        super().__init__("-".join(folder.parts[-2:]), folder, self._settings[0], launcher)
         common = set.intersection(*(set(overrides) for _, overrides in trials))
-        self.chosen = [
+        self._chosen = [
             ", ".join(each for each in overrides if each not in common) for _, overrides in trials
         ]
-        self.name = "-".join(folder.parts[-2:])
-        mlflow = self.settings[0].tracking.mlflow
-        self.runs = mlflow and NestedRuns(
-            mlflow.uri, mlflow.experiment, self.name, folder, self._say
-        )
-        self.monitor = self.settings[0].callbacks.monitor
-        self.rows: dict[int, dict[str, str]] = {}
+        self._monitor = self._settings[0].callbacks.monitor
+        self._began: dict[int, float] = {}
+        self._rows: dict[int, dict[str, str]] = {}
 
-    def _say(self, line: str) -> None:
-        self.console.print(line, soft_wrap=True, markup=False, highlight=False)
+    def trials(self) -> Iterator[tuple[int, TrainSettings]]:
+        for number, settings in enumerate(self._settings):
+            log = Path(settings.run_dir) / "trial.log"
+            self.say(f"Trial {number}: {self._chosen[number]}; {log}")
+            self._began[number] = time.monotonic()
+            yield number, settings
 
-    def started(self) -> Iterator[_Running]:
-        """Start the next trial whenever one is asked for."""
-        for number, settings in enumerate(self.settings):
-            parent = self.runs.parent if self.runs else None
-            process = TrialProcess(below(settings, parent, self.name), self.launcher)
-            self._say(f"Trial {number}: {self.chosen[number]}; {process.folder / 'trial.log'}")
-            yield _Running(number, process, time.monotonic())
+    def succeeded(self, trial: RunningTrial) -> None:
+        value = trial.process.at_best.get(self._monitor, math.nan)
+        self._note(trial.number, "complete", f"{value:.6g}" if math.isfinite(value) else "", "")
 
-    def settled(self, running: _Running) -> bool:
-        """Return whether a trial has ended; write down how."""
-        number, process, began = running
-        code = process.exit_code
-        if code is None:
-            return False
-        process.end()
-        value, why = math.nan, ""
-        if code:
-            why = process.last_line
-            self._say(f"Trial {number}: failed: {why}")
-            if self.runs:
-                self.runs.end(process.folder.name, "FAILED")
-        else:
-            value = process.at_best.get(self.monitor, math.nan)
-        self.rows[number] = {
+    def failed(self, number: int, why: str) -> None:
+        self._note(number, "failed", "", why)
+
+    def _note(self, number: int, state: str, value: str, why: str) -> None:
+        self._rows[number] = {
             "trial": str(number),
-            "set": self.chosen[number],
-            "state": "failed" if code else "complete",
-            self.monitor: f"{value:.6g}" if math.isfinite(value) else "",
-            "seconds": f"{time.monotonic() - began:.0f}",
+            "set": self._chosen[number],
+            "state": state,
+            self._monitor: value,
+            "seconds": f"{time.monotonic() - self._began[number]:.0f}",
             "why": why,
         }
-        return True
 
     def report(self) -> None:
         """Write and print how all of them ended, and end their common run.
@@ -101,7 +71,7 @@ class _Grid:
         Raises:
             SpecError: Some have failed.
         """
-        rows = [row for _, row in sorted(self.rows.items())]
+        rows = [row for _, row in sorted(self._rows.items())]
         summarize(rows, self.name, self.folder, self.console)
         failed = [row for row in rows if row["why"]]
         if self.runs:

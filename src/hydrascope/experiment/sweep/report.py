@@ -12,13 +12,13 @@ from optuna.visualization.matplotlib import plot_parallel_coordinate, plot_param
 from rich.console import Console
 
 from hydrascope.experiment.sweep.composition import write_experiment
-from hydrascope.experiment.sweep.search_settings import SweepSettings
+from hydrascope.experiment.sweep.search_settings import SearchSettings
 from hydrascope.experiment.sweep.summary import summarize
 from hydrascope.schemas.errors import SpecError
 from hydrascope.schemas.whole_file import whole_file
 
 
-def report(study: optuna.Study, sweep: SweepSettings, folder: Path, console: Console) -> None:
+def report(study: optuna.Study, sweep: SearchSettings, folder: Path, console: Console) -> None:
     """Print and write what was found, into the sweep's folder.
 
     Raises:
@@ -45,7 +45,7 @@ def report(study: optuna.Study, sweep: SweepSettings, folder: Path, console: Con
     _draw(study, sweep, folder, console)
 
 
-def _rows(study: optuna.Study, sweep: SweepSettings) -> list[dict[str, str]]:
+def _rows(study: optuna.Study, sweep: SearchSettings) -> list[dict[str, str]]:
     return [
         {
             "trial": str(trial.number),
@@ -73,7 +73,7 @@ def _why(trial: FrozenTrial) -> str:
     return str(trial.user_attrs.get("error", "the sweep was broken off; tried again"))
 
 
-def _draw(study: optuna.Study, sweep: SweepSettings, folder: Path, console: Console) -> None:
+def _draw(study: optuna.Study, sweep: SearchSettings, folder: Path, console: Console) -> None:
     """Draw each objective over the parameters, and which parameter matters how much for it."""
     pyplot.switch_backend("Agg")  # no window is wanted, nor may there be a screen
     evaluator = FanovaImportanceEvaluator(seed=sweep.seed)

@@ -44,7 +44,7 @@ class PruningSettings(Settings):
     warmup_epochs: Annotated[int, Field(ge=0)]
 
 
-class SweepSettings(Settings):
+class SearchSettings(Settings):
     """Everything below `sweep`."""
 
     name: Annotated[str, Field(pattern=r"^\w[\w.-]*$")]
@@ -69,10 +69,10 @@ class SweepSettings(Settings):
 
 
 class _WithSweep(Settings):
-    sweep: SweepSettings
+    sweep: SearchSettings
 
 
-def take_sweep(config: object) -> SweepSettings | None:
+def take_sweep(config: object) -> SearchSettings | None:
     """Take what is said of a sweep out of a composed configuration, and check it.
 
     Raises:

@@ -1,0 +1,116 @@
+"""The loop that a grid and a search share: trials are started, watched and ended."""
+
+import time
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+from rich.console import Console
+
+from hydrascope.experiment.job_settings import TrainSettings
+from hydrascope.experiment.launcher.base import Launcher, keep_busy
+from hydrascope.experiment.sweep.composition import below
+from hydrascope.experiment.sweep.process import TrialProcess
+from hydrascope.tracking.nested import NestedRuns
+
+
+class RunningTrial(NamedTuple):
+    """A trial that has been started."""
+
+    number: int
+    process: TrialProcess
+    began: float
+    """By `time.monotonic`."""
+
+    def end(self) -> None:
+        """End it, with all its processes."""
+        self.process.end()
+
+
+class Sweep(ABC):
+    """Runs trials, some at a time; a subclass says what is tried, and what becomes of it.
+
+    Args:
+        name: Of the sweep.
+        folder: Of the sweep.
+        settings: Of any trial: all have the same launcher and trackers.
+        launcher: Starts the trials.
+        parent: Id of the sweep's run in MLflow; None: one is opened, if MLflow is asked for.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        folder: Path,
+        settings: TrainSettings,
+        launcher: Launcher,
+        parent: str | None = None,
+    ) -> None:
+        self.name, self.folder, self.console = name, folder, Console()
+        self._launcher, self._parallel = launcher, settings.launcher.parallel
+        mlflow = settings.tracking.mlflow
+        self.runs = mlflow and NestedRuns(
+            mlflow.uri, mlflow.experiment, name, folder, self.say, parent
+        )
+
+    @abstractmethod
+    def trials(self) -> Iterator[tuple[int, TrainSettings]]:
+        """Yield number and settings of the next trial whenever one can be started."""
+
+    @abstractmethod
+    def succeeded(self, trial: RunningTrial) -> None:
+        """Write down what came of a trial that trained to its end."""
+
+    @abstractmethod
+    def failed(self, number: int, why: str) -> None:
+        """Write down that a trial has failed."""
+
+    def given_up(self, trial: RunningTrial) -> bool:  # noqa: ARG002
+        """Return whether a trial that still runs is to be ended, and write that down."""
+        return False
+
+    def run(self) -> None:
+        """Run all trials to their ends; one that fails does not keep the others from it."""
+        keep_busy(self._started(), self._settled, self._parallel)
+
+    def say(self, line: str) -> None:
+        """Print a line as it is."""
+        self.console.print(line, soft_wrap=True, markup=False, highlight=False)
+
+    def parent(self) -> str | None:
+        """Return the id of the sweep's run, as far as MLflow has given it one."""
+        return self.runs.parent if self.runs else None
+
+    def end_run(self, name: str, status: str) -> None:
+        """Have MLflow show a trial's run as ended that could not say so itself."""
+        if self.runs:
+            self.runs.end(name, status)
+
+    def fail(self, number: int, run: str, why: str) -> None:
+        """Say that a trial, whose run is called `run`, has failed."""
+        self.failed(number, why)
+        self.end_run(run, "FAILED")
+        self.say(f"Trial {number}: failed: {why}")
+
+    def _started(self) -> Iterator[RunningTrial]:
+        for number, settings in self.trials():
+            process = TrialProcess(below(settings, self.parent(), self.name), self._launcher)
+            yield RunningTrial(number, process, time.monotonic())
+
+    def _settled(self, trial: RunningTrial) -> bool:
+        """Return whether a trial has ended."""
+        process = trial.process
+        code = process.exit_code
+        if code is None:
+            if not self.given_up(trial):
+                return False
+            process.end()
+            self.end_run(process.folder.name, "KILLED")
+            return True
+        process.end()
+        if code:
+            self.fail(trial.number, process.folder.name, process.last_line)
+        else:
+            self.succeeded(trial)
+        return True
