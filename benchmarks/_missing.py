@@ -16,6 +16,7 @@ from hydrascope.evaluation.missing import Situation, judge_missing
 from hydrascope.evaluation.missing_report import of_size, summary
 from hydrascope.evaluation.report import write_json
 from hydrascope.evaluation.tally import Tally
+from hydrascope.experiment.assemble import recipe_of
 from hydrascope.experiment.model_settings import OUR_DISCRIMINANT, DiscriminantSettings
 from hydrascope.experiment.restore import Restored, restore
 from hydrascope.experiment.testing import BESIDE, answers_held_out
@@ -72,7 +73,9 @@ def fitted_discriminant(restored: Restored) -> Diagnoser:
     model = KernelDiscriminant(config, data.input_spec, settings.task.heads)
     diagnoser = with_model(network, model)
     fit_closed_form(diagnoser, data, fitted_rows(data), settings.seed)
-    spec = fit_calibration(diagnoser.heads, answers_held_out(settings, data, diagnoser))
+    recipe = recipe_of(settings, data.input_spec)
+    held_out = answers_held_out(recipe, data, diagnoser, settings.seed)
+    spec = fit_calibration(diagnoser.heads, held_out)
     diagnoser.calibration = Temperatures(diagnoser.heads, spec)
     return diagnoser
 

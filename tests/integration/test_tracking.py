@@ -182,7 +182,7 @@ def test_what_a_lost_server_was_not_told_is_sent_by_a_command(
 def test_a_run_whose_test_fails_is_failed_in_mlflow(
     run_training: Train, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    def broken(*_: object) -> None:
+    def broken(*_: object, **_keys: object) -> None:
         raise RuntimeError("the baselines cannot be fitted")
 
     monkeypatch.setattr(training_job, "test", broken)

@@ -5,6 +5,7 @@ from typing import Any
 
 from hydra.utils import instantiate
 
+from hydrascope import __version__
 from hydrascope.data.build import StoreConfig
 from hydrascope.data.datamodule import HydraulicDataModule
 from hydrascope.data.loaders import DataLoaderConfig
@@ -37,7 +38,10 @@ from hydrascope.models.recipe import (
 from hydrascope.schemas.calibration import Calibration
 from hydrascope.schemas.errors import SpecError, validate
 from hydrascope.schemas.task import TaskSpec
+from hydrascope.tasks.losses import class_weights
 from hydrascope.training.checkpoint import Checkpoint
+from hydrascope.training.module import DiagnosisModule, LossPlan
+from hydrascope.training.schedule import WarmupCosine
 
 
 def build_datamodule(
@@ -121,32 +125,60 @@ def trained_recipe(settings: TrainSettings, spec: InputSpec, trained: Diagnoser)
     )
 
 
-def load_checkpoint(settings: TrainSettings, spec: InputSpec, checkpoint: Checkpoint) -> Diagnoser:
+def load_checkpoint(recipe: DiagnoserRecipe, checkpoint: Checkpoint) -> Diagnoser:
     """Return the diagnoser that a checkpoint was written of, in evaluation mode.
 
+    Args:
+        recipe: As `recipe_of` gives it; what was fitted is the checkpoint's to say.
+        checkpoint: Of a training.
+
     Raises:
-        SpecError: It is of another version of Hydrascope.
+        SpecError: As `load_diagnoser`.
     """
     calibration = checkpoint.calibration and Calibration.model_validate(checkpoint.calibration)
-    recipe = recipe_of(settings, spec).model_copy(
-        update={"fitted": checkpoint.fitted, "calibration": calibration}
+    fitted = {"fitted": checkpoint.fitted, "calibration": calibration}
+    return load_diagnoser(recipe.model_copy(update=fitted), checkpoint.weights)
+
+
+def build_module(
+    settings: TrainSettings, data: HydraulicDataModule, diagnoser: Diagnoser
+) -> DiagnosisModule:
+    """Return what Lightning trains."""
+    return DiagnosisModule(
+        diagnoser,
+        settings.task,
+        losses=LossPlan(
+            **settings.loss.model_dump(),
+            class_weights={
+                head.name: class_weights(head, data.training_targets(head.name))
+                for head in settings.task.heads
+                if head.class_weights
+            },
+        ),
+        make_optimizer=_optimizer_factory(settings),
+        schedule=WarmupCosine(**settings.optim.schedule.model_dump()),
+        seed=settings.seed,
+        record=checkpoint_record(settings, data),
     )
-    try:
-        return load_diagnoser(recipe, checkpoint.weights)
-    except SpecError as error:
-        raise SpecError(
-            f"ckpt: its weights do not fit {settings.model.name} of this version of Hydrascope; "
-            f"train again ({error})"
-        ) from None
 
 
-def optimizer_factory(settings: TrainSettings) -> Any:
+def _optimizer_factory(settings: TrainSettings) -> Any:
     """Return what makes the optimiser from parameter groups."""
     optim = settings.optim
     keys = optim.model_dump(by_alias=True, exclude={"schedule", "ema_decay"})
     if settings.hardware.precision.endswith("mixed"):
         keys.pop("fused", None)  # Lightning cannot clip the gradients of fused ones there
     return instantiate({**keys, "_partial_": True})
+
+
+def checkpoint_record(settings: TrainSettings, data: HydraulicDataModule) -> dict[str, Any]:
+    """Return what a checkpoint holds so that its diagnoser can be built again, as plain data."""
+    return {
+        "version": __version__,
+        "settings": settings.model_dump(mode="json", by_alias=True),
+        "input_spec": data.input_spec.model_dump(mode="json"),
+        "data_fingerprint": data.source.fingerprint,
+    }
 
 
 def _transforms(settings: TransformSettings) -> list[Transform]:

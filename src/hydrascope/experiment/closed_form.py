@@ -1,12 +1,12 @@
-"""Training a model of closed form: one fit, one checkpoint; and what cannot be asked of it."""
+"""Training a model of closed form: one fit, one checkpoint."""
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from rich.console import Console
 
 from hydrascope.data.datamodule import HydraulicDataModule
-from hydrascope.experiment.fitting import checkpoint_record
-from hydrascope.experiment.job_settings import TrainSettings
 from hydrascope.models.base import ClosedFormModel
 from hydrascope.models.diagnoser import Diagnoser
 from hydrascope.schemas.errors import SpecError
@@ -15,17 +15,32 @@ from hydrascope.training.closed_form import fit_closed_form, fitted_rows
 
 
 def fit_at_once(
-    settings: TrainSettings, data: HydraulicDataModule, diagnoser: Diagnoser, console: Console
+    name: str,
+    data: HydraulicDataModule,
+    diagnoser: Diagnoser,
+    seed: int,
+    record: Mapping[str, Any],
+    checkpoint: Path,
+    console: Console,
 ) -> str:
     """Fit the diagnoser's model, whose normalisers are fitted, and return its checkpoint's path.
+
+    Args:
+        name: Of the model.
+        data: Set up.
+        diagnoser: That holds the model.
+        seed: Of the fit.
+        record: Plain data: all that is needed to build the diagnoser again.
+        checkpoint: File to write.
+        console: To print to.
 
     Raises:
         SpecError: It can answer none of the task's heads.
     """
-    model, name = diagnoser.model, settings.model.name
+    model = diagnoser.model
     assert isinstance(model, ClosedFormModel)
     with console.status(f"Fitting {name} …"):
-        unanswered = fit_closed_form(diagnoser, data, fitted_rows(data), settings.seed)
+        unanswered = fit_closed_form(diagnoser, data, fitted_rows(data), seed)
     if not model.answered:
         reasons = "; ".join(f"{head}: {reason}" for head, reason in unanswered.items())
         raise SpecError(
@@ -34,7 +49,5 @@ def fit_at_once(
         )
     for head, reason in unanswered.items():
         console.print(f"{name} does not answer {head}: {reason}")
-    path = Path(settings.run_dir).absolute() / "checkpoints" / "best.ckpt"
-    record = checkpoint_record(settings, data)
-    write_checkpoint(path, record, diagnoser.state_dict(), model.record())
-    return str(path)
+    write_checkpoint(checkpoint, record, diagnoser.state_dict(), model.record())
+    return str(checkpoint)

@@ -2,9 +2,10 @@
 
 import sys
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from shlex import quote
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -17,23 +18,18 @@ from lightning.pytorch.utilities.exceptions import SIGTERMException
 from rich.console import Console
 from rich.table import Table
 
-from hydrascope import __version__
 from hydrascope.data.datamodule import HydraulicDataModule
-from hydrascope.experiment.assemble import optimizer_factory
-from hydrascope.experiment.job_settings import TrainSettings
 from hydrascope.experiment.processes import is_first_process
-from hydrascope.experiment.run_settings import HardwareSettings
+from hydrascope.experiment.run_settings import CallbackSettings, HardwareSettings, TrainerSettings
 from hydrascope.graphs.fields import GraphInputs
 from hydrascope.models.diagnoser import Diagnoser
 from hydrascope.models.summary import forward_flops, parts
-from hydrascope.tasks.losses import class_weights
 from hydrascope.tracking.mlflow_run import MLflowRun
 from hydrascope.training.acceleration import Acceleration, accelerate
 from hydrascope.training.checkpoint_files import KeptCheckpoint, WholeCheckpoints, copy_whole
 from hydrascope.training.interruption import EndOnSigterm, within_memory
-from hydrascope.training.module import DiagnosisModule, LossPlan
+from hydrascope.training.module import DiagnosisModule
 from hydrascope.training.progress import Progress
-from hydrascope.training.schedule import WarmupCosine
 from hydrascope.training.watch import Watch
 
 INTERRUPTED, TERMINATED = 130, 143
@@ -46,49 +42,8 @@ _GPU_STEPS = 50
 """After which a GPU is waited for, to look at the gradients' norms."""
 
 
-def fit(
-    settings: TrainSettings,
-    data: HydraulicDataModule,
-    diagnoser: Diagnoser,
-    loggers: list[Logger],
-    console: Console,
-) -> str:
-    """Train and return the path of the best checkpoint.
-
-    Raises:
-        SpecError: There is not enough memory, or a batch spoils the weights.
-    """
-    console.print(_summary(settings.model.name, diagnoser, _few(data, diagnoser)))
-    folder = checkpoints(settings)
-    # Without heads there is no score: the last epoch stays, and the validation windows, which set
-    # the threshold of normality, decide nothing.
-    scored = bool(settings.task.heads)
-    monitor = settings.callbacks.monitor if scored else "step"
-    mode = settings.callbacks.mode if scored else "max"
-    before = Path(settings.resume).absolute().parent if settings.resume else None
-    best = KeptCheckpoint(folder, before=before, filename="best", monitor=monitor, mode=mode)
-    last = KeptCheckpoint(folder, before=before, filename="last")
-    callbacks: list[Callback] = [best, last, EndOnSigterm(folder / LAST)]
-    if settings.tracking.mlflow and (every_s := settings.tracking.system_metrics_s):
-        from hydrascope.tracking.system_metrics import SystemMetrics  # imports MLflow
-
-        runs = [logger for logger in loggers if isinstance(logger, MLflowRun)]
-        callbacks += [SystemMetrics(run, every_s) for run in runs]
-    if steps := settings.callbacks.checkpoint_every_n_steps:
-        callbacks.append(
-            KeptCheckpoint(folder, before=before, filename="last", every_n_train_steps=steps)
-        )
-    if scored and (stopping := settings.callbacks.early_stopping):
-        callbacks.append(EarlyStopping(monitor, patience=stopping.patience, mode=mode))
-    if before and before != folder and is_first_process() and (before / BEST).is_file():
-        copy_whole(before / BEST, folder)
-    training = Training(settings.trainer.max_epochs, callbacks, loggers, settings.resume)
-    train_epochs(settings, data, diagnoser, training, console)
-    return best.best_model_path
-
-
 class Training(NamedTuple):
-    """What one run of Lightning's trainer needs beside settings and data."""
+    """How long one run of Lightning's trainer is, and what accompanies it."""
 
     epochs: int
     callbacks: list[Callback]
@@ -97,108 +52,147 @@ class Training(NamedTuple):
     validate: bool = True
 
 
-def checkpoints(settings: TrainSettings) -> Path:
-    """Return the folder of a run's checkpoints."""
-    return Path(settings.run_dir).absolute() / "checkpoints"
+@dataclass(frozen=True)
+class LightningRun:
+    """On what, where and how a network is trained.
+
+    Attributes:
+        data: Set up.
+        trainer: Of the configuration.
+        hardware: Of the configuration.
+        ema_decay: Of the average of the weights; None: there is none.
+        run_dir: What is written goes below it.
+        console: To print to.
+    """
+
+    data: HydraulicDataModule
+    trainer: TrainerSettings
+    hardware: HardwareSettings
+    ema_decay: float | None
+    run_dir: Path
+    console: Console
+
+    @property
+    def checkpoints(self) -> Path:
+        """Folder of the run's checkpoints."""
+        return self.run_dir / "checkpoints"
+
+    def train(self, module: DiagnosisModule, training: Training) -> None:
+        """Train a module's diagnoser, on the devices and in the precision that are set.
+
+        Raises:
+            SpecError: There is not enough memory, or a batch spoils the weights.
+            SystemExit: It was interrupted; the console says how to go on.
+        """
+        model, hardware, settings = module.diagnoser.model, self.hardware, self.trainer
+        toggles = Acceleration(
+            hardware.float8,
+            hardware.checkpointing,
+            hardware.compile,
+            hardware.precision,
+            settings.strategy,
+            hardware.devices * settings.num_nodes,
+        )
+        # A backward pass takes two products for each of the forward one.
+        few = _few(self.data, module.diagnoser)
+        flops = 3 * forward_flops(model, few) / _SHOWN_WINDOWS
+        trainer = Trainer(
+            accelerator=hardware.accelerator,
+            devices=hardware.devices,
+            num_nodes=settings.num_nodes,
+            **accelerate(model, toggles),
+            max_epochs=training.epochs,
+            gradient_clip_val=settings.gradient_clip_norm,
+            limit_train_batches=settings.limit_train_batches,
+            limit_val_batches=None if training.validate else 0,
+            detect_anomaly=settings.detect_anomaly,
+            profiler=self._profiler(),
+            deterministic=True,
+            use_distributed_sampler=False,  # ours deals its rows out itself
+            num_sanity_val_steps=0,
+            log_every_n_steps=1,
+            logger=training.loggers,
+            callbacks=[*training.callbacks, *self._watching(flops)],
+            plugins=WholeCheckpoints(),
+            enable_progress_bar=settings.progress_bar,
+            enable_model_summary=False,
+        )
+        try:
+            with within_memory(self.data.loader.batch_size):
+                trainer.fit(module, self.data, ckpt_path=training.resume, weights_only=True)
+        except SystemExit as exit_:
+            # Lightning turns Ctrl-C and SIGTERM into an exit once it has shut everything down.
+            again = f"resume={quote(str(self.checkpoints / LAST))} and the same options"
+            self.console.print(f"Interrupted. Go on with {again}", soft_wrap=True)
+            sys.exit(TERMINATED if isinstance(exit_, SIGTERMException) else INTERRUPTED)
+
+    def _watching(self, flops: float) -> Iterator[Callback]:
+        """Yield what every training is watched and averaged by; `flops` are those of a window."""
+        every = _GPU_STEPS if self.hardware.accelerator == "gpu" else 1
+        yield Watch(every, flops, _peak_flops(self.hardware))
+        if self.ema_decay:
+            yield EMAWeightAveraging(decay=self.ema_decay, use_buffers=False)
+        if self.trainer.progress_bar:
+            yield Progress()
+
+    def _profiler(self) -> Profiler | None:
+        """Return what measures where the time goes, and writes it into the run's folder."""
+        match self.trainer.profiler:
+            case "simple":
+                return SimpleProfiler(self.run_dir, "profile")
+            case "pytorch":
+                return PyTorchProfiler(self.run_dir, "profile")
+        return None
 
 
-def train_epochs(
-    settings: TrainSettings,
-    data: HydraulicDataModule,
-    diagnoser: Diagnoser,
-    training: Training,
-    console: Console,
-) -> None:
-    """Train the diagnoser, on the devices and in the precision that are set.
+def fit(
+    run: LightningRun,
+    module: DiagnosisModule,
+    name: str,
+    settings: CallbackSettings,
+    resume: str | None,
+    loggers: list[Logger],
+    system_metrics_s: float | None,
+) -> str:
+    """Train and return the path of the best checkpoint.
+
+    Args:
+        run: On what, where and how.
+        module: What is trained.
+        name: Of the model.
+        settings: What decides which checkpoint is the best, and when to stop.
+        resume: Checkpoint to go on from; None: the training begins.
+        loggers: What is told of it.
+        system_metrics_s: Seconds between two readings of the computer; None: there are none.
 
     Raises:
         SpecError: There is not enough memory, or a batch spoils the weights.
-        SystemExit: It was interrupted; the console says how to go on.
     """
-    hardware, last = settings.hardware, checkpoints(settings) / LAST
-    module = build_module(settings, data, diagnoser)
-    toggles = Acceleration(
-        hardware.float8,
-        hardware.checkpointing,
-        hardware.compile,
-        hardware.precision,
-        settings.trainer.strategy,
-        hardware.devices * settings.trainer.num_nodes,
-    )
-    # A backward pass takes two products for each of the forward one.
-    flops = 3 * forward_flops(diagnoser.model, _few(data, diagnoser)) / _SHOWN_WINDOWS
-    trainer = Trainer(
-        accelerator=hardware.accelerator,
-        devices=hardware.devices,
-        num_nodes=settings.trainer.num_nodes,
-        **accelerate(diagnoser.model, toggles),
-        max_epochs=training.epochs,
-        gradient_clip_val=settings.trainer.gradient_clip_norm,
-        limit_train_batches=settings.trainer.limit_train_batches,
-        limit_val_batches=None if training.validate else 0,
-        detect_anomaly=settings.trainer.detect_anomaly,
-        profiler=_profiler(settings),
-        deterministic=True,
-        use_distributed_sampler=False,  # ours deals its rows out itself
-        num_sanity_val_steps=0,
-        log_every_n_steps=1,
-        logger=training.loggers,
-        callbacks=[*training.callbacks, *_watching(settings, flops)],
-        plugins=WholeCheckpoints(),
-        enable_progress_bar=settings.trainer.progress_bar,
-        enable_model_summary=False,
-    )
-    try:
-        with within_memory(settings.data.batch_size):
-            trainer.fit(module, data, ckpt_path=training.resume, weights_only=True)
-    except SystemExit as exit_:
-        # Lightning turns Ctrl-C and SIGTERM into an exit once it has shut everything down.
-        again = f"resume={quote(str(last))} and the same options"
-        console.print(f"Interrupted. Go on with {again}", soft_wrap=True)
-        sys.exit(TERMINATED if isinstance(exit_, SIGTERMException) else INTERRUPTED)
+    run.console.print(_summary(name, module.diagnoser, _few(run.data, module.diagnoser)))
+    folder = run.checkpoints
+    # Without heads there is no score: the last epoch stays, and the validation windows, which set
+    # the threshold of normality, decide nothing.
+    scored = bool(module.task.heads)
+    monitor, mode = (settings.monitor, settings.mode) if scored else ("step", "max")
+    before = Path(resume).absolute().parent if resume else None
+    best = KeptCheckpoint(folder, before=before, filename="best", monitor=monitor, mode=mode)
+    last = KeptCheckpoint(folder, before=before, filename="last")
+    callbacks: list[Callback] = [best, last, EndOnSigterm(folder / LAST)]
+    runs = [logger for logger in loggers if isinstance(logger, MLflowRun)]
+    if runs and system_metrics_s:
+        from hydrascope.tracking.system_metrics import SystemMetrics  # imports MLflow
 
-
-def _watching(settings: TrainSettings, flops: float) -> Iterator[Callback]:
-    """Yield what every training is watched and averaged by; `flops` are those of one window."""
-    hardware = settings.hardware
-    every = _GPU_STEPS if hardware.accelerator == "gpu" else 1
-    yield Watch(every, flops, _peak_flops(hardware))
-    if decay := settings.optim.ema_decay:
-        yield EMAWeightAveraging(decay=decay, use_buffers=False)
-    if settings.trainer.progress_bar:
-        yield Progress()
-
-
-def build_module(
-    settings: TrainSettings, data: HydraulicDataModule, diagnoser: Diagnoser
-) -> DiagnosisModule:
-    """Return what Lightning trains."""
-    return DiagnosisModule(
-        diagnoser,
-        settings.task,
-        losses=LossPlan(
-            **settings.loss.model_dump(),
-            class_weights={
-                head.name: class_weights(head, data.training_targets(head.name))
-                for head in settings.task.heads
-                if head.class_weights
-            },
-        ),
-        make_optimizer=optimizer_factory(settings),
-        schedule=WarmupCosine(**settings.optim.schedule.model_dump()),
-        seed=settings.seed,
-        record=checkpoint_record(settings, data),
-    )
-
-
-def _profiler(settings: TrainSettings) -> Profiler | None:
-    """Return what measures where the time goes, and writes it into the run's folder."""
-    match settings.trainer.profiler:
-        case "simple":
-            return SimpleProfiler(settings.run_dir, "profile")
-        case "pytorch":
-            return PyTorchProfiler(settings.run_dir, "profile")
-    return None
+        callbacks += [SystemMetrics(each, system_metrics_s) for each in runs]
+    if steps := settings.checkpoint_every_n_steps:
+        callbacks.append(
+            KeptCheckpoint(folder, before=before, filename="last", every_n_train_steps=steps)
+        )
+    if scored and (stopping := settings.early_stopping):
+        callbacks.append(EarlyStopping(monitor, patience=stopping.patience, mode=mode))
+    if before and before != folder and is_first_process() and (before / BEST).is_file():
+        copy_whole(before / BEST, folder)
+    run.train(module, Training(run.trainer.max_epochs, callbacks, loggers, resume))
+    return best.best_model_path
 
 
 def _peak_flops(hardware: HardwareSettings) -> float | None:
@@ -230,13 +224,3 @@ def _summary(name: str, diagnoser: Diagnoser, inputs: GraphInputs) -> Table:
         shapes = ", ".join("×".join(map(str, shape)) for shape in part.output)
         table.add_row(part.name, part.kind, f"{part.parameters:,}", shapes)
     return table
-
-
-def checkpoint_record(settings: TrainSettings, data: HydraulicDataModule) -> dict[str, Any]:
-    """Return what a checkpoint holds so that its diagnoser can be built again, as plain data."""
-    return {
-        "version": __version__,
-        "settings": settings.model_dump(mode="json", by_alias=True),
-        "input_spec": data.input_spec.model_dump(mode="json"),
-        "data_fingerprint": data.source.fingerprint,
-    }

@@ -1,20 +1,15 @@
 """Which learning rate to begin with: the one at which the loss falls fastest."""
 
-from pathlib import Path
-
 import numpy as np
 from lightning import Trainer
 from lightning.pytorch.tuner.tuning import Tuner
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
-from rich.console import Console
 
-from hydrascope.data.datamodule import HydraulicDataModule
-from hydrascope.experiment.fitting import build_module
-from hydrascope.experiment.job_settings import TrainSettings
-from hydrascope.models.diagnoser import Diagnoser
+from hydrascope.experiment.fitting import LightningRun
 from hydrascope.schemas.errors import SpecError
 from hydrascope.schemas.whole_file import whole_file
+from hydrascope.training.module import DiagnosisModule
 
 STEPS = 100
 LOWEST, HIGHEST = 1e-6, 1.0
@@ -22,9 +17,7 @@ _UNSURE = 10
 """First steps, over whose few losses nothing has been averaged yet."""
 
 
-def find_lr(
-    settings: TrainSettings, data: HydraulicDataModule, diagnoser: Diagnoser, console: Console
-) -> None:
+def find_lr(run: LightningRun, module: DiagnosisModule) -> None:
     """Train some steps with a learning rate that grows with each, and say which one is good.
 
     L. N. Smith, "Cyclical Learning Rates for Training Neural Networks" (WACV 2017). Draws
@@ -33,14 +26,14 @@ def find_lr(
     Raises:
         SpecError: The loss grew from the first steps on.
     """
-    run_dir = Path(settings.run_dir).absolute()
+    run_dir = run.run_dir
     run_dir.mkdir(parents=True, exist_ok=True)
     trainer = Trainer(
-        accelerator=settings.hardware.accelerator,
+        accelerator=run.hardware.accelerator,
         devices=1,
-        precision=settings.hardware.precision,
-        max_epochs=settings.trainer.max_epochs,
-        gradient_clip_val=settings.trainer.gradient_clip_norm,
+        precision=run.hardware.precision,
+        max_epochs=run.trainer.max_epochs,
+        gradient_clip_val=run.trainer.gradient_clip_norm,
         deterministic=True,
         use_distributed_sampler=False,
         default_root_dir=run_dir,
@@ -49,10 +42,9 @@ def find_lr(
         enable_progress_bar=False,
         enable_model_summary=False,
     )
-    module = build_module(settings, data, diagnoser)
     found = Tuner(trainer).lr_find(
         module,
-        datamodule=data,
+        datamodule=run.data,
         min_lr=LOWEST,
         max_lr=HIGHEST,
         num_training=STEPS,
@@ -70,7 +62,7 @@ def find_lr(
     axes.set(xlabel="learning rate", ylabel="training loss, averaged")
     with whole_file(run_dir / "lr_find.png") as part:
         figure.savefig(part, dpi=120)
-    console.print(
+    run.console.print(
         f"The loss falls fastest at optim.lr={rates[best]:.2g} ({run_dir / 'lr_find.png'})",
         soft_wrap=True,
     )

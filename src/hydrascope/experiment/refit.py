@@ -1,19 +1,20 @@
 """The last part of a training: on all windows that may be learned from."""
 
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
-from rich.console import Console
-
-from hydrascope.data.datamodule import HydraulicDataModule
 from hydrascope.experiment.assemble import load_checkpoint
-from hydrascope.experiment.fitting import BEST, Training, checkpoints, train_epochs
+from hydrascope.experiment.fitting import BEST, LightningRun, Training
 from hydrascope.experiment.job_settings import TrainSettings
 from hydrascope.experiment.processes import is_first_process
+from hydrascope.models.diagnoser import Diagnoser
+from hydrascope.models.recipe import DiagnoserRecipe
 from hydrascope.schemas.errors import SpecError
 from hydrascope.training.checkpoint import read_checkpoint, write_fitted
 from hydrascope.training.checkpoint_files import KeptCheckpoint
 from hydrascope.training.interruption import EndOnSigterm
+from hydrascope.training.module import DiagnosisModule
 
 
 def check_refit(settings: TrainSettings) -> None:
@@ -31,7 +32,11 @@ def check_refit(settings: TrainSettings) -> None:
 
 
 def refit(
-    settings: TrainSettings, data: HydraulicDataModule, fraction: float, best: str, console: Console
+    run: LightningRun,
+    make_module: Callable[[Diagnoser], DiagnosisModule],
+    recipe: DiagnoserRecipe,
+    fraction: float,
+    best: str,
 ) -> str:
     """Train the best weights on, with the validation windows too; return their checkpoint's path.
 
@@ -40,22 +45,19 @@ def refit(
     this part.
 
     Args:
-        settings: Of the training.
-        data: As it was trained on.
+        run: As it was trained.
+        make_module: Makes what Lightning trains of a diagnoser.
+        recipe: Of the diagnoser.
         fraction: Of the epochs there were; the learning rate warms up and falls once more.
-        best: Path of the best checkpoint, complete; it is replaced at the end.
-        console: To print to.
+        best: Path of the best checkpoint, calibrated; it is replaced at the end.
 
     Raises:
         SpecError: There is not enough memory, or a batch spoils the weights.
     """
-    chosen, epochs = read_checkpoint(best), max(1, round(fraction * settings.trainer.max_epochs))
-    diagnoser = load_checkpoint(
-        settings, data.input_spec, replace(chosen, calibration=None)
-    ).train()
-    folder = checkpoints(settings)
+    chosen, epochs = read_checkpoint(best), max(1, round(fraction * run.trainer.max_epochs))
+    diagnoser = load_checkpoint(recipe, replace(chosen, calibration=None)).train()
     kept = KeptCheckpoint(
-        folder,
+        run.checkpoints,
         before=None,
         filename="refitted",
         monitor="step",
@@ -64,13 +66,13 @@ def refit(
         save_on_train_epoch_end=True,
     )
     training = Training(epochs, [kept, EndOnSigterm(None)], loggers=[], validate=False)
-    with data.validation_joined():
-        console.print(
-            f"Refitting on all {len(data.split.train)} windows of training and validation, "
+    with run.data.validation_joined():
+        run.console.print(
+            f"Refitting on all {len(run.data.split.train)} windows of training and validation, "
             f"{epochs} epochs"
         )
-        train_epochs(settings, data, diagnoser, training, console)
-    refitted = folder / BEST
+        run.train(make_module(diagnoser), training)
+    refitted = run.checkpoints / BEST
     if is_first_process():
         write_fitted(kept.best_model_path, {}, chosen.calibration)
         Path(kept.best_model_path).replace(refitted)

@@ -7,7 +7,7 @@ from tempfile import TemporaryDirectory
 from typing import NamedTuple
 
 from hydrascope.data.datamodule import HydraulicDataModule
-from hydrascope.experiment.assemble import build_datamodule, load_checkpoint
+from hydrascope.experiment.assemble import build_datamodule, load_checkpoint, recipe_of
 from hydrascope.experiment.base import Target
 from hydrascope.experiment.job_settings import TRACKED, TrainSettings
 from hydrascope.experiment.moved import MovedData
@@ -33,8 +33,9 @@ def restore(ckpt: str, moved: MovedData | None = None) -> Restored:
 
     Raises:
         SpecError: No such checkpoint, or its data source has changed since: its split would mix
-            windows that were trained on with windows that were not; or it was written before the
-            end of the training, when the thresholds of normality are set.
+            windows that were trained on with windows that were not; or it is of another version
+            of Hydrascope, or was written before the end of the training, when the thresholds of
+            normality are set.
     """
     with checkpoint_file(ckpt) as file:
         checkpoint = read_checkpoint(file)
@@ -47,7 +48,13 @@ def restore(ckpt: str, moved: MovedData | None = None) -> Restored:
             f"{checkpoint.record['data_fingerprint'][:12]} then, {data.source.fingerprint[:12]} now"
         )
     data.setup()
-    diagnoser = load_checkpoint(settings, data.input_spec, checkpoint)
+    try:
+        diagnoser = load_checkpoint(recipe_of(settings, data.input_spec), checkpoint)
+    except SpecError as error:
+        raise SpecError(
+            f"ckpt: its weights do not fit {settings.model.name} of this version of Hydrascope; "
+            f"train again ({error})"
+        ) from None
     if diagnoser.normality is not None and not int(diagnoser.normality.held_out):
         raise SpecError(
             f"ckpt: {ckpt!r} has no thresholds of normality yet; accepted: best.ckpt of a training "

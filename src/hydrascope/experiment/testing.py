@@ -1,19 +1,19 @@
 """After the training: what is fitted last, then the test beside classical models."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 from rich.console import Console
 
 from hydrascope.data.datamodule import HydraulicDataModule
 from hydrascope.evaluation.baselines import BASELINES, baseline_predictions
+from hydrascope.evaluation.bootstrap import Bootstrap
 from hydrascope.evaluation.calibrate import HeldOut, fit_calibration
 from hydrascope.evaluation.detection import detection, machine_scores, score_table
 from hydrascope.evaluation.detectors import DETECTORS, detector_scores
-from hydrascope.evaluation.predictions import LocatedPredictions, predict
+from hydrascope.evaluation.localisation import localisation
+from hydrascope.evaluation.predictions import predict
 from hydrascope.evaluation.report import head_metrics
-from hydrascope.experiment.assemble import recipe_of
-from hydrascope.experiment.job_settings import TrainSettings
 from hydrascope.models.base import ClosedFormModel
 from hydrascope.models.calibration import Temperatures
 from hydrascope.models.diagnoser import Diagnoser
@@ -21,7 +21,7 @@ from hydrascope.models.kernel.config import DiscriminantConfig
 from hydrascope.models.kernel.model import KernelDiscriminant
 from hydrascope.models.linear import LinearModel
 from hydrascope.models.linear_config import LinearConfig
-from hydrascope.models.recipe import build_model
+from hydrascope.models.recipe import DiagnoserRecipe, build_model
 from hydrascope.training.checkpoint import write_fitted
 from hydrascope.training.closed_form import fit_closed_form, fitted_rows, with_model
 from hydrascope.training.fit_normality import calibrate
@@ -36,22 +36,33 @@ BESIDE: Mapping[str, tuple[type[KernelDiscriminant | LinearModel], Any]] = {
 """Our quick models, fitted beside another one as the classical ones are, with their defaults."""
 
 
-def complete(
-    settings: TrainSettings,
+def fit_last(
+    recipe: DiagnoserRecipe,
     data: HydraulicDataModule,
     diagnoser: Diagnoser,
+    seed: int,
     checkpoint: str,
     console: Console,
 ) -> None:
-    """Fit normality's thresholds and the calibration, as far as asked for, and store them."""
-    if settings.task.normality:
+    """Fit normality's thresholds and the calibration, as far as asked for, and store them.
+
+    Args:
+        recipe: Of the diagnoser.
+        data: That it was trained on.
+        diagnoser: As it was trained.
+        seed: Of what is fitted again.
+        checkpoint: File that takes what is fitted.
+        console: To print to.
+    """
+    if normality := recipe.task.normality:
         with console.status("Setting the thresholds of normality …"):
-            calibrate(diagnoser, data, settings.task.normality)
+            calibrate(diagnoser, data, normality)
     weights = diagnoser.state_dict()
     calibration: dict[str, Any] | None = None
     if diagnoser.heads:
         with console.status("Calibrating …"):
-            spec = fit_calibration(diagnoser.heads, answers_held_out(settings, data, diagnoser))
+            held_out = answers_held_out(recipe, data, diagnoser, seed)
+            spec = fit_calibration(diagnoser.heads, held_out)
         for head, reason in spec.uncalibrated.items():
             console.print(f"{head} is not calibrated: {reason}")
         diagnoser.calibration = Temperatures(diagnoser.heads, spec)
@@ -60,7 +71,7 @@ def complete(
 
 
 def answers_held_out(
-    settings: TrainSettings, data: HydraulicDataModule, diagnoser: Diagnoser
+    recipe: DiagnoserRecipe, data: HydraulicDataModule, diagnoser: Diagnoser, seed: int
 ) -> HeldOut:
     """Return answers on the validation windows by what was not fitted to them.
 
@@ -70,10 +81,10 @@ def answers_held_out(
     reasons: dict[str, str] = {}
     if isinstance(diagnoser.model, ClosedFormModel):
         asked = set(diagnoser.model.questions)
-        second = build_model(recipe_of(settings, data.input_spec))
+        second = build_model(recipe)
         assert isinstance(second, ClosedFormModel)
         diagnoser = with_model(diagnoser, second)
-        fit_closed_form(diagnoser, data, data.split.train, settings.seed)
+        fit_closed_form(diagnoser, data, data.split.train, seed)
         reasons = {
             question.head: "without the validation windows training does not show all its classes"
             for question in asked.difference(second.questions)
@@ -87,51 +98,69 @@ def answers_held_out(
     )
 
 
+class Tested(NamedTuple):
+    """What was found on the test windows."""
+
+    results: Results
+    located: dict[str, Any] | None
+    """As `evaluation.localisation.localisation` gives it."""
+    detectors: dict[str, dict[str, Any]]
+    """Name of a detector → `evaluation.detection.detection` of it; none without normality."""
+
+
 def test(
-    settings: TrainSettings,
-    data: HydraulicDataModule,
-    diagnoser: Diagnoser,
-    tested: Mapping[str, LocatedPredictions],
-) -> Results:
-    """Return each model's metrics, of the heads that it answers, on the test windows.
+    name: str, data: HydraulicDataModule, diagnoser: Diagnoser, seed: int, *, baselines: bool
+) -> Tested:
+    """Test a diagnoser on the test windows.
 
     Args:
-        settings: Of the training.
+        name: Of its model.
         data: That it is tested on.
         diagnoser: What was trained.
-        tested: Its answers on the test windows.
+        seed: Of baselines.
+        baselines: Whether quick models and detectors are fitted beside it.
     """
-    heads, own = settings.task.heads, settings.model.name
-    results = {own: head_metrics(diagnoser.heads, tested, diagnoser.thresholds)}
-    if not (settings.baselines and heads):
-        return results
-    for name, (kind, config) in BESIDE.items():
-        if name != own:
+    tested = predict(diagnoser, data.test_dataloader())
+    results = {name: head_metrics(diagnoser.heads, tested, diagnoser.thresholds)}
+    if baselines and data.task.heads:
+        results |= _beside(name, data, diagnoser, seed)
+    bootstrap = Bootstrap.of(data.split_spec.unit, data.units, data.split.test)
+    return Tested(
+        results,
+        localisation(diagnoser.heads, tested, data, bootstrap, name),
+        _test_normality(name, data, diagnoser, seed, baselines=baselines),
+    )
+
+
+def _beside(name: str, data: HydraulicDataModule, diagnoser: Diagnoser, seed: int) -> Results:
+    """Return the metrics of other quick models, of the heads that they answer."""
+    heads, results = data.task.heads, {}
+    for other_name, (kind, config) in BESIDE.items():
+        if other_name != name:
             other = with_model(diagnoser, kind(config, data.input_spec, heads))
-            fit_closed_form(other, data, fitted_rows(data), settings.seed)
+            fit_closed_form(other, data, fitted_rows(data), seed)
             if other.heads:
-                results[name] = head_metrics(other.heads, predict(other, data.test_dataloader()))
-    for name in BASELINES:
-        predictions = baseline_predictions(
-            name, data.dataset.machines, data.split, heads, diagnoser.normalizer, settings.seed
+                predictions = predict(other, data.test_dataloader())
+                results[other_name] = head_metrics(other.heads, predictions)
+    for baseline in BASELINES:
+        predicted = baseline_predictions(
+            baseline, data.dataset.machines, data.split, heads, diagnoser.normalizer, seed
         )
-        known = [head for head in heads if head.name in predictions]
-        results[name] = head_metrics(known, predictions)
+        known = [head for head in heads if head.name in predicted]
+        results[baseline] = head_metrics(known, predicted)
     return results
 
 
-def test_normality(
-    settings: TrainSettings, data: HydraulicDataModule, diagnoser: Diagnoser
+def _test_normality(
+    name: str, data: HydraulicDataModule, diagnoser: Diagnoser, seed: int, *, baselines: bool
 ) -> dict[str, dict[str, Any]]:
     """Return how well the model, and classical detectors, tell healthy test windows apart."""
-    spec, normality = settings.task.normality, diagnoser.normality
+    spec, normality = data.task.normality, diagnoser.normality
     if spec is None or normality is None:
         return {}
     windows, scores = machine_scores(score_table(diagnoser, data, spec))
-    found = {settings.model.name: scores}
-    for name in DETECTORS if settings.baselines else ():
-        found[name] = detector_scores(
-            name, data, diagnoser.normalizer, spec, windows, settings.seed
-        )
+    found = {name: scores}
+    for detector in DETECTORS if baselines else ():
+        found[detector] = detector_scores(detector, data, diagnoser.normalizer, spec, windows, seed)
     held_out = int(normality.held_out)
-    return {name: detection(data, spec, windows, each, held_out) for name, each in found.items()}
+    return {each: detection(data, spec, windows, of_it, held_out) for each, of_it in found.items()}

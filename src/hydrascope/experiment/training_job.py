@@ -3,6 +3,7 @@
 import logging
 import warnings
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,19 +17,19 @@ from yaml import safe_dump
 from hydrascope import __version__
 from hydrascope.data.datamodule import HydraulicDataModule
 from hydrascope.evaluation.baselines import check_comparable
-from hydrascope.evaluation.bootstrap import Bootstrap
 from hydrascope.evaluation.detection import detection_table, promise
-from hydrascope.evaluation.localisation import localisation, localisation_lines
-from hydrascope.evaluation.predictions import predict
+from hydrascope.evaluation.localisation import localisation_lines
 from hydrascope.evaluation.report import comparison_table, labels_table, write_json
 from hydrascope.experiment.assemble import (
     build_datamodule,
+    build_module,
+    checkpoint_record,
     load_checkpoint,
     model_kind,
     recipe_of,
 )
 from hydrascope.experiment.closed_form import fit_at_once
-from hydrascope.experiment.fitting import fit
+from hydrascope.experiment.fitting import BEST, LightningRun, fit
 from hydrascope.experiment.gradients import refuse_gradients
 from hydrascope.experiment.hardware import prepare_hardware
 from hydrascope.experiment.job_settings import TrainSettings
@@ -36,10 +37,11 @@ from hydrascope.experiment.learning_rate import find_lr
 from hydrascope.experiment.processes import is_first_process
 from hydrascope.experiment.refit import check_refit, refit
 from hydrascope.experiment.resume import check_resumable
-from hydrascope.experiment.testing import complete, test, test_normality
+from hydrascope.experiment.run_settings import TrackingSettings
+from hydrascope.experiment.testing import Tested, fit_last, test
 from hydrascope.models.base import ClosedFormModel, Network
 from hydrascope.models.diagnoser import Diagnoser
-from hydrascope.models.recipe import build_diagnoser
+from hydrascope.models.recipe import DiagnoserRecipe, build_diagnoser
 from hydrascope.schemas.whole_file import whole_file
 from hydrascope.tracking.loggers import (
     flatten,
@@ -53,6 +55,7 @@ from hydrascope.training.checkpoint import read_checkpoint
 from hydrascope.training.fit_normality import fit_features
 from hydrascope.training.inputs import fit_inputs
 
+RESULTS = "results.json"
 LABEL_COUNTS = "labels.csv"
 """File in a run's folder: how many windows of each part are labelled how."""
 _SHOWN_LABELS = 40
@@ -67,56 +70,77 @@ def train(settings: TrainSettings) -> None:
     console = Console(quiet=not is_first_process())
     _quieten_libraries()
     run_dir = Path(settings.run_dir).absolute()
-    prepare_hardware(settings.hardware, settings.trainer)
-    if issubclass(model_kind(settings), ClosedFormModel):
-        refuse_gradients(settings)  # of a user's own class only this process knows the kind
-    check_refit(settings)
-    if settings.resume:
-        check_resumable(settings, read_checkpoint(settings.resume))
+    _check(settings)
     plain = settings.model_dump(mode="json", by_alias=True)
     console.print(Syntax(safe_dump(plain, sort_keys=False), "yaml", background_color="default"))
 
-    data = _ready(settings, run_dir, console)
+    data = build_datamodule(settings.data, settings.features, settings.task, settings.seed)
+    _set_up(data, None if settings.lr_find else run_dir, settings.trainer.overfit_windows, console)
+    if settings.baselines:
+        check_comparable(data.dataset.machines)
     lightning.seed_everything(settings.seed, verbose=False)
-    diagnoser = _with_statistics(settings, data)
+    recipe = recipe_of(settings, data.input_spec)
+    diagnoser = _with_statistics(recipe, data)
+    run = LightningRun(
+        data, settings.trainer, settings.hardware, settings.optim.ema_decay, run_dir, console
+    )
     if settings.lr_find:
-        find_lr(settings, data, diagnoser, console)
+        find_lr(run, build_module(settings, data, diagnoser))
         return
-    loggers = _loggers(settings, run_dir, console) if is_first_process() else []
+    loggers: list[Logger] = []
+    if is_first_process():
+        loggers = _loggers(settings.tracking, settings.task.name, run_dir, console)
     with runs_ended_with(loggers):
         found = {"data": data.source.fingerprint, "split": data.split.fingerprint}
         for logger in loggers:
             logger.log_hyperparams(flatten({**plain, "fingerprint": found}))
         if is_first_process():
             store_files(loggers, write_provenance(run_dir / "provenance", plain), "provenance")
-        if isinstance(diagnoser.model, ClosedFormModel):
-            best = fit_at_once(settings, data, diagnoser, console)
-        else:
-            best = fit(settings, data, diagnoser, loggers, console)
-        # One that was resumed behind its last epoch has been calibrated before.
-        chosen = replace(read_checkpoint(best), calibration=None)
-        if is_first_process():
-            # A fresh one: what was trained may be compiled, wrapped or in float8.
-            fresh = load_checkpoint(settings, data.input_spec, chosen)
-            complete(settings, data, fresh, best, console)
-        fraction = settings.trainer.refit_fraction
-        if (
-            isinstance(diagnoser.model, Network)
-            and not settings.trainer.overfit_windows
-            and fraction
-        ):
-            best = refit(settings, data, fraction, best, console)
+        best, epoch = _fit(settings, run, recipe, diagnoser, loggers)
         if dist.is_initialized():
             dist.destroy_process_group()
         if is_first_process():
-            _report(settings, data, best, chosen.epoch, loggers, console)
+            fresh = load_checkpoint(recipe, read_checkpoint(best))
+            name, baselines = settings.model.name, settings.baselines
+            with console.status("Testing, fitting the baselines …"):
+                tested = test(name, data, fresh, settings.seed, baselines=baselines)
+            tests = flatten({"test": tested.results[name]}, separator="/")
+            for logger in loggers:
+                logger.log_metrics(tests)
+            write_json(run_dir / RESULTS, _results(tested, epoch, data, settings.seed))
+            store_files(loggers, [run_dir / RESULTS], None)
+            store_files(loggers, sorted(Path(best).parent.glob("*.ckpt")), "checkpoints")
+            _print(tested, fresh, data, console)
+            console.print(f"Run: {run_dir}", soft_wrap=True)
 
 
-def _ready(settings: TrainSettings, run_dir: Path, console: Console) -> HydraulicDataModule:
-    """Return the data, set up; what is wrong with them is said before telemetry is read."""
-    data = build_datamodule(settings.data, settings.features, settings.task, settings.seed)
+def _check(settings: TrainSettings) -> None:
+    """Refuse what cannot be had, or does not go together, before anything is read.
+
+    Raises:
+        SpecError: Naming the keys and what is accepted.
+    """
+    prepare_hardware(settings.hardware, settings.trainer)
+    if issubclass(model_kind(settings), ClosedFormModel):
+        refuse_gradients(settings)  # of a user's own class only this process knows the kind
+    check_refit(settings)
+    if settings.resume:
+        check_resumable(settings, read_checkpoint(settings.resume))
+
+
+def _set_up(
+    data: HydraulicDataModule, run_dir: Path | None, overfit_windows: int | None, console: Console
+) -> None:
+    """Set the data up; what is wrong with them is said before telemetry is read.
+
+    Args:
+        data: As they are built.
+        run_dir: Folder that takes the counts of the labels; None: they are not written.
+        overfit_windows: So many windows are trained, validated and tested on; None: all.
+        console: To print to.
+    """
     data.plan()
-    if is_first_process() and settings.task.heads and not settings.lr_find:
+    if run_dir and is_first_process() and data.task.heads:
         run_dir.mkdir(parents=True, exist_ok=True)
         with whole_file(run_dir / LABEL_COUNTS) as part:
             data.label_counts.to_csv(part, index=False)
@@ -125,74 +149,92 @@ def _ready(settings: TrainSettings, run_dir: Path, console: Console) -> Hydrauli
     _say_remarks(data, console)
     data.check()
     data.setup()
-    if settings.trainer.overfit_windows:
-        data.overfit(settings.trainer.overfit_windows)
-    if settings.baselines:
-        check_comparable(data.dataset.machines)
+    if overfit_windows:
+        data.overfit(overfit_windows)
     parts = ", ".join(f"{len(rows)} {part}" for part, rows in data.split._asdict().items())
     if sound := int(data.reference.sum()):
         parts = f"{parts}, {sound} references"
     console.print(f"{len(data.dataset)} windows of {len(data.machines)} machine(s): {parts}")
-    return data
 
 
-def _with_statistics(settings: TrainSettings, data: HydraulicDataModule) -> Diagnoser:
+def _with_statistics(recipe: DiagnoserRecipe, data: HydraulicDataModule) -> Diagnoser:
     """Return a diagnoser that has all but its weights from the training windows."""
-    diagnoser = build_diagnoser(recipe_of(settings, data.input_spec))
+    diagnoser = build_diagnoser(recipe)
     diagnoser.normalizer.fit(data.training_parts(diagnoser.normalizer.row))
     if diagnoser.machine_normalizer is not None:
         diagnoser.machine_normalizer.fit(data.training_machine_parts())
     if isinstance(diagnoser.model, Network):
         fit_inputs(diagnoser, data)
-    if settings.task.normality:
+    if recipe.task.normality:
         fit_features(diagnoser, data)
     return diagnoser
 
 
-def _report(
+def _fit(
     settings: TrainSettings,
-    data: HydraulicDataModule,
-    best: str,
-    epoch: int | None,
+    run: LightningRun,
+    recipe: DiagnoserRecipe,
+    diagnoser: Diagnoser,
     loggers: list[Logger],
-    console: Console,
-) -> None:
-    """Test, write and print what was found."""
-    run_dir = Path(settings.run_dir).absolute()
-    fresh = load_checkpoint(settings, data.input_spec, read_checkpoint(best))
-    with console.status("Testing, fitting the baselines …"):
-        tested = predict(fresh, data.test_dataloader())
-        results = test(settings, data, fresh, tested)
-        bootstrap = Bootstrap.of(data.split_spec.unit, data.units, data.split.test)
-        located = localisation(fresh.heads, tested, data, bootstrap, settings.model.name)
-        detectors = test_normality(settings, data, fresh)
-    for logger in loggers:
-        logger.log_metrics(flatten({"test": results[settings.model.name]}, separator="/"))
+) -> tuple[str, int | None]:
+    """Fit the diagnoser; return the path of its checkpoint, and the epoch that was chosen."""
+    data, console, seed = run.data, run.console, settings.seed
+    if isinstance(diagnoser.model, ClosedFormModel):
+        record, file = checkpoint_record(settings, data), run.checkpoints / BEST
+        best = fit_at_once(settings.model.name, data, diagnoser, seed, record, file, console)
+    else:
+        best = fit(
+            run,
+            build_module(settings, data, diagnoser),
+            settings.model.name,
+            settings.callbacks,
+            settings.resume,
+            loggers,
+            settings.tracking.system_metrics_s,
+        )
+    # One that was resumed behind its last epoch has been calibrated before.
+    chosen = replace(read_checkpoint(best), calibration=None)
+    if is_first_process():
+        # A fresh one: what was trained may be compiled, wrapped or in float8.
+        fit_last(recipe, data, load_checkpoint(recipe, chosen), seed, best, console)
+    fraction, trained = settings.trainer.refit_fraction, isinstance(diagnoser.model, Network)
+    if fraction and trained and not settings.trainer.overfit_windows:
+        best = refit(run, partial(build_module, settings, data), recipe, fraction, best)
+    return best, chosen.epoch
+
+
+def _results(
+    tested: Tested, epoch: int | None, data: HydraulicDataModule, seed: int
+) -> dict[str, Any]:
+    """Return what the file of results holds."""
     report: dict[str, Any] = {
-        "test": results,
+        "test": tested.results,
         "best_epoch": epoch,
-        "split": settings.data.split.name,
-        "fold": settings.data.fold,
-        "seed": settings.seed,
+        "split": data.split_spec.name,
+        "fold": data.split_spec.fold,
+        "seed": seed,
     }
-    if located:
-        report["localisation"] = located
-    if detectors:
-        report["normality"] = detectors
-    write_json(run_dir / "results.json", report)
-    store_files(loggers, [run_dir / "results.json"], None)
-    store_files(loggers, sorted(Path(best).parent.glob("*.ckpt")), "checkpoints")
-    title = f"Test: {len(data.split.test)} windows, {settings.data.split.name}"
-    if settings.task.heads:
-        console.print(comparison_table(title, settings.task.heads, results))
-    if located:
-        console.print("\n".join(localisation_lines(located)), soft_wrap=True)
-    if settings.task.normality and fresh.normality:
-        console.print(detection_table(f"{title}; AUROC, share detected", detectors))
-        held_out, unit = int(fresh.normality.held_out), data.split_spec.unit
-        console.print(promise(held_out, unit, settings.task.normality))
+    if tested.located:
+        report["localisation"] = tested.located
+    if tested.detectors:
+        report["normality"] = tested.detectors
+    return report
+
+
+def _print(
+    tested: Tested, diagnoser: Diagnoser, data: HydraulicDataModule, console: Console
+) -> None:
+    """Show what was found on the test windows."""
+    title = f"Test: {len(data.split.test)} windows, {data.split_spec.name}"
+    if heads := data.task.heads:
+        console.print(comparison_table(title, heads, tested.results))
+    if tested.located:
+        console.print("\n".join(localisation_lines(tested.located)), soft_wrap=True)
+    if data.task.normality and diagnoser.normality:
+        console.print(detection_table(f"{title}; AUROC, share detected", tested.detectors))
+        held_out, unit = int(diagnoser.normality.held_out), data.split_spec.unit
+        console.print(promise(held_out, unit, data.task.normality))
     _say_remarks(data, console)
-    console.print(f"Run: {run_dir}", soft_wrap=True)
 
 
 def _say_remarks(data: HydraulicDataModule, console: Console) -> None:
@@ -201,21 +243,23 @@ def _say_remarks(data: HydraulicDataModule, console: Console) -> None:
         console.print(line, style="yellow", soft_wrap=True, markup=False, highlight=False)
 
 
-def _loggers(settings: TrainSettings, run_dir: Path, console: Console) -> list[Logger]:
+def _loggers(
+    tracking: TrackingSettings, task: str, run_dir: Path, console: Console
+) -> list[Logger]:
     def say(line: str) -> None:
         console.print(line, soft_wrap=True, markup=False, highlight=False)
 
-    tags = {"task": settings.task.name, "version": __version__}
+    tags = {"task": task, "version": __version__}
     made_of = {COMMIT: code} if (code := commit()) else {}  # W&B notes it by itself
     loggers: list[Logger] = [CSVLogger(run_dir, name="", version="")]
-    if mlflow := settings.tracking.mlflow:
+    if mlflow := tracking.mlflow:
         loggers.append(
             mlflow_logger(
                 mlflow.uri, mlflow.experiment, run_dir, tags | made_of, say, mlflow.parent
             )
         )
-    if wandb := settings.tracking.wandb:
-        every_s = settings.tracking.system_metrics_s
+    if wandb := tracking.wandb:
+        every_s = tracking.system_metrics_s
         loggers.append(
             wandb_logger(wandb.project, wandb.mode, run_dir, tags, say, wandb.group, every_s)
         )
