@@ -13,6 +13,7 @@ from hydrascope.features.normalizer import FeatureNormalizer
 from hydrascope.graphs.fields import GraphInputs
 from hydrascope.graphs.input_spec import InputSpec
 from hydrascope.models.base import ClosedFormModel, LabelledWindows, ModelOutput, Question
+from hydrascope.models.blocks.sensor_layout import sensor_graph
 from hydrascope.models.layers.pooling import known_mean
 from hydrascope.models.layers.segment import segment_mean, segment_sum
 from hydrascope.models.linear_config import LinearConfig
@@ -107,7 +108,7 @@ class LinearModel(ClosedFormModel):
     def forward(self, inputs: GraphInputs) -> ModelOutput:
         """Answer a batch: log odds of each label, [G, size]."""
         slot, graphs = inputs.sensor_slot, inputs.graph_id.shape[0]
-        graph = inputs.component_graph.index_select(0, inputs.sensor_component)
+        graph = sensor_graph(inputs)
         means, seen = sensor_means(inputs.sensor_features, inputs.sensor_observed)
         z = self.normalizer(means, seen, slot)
         said = torch.bmm(z, self.weight.index_select(0, slot)).squeeze(1)

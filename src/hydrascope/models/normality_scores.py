@@ -7,6 +7,7 @@ from torch import Tensor, nn
 from hydrascope.graphs.fields import GraphInputs
 from hydrascope.graphs.input_spec import InputSpec
 from hydrascope.models.blocks.sensor_forecast import SensorForecast, SensorResidual
+from hydrascope.models.blocks.sensor_layout import build_places, lay_out, rows_of, sensor_graph
 from hydrascope.models.layers.segment import segment_max, segment_sum
 from hydrascope.models.whitening import FeatureMoments, Whitening
 from hydrascope.schemas.normality import COMPONENT, LEVELS, MACHINE, SENSOR
@@ -69,21 +70,18 @@ class Normality(nn.Module):
     ) -> None:
         super().__init__()
         self.forecast = SensorForecast(spec, channels, identity)
-        builds = [slot.rpartition("/")[0] for slot in spec.sensor_slots]
-        of_build = {build: number for number, build in enumerate(dict.fromkeys(builds))}
-        self.topologies, self.features = len(of_build), len(spec.feature_names)
-        self.places = max(builds.count(build) for build in of_build)
+        build, place, self.places = build_places(spec)
+        self.topologies, self.features = len(spec.builds), len(spec.feature_names)
         self.rows = spec.steps if per_step else min(2, spec.steps)
-        place = [builds[:slot].count(build) for slot, build in enumerate(builds)]
-        self.register_buffer("slot_topology", torch.tensor([of_build[build] for build in builds]))
-        self.register_buffer("slot_place", torch.tensor(place))
+        self.register_buffer("slot_topology", build)
+        self.register_buffer("slot_place", place)
         self.register_buffer("step_row", torch.arange(spec.steps).clamp(max=self.rows - 1))
         lead, size = (self.topologies, self.rows), self.places * self.features
         # Double: distances are differences of large numbers where sensors are nearly redundant.
         unit = torch.eye(size, dtype=torch.float64).expand(*lead, size, size)
         self.register_buffer("whiten", unit.clone())
         self.register_buffer("fitted", torch.zeros(*lead, self.places, dtype=torch.bool))
-        unknown = torch.full((len(builds),), torch.nan)
+        unknown = torch.full((len(build),), torch.nan)
         self.register_buffer("threshold_sensor", unknown.clone())
         self.register_buffer("threshold_component", unknown.clone())
         self.register_buffer("threshold_machine", unknown[: self.topologies].clone())
@@ -129,8 +127,7 @@ class Normality(nn.Module):
         for name, size in zip(LEVELS, sizes, strict=True):
             total = parts
             if name != SENSOR:
-                index = inputs.sensor_component
-                index = inputs.component_graph[index] if name == MACHINE else index
+                index = sensor_graph(inputs) if name == MACHINE else inputs.sensor_component
                 total = segment_sum(parts, index, size)
             square, count = total.unbind(-1)
             score = torch.where(count > 0, (square / count.clamp(min=1.0)).sqrt(), torch.nan)
@@ -150,8 +147,7 @@ class Normality(nn.Module):
     def graphs(self, inputs: GraphInputs) -> dict[str, Tensor]:
         """Return the graph that each score belongs to."""
         component = inputs.component_graph
-        sensor = component[inputs.sensor_component]
-        return {MACHINE: inputs.graph_id, COMPONENT: component, SENSOR: sensor}
+        return {MACHINE: inputs.graph_id, COMPONENT: component, SENSOR: sensor_graph(inputs)}
 
     def thresholds(self) -> dict[str, Tensor]:
         """Return the tables that `keys` point into."""
@@ -171,29 +167,24 @@ class Normality(nn.Module):
 
     def _topology(self, inputs: GraphInputs) -> Tensor:
         """Return each graph's topology, [G] int64."""
-        graph = inputs.component_graph[inputs.sensor_component]
         kind = self.slot_topology[inputs.sensor_slot]
-        return segment_max(kind, graph, inputs.graph_id.shape[0])
+        return segment_max(kind, sensor_graph(inputs), inputs.graph_id.shape[0])
 
-    def _place(self, inputs: GraphInputs) -> Tensor:
-        """Return each sensor's place among those of all graphs, [S] int64."""
-        graph = inputs.component_graph[inputs.sensor_component]
-        return graph * self.places + self.slot_place[inputs.sensor_slot]
+    def _row(self, inputs: GraphInputs) -> Tensor:
+        """Return the row of each sensor among the places of all graphs, [S] int64."""
+        return rows_of(inputs, self.slot_place[inputs.sensor_slot], self.places)
 
     def _dense(self, inputs: GraphInputs, value: Tensor, observed: Tensor) -> tuple[Tensor, Tensor]:
         """Lay sensors out by graph and place: [G, T, D] float64 and observed [G, T, P]."""
-        place, size = self._place(inputs), inputs.graph_id.shape[0] * self.places
+        at = self._row(inputs), inputs.graph_id.shape[0], self.places
         known = value.masked_fill(~observed.unsqueeze(-1), 0.0).double()
-        values = segment_sum(known, place, size)
-        seen = segment_sum(observed.long(), place, size) > 0
-        shape = (-1, self.places)
-        dense = torch.unflatten(values, 0, shape).transpose(1, 2).flatten(2)
-        return dense, torch.unflatten(seen, 0, shape).transpose(1, 2)
+        dense = lay_out(known, *at).transpose(1, 2).flatten(2)
+        return dense, lay_out(observed.long(), *at).transpose(1, 2) > 0
 
     def _sparse(self, inputs: GraphInputs, dense: Tensor) -> Tensor:
         """Undo `_dense`: [G, T, P · F] -> [S, T, F]."""
         by_place = torch.unflatten(dense, -1, (self.places, -1)).transpose(1, 2)
-        return by_place.flatten(0, 1)[self._place(inputs)]
+        return by_place.flatten(0, 1)[self._row(inputs)]
 
     def _whitened(self, inputs: GraphInputs, vector: Tensor) -> Tensor:
         """Multiply [G, T, D] by the W of each graph's topology and step."""

@@ -1,30 +1,12 @@
-"""Learning and judging normality: its loss, thresholds, smoothing, intervals."""
+"""Thresholds above which a score of normality is an alarm, its smoothing, intervals of shares."""
 
 import math
 
 import numpy as np
 import pandas as pd
-import torch
-import torch.nn.functional as F
 from numpy.typing import NDArray
-from torch import Tensor
 
 from hydrascope.data.windows import microseconds
-from hydrascope.graphs.fields import GraphInputs
-from hydrascope.models.blocks.sensor_forecast import SensorResidual
-from hydrascope.tasks.losses import MaskedLoss
-
-
-def normality_loss(residual: SensorResidual, inputs: GraphInputs, healthy: Tensor) -> MaskedLoss:
-    """Return the Huber loss of the sensors' forecast over healthy windows.
-
-    `healthy` is [G, 1]: 1 where healthy.
-    """
-    graph = inputs.component_graph[inputs.sensor_component]
-    counted = (residual.observed & (healthy == 1)[graph]).to(residual.value.dtype)
-    zero = torch.zeros_like(residual.value)
-    loss = F.huber_loss(residual.value, zero, reduction="none").mean(dim=-1)
-    return MaskedLoss((loss * counted).sum(), counted.sum())
 
 
 def conformal_threshold(

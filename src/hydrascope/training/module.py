@@ -17,9 +17,8 @@ from hydrascope.data.healthy import HEALTHY
 from hydrascope.models.decode import decode
 from hydrascope.models.diagnoser import Diagnoser
 from hydrascope.schemas.task import HeadSpec, TaskSpec
-from hydrascope.tasks.alarm_thresholds import normality_loss
 from hydrascope.tasks.balancing import Balancing, LossBalance, backward_apart
-from hydrascope.tasks.losses import forecast_loss, means, task_losses
+from hydrascope.tasks.losses import forecast_loss, means, normality_loss, task_losses
 from hydrascope.tasks.metrics import HeadMetrics, task_score
 from hydrascope.training.acceleration import shard
 from hydrascope.training.schedule import WarmupCosine

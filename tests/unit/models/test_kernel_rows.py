@@ -3,8 +3,9 @@
 import numpy as np
 import torch
 
+from hydrascope.models.blocks.sensor_layout import lay_out
 from hydrascope.models.kernel.questions import choose_questions
-from hydrascope.models.kernel.rows import balanced, dense, feature_scale
+from hydrascope.models.kernel.rows import balanced, feature_scale
 from hydrascope.models.kernel.transplant import draw_transplants
 from hydrascope.schemas.task import HeadSpec
 
@@ -19,7 +20,7 @@ def test_every_combination_weighs_the_same() -> None:
 def test_values_of_sensors_come_to_their_places_whatever_their_order() -> None:
     values = torch.arange(1.0, 6.0).unsqueeze(1)
     # Two graphs of three places: the first has sensors at 2 and 0, the second at all of them.
-    laid_out = dense(values, torch.tensor([2, 0, 4, 3, 5]), graphs=2, places=3)
+    laid_out = lay_out(values, torch.tensor([2, 0, 4, 3, 5]), graphs=2, places=3)
     assert laid_out.squeeze(-1).tolist() == [[2.0, 0.0, 1.0], [4.0, 3.0, 5.0]]
 
 

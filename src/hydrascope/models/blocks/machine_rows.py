@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from hydrascope.graphs.fields import GraphInputs
 from hydrascope.graphs.input_spec import InputSpec
 from hydrascope.models.base import GroupedInputs
+from hydrascope.models.blocks.sensor_layout import build_places, lay_out, rows_of, sensor_graph
 from hydrascope.models.layers.build_linear import by_build
 from hydrascope.schemas.errors import SpecError
 
@@ -67,19 +68,16 @@ class MachineRows(nn.Module):
     ) -> None:
         super().__init__()
         self.per_step, self.references, self.noise = per_step, references, noise
-        chosen, builds = _places_of(features, spec.feature_names), spec.builds
+        chosen, builds = _places_of(features, spec.feature_names), len(spec.builds)
         self.size = len(chosen) * (spec.steps if per_step else 1)
-        self.places = max((len(slots) for slots in builds.values()), default=0)
+        build, place, self.places = build_places(spec)
         self.width = self.places * self.size
-        build, place = torch.zeros(2, len(spec.sensor_slots), dtype=torch.int64)
-        for number, slots in enumerate(builds.values()):
-            build[slots], place[slots] = number, torch.arange(len(slots))
         # Of the vocabulary, and so no part of what is stored.
         self.register_buffer("slot_build", build, persistent=False)
         self.register_buffer("slot_place", place, persistent=False)
         self.register_buffer("chosen", torch.tensor(chosen), persistent=False)
         self.register_buffer("center", torch.zeros(len(spec.sensor_slots), self.size))
-        identity = torch.eye(self.width).expand(len(builds), self.width, self.width)
+        identity = torch.eye(self.width).expand(builds, self.width, self.width)
         self.register_buffer("mixing", identity.clone())
         self.register_buffer("precision", identity.clone())
         own = torch.eye(self.size).expand(len(spec.sensor_slots), self.size, self.size)
@@ -96,8 +94,8 @@ class MachineRows(nn.Module):
 
     def _fill_missing(self, rows: Tensor, build: Tensor, inputs: GraphInputs) -> Tensor:
         """Fill in what is missing of rows [G, D] by what the others let expect."""
-        graph, slot = _graph_of_sensor(inputs), inputs.sensor_slot
-        at = graph * self.places + self.slot_place[slot]
+        slot = inputs.sensor_slot
+        at = rows_of(inputs, self.slot_place[slot], self.places)
         missing = ~inputs.sensor_observed.any(dim=1).unsqueeze(1)
         for _ in range(_SWEEPS):
             strain = by_build(rows, build, self.precision)
@@ -110,14 +108,12 @@ class MachineRows(nn.Module):
     def _rows(self, inputs: GraphInputs) -> tuple[Tensor, Tensor]:
         """Return x − r − μ in rows, and the builds."""
         graphs, slot = inputs.graph_id.shape[0], inputs.sensor_slot
-        graph = _graph_of_sensor(inputs)
+        graph, at = sensor_graph(inputs), rows_of(inputs, self.slot_place[slot], self.places)
         known = inputs.sensor_observed.any(dim=1).unsqueeze(1)
         own = (self._numbers(inputs) - self.center[slot]) * known
-        empty = own.new_zeros((graphs * self.places, self.size))
-        laid = empty.index_copy(0, graph * self.places + self.slot_place[slot], own)
         build = own.new_zeros((graphs, self.mixing.shape[0]))
         build = build.index_put((graph, self.slot_build[slot]), own.new_ones(()))
-        return laid.view(graphs, self.width), build
+        return lay_out(own, at, graphs, self.places).view(graphs, self.width), build
 
     def _numbers(self, inputs: GraphInputs) -> Tensor:
         """Return x − r of each sensor, [S, V]."""
@@ -176,10 +172,6 @@ def _places_of(features: Sequence[str] | None, names: Sequence[str]) -> list[int
             f"{', '.join(names)}"
         )
     return [names.index(name) for name in features]
-
-
-def _graph_of_sensor(inputs: GraphInputs) -> Tensor:
-    return inputs.component_graph.index_select(0, inputs.sensor_component)
 
 
 class _Covariances:

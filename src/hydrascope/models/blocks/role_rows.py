@@ -16,6 +16,7 @@ from hydrascope.graphs.fields import GraphInputs
 from hydrascope.graphs.input_spec import InputSpec
 from hydrascope.graphs.sensor_roles import family
 from hydrascope.models.base import GroupedInputs
+from hydrascope.models.blocks.sensor_layout import rows_of
 from hydrascope.models.blocks.sensor_whitening import SensorWhitening
 from hydrascope.models.layers.segment import segment_sum
 
@@ -97,8 +98,7 @@ class RoleRows(nn.Module):
         if self.training and self.noise:
             z = z + self.noise * torch.randn_like(z) * known
         graphs, components = inputs.graph_id.shape[0], inputs.component_kind.shape[0]
-        graph = inputs.component_graph.index_select(0, inputs.sensor_component)
-        place = graph * self.roles + role
+        place = rows_of(inputs, role, self.roles)
         count = segment_sum(known.to(z.dtype), place, graphs * self.roles).clamp(min=1.0)
         machine = segment_sum(z, place, graphs * self.roles) / count
         own_place = inputs.sensor_component * self.owns + self.role_own[role]

@@ -8,6 +8,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from hydrascope.graphs.fields import GraphInputs
+from hydrascope.models.blocks.sensor_layout import lay_out, sensor_graph
 from hydrascope.models.layers.segment import segment_sum
 
 
@@ -82,7 +83,7 @@ class WindowEncoder(nn.Module):
         scale, shift = self.kind(inputs.sensor_kind).chunk(2, dim=-1)
         hidden: Tensor = self.shared(x)
         tokens: Tensor = self.out(F.silu(torch.addcmul(shift, hidden, 1 + scale)))
-        graph = inputs.component_graph.index_select(0, inputs.sensor_component)
+        graph = sensor_graph(inputs)
         graphs = inputs.graph_id.shape[0]
         said = tokens
         if self.own is not None and self.own_bias is not None:
@@ -99,8 +100,7 @@ class WindowEncoder(nn.Module):
         """
         assert self.own is not None
         place = slot * graphs + graph
-        empty = x.new_zeros((self.places * graphs, x.shape[1]))
-        dense = empty.index_copy(0, place, x).view(self.places, graphs, x.shape[1])
+        dense = lay_out(x, place, self.places, graphs)
         mapped = torch.bmm(dense, self.own).flatten(0, 1).index_select(0, place)
         token, term = mapped.chunk(2, dim=-1)
         return token, term

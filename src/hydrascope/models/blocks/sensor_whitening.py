@@ -7,6 +7,7 @@ from torch import Tensor, nn
 
 from hydrascope.graphs.fields import GraphInputs
 from hydrascope.models.base import GroupedInputs
+from hydrascope.models.blocks.sensor_layout import sensor_graph
 
 _SHRINKAGE = 0.1
 """Share of the mean variance added to each: chosen on conditions held out of training folds."""
@@ -91,7 +92,7 @@ def _added(total: Tensor | None, values: Tensor, index: Tensor) -> Tensor:
 
 def _rows(inputs: GraphInputs) -> tuple[Tensor, Tensor]:
     """Return the graph of each sensor [S], and its features in double precision [S, T, F]."""
-    graph = inputs.component_graph.index_select(0, inputs.sensor_component)
+    graph = sensor_graph(inputs)
     seen = inputs.sensor_observed.unsqueeze(-1)
     return graph, torch.where(seen, inputs.sensor_features, 0.0).double()
 

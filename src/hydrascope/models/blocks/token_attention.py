@@ -5,6 +5,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from hydrascope.graphs.fields import GraphInputs
+from hydrascope.models.blocks.sensor_layout import lay_out, rows_of
 from hydrascope.models.layers.self_attention import SelfAttention
 
 
@@ -67,15 +68,12 @@ class MachineAttention(nn.Module):
     ) -> tuple[Tensor, Tensor]:
         """[N, C], [S, C], [S] bool, [G, C] -> components [N, C] and machines [G, C]."""
         graphs, places = inputs.graph_id.shape[0], inputs.place_id.shape[0]
-        of_sensor = inputs.component_graph.index_select(0, inputs.sensor_component)
         component_row = inputs.component_graph * places + inputs.component_place
-        row = torch.cat((component_row, of_sensor * places + inputs.sensor_place))
+        row = torch.cat((component_row, rows_of(inputs, inputs.sensor_place, places)))
         values = torch.cat((components, sensors))
         heard = torch.cat((components.new_ones(components.shape[0]), sensor_observed.to(values)))
-        empty = values.new_zeros((graphs * places, values.shape[1]))
-        tokens = empty.index_copy(0, row, values).view(graphs, places, values.shape[1])
-        known = heard.new_zeros(graphs * places).index_copy(0, row, heard).view(graphs, places)
-        tokens = torch.cat((machines.unsqueeze(1), tokens), dim=1)
+        tokens = torch.cat((machines.unsqueeze(1), lay_out(values, row, graphs, places)), dim=1)
+        known = lay_out(heard, row, graphs, places)
         known = torch.cat((known.new_ones(graphs, 1), known), dim=1) > 0
         for block in self.blocks:
             tokens = block(tokens, known)

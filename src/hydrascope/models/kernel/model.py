@@ -15,6 +15,7 @@ from torch import Tensor
 from hydrascope.graphs.fields import GraphInputs
 from hydrascope.graphs.input_spec import InputSpec
 from hydrascope.models.base import ClosedFormModel, LabelledWindows, ModelOutput
+from hydrascope.models.blocks.sensor_layout import lay_out, rows_of
 from hydrascope.models.decode import encode
 from hydrascope.models.kernel.config import DiscriminantConfig
 from hydrascope.models.kernel.fit import (
@@ -26,7 +27,7 @@ from hydrascope.models.kernel.fit import (
 )
 from hydrascope.models.kernel.metric import LearnedMetric
 from hydrascope.models.kernel.reading import choose, families, read
-from hydrascope.models.kernel.rows import Scale, dense, feature_scale, place_of
+from hydrascope.models.kernel.rows import Scale, feature_scale
 from hydrascope.models.kernel.transplant import Transplants, draw_transplants
 from hydrascope.schemas.errors import SpecError
 from hydrascope.schemas.task import HeadSpec
@@ -86,10 +87,9 @@ class KernelDiscriminant(ClosedFormModel):
         super().__init__(config, spec, heads)
         self.config, self._families = config, families(spec.feature_names)
         self._shape = len(spec.sensor_slots), spec.steps, len(spec.feature_names)
-        builds = {slot.rpartition("/")[0] for slot in spec.sensor_slots}
-        if len(builds) != 1:
+        if len(spec.builds) != 1:
             raise SpecError(
-                f"model: a discriminant needs machines of one topology, not {len(builds)}; "
+                f"model: a discriminant needs machines of one topology, not {len(spec.builds)}; "
                 "accepted with several: linear, or a network such as gatv2_arma"
             )
         self._make_buffers(0, 0, 0)
@@ -204,4 +204,4 @@ class KernelDiscriminant(ClosedFormModel):
         slot = inputs.sensor_slot
         scale = Scale(self.center.index_select(0, slot), self.inverse.index_select(0, slot))
         z = scale.apply(inputs.sensor_features, inputs.sensor_observed)
-        return dense(z, place_of(inputs, places), graphs, places).flatten(1)
+        return lay_out(z, rows_of(inputs, slot, places), graphs, places).flatten(1)

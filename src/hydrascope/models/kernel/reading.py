@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from hydrascope.models.base import LabelledWindows
+from hydrascope.models.blocks.sensor_layout import lay_out, rows_of
 from hydrascope.models.kernel.questions import Questions, choose_questions
-from hydrascope.models.kernel.rows import dense, place_of
 from hydrascope.schemas.task import HeadSpec
 
 
@@ -47,11 +47,11 @@ def read(windows: LabelledWindows, numbers: NDArray[np.int64], places: int) -> R
     """Read windows by their numbers, ascending."""
     features, observed = [], []
     for inputs, _ in windows.parts(numbers):
-        graphs, place = len(inputs.graph_id), place_of(inputs, places)
+        graphs, row = len(inputs.graph_id), rows_of(inputs, inputs.sensor_slot, places)
         seen = inputs.sensor_observed
         known = torch.where(seen.unsqueeze(-1), inputs.sensor_features, 0.0).double()
-        features.append(dense(known, place, graphs, places))
-        observed.append(dense(seen, place, graphs, places))
+        features.append(lay_out(known, row, graphs, places))
+        observed.append(lay_out(seen.long(), row, graphs, places) > 0)
     return Read(torch.cat(features), torch.cat(observed))
 
 

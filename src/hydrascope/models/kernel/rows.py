@@ -8,8 +8,6 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from hydrascope.graphs.fields import GraphInputs
-
 _STILL = 1e-4
 """Deviation of a normalised feature that does not vary, beside 1."""
 
@@ -23,18 +21,6 @@ class Scale(NamedTuple):
     def apply(self, x: Tensor, observed: Tensor) -> Tensor:
         """Scale features [..., F]; what is not observed [...] stands at the mean."""
         return torch.where(observed.unsqueeze(-1), (x - self.center) * self.inverse, 0.0)
-
-
-def place_of(inputs: GraphInputs, places: int) -> Tensor:
-    """Return the place of each sensor among those of all graphs of a batch, [S] int64."""
-    graph = inputs.component_graph.index_select(0, inputs.sensor_component)
-    return graph * places + inputs.sensor_slot
-
-
-def dense(values: Tensor, place: Tensor, graphs: int, places: int) -> Tensor:
-    """Lay out values of sensors, [S, ...], as [G, P, ...]; 0 at places without a sensor."""
-    laid_out = values.new_zeros((graphs * places, *values.shape[1:])).index_copy(0, place, values)
-    return laid_out.reshape(graphs, places, *values.shape[1:])
 
 
 def balanced(combination: Tensor) -> Tensor:

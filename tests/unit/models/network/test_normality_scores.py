@@ -28,7 +28,7 @@ from hydrascope.models.network import UniversalTemporalGNN
 from hydrascope.models.normality_scores import Normality
 from hydrascope.schemas import validate
 from hydrascope.schemas.normality import COMPONENT, LEVELS, MACHINE, SENSOR
-from hydrascope.tasks.alarm_thresholds import normality_loss
+from hydrascope.tasks.losses import normality_loss
 
 ROWS = torch.tensor([5, 400, 800, 1200, 1700, 2100])
 
