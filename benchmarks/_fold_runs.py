@@ -91,7 +91,8 @@ def _run(*command: str, log: Path) -> None:
 
 def slow_baselines(run_dir: Path) -> None:
     """Fit the slow baselines on the split of a run, those that have not been."""
-    from hydrascope.evaluation.baselines import SLOW_BASELINES, baseline_predictions
+    from benchmarks._slow_baselines import ON_SAMPLES, SLOW_BASELINES
+    from hydrascope.evaluation.baselines import baseline_predictions
     from hydrascope.evaluation.report import head_metrics, write_json
     from hydrascope.experiment.restore import restore
 
@@ -100,18 +101,18 @@ def slow_baselines(run_dir: Path) -> None:
     if metrics.keys() >= SLOW_BASELINES.keys():
         return
     settings, diagnoser, data = restore(str(run_dir / "checkpoints" / "best.ckpt"))
-    for name in SLOW_BASELINES:
+    for name, make in SLOW_BASELINES.items():
         if name in metrics:
             continue
         try:
             predictions = baseline_predictions(
-                name,
+                make,
                 data.dataset.machines,
                 data.split,
                 diagnoser.heads,
                 diagnoser.normalizer,
                 settings.seed,
-                settings.features.patch_count,
+                settings.features.patch_count if name in ON_SAMPLES else 0,
             )
         except ModuleNotFoundError as error:
             print(f"{name} is left out: {error}; it comes with the extra bench", file=sys.stderr)

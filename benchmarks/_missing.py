@@ -11,6 +11,8 @@ from itertools import chain
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from hydrascope.evaluation.calibrate import fit_calibration
 from hydrascope.evaluation.missing import Situation, judge_missing
 from hydrascope.evaluation.missing_report import of_size, summary
@@ -28,6 +30,7 @@ from hydrascope.training.closed_form import fit_closed_form, fitted_rows, with_m
 
 FILE = "missing_sensors.json"
 DISCRIMINANT = "discriminant"
+_SUMS = ("metric", "wrong", "bins")
 
 Tallies = dict[Situation, dict[str, Tally]]
 Measured = dict[str, Tallies]
@@ -50,7 +53,7 @@ def measure(run_dir: Path) -> None:
             known[name] = [
                 {
                     "missing": list(situation),
-                    "heads": {head: tally.record() for head, tally in heads.items()},
+                    "heads": {head: written(tally) for head, tally in heads.items()},
                 }
                 for situation, heads in tallies.items()
             ]
@@ -80,6 +83,23 @@ def fitted_discriminant(restored: Restored) -> Diagnoser:
     return diagnoser
 
 
+def written(tally: Tally) -> dict[str, Any]:
+    """Return a tally as plain data."""
+    sums = {name: getattr(tally, name).tolist() for name in _SUMS}
+    return {"rows": tally.rows, **sums}
+
+
+def read(record: Mapping[str, Any]) -> Tally:
+    """Return what `written` wrote down."""
+    return Tally(record["rows"], *(np.array(record[name], np.float64) for name in _SUMS))
+
+
+def added(one: Tally, other: Tally) -> Tally:
+    """Return the tally of two sets of rows together; not of a regression."""
+    sums = (getattr(one, name) + getattr(other, name) for name in _SUMS)
+    return Tally(one.rows + other.rows, *sums)
+
+
 def pooled(run_dirs: Sequence[Path]) -> Measured:
     """Return the sums over all runs, by model."""
     found: Measured = {}
@@ -89,8 +109,8 @@ def pooled(run_dirs: Sequence[Path]) -> Measured:
         for each in situations:
             sums = own.setdefault(tuple(each["missing"]), {})
             for head, record in each["heads"].items():
-                tally = Tally.read(record)
-                sums[head] = sums[head] + tally if head in sums else tally
+                tally = read(record)
+                sums[head] = added(sums[head], tally) if head in sums else tally
     return found
 
 

@@ -25,7 +25,7 @@ class EdgeConv(GATv2Conv):  # type: ignore[misc]
     def __init__(self, ours: EdgeGATv2) -> None:
         assert ours.edge is not None
         assert ours.edge_message is not None
-        channels, heads = ours.own.out_features, ours.heads
+        channels, heads = ours.own.out_features, ours.attention_heads
         super().__init__(
             ours.own.in_features,
             channels // heads,
@@ -74,7 +74,7 @@ class UsualEncoder(nn.Module):
         tokens: Tensor = layer.token(F.silu((1 + scale) * layer.features(features) + shift))
         count = inputs.component_kind.shape[0]
         weights = softmax(layer.pool.score(tokens), component, num_nodes=count).unsqueeze(-1)
-        heads = tokens.view(tokens.shape[0], layer.pool.heads, -1)
+        heads = tokens.view(tokens.shape[0], layer.pool.attention_heads, -1)
         pooled: Tensor = scatter(weights * heads, component, 0, count, reduce="sum").flatten(1)
         return pooled + layer.component_kind(inputs.component_kind)
 
@@ -90,7 +90,7 @@ class LoopedARMA(nn.Module):
 
     def forward(self, sequence: Tensor) -> ARMAOutput:
         """[B, T, C], all observed."""
-        layer, heads = self.layer, self.layer.heads
+        layer, heads = self.layer, self.layer.attention_heads
         rows, steps, channels = sequence.shape
         width = channels // heads
         memory = sequence.new_zeros(rows, heads, width, width)

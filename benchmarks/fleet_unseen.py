@@ -34,7 +34,7 @@ from hydrascope.data.datamodule import HydraulicDataModule
 from hydrascope.evaluation.predictions import predict
 from hydrascope.experiment.restore import Restored, restore
 from hydrascope.graphs.window_fields import SENSOR_FEATURES, SENSOR_OBSERVED
-from hydrascope.models.blocks.row_reader import RoleRowReader
+from hydrascope.models.blocks.role_rows import RoleRows
 from hydrascope.models.network import UniversalTemporalGNN
 from hydrascope.schemas.task import HEALTH
 from hydrascope.simulation.fleet import KINDS
@@ -204,7 +204,8 @@ def _by_role(restored: Restored) -> tuple[NDArray[np.float32], NDArray[np.int64]
     """Return the rows of roles that the network reads, of all windows."""
     model, rows, parts = restored.diagnoser.model, _windows(restored.data), []
     assert isinstance(model, UniversalTemporalGNN)
-    assert isinstance(model.rows, RoleRowReader)
+    assert model.rows is not None
+    assert isinstance(model.rows.rows, RoleRows)
     for first in range(0, len(rows), 256):
         inputs = restored.data.dataset.gather(rows[first : first + 256]).inputs
         parts.append(model.rows.rows(restored.diagnoser.normalise(inputs)).machine.numpy())

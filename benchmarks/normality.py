@@ -13,14 +13,16 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import pandas as pd
 import torch
+from numpy.typing import NDArray
 
 from benchmarks._document import ROOT, replace_section
 from benchmarks._rows import Row, at_least
 from hydrascope.data.datamodule import HydraulicDataModule
 from hydrascope.evaluation.detection import (
     ANY,
-    blame,
     detection,
     faults,
     machine_scores,
@@ -29,6 +31,7 @@ from hydrascope.evaluation.detection import (
 from hydrascope.evaluation.detectors import DETECTORS, detector_scores
 from hydrascope.experiment.restore import restore
 from hydrascope.models.diagnoser import Diagnoser
+from hydrascope.schemas.normality import COMPONENT, SENSOR
 from hydrascope.schemas.task import NormalitySpec
 from hydrascope.tasks.alarm_thresholds import wilson_interval
 from hydrascope.training.fit_normality import calibrate
@@ -87,8 +90,27 @@ def _judge(
     }
     faulty = windows[dict(faults(data, windows))[ANY]]
     component = COMPONENTS[label]
-    judged[FULL]["blame"] = blame(table, faulty)[component] if component else None
+    judged[FULL]["blame"] = _blame(table, faulty)[component] if component else None
     return judged
+
+
+def _blame(table: pd.DataFrame, windows: NDArray[np.int64]) -> dict[str, dict[str, float]]:
+    """Return how often each component and sensor had the highest, or one of the two highest, score.
+
+    Args:
+        table: Of `score_table`.
+        windows: Those to look at.
+    """
+    result: dict[str, dict[str, float]] = {}
+    chosen = table[table["window"].isin(windows) & table["score"].notna()]
+    for level in (COMPONENT, SENSOR):
+        mine = chosen[chosen["level"] == level]
+        rank = mine.groupby("window")["score"].rank(ascending=False, method="first")
+        total = max(1, mine["window"].nunique())
+        for name, group in rank.groupby(mine["id"]):
+            first, second = int((group == 1).sum()), int((group <= 2).sum())
+            result[str(name)] = {"top1": first / total, "top2": second / total}
+    return result
 
 
 def _parts_off(diagnoser: Diagnoser) -> Iterator[str]:

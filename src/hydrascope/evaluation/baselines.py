@@ -12,12 +12,11 @@ import torch
 from sklearn.base import ClassifierMixin
 from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 from sklearn.dummy import DummyClassifier
-from sklearn.ensemble import ExtraTreesClassifier, RandomForestClassifier
+from sklearn.ensemble import ExtraTreesClassifier
 from torch import Tensor
 
 from hydrascope.data.splits import Split
 from hydrascope.data.stored_machine import StoredMachine, of_one_build
-from hydrascope.evaluation.minirocket import MiniRocketRidge
 from hydrascope.evaluation.predictions import HeadPredictions
 from hydrascope.features.normalizer import FeatureNormalizer
 from hydrascope.graphs.window_fields import SENSOR_FEATURES, SENSOR_OBSERVED
@@ -31,20 +30,11 @@ BASELINES: Mapping[str, Callable[[int], ClassifierMixin]] = {
 }
 """Quick ones, which a training fits beside its model."""
 
-SLOW_BASELINES: Mapping[str, Callable[[int], ClassifierMixin]] = {
-    "random forest": lambda seed: RandomForestClassifier(300, random_state=seed, n_jobs=-1),
-    "LightGBM": lambda seed: _gradient_boosting(seed),
-    "MiniRocket + ridge": MiniRocketRidge,
-}
-"""For benchmarks; the last two need the extra `bench`."""
-
-_ON_SAMPLES = ("MiniRocket + ridge",)
-
 _CLASSIFIED = (HeadKind.BINARY, HeadKind.MULTI_CLASS, HeadKind.ORDINAL)
 
 
 def baseline_predictions(
-    name: str,
+    make: Callable[[int], ClassifierMixin],
     machines: Sequence[StoredMachine],
     split: Split,
     heads: Sequence[HeadSpec],
@@ -59,13 +49,14 @@ def baseline_predictions(
     tested component has no label in training, or none has two classes.
 
     Args:
-        name: One of `BASELINES` or `SLOW_BASELINES`.
+        make: Makes it from a seed, such as those of `BASELINES`.
         machines: Of one build.
         split: Which windows it trains on and answers.
         heads: Which heads.
         normalizer: Fitted on the training windows.
         seed: Of those that draw.
-        patch_count: Samples at the end of each step's features, for those that read series.
+        patch_count: Samples at the end of each step's features, for one that reads them alone, as
+            a series of each sensor, [W, S, T · samples]; 0: it reads all features.
 
     Raises:
         SpecError: The machines differ in their build, so that a row has no fixed meaning.
@@ -73,9 +64,8 @@ def baseline_predictions(
     check_comparable(machines)
     features = window_features(machines, normalizer)
     rows = features.flatten(1)
-    if name in _ON_SAMPLES:
+    if patch_count:
         rows = features[..., features.shape[-1] - patch_count :].flatten(2)
-    make = {**BASELINES, **SLOW_BASELINES}[name]
     train = np.concatenate([split.train, split.val])
     predictions = {}
     for head in (head for head in heads if head.kind in _CLASSIFIED):
@@ -110,14 +100,6 @@ def check_comparable(machines: Sequence[StoredMachine]) -> None:
     """Refuse machines of several topologies: a row of features would have no fixed meaning."""
     if not of_one_build(machines):
         raise SpecError("baselines: true needs machines of one topology; set baselines=false")
-
-
-def _gradient_boosting(seed: int) -> ClassifierMixin:
-    from lightgbm import LGBMClassifier
-
-    # Columns are drawn for each tree: there are thousands of them, and most are alike.
-    options = {"colsample_bytree": 0.1, "n_jobs": 0, "verbose": -1}  # 0: as OpenMP is told
-    return LGBMClassifier(n_estimators=200, random_state=seed, **options)
 
 
 def window_features(machines: Sequence[StoredMachine], normalizer: FeatureNormalizer) -> Tensor:

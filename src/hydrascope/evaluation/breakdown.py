@@ -105,7 +105,7 @@ def _judge(
     if len(windows) < fewest:
         return {}
     in_draws = bootstrap.of_sums(sums, windows, lambda drawn: metrics_of(head, drawn))
-    return _judged(metrics_of(head, sums.sum(0)), in_draws, bootstrap)
+    return with_intervals(metrics_of(head, sums.sum(0)), in_draws, bootstrap)
 
 
 def _judge_outcome(
@@ -122,15 +122,16 @@ def _judge_outcome(
     point["average_precision"] = area(np.ones((1, len(windows))))[0]
     if len(np.unique(bootstrap.place(windows[present]))) < 2:
         # All that is known of the outcome is one unit, which no draw can vary.
-        return _judged(point, dict.fromkeys(point, np.full(1, np.nan)), bootstrap)
+        return with_intervals(point, dict.fromkeys(point, np.full(1, np.nan)), bootstrap)
     in_draws = bootstrap.of_sums(sums, windows, lambda drawn: outcome_metrics(head, drawn, number))
     in_draws["average_precision"] = bootstrap.of_rows(windows, area)
-    return _judged(point, in_draws, bootstrap)
+    return with_intervals(point, in_draws, bootstrap)
 
 
-def _judged(
+def with_intervals(
     point: Mapping[str, Array], in_draws: Mapping[str, Array], bootstrap: Bootstrap
 ) -> Judged:
+    """Return metrics beside their intervals, from their values in each draw, [B]."""
     return {
         name: {
             "value": float(value) if np.isfinite(value) else None,

@@ -1,4 +1,4 @@
-"""How well scores of normality tell faults: false alarms, detection, AUROC, and who is to blame."""
+"""How well scores of normality tell faults: false alarms, detection, AUROC."""
 
 from collections.abc import Iterator, Mapping
 from functools import partial
@@ -163,25 +163,6 @@ def detection_intervals(
         drawn = bootstrap.of_rows(windows[either], partial(auroc, score, present))
         found["faults"][name] = {"detected": share(chosen), "auroc": bootstrap.interval(drawn)}
     return found
-
-
-def blame(table: pd.DataFrame, windows: NDArray[np.int64]) -> dict[str, dict[str, float]]:
-    """Return how often each component and sensor had the highest, or one of the two highest, score.
-
-    Args:
-        table: Of `score_table`.
-        windows: Those to look at.
-    """
-    result: dict[str, dict[str, float]] = {}
-    chosen = table[table["window"].isin(windows) & table["score"].notna()]
-    for level in (COMPONENT, SENSOR):
-        mine = chosen[chosen["level"] == level]
-        rank = mine.groupby("window")["score"].rank(ascending=False, method="first")
-        total = max(1, mine["window"].nunique())
-        for name, group in rank.groupby(mine["id"]):
-            first, second = int((group == 1).sum()), int((group <= 2).sum())
-            result[str(name)] = {"top1": first / total, "top2": second / total}
-    return result
 
 
 def detection_table(title: str, reports: Mapping[str, Mapping[str, Any]]) -> Table:

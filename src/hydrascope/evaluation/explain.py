@@ -134,24 +134,3 @@ def explain(explained: Explained) -> Explanation:
     with torch.no_grad():
         score, usual = explained.score(torch.cat([explained.features, explained.usual])).tolist()
     return Explanation(added[0].sum(-1).detach().float(), score, usual)
-
-
-def deletion_curve(explained: Explained, order: Tensor, points: int) -> Tensor:
-    """Return the score when more and more of a window is made usual, [points + 1].
-
-    V. Petsiuk, A. Das, K. Saenko, "RISE", BMVC 2018: the better an explanation, the faster what it
-    names first takes the score away.
-
-    Args:
-        explained: The answer.
-        order: [S · T] cells in the order in which they go.
-        points: In how many equal parts.
-    """
-    cells, usual = explained.features[0].flatten(0, 1), explained.usual[0].flatten(0, 1)
-    rows = []
-    for number in range(points + 1):
-        gone = torch.zeros(len(cells), dtype=torch.bool)
-        gone[order[: round(len(order) * number / points)]] = True
-        rows.append(torch.where(gone.unsqueeze(1), usual, cells))
-    with torch.no_grad():
-        return explained.score(torch.stack(rows).reshape(points + 1, *explained.features.shape[1:]))

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from hydrascope.data.datamodule import HydraulicDataModule
 from hydrascope.evaluation.bootstrap import Array, Bootstrap
-from hydrascope.evaluation.breakdown import machine_kinds
+from hydrascope.evaluation.breakdown import Judged, machine_kinds, with_intervals
 from hydrascope.evaluation.predictions import LocatedPredictions
 from hydrascope.schemas.task import HEALTH, HeadKind, HeadLevel, HeadSpec
 
@@ -171,22 +171,14 @@ def _guesses(heads: Sequence[HeadSpec], places: Places, data: HydraulicDataModul
     return guess
 
 
-def _judge(
-    guess: Array, places: Places, worst: Array, bootstrap: Bootstrap
-) -> dict[str, dict[str, Any]]:
+def _judge(guess: Array, places: Places, worst: Array, bootstrap: Bootstrap) -> Judged:
     known = ~np.isnan(worst[:, 0])
     right = (guess * places.faulty).sum(axis=1)
     strict = (guess * np.nan_to_num(worst)).sum(axis=1)
     sums = np.stack([np.ones_like(right), right, known, known * strict], axis=1)
     point = _shares(sums.sum(axis=0))
     drawn = bootstrap.of_sums(sums, places.window, _shares)
-    return {
-        name: {
-            "value": float(value) if np.isfinite(value) else None,
-            "interval": bootstrap.interval(drawn[name]),
-        }
-        for name, value in point.items()
-    }
+    return with_intervals(point, drawn, bootstrap)
 
 
 def _shares(sums: Array) -> dict[str, Array]:

@@ -4,9 +4,8 @@ Shapes: R rows, K metric sums, B bins of confidence, M answers of a row: L of a 
 else 1.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,7 +20,7 @@ from hydrascope.tasks.metrics import PRIMARY_METRIC, predicted_class
 
 @dataclass(frozen=True)
 class Tally:
-    """Sums over rows; those of two sets of rows can be added, but for a regression.
+    """Sums over rows.
 
     Attributes:
         rows: That have all their labels.
@@ -46,29 +45,6 @@ class Tally:
             for question in questions(head, rows):
                 bins += bin_sums(question).sum(0)
         return cls(len(rows.target), row_sums(head, rows, limits).sum(0), wrong, bins)
-
-    @classmethod
-    def read(cls, record: Mapping[str, Any]) -> "Tally":
-        """Return what `record` wrote down."""
-        sums = (np.array(record[name], dtype=np.float64) for name in ("metric", "wrong", "bins"))
-        return cls(record["rows"], *sums)
-
-    def record(self) -> dict[str, Any]:
-        """Return it as plain data."""
-        return {
-            "rows": self.rows,
-            "metric": self.metric.tolist(),
-            "wrong": self.wrong.tolist(),
-            "bins": self.bins.tolist(),
-        }
-
-    def __add__(self, other: "Tally") -> "Tally":
-        return Tally(
-            self.rows + other.rows,
-            self.metric + other.metric,
-            self.wrong + other.wrong,
-            self.bins + other.bins,
-        )
 
     def value(self, head: HeadSpec) -> float | None:
         """Return the head's primary metric; None of too few rows."""

@@ -142,9 +142,9 @@ def _beside(name: str, data: HydraulicDataModule, diagnoser: Diagnoser, seed: in
             if other.heads:
                 predictions = predict(other, data.test_dataloader())
                 results[other_name] = head_metrics(other.heads, predictions)
-    for baseline in BASELINES:
+    for baseline, make in BASELINES.items():
         predicted = baseline_predictions(
-            baseline, data.dataset.machines, data.split, heads, diagnoser.normalizer, seed
+            make, data.dataset.machines, data.split, heads, diagnoser.normalizer, seed
         )
         known = [head for head in heads if head.name in predicted]
         results[baseline] = head_metrics(known, predicted)

@@ -88,7 +88,7 @@ class Normality(nn.Module):
         self.register_buffer("held_out", torch.zeros((), dtype=torch.int64))
 
     def moments(self) -> FeatureMoments:
-        """Return empty moments of this module's shape, for a worker to fill with `gather`."""
+        """Return empty moments of this module's shape, to be filled by `gather`."""
         return FeatureMoments(self.topologies, self.rows, self.places, self.features)
 
     def gather(self, moments: FeatureMoments, inputs: GraphInputs) -> None:

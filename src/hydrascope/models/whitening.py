@@ -1,10 +1,10 @@
-"""How the sensors' features of healthy machines vary together, gathered in one mergeable pass.
+"""How the sensors' features of healthy machines vary together, gathered in one pass.
 
 Shapes: K topologies, R rows of steps, P places (sensors of the largest topology), F features,
 D = P · F, G graphs, T steps.
 """
 
-from typing import NamedTuple, Self
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -19,7 +19,7 @@ class FeatureMoments:
     """Second moments about 0 of the normalised features of each topology and row of steps, float64.
 
     What is not observed counts for nothing: each pair of places has its own number of
-    observations. Parts may come in any order and number; workers gather their own and merge.
+    observations. Windows may come in any order, in parts of any size.
     """
 
     def __init__(self, topologies: int, rows: int, places: int, features: int) -> None:
@@ -42,11 +42,6 @@ class FeatureMoments:
             mine, there = value[topology == kind], seen[topology == kind]
             self.products[kind].index_add_(0, row, torch.einsum("gtd,gte->tde", mine, mine))
             self.count[kind].index_add_(0, row, torch.einsum("gtp,gtq->tpq", there, there))
-
-    def merge(self, other: Self) -> None:
-        """Take in all that another one has seen."""
-        self.products += other.products
-        self.count += other.count
 
     def second_moments(self) -> Tensor:
         """Return [K, R, D, D]; 0 where nothing was observed."""
@@ -91,7 +86,7 @@ def shrunk_correlation(correlation: Tensor, count: float) -> Tensor:
 
     Y. Chen, A. Wiesel, Y. C. Eldar, A. O. Hero, "Shrinkage Algorithms for MMSE Covariance
     Estimation", IEEE Trans. Signal Process. 58 (2010), oracle approximating shrinkage: unlike the
-    rule of Ledoit and Wolf it needs nothing but the matrix and the count, so it can be merged.
+    rule of Ledoit and Wolf it needs nothing but the matrix and the count.
     """
     size = len(correlation)
     if size == 1:

@@ -5,6 +5,7 @@ import math
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
+from scipy.stats import binomtest
 
 from hydrascope.data.windows import microseconds
 
@@ -41,14 +42,12 @@ def resolved_rate(held_out: int, rate: float) -> float:
     return max(rate, 1.0 / (held_out + 1))
 
 
-def wilson_interval(hits: int, trials: int, z: float = 1.96) -> tuple[float, float]:
+def wilson_interval(hits: int, trials: int) -> tuple[float, float]:
     """Return the 95 % interval of a share (E. B. Wilson, JASA 22, 1927); 0 to 1 of no trials."""
     if not trials:
         return 0.0, 1.0
-    share, spread = hits / trials, z * z / trials
-    centre = (share + spread / 2) / (1 + spread)
-    half = z * math.sqrt(share * (1 - share) / trials + spread / (4 * trials)) / (1 + spread)
-    return max(0.0, centre - half), min(1.0, centre + half)
+    found = binomtest(hits, trials).proportion_ci(method="wilson")
+    return float(found.low), float(found.high)
 
 
 def smoothed(

@@ -5,6 +5,7 @@ import dataclasses
 import numpy as np
 import pytest
 import torch
+from benchmarks._slow_baselines import ON_SAMPLES, SLOW_BASELINES
 from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 from torch import Tensor
 
@@ -12,13 +13,14 @@ from hydrascope.data.build import StoreConfig
 from hydrascope.data.datamodule import HydraulicDataModule
 from hydrascope.data.splits import Split
 from hydrascope.data.stored_machine import StoredMachine
-from hydrascope.evaluation.baselines import BASELINES, SLOW_BASELINES, baseline_predictions
+from hydrascope.evaluation.baselines import BASELINES, baseline_predictions
 from hydrascope.features.normalizer import FeatureNormalizer
 from hydrascope.features.sub_windows import WindowSpec
 from hydrascope.graphs.window_fields import SENSOR_FEATURES, SENSOR_OBSERVED
 from hydrascope.schemas import HeadSpec, SpecError
 
 STEPS = 2
+LDA = BASELINES["shrinkage LDA"]
 SMALL = Split(np.arange(0, 2205, 9), np.arange(4, 2205, 27), np.arange(7, 2205, 9))
 
 
@@ -66,9 +68,9 @@ def test_shrinkage_lda_knows_the_cooler_under_unseen_conditions(
     normalizer: FeatureNormalizer,
     cooler: HeadSpec,
 ) -> None:
-    answers = baseline_predictions(
-        "shrinkage LDA", [machine], rig.split, [cooler], normalizer, seed=0
-    )["cooler"]
+    answers = baseline_predictions(LDA, [machine], rig.split, [cooler], normalizer, seed=0)[
+        "cooler"
+    ]
     assert answers.prediction.shape == (len(rig.split.test), 3)
     values = torch.tensor([each.value for each in cooler.classes])
     true = values[answers.target[:, 0].long()]
@@ -82,7 +84,7 @@ def test_a_baseline_reads_normalised_features_and_trains_on_the_validation_windo
     cooler: HeadSpec,
     rig: HydraulicDataModule,
 ) -> None:
-    answers = baseline_predictions("shrinkage LDA", [machine], SMALL, [cooler], normalizer, 0)
+    answers = baseline_predictions(LDA, [machine], SMALL, [cooler], normalizer, 0)
     z = (machine.read(SENSOR_FEATURES) - normalizer.center) / normalizer.scale
     rows = z.clamp(-20, 20).flatten(1).numpy()
     train = np.concatenate([SMALL.train, SMALL.val])
@@ -107,13 +109,13 @@ def test_every_baseline_drops_missing_labels_and_tells_two_classes_apart(
     target = torch.tensor(rig.table["cooler"].to_numpy() == 3).float().reshape(-1, 1, 1)
     target[::3] = float("nan")
     answers = baseline_predictions(
-        name,
+        (BASELINES | SLOW_BASELINES)[name],
         [relabelled(machine, "stable", target)],
         SMALL,
         [stable],
         normalizer,
         seed=0,
-        patch_count=rig.engineer.config.patch_count,
+        patch_count=rig.engineer.config.patch_count if name in ON_SAMPLES else 0,
     )["stable"]
     kept = [row for row in SMALL.test if row % 3]
     assert answers.prediction.shape == (len(kept), 1)
@@ -131,7 +133,7 @@ def test_a_class_that_training_lacks_has_no_probability(
     without[without == 1] = float("nan")
     target[train] = without
     answers = baseline_predictions(
-        "shrinkage LDA", [relabelled(machine, "cooler", target)], SMALL, [cooler], normalizer, 0
+        LDA, [relabelled(machine, "cooler", target)], SMALL, [cooler], normalizer, 0
     )["cooler"]
     assert (answers.prediction[:, 1] == 0).all()
     assert (answers.target == 1).any()
@@ -151,7 +153,7 @@ def test_a_head_with_nothing_to_tell_apart_is_left_out(
     for hopeless in (same, unlabelled_test, torch.full_like(target, float("nan"))):
         relabelled_rig = relabelled(machine, "cooler", hopeless)
         args = ([relabelled_rig], SMALL, [cooler], normalizer, 0)
-        assert baseline_predictions("shrinkage LDA", *args) == {}
+        assert baseline_predictions(LDA, *args) == {}
 
 
 def test_a_component_of_one_class_in_training_is_answered_by_it_on_the_same_rows(
@@ -163,7 +165,7 @@ def test_a_component_of_one_class_in_training_is_answered_by_it_on_the_same_rows
     both[:, other] = 2.0
     both[SMALL.test[0], other] = 0.0
     answers = baseline_predictions(
-        "shrinkage LDA", [relabelled(machine, "cooler", both)], SMALL, [cooler], normalizer, 0
+        LDA, [relabelled(machine, "cooler", both)], SMALL, [cooler], normalizer, 0
     )["cooler"]
     assert len(answers.target) == 2 * len(SMALL.test)
     assert accuracy(answers.prediction, answers.target) > 0.9
@@ -176,4 +178,4 @@ def test_machines_of_different_build_have_no_common_rows(
         machine, layout=machine.layout._replace(sensor_slot=machine.layout.sensor_slot.flip(0))
     )
     with pytest.raises(SpecError, match="machines of one topology; set baselines=false"):
-        baseline_predictions("shrinkage LDA", [machine, other], SMALL, [cooler], normalizer, 0)
+        baseline_predictions(LDA, [machine, other], SMALL, [cooler], normalizer, 0)

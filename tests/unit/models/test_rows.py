@@ -194,7 +194,7 @@ def test_each_component_of_a_build_has_an_answer_of_its_own() -> None:
     answers = RowAnswers(HEADS, 2, rows.width, 16, 1, SPEC.most_components).double()
     torch.nn.init.normal_(answers.out.weight)
     inputs = concatenate([double(batch(0, *drawn(0, 3))), double(batch(1, *drawn(1, 2)))])
-    said = answers(inputs, *rows(inputs))
+    said = answers(inputs, rows(inputs))
     assert {name: tuple(value.shape) for name, value in said.items()} == {
         "leaks": (18, 2), "wear": (18, 1), "life": (5, 1),
     }  # fmt: skip
@@ -292,7 +292,7 @@ def test_families_answer_by_weights_of_their_own_and_every_parameter_learns() ->
     answers = RoleAnswers(HEADS, rows, 16, 1)
     torch.nn.init.normal_(answers.out.weight)
     inputs = concatenate([batch(build, *drawn(build, 6)) for build in range(2)])
-    said = answers(rows(inputs), inputs.component_graph)
+    said = answers(inputs, rows(inputs))
     assert said["leaks"].shape == (6 * 4 + 6 * 3, 2)
     assert said["life"].shape == (12, 1)
     sum(value.sum() for value in said.values()).backward()

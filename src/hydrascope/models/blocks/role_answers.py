@@ -9,6 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from hydrascope.graphs.fields import GraphInputs
 from hydrascope.models.blocks.role_rows import RoleRow, RoleRows
 from hydrascope.models.blocks.row_answers import RowBlock, by_head
 from hydrascope.models.layers.build_linear import BuildLinear
@@ -46,12 +47,12 @@ class RoleAnswers(nn.Module):
         nn.init.zeros_(self.out.weight)  # so that it begins as nothing beside what else is said
         self.out_machine = nn.Linear(channels, sum(head.size for head in self.of_machine))
 
-    def forward(self, row: RoleRow, component_graph: Tensor) -> dict[str, Tensor]:
+    def forward(self, inputs: GraphInputs, row: RoleRow) -> dict[str, Tensor]:
         """Return each head's [N, size] or [G, size]."""
         machine: Tensor = self.machine(row.machine)
         scale, shift = self.film(row.family).chunk(2, dim=-1)
         own = torch.addcmul(shift, self.own(row.component), 1 + scale)
-        hidden = own + machine.index_select(0, component_graph)
+        hidden = own + machine.index_select(0, inputs.component_graph)
         for block in self.blocks:
             hidden, machine = block(hidden), block(machine)
         family = F.one_hot(row.family, self.families).to(hidden.dtype)

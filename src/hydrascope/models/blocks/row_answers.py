@@ -73,8 +73,9 @@ class RowAnswers(nn.Module):
         self.out = BuildLinear(builds, channels, components * self.sizes[0] + self.sizes[1])
         nn.init.zeros_(self.out.weight)  # so that it begins as nothing beside what else is said
 
-    def forward(self, inputs: GraphInputs, rows: Tensor, build: Tensor) -> dict[str, Tensor]:
-        """Return each head's [N, size] or [G, size] from `rows` [G, D] and `build` [G, B]."""
+    def forward(self, inputs: GraphInputs, row: tuple[Tensor, Tensor]) -> dict[str, Tensor]:
+        """Return each head's [N, size] or [G, size] from rows [G, D] and their builds [G, B]."""
+        rows, build = row
         hidden: Tensor = self.first(rows, build)
         for block in self.blocks:
             hidden = block(hidden)

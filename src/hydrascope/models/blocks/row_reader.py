@@ -1,6 +1,5 @@
 """A machine's sensors as one row: how it is laid out, and what it says."""
 
-from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Sequence
 
 from torch import Tensor, nn
@@ -16,84 +15,49 @@ from hydrascope.models.config import NetworkConfig
 from hydrascope.schemas.task import HeadSpec
 
 
-class RowReader(nn.Module, ABC):
-    """Answers heads from the normalised features of a batch."""
+class RowReader(nn.Module):
+    """Answers heads from the normalised features of a batch.
 
-    @abstractmethod
+    Args:
+        rows: Lays out the rows.
+        answers: Answers from them.
+    """
+
+    def __init__(self, rows: MachineRows | RoleRows, answers: RowAnswers | RoleAnswers) -> None:
+        super().__init__()
+        self.rows, self.answers = rows, answers
+
     def fit(self, windows: Callable[[], Iterable[GroupedInputs]]) -> None:
         """Fit what brings the row to a scale, before any gradient."""
+        self.rows.fit(windows)
 
-    @abstractmethod
     def forward(self, inputs: GraphInputs) -> dict[str, Tensor]:
         """Return each head's [N, size] or [G, size], not decoded."""
-
-
-class BuildRowReader(RowReader):
-    """`MachineRows` and `RowAnswers`, for known builds.
-
-    Args:
-        config: Of the network.
-        spec: Of the inputs.
-        heads: That are answered.
-    """
-
-    def __init__(self, config: NetworkConfig, spec: InputSpec, heads: Sequence[HeadSpec]) -> None:
-        super().__init__()
-        self.rows = MachineRows(
-            spec,
-            features=config.row_features,
-            per_step=config.step_identity,
-            references=config.references != "none",
-            noise=config.input_noise,
-        )
-        self.answers = RowAnswers(
-            heads,
-            len(spec.builds),
-            self.rows.width,
-            config.row_channels,
-            config.row_layers,
-            spec.most_components,
-        )
-
-    def fit(self, windows: Callable[[], Iterable[GroupedInputs]]) -> None:
-        """Fit the whitening of whole rows."""
-        self.rows.fit(windows)
-
-    def forward(self, inputs: GraphInputs) -> dict[str, Tensor]:
-        """Return each head's answers."""
-        answers: dict[str, Tensor] = self.answers(inputs, *self.rows(inputs))
-        return answers
-
-
-class RoleRowReader(RowReader):
-    """`RoleRows` and `RoleAnswers`, for any build.
-
-    Args:
-        config: Of the network.
-        spec: Of the inputs.
-        heads: That are answered.
-    """
-
-    def __init__(self, config: NetworkConfig, spec: InputSpec, heads: Sequence[HeadSpec]) -> None:
-        super().__init__()
-        self.rows = RoleRows(spec, noise=config.input_noise)
-        self.answers = RoleAnswers(heads, self.rows, config.row_channels, config.row_layers)
-
-    def fit(self, windows: Callable[[], Iterable[GroupedInputs]]) -> None:
-        """Fit the whitening of the roles."""
-        self.rows.fit(windows)
-
-    def forward(self, inputs: GraphInputs) -> dict[str, Tensor]:
-        """Return each head's answers."""
-        answers: dict[str, Tensor] = self.answers(self.rows(inputs), inputs.component_graph)
+        answers: dict[str, Tensor] = self.answers(inputs, self.rows(inputs))
         return answers
 
 
 def make_row_reader(
     config: NetworkConfig, spec: InputSpec, heads: Sequence[HeadSpec]
 ) -> RowReader | None:
-    """Return what a configuration asks for; None without `row_channels`."""
-    if not config.row_channels:
+    """Return what a configuration asks for; None without `row_channels`.
+
+    By build it is `MachineRows` and `RowAnswers`, for known builds; by role `RoleRows` and
+    `RoleAnswers`, for any.
+    """
+    channels, layers = config.row_channels, config.row_layers
+    if not channels:
         return None
-    kind = BuildRowReader if config.row_by == "build" else RoleRowReader
-    return kind(config, spec, heads)
+    if config.row_by == "role":
+        by_role = RoleRows(spec, noise=config.input_noise)
+        return RowReader(by_role, RoleAnswers(heads, by_role, channels, layers))
+    rows = MachineRows(
+        spec,
+        features=config.row_features,
+        per_step=config.step_identity,
+        references=config.references != "none",
+        noise=config.input_noise,
+    )
+    builds, width = len(spec.builds), rows.width
+    answers = RowAnswers(heads, builds, width, channels, layers, spec.most_components)
+    return RowReader(rows, answers)

@@ -1,6 +1,10 @@
-"""Random convolutions and a ridge: the strong quick classifier of whole series."""
+"""Classical models that take longer than a training beside which they stand."""
+
+from collections.abc import Callable, Mapping
 
 import numpy as np
+from sklearn.base import ClassifierMixin
+from sklearn.ensemble import RandomForestClassifier
 from sklearn.linear_model import RidgeClassifierCV
 
 
@@ -33,3 +37,22 @@ class MiniRocketRidge:
         chosen = self.ridge_.predict(features)
         probability: np.ndarray = (chosen[:, None] == self.classes_).astype(float)
         return probability
+
+
+def _gradient_boosting(seed: int) -> ClassifierMixin:
+    from lightgbm import LGBMClassifier
+
+    # Columns are drawn for each tree: there are thousands of them, and most are alike.
+    options = {"colsample_bytree": 0.1, "n_jobs": 0, "verbose": -1}  # 0: as OpenMP is told
+    return LGBMClassifier(n_estimators=200, random_state=seed, **options)
+
+
+SLOW_BASELINES: Mapping[str, Callable[[int], ClassifierMixin]] = {
+    "random forest": lambda seed: RandomForestClassifier(300, random_state=seed, n_jobs=-1),
+    "LightGBM": _gradient_boosting,
+    "MiniRocket + ridge": MiniRocketRidge,
+}
+"""The last two need the extra `bench`."""
+
+ON_SAMPLES = ("MiniRocket + ridge",)
+"""Those that read the samples of a series, not its features."""
