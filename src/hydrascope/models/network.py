@@ -61,15 +61,7 @@ class UniversalTemporalGNN(Network):
         self.order = config.order if config.spatial_layers and heads else "time_then_space"
         self.of_any_build, self.references = config.of_any_build, config.reads_references
         places = len(spec.sensor_slots) if config.sensor_identity else 0
-        self.inputs = SensorInputs(
-            rows=places or len(spec.sensor_kinds),
-            steps=spec.steps,
-            features=len(spec.feature_names),
-            identity=config.sensor_identity,
-            per_step=config.step_identity,
-            noise=config.input_noise if heads else 0.0,
-            references=config.references if heads else "none",
-        )
+        self.inputs = SensorInputs(config, spec, heads=bool(heads))
         self.encoder = SensorSetEncoder(
             num_features=self.inputs.width,
             channels=channels,
@@ -108,20 +100,9 @@ class UniversalTemporalGNN(Network):
     ) -> None:
         """Make what stands behind the steps: tokens, lines, the machine, the heads."""
         channels, attention_heads = config.hidden_channels, config.attention_heads
-        self.window = WindowEncoder(
-            self.inputs.width,
-            spec.steps,
-            channels,
-            len(spec.sensor_kinds),
-            len(spec.sensor_slots) if config.sensor_identity else 0,
-            step_identity=config.step_identity,
-        )
+        self.window = WindowEncoder(config, spec, self.inputs.width)
         self.component = nn.Linear(self.temporal.summary_channels + channels, channels)
-        self.attention: MachineAttention | None = None
-        if config.token_layers:
-            self.attention = MachineAttention(
-                channels, attention_heads, config.token_layers, config.dropout
-            )
+        self.attention = MachineAttention(config) if config.token_layers else None
         edge_channels = 0
         if config.edge_features:
             edge_channels = NUM_EDGE_FEATURES + 2 * len(spec.edge_dynamic_names)

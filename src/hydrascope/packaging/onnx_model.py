@@ -78,36 +78,14 @@ def _exported(diagnoser: Diagnoser, example: GraphInputs) -> ExportedProgram:
         diagnoser: In evaluation mode, on the CPU.
         example: A batch of at least two graphs; its numbers of steps and features become fixed.
     """
-    sensors, components = Dim("sensors"), Dim("components")
-    lines, graphs, places = Dim("lines"), Dim("graphs"), Dim("places")
-    shapes = {
-        "sensor_features": {0: sensors},
-        "sensor_observed": {0: sensors},
-        "sensor_reference": {0: sensors},
-        "sensor_reference_mask": {0: sensors},
-        "sensor_slot": {0: sensors},
-        "sensor_kind": {0: sensors},
-        "sensor_role": {0: sensors},
-        "sensor_span": {0: sensors},
-        "sensor_component": {0: sensors},
-        "component_kind": {0: components},
-        "component_graph": {0: components},
-        "component_heads": {0: components},
-        "component_nominal": {0: components},
-        "component_nominal_mask": {0: components},
-        "edge_index": {1: lines},
-        "edge_features": {0: lines},
-        "edge_dynamic": {0: lines},
-        "edge_dynamic_mask": {0: lines},
-        "machine_features": {0: graphs},
-        "machine_features_mask": {0: graphs},
-        "graph_id": {0: graphs},
-        "sensor_place": {0: sensors},
-        "component_place": {0: components},
-        "place_id": {0: places},
-    }
-    in_order = tuple(shapes[name] for name in GraphInputs._fields)
+    graphs = Dim("graphs")
+    counted = {"sensor": Dim("sensors"), "component": Dim("components"), "edge": Dim("lines")}
+    counted |= {"machine": graphs, "graph": graphs, "place": Dim("places")}
+    shapes = tuple(
+        {1 if name == "edge_index" else 0: counted[name.partition("_")[0]]}
+        for name in GraphInputs._fields
+    )
     with torch.no_grad():
         return torch.export.export(
-            _Plain(diagnoser).eval(), tuple(example), dynamic_shapes=(in_order,), strict=False
+            _Plain(diagnoser).eval(), tuple(example), dynamic_shapes=(shapes,), strict=False
         )

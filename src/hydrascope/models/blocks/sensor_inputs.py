@@ -7,9 +7,10 @@ import torch
 from torch import Tensor, nn
 
 from hydrascope.graphs.fields import GraphInputs
+from hydrascope.graphs.input_spec import InputSpec
 from hydrascope.models.base import GroupedInputs
 from hydrascope.models.blocks.sensor_whitening import SensorWhitening
-from hydrascope.models.config import References
+from hydrascope.models.config import NetworkConfig
 
 Windows = Callable[[], Iterable[GroupedInputs]]
 
@@ -24,38 +25,23 @@ class SensorInputs(nn.Module):
     Shapes: S sensors, T steps, F features.
 
     Args:
-        rows: Rows of the tables of statistics: slots, or without identity kinds.
-        steps: T.
-        features: F.
-        identity: Whether each sensor of a known topology has statistics of its own.
-        per_step: Of the whitening.
-        noise: Deviation of the normal noise added in training.
-        references: Whether what differs from the references stands `beside` the features or
-            `alone`; `none`: it is not read.
+        config: Of the network.
+        spec: Of the inputs.
+        heads: Whether the network has heads; without any it reads neither noise nor references.
 
     Attributes:
         width: Numbers of a sensor and step: F, or beside each other 2 F.
     """
 
-    def __init__(
-        self,
-        *,
-        rows: int,
-        steps: int,
-        features: int,
-        identity: bool,
-        per_step: bool,
-        noise: float,
-        references: References,
-    ) -> None:
+    def __init__(self, config: NetworkConfig, spec: InputSpec, *, heads: bool) -> None:
         super().__init__()
-        self.identity, self.noise = identity, noise
-        self.own: SensorWhitening | None = None
-        self.change: SensorWhitening | None = None
-        if references != "alone":
-            self.own = SensorWhitening(rows, steps, features, per_step)
-        if references != "none":
-            self.change = SensorWhitening(rows, steps, features, per_step)
+        self.identity, self.noise = config.sensor_identity, config.input_noise if heads else 0.0
+        references = config.references if heads else "none"
+        features = len(spec.feature_names)
+        rows = len(spec.sensor_slots if self.identity else spec.sensor_kinds)
+        make = partial(SensorWhitening, rows, spec.steps, features, config.step_identity)
+        self.own = make() if references != "alone" else None
+        self.change = make() if references != "none" else None
         self.width = features * sum(each is not None for each in (self.own, self.change))
 
     def fit(self, windows: Windows) -> None:

@@ -8,7 +8,9 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from hydrascope.graphs.fields import GraphInputs
+from hydrascope.graphs.input_spec import InputSpec
 from hydrascope.models.blocks.sensor_layout import lay_out, sensor_graph
+from hydrascope.models.config import NetworkConfig
 from hydrascope.models.layers.segment import segment_sum
 
 
@@ -31,35 +33,24 @@ class WindowEncoder(nn.Module):
     with x the features of all steps, [T·F], or with `step_identity` off their mean over the
     observed steps, [F]. Each sensor of a known topology has maps U and V of its own, so that the
     sum over a machine's sensors is a linear map of its whole row of features: a sensor that is
-    missing leaves the sum, and nothing else changes. Without `places` there are no maps of a
-    sensor's own: the machine's sum is that of the tokens.
+    missing leaves the sum, and nothing else changes. Without `sensor_identity` there are
+    no maps of a sensor's own: the machine's sum is that of the tokens.
 
     Shapes: S sensors, T steps, F features, G graphs, P places of sensors, C channels.
 
     Args:
-        features: F.
-        steps: T.
-        channels: C.
-        sensor_kinds: Rows of the vocabulary's sensor kinds.
-        places: P; 0 keeps it free of identity.
-        step_identity: Whether each step has weights of its own.
+        config: Of the network.
+        spec: Of the inputs.
+        features: F; numbers of a sensor and step that are read.
     """
 
-    def __init__(
-        self,
-        features: int,
-        steps: int,
-        channels: int,
-        sensor_kinds: int,
-        places: int,
-        *,
-        step_identity: bool,
-    ) -> None:
+    def __init__(self, config: NetworkConfig, spec: InputSpec, features: int) -> None:
         super().__init__()
-        self.step_identity, self.places = step_identity, places
-        numbers = features * (steps if step_identity else 1)
+        channels, self.step_identity = config.hidden_channels, config.step_identity
+        self.places = places = len(spec.sensor_slots) if config.sensor_identity else 0
+        numbers = features * (spec.steps if self.step_identity else 1)
         self.shared = nn.Linear(numbers, channels)
-        self.kind = nn.Embedding(sensor_kinds, 2 * channels)
+        self.kind = nn.Embedding(len(spec.sensor_kinds), 2 * channels)
         nn.init.normal_(self.kind.weight, std=0.2)
         self.out = nn.Linear(channels, channels)
         self.own: nn.Parameter | None = None

@@ -6,6 +6,7 @@ from torch import Tensor, nn
 
 from hydrascope.graphs.fields import GraphInputs
 from hydrascope.models.blocks.sensor_layout import lay_out, rows_of
+from hydrascope.models.config import NetworkConfig
 from hydrascope.models.layers.self_attention import SelfAttention
 
 
@@ -45,16 +46,15 @@ class MachineAttention(nn.Module):
     Shapes: N components, S sensors, G graphs, C channels.
 
     Args:
-        channels: C.
-        attention_heads: Heads of the attention.
-        layers: Blocks.
-        dropout: Of each.
+        config: Of the network.
     """
 
-    def __init__(self, channels: int, attention_heads: int, layers: int, dropout: float) -> None:
+    def __init__(self, config: NetworkConfig) -> None:
         super().__init__()
+        channels = config.hidden_channels
         self.blocks = nn.ModuleList(
-            TokenBlock(channels, attention_heads, dropout) for _ in range(layers)
+            TokenBlock(channels, config.attention_heads, config.dropout)
+            for _ in range(config.token_layers)
         )
         self.norm = nn.RMSNorm(channels)
 
