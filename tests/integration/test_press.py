@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 from jobs import ROOT, SMALL, Train
 
-from hydrascope.experiment.moved import MovedData, MovedSource
+from hydrascope.experiment.data_settings import MovedData, MovedSource
 from hydrascope.experiment.restore import restore
 from hydrascope.schemas.errors import SpecError
 

@@ -101,3 +101,24 @@ class DataSettings(Settings):
         if split is not None and fold >= split.folds:
             raise ValueError(f"expected 0 to {split.folds - 1}")
         return fold
+
+
+class MovedSource(Settings):
+    """Keys of the source that are places; null: as it was trained."""
+
+    folder: UserPath | None = None
+    machines: UserPath | None = None
+    labels: UserPath | None = None
+
+
+class MovedStore(Settings):
+    """Likewise of the store of computed windows."""
+
+    folder: UserPath | None = None
+
+
+class MovedData(Settings):
+    """What `evaluate.py` and `export.py` can be told of the data."""
+
+    source: MovedSource = MovedSource()
+    store: MovedStore = MovedStore()

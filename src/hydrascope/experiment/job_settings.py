@@ -11,7 +11,7 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, Field
 
 from hydrascope.experiment.base import Settings, UserPath
-from hydrascope.experiment.data_settings import DataSettings
+from hydrascope.experiment.data_settings import DataSettings, MovedData
 from hydrascope.experiment.launcher.launcher_settings import LauncherSettings, LocalSettings
 from hydrascope.experiment.model_settings import (
     OUR_DISCRIMINANT,
@@ -22,7 +22,6 @@ from hydrascope.experiment.model_settings import (
     ModelSettings,
     NetworkSettings,
 )
-from hydrascope.experiment.moved import MovedData
 from hydrascope.experiment.run_settings import (
     CallbackSettings,
     HardwareSettings,

@@ -1,4 +1,4 @@
-"""One training in several processes of this machine.
+"""One training in several processes of this computer.
 
 Each process is started afresh and handed the settings, not the command line. So inside a sweep no
 process composes the sweep again, every trial has processes of its own, and their folders are those

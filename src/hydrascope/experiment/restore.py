@@ -9,8 +9,8 @@ from typing import NamedTuple
 from hydrascope.data.datamodule import HydraulicDataModule
 from hydrascope.experiment.assemble import build_datamodule, load_checkpoint, recipe_of
 from hydrascope.experiment.base import Target
+from hydrascope.experiment.data_settings import MovedData
 from hydrascope.experiment.job_settings import TRACKED, TrainSettings
-from hydrascope.experiment.moved import MovedData
 from hydrascope.models.diagnoser import Diagnoser
 from hydrascope.schemas.errors import SpecError
 from hydrascope.training.checkpoint import read_checkpoint

@@ -14,7 +14,7 @@ from hydrascope.schemas.errors import SpecError
 
 
 def verify(path: Path, key: Path | None) -> Bundle:
-    """Check every file, the signature if a key is given, and the golden answers on this machine.
+    """Check every file, the signature if a key is given, and the golden answers on this computer.
 
     Raises:
         SpecError: Something is not as it was at export.
@@ -23,7 +23,7 @@ def verify(path: Path, key: Path | None) -> Bundle:
     difference = golden_difference(bundle)
     if not difference <= parity.LIMIT:
         raise SpecError(
-            f"bundle: on this machine its golden answers differ by {difference:.2g}; "
+            f"bundle: on this computer its golden answers differ by {difference:.2g}; "
             f"accepted: at most {parity.LIMIT:g}"
         )
     files = len(bundle.manifest.files)

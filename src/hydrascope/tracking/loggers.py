@@ -55,7 +55,7 @@ def wandb_logger(
     """Log to W&B, or offline into the run's folder; runs of one `group` are shown together.
 
     W&B's own process sends what a run says, and keeps what it cannot send; only where the server
-    is away from the start is the run written offline. It reads the machine's own metrics every
+    is away from the start is the run written offline. It reads the computer's own metrics every
     `system_metrics_s` seconds, or not at all.
 
     Raises:

@@ -1,4 +1,4 @@
-"""What the machine does while it trains, as MLflow shows it beside a run."""
+"""What the computer does while it trains, as MLflow shows it beside a run."""
 
 import time
 from contextlib import suppress
@@ -30,12 +30,7 @@ class SystemMetrics(Callback):
         with suppress(ImportError, RuntimeError):  # no GPU here
             self._monitors.append(GPUMonitor())
 
-    def on_train_batch_end(
-        self,
-        trainer: Trainer,
-        pl_module: LightningModule,  # noqa: ARG002
-        *_: object,
-    ) -> None:
+    def on_train_batch_end(self, trainer: Trainer, _module: LightningModule, *_: object) -> None:
         """Read and tell, if it is time."""
         if time.monotonic() < self._next:
             return

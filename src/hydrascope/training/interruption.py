@@ -30,7 +30,7 @@ class EndOnSigterm(Callback):
         self._file = file
         self._told = self._within = False
 
-    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:  # noqa: ARG002
+    def on_train_start(self, trainer: Trainer, _module: LightningModule) -> None:
         """Take the signal over from Lightning, which gives it back when the training has ended."""
         self._lightnings = signal.getsignal(signal.SIGTERM)
         if trainer.world_size == 1 and current_thread() is main_thread():
@@ -48,21 +48,18 @@ class EndOnSigterm(Callback):
             with suppress(SystemExit):
                 self._lightnings(signal.SIGTERM, None)
 
-    def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:  # noqa: ARG002
+    def on_train_epoch_start(self, _trainer: Trainer, _module: LightningModule) -> None:
         """End it between epochs."""
         if self._told:
             raise SIGTERMException
 
-    def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:  # noqa: ARG002
+    def on_train_end(self, _trainer: Trainer, _module: LightningModule) -> None:
         """End it behind the last epoch, before what is left is fitted and tested."""
         if self._told:
             raise SIGTERMException
 
     def on_exception(
-        self,
-        trainer: Trainer,
-        pl_module: LightningModule,  # noqa: ARG002
-        exception: BaseException,
+        self, trainer: Trainer, _module: LightningModule, exception: BaseException
     ) -> None:
         """Write the checkpoint, within an epoch."""
         if self._file and self._within and isinstance(exception, SIGTERMException):

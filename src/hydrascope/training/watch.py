@@ -46,11 +46,7 @@ class Watch(Callback):
         self._norms: list[float] = []
 
     def on_train_batch_start(
-        self,
-        trainer: Trainer,  # noqa: ARG002
-        pl_module: LightningModule,  # noqa: ARG002
-        batch: TrainingBatch,
-        batch_idx: int,  # noqa: ARG002
+        self, _trainer: Trainer, _module: LightningModule, batch: TrainingBatch, _number: int
     ) -> None:
         """Remember the batch."""
         if not self._graphs:
@@ -59,10 +55,7 @@ class Watch(Callback):
         self._graphs += len(batch.window)
 
     def on_before_optimizer_step(
-        self,
-        trainer: Trainer,
-        pl_module: LightningModule,
-        optimizer: Optimizer,  # noqa: ARG002
+        self, trainer: Trainer, pl_module: LightningModule, _optimizer: Optimizer
     ) -> None:
         """Measure the gradient before it is clipped and before it changes anything.
 
@@ -78,15 +71,12 @@ class Watch(Callback):
         """Take the time."""
         self._ended = time.perf_counter()
 
-    def on_validation_start(self, trainer: Trainer, pl_module: LightningModule) -> None:  # noqa: ARG002
+    def on_validation_start(self, trainer: Trainer, _module: LightningModule) -> None:
         """Look at the norms; raises as `on_before_optimizer_step`."""
         self._read(trainer)
 
     def on_save_checkpoint(
-        self,
-        trainer: Trainer,
-        pl_module: LightningModule,  # noqa: ARG002
-        checkpoint: dict[str, object],  # noqa: ARG002
+        self, trainer: Trainer, _module: LightningModule, _checkpoint: dict[str, object]
     ) -> None:
         """Look at the norms before anything is written; raises as `on_before_optimizer_step`."""
         self._read(trainer)

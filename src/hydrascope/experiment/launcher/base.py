@@ -50,7 +50,7 @@ def open_launcher(settings: LauncherSettings, folder: Path) -> Iterator[Launcher
 
     Args:
         settings: Which one.
-        folder: For its own files, on all machines that it starts commands on.
+        folder: For its own files, on all computers that it starts commands on.
 
     Raises:
         SpecError: What it needs is not here.

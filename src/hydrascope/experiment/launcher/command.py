@@ -19,7 +19,7 @@ def _environment() -> dict[str, str]:
 
 @dataclass(frozen=True)
 class Command:
-    """What is run, here or on another machine that has the same files.
+    """What is run, here or on another computer that has the same files.
 
     Attributes:
         arguments: Program and arguments.

@@ -14,7 +14,7 @@ class _Launcher(Settings):
 
 
 class LocalSettings(_Launcher):
-    """On this machine."""
+    """On this computer."""
 
     kind: Literal["local"]
 

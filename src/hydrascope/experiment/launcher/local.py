@@ -1,10 +1,10 @@
-"""Commands on this machine."""
+"""Commands on this computer."""
 
 from hydrascope.experiment.launcher.command import Command, end
 
 
 class LocalJob:
-    """A process of this machine."""
+    """A process of this computer."""
 
     def __init__(self, command: Command) -> None:
         self._process = command.begin()
