@@ -21,7 +21,7 @@ from hydrascope.evaluation.tally import Tally
 from hydrascope.experiment.assemble import recipe_of
 from hydrascope.experiment.model_settings import OUR_DISCRIMINANT, DiscriminantSettings
 from hydrascope.experiment.restore import Restored, restore
-from hydrascope.experiment.testing import BESIDE, answers_held_out
+from hydrascope.experiment.testing import QUICK_MODELS, answers_held_out
 from hydrascope.models.calibration import Temperatures
 from hydrascope.models.diagnoser import Diagnoser
 from hydrascope.models.kernel.model import KernelDiscriminant
@@ -70,7 +70,7 @@ def measured(run_dir: Path) -> Mapping[str, object]:
 def fitted_discriminant(restored: Restored) -> Diagnoser:
     """Return a discriminant of the same fold, calibrated as one that is trained by itself."""
     settings, network, data = restored
-    _, config = BESIDE[DISCRIMINANT]
+    _, config = QUICK_MODELS[DISCRIMINANT]
     keys = {"_target_": OUR_DISCRIMINANT, "name": DISCRIMINANT, **config.model_dump()}
     settings = settings.model_copy(update={"model": DiscriminantSettings.model_validate(keys)})
     model = KernelDiscriminant(config, data.input_spec, settings.task.heads)

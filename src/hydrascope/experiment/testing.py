@@ -29,7 +29,7 @@ from hydrascope.training.fit_normality import calibrate
 Results = dict[str, dict[str, dict[str, float]]]
 """Name of a model → head → metric."""
 
-BESIDE: Mapping[str, tuple[type[KernelDiscriminant | LinearModel], Any]] = {
+QUICK_MODELS: Mapping[str, tuple[type[KernelDiscriminant | LinearModel], Any]] = {
     "discriminant": (KernelDiscriminant, DiscriminantConfig()),
     "linear": (LinearModel, LinearConfig()),
 }
@@ -123,7 +123,7 @@ def test(
     tested = predict(diagnoser, data.test_dataloader())
     results = {name: head_metrics(diagnoser.heads, tested, diagnoser.thresholds)}
     if baselines and data.task.heads:
-        results |= _beside(name, data, diagnoser, seed)
+        results |= _quick_models(name, data, diagnoser, seed)
     bootstrap = Bootstrap.of(data.split_spec.unit, data.units, data.split.test)
     return Tested(
         results,
@@ -132,10 +132,10 @@ def test(
     )
 
 
-def _beside(name: str, data: HydraulicDataModule, diagnoser: Diagnoser, seed: int) -> Results:
+def _quick_models(name: str, data: HydraulicDataModule, diagnoser: Diagnoser, seed: int) -> Results:
     """Return the metrics of other quick models, of the heads that they answer."""
     heads, results = data.task.heads, {}
-    for other_name, (kind, config) in BESIDE.items():
+    for other_name, (kind, config) in QUICK_MODELS.items():
         if other_name != name:
             other = with_model(diagnoser, kind(config, data.input_spec, heads))
             fit_closed_form(other, data, fitted_rows(data), seed)

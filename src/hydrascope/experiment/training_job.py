@@ -56,8 +56,9 @@ from hydrascope.training.fit_normality import fit_features
 from hydrascope.training.inputs import fit_inputs
 
 RESULTS = "results.json"
+"""File in a run's folder: metrics on the test windows."""
 LABEL_COUNTS = "labels.csv"
-"""File in a run's folder: how many windows of each part are labelled how."""
+"""Likewise: how many windows of each part are labelled how."""
 _SHOWN_LABELS = 40
 """Rows of that up to which it is printed too."""
 
