@@ -149,7 +149,7 @@ def test_the_help_of_the_service_names_every_setting(capsys: pytest.CaptureFixtu
     assert hydrascope("serve", "--help") == 0
     said = capsys.readouterr().out
     assert "hydrascope serve bundle=PATH" in said
-    assert "\nport=8000\n    0: any free one.\n" in said
+    assert "\nport=8000\n    Port to listen on; 0: any free one.\n" in said
     lines = said.splitlines()
     settings = [number for number, line in enumerate(lines) if line.partition(" ")[0].count("=")]
     assert len(settings) > 20
