@@ -54,8 +54,9 @@ def healthy_windows(table: pd.DataFrame, healthy: Mapping[str, object]) -> NDArr
         if name not in table:
             labels = [str(column) for column in table.columns]
             raise SpecError(
-                f"task.normality.healthy: {name!r} is no label column; accepted: "
-                f"{', '.join(labels)}{closest(name, labels)}"
+                f"{name!r} is no label column; accepted: "
+                f"{', '.join(labels)}{closest(name, labels)}",
+                path="task.normality.healthy",
             )
         values = accepted if isinstance(accepted, tuple | list) else (accepted,)
         missing = table[name].isna().to_numpy()
@@ -64,7 +65,8 @@ def healthy_windows(table: pd.DataFrame, healthy: Mapping[str, object]) -> NDArr
     state = np.where(unhealthy, 0.0, np.where(unknown, np.nan, 1.0)).astype(np.float32)
     if not (state == 1).any():
         raise SpecError(
-            f"task.normality.healthy: none of {len(table)} windows is healthy by {dict(healthy)}"
+            f"none of {len(table)} windows is healthy by {dict(healthy)}",
+            path="task.normality.healthy",
         )
     return state
 
@@ -85,8 +87,9 @@ def split_healthy(table: pd.DataFrame, state: NDArray[np.float32], spec: SplitSp
     train, val, test = (rows[part] for part in split)
     if not (len(train) and len(val)):
         raise SpecError(
-            f"data.split: {len(rows)} healthy windows leave {len(train)} to train on and "
+            f"{len(rows)} healthy windows leave {len(train)} to train on and "
             f"{len(val)} to set the threshold on; accepted: one or more of each (shorter "
-            "data.window.stride_s, larger data.split.val_fraction)"
+            "data.window.stride_s, larger data.split.val_fraction)",
+            path="data.split",
         )
     return Split(train, val, np.sort(np.concatenate([test, np.flatnonzero(state == 0)])))

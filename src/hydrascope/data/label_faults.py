@@ -27,8 +27,9 @@ def check_parts(split: Split) -> None:
     if empty := [name for name, size in sizes.items() if not size]:
         there = ", ".join(f"{size} {name}" for name, size in sizes.items())
         raise SpecError(
-            f"data.split: no {empty[0]} window ({there}); record more, or choose a shorter "
-            "data.window.stride_s or window_s, another data.split.name or data.split.val_fraction"
+            f"no {empty[0]} window ({there}); record more, or choose a shorter "
+            "data.window.stride_s or window_s, another data.split.name or data.split.val_fraction",
+            path="data.split",
         )
 
 
@@ -105,7 +106,7 @@ def check_counts(heads: Sequence[HeadSpec], counts: pd.DataFrame) -> None:
             "more, or choose another data.split"
         )
     if faults:
-        raise SpecError.of("labels", faults)
+        raise SpecError(*faults, source="labels")
 
 
 def _faults(head: HeadSpec, counts: pd.DataFrame) -> Iterator[str]:

@@ -153,7 +153,9 @@ def balance_classes(
     heads = dataset.machines[0].targets
     if balance not in heads:
         accepted = ", ".join([CONDITION, *heads])
-        raise SpecError(f"data.balance: {balance!r} is not accepted; expected one of {accepted}")
+        raise SpecError(
+            f"{balance!r} is not accepted; expected one of {accepted}", path="data.balance"
+        )
     codes: dict[tuple[float, ...], int] = {}
     classes = []
     for machine in dataset.machines:
@@ -165,7 +167,8 @@ def balance_classes(
     joined = np.concatenate(classes).astype(np.int64)
     if len(codes) > max(2, len(joined) // 2):
         raise SpecError(
-            f"data.balance: head {balance!r} has {len(codes)} values in {len(joined)} windows, "
-            "which are no classes; balance by a head of classes or by condition"
+            f"head {balance!r} has {len(codes)} values in {len(joined)} windows, "
+            "which are no classes; balance by a head of classes or by condition",
+            path="data.balance",
         )
     return joined

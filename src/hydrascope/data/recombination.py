@@ -61,8 +61,9 @@ class Bank:
     def __init__(self, rows: Rows, known: Conditions, gather: Gather) -> None:
         if not known.heads:
             raise SpecError(
-                "data.transforms: recombination and drift need a head that grades one component by "
-                "classes; accepted with this task: 0"
+                "recombination and drift need a head that grades one component by "
+                "classes; accepted with this task: 0",
+                path="data.transforms",
             )
         rows = rows[known.number[rows] >= 0]
         self.heads, self.gather, self._grades = known.heads, gather, known.grades
@@ -142,8 +143,9 @@ class Recombination:
     def __post_init__(self) -> None:
         if not self.bank.has_pairs:
             raise SpecError(
-                "data.transforms.recombination: no two conditions of the training windows differ "
-                "in one grade alone; accepted with these labels: 0"
+                "no two conditions of the training windows differ "
+                "in one grade alone; accepted with these labels: 0",
+                path="data.transforms.recombination",
             )
 
     def __call__(self, batch: TrainingBatch, random: Generators) -> TrainingBatch:

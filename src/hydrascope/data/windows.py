@@ -75,7 +75,8 @@ def plan_windows(source: TelemetrySource, machine: Machine, spec: WindowSpec) ->
     extents = tuple(extent for extent in source.extents(equipment_id) if spec.count(extent))
     if not extents:
         raise SpecError(
-            f"data.window.window_s: no telemetry of {equipment_id} lasts {spec.window_s} s on end"
+            f"no telemetry of {equipment_id} lasts {spec.window_s} s on end",
+            path="data.window.window_s",
         )
     return WindowPlan(machine, spec, extents)
 

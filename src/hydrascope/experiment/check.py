@@ -38,7 +38,7 @@ def check(given: Sequence[str], own: Path | None = None) -> TrainSettings:
 
             model_kind(settings)
     except USER_ERRORS as error:
-        raise SpecError(complaint(error, SOURCE)) from None
+        raise complaint(error, SOURCE) from None
     return settings
 
 

@@ -46,10 +46,11 @@ RENAMED = {
 """Keys of before → what became of them."""
 
 
-def complaint(error: BaseException, script: str) -> str:
-    """Return the readable form of an error that is for the user to mend (`users`)."""
-    message = _message(error)
-    return message if message.startswith(script) else f"{script}: {message}"
+def complaint(error: BaseException, script: str) -> SpecError:
+    """Return an error that is for the user to mend (`users`) as one of `script`."""
+    if isinstance(error, SpecError) and error.source == script:
+        return error
+    return SpecError(_message(error), source=script)
 
 
 def _message(error: BaseException) -> str:

@@ -91,4 +91,4 @@ def _check_gate(gate: dict[str, dict[str, float]], measured: dict[str, dict[str,
             elif metric not in LOWER_IS_BETTER and value < bound:
                 faults.append(f"gate.{head}.{metric}: {value:.4g} measured; at least {bound:g}")
     if faults:
-        raise SpecError.of("export", faults)
+        raise SpecError(*faults, source="export")

@@ -28,4 +28,4 @@ def refuse_gradients(settings: TrainSettings) -> None:
         if value
     ]
     if faults:
-        raise SpecError.of("train.py", faults)
+        raise SpecError(*faults, source="train.py")

@@ -75,10 +75,10 @@ def run_in_processes(job: Job, settings: TrainSettings) -> None:
             for number, handler in handlers.items():  # the launcher leaves its own
                 signal.signal(number, handler)
     if refused := next(filter(None, complaints.values()), None):
-        raise SpecError(refused)
+        raise refused
 
 
-def _work(job: Job, plain: dict[str, Any]) -> str | None:
+def _work(job: Job, plain: dict[str, Any]) -> SpecError | None:
     """Run the job in one of the processes; return what the user got wrong."""
     try:
         job(TrainSettings.model_validate(plain))

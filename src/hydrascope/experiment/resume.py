@@ -35,4 +35,4 @@ def check_resumable(settings: TrainSettings, checkpoint: Checkpoint) -> None:
         if now.get(key) != then.get(key) and not key.startswith(_FREE)
     ]
     if faults:
-        raise SpecError.of("train.py: resume", faults)
+        raise SpecError(*faults, source="resume")

@@ -52,7 +52,7 @@ def one_line_errors(script: str, said_by: str) -> Iterator[None]:
     """Print what a user got wrong and exit; `HYDRASCOPE_TRACEBACK=1` shows the whole trace.
 
     Args:
-        script: The name of the script, with which a complaint may begin.
+        script: The name of the script, which its settings' errors have as source.
         said_by: What it is to begin with.
     """
     try:
@@ -60,9 +60,10 @@ def one_line_errors(script: str, said_by: str) -> Iterator[None]:
     except Exception as error:
         # Only here: it takes pydantic, which a help does without.
         from hydrascope.experiment.complaints import complaint, users
+        from hydrascope.schemas.errors import SpecError
 
         traced = os.environ.get("HYDRASCOPE_TRACEBACK") == "1"
         if traced or not users(error):
             raise
-        print(said_by + complaint(error, script).removeprefix(script), file=sys.stderr)
+        print(SpecError(*complaint(error, script).faults, source=said_by), file=sys.stderr)
         sys.exit(USAGE_ERROR)

@@ -33,11 +33,13 @@ def unpack(archive: Path, folder: Path) -> None:
             entries = file.infolist()
             for entry in entries:
                 if entry.filename != Path(entry.filename).name or "\\" in entry.filename:
-                    raise SpecError(f"bundle: {archive} holds {entry.filename!r}; expected files")
+                    raise SpecError(
+                        f"{archive} holds {entry.filename!r}; expected files", path="bundle"
+                    )
                 if entry.compress_type != zipfile.ZIP_STORED:
-                    raise SpecError(f"bundle: {entry.filename} of {archive} is compressed")
+                    raise SpecError(f"{entry.filename} of {archive} is compressed", path="bundle")
             if sum(entry.file_size for entry in entries) > MAX_BYTES:
-                raise SpecError(f"bundle: {archive} holds more than {MAX_BYTES} bytes")
+                raise SpecError(f"{archive} holds more than {MAX_BYTES} bytes", path="bundle")
             file.extractall(folder)
     except (OSError, zipfile.BadZipFile, RuntimeError) as error:  # the last one of encrypted ones
-        raise SpecError(f"bundle: {str(archive)!r} cannot be unpacked ({error})") from None
+        raise SpecError(f"{str(archive)!r} cannot be unpacked ({error})", path="bundle") from None

@@ -82,12 +82,12 @@ def read_diagnoser(folder: Path) -> Diagnoser:
     try:
         plain = json.loads((folder / CONFIG).read_bytes())
     except ValueError as error:  # no JSON, or no text
-        raise SpecError(f"bundle: {CONFIG} is not JSON: {error}") from None
+        raise SpecError(f"{CONFIG} is not JSON: {error}", path="bundle") from None
     recipe = validate(DiagnoserRecipe, plain, source=f"bundle: {CONFIG}")
     try:
         return load_diagnoser(recipe, _read_tensors(folder / WEIGHTS))
     except SpecError as error:
-        raise SpecError(f"bundle: its model cannot be built here: {error}") from None
+        raise SpecError(f"its model cannot be built here: {error}", path="bundle") from None
 
 
 def golden_difference(bundle: Bundle) -> float:
@@ -116,4 +116,4 @@ def _read_tensors(file: Path) -> dict[str, Tensor]:
     try:
         return load_file(file)
     except SafetensorError as error:
-        raise SpecError(f"bundle: {file.name} holds no tensors ({error})") from None
+        raise SpecError(f"{file.name} holds no tensors ({error})", path="bundle") from None

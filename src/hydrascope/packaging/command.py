@@ -23,8 +23,9 @@ def verify(path: Path, key: Path | None) -> Bundle:
     difference = golden_difference(bundle)
     if not difference <= parity.LIMIT:
         raise SpecError(
-            f"bundle: on this computer its golden answers differ by {difference:.2g}; "
-            f"accepted: at most {parity.LIMIT:g}"
+            f"on this computer its golden answers differ by {difference:.2g}; "
+            f"accepted: at most {parity.LIMIT:g}",
+            path="bundle",
         )
     files = len(bundle.manifest.files)
     signed = "signature valid" if key is not None else "signature not asked for"

@@ -45,28 +45,35 @@ def check_bundle(folder: Path, verify_key: Path | None = None) -> Manifest:
         content = (folder / MANIFEST).read_bytes()
         plain = json.loads(content)
     except (FileNotFoundError, NotADirectoryError):
-        raise SpecError(f"bundle: {str(folder)!r} holds no {MANIFEST}") from None
+        raise SpecError(f"{str(folder)!r} holds no {MANIFEST}", path="bundle") from None
     except (json.JSONDecodeError, UnicodeDecodeError) as error:
-        raise SpecError(f"bundle: {MANIFEST} of {str(folder)!r} is not JSON: {error}") from None
+        raise SpecError(
+            f"{MANIFEST} of {str(folder)!r} is not JSON: {error}", path="bundle"
+        ) from None
     if verify_key is not None:
         if not (folder / SIGNATURE).is_file():
-            raise SpecError(f"bundle: {str(folder)!r} is not signed, and verify_key asks for it")
+            raise SpecError(
+                f"{str(folder)!r} is not signed, and verify_key asks for it", path="bundle"
+            )
         check_signature(content, (folder / SIGNATURE).read_bytes(), verify_key)
     version = plain.get("schema_version") if isinstance(plain, dict) else None
     if version in range(1, SCHEMA_VERSION):
         raise SpecError(
-            f"bundle: {str(folder)!r} is of schema version {version}, accepted: {SCHEMA_VERSION}; "
-            "export its checkpoint again"
+            f"{str(folder)!r} is of schema version {version}, accepted: {SCHEMA_VERSION}; "
+            "export its checkpoint again",
+            path="bundle",
         )
     manifest = validate(Manifest, plain, source=f"bundle: {MANIFEST}")
     found = {file.name for file in folder.iterdir()} - {MANIFEST, SIGNATURE}
     odd = (found ^ manifest.files.keys()) | (REQUIRED - found) | (found - REQUIRED - OPTIONAL)
     if odd:
         listed = ", ".join(sorted(odd))
-        raise SpecError(f"bundle: files and manifest of {str(folder)!r} disagree on: {listed}")
+        raise SpecError(
+            f"files and manifest of {str(folder)!r} disagree on: {listed}", path="bundle"
+        )
     for name, expected in manifest.files.items():
         if sha256(folder / name) != expected:
-            raise SpecError(f"bundle: {name} of {str(folder)!r} was changed after export")
+            raise SpecError(f"{name} of {str(folder)!r} was changed after export", path="bundle")
     return manifest
 
 

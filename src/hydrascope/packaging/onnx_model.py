@@ -33,7 +33,7 @@ def write_onnx(file: Path, diagnoser: Diagnoser, golden: list[GraphInputs]) -> f
         import onnxscript  # noqa: F401 (torch needs it)
     except ModuleNotFoundError as error:
         raise SpecError(
-            f"onnx: {error.name} is not installed; pip install 'hydrascope[onnx]'"
+            f"{error.name} is not installed; pip install 'hydrascope[onnx]'", path="onnx"
         ) from None
     names = list(diagnoser.predict(golden[0]))
     torch.onnx.export(

@@ -42,7 +42,9 @@ def split_references(
     sizes = [len(machine.topology.sensors) for machine in machines]
     found = [tensors.get(name) for name in SensorReference._fields]
     if any(tensor is None or len(tensor) != sum(sizes) for tensor in found):
-        raise SpecError(f"bundle: its references are not those of its {len(machines)} machines")
+        raise SpecError(
+            f"its references are not those of its {len(machines)} machines", path="bundle"
+        )
     parts = zip(*(torch.split(each, sizes) for each in found if each is not None), strict=True)
     return {
         machine.equipment.equipment_id: SensorReference(*part)

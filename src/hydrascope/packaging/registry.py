@@ -85,7 +85,8 @@ def fetch(bundle: str, uri: str, folder: Path) -> Path:
     named = _MODEL_URI.fullmatch(bundle)
     if named is None:
         raise SpecError(
-            f"bundle: {bundle!r} is not accepted; expected models:/NAME@ALIAS or models:/NAME/N"
+            f"{bundle!r} is not accepted; expected models:/NAME@ALIAS or models:/NAME/N",
+            path="bundle",
         )
     client = _client(uri)
     from mlflow.exceptions import MlflowException
@@ -97,7 +98,9 @@ def fetch(bundle: str, uri: str, folder: Path) -> Path:
             version = client.get_model_version(named["name"], named["version"])
         client.download_artifacts(version.run_id, ARTIFACT, str(folder))
     except MlflowException as error:
-        raise SpecError(f"bundle: {bundle!r} is not in the registry {uri!r} ({error})") from None
+        raise SpecError(
+            f"{bundle!r} is not in the registry {uri!r} ({error})", path="bundle"
+        ) from None
     found = folder / ARTIFACT
     packed = list(found.glob("*.zip"))
     return packed[0] if packed else found
@@ -108,6 +111,6 @@ def _client(uri: str) -> "MlflowClient":
         from mlflow import MlflowClient
     except ModuleNotFoundError:
         raise SpecError(
-            "registry: MLflow is not installed; pip install 'mlflow>=3.7,<4', or name a path"
+            "MLflow is not installed; pip install 'mlflow>=3.7,<4', or name a path", path="registry"
         ) from None
     return MlflowClient(tracking_uri=uri, registry_uri=uri)

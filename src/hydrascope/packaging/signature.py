@@ -23,7 +23,9 @@ def sign(content: bytes, private_key: Path) -> bytes:
     except (ValueError, TypeError):  # TypeError: it needs a password
         key = None
     if not isinstance(key, Ed25519PrivateKey):
-        raise SpecError(f"sign_key: {str(private_key)!r} is no Ed25519 private key (PEM); {_MAKE}")
+        raise SpecError(
+            f"{str(private_key)!r} is no Ed25519 private key (PEM); {_MAKE}", path="sign_key"
+        )
     return key.sign(content)
 
 
@@ -40,14 +42,15 @@ def check_signature(content: bytes, signature: bytes, public_key: Path) -> None:
         key = None
     if not isinstance(key, Ed25519PublicKey):
         raise SpecError(
-            f"verify_key: {str(public_key)!r} is no Ed25519 public key (PEM); "
-            "get it with: openssl pkey -in signing.pem -pubout"
+            f"{str(public_key)!r} is no Ed25519 public key (PEM); "
+            "get it with: openssl pkey -in signing.pem -pubout",
+            path="verify_key",
         )
     try:
         key.verify(signature, content)
     except InvalidSignature:
         raise SpecError(
-            f"bundle: its signature is not that of the key {str(public_key)!r}"
+            f"its signature is not that of the key {str(public_key)!r}", path="bundle"
         ) from None
 
 

@@ -71,7 +71,7 @@ def write_bundle(
             `parity.LIMIT`.
     """
     if path.exists():
-        raise SpecError(f"output: {str(path)!r} exists; choose a new folder")
+        raise SpecError(f"{str(path)!r} exists; choose a new folder", path="output")
     path.parent.mkdir(parents=True, exist_ok=True)
     part = Path(mkdtemp(prefix=f".{path.name}.", dir=path.parent))
     folder = part / "bundle"
@@ -115,8 +115,9 @@ def _write_model(
         worst = max(worst, write_onnx(folder / ONNX, diagnoser, golden))
     if not worst <= parity.LIMIT:
         raise SpecError(
-            f"export: the answers of the bundle and of its checkpoint differ by {worst:.2g}; "
-            f"accepted: at most {parity.LIMIT:g}"
+            f"the answers of the bundle and of its checkpoint differ by {worst:.2g}; "
+            f"accepted: at most {parity.LIMIT:g}",
+            path="export",
         )
     return worst
 

@@ -4,7 +4,7 @@ import difflib
 import re
 from collections.abc import Iterator, Sequence
 from reprlib import Repr
-from typing import Annotated, TypeVar, get_args, get_origin
+from typing import Annotated, NamedTuple, TypeVar, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails, InitErrorDetails, PydanticCustomError
@@ -16,15 +16,42 @@ _SHORT = Repr()
 _SHORT.maxstring = _SHORT.maxother = 60
 
 
-class SpecError(ValueError):
-    """A file or a value that a user gave is wrong; the message says where, what and the remedy."""
+class Fault(NamedTuple):
+    """One thing that is wrong: where (`edges[3].length_m`; empty: the whole), and the remedy."""
 
-    @classmethod
-    def of(cls, source: str, faults: Sequence[str]) -> "SpecError":
-        """Join several faults of one `source` (a file or folder) into one error."""
-        if len(faults) == 1:
-            return cls(f"{source}: {faults[0]}")
-        return cls("\n  ".join([f"{source}: {len(faults)} errors", *faults]))
+    path: str
+    message: str
+
+    def __str__(self) -> str:
+        return f"{self.path}: {self.message}" if self.path else self.message
+
+
+class SpecError(ValueError):
+    """A file or a value that a user gave is wrong; the message says where, what and the remedy.
+
+    Args:
+        faults: At least one: its message, or path and message.
+        path: Of those that are a message alone.
+        source: The file, folder or command that they are of; leads the message.
+    """
+
+    def __init__(self, *faults: str | tuple[str, str], path: str = "", source: str = "") -> None:
+        super().__init__(*faults)
+        self.source = source
+        self.faults = tuple(Fault(*((path, f) if isinstance(f, str) else f)) for f in faults)
+
+    def __str__(self) -> str:
+        lines = [str(fault) for fault in self.faults]
+        if not self.source:
+            return "\n".join(lines)
+        if len(lines) == 1:
+            return f"{self.source}: {lines[0]}"
+        return "\n  ".join([f"{self.source}: {len(lines)} errors", *lines])
+
+    def under(self, path: str) -> "SpecError":
+        """Return the same faults, found in the part at `path` of something larger."""
+        faults = [(f"{path}.{name}" if name else path, message) for name, message in self.faults]
+        return SpecError(*faults, source=self.source)
 
 
 class ServiceError(Exception):
@@ -45,11 +72,11 @@ def validate(model: type[ModelT], data: object, source: str | None = None) -> Mo
     try:
         return model.model_validate(data)
     except ValidationError as error:
-        raise SpecError.of(source or model.__name__, list(explain(error, model))) from None
+        raise SpecError(*explain(error, model), source=source or model.__name__) from None
 
 
-def explain(error: ValidationError, model: type[BaseModel]) -> Iterator[str]:
-    """Yield one readable line per fault of `error`, which arose from validating `model`."""
+def explain(error: ValidationError, model: type[BaseModel]) -> Iterator[Fault]:
+    """Yield each fault of `error`, which arose from validating `model`."""
     faults = error.errors()
     below = {fault["loc"][:length] for fault in faults for length in range(len(fault["loc"]))}
     for fault in faults:
@@ -58,13 +85,15 @@ def explain(error: ValidationError, model: type[BaseModel]) -> Iterator[str]:
         path = dotted(fault["loc"]) or "(whole file)"
         match fault["type"]:
             case "missing":
-                yield f"{path}: missing, but required"
+                yield Fault(path, "missing, but required")
             case "extra_forbidden":
                 key, accepted = str(fault["loc"][-1]), _keys_at(model, fault["loc"][:-1])
                 listed = ", ".join(accepted)
-                yield f"{path}: unknown key; accepted keys: {listed}{closest(key, accepted)}"
+                message = f"unknown key; accepted keys: {listed}{closest(key, accepted)}"
+                yield Fault(path, message)
             case _:
-                yield f"{path}: {_SHORT.repr(fault['input'])} is not accepted; {_accepted(fault)}"
+                value = _SHORT.repr(fault["input"])
+                yield Fault(path, f"{value} is not accepted; {_accepted(fault)}")
 
 
 def inconsistency(location: Location, value: object, message: str) -> InitErrorDetails:

@@ -135,12 +135,11 @@ class Service:
             try:
                 windows.append(await find_window(self.equipment, each, machine, window_s))
             except SpecError as error:
-                lines = (f"windows[{number}].{line}" for line in str(error).splitlines())
-                raise SpecError("\n".join(lines)) from None
+                raise error.under(f"windows[{number}]") from None
         given = GivenReference(machine, window_s, tuple(windows))
         use = await self._check(machine, given)
         if use not in (ReferenceUse.GIVEN, None):
-            raise SpecError("windows: no sensor is observed in any of them")
+            raise SpecError("no sensor is observed in any of them", path="windows")
         await self.equipment.save_reference(given)
         return ReferenceVerdict(
             equipment_id=machine.equipment.equipment_id,
@@ -165,7 +164,7 @@ class Service:
         try:
             return await self.engine.check(machine, given)
         except SpecError as error:
-            raise SpecError(f"equipment_id: {error}") from None
+            raise SpecError(str(error), path="equipment_id") from None
 
     def _remember(self, answer: Diagnosis, window: TelemetryWindow) -> None:
         self.latest[answer.equipment_id] = Latest(answer, window)

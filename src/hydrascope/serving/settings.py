@@ -115,7 +115,7 @@ def read_settings(arguments: Sequence[str], command: str = "serve.py") -> ServeS
     try:
         settings = ServeSettings(**given)  # type: ignore[arg-type]  # pydantic reads text
     except ValidationError as error:
-        raise SpecError.of(command, list(explain(error, ServeSettings))) from None
+        raise SpecError(*explain(error, ServeSettings), source=command) from None
     if settings.keys is None and settings.host not in _LOOPBACK:
         raise SpecError(
             f"{command}: host: {settings.host!r} lets others in, and there are no keys; set "

@@ -100,7 +100,7 @@ def build_circuit(machine: Machine, source: str = "") -> Circuit:
     """
     faults = list(_faults(machine))
     if faults:
-        raise SpecError.of(source or machine.equipment.equipment_id, faults)
+        raise SpecError(*faults, source=source or machine.equipment.equipment_id)
     return _wire(machine)
 
 

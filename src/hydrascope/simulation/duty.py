@@ -70,7 +70,7 @@ class DutyCycle(Spec):
                   if name not in actuators]  # fmt: skip
         faults += [f"initial.{name}: missing" for name in actuators if name not in self.initial]
         if faults:
-            raise SpecError.of(source, faults)
+            raise SpecError(*faults, source=source)
 
     def knots(self, actuators: tuple[str, ...]) -> "CycleKnots":
         """Return the cycle as arrays; `actuators` gives their order on the axis A."""

@@ -81,7 +81,7 @@ class FleetSource:
         object.__setattr__(self, "kinds", tuple(self.kinds))  # configs hold lists
         if unknown := [kind for kind in self.kinds if kind not in KINDS]:
             raise SpecError(
-                f"fleet.kinds: {unknown[0]!r} is not accepted; there are: {', '.join(KINDS)}"
+                f"{unknown[0]!r} is not accepted; there are: {', '.join(KINDS)}", path="fleet.kinds"
             )
         length_h = self.recording_min / 60.0
         most = int(COMMISSIONING_H / max(length_h, 1e-3))
@@ -104,7 +104,8 @@ class FleetSource:
         for name, (low, high, expected) in accepted.items():
             value = getattr(self, name)
             if not low <= value <= high:
-                raise SpecError(f"fleet.{name}: {value} is not accepted; expected {expected}")
+                message = f"{value} is not accepted; expected {expected}"
+                raise SpecError(message, path=f"fleet.{name}")
 
     @property
     def fingerprint(self) -> str:

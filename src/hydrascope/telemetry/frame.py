@@ -55,7 +55,7 @@ class FrameSource(RecordedSource):
         try:
             pieces = _pieces(frame, machines, settings)
         except SpecError as error:
-            raise SpecError(f"{NAME}: {error}") from None
+            raise SpecError(*error.faults, source=NAME) from None
         self._good: dict[str, dict[str, Samples]] = {name: {} for name in machines}
         for (equipment_id, sensor_id), found in pieces.items():
             good = in_order(found).samples.good()
@@ -139,7 +139,9 @@ def _pieces(
         for (equipment_id, sensor_id), samples in batch_samples(batch, time_us, table, reading):
             if equipment_id not in machines:
                 known = ", ".join(machines)
-                raise SpecError(f"equipment_id: no machine {equipment_id!r}; there is: {known}")
+                raise SpecError(
+                    f"no machine {equipment_id!r}; there is: {known}", path="equipment_id"
+                )
             if sensor_id in reading.sensors[equipment_id]:
                 pieces.setdefault((equipment_id, sensor_id), []).append(samples)
             elif len(samples.value):

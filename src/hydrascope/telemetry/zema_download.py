@@ -38,25 +38,24 @@ def read_download(folder: Path, rates_hz: Mapping[str, float], verify: bool) -> 
     columns["profile"] = len(LABEL_VALUES)
     paths = {name: folder / f"{name}.txt" for name in columns}
     if missing := [path.name for path in paths.values() if not path.is_file()]:
-        faults = [f"{name}: no such file" for name in missing]
-        raise SpecError.of(str(folder), faults)
+        raise SpecError(*((name, "no such file") for name in missing), source=str(folder))
 
     tables: dict[str, NDArray[np.float32]] = {}
     hashes: dict[str, str] = {}
-    faults = []
+    faults: list[str] = []
     for name, path in paths.items():
         content = path.read_bytes()
         hashes[name] = _git_blob_sha1(content)
         try:
             tables[name] = _parse(path.name, content, columns[name])
         except SpecError as error:
-            faults.append(str(error))
+            faults += map(str, error.faults)
     if not faults:
         faults = _unequal_lengths(tables) or _unknown_labels(tables["profile"])
     if not faults and verify and len(tables["profile"]) == SET_CYCLES:
         faults = _foreign_files(hashes)
     if faults:
-        raise SpecError.of(str(folder), faults)
+        raise SpecError(*faults, source=str(folder))
 
     signals = {name: Signal(tables[name].reshape(-1), rate) for name, rate in rates_hz.items()}
     listing = "".join(f"{name} {sha1}\n" for name, sha1 in sorted(hashes.items()))

@@ -67,7 +67,7 @@ def test_options_and_groups_are_left_alone() -> None:
 def test_a_value_with_a_comma_is_refused_with_how_to_quote_it() -> None:
     with pytest.raises(ConfigCompositionException) as error:
         composed("resume=/runs/a,b.ckpt")
-    assert complaint(error.value, "train.py") == (
+    assert str(complaint(error.value, "train.py")) == (
         "train.py: resume: '/runs/a,b.ckpt' is several values, for a sweep; as one text: "
         "\"resume='/runs/a,b.ckpt'\""
     )

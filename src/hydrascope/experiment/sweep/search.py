@@ -97,7 +97,7 @@ class _Search(Sweep):
             try:
                 settings = trial_settings(chosen, run_dir)
             except USER_ERRORS as error:
-                self.fail(trial.number, run_dir.name, complaint(error, "train.py"))
+                self.fail(trial.number, run_dir.name, str(complaint(error, "train.py")))
             else:
                 yield trial.number, settings
 

@@ -8,7 +8,7 @@ from pydantic import AwareDatetime, ConfigDict, Field
 
 from hydrascope.schemas.base import Identifier, Number, Positive, Spec, Text
 from hydrascope.schemas.component import SensorSpec
-from hydrascope.schemas.errors import SpecError, closest
+from hydrascope.schemas.errors import Fault, SpecError, closest
 from hydrascope.schemas.machine import Machine
 from hydrascope.schemas.signal import Signal
 from hydrascope.schemas.units import conversion
@@ -86,45 +86,45 @@ def read_window(request: WindowIn, machine: Machine, window_s: float) -> Telemet
     """
     sensors = {sensor.id: sensor for _, sensor in machine.topology.sensors}
     signals: dict[str, Signal] = {}
-    faults = []
+    faults: list[Fault] = []
     for name, given in (request.signals or {}).items():
-        field = f"signals.{name}"
         try:
             if name not in sensors:
                 known = f"{', '.join(sensors)}{closest(name, [*sensors])}"
-                raise SpecError(f"{field}: no such sensor; has: {known}")
-            signals[name] = _read_signal(field, given, sensors[name], window_s)
+                raise SpecError(f"no such sensor; has: {known}")
+            signals[name] = _read_signal(given, sensors[name], window_s)
         except SpecError as error:
-            faults.append(str(error))
+            faults += error.under(f"signals.{name}").faults
     if faults:
-        raise SpecError("\n".join(faults))
+        raise SpecError(*faults)
     return TelemetryWindow(machine, request.start, signals)
 
 
-def _read_signal(field: str, given: SignalIn, sensor: SensorSpec, window_s: float) -> Signal:
+def _read_signal(given: SignalIn, sensor: SensorSpec, window_s: float) -> Signal:
     """Return a signal in the sensor's unit.
 
     Raises:
-        SpecError: As `read_window`; `field` is the signal's place in the request.
+        SpecError: As `read_window`; the path is that in the signal.
     """
     rate_hz = given.rate_hz or sensor.rate_hz
     if rate_hz * window_s > MAX_SAMPLES:  # checked first: even a short signal would be filled up
         raise SpecError(
-            f"{field}.rate_hz: {rate_hz:g} Hz in a window of {window_s:g} s are more than "
-            f"{MAX_SAMPLES} samples"
+            f"{rate_hz:g} Hz in a window of {window_s:g} s are more than {MAX_SAMPLES} samples",
+            path="rate_hz",
         )
     limit = max(1, math.ceil(rate_hz * window_s - 1e-6))
     if len(given.values) > limit:
         raise SpecError(
-            f"{field}.values: {len(given.values)} samples at {rate_hz:g} Hz are more than the "
-            f"{limit} of a window of {window_s:g} s"
+            f"{len(given.values)} samples at {rate_hz:g} Hz are more than the {limit} of a window "
+            f"of {window_s:g} s",
+            path="values",
         )
     values = np.array(given.values, dtype=np.float64)
     if given.unit is not None and given.unit != sensor.unit:
         try:
             unit = conversion(given.unit, sensor.unit)
         except SpecError as error:
-            raise SpecError(f"{field}.unit: {error}") from None
+            raise SpecError(str(error), path="unit") from None
         values = values * unit.scale + unit.offset
     if sensor.range is not None:
         low, high = sensor.range

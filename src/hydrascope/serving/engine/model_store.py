@@ -103,7 +103,7 @@ class ModelStore:
         for path, (_, known, _) in (await asyncio.to_thread(self._scan)).items():
             if known == version:
                 return await self._open(path)
-        raise SpecError(f"version: no model {version!r} at hand")
+        raise SpecError(f"no model {version!r} at hand", path="version")
 
     def _scan(self) -> dict[Path, tuple[int, str, Manifest]]:
         """Look into the folder; a bundle is read again when its manifest changed."""

@@ -151,7 +151,7 @@ class DatabaseEquipmentStore:
             )
             signals[sensor.id] = Signal(values, sensor.rate_hz)
         if not signals:
-            raise SpecError(f"start: there is no telemetry of {equipment_id!r} in {window}")
+            raise SpecError(f"there is no telemetry of {equipment_id!r} in {window}", path="start")
         return signals
 
     async def save_diagnosis(self, diagnosis: Diagnosis) -> None:

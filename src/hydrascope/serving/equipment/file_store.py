@@ -83,11 +83,11 @@ class FileEquipmentStore:
 
     async def read_signals(self, machine: Machine, window: TimeWindow) -> Mapping[str, Signal]:  # noqa: ARG002
         """Refuse: there is no telemetry."""
-        raise SpecError("signals: missing, and there is no database to read them from")
+        raise SpecError("missing, and there is no database to read them from", path="signals")
 
     async def save_diagnosis(self, diagnosis: Diagnosis) -> None:  # noqa: ARG002
         """Refuse: there is no place."""
-        raise SpecError("store: there is no database to keep answers in")
+        raise SpecError("there is no database to keep answers in", path="store")
 
     async def close(self) -> None:
         """Do nothing: there are no connections."""
@@ -95,8 +95,9 @@ class FileEquipmentStore:
     def _writable(self) -> Path:
         if self._folder is None:
             raise SpecError(
-                "equipment: there is no place to keep machines and their references; start with "
-                "equipment=FOLDER or database=URL"
+                "there is no place to keep machines and their references; start with "
+                "equipment=FOLDER or database=URL",
+                path="equipment",
             )
         return self._folder
 

@@ -129,9 +129,10 @@ def check_use(use: ReferenceUse | None, equipment_id: str) -> None:
     """
     if use is ReferenceUse.NEEDED:
         raise SpecError(
-            "reference: the model reads what differs from a machine's reference windows alone, "
+            "the model reads what differs from a machine's reference windows alone, "
             f"and there are none of {equipment_id!r}; PUT some from a time when it was sound to "
-            f"/v1/equipment/{equipment_id}/reference"
+            f"/v1/equipment/{equipment_id}/reference",
+            path="reference",
         )
 
 
@@ -143,8 +144,9 @@ def check_length(reference: GivenReference, window_s: float) -> None:
     """
     if reference.window_s != window_s:
         raise SpecError(
-            f"reference: its windows are {reference.window_s:g} s long, and the active model's "
-            f"{window_s:g} s; PUT such ones"
+            f"its windows are {reference.window_s:g} s long, and the active model's "
+            f"{window_s:g} s; PUT such ones",
+            path="reference",
         )
 
 

@@ -107,7 +107,8 @@ def find_machine(machines: Mapping[str, Machine], equipment_id: str) -> Machine:
     if equipment_id not in machines:
         known = ", ".join(list(machines)[:20])
         raise SpecError(
-            f"equipment_id: no machine {equipment_id!r}; there is: {known or 'none yet'}"
-            + closest(equipment_id, list(machines))
+            f"no machine {equipment_id!r}; there is: {known or 'none yet'}"
+            + closest(equipment_id, list(machines)),
+            path="equipment_id",
         )
     return machines[equipment_id]

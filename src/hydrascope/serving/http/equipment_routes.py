@@ -62,7 +62,7 @@ async def add_equipment(
     try:
         await service.engine.check(machine)
     except SpecError as error:
-        raise SpecError(f"topology: {error}") from None
+        raise SpecError(str(error), path="topology") from None
     await service.equipment.save(machine)
     service.latest.pop(machine.equipment.equipment_id, None)
     return _summary(machine, None)
@@ -99,6 +99,5 @@ def _topology_faults(content: Mapping[str, Any]) -> list[str]:
     try:
         validate(GraphTopology, dict(content), source="topology")
     except SpecError as error:
-        lines = [line.strip() for line in str(error).splitlines()]
-        return lines[1:] if len(lines) > 1 else [lines[0].removeprefix("topology: ")]
+        return [str(fault) for fault in error.faults]
     return []

@@ -1,7 +1,6 @@
 """Errors as problems of RFC 9457 (`application/problem+json`), without internal details."""
 
 import logging
-import re
 from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any
@@ -33,7 +32,6 @@ FAULTY = (500, 503, 504)
 """Statuses of a valid request that cannot be answered now."""
 BUSY = (429, *FAULTY)
 """The same on a route with a rate limit."""
-_FIELD = re.compile(r"([\w.\[\]-]+): (.*)", re.DOTALL)
 
 
 class FieldFault(BaseModel):
@@ -91,7 +89,7 @@ def problem_of(error: Exception) -> ProblemError:
         case RequestValidationError():
             return ProblemError(422, "The request is not as it should be.", _faults(error))
         case SpecError():
-            faults = [_fault(line) for line in str(error).splitlines()]
+            faults = [FieldFault(field=path, message=text) for path, text in error.faults]
             return ProblemError(422, "The request cannot be answered.", faults)
         case QueueFullError(retry_after_s=retry_after_s):
             return _later(503, "Too many requests wait already.", retry_after_s)
@@ -142,10 +140,3 @@ def _faults(error: RequestValidationError) -> list[FieldFault]:
         FieldFault(field=dotted(each["loc"][1:]) or str(each["loc"][0]), message=each["msg"])
         for each in error.errors()[:20]
     ]
-
-
-def _fault(line: str) -> FieldFault:
-    found = _FIELD.match(line.strip())
-    if found is None:
-        return FieldFault(field="", message=line.strip())
-    return FieldFault(field=found[1], message=found[2])

@@ -88,7 +88,9 @@ class ServedModel:
             answers, _ = self._network(self._golden)
         difference = parity.difference(answers, self._golden_answers)
         if not difference <= parity.LIMIT:
-            raise SpecError(f"bundle: golden answers differ by {difference:.2g} on this machine")
+            raise SpecError(
+                f"golden answers differ by {difference:.2g} on this machine", path="bundle"
+            )
 
     def warm_up(self, sizes: Iterable[int], machines: Sequence[Machine], runs: int = 10) -> None:
         """Answer synthetic windows of these machines, in batches of these sizes.

@@ -172,7 +172,7 @@ class ModelProcess:
             await self._start()
             _, version = await self._client.call("open", *self._open_arguments)
             if version != self.version:
-                raise SpecError(f"bundle: another one is at {self._open_arguments[0]} now")
+                raise SpecError(f"another one is at {self._open_arguments[0]} now", path="bundle")
             await self._warm_up()
         except Exception as error:  # not the fault of what was asked
             await self._end()

@@ -99,7 +99,8 @@ def read_batches(table: TableFile, part: int, size: int, columns: list[str]) -> 
             BATCH_ROWS, row_groups=[part], columns=columns, use_threads=False
         )
     except (pa.ArrowException, OSError) as error:
-        raise SpecError(f"{table.path}: damaged ({str(error).splitlines()[0]})") from None
+        reason = str(error).splitlines()[0]
+        raise SpecError(f"damaged ({reason})", source=str(table.path)) from None
 
 
 # A row group is read by its number: with the file open, its footer is parsed once.
@@ -194,5 +195,5 @@ def _read_lines(table: TableFile, start: int, size: int, columns: list[str]) -> 
             ),
         )
     except pa.ArrowInvalid as error:
-        raise SpecError(csv_fault(table.path, table.columns, start, str(error))) from None
+        raise csv_fault(table.path, table.columns, start, str(error)) from None
     yield from read.to_batches()

@@ -4,10 +4,11 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
+from hydrascope.schemas.errors import SpecError
 from hydrascope.schemas.text import not_utf8
 
 
-def csv_fault(path: Path, columns: Sequence[str], start: int, message: str) -> str:
+def csv_fault(path: Path, columns: Sequence[str], start: int, message: str) -> SpecError:
     """Say in which line of the file Arrow stumbled, and over what.
 
     Args:
@@ -24,11 +25,12 @@ def csv_fault(path: Path, columns: Sequence[str], start: int, message: str) -> s
     if "invalid UTF8" in message:
         with path.open("rb") as file:
             content = file.readlines()[line - 1] if line else file.read()
-        return f"{place}: {not_utf8(content)}"
+        return SpecError(not_utf8(content), source=place)
     if found := re.search(r"In CSV column #(\d+): .*: invalid value '(.*)'", message):
         # Arrow counts the columns of the file, from 0.
         column, value = columns[int(found.group(1))], found.group(2)
-        return f"{place}: {column} is {value!r}; expected a number, or nothing"
+        return SpecError(f"{column} is {value!r}; expected a number, or nothing", source=place)
     if found := re.search(r"Expected (\d+) columns, got (\d+)", message):
-        return f"{place}: {found.group(2)} values; expected {found.group(1)}, separated by commas"
-    return f"{place}: {message.splitlines()[0]}"
+        fault = f"{found.group(2)} values; expected {found.group(1)}, separated by commas"
+        return SpecError(fault, source=place)
+    return SpecError(message.splitlines()[0], source=place)

@@ -55,7 +55,8 @@ def read_labels(
     known = list(machines)
     if strange := sorted(set(whole[EQUIPMENT]) - set(known)):
         raise SpecError(
-            f"labels: equipment_id {strange[0]!r} has no machine file; accepted: {', '.join(known)}"
+            f"equipment_id {strange[0]!r} has no machine file; accepted: {', '.join(known)}",
+            path="labels",
         )
     return {name: _of_machine(whole, name) for name in known}
 
@@ -78,7 +79,7 @@ def _read(file: Path, time_zone: str | None) -> pd.DataFrame:
         else:
             table = pq.read_table(file, use_threads=False)
     except pa.ArrowException as error:
-        raise SpecError(csv_fault(file, columns, 0, str(error))) from None
+        raise csv_fault(file, columns, 0, str(error)) from None
     if any(pa.types.is_binary(field.type) for field in table.schema):
         raise SpecError(f"{file}: {not_utf8(file.read_bytes())}")
     frame: pd.DataFrame = table.drop_columns(["start", "end"]).to_pandas()
@@ -100,7 +101,8 @@ def _of_machine(whole: pd.DataFrame, equipment_id: str) -> pd.DataFrame:
     if overlap.any():
         row = int(overlap.argmax())
         raise SpecError(
-            f"labels: of {equipment_id}, the interval from {table['start'].iloc[row + 1]} begins "
-            f"before the one from {table['start'].iloc[row]} ends; expected one after the other"
+            f"of {equipment_id}, the interval from {table['start'].iloc[row + 1]} begins "
+            f"before the one from {table['start'].iloc[row]} ends; expected one after the other",
+            path="labels",
         )
     return table

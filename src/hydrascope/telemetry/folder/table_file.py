@@ -67,13 +67,13 @@ class TableFile(Table):
 
 @contextmanager
 def naming(path: Path) -> Iterator[None]:
-    """Begin the message of a `SpecError` from inside with the file, unless it does already."""
+    """Have a `SpecError` from inside name the file, unless it names a source already."""
     try:
         yield
     except SpecError as error:
-        if str(error).startswith(str(path)):
+        if error.source:
             raise
-        raise SpecError(f"{path}: {error}") from None
+        raise SpecError(*error.faults, source=str(path)) from None
 
 
 def open_table(path: Path, quality: QualityNames) -> TableFile:

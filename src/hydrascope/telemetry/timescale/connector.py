@@ -222,15 +222,19 @@ def _frame(rows: Rows, names: Sequence[str]) -> pd.DataFrame:
 def _check_frame(frame: pd.DataFrame) -> None:
     if missing := [name for name in ("time", "sensor_id", "value") if name not in frame]:
         raise SpecError(
-            f"telemetry: no column {', '.join(missing)}; it has: {', '.join(map(str, frame))}; "
-            "expected time, sensor_id, value[, quality]"
+            f"no column {', '.join(missing)}; it has: {', '.join(map(str, frame))}; "
+            "expected time, sensor_id, value[, quality]",
+            path="telemetry",
         )
     kind = frame["time"].dtype
     if not isinstance(kind, pd.DatetimeTZDtype):
         example = frame["time"].iloc[0] if len(frame) else ""
         raise SpecError(
-            f"telemetry: time is of type {kind}, as in {str(example)!r}; expected times with time "
-            "zone, as in 2024-05-01T12:00:00Z"
+            f"time is of type {kind}, as in {str(example)!r}; expected times with time "
+            "zone, as in 2024-05-01T12:00:00Z",
+            path="telemetry",
         )
     if gone := int(frame["time"].isna().sum() + frame["sensor_id"].isna().sum()):
-        raise SpecError(f"telemetry: {gone} rows without time or sensor_id; expected both in each")
+        raise SpecError(
+            f"{gone} rows without time or sensor_id; expected both in each", path="telemetry"
+        )

@@ -44,7 +44,9 @@ class DatabaseSettings(BaseModel):
         try:
             return self.password_file.read_text(encoding="utf-8").rstrip("\r\n")
         except OSError as error:
-            raise SpecError(f"password_file: {self.password_file}: {error.strerror}") from None
+            raise SpecError(
+                f"{self.password_file}: {error.strerror}", path="password_file"
+            ) from None
 
     @property
     def place(self) -> str:
@@ -93,6 +95,7 @@ def refuse_password(dsn: object) -> None:
             inside = "password" in parse_qs(parts.query)
         if inside:
             raise SpecError(
-                "dsn: holds a password, which would be logged; put it into PGPASSWORD, ~/.pgpass "
-                "or a file named by password_file"
+                "holds a password, which would be logged; put it into PGPASSWORD, ~/.pgpass "
+                "or a file named by password_file",
+                path="dsn",
             )

@@ -147,13 +147,15 @@ class TimescaleSource(RecordedSource):
         if settings.machines is not None:
             there = read_machines(Path(), settings.machines)
         elif settings.table is not None:
-            raise SpecError("machines: not given; expected the machine files of the table's rows")
+            raise SpecError(
+                "not given; expected the machine files of the table's rows", path="machines"
+            )
         else:
             there = wait(self._connector.equipment.all())
         wanted = settings.equipment or tuple(there)
         if unknown := [name for name in wanted if name not in there]:
             listed = ", ".join(map(repr, there)) or "none yet"
-            raise SpecError(f"equipment: no machine {unknown[0]!r}; there is: {listed}")
+            raise SpecError(f"no machine {unknown[0]!r}; there is: {listed}", path="equipment")
         if not wanted:
             raise SpecError(f"{self._database.place}: no machine yet; ingest some, or name files")
         return {name: there[name] for name in wanted}

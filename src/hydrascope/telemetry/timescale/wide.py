@@ -171,7 +171,9 @@ class WideTable:
         """
         mapping = self._settings
         if not rows:
-            raise SpecError(f"table.name: {mapping.name!r} does not exist; expected a table's name")
+            raise SpecError(
+                f"{mapping.name!r} does not exist; expected a table's name", path="table.name"
+            )
         types = {row["attname"]: row["type"] for row in rows}
         for key, column in (
             ("time", mapping.time),
@@ -186,11 +188,14 @@ class WideTable:
                 )
         kind = types[mapping.time]
         if kind not in (_ZONED, _PLAIN):
-            raise SpecError(f"table.time: {mapping.time} is of type {kind}; expected {_ZONED}")
+            raise SpecError(
+                f"{mapping.time} is of type {kind}; expected {_ZONED}", path="table.time"
+            )
         if kind == _PLAIN and mapping.time_zone is None:
             raise SpecError(
-                f"table.time_zone: {mapping.time} is of type {kind}; expected the IANA zone of its "
-                "times, as in UTC or Europe/Berlin"
+                f"{mapping.time} is of type {kind}; expected the IANA zone of its "
+                "times, as in UTC or Europe/Berlin",
+                path="table.time_zone",
             )
         renamed = {column: sensor for sensor, column in mapping.columns.items()}
         for column in renamed:
