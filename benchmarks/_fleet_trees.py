@@ -10,8 +10,8 @@ from sklearn.metrics import f1_score, roc_auc_score
 
 from benchmarks._fleet_runs import Figures, open_data
 from hydrascope.data.datamodule import HydraulicDataModule
+from hydrascope.data.store.window_fields import SENSOR_FEATURES, SENSOR_OBSERVED
 from hydrascope.evaluation.calibrate import best_threshold
-from hydrascope.graphs.window_fields import SENSOR_FEATURES, SENSOR_OBSERVED
 from hydrascope.simulation.faults import Fault
 from hydrascope.simulation.fleet import KINDS
 

@@ -31,9 +31,9 @@ from benchmarks._fleet_trees import (
 )
 from benchmarks._rows import Row, at_least
 from hydrascope.data.datamodule import HydraulicDataModule
+from hydrascope.data.store.window_fields import SENSOR_FEATURES, SENSOR_OBSERVED
 from hydrascope.evaluation.predictions import predict
 from hydrascope.experiment.restore import Restored, restore
-from hydrascope.graphs.window_fields import SENSOR_FEATURES, SENSOR_OBSERVED
 from hydrascope.models.blocks.role_rows import RoleRows
 from hydrascope.models.network import UniversalTemporalGNN
 from hydrascope.schemas.task import HEALTH

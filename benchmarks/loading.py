@@ -23,10 +23,10 @@ from hydrascope.data.build import StoreConfig
 from hydrascope.data.datamodule import HydraulicDataModule
 from hydrascope.data.loaders import DataLoaderConfig, create_dataloader
 from hydrascope.data.splits import SplitSpec
+from hydrascope.data.store.reader import Verify
+from hydrascope.data.store.window_fields import SENSOR_FEATURES, SENSOR_OBSERVED
 from hydrascope.features.engineer import FeatureEngineer
 from hydrascope.features.sub_windows import WindowSpec
-from hydrascope.graphs.store import Verify
-from hydrascope.graphs.window_fields import SENSOR_FEATURES, SENSOR_OBSERVED
 from hydrascope.schemas import TaskSpec, validate
 
 Features = NDArray[np.float32]

@@ -24,8 +24,8 @@ from benchmarks._fleet import SyntheticFleet
 from benchmarks._rows import Row, at_least, at_most, resident_mb
 from benchmarks.loading import data_module
 from hydrascope.data.loaders import DataLoaderConfig, create_dataloader
-from hydrascope.graphs.store import GraphStore, Verify
-from hydrascope.graphs.store_format import checksum
+from hydrascope.data.store.format import checksum
+from hydrascope.data.store.reader import GraphStore, Verify
 
 SIZES = (2_000, 20_000, 200_000)
 WORKERS_WINDOWS = 20_000

@@ -5,12 +5,12 @@ import torch
 from torch import Tensor
 
 from hydrascope.data.extraction import extract_windows
+from hydrascope.data.store.window_fields import SENSOR_FEATURES, SENSOR_OBSERVED
 from hydrascope.data.stored_machine import StoredMachine
 from hydrascope.data.windows import plan_windows
 from hydrascope.features.engineer import FeatureEngineer
 from hydrascope.features.sub_windows import WindowSpec
 from hydrascope.graphs.fields import WindowFields
-from hydrascope.graphs.window_fields import SENSOR_FEATURES, SENSOR_OBSERVED
 from hydrascope.schemas import GraphTopology, Machine
 from hydrascope.telemetry import TelemetrySource
 

@@ -9,13 +9,13 @@ from jobs import Train, export_settings
 from PIL import Image
 from sklearn.metrics import accuracy_score, confusion_matrix, f1_score
 
+from hydrascope.data.store.window_fields import MACHINE_FEATURES, MACHINE_FEATURES_MASK
 from hydrascope.evaluation.calibration import exchangeable_coverage
 from hydrascope.evaluation.nonconformity import nonconformity
 from hydrascope.evaluation.predictions import predict
 from hydrascope.evaluation.removal import SensorRemoval
 from hydrascope.experiment import export
 from hydrascope.experiment.restore import restore
-from hydrascope.graphs.window_fields import MACHINE_FEATURES, MACHINE_FEATURES_MASK
 from hydrascope.packaging import parity
 from hydrascope.packaging.bundle import golden_difference, read_bundle
 from hydrascope.schemas.errors import SpecError

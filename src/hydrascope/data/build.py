@@ -20,11 +20,9 @@ from rich.text import Text
 
 from hydrascope.data.content import store_spec
 from hydrascope.data.extraction import extract_windows
-from hydrascope.data.windows import WindowPlan
-from hydrascope.features.engineer import FeatureEngineer
-from hydrascope.graphs.store import GraphStore, Verify
-from hydrascope.graphs.store_format import StoreDamagedError, StoreSpec
-from hydrascope.graphs.store_writer import (
+from hydrascope.data.store.format import StoreDamagedError, StoreSpec
+from hydrascope.data.store.reader import GraphStore, Verify
+from hydrascope.data.store.writer import (
     Checksums,
     StoreWriter,
     claim,
@@ -32,6 +30,8 @@ from hydrascope.graphs.store_writer import (
     is_complete,
     write_chunk,
 )
+from hydrascope.data.windows import WindowPlan
+from hydrascope.features.engineer import FeatureEngineer
 from hydrascope.telemetry.source import TelemetrySource
 
 MAPPED_BYTES = 192 * 2**20

@@ -7,10 +7,10 @@ from functools import cache
 from importlib import resources
 
 from hydrascope.data.extraction import samples_per_window
+from hydrascope.data.store.format import StoreSpec
+from hydrascope.data.store.window_fields import window_fields
 from hydrascope.data.windows import WindowPlan
 from hydrascope.features.engineer import FeatureEngineer
-from hydrascope.graphs.store_format import StoreSpec
-from hydrascope.graphs.window_fields import window_fields
 from hydrascope.telemetry.machine_fingerprint import machine_fingerprint
 from hydrascope.telemetry.source import TelemetrySource
 
@@ -29,10 +29,10 @@ _CODE: Mapping[str, tuple[str, ...]] = {
         "quantities.py",
         "roles.py",
         "window_computer.py",
-        "window_fields.py",
     ),
     "hydrascope.schemas": ("units.py",),
     "hydrascope.data": ("windows.py", "extraction.py"),
+    "hydrascope.data.store": ("window_fields.py",),
 }
 """The code that computes what is stored: files by package, all of its files where none is named."""
 

@@ -37,6 +37,12 @@ from hydrascope.data.recombination import (
 )
 from hydrascope.data.references import ReferenceSpec, reference_windows, sensor_reference
 from hydrascope.data.splits import Rows, Split, SplitSpec, make_split, units
+from hydrascope.data.store.window_fields import (
+    MACHINE_FEATURES,
+    MACHINE_FEATURES_MASK,
+    SENSOR_FEATURES,
+    SENSOR_OBSERVED,
+)
 from hydrascope.data.stored_machine import StoredMachine
 from hydrascope.data.targets import encode_machines
 from hydrascope.data.transforms import Transform
@@ -47,12 +53,6 @@ from hydrascope.features.sub_windows import WindowSpec
 from hydrascope.graphs.input_spec import InputSpec
 from hydrascope.graphs.layout import GraphLayout
 from hydrascope.graphs.physics import edge_dynamic_names
-from hydrascope.graphs.window_fields import (
-    MACHINE_FEATURES,
-    MACHINE_FEATURES_MASK,
-    SENSOR_FEATURES,
-    SENSOR_OBSERVED,
-)
 from hydrascope.schemas.machine import Machine
 from hydrascope.schemas.task import HeadLevel, TaskSpec
 from hydrascope.telemetry.remarks import remarks

@@ -12,12 +12,12 @@ from torch.utils.data import Dataset
 from hydrascope.data.batch import RowBatch, TrainingBatch
 from hydrascope.data.buffers import BufferPool
 from hydrascope.data.statistics import DatasetStatistics, dataset_statistics
+from hydrascope.data.store.window_fields import SENSOR_FEATURES
 from hydrascope.data.stored_machine import Rows, StoredMachine, gather_fields, gather_references
 from hydrascope.data.transforms import Transform, generators
 from hydrascope.graphs.fields import GraphInputs, SensorReference, WindowFields
 from hydrascope.graphs.graph import HydraulicGraph, to_graph
 from hydrascope.graphs.layout import GraphLayout, concatenate
-from hydrascope.graphs.window_fields import SENSOR_FEATURES
 
 _TEMPLATES = 64
 """Compositions of a batch whose static part is kept; a fleet of one build has but two."""

@@ -7,11 +7,11 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from hydrascope.data.store.window_fields import as_stored
 from hydrascope.data.windows import WindowPlan
 from hydrascope.features.engineer import FeatureEngineer
 from hydrascope.graphs.fields import WindowFields
 from hydrascope.graphs.window_computer import WindowComputer
-from hydrascope.graphs.window_fields import as_stored
 from hydrascope.schemas.machine import GraphTopology
 from hydrascope.schemas.time import TimeWindow
 from hydrascope.telemetry.source import Signal, TelemetrySource

@@ -10,11 +10,11 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from hydrascope.data.splits import EQUIPMENT, Rows
+from hydrascope.data.store.window_fields import SENSOR_FEATURES, SENSOR_OBSERVED
 from hydrascope.data.stored_machine import StoredMachine
 from hydrascope.data.windows import microseconds
 from hydrascope.graphs.fields import SensorReference
 from hydrascope.graphs.reference import mean_reference
-from hydrascope.graphs.window_fields import SENSOR_FEATURES, SENSOR_OBSERVED
 from hydrascope.schemas.errors import SpecError, closest
 
 

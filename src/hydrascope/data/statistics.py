@@ -8,8 +8,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from hydrascope.data.store.window_fields import SENSOR_FEATURES, SENSOR_OBSERVED
 from hydrascope.data.stored_machine import StoredMachine
-from hydrascope.graphs.window_fields import SENSOR_FEATURES, SENSOR_OBSERVED
 
 
 @dataclass(frozen=True)

@@ -9,9 +9,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from hydrascope.data.buffers import BufferPool
+from hydrascope.data.store.reader import GraphStore
 from hydrascope.graphs.fields import SensorReference
 from hydrascope.graphs.layout import GraphLayout
-from hydrascope.graphs.store import GraphStore
 
 Rows = NDArray[np.int64]
 

@@ -16,10 +16,10 @@ from sklearn.ensemble import ExtraTreesClassifier
 from torch import Tensor
 
 from hydrascope.data.splits import Split
+from hydrascope.data.store.window_fields import SENSOR_FEATURES, SENSOR_OBSERVED
 from hydrascope.data.stored_machine import StoredMachine, of_one_build
 from hydrascope.evaluation.predictions import HeadPredictions
 from hydrascope.features.normalizer import FeatureNormalizer
-from hydrascope.graphs.window_fields import SENSOR_FEATURES, SENSOR_OBSERVED
 from hydrascope.schemas.errors import SpecError
 from hydrascope.schemas.task import HeadKind, HeadSpec
 

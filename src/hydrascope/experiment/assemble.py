@@ -12,6 +12,7 @@ from hydrascope.data.loaders import DataLoaderConfig
 from hydrascope.data.recombination import RecombinationSpec
 from hydrascope.data.references import ReferenceSpec
 from hydrascope.data.splits import SplitSpec
+from hydrascope.data.store.reader import Verify
 from hydrascope.data.transforms import (
     EdgeDropout,
     FeatureNoise,
@@ -25,7 +26,6 @@ from hydrascope.features.config import FeatureConfig
 from hydrascope.features.engineer import FeatureEngineer
 from hydrascope.features.sub_windows import WindowSpec
 from hydrascope.graphs.input_spec import InputSpec
-from hydrascope.graphs.store import Verify
 from hydrascope.models.base import ClosedFormModel, Model
 from hydrascope.models.diagnoser import Diagnoser
 from hydrascope.models.recipe import (

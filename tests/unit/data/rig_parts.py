@@ -13,13 +13,13 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from hydrascope.data.extraction import extract_windows
+from hydrascope.data.store.format import StoreField, StoreSpec
+from hydrascope.data.store.reader import GraphStore, Verify
+from hydrascope.data.store.window_fields import SENSOR_FEATURES, SENSOR_OBSERVED
+from hydrascope.data.store.writer import claim, write_chunk
 from hydrascope.data.windows import plan_windows, window_table
 from hydrascope.features.engineer import FeatureEngineer
 from hydrascope.features.sub_windows import WindowSpec
-from hydrascope.graphs.store import GraphStore, Verify
-from hydrascope.graphs.store_format import StoreField, StoreSpec
-from hydrascope.graphs.store_writer import claim, write_chunk
-from hydrascope.graphs.window_fields import SENSOR_FEATURES, SENSOR_OBSERVED
 from hydrascope.schemas import Machine, TimeWindow
 from hydrascope.telemetry import Signal, ZemaSource
 from hydrascope.telemetry.zema import EPOCH

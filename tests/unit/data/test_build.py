@@ -20,12 +20,12 @@ from hydrascope.data import content
 from hydrascope.data.build import StoreConfig, open_stores
 from hydrascope.data.content import store_spec
 from hydrascope.data.extraction import extract_windows
+from hydrascope.data.store.format import field_file
+from hydrascope.data.store.reader import GraphStore, Verify
 from hydrascope.data.windows import plan_windows
 from hydrascope.features.config import FeatureConfig
 from hydrascope.features.engineer import FeatureEngineer
 from hydrascope.features.sub_windows import WindowSpec
-from hydrascope.graphs.store import GraphStore, Verify
-from hydrascope.graphs.store_format import field_file
 from hydrascope.schemas import Machine, TimeWindow
 from hydrascope.telemetry import Signal, ZemaSource
 

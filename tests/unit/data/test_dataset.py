@@ -17,6 +17,7 @@ from hydrascope.data.datamodule import HydraulicDataModule
 from hydrascope.data.dataset import HydraulicGraphDataset
 from hydrascope.data.loaders import DataLoaderConfig
 from hydrascope.data.splits import SplitSpec
+from hydrascope.data.store.window_fields import SENSOR_FEATURES, SENSOR_OBSERVED
 from hydrascope.data.stored_machine import StoredMachine
 from hydrascope.features.engineer import FeatureEngineer
 from hydrascope.features.sub_windows import WindowSpec
@@ -24,7 +25,6 @@ from hydrascope.graphs.fields import GraphInputs
 from hydrascope.graphs.graph import BATCH_ONLY
 from hydrascope.graphs.input_spec import InputSpec
 from hydrascope.graphs.layout import GraphLayout
-from hydrascope.graphs.window_fields import SENSOR_FEATURES, SENSOR_OBSERVED
 from hydrascope.schemas import GraphTopology, TaskSpec
 from hydrascope.telemetry import ZemaSource
 

@@ -10,9 +10,9 @@ import pytest
 from numpy.typing import NDArray
 from rig_parts import spec_of, stored
 
-from hydrascope.graphs.store import GraphStore, Verify
-from hydrascope.graphs.store_format import JOURNAL, MANIFEST, StoreDamagedError, field_file
-from hydrascope.graphs.store_writer import claim, condemn, write_chunk
+from hydrascope.data.store.format import JOURNAL, MANIFEST, StoreDamagedError, field_file
+from hydrascope.data.store.reader import GraphStore, Verify
+from hydrascope.data.store.writer import claim, condemn, write_chunk
 
 Arrays = dict[str, NDArray[Any]]
 

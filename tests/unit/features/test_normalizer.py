@@ -7,8 +7,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from hydrascope.data.datamodule import HydraulicDataModule
+from hydrascope.data.store.window_fields import SENSOR_FEATURES, SENSOR_OBSERVED
 from hydrascope.features.normalizer import FeatureNormalizer
-from hydrascope.graphs.window_fields import SENSOR_FEATURES, SENSOR_OBSERVED
 
 SLOTS, STEPS, FEATURES = 6, 4, 3
 Part = tuple[Tensor, Tensor, Tensor]

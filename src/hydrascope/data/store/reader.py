@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from hydrascope.graphs.store_field import FieldReader
-from hydrascope.graphs.store_format import (
+from hydrascope.data.store.field import FieldReader
+from hydrascope.data.store.format import (
     Manifest,
     StoreDamagedError,
     checksum,

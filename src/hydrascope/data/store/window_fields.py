@@ -6,10 +6,10 @@ graph has several of (sensors, lines; one machine); in a batch that axis runs ov
 
 from torch import Tensor
 
+from hydrascope.data.store.format import StoreField
 from hydrascope.features.engineer import FeatureEngineer
 from hydrascope.graphs.fields import WindowFields
 from hydrascope.graphs.physics import edge_dynamic_names
-from hydrascope.graphs.store_format import StoreField
 from hydrascope.schemas.machine import GraphTopology
 
 SENSOR_FEATURES = "sensor_features"

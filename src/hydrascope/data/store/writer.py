@@ -14,8 +14,8 @@ from typing import Any
 from filelock import FileLock, Timeout
 from numpy.typing import NDArray
 
-from hydrascope.graphs.store_field import FieldReader, create_field, data_offset, sync, write_rows
-from hydrascope.graphs.store_format import (
+from hydrascope.data.store.field import FieldReader, create_field, data_offset, sync, write_rows
+from hydrascope.data.store.format import (
     JOURNAL,
     MANIFEST,
     Manifest,

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from hydrascope.graphs.store_format import StoreDamagedError, StoreField, plain_bytes
+from hydrascope.data.store.format import StoreDamagedError, StoreField, plain_bytes
 
 
 def create_field(path: Path, field: StoreField, windows: int) -> None:

@@ -1,0 +1,1 @@
+"""The packed store: windows on disk, one folder a machine and content."""
