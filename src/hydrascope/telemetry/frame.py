@@ -10,18 +10,18 @@ import pyarrow as pa
 
 from hydrascope.schemas import Machine, SpecError
 from hydrascope.schemas.errors import closest
+from hydrascope.telemetry.coverage import Coverage
 from hydrascope.telemetry.fingerprint import SampleDigest
-from hydrascope.telemetry.folder.coverage import Coverage
 from hydrascope.telemetry.folder.flags import check_flags
 from hydrascope.telemetry.folder.machine_files import check_units
 from hydrascope.telemetry.folder.reading import quality_names, reading_of
-from hydrascope.telemetry.folder.resampling import margin_us
 from hydrascope.telemetry.folder.rows import Pieces, batch_samples, needed_columns
-from hydrascope.telemetry.folder.samples import Samples, in_order
-from hydrascope.telemetry.folder.settings import ReadingSettings, ResampleMethod
+from hydrascope.telemetry.folder.settings import ReadingSettings
 from hydrascope.telemetry.folder.table_file import TIMESTAMP, Layout, Table, table_of
 from hydrascope.telemetry.folder.timestamps import to_microseconds
 from hydrascope.telemetry.recorded import RecordedSource
+from hydrascope.telemetry.resampling import ResampleMethod, margin_us
+from hydrascope.telemetry.samples import Samples, in_order
 
 NAME = "frame"
 """What the table is called in messages."""

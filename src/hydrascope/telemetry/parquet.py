@@ -11,9 +11,9 @@ from hydrascope.telemetry.folder.contents import open_contents
 from hydrascope.telemetry.folder.flags import flags_in
 from hydrascope.telemetry.folder.index import Index, find_or_build
 from hydrascope.telemetry.folder.rows import read_samples
-from hydrascope.telemetry.folder.samples import Samples, in_order
 from hydrascope.telemetry.folder.settings import FolderSettings
 from hydrascope.telemetry.recorded import RecordedSource
+from hydrascope.telemetry.samples import Samples, in_order
 
 _FEW = 10
 """Flags that a message names."""
@@ -41,7 +41,7 @@ class ParquetSource(RecordedSource):
         quality_accepted: Flags of good samples; None: all.
         quality_column: Column that holds the flags; None: one of any usual name, such as `quality`
             or `status`, also of one sensor, such as `p_out_quality` (`folder.quality`).
-        resample: Keys of `folder.settings.ResampleSettings`.
+        resample: Keys of `resampling.ResampleSettings`.
 
     Raises:
         SpecError: A setting, a machine file, a label file or the head of a file is refused.

@@ -4,14 +4,12 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from functools import cached_property
 
-import numpy as np
 import pandas as pd
 
-from hydrascope.schemas import Machine, SensorSpec, TimeWindow
+from hydrascope.schemas import Machine, TimeWindow
 from hydrascope.telemetry.fingerprint import fingerprint
-from hydrascope.telemetry.folder.resampling import instants, margin_us, resample
-from hydrascope.telemetry.folder.samples import Samples
-from hydrascope.telemetry.folder.settings import ResampleSettings
+from hydrascope.telemetry.resampling import ResampleSettings, margin_us, regular
+from hydrascope.telemetry.samples import Samples
 from hydrascope.telemetry.source import Signal
 from hydrascope.telemetry.times import as_microseconds, as_time
 
@@ -102,10 +100,17 @@ class RecordedSource(ABC):
         sensors = [sensor for _, sensor in self._machines[equipment_id].topology.sensors]
         # Samples beside the window decide its first and last values.
         slowest_hz = min(sensor.rate_hz for sensor in sensors)
-        margin = margin_us(slowest_hz, self._hold_us)
+        margin = margin_us(slowest_hz, self._resampling.hold_us)
         samples = self._samples(equipment_id, first_us - margin, end_us + margin)
         return {
-            sensor.id: self._signal(sensor, samples.get(sensor.id), extent_us, first_us, end_us)
+            sensor.id: regular(
+                samples.get(sensor.id),
+                sensor,
+                origin_us=extent_us,
+                first_us=first_us,
+                end_us=end_us,
+                settings=self._resampling,
+            )
             for sensor in sensors
         }
 
@@ -113,34 +118,6 @@ class RecordedSource(ABC):
         """Return the machine's labels, ordered by time, without overlap."""
         self._refuse_unknown(equipment_id)
         return self._labels[equipment_id].copy()
-
-    def _signal(
-        self,
-        sensor: SensorSpec,
-        samples: Samples | None,
-        extent_us: int,
-        first_us: int,
-        end_us: int,
-    ) -> Signal:
-        rate_hz = self._resampling.rate_hz or sensor.rate_hz
-        at_us = instants(extent_us, first_us, end_us, rate_hz)
-        if samples is None:
-            return Signal(np.full(len(at_us), np.nan, dtype=np.float32), rate_hz)
-        values = resample(
-            samples.time_us,
-            samples.value,
-            at_us,
-            period_us=1e6 / sensor.rate_hz,
-            rate_hz=rate_hz,
-            method=self._resampling.method,
-            hold_us=self._hold_us,
-        )
-        return Signal(values, rate_hz)
-
-    @property
-    def _hold_us(self) -> int | None:
-        hold_s = self._resampling.hold_s
-        return None if hold_s is None else round(hold_s * 1e6)
 
     def _refuse_unknown(self, equipment_id: str) -> None:
         if equipment_id not in self._machines:

@@ -9,8 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from hydrascope.telemetry.folder.resampling import instants, resample
-from hydrascope.telemetry.folder.settings import ResampleMethod
+from hydrascope.telemetry.resampling import ResampleMethod, instants, resample
 
 PERIOD_US = 100_000.0
 """Of a sensor of 10 Hz."""

@@ -13,6 +13,7 @@ from hydrascope.schemas.machine import Machine
 from hydrascope.schemas.signal import Signal
 from hydrascope.schemas.units import conversion
 from hydrascope.serving.windows import TelemetryWindow
+from hydrascope.telemetry.samples import GOOD, judge
 
 MAX_SAMPLES = 1_000_000
 """Samples of one sensor in one window, at most."""
@@ -126,7 +127,5 @@ def _read_signal(given: SignalIn, sensor: SensorSpec, window_s: float) -> Signal
         except SpecError as error:
             raise SpecError(str(error), path="unit") from None
         values = values * unit.scale + unit.offset
-    if sensor.range is not None:
-        low, high = sensor.range
-        values[(values < low) | (values > high)] = np.nan
+    values[judge(values, sensor) != GOOD] = np.nan
     return Signal(values.astype(np.float32), rate_hz)

@@ -17,8 +17,8 @@ from hydrascope.serving.diagnosis.diagnosis import Diagnosis
 from hydrascope.serving.equipment.references import dump_reference, load_reference
 from hydrascope.serving.equipment.store import UnavailableError, find_machine
 from hydrascope.serving.windows import GivenReference
-from hydrascope.telemetry.folder.resampling import instants, margin_us, resample
-from hydrascope.telemetry.folder.settings import ResampleMethod
+from hydrascope.telemetry.resampling import ResampleSettings, margin_us, regular
+from hydrascope.telemetry.samples import GOOD, judged
 from hydrascope.telemetry.times import as_microseconds
 from hydrascope.telemetry.timescale.connector import TimescaleConnector
 from hydrascope.telemetry.timescale.errors import DatabaseError
@@ -120,7 +120,7 @@ class DatabaseEquipmentStore:
     async def read_signals(self, machine: Machine, window: TimeWindow) -> Mapping[str, Signal]:
         """Return the samples of a window, resampled to the sensors' rates from its start on.
 
-        They are those of a training with the default settings of `data.source.resample`.
+        They are those of a training with the default settings of `data.source`.
         """
         sensors = [sensor for _, sensor in machine.topology.sensors]
         margin = margin_us(min((s.rate_hz for s in sensors), default=1.0), None)
@@ -128,28 +128,23 @@ class DatabaseEquipmentStore:
         wider = TimeWindow(start=window.start - beside, end=window.end + beside)
         equipment_id = machine.equipment.equipment_id
         async with _available():
-            frame = await self._connector.fetch_sensor_data(equipment_id, wider)
+            frame = await self._connector.fetch_sensor_data(equipment_id, wider, quality=(GOOD,))
         first_us, end_us = as_microseconds(window.start), as_microseconds(window.end)
         signals = {}
         for sensor in sensors:
             own = frame[frame["sensor_id"] == sensor.id]
-            value = own["value"].to_numpy(dtype=np.float32)
-            good = np.isfinite(value)
-            if sensor.range is not None:
-                good &= (value >= sensor.range[0]) & (value <= sensor.range[1])
-            if not good.any():
-                continue
             utc = own["time"].dt.tz_localize(None).to_numpy(dtype="datetime64[us]")
-            values = resample(
-                utc.astype(np.int64)[good],
-                value[good],
-                instants(first_us, first_us, end_us, sensor.rate_hz),
-                period_us=1e6 / sensor.rate_hz,
-                rate_hz=sensor.rate_hz,
-                method=ResampleMethod.INTERPOLATE,
-                hold_us=None,
-            )
-            signals[sensor.id] = Signal(values, sensor.rate_hz)
+            value = own["value"].to_numpy(dtype=np.float64)
+            samples = judged(utc.astype(np.int64), value, sensor).good()
+            if len(samples.value):
+                signals[sensor.id] = regular(
+                    samples,
+                    sensor,
+                    origin_us=first_us,
+                    first_us=first_us,
+                    end_us=end_us,
+                    settings=ResampleSettings(),
+                )
         if not signals:
             raise SpecError(f"there is no telemetry of {equipment_id!r} in {window}", path="start")
         return signals

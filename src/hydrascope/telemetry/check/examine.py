@@ -18,11 +18,11 @@ from hydrascope.telemetry.folder.labels import label_files, passed_over_labels, 
 from hydrascope.telemetry.folder.machine_files import check_units, read_machines
 from hydrascope.telemetry.folder.reading import quality_names, reading_of
 from hydrascope.telemetry.folder.rows import Pieces, read_samples
-from hydrascope.telemetry.folder.samples import SensorKey
 from hydrascope.telemetry.folder.settings import FolderSettings
 from hydrascope.telemetry.folder.statistics import SensorGatherer, SensorStatistics
 from hydrascope.telemetry.folder.table_file import TableFile, open_table
 from hydrascope.telemetry.folder.time_order import in_time_order
+from hydrascope.telemetry.samples import SensorKey
 
 Progress = Callable[[str, int, int], object]
 """(what is done, how much in all, how far)."""

@@ -23,7 +23,7 @@ class Flagged(NamedTuple):
     """That hold the flags."""
 
 
-def judged(batch: Any, table: Table, accepted: frozenset[str] | None) -> Flagged:
+def flagged_rows(batch: Any, table: Table, accepted: frozenset[str] | None) -> Flagged:
     """Hold the flags of a batch against the accepted ones; None accepts all."""
     of_row: NDArray[np.bool_] = np.zeros(batch.num_rows, dtype=np.bool_)
     of_sensor: dict[str, NDArray[np.bool_]] = {}

@@ -19,15 +19,15 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from hydrascope.schemas.whole_file import write_whole
+from hydrascope.telemetry.coverage import Coverage
 from hydrascope.telemetry.fingerprint import SampleDigest
 from hydrascope.telemetry.folder.blocks import Block, list_blocks
-from hydrascope.telemetry.folder.coverage import Coverage
 from hydrascope.telemetry.folder.reading import Reading
 from hydrascope.telemetry.folder.rows import Pieces, read_samples
-from hydrascope.telemetry.folder.samples import SensorKey
 from hydrascope.telemetry.folder.statistics import SensorGatherer, SensorStatistics
 from hydrascope.telemetry.folder.table_file import TableFile
 from hydrascope.telemetry.folder.time_order import ReadBlock, in_time_order
+from hydrascope.telemetry.samples import SensorKey
 
 _VERSION = 2
 """Of what an index holds and how it is found; another one is not read."""

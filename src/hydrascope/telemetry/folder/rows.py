@@ -14,9 +14,8 @@ from hydrascope.schemas.errors import SpecError
 from hydrascope.schemas.units import conversion
 from hydrascope.telemetry.folder.blocks import Block, read_batches
 from hydrascope.telemetry.folder.columns import codes, numbers
-from hydrascope.telemetry.folder.flags import Flagged, judged
+from hydrascope.telemetry.folder.flags import Flagged, flagged_rows
 from hydrascope.telemetry.folder.reading import Reading
-from hydrascope.telemetry.folder.samples import BAD_QUALITY, OUT_OF_RANGE, Samples, SensorKey
 from hydrascope.telemetry.folder.table_file import (
     EQUIPMENT,
     SENSOR,
@@ -29,6 +28,7 @@ from hydrascope.telemetry.folder.table_file import (
     naming,
 )
 from hydrascope.telemetry.folder.timestamps import Microseconds, to_microseconds
+from hydrascope.telemetry.samples import Samples, SensorKey, judged
 
 Pieces = dict[SensorKey, list[Samples]]
 """Samples of each sensor in the order of the file, in several pieces."""
@@ -92,7 +92,7 @@ def batch_samples(
         SpecError: Naming column, value and what is accepted.
     """
     split = _narrow if table.layout is Layout.NARROW else _wide
-    bad = judged(batch, table, reading.quality_accepted)
+    bad = flagged_rows(batch, table, reading.quality_accepted)
     yield from split(batch, time_us, bad, reading, equipment_id)
 
 
@@ -176,18 +176,12 @@ def _samples(
 ) -> Samples:
     """Convert and judge the samples of one sensor; an empty value is no sample."""
     spec = reading.sensors.get(key[0], {}).get(key[1])
-    state = bad * np.uint8(BAD_QUALITY)
     if spec is not None:
         try:
             value = _converted(value, spec.unit, reading.units.get(key[1]), told)
         except SpecError as error:
             raise SpecError(f"sensor {key[1]}: {error}") from None
-        if spec.range is not None:
-            low, high = spec.range
-            state[((value < low) | (value > high)) & ~bad] = OUT_OF_RANGE
-    samples = Samples(time_us, value.astype(np.float32), state)
-    finite = np.isfinite(samples.value)
-    return samples if finite.all() else samples.take(finite)
+    return judged(time_us, value, spec, bad)
 
 
 def _converted(

@@ -1,33 +1,12 @@
 """What a user can say about recorded telemetry, validated."""
 
-from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from hydrascope.schemas.base import Positive, Text, TimeZone
-
-
-class ResampleMethod(StrEnum):
-    """How samples at any times become samples at regular instants; see `folder.resampling`."""
-
-    INTERPOLATE = "interpolate"
-    MEAN = "mean"
-    HOLD = "hold"
-
-
-class ResampleSettings(BaseModel):
-    """How every sensor is put on regular instants."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    method: ResampleMethod = ResampleMethod.INTERPOLATE
-    rate_hz: Positive | None = None
-    """One rate for all sensors; None: each sensor's own, from the machine file."""
-    hold_s: Positive | None = None
-    """How long `hold` repeats a sample; None: one and a half of the sensor's own periods."""
-
+from hydrascope.telemetry.resampling import ResampleSettings
 
 UserPath = Annotated[Path, AfterValidator(Path.expanduser)]
 """A path that may begin with `~`."""

@@ -12,10 +12,10 @@ import pandas as pd
 from hydrascope.schemas import Machine, TimeWindow
 from hydrascope.telemetry.folder.contents import open_contents
 from hydrascope.telemetry.folder.index import list_all, reader
-from hydrascope.telemetry.folder.resampling import instants
-from hydrascope.telemetry.folder.samples import GOOD, Samples, SensorKey
 from hydrascope.telemetry.folder.settings import FolderSettings
 from hydrascope.telemetry.folder.time_order import in_time_order
+from hydrascope.telemetry.resampling import instants
+from hydrascope.telemetry.samples import Samples, SensorKey, judged
 from hydrascope.telemetry.source import Signal, TelemetrySource
 from hydrascope.telemetry.times import as_microseconds, as_time
 
@@ -102,9 +102,7 @@ def from_source(source: TelemetrySource) -> Delivery:
 def samples_of(signal: Signal, extent_us: int, first_us: int, end_us: int) -> Samples:
     """Return the finite samples of a signal that was read from a stretch of an extent."""
     time_us = instants(extent_us, first_us, end_us, signal.rate_hz)
-    there = np.isfinite(signal.values)
-    state = np.full(int(there.sum()), GOOD, dtype=np.uint8)
-    return Samples(time_us[there], signal.values[there], state)
+    return judged(time_us, signal.values.astype(np.float64), None)
 
 
 def _reads(source: TelemetrySource, machine: Machine) -> Callable[[int], Iterator[Slice]]:

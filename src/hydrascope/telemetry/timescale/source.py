@@ -14,9 +14,9 @@ from hydrascope.schemas.base import Positive, Text
 from hydrascope.schemas.units import Conversion, conversion
 from hydrascope.telemetry.folder.labels import label_files, read_labels
 from hydrascope.telemetry.folder.machine_files import check_units, read_machines
-from hydrascope.telemetry.folder.samples import GOOD, Samples
-from hydrascope.telemetry.folder.settings import ResampleSettings
 from hydrascope.telemetry.recorded import RecordedSource
+from hydrascope.telemetry.resampling import ResampleSettings
+from hydrascope.telemetry.samples import Samples, judged
 from hydrascope.telemetry.times import as_microseconds
 from hydrascope.telemetry.timescale.connector import TimescaleConnector
 from hydrascope.telemetry.timescale.loop import iterate, start, wait
@@ -66,7 +66,7 @@ class TimescaleSource(RecordedSource):
         max_gap_s: An extent ends where no sensor has a good sample for longer.
         units: Units in the database, by sensor id, where they are not the ones it says.
         quality_accepted: Flags of good samples; None: all.
-        resample: Keys of `folder.settings.ResampleSettings`.
+        resample: Keys of `resampling.ResampleSettings`.
         scans: Folder of what one pass over each machine's telemetry found.
         pool_min: Connections that each process keeps open.
         pool_max: Connections that each process may have.
@@ -271,11 +271,7 @@ class TimescaleSource(RecordedSource):
         for number, (name, factors) in enumerate(conversions.items()):
             part = slice(ends[number], ends[number + 1])
             value = rows.value[part] * factors.scale + factors.offset
-            good = np.isfinite(value.astype(np.float32))
-            if (limits := specs[name].range) is not None:
-                good &= (value >= limits[0]) & (value <= limits[1])
-            state = np.full(int(good.sum()), GOOD, dtype=np.uint8)
-            found[name] = Samples(rows.time_us[part][good], value[good].astype(np.float32), state)
+            found[name] = judged(rows.time_us[part], value, specs[name]).good()
         return found
 
 

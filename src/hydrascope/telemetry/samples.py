@@ -1,4 +1,8 @@
-"""Samples of one sensor as they were recorded: any order, any distance, some of them bad."""
+"""Samples of one sensor as they were recorded: any order, any distance, some of them bad.
+
+Files, tables in memory, databases and requests to the service are judged by `judge` alone: the same
+samples are the same telemetry wherever they come from.
+"""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -6,8 +10,11 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-GOOD, BAD_QUALITY, OUT_OF_RANGE = 0, 1, 2
-"""State of a sample; all but the good ones are missing to whoever reads a signal."""
+from hydrascope.schemas import SensorSpec
+
+GOOD, BAD_QUALITY, OUT_OF_RANGE, EMPTY = 0, 1, 2, 3
+"""State of a sample; all but the good ones are missing to whoever reads a signal. The first three
+are the flags of our own table; an empty one (NaN, or beyond float32) is no sample at all."""
 
 SensorKey = tuple[str, str]
 """Equipment id and sensor id."""
@@ -31,6 +38,39 @@ class Samples(NamedTuple):
         """Return the samples that count."""
         keep = self.state == GOOD
         return self if keep.all() else self.take(keep)
+
+
+def judge(
+    value: NDArray[np.float64], sensor: SensorSpec | None, flagged: NDArray[np.bool_] | None = None
+) -> NDArray[np.uint8]:
+    """Return the state of each of n values, [n].
+
+    Args:
+        value: [n], in the machine file's unit; NaN where nothing was recorded.
+        sensor: That they are of; None: one that no machine file knows, with any range.
+        flagged: [n] whether a quality flag that is not accepted stands beside it; None: none does.
+    """
+    state = np.full(len(value), GOOD, dtype=np.uint8)
+    if sensor is not None and sensor.range is not None:
+        low, high = sensor.range
+        state[(value < low) | (value > high)] = OUT_OF_RANGE
+    if flagged is not None:
+        state[flagged] = BAD_QUALITY
+    state[~np.isfinite(value.astype(np.float32))] = EMPTY
+    return state
+
+
+def judged(
+    time_us: NDArray[np.int64],
+    value: NDArray[np.float64],
+    sensor: SensorSpec | None,
+    flagged: NDArray[np.bool_] | None = None,
+) -> Samples:
+    """Return the samples of n times and values, without the empty ones; arguments as in `judge`."""
+    state = judge(value, sensor, flagged)
+    samples = Samples(time_us, value.astype(np.float32), state)
+    there = state != EMPTY
+    return samples if there.all() else samples.take(there)
 
 
 class Ordered(NamedTuple):

@@ -13,11 +13,42 @@ is `features.cleaning`'s to do, if at all.
 """
 
 import math
+from enum import StrEnum
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict
 
-from hydrascope.telemetry.folder.settings import ResampleMethod
+from hydrascope.schemas import SensorSpec
+from hydrascope.schemas.base import Positive
+from hydrascope.telemetry.samples import Samples
+from hydrascope.telemetry.source import Signal
+
+
+class ResampleMethod(StrEnum):
+    """How samples at any times become samples at regular instants; see the module."""
+
+    INTERPOLATE = "interpolate"
+    MEAN = "mean"
+    HOLD = "hold"
+
+
+class ResampleSettings(BaseModel):
+    """How every sensor is put on regular instants."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    method: ResampleMethod = ResampleMethod.INTERPOLATE
+    rate_hz: Positive | None = None
+    """One rate for all sensors; None: each sensor's own, from the machine file."""
+    hold_s: Positive | None = None
+    """How long `hold` repeats a sample; None: one and a half of the sensor's own periods."""
+
+    @property
+    def hold_us(self) -> int | None:
+        """The same in microseconds."""
+        return None if self.hold_s is None else round(self.hold_s * 1e6)
+
 
 _REACH = 1.5
 """Periods between two samples with none missing: half a period is left for jitter."""
@@ -37,6 +68,41 @@ def instants(extent_us: int, first_us: int, end_us: int, rate_hz: float) -> NDAr
 def margin_us(rate_hz: float, hold_us: int | None) -> int:
     """Return how far from an instant the samples may lie that decide its value."""
     return max(hold_us or 0, math.ceil(_REACH * 1e6 / rate_hz)) + 1
+
+
+def regular(
+    samples: Samples | None,
+    sensor: SensorSpec,
+    *,
+    origin_us: int,
+    first_us: int,
+    end_us: int,
+    settings: ResampleSettings,
+) -> Signal:
+    """Return a sensor's signal in [first_us, end_us).
+
+    Args:
+        samples: Good ones, in order of time, from `margin_us` before to as long behind; None: none.
+        sensor: That they are of.
+        origin_us: Time from which the instants are counted.
+        first_us: First time that is wanted.
+        end_us: Time behind the last one.
+        settings: How.
+    """
+    rate_hz = settings.rate_hz or sensor.rate_hz
+    at_us = instants(origin_us, first_us, end_us, rate_hz)
+    if samples is None:
+        return Signal(np.full(len(at_us), np.nan, dtype=np.float32), rate_hz)
+    values = resample(
+        samples.time_us,
+        samples.value,
+        at_us,
+        period_us=1e6 / sensor.rate_hz,
+        rate_hz=rate_hz,
+        method=settings.method,
+        hold_us=settings.hold_us,
+    )
+    return Signal(values, rate_hz)
 
 
 def resample(
