@@ -12,9 +12,12 @@ from datetime import UTC, datetime, timedelta
 import numpy as np
 import pandas as pd
 
+from hydrascope.features.config import FeatureConfig
 from hydrascope.schemas import Machine, TimeWindow, validate
 from hydrascope.telemetry.source import Signal
 
+FEATURES = FeatureConfig(frequency=True, temporal=True, patch=False)
+"""What is measured with: 34 features of each sub-window."""
 START = datetime(2026, 1, 1, tzinfo=UTC)
 _KINDS = ("pressure", "temperature", "flow")
 _UNITS = {"pressure": "bar", "temperature": "degC", "flow": "l/min"}

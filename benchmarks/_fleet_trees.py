@@ -13,7 +13,7 @@ from hydrascope.data.datamodule import HydraulicDataModule
 from hydrascope.data.store.window_fields import SENSOR_FEATURES, SENSOR_OBSERVED
 from hydrascope.evaluation.calibrate import best_threshold
 from hydrascope.simulation.faults import Fault
-from hydrascope.simulation.fleet import KINDS
+from hydrascope.simulation.fleet_settings import KINDS
 
 FAULTS = tuple(fault.value for fault in Fault)
 REGRESSIONS = ("health", "remaining_life")

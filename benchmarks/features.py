@@ -15,6 +15,7 @@ import pandas as pd
 import torch
 from torch import Tensor
 
+from benchmarks._fleet import FEATURES
 from benchmarks._rows import Row
 from hydrascope.features.engineer import FeatureEngineer
 
@@ -62,7 +63,7 @@ def _rows(windows: int) -> list[Row]:
     generator = torch.Generator().manual_seed(0)
     x = torch.randn(windows, SAMPLES, generator=generator)
     with_gaps = x.masked_fill(torch.rand(x.shape, generator=generator) < 0.01, torch.nan)
-    engineer = FeatureEngineer()
+    engineer = FeatureEngineer(FEATURES)
     floor_s, whole_s, gaps_s = _median_times(
         lambda: _sort_and_transform(x),
         lambda: engineer(x, RATE_HZ),
@@ -98,7 +99,7 @@ def _peer_rows() -> list[Row]:
         }
     )
     lists = x.double().tolist()  # what catch22's binding takes
-    engineer = FeatureEngineer()
+    engineer = FeatureEngineer(FEATURES)
     ours_s, tsfresh_s, catch22_s = _median_times(
         lambda: engineer(x, RATE_HZ),
         lambda: extract_features(

@@ -33,7 +33,8 @@ from benchmarks._fleet_trees import FAULTS, kept_trees, mean_answer, rows_by_kin
 from benchmarks._rows import Row, at_most, resident_mb
 from hydrascope.data.datamodule import HydraulicDataModule
 from hydrascope.evaluation.localisation import FREQUENT
-from hydrascope.simulation.fleet import KINDS, draw_member
+from hydrascope.simulation.fleet import draw_member
+from hydrascope.simulation.fleet_settings import KINDS
 from hydrascope.simulation.recording import Run
 
 BATCH = 32

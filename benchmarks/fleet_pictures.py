@@ -11,7 +11,8 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from hydrascope.simulation.faults import Fault
-from hydrascope.simulation.fleet import KINDS, draw_member
+from hydrascope.simulation.fleet import draw_member
+from hydrascope.simulation.fleet_settings import KINDS
 from hydrascope.simulation.recording import Run
 from hydrascope.simulation.trajectory import Course, FaultCourse
 

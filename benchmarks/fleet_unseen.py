@@ -37,7 +37,7 @@ from hydrascope.experiment.restore import Restored, restore
 from hydrascope.models.blocks.role_rows import RoleRows
 from hydrascope.models.network import UniversalTemporalGNN
 from hydrascope.schemas.task import HEALTH
-from hydrascope.simulation.fleet import KINDS
+from hydrascope.simulation.fleet_settings import KINDS
 
 ROLES = "role_rows"
 """What `experiment=fleet_unseen_kind` trains."""

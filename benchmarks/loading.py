@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from torch_geometric.data import Data
 from torch_geometric.loader import DataLoader as PygDataLoader
 
-from benchmarks._fleet import SyntheticFleet
+from benchmarks._fleet import FEATURES, SyntheticFleet
 from benchmarks._rows import Row, at_least, at_most, median_times_s
 from hydrascope.data.build import StoreConfig
 from hydrascope.data.datamodule import HydraulicDataModule
@@ -48,7 +48,7 @@ def data_module(
     return HydraulicDataModule(
         fleet,
         WindowSpec(fleet.window_s, fleet.window_s, steps),
-        FeatureEngineer(),
+        FeatureEngineer(FEATURES),
         TASK,
         store=StoreConfig(folder, n_jobs=n_jobs, verify=Verify.READ, progress=True),
         split=SplitSpec("random", folds=5, fold=0, val_fraction=0.1),

@@ -5,7 +5,7 @@ import time
 
 import pandas as pd
 
-from benchmarks._fleet import SyntheticFleet
+from benchmarks._fleet import FEATURES, SyntheticFleet
 from benchmarks._rows import Row, at_least, at_most, resident_mb
 from hydrascope.data.content import store_spec
 from hydrascope.data.splits import SplitSpec, make_split
@@ -22,7 +22,7 @@ def run(machines: int = MACHINES, windows: int = WINDOWS) -> list[Row]:
     gc.collect()
     before_mb = resident_mb()
     fleet = SyntheticFleet(machines, windows)
-    spec, engineer = WindowSpec(fleet.window_s, fleet.window_s, 10), FeatureEngineer()
+    spec, engineer = WindowSpec(fleet.window_s, fleet.window_s, 10), FeatureEngineer(FEATURES)
     start = time.perf_counter()
     plans = [plan_windows(fleet, machine, spec) for machine in fleet.machines().values()]
     stores = [store_spec(fleet, plan, engineer) for plan in plans]

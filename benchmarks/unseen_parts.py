@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from benchmarks._document import ROOT, replace_section
 from benchmarks._fleet_parts import Variants, how_measured, size_of_trainings, table, trained
 from benchmarks.fleet_unseen import ROLES
-from hydrascope.simulation.fleet import KINDS
+from hydrascope.simulation.fleet_settings import KINDS
 
 EXPERIMENT = "experiment=fleet_unseen_kind"
 _WHOLE = (

@@ -13,8 +13,11 @@ ROOMS = {
         "Telemetry",
         (
             "hydrascope.telemetry",
+            "hydrascope.telemetry.folder.settings.FolderSettings",
             "hydrascope.telemetry.fleet.FleetSource",
+            "hydrascope.simulation.fleet_settings.FleetSettings",
             "hydrascope.telemetry.timescale.source.TimescaleSource",
+            "hydrascope.telemetry.timescale.source.SourceSettings",
             "hydrascope.telemetry.timescale.connector.TimescaleConnector",
         ),
     ),

@@ -47,9 +47,7 @@ def zema() -> ZemaSource:
 @pytest.fixture(scope="session")
 def engineer() -> FeatureEngineer:
     """11 statistics and 6 samples of each sub-window: 17 features."""
-    return FeatureEngineer(
-        FeatureConfig(frequency=False, temporal=False, patch=True, patch_length=6)
-    )
+    return FeatureEngineer(FeatureConfig())
 
 
 @pytest.fixture(scope="session")

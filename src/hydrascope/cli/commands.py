@@ -10,8 +10,11 @@ import typer
 
 from hydrascope.schemas import Machine, json_schema
 from hydrascope.schemas.errors import SpecError, validate
+from hydrascope.simulation.fleet_settings import FleetSettings
 
 app = typer.Typer()
+
+FLEET = FleetSettings()
 
 bundle_app = typer.Typer(no_args_is_help=True, help="Look at the bundle of a trained network.")
 app.add_typer(bundle_app, name="bundle")
@@ -233,16 +236,24 @@ def ingest(
 @app.command()
 def simulate(
     folder: Annotated[Path, typer.Argument(help="A new folder for the fleet.")],
-    machines: Annotated[int, typer.Option(help="Machines of each kind.")] = 2,
-    hours: Annotated[float, typer.Option(help="Recorded hours of each machine.")] = 1.0,
+    machines: Annotated[int, typer.Option(help="Machines of each kind.")] = FLEET.machines_per_kind,
+    hours: Annotated[float, typer.Option(help="Recorded hours of each machine.")] = FLEET.hours,
     kind: Annotated[
         list[str] | None, typer.Option(help="A kind of machine; may be repeated. All without it.")
     ] = None,
-    recording_min: Annotated[float, typer.Option(help="Minutes of a recording.")] = 4.0,
-    life_h: Annotated[float, typer.Option(help="Hours over which recordings are spread.")] = 2000.0,
-    fault_rate: Annotated[float, typer.Option(help="Faults to expect of each machine.")] = 2.5,
-    seed: Annotated[int, typer.Option(help="Of everything random.")] = 0,
-    commissioning: Annotated[int, typer.Option(help="Recordings from before all faults.")] = 0,
+    recording_min: Annotated[
+        float, typer.Option(help="Minutes of a recording.")
+    ] = FLEET.recording_min,
+    life_h: Annotated[
+        float, typer.Option(help="Hours over which recordings are spread.")
+    ] = FLEET.life_h,
+    fault_rate: Annotated[
+        float, typer.Option(help="Faults to expect of each machine.")
+    ] = FLEET.fault_rate,
+    seed: Annotated[int, typer.Option(help="Of everything random.")] = FLEET.seed,
+    commissioning: Annotated[
+        int, typer.Option(help="Recordings from before all faults.")
+    ] = FLEET.commissioning,
     form: Annotated[str, typer.Option("--format", help="parquet, csv or json.")] = "parquet",
 ) -> None:
     """Simulate a fleet into a folder that `data=parquet` can train on."""

@@ -26,8 +26,8 @@ from hydrascope.data.store.writer import (
     Checksums,
     StoreWriter,
     claim,
-    condemn,
     is_complete,
+    mark_unfinished,
     write_chunk,
 )
 from hydrascope.data.windows import WindowPlan
@@ -57,7 +57,7 @@ class StoreConfig:
     folder: Path
     n_jobs: int | None = 1
     preload: bool = False
-    verify: Verify = Verify.READ
+    verify: Verify = Verify.OPEN
     progress: bool = False
 
 
@@ -94,7 +94,7 @@ def open_stores(
         try:
             store = opened(order)
         except StoreDamagedError:
-            condemn(config.folder, order.spec)
+            mark_unfinished(config.folder, order.spec)
             _build(source, engineer, [order], config)
             store = opened(order)
         stores.append(store)

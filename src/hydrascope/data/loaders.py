@@ -12,7 +12,8 @@ from torch.utils.data import DataLoader
 from hydrascope.data.batch import TrainingBatch
 from hydrascope.data.dataset import HydraulicGraphDataset
 from hydrascope.data.sampling import WindowSampler
-from hydrascope.data.splits import CONDITION, Rows, Split
+from hydrascope.data.splits import CONDITION, Split
+from hydrascope.data.windows import WindowNumbers
 from hydrascope.schemas.errors import SpecError
 
 
@@ -27,8 +28,6 @@ class DataLoaderConfig:
         balance: What to draw equally often in training: `condition`, or the classes of a head by
             its name; None: every window once an epoch.
         drop_last: Whether training leaves out a last batch that is not full.
-        pin_memory: For faster copies to a GPU.
-        prefetch: Batches that each loader process makes ahead.
         seed: Of the order of the training windows.
     """
 
@@ -36,8 +35,6 @@ class DataLoaderConfig:
     num_workers: int = 0
     balance: str | None = None
     drop_last: bool = False
-    pin_memory: bool = False
-    prefetch: int = 2
     seed: int = 0
 
 
@@ -59,8 +56,6 @@ class WindowLoader(DataLoader[TrainingBatch]):
             collate_fn=_already_batched,
             num_workers=workers,
             persistent_workers=workers > 0,
-            prefetch_factor=config.prefetch if workers else None,
-            pin_memory=config.pin_memory,
         )
         self.windows = sampler
         self._served = 0
@@ -69,9 +64,9 @@ class WindowLoader(DataLoader[TrainingBatch]):
         # A generator, so that nothing is drawn before the epoch is set, which Lightning does
         # after it has asked for the iterator.
         self._served = self.windows.offset
-        direct = self.num_workers == 0 and not self.pin_memory
         # In this process PyTorch's own iterator does nothing more, and takes 40 µs a batch to.
-        batches = map(self.dataset.__getitem__, self.windows) if direct else super().__iter__()
+        direct = map(self.dataset.__getitem__, self.windows)
+        batches = super().__iter__() if self.num_workers else direct
         # Not a loop over them, which would hold a batch, and its memory, while the next is made.
         yield from map(self._counted, batches)
 
@@ -96,7 +91,7 @@ def _already_batched(batch: Any) -> Any:
 def create_dataloader(
     dataset: HydraulicGraphDataset,
     config: DataLoaderConfig,
-    rows: Rows | None = None,
+    rows: WindowNumbers | None = None,
     *,
     training: bool = False,
     table: pd.DataFrame | None = None,

@@ -16,6 +16,8 @@ from hydrascope.schemas.machine import Machine
 from hydrascope.schemas.time import TimeWindow
 from hydrascope.telemetry.source import TelemetrySource
 
+WindowNumbers = NDArray[np.int64]
+"""Numbers of windows: rows of the window table, of the dataset and of a split."""
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 

@@ -54,17 +54,17 @@ class CleaningConfig(BaseModel):
 class FeatureConfig(BaseModel):
     """The feature groups of each sensor and sub-window, and their parameters.
 
-    Every count below follows from it.
+    Every count below follows from it. `conf/features/default.yaml` says the same defaults.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     statistical: bool = True
-    frequency: bool = True
-    temporal: bool = True
+    frequency: bool = False
+    temporal: bool = False
     levels: bool = False
     """`level` repeats the statistical group's `mean`; without that group it stands alone."""
-    patch: bool = False
+    patch: bool = True
     hydraulic: bool = False
     """Machine-level: what relates the quantities of one machine to each other."""
     edge_dynamic: bool = False
@@ -80,7 +80,7 @@ class FeatureConfig(BaseModel):
     """Span of the exponential moving average in samples: its weight is 2 / (span + 1)."""
     autocorrelation_lags: tuple[SampleCount, ...] = (1, 5, 10)
     """In samples."""
-    patch_length: int = Field(default=64, ge=2)
+    patch_length: int = Field(default=6, ge=2)
     """Samples that a sub-window is resampled to."""
     cleaning: CleaningConfig = CleaningConfig()
     """Applied to whole windows, before they are cut into sub-windows."""
@@ -167,12 +167,12 @@ class FeatureConfig(BaseModel):
 
     @property
     def frequency_count(self) -> int:
-        """Features of the frequency group; 12 by default."""
+        """Features of the frequency group; 0 by default, because the group is off; else 12."""
         return len(self.frequency_names)
 
     @property
     def temporal_count(self) -> int:
-        """Features of the temporal group; 11 by default."""
+        """Features of the temporal group; 0 by default, because the group is off; else 11."""
         return len(self.temporal_names)
 
     @property
@@ -182,7 +182,7 @@ class FeatureConfig(BaseModel):
 
     @property
     def patch_count(self) -> int:
-        """Samples of the patch; 0 by default, because the group is off."""
+        """Samples of the patch; 6 by default."""
         return len(self.patch_names)
 
     @property
@@ -192,5 +192,5 @@ class FeatureConfig(BaseModel):
 
     @property
     def sensor_feature_count(self) -> int:
-        """All features of one sensor; 34 by default."""
+        """All features of one sensor; 17 by default."""
         return len(self.sensor_feature_names)

@@ -30,7 +30,7 @@ class FeatureEngineer(nn.Module):
     """
 
     def __init__(self, config: FeatureConfig | None = None) -> None:
-        """`config`: None for the 34 default features."""
+        """`config`: None for the 17 default features."""
         super().__init__()
         self.config = config if config is not None else FeatureConfig()
 

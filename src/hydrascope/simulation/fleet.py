@@ -18,7 +18,6 @@ from hydrascope.simulation.plant import build_plant, oil_row
 from hydrascope.simulation.solver import Plant
 from hydrascope.simulation.trajectory import Course, FaultCourse
 
-KINDS = ("excavator", "injection_moulding", "machining_centre", "robot")
 ASSETS = resources.files("hydrascope") / "assets" / "fleet"
 
 _SPREAD: Mapping[str, float] = {

@@ -2,7 +2,7 @@
 
 import hashlib
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import cache, cached_property, lru_cache
@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 
 from hydrascope import simulation
 from hydrascope.schemas import Machine, SpecError, TimeWindow
-from hydrascope.simulation.fleet import ASSETS, FIRST_ONSET, KINDS, Member, draw_member
+from hydrascope.simulation.fleet import ASSETS, FIRST_ONSET, Member, draw_member
+from hydrascope.simulation.fleet_settings import KINDS, FleetSettings
 from hydrascope.simulation.recording import Run
 from hydrascope.simulation.trajectory import ground_truth
 from hydrascope.simulation.version import code_version
@@ -44,7 +45,7 @@ class Recording(NamedTuple):
 
 
 @dataclass(frozen=True)
-class FleetSource:
+class FleetSource(FleetSettings):
     """Simulated machines of up to four kinds, with their faults.
 
     Each machine is observed over `life_h` operating hours, by recordings of `recording_min` minutes
@@ -54,28 +55,11 @@ class FleetSource:
     Before that, and before the onset of any fault, each machine may be recorded at commissioning:
     as built and worn, with duty and weather as at any other time.
 
-    Args:
-        machines_per_kind: The number of machines of each kind.
-        kinds: The kinds, some of `KINDS`.
-        hours: The recorded hours of each machine.
-        recording_min: The length of a recording in minutes.
-        life_h: The operating hours over which the recordings are spread.
-        fault_rate: The expected number of faults of each machine in that time.
-        seed: The seed of everything random.
-        commissioning: The number of recordings of each machine before all faults, beside `hours`.
+    Args: as the attributes of `FleetSettings`.
 
     Raises:
         SpecError: A kind is unknown, or nothing would be recorded.
     """
-
-    machines_per_kind: int
-    kinds: Sequence[str] = KINDS
-    hours: float = 1.0
-    recording_min: float = 6.0
-    life_h: float = 2_000.0
-    fault_rate: float = 1.5
-    seed: int = 0
-    commissioning: int = 0
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "kinds", tuple(self.kinds))  # configs hold lists

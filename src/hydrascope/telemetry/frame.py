@@ -48,9 +48,7 @@ class FrameSource(RecordedSource):
         self, frame: pd.DataFrame, machines: Mapping[str, Machine], settings: ReadingSettings
     ) -> None:
         unlabelled = pd.DataFrame(columns=["start", "end"])
-        super().__init__(
-            machines, dict.fromkeys(machines, unlabelled), settings.max_gap_s, settings.resample
-        )
+        super().__init__(machines, dict.fromkeys(machines, unlabelled), settings)
         check_units(machines, settings.units)
         try:
             pieces = _pieces(frame, machines, settings)

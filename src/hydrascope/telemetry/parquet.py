@@ -31,67 +31,32 @@ class ParquetSource(RecordedSource):
 
     Args:
         folder: Holds `*.parquet` and `*.csv`, at any depth.
-        machines: File, folder or glob of the machine files; None: `machines/` inside the folder.
-        labels: File, folder or glob of label files with the columns equipment_id, start, end and
-            one a label; None: `labels/` inside the folder, if it is there.
-        time_zone: IANA zone of times without one; None refuses such times.
-        max_gap_s: An extent ends where no sensor has a good sample for longer.
-        units: Units that the files hold, by sensor id, where they are not the machine file's; they
-            win over a file's column `unit`.
-        quality_accepted: Flags of good samples; None: all.
-        quality_column: Column that holds the flags; None: one of any usual name, such as `quality`
-            or `status`, also of one sensor, such as `p_out_quality` (`folder.quality`).
-        resample: Keys of `resampling.ResampleSettings`.
+        settings: Other keys of `folder.settings.FolderSettings`.
 
     Raises:
         SpecError: A setting, a machine file, a label file or the head of a file is refused.
     """
 
-    def __init__(
-        self,
-        folder: str | Path,
-        machines: str | None = None,
-        labels: str | None = None,
-        *,
-        time_zone: str | None = None,
-        max_gap_s: float = 10.0,
-        units: Mapping[str, str] | None = None,
-        quality_accepted: list[str | int] | None = None,
-        quality_column: str | None = None,
-        resample: Mapping[str, object] | None = None,
-    ) -> None:
-        self._settings = settings = validate(
-            FolderSettings,
-            {
-                "folder": folder,
-                "machines": machines,
-                "labels": labels,
-                "time_zone": time_zone,
-                "max_gap_s": max_gap_s,
-                "units": units or {},
-                "quality_accepted": quality_accepted,
-                "quality_column": quality_column,
-                "resample": resample or {},
-            },
-            source="parquet source",
-        )
-        self._contents = contents = open_contents(settings)
-        super().__init__(contents.machines, contents.labels, settings.max_gap_s, settings.resample)
+    def __init__(self, folder: str | Path, **settings: object) -> None:
+        given = {"folder": folder, **settings}
+        self._settings = validate(FolderSettings, given, source="parquet source")
+        self._contents = contents = open_contents(self._settings)
+        super().__init__(contents.machines, contents.labels, self._settings)
 
     @cached_property
     def _index(self) -> Index:
         files, reading = self._contents.files, self._contents.reading
         index = find_or_build(self._settings.folder, files, reading, self._settings.max_gap_s)
-        if silent := [name for name, found in index.stretches_us.items() if not found]:
-            told = index.statistics.get(silent[0], {}).values()
-            if any(each.bad_quality for each in told):
+        if unread := [name for name, found in index.stretches_us.items() if not found]:
+            stats = index.statistics.get(unread[0], {}).values()
+            if any(each.bad_quality for each in stats):
                 raise SpecError(
-                    f"{self._settings.folder}: no sample of machine {silent[0]!r} has an accepted "
+                    f"{self._settings.folder}: no sample of machine {unread[0]!r} has an accepted "
                     f"flag; quality_accepted is {list(self._settings.quality_accepted or ())}, the "
                     f"flags are {', '.join(map(repr, flags_in(files, index.blocks)[:_FEW]))}"
                 )
             raise SpecError(
-                f"{self._settings.folder}: no good sample of machine {silent[0]!r} (python -m "
+                f"{self._settings.folder}: no good sample of machine {unread[0]!r} (python -m "
                 "hydrascope check says why); expected telemetry for every machine file"
             )
         return index

@@ -8,7 +8,8 @@ import pandas as pd
 
 from hydrascope.schemas import Machine, TimeWindow
 from hydrascope.telemetry.fingerprint import fingerprint
-from hydrascope.telemetry.resampling import ResampleSettings, margin_us, regular
+from hydrascope.telemetry.folder.settings import RecordedSettings
+from hydrascope.telemetry.resampling import margin_us, regular
 from hydrascope.telemetry.samples import Samples
 from hydrascope.telemetry.source import Signal
 from hydrascope.telemetry.times import as_microseconds, as_time
@@ -24,11 +25,10 @@ class RecordedSource(ABC):
         self,
         machines: Mapping[str, Machine],
         labels: Mapping[str, pd.DataFrame],
-        max_gap_s: float,
-        resampling: ResampleSettings,
+        settings: RecordedSettings,
     ) -> None:
         self._machines, self._labels = machines, labels
-        self._max_gap_s, self._resampling = max_gap_s, resampling
+        self._max_gap_s, self._resampling = settings.max_gap_s, settings.resample
 
     @abstractmethod
     def _stretches_us(self, equipment_id: str) -> Sequence[tuple[int, int]]:

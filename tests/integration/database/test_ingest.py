@@ -1,6 +1,5 @@
 """Ingestion: every row once, on where it stopped, and live."""
 
-import inspect
 import os
 import re
 import shlex
@@ -20,7 +19,7 @@ from jobs import ROOT, train_settings
 from typer.testing import CliRunner
 
 from hydrascope.cli import app
-from hydrascope.schemas import TimeWindow
+from hydrascope.schemas import TimeWindow, validate
 from hydrascope.telemetry import ZemaSource
 from hydrascope.telemetry.folder import time_order
 from hydrascope.telemetry.folder.settings import FolderSettings
@@ -28,8 +27,8 @@ from hydrascope.telemetry.timescale.connector import TimescaleConnector
 from hydrascope.telemetry.timescale.ingest import ingest
 from hydrascope.telemetry.timescale.loop import wait
 from hydrascope.telemetry.timescale.origins import from_folder, from_source
-from hydrascope.telemetry.timescale.settings import database_settings
-from hydrascope.telemetry.timescale.source import TimescaleSource
+from hydrascope.telemetry.timescale.settings import DatabaseSettings, database_settings
+from hydrascope.telemetry.timescale.source import SourceSettings, TimescaleSource
 
 ROWS = 40_000
 CONTENT = "SELECT sensor_id, time, value FROM hydrascope.telemetry JOIN hydrascope.sensors "
@@ -232,7 +231,8 @@ def test_the_commands_of_the_page_for_operators_work(
                     by_alias=True
                 )
                 assert source["dsn"] == empty_dsn
-                target = source.pop("_target_")
-                inspect.signature(locate(target)).bind(**source)
+                assert locate(source.pop("_target_")) is TimescaleSource
+                beside = {k: v for k, v in source.items() if k not in DatabaseSettings.model_fields}
+                assert validate(SourceSettings, beside)
                 run.append("train")
     assert run == ["db", "ingest", "train", "ingest", "train"]

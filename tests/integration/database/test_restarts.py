@@ -112,7 +112,7 @@ def test_a_server_that_restarts_during_the_build_of_a_store_changes_nothing(
     own: tuple[Server, str], own_dsn: str, tmp_path: Path
 ) -> None:
     fill(own_dsn, telemetry(6000))
-    engineer = FeatureEngineer(FeatureConfig(frequency=False, temporal=False))
+    engineer = FeatureEngineer(FeatureConfig(patch=False))
     spec = WindowSpec(window_s=2.0, stride_s=2.0, steps=2)
     reads = []
 

@@ -15,7 +15,7 @@ from hydrascope.schemas import TimeWindow
 from hydrascope.telemetry import Signal, ZemaSource
 
 SPEC = WindowSpec(window_s=60.0, stride_s=60.0, steps=10)
-CONFIG = FeatureConfig(frequency=False, temporal=False)
+CONFIG = FeatureConfig(patch=False)
 
 
 class SlowRigs(RigParts):

@@ -118,7 +118,7 @@ def test_exactly_what_a_change_touches_is_rebuilt(
     rebuilt(counted, folder)
     counted.versions["b"] = "second"
     assert rebuilt(counted, folder) == {"b"}
-    with_temporal = FeatureEngineer(FeatureConfig(frequency=False))
+    with_temporal = FeatureEngineer(FeatureConfig(patch=False, temporal=True))
     assert rebuilt(counted, folder, engineer=with_temporal) == {"a", "b"}
     assert rebuilt(counted, folder, spec=WindowSpec(60.0, 60.0, 5)) == {"a", "b"}
     whole_topology = counted.machines

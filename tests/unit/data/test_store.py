@@ -12,7 +12,7 @@ from rig_parts import spec_of, stored
 
 from hydrascope.data.store.format import JOURNAL, MANIFEST, StoreDamagedError, field_file
 from hydrascope.data.store.reader import GraphStore, Verify
-from hydrascope.data.store.writer import claim, condemn, write_chunk
+from hydrascope.data.store.writer import claim, mark_unfinished, write_chunk
 
 Arrays = dict[str, NDArray[Any]]
 
@@ -134,13 +134,13 @@ def test_an_unfinished_store_keeps_the_chunks_that_are_as_its_journal_says(
     )
 
 
-def test_a_condemned_store_is_rebuilt_where_it_is_damaged_and_nowhere_else(
+def test_a_damaged_store_is_rebuilt_where_it_is_damaged_and_nowhere_else(
     arrays: Arrays, tmp_path: Path
 ) -> None:
     store = stored(tmp_path, arrays, chunk_windows=5)
     spec = spec_of(arrays, 5)
     flip(field_file(store.folder, "features"), -1)
-    condemn(tmp_path, spec)
+    mark_unfinished(tmp_path, spec)
     assert not store.folder.exists()
     writer = claim(tmp_path, spec, wait=True)
     assert writer is not None

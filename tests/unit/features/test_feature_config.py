@@ -11,11 +11,12 @@ from hydrascope.features.engineer import FeatureEngineer
 GROUPS = ("statistical", "frequency", "temporal", "levels", "patch")
 
 
-def test_the_defaults_make_34_features() -> None:
+def test_the_defaults_make_17_features_and_the_other_groups_23() -> None:
     config = FeatureConfig()
-    assert (config.statistical_count, config.frequency_count, config.temporal_count) == (11, 12, 11)
-    assert config.sensor_feature_count == 34
-    assert config.patch_count == 0
+    assert (config.statistical_count, config.patch_count) == (11, 6)
+    assert config.sensor_feature_count == 17
+    others = FeatureConfig(frequency=True, temporal=True)
+    assert (others.frequency_count, others.temporal_count) == (12, 11)
 
 
 @pytest.mark.parametrize("chosen", [GROUPS, *((group,) for group in GROUPS), GROUPS[1:3]])
@@ -36,7 +37,14 @@ def test_counts_and_names_equal_what_is_extracted(chosen: tuple[str, ...]) -> No
 
 
 def test_lists_may_be_empty() -> None:
-    config = FeatureConfig(percentiles=(), window_sizes=(), autocorrelation_lags=())
+    config = FeatureConfig(
+        frequency=True,
+        temporal=True,
+        patch=False,
+        percentiles=(),
+        window_sizes=(),
+        autocorrelation_lags=(),
+    )
     assert FeatureEngineer(config)(torch.randn(2, 40), 1.0).shape == (2, 6 + 12 + 2)
 
 
@@ -62,7 +70,7 @@ def test_a_value_out_of_range_or_an_unknown_field_is_refused(field: str, value: 
 
 def test_a_config_without_any_sensor_group_is_refused() -> None:
     with pytest.raises(ValidationError, match="switch on at least one"):
-        FeatureConfig(statistical=False, frequency=False, temporal=False)
+        FeatureConfig(statistical=False, patch=False)
 
 
 @pytest.mark.parametrize("group", ["hydraulic", "edge_dynamic"])
@@ -73,7 +81,7 @@ def test_what_is_computed_from_means_needs_the_statistical_group(group: str) -> 
 
 def test_groups_of_lines_and_machines_are_no_features_of_a_sensor() -> None:
     config = FeatureConfig(hydraulic=True, edge_dynamic=True)
-    assert config.sensor_feature_count == FeatureConfig().sensor_feature_count == 34
+    assert config.sensor_feature_count == FeatureConfig().sensor_feature_count == 17
     assert config.hydraulic_count == len(config.hydraulic_names) == 4
     assert FeatureConfig().hydraulic_count == 0
 

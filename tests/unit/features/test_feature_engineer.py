@@ -10,7 +10,7 @@ from hydrascope.features import window as window_module
 from hydrascope.features.config import FeatureConfig
 from hydrascope.features.engineer import FeatureEngineer
 
-ALL_GROUPS = FeatureConfig(patch=True, patch_length=16)
+ALL_GROUPS = FeatureConfig(frequency=True, temporal=True, patch_length=16)
 ENGINEER = FeatureEngineer(ALL_GROUPS)
 COLUMN = {name: i for i, name in enumerate(ENGINEER.feature_names)}
 MAGNITUDES = (0.0, 1e-45, 1e-38, 1e-30, 1e-6, 1.0, 1e6, 1e30, 3e38)
@@ -89,7 +89,7 @@ def test_a_constant_signal_is_exactly_constant(value: float, dtype: torch.dtype)
 
 def test_the_edges_of_a_huge_signal_are_held() -> None:
     x = torch.tensor([torch.nan, torch.nan, torch.nan, 3e38, -3e38, torch.nan, torch.nan])
-    patch = FeatureEngineer(FeatureConfig(patch=True, patch_length=7))(x, 1.0)[-7:]
+    patch = FeatureEngineer(FeatureConfig(patch_length=7))(x, 1.0)[-7:]
     assert patch.tolist() == x[[3, 3, 3, 3, 4, 4, 4]].tolist()
 
 

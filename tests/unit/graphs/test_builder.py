@@ -59,7 +59,7 @@ def test_a_built_graph_has_every_field_and_no_fault(config: FeatureConfig) -> No
     width = 6 if config.edge_dynamic else 0
     assert graph.edge_dynamic.shape == (len(EDGES), STEPS, width)
     assert graph.machine_features.shape == (1, STEPS, 4 if config.hydraulic else 0)
-    assert graph.sensor_features.shape == (12, STEPS, 34)
+    assert graph.sensor_features.shape == (12, STEPS, 17)
 
 
 def test_bidirectional_lines_are_edges_both_ways_with_the_static_features_of_the_line() -> None:
@@ -103,8 +103,8 @@ def test_the_builder_gives_what_the_dataset_is_made_of(zema: ZemaSource) -> None
 def test_what_does_not_fit_the_machine_is_refused_with_both_shapes() -> None:
     machine = lift()
     builder = GraphBuilder(machine, EVERYTHING, spec_of(machine, EVERYTHING))
-    features, observed = torch.zeros(12, STEPS, 34), torch.ones(12, STEPS, dtype=torch.bool)
-    with pytest.raises(ValueError, match=r"\[11, 4, 34\]; .* need \[12, steps, 34\]"):
+    features, observed = torch.zeros(12, STEPS, 17), torch.ones(12, STEPS, dtype=torch.bool)
+    with pytest.raises(ValueError, match=r"\[11, 4, 17\]; .* need \[12, steps, 17\]"):
         builder.build(features[:11], observed[:11], END)
     with pytest.raises(ValueError, match=r"observed is \[12, 3\]; it needs \[12, 4\]"):
         builder.build(features, observed[:, :3], END)

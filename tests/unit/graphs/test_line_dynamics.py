@@ -158,7 +158,7 @@ def test_windows_and_steps_do_not_mix() -> None:
 
 def test_the_rig_can_feed_two_lines_and_one_shaft(zema: ZemaSource) -> None:
     machine = zema.machines()["zema"]
-    config = FeatureConfig(frequency=False, temporal=False, edge_dynamic=True)
+    config = FeatureConfig(patch=False, edge_dynamic=True)
     windows = real_windows(zema, machine, WindowSpec(60.0, 60.0, 10), FeatureEngineer(config))
     known: Tensor = windows.edge_dynamic_mask
     ids = [component.id for component in machine.topology.components]

@@ -97,7 +97,7 @@ def drop(name: str) -> Spoil:
         ),
         (
             replace("sensor_features", lambda x: x[:, 0]),
-            "sensor_features is [12, 34]; expected [sensors, steps, features]",
+            "sensor_features is [12, 17]; expected [sensors, steps, features]",
         ),
         (drop("machine_features"), "machine_features is missing"),
         (put("edge_index", 0, 0, value=1), "an edge joins a component to itself"),
@@ -145,5 +145,5 @@ def test_another_networks_graph_is_refused() -> None:
     graph, spec = build()
     fewer = spec.model_copy(update={"edge_dynamic_names": (), "feature_names": ("mean",)})
     faults = validate_graph(graph, fewer)
-    assert any("sensor_features has 34 features; expected 1" in fault for fault in faults)
+    assert any("sensor_features has 17 features; expected 1" in fault for fault in faults)
     assert any("edge_dynamic has 6 dynamic features; expected 0" in fault for fault in faults)

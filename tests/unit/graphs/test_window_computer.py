@@ -32,7 +32,7 @@ def cycles(source: ZemaSource, first: int, count: int) -> dict[str, Signal]:
 def test_sensors_computed_together_are_bit_for_bit_what_each_is_alone(
     zema: ZemaSource, cleaning: CleaningConfig, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    engineer = FeatureEngineer(FeatureConfig(patch=True, patch_length=6, cleaning=cleaning))
+    engineer = FeatureEngineer(FeatureConfig(frequency=True, temporal=True, cleaning=cleaning))
     (machine,) = zema.machines().values()
     computer = WindowComputer(machine, engineer, SPEC)
     signals, starts_s = cycles(zema, 3, 4), np.arange(4) * 60.0

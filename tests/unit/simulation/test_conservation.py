@@ -5,7 +5,8 @@ import pytest
 from plants import meter
 
 from hydrascope.simulation.duty import Operator, ReferenceGenerator
-from hydrascope.simulation.fleet import KINDS, load_kind
+from hydrascope.simulation.fleet import load_kind
+from hydrascope.simulation.fleet_settings import KINDS
 from hydrascope.simulation.fluid import ATMOSPHERE_PA, BULK_MODULUS_PA
 from hydrascope.simulation.plant import build_plant
 from hydrascope.simulation.recording import STEP_S

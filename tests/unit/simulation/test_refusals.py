@@ -47,8 +47,8 @@ def test_the_file_leads_the_message() -> None:
         ({"machines_per_kind": 0}, r"fleet\.machines_per_kind: 0 .*expected 1 or more"),
         ({"kinds": ["crane"]}, r"fleet\.kinds: 'crane' .*there are: excavator"),
         ({"hours": 0.0}, r"fleet\.hours: 0\.0 .*expected a recording's length"),
-        ({"commissioning": -1}, r"fleet\.commissioning: -1 .*expected 0 to 500"),
-        ({"commissioning": 501}, r"fleet\.commissioning: 501 .*recordings of 6 min in 50 h"),
+        ({"commissioning": -1}, r"fleet\.commissioning: -1 .*expected 0 to 750"),
+        ({"commissioning": 751}, r"fleet\.commissioning: 751 .*recordings of 4 min in 50 h"),
         ({"fault_rate": -1.0}, r"fleet\.fault_rate: -1\.0 .*expected 0 to 20"),
     ],
 )

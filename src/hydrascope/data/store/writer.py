@@ -152,7 +152,7 @@ def is_complete(stores: Path, spec: StoreSpec) -> bool:
     return (stores / spec.name).is_dir()
 
 
-def condemn(stores: Path, spec: StoreSpec) -> None:
+def mark_unfinished(stores: Path, spec: StoreSpec) -> None:
     """Make a damaged store an unfinished one, so that the next `claim` rebuilds what is damaged."""
     final = stores / spec.name
     with _lock(stores, spec):

@@ -115,8 +115,7 @@ def run_replay(
 def _delivery(what: str, folder_keys: dict[str, Any]) -> Delivery:
     if what in NAMED:
         return from_source(_source(what, folder_keys))
-    keys = {key: value for key, value in folder_keys.items() if value is not None}
-    return from_folder(validate(FolderSettings, {"folder": what, **keys}, source="ingest"))
+    return from_folder(validate(FolderSettings, {"folder": what, **folder_keys}, source="ingest"))
 
 
 def _source(what: str, folder_keys: dict[str, Any]) -> TelemetrySource:

@@ -21,7 +21,7 @@ from hydrascope.telemetry.timescale.repositories import (
 )
 from hydrascope.telemetry.timescale.settings import DatabaseSettings, WideTableSettings
 from hydrascope.telemetry.timescale.slices import SLICE_ROWS, slices
-from hydrascope.telemetry.timescale.tables import Rows, SampleTable, Selection
+from hydrascope.telemetry.timescale.tables import FetchedSamples, SampleTable, Selection
 from hydrascope.telemetry.timescale.wide import WideTable
 from hydrascope.telemetry.timescale.writing import TRANSACTION_ROWS, Batch, write
 
@@ -212,7 +212,7 @@ class TimescaleConnector:
         return names, Selection(equipment_id, tuple(names), *ends, flags)
 
 
-def _frame(rows: Rows, names: Sequence[str]) -> pd.DataFrame:
+def _frame(rows: FetchedSamples, names: Sequence[str]) -> pd.DataFrame:
     sensor = pd.Categorical.from_codes(rows.sensor, dtype=pd.CategoricalDtype(list(names)))
     # By its type: to localise would copy the column.
     time = pd.DatetimeIndex(rows.time_us, dtype=pd.DatetimeTZDtype("us", "UTC"), copy=False)

@@ -24,7 +24,7 @@ _DECODE_BYTES = 2**20
 """Decoded at once: enough for NumPy to be fast, little beside what is kept."""
 
 
-class CopyRows:
+class RowFormat:
     """The layout of a row of given columns."""
 
     def __init__(self, kinds: Mapping[str, str]) -> None:
@@ -73,7 +73,7 @@ class CopyReader(Generic[T]):
         made: Returns what is kept of the columns of some rows.
     """
 
-    def __init__(self, rows: CopyRows, made: Callable[[dict[str, NDArray[Any]]], T]) -> None:
+    def __init__(self, rows: RowFormat, made: Callable[[dict[str, NDArray[Any]]], T]) -> None:
         self._rows = rows
         self._made = made
         self._pending: list[bytes] = []

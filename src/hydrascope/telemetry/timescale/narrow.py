@@ -9,19 +9,19 @@ from numpy.typing import NDArray
 from hydrascope.schemas.errors import SpecError, closest
 from hydrascope.telemetry.times import as_microseconds, as_time
 from hydrascope.telemetry.timescale.copy_format import (
-    CopyRows,
+    RowFormat,
     from_postgres_us,
 )
 from hydrascope.telemetry.timescale.database import Connection
 from hydrascope.telemetry.timescale.tables import (
-    Rows,
+    FetchedSamples,
     Selection,
     code_type,
     copy_out,
     write_counters,
 )
 
-READ_ROWS = CopyRows({"time": "i8", "sensor": "i4", "value": "f8"})
+READ_ROWS = RowFormat({"time": "i8", "sensor": "i4", "value": "f8"})
 
 _WHERE = """
 FROM hydrascope.telemetry
@@ -85,7 +85,7 @@ class NarrowTable:
         ends = as_time(selection.first_us), as_time(selection.end_us)
         return int(await connection.fetchval(_COUNT, keys, *ends))
 
-    async def read(self, connection: Connection, selection: Selection) -> list[Rows]:
+    async def read(self, connection: Connection, selection: Selection) -> list[FetchedSamples]:
         """Copy the rows."""
         keys = await sensor_keys(connection, selection.equipment_id, selection.sensors)
         ends = as_time(selection.first_us), as_time(selection.end_us)
@@ -98,9 +98,9 @@ class NarrowTable:
         position = np.zeros(max(keys, default=0) + 1, dtype=code_type(len(keys)))
         position[keys] = np.arange(len(keys))
 
-        def rows(columns: dict[str, NDArray[Any]]) -> Rows:
+        def rows(columns: dict[str, NDArray[Any]]) -> FetchedSamples:
             time_us = from_postgres_us(columns["time"])
-            return Rows(time_us, position[columns["sensor"]], columns["value"])
+            return FetchedSamples(time_us, position[columns["sensor"]], columns["value"])
 
         return await copy_out(connection, READ_ROWS, rows, template, *values)
 

@@ -2,10 +2,10 @@
 
 import numpy as np
 
-from hydrascope.telemetry.timescale.tables import Rows, code_type
+from hydrascope.telemetry.timescale.tables import FetchedSamples, code_type
 
 
-def in_order(parts: list[Rows], sensors: int) -> Rows:
+def in_order(parts: list[FetchedSamples], sensors: int) -> FetchedSamples:
     """Return rows by sensor and then by time, each instant once: of several the last wins.
 
     The server gives them in an order of its own, mostly by time within each sensor; it takes longer
@@ -35,9 +35,9 @@ def in_order(parts: list[Rows], sensors: int) -> Rows:
     ascending = time_us[1:] > time_us[:-1]
     ascending[ends[:-1][(ends[:-1] > 0) & (ends[:-1] < rows)] - 1] = True
     if ascending.all():
-        return Rows(time_us, sensor, value)
+        return FetchedSamples(time_us, sensor, value)
     index = np.lexsort((time_us, sensor))
     time_us, sensor = time_us[index], sensor[index]
     differs = (np.diff(time_us) != 0) | (np.diff(sensor) != 0)
     last = np.append(differs, True)
-    return Rows(time_us[last], sensor[last], value[index[last]])
+    return FetchedSamples(time_us[last], sensor[last], value[index[last]])

@@ -86,11 +86,11 @@ def scan(
     digests: dict[str, SampleDigest] = {}
     coverage = Coverage(round(max_gap_s * 1e6))
     for slice_ in slices:
-        heard = {name: samples for name, samples in slice_.items() if len(samples.value)}
-        for name, samples in heard.items():
+        recorded = {name: samples for name, samples in slice_.items() if len(samples.value)}
+        for name, samples in recorded.items():
             digests.setdefault(name, SampleDigest()).update(samples.time_us, samples.value)
         coverage.add(
-            (samples.time_us, round(1e6 / rates_hz[name])) for name, samples in heard.items()
+            (samples.time_us, round(1e6 / rates_hz[name])) for name, samples in recorded.items()
         )
     found = {name: digests[name].hexdigest() for name in sorted(digests)}
     return Scan(state=state, stretches_us=coverage.stretches, digests=found)

@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator
 
 from hydrascope.telemetry.timescale.database import Connection, Database
-from hydrascope.telemetry.timescale.tables import Rows, SampleTable, Selection
+from hydrascope.telemetry.timescale.tables import FetchedSamples, SampleTable, Selection
 
 SLICE_ROWS = 1_000_000
 """Rows that a slice aims at; each takes some 35 bytes while it is fetched."""
@@ -14,7 +14,7 @@ _GROWTH = 16
 
 async def slices(
     database: Database, table: SampleTable, selection: Selection, rows: int = SLICE_ROWS
-) -> AsyncIterator[list[Rows]]:
+) -> AsyncIterator[list[FetchedSamples]]:
     """Yield slice after slice, in parts, none of them empty.
 
     Rows are counted before they are fetched, so that a stretch with more than the ones before is
@@ -23,7 +23,7 @@ async def slices(
     """
     begin, span = selection.first_us, _FIRST_SPAN_US
 
-    async def fetch(connection: Connection) -> tuple[list[Rows], int, int]:
+    async def fetch(connection: Connection) -> tuple[list[FetchedSamples], int, int]:
         length = span
         while True:
             part = selection._replace(first_us=begin, end_us=min(begin + length, selection.end_us))

@@ -7,45 +7,53 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import AwareDatetime, Field
 
 from hydrascope.schemas import Machine, SpecError, validate
-from hydrascope.schemas.base import Positive, Text
+from hydrascope.schemas.base import Text
 from hydrascope.schemas.units import Conversion, conversion
 from hydrascope.telemetry.folder.labels import label_files, read_labels
 from hydrascope.telemetry.folder.machine_files import check_units, read_machines
+from hydrascope.telemetry.folder.settings import RecordedSettings
 from hydrascope.telemetry.recorded import RecordedSource
-from hydrascope.telemetry.resampling import ResampleSettings
-from hydrascope.telemetry.samples import Samples, judged
+from hydrascope.telemetry.samples import GOOD, Samples, judged
 from hydrascope.telemetry.times import as_microseconds
 from hydrascope.telemetry.timescale.connector import TimescaleConnector
 from hydrascope.telemetry.timescale.loop import iterate, start, wait
 from hydrascope.telemetry.timescale.ordering import in_order
 from hydrascope.telemetry.timescale.scan import Scan, find_or_scan, scan
 from hydrascope.telemetry.timescale.settings import (
+    DatabaseSettings,
     WideTableSettings,
     database_settings,
 )
 from hydrascope.telemetry.timescale.slices import slices
-from hydrascope.telemetry.timescale.tables import Rows, Selection
+from hydrascope.telemetry.timescale.tables import FetchedSamples, Selection
 
 
-class SourceSettings(BaseModel):
-    """Keys of `TimescaleSource` beside the database's; `conf/data/timescale.yaml` explains each."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
+class SourceSettings(RecordedSettings):
+    """Keys of `TimescaleSource` beside the database's."""
 
     equipment: tuple[Text, ...] | None = Field(default=None, min_length=1)
+    """Machines that are wanted; None: all."""
     machines: str | None = None
+    """File, folder or glob of machine files; None: the machines of the database."""
     labels: str | None = None
+    """File, folder or glob of label files; None: the labels of the database."""
     table: WideTableSettings | None = None
+    """A wide table; None: Hydrascope's own table."""
     since: AwareDatetime | None = None
+    """First time that is read; None: the first there is."""
     until: AwareDatetime | None = None
-    max_gap_s: Positive = 10.0
-    units: dict[str, Text] = Field(default_factory=dict)
-    quality_accepted: tuple[int, ...] | None = Field(default=(0,), min_length=1)
-    resample: ResampleSettings = ResampleSettings()
+    """Time behind the last one that is read."""
+    quality_accepted: tuple[int, ...] | None = Field(default=(GOOD,), min_length=1)
+    """Flags of good samples; None: all."""
     scans: Path = Path("outputs/scans")
+    """Folder of what one pass over each machine's telemetry found."""
+
+
+POOL = {"pool_min": 0, "pool_max": 2}
+"""Connections of each process, of which a training has many."""
 
 
 class TimescaleSource(RecordedSource):
@@ -57,75 +65,26 @@ class TimescaleSource(RecordedSource):
     Args:
         dsn: Of the database, without a password.
         password_file: Holds the password; None: PGPASSWORD, PGPASSFILE or ~/.pgpass.
-        equipment: Machines that are wanted; None: all.
-        machines: File, folder or glob of machine files; None: the machines of the database.
-        labels: File, folder or glob of label files; None: the labels of the database.
-        table: Keys of `WideTableSettings`; None: Hydrascope's own table.
-        since: First time that is read; None: the first there is.
-        until: Time behind the last one that is read.
-        max_gap_s: An extent ends where no sensor has a good sample for longer.
-        units: Units in the database, by sensor id, where they are not the ones it says.
-        quality_accepted: Flags of good samples; None: all.
-        resample: Keys of `resampling.ResampleSettings`.
-        scans: Folder of what one pass over each machine's telemetry found.
-        pool_min: Connections that each process keeps open.
-        pool_max: Connections that each process may have.
-        timeout_s: Longest time that one question may take.
-        retry_for_s: How long a question is asked again after a lost connection.
+        settings: Keys of `SourceSettings` and of `settings.DatabaseSettings`; of connections, each
+            process keeps 0 open and has 2 at most if nothing else is said.
 
     Raises:
         SpecError: A setting, a machine or a label is refused.
         DatabaseError: The database does not answer.
     """
 
-    def __init__(
-        self,
-        dsn: str,
-        password_file: str | None = None,
-        *,
-        equipment: Sequence[str] | None = None,
-        machines: str | None = None,
-        labels: str | None = None,
-        table: Mapping[str, object] | None = None,
-        since: str | None = None,
-        until: str | None = None,
-        max_gap_s: float = 10.0,
-        units: Mapping[str, str] | None = None,
-        quality_accepted: Sequence[int] | None = (0,),
-        resample: Mapping[str, object] | None = None,
-        scans: str | Path = "outputs/scans",
-        pool_min: int = 0,
-        pool_max: int = 2,
-        timeout_s: float = 30.0,
-        retry_for_s: float = 60.0,
-    ) -> None:
-        self._database = database_settings(
-            dsn=dsn,
-            password_file=password_file,
-            pool_min=pool_min,
-            pool_max=pool_max,
-            timeout_s=timeout_s,
-            retry_for_s=retry_for_s,
-        )
-        given = {
-            "equipment": equipment,
-            "machines": machines,
-            "labels": labels,
-            "table": table,
-            "since": since,
-            "until": until,
-            "max_gap_s": max_gap_s,
-            "units": units or {},
-            "quality_accepted": quality_accepted,
-            "resample": resample or {},
-            "scans": scans,
+    def __init__(self, dsn: str, password_file: str | None = None, **settings: object) -> None:
+        database = {
+            name: settings.pop(name) for name in DatabaseSettings.model_fields.keys() & settings
         }
-        self._settings = settings = validate(SourceSettings, given, source="timescale source")
+        self._database = database_settings(
+            **{"dsn": dsn, "password_file": password_file, **POOL, **database}
+        )
+        self._settings = validate(SourceSettings, settings, source="timescale source")
         self._open: tuple[int, TimescaleConnector] | None = None
         described = self._find_machines()
-        check_units(described, settings.units)
-        known = self._find_labels(described)
-        super().__init__(described, known, settings.max_gap_s, settings.resample)
+        check_units(described, self._settings.units)
+        super().__init__(described, self._find_labels(described), self._settings)
         self._scans: dict[str, Scan] = {}
         self._conversions: dict[str, dict[str, Conversion]] = {}
 
@@ -261,7 +220,7 @@ class TimescaleSource(RecordedSource):
             self._conversions[equipment_id] = found
         return self._conversions[equipment_id]
 
-    def _split(self, equipment_id: str, parts: list[Rows]) -> dict[str, Samples]:
+    def _split(self, equipment_id: str, parts: list[FetchedSamples]) -> dict[str, Samples]:
         """Convert, judge and deal out to the sensors."""
         conversions = self._units(equipment_id)
         specs = {s.id: s for _, s in self._machines[equipment_id].topology.sensors}

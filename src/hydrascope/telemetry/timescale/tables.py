@@ -11,13 +11,13 @@ from typing import Any, NamedTuple, Protocol, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from hydrascope.telemetry.timescale.copy_format import CopyReader, CopyRows
+from hydrascope.telemetry.timescale.copy_format import CopyReader, RowFormat
 from hydrascope.telemetry.timescale.database import Connection
 
 T = TypeVar("T")
 
 
-class Rows(NamedTuple):
+class FetchedSamples(NamedTuple):
     """n samples as they come, in any order."""
 
     time_us: NDArray[np.int64]
@@ -65,7 +65,7 @@ class SampleTable(Protocol):
         """Return about how many values would be read, not fewer."""
         ...
 
-    async def read(self, connection: Connection, selection: Selection) -> list[Rows]:
+    async def read(self, connection: Connection, selection: Selection) -> list[FetchedSamples]:
         """Return the rows, in parts."""
         ...
 
@@ -76,7 +76,7 @@ class SampleTable(Protocol):
 
 async def copy_out(
     connection: Connection,
-    rows: CopyRows,
+    rows: RowFormat,
     made: Callable[[dict[str, NDArray[Any]]], T],
     template: str,
     *values: object,

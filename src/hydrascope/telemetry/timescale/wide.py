@@ -8,12 +8,12 @@ from numpy.typing import NDArray
 
 from hydrascope.schemas.errors import SpecError, closest
 from hydrascope.telemetry.times import as_microseconds, as_time
-from hydrascope.telemetry.timescale.copy_format import CopyRows, from_postgres_us
+from hydrascope.telemetry.timescale.copy_format import RowFormat, from_postgres_us
 from hydrascope.telemetry.timescale.database import Connection
 from hydrascope.telemetry.timescale.narrow import refuse_unknown_sensors
 from hydrascope.telemetry.timescale.settings import WideTableSettings
 from hydrascope.telemetry.timescale.tables import (
-    Rows,
+    FetchedSamples,
     Selection,
     code_type,
     copy_out,
@@ -100,7 +100,7 @@ class WideTable:
         )
         return int(rows[0][0]) * len(selection.sensors)
 
-    async def read(self, connection: Connection, selection: Selection) -> list[Rows]:
+    async def read(self, connection: Connection, selection: Selection) -> list[FetchedSamples]:
         """Copy the rows and turn them, a column after the other; an empty cell is no sample."""
         found = await self._found(connection)
         refuse_unknown_sensors(selection.equipment_id, selection.sensors, list(found.columns))
@@ -114,17 +114,17 @@ class WideTable:
         query = f"SELECT {', '.join(wanted)}" + self._where(found)
         kind = code_type(len(selection.sensors))
 
-        def rows(columns: dict[str, NDArray[Any]]) -> Rows:
+        def rows(columns: dict[str, NDArray[Any]]) -> FetchedSamples:
             value = np.concatenate([columns.pop(str(k)) for k in range(len(selection.sensors))])
             there = ~np.isnan(value)
             time_us = from_postgres_us(columns["time"])
             code = np.arange(len(selection.sensors), dtype=kind).repeat(len(time_us))
             time_us = np.tile(time_us, len(selection.sensors))
-            return Rows(time_us[there], code[there], value[there])
+            return FetchedSamples(time_us[there], code[there], value[there])
 
         if not selection.sensors:
             return []
-        return await copy_out(connection, CopyRows(kinds), rows, query, *values)
+        return await copy_out(connection, RowFormat(kinds), rows, query, *values)
 
     async def state(self, connection: Connection, equipment_id: str) -> str | None:
         """Join the counters of the table with the machine's last time."""

@@ -8,10 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hydrascope.telemetry.times import as_time
-from hydrascope.telemetry.timescale.copy_format import CopyRows, to_postgres_us
+from hydrascope.telemetry.timescale.copy_format import RowFormat, to_postgres_us
 from hydrascope.telemetry.timescale.database import Connection
 
-WRITE_ROWS = CopyRows({"time": "i8", "sensor_key": "i4", "value": "f8", "quality": "i2"})
+WRITE_ROWS = RowFormat({"time": "i8", "sensor_key": "i4", "value": "f8", "quality": "i2"})
 TRANSACTION_ROWS = 250_000
 """Rows that are written or not written together: a second or two on a small server."""
 _ENCODED_ROWS = 2**15
