@@ -36,7 +36,7 @@ from hydrascope.data.recombination import (
     RecombinationSpec,
 )
 from hydrascope.data.references import ReferenceSpec, reference_windows, sensor_reference
-from hydrascope.data.splits import Rows, Split, SplitSpec, make_split, units
+from hydrascope.data.splits import Split, SplitSpec, make_split, units
 from hydrascope.data.store.window_fields import (
     MACHINE_FEATURES,
     MACHINE_FEATURES_MASK,
@@ -238,7 +238,7 @@ class HydraulicDataModule(LightningDataModule):
         """Serve the validation windows in order."""
         return create_dataloader(self.dataset, self.loader, self.split.val)
 
-    def healthy_dataloader(self, rows: Rows) -> WindowLoader:
+    def healthy_dataloader(self, rows: NDArray[np.int64]) -> WindowLoader:
         """Serve those of windows `rows` that are healthy, in order and without transforms."""
         return create_dataloader(self.dataset, self.loader, rows[self.healthy[rows] == 1])
 

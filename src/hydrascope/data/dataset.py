@@ -13,8 +13,9 @@ from hydrascope.data.batch import RowBatch, TrainingBatch
 from hydrascope.data.buffers import BufferPool
 from hydrascope.data.statistics import DatasetStatistics, dataset_statistics
 from hydrascope.data.store.window_fields import SENSOR_FEATURES
-from hydrascope.data.stored_machine import Rows, StoredMachine, gather_fields, gather_references
+from hydrascope.data.stored_machine import StoredMachine, gather_fields, gather_references
 from hydrascope.data.transforms import Transform, generators
+from hydrascope.data.windows import WindowNumbers
 from hydrascope.graphs.fields import GraphInputs, SensorReference, WindowFields
 from hydrascope.graphs.graph import HydraulicGraph, to_graph
 from hydrascope.graphs.layout import GraphLayout, concatenate
@@ -75,7 +76,7 @@ class HydraulicGraphDataset(Dataset[HydraulicGraph | TrainingBatch]):
         """Return a batch; what a plain `torch.utils.data.DataLoader` calls."""
         return self.gather(rows)
 
-    def gather(self, rows: Sequence[int] | Rows) -> TrainingBatch:
+    def gather(self, rows: Sequence[int] | WindowNumbers) -> TrainingBatch:
         """Return windows as one batch; graphs stand in ascending order of their rows.
 
         The static tensors may be shared with other batches of the same machines: replace them,
@@ -101,7 +102,7 @@ class HydraulicGraphDataset(Dataset[HydraulicGraph | TrainingBatch]):
         """Read all windows once and return what they are like; memory stays flat."""
         return dataset_statistics(self.machines)
 
-    def locate(self, rows: Rows) -> list[tuple[StoredMachine, Rows]]:
+    def locate(self, rows: WindowNumbers) -> list[tuple[StoredMachine, WindowNumbers]]:
         """Return the machines that rows, ascending, belong to, and their windows' own numbers."""
         if not len(rows):
             return []
@@ -158,7 +159,7 @@ def _empty_batch(layout: GraphLayout, count: int, steps: int, width: int) -> Gra
     )
 
 
-def _targets(parts: Sequence[tuple[StoredMachine, Rows]]) -> dict[str, Tensor]:
+def _targets(parts: Sequence[tuple[StoredMachine, WindowNumbers]]) -> dict[str, Tensor]:
     # NumPy gathers so little in a fifth of the time that PyTorch takes.
     gathered = [
         {

@@ -49,7 +49,7 @@ def compute_windows(
         ends_s = extent.start.timestamp() + starts_s + plan.spec.window_s
         end_s[part] = torch.from_numpy(ends_s)
         done = part.stop
-    return computer.complete(features, observed, end_s)
+    return computer.window_fields(features, observed, end_s)
 
 
 def samples_per_window(topology: GraphTopology, window_s: float) -> int:

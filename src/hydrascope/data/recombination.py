@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 from hydrascope.data.batch import TrainingBatch
 from hydrascope.data.conditions import Conditions
 from hydrascope.data.transforms import Generators
-from hydrascope.data.window_sums import Gather, Rows, WindowSums
+from hydrascope.data.window_sums import Gather, WindowSums
+from hydrascope.data.windows import WindowNumbers
 from hydrascope.schemas.errors import SpecError
 
 
@@ -58,7 +59,7 @@ class Bank:
         SpecError: No head grades one component.
     """
 
-    def __init__(self, rows: Rows, known: Conditions, gather: Gather) -> None:
+    def __init__(self, rows: WindowNumbers, known: Conditions, gather: Gather) -> None:
         if not known.heads:
             raise SpecError(
                 "recombination and drift need a head that grades one component by "
@@ -79,7 +80,9 @@ class Bank:
         """Tell whether any two conditions differ in one grade alone."""
         return bool(self._pairs)
 
-    def _find_pairs(self, known: Conditions, windows: Rows) -> dict[tuple[int, int], _Pairs]:
+    def _find_pairs(
+        self, known: Conditions, windows: WindowNumbers
+    ) -> dict[tuple[int, int], _Pairs]:
         """Return pairs by head and grade given up; `windows` has one of each condition."""
         grades, numbers = known.grades[windows], known.number[windows]  # [conditions, K]
         differ = grades[:, None] != grades[None]

@@ -9,10 +9,10 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from hydrascope.data.splits import EQUIPMENT, Rows
+from hydrascope.data.splits import EQUIPMENT
 from hydrascope.data.store.window_fields import SENSOR_FEATURES, SENSOR_OBSERVED
 from hydrascope.data.stored_machine import StoredMachine
-from hydrascope.data.windows import microseconds
+from hydrascope.data.windows import WindowNumbers, microseconds
 from hydrascope.graphs.fields import SensorReference
 from hydrascope.graphs.reference import mean_reference
 from hydrascope.schemas.errors import SpecError, closest
@@ -69,7 +69,9 @@ def reference_windows(
     return chosen
 
 
-def sensor_reference(machine: StoredMachine, rows: Rows, spec: ReferenceSpec) -> SensorReference:
+def sensor_reference(
+    machine: StoredMachine, rows: WindowNumbers, spec: ReferenceSpec
+) -> SensorReference:
     """Return the reference of a machine whose reference windows are `rows`, read some at a time.
 
     As `graphs.reference.mean_reference` has it.

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from torch.utils.data import Sampler
 
 from hydrascope.data.batch import RowBatch
-from hydrascope.data.splits import Rows
+from hydrascope.data.windows import WindowNumbers
 
 
 class WindowSampler(Sampler[RowBatch]):
@@ -35,7 +35,7 @@ class WindowSampler(Sampler[RowBatch]):
 
     def __init__(
         self,
-        rows: Rows,
+        rows: WindowNumbers,
         batch_size: int,
         *,
         shuffle: bool,
@@ -85,7 +85,7 @@ class WindowSampler(Sampler[RowBatch]):
         """Begin the next pass of that epoch there."""
         self.epoch, self.offset = state["epoch"], state["offset"]
 
-    def _order(self) -> Rows:
+    def _order(self) -> WindowNumbers:
         if not self.shuffle:
             return self.rows
         random = np.random.default_rng((self.seed, self.epoch))
@@ -93,7 +93,7 @@ class WindowSampler(Sampler[RowBatch]):
             order = random.permutation(len(self.rows))
         else:
             order = random.permutation(_balanced(self.classes, random))
-        drawn: Rows = self.rows[order]
+        drawn: WindowNumbers = self.rows[order]
         return drawn
 
     def _place(self) -> tuple[int, int]:

@@ -13,10 +13,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from hydrascope.data.windows import microseconds
+from hydrascope.data.windows import WindowNumbers, microseconds
 from hydrascope.schemas.errors import SpecError
-
-Rows = NDArray[np.int64]
 
 CONDITION = "condition"
 """Column that names the combination of labelled conditions a window was recorded under."""
@@ -28,9 +26,9 @@ PUBLISHED_FOLD = "unseen_condition_fold"
 class Split(NamedTuple):
     """Row numbers of the window table, disjoint, each ascending."""
 
-    train: Rows
-    val: Rows
-    test: Rows
+    train: WindowNumbers
+    val: WindowNumbers
+    test: WindowNumbers
 
     @property
     def fingerprint(self) -> str:
@@ -104,7 +102,7 @@ def unseen_conditions(table: pd.DataFrame, spec: SplitSpec) -> Split:
     if published and table[published].nunique() == spec.folds:
         fold_of_row = table[published].to_numpy()
     else:
-        fold_of_row = _deal(table[spec.group], spec.folds)
+        fold_of_row = _fold_of_row(table[spec.group], spec.folds)
     held_by = spec.group if spec.val_group is None else spec.val_group
     if held_by not in table:
         raise SpecError(
@@ -130,7 +128,7 @@ def by_machine(table: pd.DataFrame, spec: SplitSpec) -> Split:
         SpecError: Too few machines to train, validate and test on.
     """
     machines = table[EQUIPMENT]
-    return _grouped(machines, spec, _deal(machines, spec.folds), machines)
+    return _grouped(machines, spec, _fold_of_row(machines, spec.folds), machines)
 
 
 def random_windows(table: pd.DataFrame, spec: SplitSpec) -> Split:
@@ -146,7 +144,7 @@ def chronological(table: pd.DataFrame, spec: SplitSpec) -> Split:
     """Train on the past, judge on the future: the last 1/`folds` of each machine's windows."""
     if spec.fold != 0:
         raise SpecError(f"data.fold is {spec.fold}; accepted with data.split.name=chronological: 0")
-    parts: list[list[Rows]] = [[], [], []]
+    parts: list[list[WindowNumbers]] = [[], [], []]
     for rows in _machines_in_time(table):
         past = len(rows) - len(rows) // spec.folds
         cut = past - round(past * spec.val_fraction)
@@ -168,7 +166,7 @@ def time_blocks(table: pd.DataFrame, spec: SplitSpec) -> Split:
         SpecError: No machine has windows enough for all parts.
     """
     start_s = microseconds(table["start"]) / 1e6
-    parts: list[list[Rows]] = [[], [], []]
+    parts: list[list[WindowNumbers]] = [[], [], []]
     for rows in _machines_in_time(table):
         blocks = np.array_split(rows, spec.folds)
         test = blocks[spec.fold]
@@ -197,7 +195,7 @@ SPLITS: Mapping[str, Callable[[pd.DataFrame, SplitSpec], Split]] = {
 }
 
 
-def _machines_in_time(table: pd.DataFrame) -> list[Rows]:
+def _machines_in_time(table: pd.DataFrame) -> list[WindowNumbers]:
     """Return each machine's rows in order of time."""
     order = table["start"].argsort(kind="stable").to_numpy()
     code = pd.factorize(table[EQUIPMENT])[0][order]
@@ -205,7 +203,9 @@ def _machines_in_time(table: pd.DataFrame) -> list[Rows]:
     return np.split(by_machine, np.cumsum(np.bincount(code))[:-1])
 
 
-def _apart(start_s: NDArray[np.float64], rows: Rows, others: Rows, window_s: float) -> Rows:
+def _apart(
+    start_s: NDArray[np.float64], rows: WindowNumbers, others: WindowNumbers, window_s: float
+) -> WindowNumbers:
     """Keep those of `rows` with a window's length or more between them and any of `others`."""
     if not len(others) or not len(rows):
         return rows
@@ -244,7 +244,7 @@ def _grouped(
     return Split(train=rest[~in_val], val=rest[in_val], test=test)
 
 
-def _deal(groups: pd.Series, folds: int) -> Rows:
+def _fold_of_row(groups: pd.Series, folds: int) -> NDArray[np.int64]:
     sizes = groups.value_counts()
     if len(sizes) < folds:
         raise SpecError(

@@ -5,15 +5,13 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
 from hydrascope.data.buffers import BufferPool
 from hydrascope.data.store.reader import GraphStore
+from hydrascope.data.windows import WindowNumbers
 from hydrascope.graphs.fields import SensorReference
 from hydrascope.graphs.layout import GraphLayout
-
-Rows = NDArray[np.int64]
 
 _READ_ROWS = 1024
 """Windows held in memory at once by what walks over many."""
@@ -40,7 +38,7 @@ class StoredMachine:
     def __len__(self) -> int:
         return len(self.store)
 
-    def read(self, name: str, rows: Rows | None = None) -> Tensor:
+    def read(self, name: str, rows: WindowNumbers | None = None) -> Tensor:
         """Return one field of windows `rows`, ascending (None: all), [len(rows), *shape]."""
         rows = np.arange(len(self)) if rows is None else rows
         shape, dtype = self.store.layout[name]
@@ -49,7 +47,7 @@ class StoredMachine:
             self.store.take(name, rows, out)
         return torch.from_numpy(out)
 
-    def parts(self, names: Sequence[str], rows: Rows) -> Iterator[list[Tensor]]:
+    def parts(self, names: Sequence[str], rows: WindowNumbers) -> Iterator[list[Tensor]]:
         """Yield fields of windows `rows`, ascending, some at a time: memory stays flat."""
         for first in range(0, len(rows), _READ_ROWS):
             part = rows[first : first + _READ_ROWS]
@@ -62,7 +60,7 @@ def of_one_build(machines: Sequence[StoredMachine]) -> bool:
 
 
 def gather_fields(
-    parts: Sequence[tuple[StoredMachine, Rows]], buffers: BufferPool
+    parts: Sequence[tuple[StoredMachine, WindowNumbers]], buffers: BufferPool
 ) -> dict[str, Tensor]:
     """Return every field of windows of several machines, the first two axes made one.
 
@@ -90,7 +88,7 @@ def gather_fields(
 
 
 def gather_references(
-    parts: Sequence[tuple[StoredMachine, Rows]], buffers: BufferPool
+    parts: Sequence[tuple[StoredMachine, WindowNumbers]], buffers: BufferPool
 ) -> dict[str, Tensor]:
     """Return the references of windows of several machines, all of which have some.
 

@@ -15,9 +15,10 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from hydrascope.data.batch import TrainingBatch
-from hydrascope.data.stored_machine import Rows, StoredMachine
+from hydrascope.data.stored_machine import StoredMachine
 from hydrascope.data.transforms import Generators
 from hydrascope.data.window_sums import Gather, WindowSums
+from hydrascope.data.windows import WindowNumbers
 from hydrascope.schemas.errors import SpecError
 from hydrascope.schemas.task import HeadKind, HeadLevel, HeadSpec
 
@@ -41,7 +42,7 @@ class MachineBank:
     def __init__(
         self,
         machines: Sequence[StoredMachine],
-        rows: Rows,
+        rows: WindowNumbers,
         heads: Sequence[HeadSpec],
         gather: Gather,
     ) -> None:

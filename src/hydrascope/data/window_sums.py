@@ -4,14 +4,13 @@ from collections.abc import Callable, Collection, Sequence
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
 from hydrascope.data.batch import TrainingBatch
 from hydrascope.data.transforms import components_of, sensors_of
+from hydrascope.data.windows import WindowNumbers
 
-Rows = NDArray[np.int64]
-Gather = Callable[[Rows], TrainingBatch]
+Gather = Callable[[WindowNumbers], TrainingBatch]
 """Returns windows, ascending, as a batch."""
 
 
@@ -64,7 +63,11 @@ class WindowSums:
         )
 
     def _known_targets(
-        self, batch: TrainingBatch, bank: TrainingBatch, place: Rows, settled: Collection[str]
+        self,
+        batch: TrainingBatch,
+        bank: TrainingBatch,
+        place: WindowNumbers,
+        settled: Collection[str],
     ) -> dict[str, Tensor]:
         """Return the targets of a batch; `place` is where the terms lie in `bank`."""
         taken, given = np.split(place, 2)

@@ -57,7 +57,7 @@ class SensorRemoval:
             ends = [start.timestamp() for start in starts.iloc[rows[mine]]]
             end_s = torch.tensor(ends, dtype=torch.float64) + self._data.window.window_s
             physics = self._of(machine.equipment_id)
-            parts.append(physics.complete(features[mine], observed[mine], end_s))
+            parts.append(physics.window_fields(features[mine], observed[mine], end_s))
         return inputs._replace(
             edge_dynamic=torch.cat([part.edge_dynamic.flatten(0, 1) for part in parts]),
             edge_dynamic_mask=torch.cat([part.edge_dynamic_mask.flatten(0, 1) for part in parts]),

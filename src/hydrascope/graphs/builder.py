@@ -73,5 +73,5 @@ class GraphBuilder:
         if end.tzinfo is None:
             raise ValueError(f"end={end.isoformat()} has no time zone")
         end_s = torch.tensor([end.timestamp()], dtype=torch.float64)
-        windows = self._physics.complete(features.unsqueeze(0), observed.unsqueeze(0), end_s)
+        windows = self._physics.window_fields(features.unsqueeze(0), observed.unsqueeze(0), end_s)
         return to_graph(self.layout.batch(windows, self._reference))

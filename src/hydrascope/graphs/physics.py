@@ -34,7 +34,7 @@ class MachinePhysics:
         on = config.edge_dynamic or config.hydraulic
         self._mean = config.sensor_feature_names.index("mean") if on else 0
 
-    def complete(self, features: Tensor, observed: Tensor, end_s: Tensor) -> WindowFields:
+    def window_fields(self, features: Tensor, observed: Tensor, end_s: Tensor) -> WindowFields:
         """Compute what the features lack to make graphs of the windows.
 
         Args:

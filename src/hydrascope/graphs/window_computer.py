@@ -69,6 +69,6 @@ class WindowComputer:
                 observed[:, rows] = self.engineer.observed(cut).transpose(0, 1)
         return features, observed
 
-    def complete(self, features: Tensor, observed: Tensor, end_s: Tensor) -> WindowFields:
+    def window_fields(self, features: Tensor, observed: Tensor, end_s: Tensor) -> WindowFields:
         """Add what follows by physics; `end_s` [W] float64: Unix time of each window's end."""
-        return self._physics.complete(features, observed, end_s)
+        return self._physics.window_fields(features, observed, end_s)

@@ -32,7 +32,7 @@ class SpecError(ValueError):
     Args:
         faults: At least one: its message, or path and message.
         path: Of those that are a message alone.
-        source: The file, folder or command that they are of; leads the message.
+        source: The file, folder or command that they are of; begins the message.
     """
 
     def __init__(self, *faults: str | tuple[str, str], path: str = "", source: str = "") -> None:
@@ -64,7 +64,8 @@ def validate(model: type[ModelT], data: object, source: str | None = None) -> Mo
     Args:
         model: The pydantic model to build.
         data: Plain mappings, lists and scalars, as YAML or Hydra hand them over.
-        source: Where the data came from (a file name); leads the message. The model's name if None.
+        source: Where the data came from (a file name), which begins the message; None: the
+            model's name.
 
     Raises:
         SpecError: Naming every fault of `data`, one line each.

@@ -56,8 +56,13 @@ def judge(
         state[(value < low) | (value > high)] = OUT_OF_RANGE
     if flagged is not None:
         state[flagged] = BAD_QUALITY
-    state[~np.isfinite(value.astype(np.float32))] = EMPTY
+    state[~np.isfinite(_float32(value))] = EMPTY
     return state
+
+
+def _float32(value: NDArray[np.float64]) -> NDArray[np.float32]:
+    with np.errstate(over="ignore"):  # what it cannot hold is infinite, and so no sample
+        return value.astype(np.float32)
 
 
 def judged(
@@ -68,7 +73,7 @@ def judged(
 ) -> Samples:
     """Return the samples of n times and values, without the empty ones; arguments as in `judge`."""
     state = judge(value, sensor, flagged)
-    samples = Samples(time_us, value.astype(np.float32), state)
+    samples = Samples(time_us, _float32(value), state)
     there = state != EMPTY
     return samples if there.all() else samples.take(there)
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from hydrascope.data.sampling import WindowSampler
-from hydrascope.data.splits import Rows
+from hydrascope.data.windows import WindowNumbers
 
 ROWS = np.array([3, 5, 8, 13, 21, 34, 55, 89, 144, 233])
 
@@ -64,7 +64,7 @@ def test_processes_take_equally_many_steps_and_see_each_window_once(
     assert len(seen) - count < world_size  # only a last step smaller than the processes repeats
 
 
-def balanced(classes: Rows, epochs: int) -> Rows:
+def balanced(classes: WindowNumbers, epochs: int) -> WindowNumbers:
     rows = np.arange(len(classes)) + 1000
     sampler = WindowSampler(rows, 16, shuffle=True, classes=classes, seed=1)
     counts = np.zeros(len(classes), dtype=np.int64)

@@ -198,7 +198,7 @@ class ServedModel:
         signals = concatenate(windows)
         features, observed = compute_features(machine.computer, signals, len(windows))
         end_s = [each.start.timestamp() + self.window_s for each in windows]
-        fields = machine.computer.complete(
+        fields = machine.computer.window_fields(
             features, observed, torch.tensor(end_s, dtype=torch.float64)
         )
         present = np.zeros((len(windows), machine.layout.num_sensors))

@@ -49,9 +49,9 @@ class Examination:
     def of(cls, contents: Contents, index: Index) -> "Examination":
         """Return what is known of a folder that a source reads."""
         sensors = {
-            (machine, sensor): told
+            (machine, sensor): stats
             for machine, every in index.statistics.items()
-            for sensor, told in every.items()
+            for sensor, stats in every.items()
         }
         found = cls([], contents.machines, sensors, contents.labels, contents.passed_over)
         judges = contents.reading.quality_accepted is not None

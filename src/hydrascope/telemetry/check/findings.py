@@ -82,8 +82,8 @@ def _of_machines(found: Examination) -> Iterator[Finding]:
         )
     for name, machine in found.machines.items():
         specs = {sensor.id: sensor for _, sensor in machine.topology.sensors}
-        told = {sensor: found.sensors.get((name, sensor)) for sensor in specs}
-        if not any(each is not None and each.first is not None for each in told.values()):
+        stats = {sensor: found.sensors.get((name, sensor)) for sensor in specs}
+        if not any(each is not None and each.first is not None for each in stats.values()):
             yield _finding(
                 Severity.STOPS,
                 name,
@@ -91,22 +91,22 @@ def _of_machines(found: Examination) -> Iterator[Finding]:
                 "ranges and units in files and machine file",
             )
             continue
-        strange = [sensor for machine_, sensor in found.sensors if machine_ == name]
-        strange = [sensor for sensor in strange if sensor not in specs]
-        if absent := [sensor for sensor, each in told.items() if each is None]:
-            listed = ", ".join(f"{sensor}{_likeness(sensor, strange)}" for sensor in absent)
+        unlisted = [sensor for machine_, sensor in found.sensors if machine_ == name]
+        unlisted = [sensor for sensor in unlisted if sensor not in specs]
+        if absent := [sensor for sensor, each in stats.items() if each is None]:
+            listed = ", ".join(f"{sensor}{_likeness(sensor, unlisted)}" for sensor in absent)
             yield _finding(
                 Severity.HARMS,
                 name,
                 f"never recorded: {listed}; take them out of the machine file, or correct their "
                 "ids there or in the files",
             )
-        if strange:
+        if unlisted:
             yield _finding(
                 Severity.NOTE,
                 name,
                 "not in the machine file and left alone: "
-                f"{', '.join(map(_shown, strange))}; add those that matter",
+                f"{', '.join(map(_shown, unlisted))}; add those that matter",
             )
         if not len(found.labels.get(name, ())):
             yield _finding(
@@ -114,10 +114,10 @@ def _of_machines(found: Examination) -> Iterator[Finding]:
             )
 
 
-def _likeness(sensor: str, strange: Sequence[str]) -> str:
+def _likeness(sensor: str, unlisted: Sequence[str]) -> str:
     """Name what the files may call a sensor that was never recorded."""
-    within = [name for name in strange if sensor.casefold() in name.casefold()]
-    near = within or difflib.get_close_matches(sensor, strange, n=1)
+    within = [name for name in unlisted if sensor.casefold() in name.casefold()]
+    near = within or difflib.get_close_matches(sensor, unlisted, n=1)
     return f" (the files have {near[0]!r})" if near else ""
 
 
@@ -158,17 +158,17 @@ def _and_more(files: Sequence[Path]) -> str:
 
 def _of_rows(found: Examination) -> Iterator[Finding]:
     for machine in sorted({machine for machine, _ in found.sensors}):
-        told = [each for (name, _), each in found.sensors.items() if name == machine]
-        if repeated := sum(each.duplicates for each in told):
+        stats = [each for (name, _), each in found.sensors.items() if name == machine]
+        if repeated := sum(each.duplicates for each in stats):
             message = f"{repeated:,} rows repeat an instant of a sensor; the last of each is taken"
             yield _finding(Severity.NOTE, machine, message)
-        if unsorted := sum(each.unsorted for each in told):
+        if unsorted := sum(each.unsorted for each in stats):
             message = f"{unsorted:,} rows are out of order; files sorted by time are read faster"
             yield _finding(Severity.NOTE, machine, message)
 
 
 def _of_sensors(found: Examination) -> Iterator[Finding]:
-    for (machine, sensor), told in found.sensors.items():
+    for (machine, sensor), stats in found.sensors.items():
         specs = (
             {spec.id: spec for _, spec in found.machines[machine].topology.sensors}
             if machine in found.machines
@@ -176,40 +176,40 @@ def _of_sensors(found: Examination) -> Iterator[Finding]:
         )
         if found.machines and sensor not in specs:
             continue
-        for severity, message in _of_sensor(told, specs.get(sensor)):
+        for severity, message in _of_sensor(stats, specs.get(sensor)):
             yield _finding(severity, f"{machine}/{sensor}", message)
 
 
-def _of_sensor(told: SensorStatistics, spec: SensorSpec | None) -> Iterator[tuple[Severity, str]]:
+def _of_sensor(stats: SensorStatistics, spec: SensorSpec | None) -> Iterator[tuple[Severity, str]]:
     if spec is not None:
-        yield from _against_machine_file(told, spec)
-    if told.first is None:
+        yield from _against_machine_file(stats, spec)
+    if stats.first is None:
         return
-    if told.missing > _MANY_MISSING and not (spec and _other_rate(told, spec)):
+    if stats.missing > _MANY_MISSING and not (spec and _other_rate(stats, spec)):
         yield (
             Severity.HARMS,
-            f"{told.missing:.0%} of the samples are missing ({told.gaps} gaps, the longest "
-            f"{told.longest_gap_s:g} s); sub-windows with too few are masked, shorter gaps can be "
+            f"{stats.missing:.0%} of the samples are missing ({stats.gaps} gaps, the longest "
+            f"{stats.longest_gap_s:g} s); sub-windows with too few are masked, shorter gaps can be "
             "filled with features.cleaning",
         )
-    elif told.gaps:
+    elif stats.gaps:
         yield (
             Severity.NOTE,
-            f"{told.gaps} gaps, the longest {told.longest_gap_s:g} s; they are masked, or filled "
+            f"{stats.gaps} gaps, the longest {stats.longest_gap_s:g} s; they are masked, or filled "
             "with features.cleaning",
         )
-    for extreme in (told.lowest, told.highest):
+    for extreme in (stats.lowest, stats.highest):
         if extreme is not None:
-            yield from _of_extreme(extreme, told.spread or 0.0)
-    if told.minimum == told.maximum and told.samples > 1:
+            yield from _of_extreme(extreme, stats.spread or 0.0)
+    if stats.minimum == stats.maximum and stats.samples > 1:
         yield (
             Severity.HARMS,
-            f"always {told.minimum:g}: it says nothing; look whether the sensor is connected",
+            f"always {stats.minimum:g}: it says nothing; look whether the sensor is connected",
         )
-    elif told.longest_constant_s > max(60.0, _LONG_CONSTANT * told.duration_s):
+    elif stats.longest_constant_s > max(60.0, _LONG_CONSTANT * stats.duration_s):
         yield (
             Severity.NOTE,
-            f"one value for {told.longest_constant_s:g} s on end; look whether the machine stood "
+            f"one value for {stats.longest_constant_s:g} s on end; look whether the machine stood "
             "still or the sensor hung",
         )
 
@@ -231,40 +231,40 @@ def _of_extreme(extreme: Extreme, spread: float) -> Iterator[tuple[Severity, str
 
 
 def _against_machine_file(
-    told: SensorStatistics, spec: SensorSpec
+    stats: SensorStatistics, spec: SensorSpec
 ) -> Iterator[tuple[Severity, str]]:
-    if told.samples and told.out_of_range == told.samples - told.bad_quality > 0:
+    if stats.samples and stats.out_of_range == stats.samples - stats.bad_quality > 0:
         yield (
             Severity.HARMS,
             f"every value is outside its range {list(spec.range or ())} {spec.unit} (median "
-            f"{told.median:g}): is the file in another unit? Name it in units (--unit here), or "
+            f"{stats.median:g}): is the file in another unit? Name it in units (--unit here), or "
             "correct the machine file",
         )
-    elif told.out_of_range > _FEW_OUTSIDE * told.samples:
+    elif stats.out_of_range > _FEW_OUTSIDE * stats.samples:
         yield (
             Severity.HARMS,
-            f"{told.out_of_range / told.samples:.1%} of the values are outside its range "
+            f"{stats.out_of_range / stats.samples:.1%} of the values are outside its range "
             f"{list(spec.range or ())} {spec.unit} and count as missing; correct the range, or "
             "look at the sensor",
         )
-    if told.bad_quality:
+    if stats.bad_quality:
         yield (
             Severity.NOTE,
-            f"{told.bad_quality / told.samples:.1%} of the samples are flagged bad and count as "
+            f"{stats.bad_quality / stats.samples:.1%} of the samples are flagged bad and count as "
             "missing",
         )
-    if told.rate_hz and _other_rate(told, spec):
+    if stats.rate_hz and _other_rate(stats, spec):
         consequence = (
             "most of its instants would be empty"
-            if told.rate_hz < spec.rate_hz
+            if stats.rate_hz < spec.rate_hz
             else "most of its samples would be left out"
         )
         yield (
             Severity.HARMS,
-            f"recorded at {told.rate_hz:.4g} Hz, but the machine file says {spec.rate_hz:g} Hz: "
+            f"recorded at {stats.rate_hz:.4g} Hz, but the machine file says {spec.rate_hz:g} Hz: "
             f"{consequence}; correct rate_hz",
         )
 
 
-def _other_rate(told: SensorStatistics, spec: SensorSpec) -> bool:
-    return told.rate_hz is not None and abs(told.rate_hz / spec.rate_hz - 1) > _RATE_TOLERANCE
+def _other_rate(stats: SensorStatistics, spec: SensorSpec) -> bool:
+    return stats.rate_hz is not None and abs(stats.rate_hz / spec.rate_hz - 1) > _RATE_TOLERANCE

@@ -33,9 +33,9 @@ def as_json(found: Examination, said: Sequence[Finding]) -> str:
             sensor: {
                 "unit": spec.unit if spec else None,
                 "declared_rate_hz": spec.rate_hz if spec else None,
-                "recorded": told.model_dump() if told else None,
+                "recorded": stats.model_dump() if stats else None,
             }
-            for sensor, (told, spec) in sensors.items()
+            for sensor, (stats, spec) in sensors.items()
         }
         for machine, sensors in _by_machine(found).items()
     }
@@ -74,20 +74,20 @@ def _by_machine(found: Examination) -> dict[str, _Sensors]:
         }
         for name, machine in found.machines.items()
     }
-    for (name, sensor), told in found.sensors.items():
-        machines.setdefault(name, {}).setdefault(sensor, (told, None))
+    for (name, sensor), stats in found.sensors.items():
+        machines.setdefault(name, {}).setdefault(sensor, (stats, None))
     return machines
 
 
 def _table(machine: str, sensors: _Sensors, *, known: bool) -> RenderableType:
-    recorded = [told for told, _ in sensors.values() if told is not None]
-    first = min((told.first for told in recorded if told.first), default=None)
-    last = max((told.last for told in recorded if told.last), default=None)
+    recorded = [stats for stats, _ in sensors.values() if stats is not None]
+    first = min((stats.first for stats in recorded if stats.first), default=None)
+    last = max((stats.last for stats in recorded if stats.last), default=None)
     title = escape(machine) + ("" if known else " (no machine file)")
     if first and last:
         title += f": {first[:19]} to {last[:19]} UTC"
     table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
-    rows = {sensor: _cells(told, spec) for sensor, (told, spec) in sensors.items()}
+    rows = {sensor: _cells(stats, spec) for sensor, (stats, spec) in sensors.items()}
     table.add_column("sensor", no_wrap=True)
     # What is nowhere wrong needs no column: the table must fit into a terminal.
     shown = [
@@ -113,23 +113,23 @@ def _labels(times: Sequence[LabelledTime]) -> RenderableType:
     return table
 
 
-def _cells(told: SensorStatistics | None, spec: SensorSpec | None) -> dict[str, str]:
+def _cells(stats: SensorStatistics | None, spec: SensorSpec | None) -> dict[str, str]:
     declared = f" ({spec.rate_hz:g})" if spec else ""
     return {
-        "samples": "0" if told is None else f"{told.samples:,}",
-        "Hz (declared)": (f"{told.rate_hz:.4g}" if told and told.rate_hz else "–") + declared,
-        "gaps": _count(told.gaps if told else 0),
-        "longest": _duration(told.longest_gap_s if told else 0),
-        "missing": "100%" if told is None else _share(told.missing),
-        "bad": "" if told is None else _share(told.bad_quality / max(told.samples, 1)),
-        "outside": "" if told is None else _share(told.out_of_range / max(told.samples, 1)),
-        "min": _number(told.minimum if told else None),
-        "median": _number(told.median if told else None),
-        "max": _number(told.maximum if told else None),
+        "samples": "0" if stats is None else f"{stats.samples:,}",
+        "Hz (declared)": (f"{stats.rate_hz:.4g}" if stats and stats.rate_hz else "–") + declared,
+        "gaps": _count(stats.gaps if stats else 0),
+        "longest": _duration(stats.longest_gap_s if stats else 0),
+        "missing": "100%" if stats is None else _share(stats.missing),
+        "bad": "" if stats is None else _share(stats.bad_quality / max(stats.samples, 1)),
+        "outside": "" if stats is None else _share(stats.out_of_range / max(stats.samples, 1)),
+        "min": _number(stats.minimum if stats else None),
+        "median": _number(stats.median if stats else None),
+        "max": _number(stats.maximum if stats else None),
         "unit": spec.unit if spec else "",
-        "constant": _duration(told.longest_constant_s if told else 0),
-        "repeated": _count(told.duplicates if told else 0),
-        "unsorted": _count(told.unsorted if told else 0),
+        "constant": _duration(stats.longest_constant_s if stats else 0),
+        "repeated": _count(stats.duplicates if stats else 0),
+        "unsorted": _count(stats.unsorted if stats else 0),
     }
 
 

@@ -145,8 +145,8 @@ def _by_machine(
     statistics: Mapping[SensorKey, SensorStatistics],
 ) -> dict[str, dict[str, SensorStatistics]]:
     found: dict[str, dict[str, SensorStatistics]] = {}
-    for (machine, sensor), told in statistics.items():
-        found.setdefault(machine, {})[sensor] = told
+    for (machine, sensor), each in statistics.items():
+        found.setdefault(machine, {})[sensor] = each
     return found
 
 

@@ -53,9 +53,9 @@ def read_labels(
         return {name: pd.DataFrame({"start": empty, "end": empty}) for name in machines}
     whole = pd.concat(tables, ignore_index=True)
     known = list(machines)
-    if strange := sorted(set(whole[EQUIPMENT]) - set(known)):
+    if unknown := sorted(set(whole[EQUIPMENT]) - set(known)):
         raise SpecError(
-            f"equipment_id {strange[0]!r} has no machine file; accepted: {', '.join(known)}",
+            f"equipment_id {unknown[0]!r} has no machine file; accepted: {', '.join(known)}",
             path="labels",
         )
     return {name: _of_machine(whole, name) for name in known}

@@ -132,8 +132,8 @@ def _narrow(
         if (wanted is not None and key[0] != wanted) or not reading.wants(*key):
             continue
         rows = order[ends[each] - count[each] : ends[each]]
-        told = _Units(unit[rows], units) if unit is not None else None
-        yield key, _samples(key, time_us[rows], value[rows], bad[rows], told, reading)
+        row_units = _Units(unit[rows], units) if unit is not None else None
+        yield key, _samples(key, time_us[rows], value[rows], bad[rows], row_units, reading)
 
 
 def _wide(
@@ -171,31 +171,31 @@ def _samples(
     time_us: Microseconds,
     value: NDArray[np.float64],
     bad: NDArray[np.bool_],
-    told: _Units | None,
+    row_units: _Units | None,
     reading: Reading,
 ) -> Samples:
     """Convert and judge the samples of one sensor; an empty value is no sample."""
     spec = reading.sensors.get(key[0], {}).get(key[1])
     if spec is not None:
         try:
-            value = _converted(value, spec.unit, reading.units.get(key[1]), told)
+            value = _converted(value, spec.unit, reading.units.get(key[1]), row_units)
         except SpecError as error:
             raise SpecError(f"sensor {key[1]}: {error}") from None
     return judged(time_us, value, spec, bad)
 
 
 def _converted(
-    value: NDArray[np.float64], unit: str, override: str | None, told: _Units | None
+    value: NDArray[np.float64], unit: str, override: str | None, row_units: _Units | None
 ) -> NDArray[np.float64]:
     """Return the values in `unit`: from `override`, else from what the file tells row by row."""
     if override is not None:
         scale, offset = conversion(override, unit)
         return value * scale + offset
-    if told is None:
+    if row_units is None:
         return value
-    factors = np.array([[1.0, 0.0]] * len(told.names))
-    for code in np.unique(told.code):
-        factors[code] = conversion(told.names[code] or unit, unit)
-    scale_offset = factors[told.code]
+    factors = np.array([[1.0, 0.0]] * len(row_units.names))
+    for code in np.unique(row_units.code):
+        factors[code] = conversion(row_units.names[code] or unit, unit)
+    scale_offset = factors[row_units.code]
     converted: NDArray[np.float64] = value * scale_offset[:, 0] + scale_offset[:, 1]
     return converted

@@ -75,7 +75,7 @@ def with_physics(rig: HydraulicDataModule, spec: InputSpec, batch: TrainingBatch
     (packed,) = rig.dataset.machines
     features, observed, *_ = stored_windows(packed, batch.window, machine.topology)
     end_s = torch.zeros(WINDOWS, dtype=torch.float64)
-    fields = MachinePhysics(machine, config).complete(features, observed, end_s)
+    fields = MachinePhysics(machine, config).window_fields(features, observed, end_s)
     names = {
         "edge_dynamic_names": edge_dynamic_names(config),
         "machine_feature_names": config.hydraulic_names,
