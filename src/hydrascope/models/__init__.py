@@ -1,1 +1,1 @@
-"""The network and the one path of a prediction; plain torch."""
+"""The models and the one path of a prediction, in plain torch."""

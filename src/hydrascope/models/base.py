@@ -1,7 +1,7 @@
-"""What a model must offer to be trained, evaluated, exported and served.
+"""The interface that a model needs to be trained, evaluated, exported and served.
 
-There are two kinds: networks, which are trained by gradients, and models that are fitted in closed
-form.
+There are two kinds: networks, which are trained by gradient descent, and models that are fitted in
+closed form.
 """
 
 from abc import ABC, abstractmethod
@@ -22,28 +22,32 @@ from hydrascope.schemas.task import HeadSpec
 
 
 class ModelOutput(NamedTuple):
-    """What a model says of a batch."""
+    """The output of a model for a batch."""
 
     heads: dict[str, Tensor]
-    """A head's name → [G, size] (machine level) or [N, size] (component level), not decoded."""
+    """Head name → raw output, [G, size] at machine level or [N, size] at component level."""
     arma: ARMAOutput | None = None
-    """Next-step forecast of each component's state, for the forecasting loss, if there is one."""
+    """The next-step forecast of each component's state, for the forecasting loss; None without
+    one."""
     states: Tensor | None = None
-    """[N, T, C]; what is known of each component after each step, causal; `normality` needs it."""
+    """The causal state of each component after each step, [N, T, C]; `normality` needs it."""
     residual: SensorResidual | None = None
-    """What the forecast of `normality` missed; the diagnoser fills it in."""
+    """The residual of the `normality` forecast; the diagnoser fills it in."""
 
 
 class Model(nn.Module, ABC):
-    """Base of all models; `model._target_` in a config names a subclass of one of its kinds.
+    """Base class of all models; `model._target_` names a subclass of one of the two kinds.
 
     Attributes:
-        Config: Keys of `conf/model/<name>.yaml` beside `_target_` and `name`, with their ranges.
-        answered: The heads of `ModelOutput.heads`.
-        of_any_build: Whether it has no weights or statistics of single sensors: then it reads
-            machines of builds that training has not shown, and never `GraphInputs.sensor_slot`.
-        references: Whether it reads the machine's reference windows: `beside` the features, so
-            that it answers without them too, or `alone`, so that without them it sees nothing.
+        Config: The keys of `conf/model/<name>.yaml` except `_target_` and `name`, with their
+            ranges.
+        answered: The heads in `ModelOutput.heads`.
+        of_any_build: Whether the model has no weights or statistics of single sensors. Such a model
+            accepts machines of builds that are not in the training data, and never reads
+            `GraphInputs.sensor_slot`.
+        references: How the model reads the machine's reference windows. With `beside` it reads the
+            features too, so that it also works without references. With `alone` it reads nothing
+            else. With `none` it ignores them.
     """
 
     Config: ClassVar[type[BaseModel]]
@@ -53,83 +57,85 @@ class Model(nn.Module, ABC):
 
     @abstractmethod
     def __init__(self, config: BaseModel, spec: InputSpec, heads: Sequence[HeadSpec]) -> None:
-        """Make one that has learned nothing, for inputs as `spec` describes them.
+        """Create an untrained model.
 
         Args:
-            config: As validated by `Config`.
-            spec: Of the inputs.
-            heads: What is asked for: the heads of the task.
+            config: The configuration, validated by `Config`.
+            spec: The description of the inputs.
+            heads: The heads of the task.
         """
         super().__init__()
         self.answered = tuple(heads)
 
     @abstractmethod
     def forward(self, inputs: GraphInputs) -> ModelOutput:
-        """Answer a batch whose features are normalised."""
+        """Return the output for a batch of normalised features."""
 
 
 class GroupedInputs(NamedTuple):
-    """Some training windows, and the condition that each was recorded under."""
+    """A batch of training windows and the condition that each was recorded under."""
 
     inputs: GraphInputs
-    """Normalised."""
+    """The normalised inputs."""
     group: Tensor
-    """[G] int64, without gaps over all windows; -1 where it is not known."""
+    """The number of each window's condition, [G] int64; -1 if unknown. Numbers have no gaps over
+    all windows."""
 
 
 class Network(Model):
-    """Base of all networks: weights that gradients train. It answers all heads.
+    """Base class of models that are trained by gradient descent. They answer all heads.
 
     Attributes:
-        state_channels: C of `ModelOutput.states`; None where there are none.
+        state_channels: The channels C of `ModelOutput.states`; None without states.
     """
 
     state_channels: int | None = None
 
     def fit_inputs(self, windows: Callable[[], Iterable[GroupedInputs]]) -> None:
-        """Fit, before any gradient, what brings the inputs to a scale; by default nothing.
+        """Fit the scaling of the inputs before the training; does nothing by default.
 
         Args:
-            windows: Begins a pass over the training windows each time it is called.
+            windows: Starts a new pass over the training windows at each call.
         """
 
 
 class Question(NamedTuple):
-    """A head that a model of closed form answers."""
+    """A head that a closed-form model answers."""
 
     head: str
     size: int
-    """How many answers it has: classes, 2 of a binary head; labels, 1 of a binary head."""
+    """The number of answers. A discriminant counts classes, 2 for a binary head; a linear model
+    counts labels, 1 for a binary head."""
     classes: tuple[int, ...]
-    """Those that training shows, ascending; of labels all."""
+    """The classes that occur in the training data, ascending; for labels, all of them."""
 
 
 class LabelledWindows(Protocol):
-    """Windows, numbered from 0, that a model is fitted to."""
+    """The windows that a closed-form model is fitted to, numbered from 0."""
 
     def __len__(self) -> int:
-        """Return how many there are, W."""
+        """Return the number of windows, W."""
 
     def targets(self, head: HeadSpec) -> Tensor:
-        """Return a head's targets, [W, N, L] or [W, 1, L], where all machines are of one build."""
+        """Return a head's targets, [W, N, L] or [W, 1, L]; requires machines of one build."""
 
     def parts(
         self, numbers: NDArray[np.int64] | None = None
     ) -> Iterator[tuple[GraphInputs, Mapping[str, Tensor]]]:
-        """Yield normalised inputs and targets of some windows of one machine at a time, in order.
+        """Yield normalised inputs and targets of windows in order, in batches of one machine.
 
         Args:
-            numbers: Which, ascending; None: all.
+            numbers: The numbers of the windows to yield, ascending; None for all.
         """
 
 
 class ClosedFormModel(Model):
-    """Base of the models that are fitted at once, without epochs and gradients.
+    """Base class of models that are fitted in one go, without epochs or gradients.
 
-    It may answer fewer heads than it is asked for: `answered` holds them once it is fitted.
+    Such a model may answer only some heads of the task. After the fit, `answered` holds these.
 
     Attributes:
-        questions: Of the heads that it answers, in their order.
+        questions: The questions of the answered heads, in the order of the heads.
     """
 
     questions: tuple[Question, ...]
@@ -140,25 +146,25 @@ class ClosedFormModel(Model):
         self.ask(())
 
     def ask(self, questions: Sequence[Question]) -> None:
-        """Answer these from now on, and nothing else."""
+        """Set the questions that the model answers from now on."""
         self.questions = tuple(questions)
         names = {question.head for question in questions}
         self.answered = tuple(head for head in self.asked if head.name in names)
 
     @abstractmethod
     def fit(self, windows: LabelledWindows, seed: int) -> dict[str, str]:
-        """Fit it; the result is a function of the windows and the seed.
+        """Fit the model; the result depends only on the windows and the seed.
 
         Returns:
-            Every head that it does not answer → why.
+            Name of each unanswered head → the reason.
         """
 
     def record(self) -> dict[str, Any]:
-        """Return, as plain data, what a checkpoint needs beside the state."""
+        """Return what a checkpoint must hold besides the state, as plain data."""
         return {
             "questions": [[each.head, each.size, list(each.classes)] for each in self.questions]
         }
 
     def prepare(self, record: Mapping[str, Any]) -> None:
-        """Make ready for the state of the model that `record` was taken from."""
-        self.ask([Question(head, size, tuple(shown)) for head, size, shown in record["questions"]])
+        """Prepare the model to load the state that belongs to `record`."""
+        self.ask([Question(head, size, tuple(seen)) for head, size, seen in record["questions"]])

@@ -1,4 +1,4 @@
-"""Temperatures: how sure an answer is made, without changing which answer is the likeliest."""
+"""Temperature scaling: corrects the confidence of an answer, but keeps the most likely class."""
 
 from collections.abc import Sequence
 
@@ -9,35 +9,35 @@ from hydrascope.schemas.calibration import Calibration
 from hydrascope.schemas.task import HeadKind, HeadSpec
 
 _TINY = 1e-30
-"""Stands in for a probability of 0, whose logarithm is none."""
+"""The replacement for a probability of 0, which has no logarithm."""
 
 
 def tempered(head: HeadSpec, probability: Tensor, temperature: Tensor) -> Tensor:
-    """Return decoded probabilities as if their logits had been divided by a temperature.
+    """Apply temperature scaling to decoded probabilities.
 
         p' ∝ p^(1/T)
 
-    (C. Guo et al., "On Calibration of Modern Neural Networks", ICML 2017), which for a softmax or
-    a sigmoid is the same and holds for probabilities that no logits were kept of.
+    For a softmax or a sigmoid this equals the division of the logits by T (C. Guo et al., "On
+    Calibration of Modern Neural Networks", ICML 2017). It needs no logits.
 
     Args:
-        head: With probabilities.
-        probability: [R, K], [R, 1] or [R, L], as `models.decode` gives them.
-        temperature: [L] of a multi-label head, else [1].
+        head: A head with probabilities.
+        probability: [R, K], [R, 1] or [R, L], as returned by `models.decode`.
+        temperature: T, [L] for a multi-label head, otherwise [1].
     """
     log = probability.clamp_min(_TINY).log()
     if head.kind in (HeadKind.BINARY, HeadKind.MULTI_LABEL):
-        against = (1.0 - probability).clamp_min(_TINY).log()
-        return ((log - against) / temperature).sigmoid()
+        log_absent = (1.0 - probability).clamp_min(_TINY).log()
+        return ((log - log_absent) / temperature).sigmoid()
     return (log / temperature).softmax(dim=-1)
 
 
 class Temperatures(nn.Module):
-    """The part of a calibration that changes probabilities; it has buffers only.
+    """Scales the probabilities of a diagnoser by fitted temperatures; has only buffers.
 
     Args:
-        heads: The task's heads.
-        spec: What was fitted.
+        heads: The heads of the task.
+        spec: The fitted calibration.
     """
 
     def __init__(self, heads: Sequence[HeadSpec], spec: Calibration) -> None:
@@ -49,7 +49,7 @@ class Temperatures(nn.Module):
             self.register_buffer(f"temperature_{number}", values)
 
     def forward(self, answers: dict[str, Tensor]) -> dict[str, Tensor]:
-        """Return the answers, those of calibrated heads tempered."""
+        """Return the answers, with the temperatures applied to the calibrated heads."""
         changed = {
             head.name: tempered(head, answers[head.name], self.get_buffer(f"temperature_{number}"))
             for number, head in enumerate(self.heads)

@@ -1,4 +1,4 @@
-"""What a user can choose of the network. No torch here, so that a wrong value answers at once."""
+"""The options of the network. Does not import torch, so that a wrong value is reported quickly."""
 
 from typing import Literal
 
@@ -10,68 +10,73 @@ RowBy = Literal["build", "role"]
 
 
 class NetworkConfig(BaseModel):
-    """Sizes and switches of `UniversalTemporalGNN`."""
+    """The sizes and switches of `UniversalTemporalGNN`."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     hidden_channels: int = Field(64, ge=8, le=4096)
-    """Channels C of every embedding."""
+    """The channels C of every embedding."""
     attention_heads: int = Field(4, ge=1, le=64)
-    """Heads of every attention; divides `hidden_channels`."""
+    """The heads of every attention; must divide `hidden_channels`."""
     states: Literal["lstm", "linear", "spectral", "mlp"] = "lstm"
-    """What gives a component's state at each step: a recurrence; each step by itself; a learned
-    filter over the window's spectrum; all steps at once. The last two are not causal."""
+    """The layer that computes a component's state at each step. `lstm` is a recurrence, `linear`
+    maps each step on its own, `spectral` is a learned filter on the window's spectrum, and `mlp`
+    maps all steps at once. The last two are not causal."""
     arma: Literal["linear", "gated", "softmax"] = "gated"
-    """Form of the autoregressive attention over the states."""
+    """The form of the autoregressive attention over the states."""
     use_ar: bool = True
-    """The attention's autoregressive term."""
+    """Whether the attention has its autoregressive term."""
     use_ma: bool = True
-    """The attention's moving-average term; without both terms there is no attention."""
+    """Whether the attention has its moving-average term; without both terms there is no
+    attention."""
     spatial_layers: int = Field(2, ge=0, le=16)
-    """GATv2 blocks: how many lines away a component hears; 0 leaves the graph out."""
+    """The number of GATv2 blocks, that is, how many lines away a component receives messages from;
+    0 ignores the graph."""
     edge_features: bool = True
-    """Whether the lines' features act on what components hear along them."""
+    """Whether the features of a line act on the messages along it."""
     order: Literal["time_then_space", "space_then_time", "interleaved"] = "time_then_space"
-    """Whether the graph blocks run once behind the steps, at every step before them, or at every
-    step with states over the steps behind each."""
+    """Where the graph blocks run: once after the steps, at every step before them, or at every step
+    with a layer of states after each block."""
     machine_pooling: Literal["mean_max", "attention"] = "mean_max"
-    """How components become a machine."""
+    """How the components are pooled into the machine."""
     cross_task: Literal["attention", "mlp", "none"] = "attention"
-    """How heads exchange what they see; the mlp has as many weights and no exchange."""
+    """How heads exchange information; `mlp` has as many weights but no exchange."""
     sensor_identity: bool = True
-    """Whether each sensor of a known topology has weights of its own beside its kind's. Good for
-    machines of the builds trained on; unknown builds need it off."""
+    """Whether each sensor of a known build has its own weights in addition to those of its kind.
+    Good for machines of the training builds; must be off for unknown builds."""
     step_identity: bool = False
-    """Whether each step has weights and a whitening of its own: right where windows are aligned
-    with a load cycle."""
+    """Whether each step has its own weights and whitening. Suits windows that are aligned with a
+    load cycle."""
     token_layers: int = Field(2, ge=0, le=16)
-    """Blocks of attention between all sensors and components of a machine; 0 leaves it out."""
+    """The number of attention blocks between all sensors and components of a machine; 0 for
+    none."""
     row_channels: int = Field(0, ge=0, le=8192)
-    """Channels of what is made of a machine's sensors as one row; 0 leaves it out."""
+    """The channels of the branch that reads all sensors of a machine as one row; 0 for no
+    branch."""
     row_by: RowBy = "build"
-    """How the row is laid out: by the sensors of the build, whitened together, for machines of
-    builds trained on; or by what sensors measure on which family of components, as they differ
-    from the reference windows, which machines of unknown builds have too."""
+    """How the row is laid out. `build`: one place for each sensor of the build, whitened together;
+    for machines of the training builds. `role`: one place for each kind of sensor on each family of
+    components, as the difference from the reference windows; also for unknown builds."""
     row_features: tuple[str, ...] | None = Field(None, min_length=1)
-    """Names of the features that a build's row holds; None: all."""
+    """The names of the features in a row by build; None for all."""
     row_layers: int = Field(2, ge=0, le=16)
-    """Blocks on these channels."""
+    """The number of blocks on these channels."""
     references: References = "none"
-    """Whether what differs from the machine's reference windows stands beside the features or
-    alone, for machines of unknown builds; or is not read."""
+    """How the difference from the machine's reference windows is read: not at all, beside the
+    features, or alone (for machines of unknown builds)."""
     input_noise: float = Field(0.1, ge=0.0)
-    """Deviation of the normal noise on the whitened features, in training."""
+    """The standard deviation of the normal noise added to the whitened features in training."""
     dropout: float = Field(0.1, ge=0.0, lt=1.0)
-    """Share of the channels dropped in training."""
+    """The share of the channels dropped in training."""
 
     @property
     def of_any_build(self) -> bool:
-        """Whether such a network has no weights or statistics of single sensors."""
+        """Whether the network has no weights or statistics of single sensors."""
         return not self.sensor_identity and (not self.row_channels or self.row_by == "role")
 
     @property
     def reads_references(self) -> References:
-        """How such a network reads references; a row by roles does so in any case."""
+        """How the network reads references; a row by roles always reads them."""
         by_role = bool(self.row_channels) and self.row_by == "role"
         return "beside" if by_role and self.references == "none" else self.references
 

@@ -1,4 +1,4 @@
-"""Sets of classes and intervals of values that hold the truth in a stated share of windows."""
+"""Conformal sets and intervals: they contain the true value in a stated share of windows."""
 
 from collections.abc import Sequence
 
@@ -6,12 +6,12 @@ from hydrascope.schemas.task import HeadKind, HeadSpec
 
 
 def kept_classes(head: HeadSpec, answer: Sequence[float], margin: float) -> list[str]:
-    """Return the names of the classes that a conformal set keeps; none where all are too strange.
+    """Return the names of the classes in the conformal set; empty if no class conforms.
 
     Args:
-        head: Binary, multi-class or ordinal.
-        answer: Decoded probabilities.
-        margin: Largest nonconformity kept.
+        head: A binary, multi-class or ordinal head.
+        answer: The decoded probabilities.
+        margin: The largest nonconformity in the set.
     """
     if head.kind is HeadKind.BINARY:
         return [name for name, p in _either("present", answer[0]) if 1.0 - p <= margin]
@@ -19,7 +19,7 @@ def kept_classes(head: HeadSpec, answer: Sequence[float], margin: float) -> list
 
 
 def open_labels(head: HeadSpec, answer: Sequence[float], margins: Sequence[float]) -> list[str]:
-    """Return the labels of a multi-label head whose presence is not ruled out."""
+    """Return the labels of a multi-label head that cannot be ruled out."""
     rows = zip(head.labels, answer, margins, strict=True)
     return [name for name, p, margin in rows if 1.0 - p <= margin]
 

@@ -1,4 +1,4 @@
-"""From a head's raw output to what a person reads, values and probabilities, and back."""
+"""Conversion of a head's raw output to values and probabilities, and back."""
 
 import torch
 import torch.nn.functional as F
@@ -12,13 +12,14 @@ _TINY = 1e-37
 
 
 def decode(head: HeadSpec, output: Tensor) -> Tensor:
-    """Return a regression's value [R, 1], values [R, L] or quantiles [R, Q], or probabilities.
+    """Convert a head's raw output to values or probabilities.
 
-    Quantiles are put in order where they cross; the first and the last bound an interval.
-
-    Binary [R, 1] and multi-label [R, L]: of each being present. Multi-class and ordinal [R, K]: of
-    each class, summing to 1. An ordinal head gives K−1 logits of "above class k"; where they are
-    not falling, the running minimum makes them so before differences are taken.
+    - Regression: the value [R, 1], the values of the labels [R, L], or the quantiles [R, Q].
+      Quantiles that cross are sorted; the first and the last bound an interval.
+    - Binary [R, 1] and multi-label [R, L]: the probability that each label is present.
+    - Multi-class and ordinal [R, K]: the probability of each class; they sum to 1. An ordinal head
+      has K−1 logits of "above class k". A running minimum makes them decrease before differences
+      are taken.
     """
     match head.kind:
         case HeadKind.REGRESSION:
@@ -33,15 +34,15 @@ def decode(head: HeadSpec, output: Tensor) -> Tensor:
 
 
 def encode(head: HeadSpec, log_probability: Tensor) -> Tensor:
-    """Return the raw output that `decode` makes these probabilities of; of heads with classes.
+    """Return the raw output that `decode` maps to these probabilities.
 
     Args:
-        head: Multi-class, ordinal or binary.
-        log_probability: [R, K] of its classes; of a binary head [R, 2], absent and present.
+        head: A multi-class, ordinal or binary head.
+        log_probability: [R, K] for its classes; for a binary head [R, 2], absent and present.
 
     Returns:
-        Multi-class: the logarithms themselves, [R, K]. Ordinal and binary: log odds of being above
-        each class but the last, [R, K−1]. The log odds of what is certain are limited.
+        Multi-class: the log probabilities themselves, [R, K]. Ordinal and binary: the log odds of
+        being above each class except the last, [R, K−1]. Infinite log odds are clipped.
     """
     log = log_probability.clamp_min(-_FAR)
     if head.kind is HeadKind.MULTI_CLASS:
@@ -54,15 +55,15 @@ def encode(head: HeadSpec, log_probability: Tensor) -> Tensor:
 
 
 def log_probabilities(head: HeadSpec, output: Tensor) -> Tensor:
-    """Return the logarithms of a head's probabilities by its raw output, exact far below 1e-7.
+    """Return the log probabilities of a head's raw output, exact far below 1e-7.
 
-    Multi-class and ordinal [R, K]; binary and multi-label [R, L, 2], of absent and present.
+    Multi-class and ordinal: [R, K]. Binary and multi-label: [R, L, 2], absent and present.
     """
     match head.kind:
         case HeadKind.MULTI_CLASS:
             return output.log_softmax(dim=-1)
         case HeadKind.ORDINAL:
-            # σ(a) − σ(b) = σ(a) σ(−b) (1 − exp(b − a)), of a = "above k − 1" and b = "above k".
+            # σ(a) − σ(b) = σ(a) σ(−b) (1 − exp(b − a)), with a = "above k − 1" and b = "above k".
             logits = output.cummin(dim=-1).values
             above, next_above = (
                 F.pad(logits, (1, 0), value=_FAR),

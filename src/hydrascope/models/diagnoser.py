@@ -1,4 +1,4 @@
-"""The one path of a prediction: normalise → model → decode → calibration, once that is fitted."""
+"""The one path of a prediction: normalise → model → decode → calibrate, once this is fitted."""
 
 from collections.abc import Mapping
 
@@ -15,16 +15,17 @@ from hydrascope.schemas.task import HeadSpec
 
 
 class Diagnoser(nn.Module):
-    """Raw features in, answers out; the thing that is evaluated, exported and served.
+    """Maps raw features to answers. It is what is evaluated, exported and served.
 
     Args:
-        normalizer: Of the sensors' features.
-        model: Reads normalised features.
-        machine_normalizer: Of the machines' features, with one slot; None where there are none.
-        normality: Scores of how far from normal; None where the task asks for none.
+        normalizer: The normaliser of the sensors' features.
+        model: The model, which reads normalised features.
+        machine_normalizer: The normaliser of the machines' features, with one slot; None without
+            such features.
+        normality: The normality scores; None if the task has none.
 
     Attributes:
-        calibration: Makes probabilities as sure as they are right; set once it is fitted.
+        calibration: Matches probabilities to observed frequencies; None until it is fitted.
     """
 
     calibration: Temperatures | None
@@ -43,25 +44,25 @@ class Diagnoser(nn.Module):
 
     @property
     def heads(self) -> tuple[HeadSpec, ...]:
-        """The heads that are answered."""
+        """The heads that the model answers."""
         return self.model.answered
 
     @property
     def of_any_build(self) -> bool:
-        """Whether it reads machines of builds that training has not shown.
+        """Whether it accepts machines of builds that are not in the training data.
 
-        So it is where nothing in it has weights or statistics of single sensors.
+        It does if no part has weights or statistics of single sensors.
         """
-        apart = self.normalizer.of_any_build and self.model.of_any_build
-        return apart and self.normality is None  # which whitens each build as a whole
+        independent = self.normalizer.of_any_build and self.model.of_any_build
+        return independent and self.normality is None  # normality whitens each build as a whole
 
     @property
     def thresholds(self) -> Mapping[str, float]:
-        """Probabilities from which flags are raised, as far as they were chosen."""
+        """The probabilities from which flags are raised, for the flags that have one fitted."""
         return self.calibration.spec.thresholds if self.calibration is not None else {}
 
     def normalise(self, inputs: GraphInputs) -> GraphInputs:
-        """Replace the features by normalised ones, those of reference windows on the same scale."""
+        """Normalise the features, and those of the reference windows to the same scale."""
         row = self.normalizer.row(inputs.sensor_slot, inputs.sensor_kind)
         features = self.normalizer(inputs.sensor_features, inputs.sensor_observed, row)
         reference = self.normalizer(inputs.sensor_reference, inputs.sensor_reference_mask, row)
@@ -86,12 +87,12 @@ class Diagnoser(nn.Module):
     def forward(self, inputs: GraphInputs) -> dict[str, Tensor]:
         """Return each head's decoded answer, [G, …] at machine and [N, …] at component level.
 
-        With `normality` also its scores, by the names of `schemas.normality.LEVELS`.
+        With `normality` the scores are added, under the names in `schemas.normality.LEVELS`.
         """
         return self.answers(inputs, self.normalise(inputs))
 
     def answers(self, inputs: GraphInputs, normalised: GraphInputs) -> dict[str, Tensor]:
-        """Return what `forward` does, for whoever needs the normalised inputs as well."""
+        """Return the result of `forward` for a caller that has the normalised inputs already."""
         output = self._output(normalised)
         answers = {head.name: decode(head, output.heads[head.name]) for head in self.heads}
         if self.calibration is not None:
@@ -102,7 +103,7 @@ class Diagnoser(nn.Module):
 
     @torch.no_grad()
     def predict(self, inputs: GraphInputs) -> dict[str, Tensor]:
-        """`forward` without gradients, in evaluation mode."""
+        """Run `forward` without gradients, in evaluation mode."""
         training = self.training
         self.eval()
         answers: dict[str, Tensor] = self(inputs)

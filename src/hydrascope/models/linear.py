@@ -1,7 +1,7 @@
-"""Labels of whole machines by a map that is linear in the means of the sensors' features.
+"""Labels of whole machines from a linear map of the means of the sensors' features.
 
-Shapes: G graphs, S sensors of the batch, P places of sensors of all builds, T steps, F features,
-L labels of all questions, W windows, D = S·F numbers of a window.
+Shapes: G graphs, S sensors in the batch, P places of sensors over all builds, T steps, F features,
+L labels over all questions, W windows, D = S·F values of a window.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -20,26 +20,26 @@ from hydrascope.models.linear_config import LinearConfig
 from hydrascope.schemas.task import HeadKind, HeadLevel, HeadSpec
 
 _CLIP = 4.0
-"""Standard deviations: least squares would follow what lies far out."""
+"""The clipping limit in standard deviations: least squares is sensitive to outliers."""
 _SLOPE = 4.0
-"""Of the logistic curve's argument: at a half it is then as steep as the straight line."""
+"""The slope in the logistic function: at ½ it is then as steep as the straight line."""
 _STILL = 1e-4
-"""Deviation of a normalised feature's mean that does not vary."""
+"""The standard deviation up to which the mean of a normalised feature counts as constant."""
 
 
 class LinearModel(ClosedFormModel):
-    """Answers heads with labels of whole machines; it has buffers only.
+    """Answers heads with labels of whole machines; has only buffers.
 
         score = b_build + Σ over sensors  w_sensor · z(mean),   p = σ(4 (score − ½))
 
-    A sensor's mean is that of its normalised features over the observed steps. z standardises it; a
-    sensor that is not observed stands at the mean of training. Machines of builds that training has
-    not shown get a half.
+    The mean is that of a sensor's normalised features over the observed steps, and z standardises
+    it. An unobserved sensor is set to the mean of the training data. Machines of builds that are
+    not in the training data get the probability ½.
 
     Args:
-        config: How it is fitted.
-        spec: Of the inputs.
-        heads: What is asked for.
+        config: The options of the fit.
+        spec: The description of the inputs.
+        heads: The heads of the task.
     """
 
     Config = LinearConfig
@@ -47,13 +47,13 @@ class LinearModel(ClosedFormModel):
     weight: Tensor
     """[P, F, L]"""
     offset: Tensor
-    """[P, L]; b of the build that the sensor belongs to."""
+    """[P, L]; b of the sensor's build."""
 
     def __init__(self, config: LinearConfig, spec: InputSpec, heads: Sequence[HeadSpec]) -> None:
         super().__init__(config, spec, heads)
         self.config = config
-        able = [head for head in heads if _is_answered(head)]
-        self.ask([Question(head.name, head.size, tuple(range(head.size))) for head in able])
+        answerable = [head for head in heads if _is_answered(head)]
+        self.ask([Question(head.name, head.size, tuple(range(head.size))) for head in answerable])
         labels = sum(question.size for question in self.questions)
         places, features = len(spec.sensor_slots), len(spec.feature_names)
         self.normalizer = FeatureNormalizer(places, 1, features, per_step=False, clip=_CLIP)
@@ -61,9 +61,9 @@ class LinearModel(ClosedFormModel):
         self.register_buffer("offset", torch.full((places, labels), 0.5))
 
     def fit(self, windows: LabelledWindows, seed: int) -> dict[str, str]:  # noqa: ARG002
-        """Solve least squares with a ridge, each build by itself; see `models.base`.
+        """Solve ridge regression for each build separately; see `models.base`.
 
-        Memory is flat in the number of windows.
+        Memory does not grow with the number of windows.
         """
         reason = "it has no labels of whole machines"
         unanswered = {head.name: reason for head in self.asked if not _is_answered(head)}
@@ -93,7 +93,7 @@ class LinearModel(ClosedFormModel):
     def _means(
         self, windows: LabelledWindows
     ) -> Iterator[tuple[Tensor, Tensor, Tensor, Mapping[str, Tensor]]]:
-        """Yield slots [S], means [W, S, 1, F], [W, S, 1] bool and targets of some windows."""
+        """Yield slots [S], means [W, S, 1, F], whether they are known [W, S, 1] and targets."""
         for inputs, targets in windows.parts():
             count = len(inputs.graph_id)
             means, seen = sensor_means(inputs.sensor_features, inputs.sensor_observed)
@@ -106,21 +106,21 @@ class LinearModel(ClosedFormModel):
             )
 
     def forward(self, inputs: GraphInputs) -> ModelOutput:
-        """Answer a batch: log odds of each label, [G, size]."""
+        """Return the log odds of each label, [G, size]."""
         slot, graphs = inputs.sensor_slot, inputs.graph_id.shape[0]
         graph = sensor_graph(inputs)
         means, seen = sensor_means(inputs.sensor_features, inputs.sensor_observed)
         z = self.normalizer(means, seen, slot)
-        said = torch.bmm(z, self.weight.index_select(0, slot)).squeeze(1)
+        terms = torch.bmm(z, self.weight.index_select(0, slot)).squeeze(1)
         score = segment_mean(self.offset.index_select(0, slot), graph, graphs)
-        score = _SLOPE * (score + segment_sum(said, graph, graphs) - 0.5)
+        score = _SLOPE * (score + segment_sum(terms, graph, graphs) - 0.5)
         parts = torch.split(score, [question.size for question in self.questions], dim=1)
         named = zip(self.questions, parts, strict=True)
         return ModelOutput({question.head: part for question, part in named})
 
 
 class _Sums:
-    """What the normal equations of a build need of its windows; memory is flat in their number."""
+    """Running sums for the normal equations of one build; memory does not grow with the windows."""
 
     def __init__(self, numbers: int, labels: int) -> None:
         self.rows = 0
@@ -130,7 +130,7 @@ class _Sums:
         self.xy = torch.zeros(numbers, labels, dtype=torch.float64)
 
     def add(self, x: Tensor, y: Tensor) -> None:
-        """Take in rows [W, D] and labels [W, L]; a row that lacks a label is left out."""
+        """Add rows [W, D] and labels [W, L]; rows with a missing label are skipped."""
         complete = ~y.isnan().any(dim=1)
         x, y = x[complete].double(), y[complete].double()
         self.rows += len(x)
@@ -140,7 +140,7 @@ class _Sums:
         self.xy += x.T @ y
 
     def solve(self, ridge: float) -> tuple[Tensor, Tensor]:
-        """Return weights [D, L] and offset [L] of least squares plus ridge · ‖weights‖²."""
+        """Return weights [D, L] and offset [L] that minimise squares + ridge · ‖weights‖²."""
         x, y = self.x / self.rows, self.y / self.rows
         matrix = self.xx - self.rows * torch.outer(x, x)
         matrix.diagonal().add_(ridge)
@@ -149,20 +149,20 @@ class _Sums:
 
 
 def _is_answered(head: HeadSpec) -> bool:
-    """Tell whether a head is of labels of a whole machine, there or not."""
+    """Return whether a head has labels of whole machines that are present or absent."""
     labelled = head.kind in (HeadKind.BINARY, HeadKind.MULTI_LABEL)
     return labelled and head.level is HeadLevel.MACHINE
 
 
 def sensor_means(features: Tensor, observed: Tensor) -> tuple[Tensor, Tensor]:
-    """Return the means of sensors' features, and whether there was anything to take them of.
+    """Return the means of the sensors' features over the observed steps.
 
     Args:
-        features: [S, T, F]; what is not observed is not read.
+        features: [S, T, F]; unobserved steps are not read.
         observed: [S, T] bool.
 
     Returns:
-        [S, 1, F] and [S, 1] bool.
+        The means [S, 1, F], and whether any step was observed, [S, 1] bool.
     """
     known = observed.unsqueeze(-1).expand_as(features)
     mean = known_mean(features, known)[:, : features.shape[2]]

@@ -1,12 +1,12 @@
-"""What a user can choose of the linear model. No torch here: a wrong value answers at once."""
+"""The options of the linear model. Does not import torch, so that errors are reported quickly."""
 
 from pydantic import BaseModel, ConfigDict, Field
 
 
 class LinearConfig(BaseModel):
-    """How the linear model is fitted."""
+    """The options of the linear model's fit."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     ridge: float = Field(default=5.0, gt=0.0)
-    """Penalty on the squares of the weights, as much as so many windows weigh."""
+    """The penalty on the squared weights, in units of the weight of one window."""

@@ -26,30 +26,30 @@ from hydrascope.schemas.task import HeadSpec
 class UniversalTemporalGNN(Network):
     """Multi-task spatio-temporal graph network over machines of any build.
 
-    1. `SensorInputs`: features are whitened sensor by sensor and, where there are references, set
-       beside the machine's own sound state.
-    2. `SensorSetEncoder`: each component pools the embeddings of its sensors, step by step.
-    3. `TemporalBlock`: LSTM and ARMA attention over the steps of each component, weights shared.
-       Time comes before space: as expressive as both at every step (J. Gao, B. Ribeiro, "On the
-       Equivalence Between Temporal and Static Equivariant Graph Representations", ICML 2022),
-       and the graph part costs T times less. Config `order` turns it round, for comparison.
-    4. `WindowEncoder`: each sensor's whole window becomes a token, by weights of its own where the
-       build is known; the machine's token is the sum over its sensors.
-    5. `MachineAttention`: components, sensors and the machine hear each other, whatever lines lie
-       between them. What a missing sensor would have said is asked of the others.
-    6. `GATBlock`s: components hear each other along the lines, as the lines' static features and
-       the mean and presence of their dynamic ones let them.
-    7. `MachinePool`: mean and maximum over components, of what they heard and of what they were
-       before (GraphNorm erases what is common to all), join the machine's token and the mean and
-       presence of the machine's own features. With space before time there is no "before", and
-       what they heard is all.
-    8. `TaskHeads`: heads exchange through attention; component heads know the machine too.
-    9. `RowReader`, where there are `row_channels`: the machine's sensors as one row add to each
-       answer what they say together.
+    1. `SensorInputs` whitens the features sensor by sensor. With references it adds the difference
+       from the machine's own healthy state.
+    2. `SensorSetEncoder` pools the embeddings of each component's sensors, step by step.
+    3. `TemporalBlock` runs an LSTM and ARMA attention over the steps of each component, with shared
+       weights. Time comes before space. This is as expressive as both at every step (J. Gao, B.
+       Ribeiro, "On the Equivalence Between Temporal and Static Equivariant Graph Representations",
+       ICML 2022), and the graph part costs T times less. `order` reverses this, for comparison.
+    4. `WindowEncoder` maps each sensor's whole window to a token, with the sensor's own weights if
+       the build is known. The machine's token is the sum over its sensors.
+    5. `MachineAttention` lets components, sensors and the machine attend to each other, whether or
+       not lines connect them. The other sensors stand in for a missing one.
+    6. `GATBlock`s pass messages along the lines. They depend on the lines' static features and on
+       the mean and presence of their dynamic ones.
+    7. `MachinePool` takes mean and maximum over the components, before and after step 6 (GraphNorm
+       erases what all components share). The machine's token and the mean and presence of the
+       machine's own features are added. With space before time only one view is pooled.
+    8. `TaskHeads` exchanges information between heads by attention; component heads see the machine
+       too.
+    9. `RowReader`, if there are `row_channels`, reads all sensors of a machine as one row and adds
+       its output to each answer.
 
     Args:
-        config: Sizes and switches.
-        spec: Vocabularies and counts of the inputs.
+        config: The sizes and switches.
+        spec: The vocabularies and counts of the inputs.
         heads: The heads of the task; without any, only steps 2 and 3 exist.
     """
 
@@ -69,7 +69,7 @@ class UniversalTemporalGNN(Network):
             num_component_kinds=len(spec.component_kinds),
             attention_heads=attention_heads,
             num_slots=places,
-            # Those of a component without sensors reach no state.
+            # Without heads: nominal values of components without sensors would reach no output.
             num_nominal=len(spec.nominal_names) if heads else 0,
         )
         self.temporal = TemporalBlock(
@@ -81,24 +81,24 @@ class UniversalTemporalGNN(Network):
             config.use_ar,
             config.use_ma,
         )
-        # Between graph blocks that run at every step: states only, so that what is forecast and
-        # what the heads read are of one block.
+        # Between graph blocks at every step there are states only. So the forecast and the heads
+        # read the same temporal block.
         between = config.spatial_layers - 1 if self.order == "interleaved" else 0
         self.between = nn.ModuleList(
             make_states(config.states, channels, spec.steps) for _ in range(between)
         )
-        # What is forecast by `normality` is forecast from causal states.
+        # The forecast of `normality` needs causal states.
         self.state_channels = channels if self.temporal.carried else None
         self.heads: TaskHeads | None = None
-        if not heads:  # normality alone reads the states, and no more
+        if not heads:  # normality alone reads only the states
             self.temporal.pool.requires_grad_(False)
             return
-        self._make_what_answers(config, spec, heads)
+        self._make_readout(config, spec, heads)
 
-    def _make_what_answers(
+    def _make_readout(
         self, config: NetworkConfig, spec: InputSpec, heads: Sequence[HeadSpec]
     ) -> None:
-        """Make what stands behind the steps: tokens, lines, the machine, the heads."""
+        """Create the layers after the temporal block: tokens, lines, the machine, the heads."""
         channels, attention_heads = config.hidden_channels, config.attention_heads
         self.window = WindowEncoder(config, spec, self.inputs.width)
         self.component = nn.Linear(self.temporal.summary_channels + channels, channels)
@@ -120,16 +120,16 @@ class UniversalTemporalGNN(Network):
         self.rows = make_row_reader(config, spec, self.heads.own)
 
     def fit_inputs(self, windows: Callable[[], Iterable[GroupedInputs]]) -> None:
-        """Fit the whitening of the sensors."""
-        if self.heads is not None:  # normality is learned from features as they are normalised
+        """Fit the whitening of the sensors and the row reader."""
+        if self.heads is not None:  # normality reads the normalised features themselves
             self.inputs.fit(windows)
             if self.rows is not None:
                 self.rows.fit(windows)
 
     def forward(self, inputs: GraphInputs) -> ModelOutput:
-        """Answer a batch whose features are normalised."""
+        """Return the output for a batch of normalised features."""
         graph, graphs = inputs.component_graph, inputs.graph_id.shape[0]
-        features, given = self.inputs(inputs), inputs
+        features, normalised = self.inputs(inputs), inputs
         inputs = inputs._replace(sensor_observed=self.inputs.observed(inputs))
         encoding = self.encoder(
             features,
@@ -164,20 +164,20 @@ class UniversalTemporalGNN(Network):
         machines: Tensor = self.dropout(F.silu(self.machine(joined)))
         context = torch.cat((*views, machines.index_select(0, graph)), dim=-1)
         components: Tensor = self.dropout(F.silu(self.component_context(context)))
-        beside = None if self.rows is None else self.rows(given)
-        answers = self.heads(components, machines, graph, inputs.component_heads, beside)
+        row_answers = None if self.rows is None else self.rows(normalised)
+        answers = self.heads(components, machines, graph, inputs.component_heads, row_answers)
         return ModelOutput(answers, steps.arma, steps.sequence)
 
     def join_tokens(
         self, inputs: GraphInputs, features: Tensor, component: Tensor, steps: Tensor
     ) -> tuple[Tensor, Tensor]:
-        """Return components [N, C] and machines [G, C] after all tokens have heard each other.
+        """Return components [N, C] and machines [G, C] after the attention between all tokens.
 
         Args:
-            inputs: Of the batch.
-            features: Of `SensorInputs`, [S, T, width].
-            component: Embedding of each component's kind, [N, C].
-            steps: Summary of each component's steps, [N, 2 C].
+            inputs: The batch.
+            features: The output of `SensorInputs`, [S, T, width].
+            component: The embedding of each component's kind, [N, C].
+            steps: The summary of each component's steps, [N, 2 C].
         """
         window = self.window(inputs, features)
         carrier = inputs.sensor_component
@@ -187,17 +187,17 @@ class UniversalTemporalGNN(Network):
         if self.attention is None:
             return components, machines
         sensors = window.tokens + component.index_select(0, carrier)
-        heard: tuple[Tensor, Tensor] = self.attention(
+        attended: tuple[Tensor, Tensor] = self.attention(
             inputs, components, sensors, window.observed, machines
         )
-        return heard
+        return attended
 
     def _space_at_every_step(
         self, encoding: SensorEncoding, inputs: GraphInputs, lines: Tensor
     ) -> TemporalOutput:
-        """Run the graph blocks on [N, T, C], states behind each if interleaved, then the steps.
+        """Run the graph blocks on [N, T, C], states between them if interleaved, then the steps.
 
-        A component that hears others knows something wherever anything of its graph is observed.
+        A step of a component counts as observed if any component of its graph is observed then.
         """
         graph, graphs = inputs.component_graph, inputs.graph_id.shape[0]
         seen = segment_sum(encoding.observed.long(), graph, graphs) > 0

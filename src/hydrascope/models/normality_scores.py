@@ -1,4 +1,4 @@
-"""How far from normal: forecast residuals, whitened, as scores of sensors, components, machines."""
+"""Scores of normality from whitened forecast residuals: of sensors, components and machines."""
 
 import torch
 import torch.nn.functional as F
@@ -13,47 +13,47 @@ from hydrascope.models.whitening import FeatureMoments, Whitening
 from hydrascope.schemas.normality import COMPONENT, LEVELS, MACHINE, SENSOR
 
 _CONJUGATE_STEPS = 16
-"""Iterations that fill in what missing sensors would have shown."""
+"""The iterations of conjugate gradients that impute missing sensors."""
 
 
 class Normality(nn.Module):
-    """Scores windows by the residuals of a forecast learned on healthy ones.
+    """Scores windows by the residuals of a forecast that was learned on healthy windows.
 
-    Of a machine at one step, with z the normalised features of all its sensors:
+    For a machine at one step, with z the normalised features of all its sensors:
 
-        x = W z            W = Σ_z^(−1/2), Σ_z of healthy windows: what each sensor shows beyond
-                           what the machine's other sensors let expect
-        r = x − forecast   of the steps before (`SensorForecast`)
-        r = level + change level: mean of the window's observed steps, change: what each adds to it
+        x = W z             W = Σ_z^(−1/2), with Σ_z from healthy windows: the part of each sensor
+                            that the machine's other sensors do not explain
+        r = x − forecast    from the earlier steps (`SensorForecast`)
+        r = level + change  level: mean over the window's observed steps; change: the rest
 
     |x|² is the squared Mahalanobis distance of a step. The symmetric root splits it into the
-    sensors' own shares (P. H. Garthwaite, I. Koch, "Evaluating the contributions of individual
-    variables to a quadratic form", Aust. N. Z. J. Stat. 58, 2016). x is forecast, not z, because
-    the directions that tell a fault are those in which a healthy machine hardly moves, and the
-    errors of a forecast of z would be largest beside them.
+    shares of the sensors (P. H. Garthwaite, I. Koch, "Evaluating the contributions of individual
+    variables to a quadratic form", Aust. N. Z. J. Stat. 58, 2016). The forecast is of x, not of z.
+    Faults show in directions in which a healthy machine hardly moves, and in these directions a
+    forecast of z would have errors that are large in comparison.
 
-    A score is the root mean of ρ(change) + λ ρ(level) over the observed steps and features of a
-    sensor, of a component's sensors, or of all, where ρ is u² up to 1 and 2|u| − 1 beyond (P. J.
-    Huber, 1964), the loss of the training, so that no single number decides, and λ is a tenth:
-    under conditions that the training did not have, levels lie elsewhere more than courses do. A
-    score is answered as a share of its threshold: above 1 is an alarm. NaN: nothing to score (no
-    sensor, none observed, none seen in training).
+    A score is the root mean of ρ(change) + λ ρ(level) over observed steps and features: those of a
+    sensor, of a component's sensors, or of all sensors. ρ(u) is u² up to |u| = 1 and 2|u| − 1
+    beyond (P. J. Huber, 1964), as in the training loss, so that no single value dominates. λ is
+    0.1, because levels shift more than changes do under conditions that are not in the training
+    data. A score is returned as a multiple of its threshold; above 1 is an alarm. It is NaN if
+    there is nothing to score: no sensor, none observed, or none seen in training.
 
-    Missing z take the values that are likeliest given the others, so that |x|² is the distance of
-    what was observed.
+    Missing z are set to their most likely values given the others. So |x|² is the distance of the
+    observed values.
 
-    Shapes: as in `models.whitening`, and S sensors, N components.
+    Shapes: as in `models.whitening`; also S sensors, N components.
 
     Args:
-        spec: Vocabularies and counts of the inputs.
-        channels: Of the network's states.
-        identity: Of `SensorForecast`.
-        per_step: Whether each step has covariances of its own, as the normalisation has; else the
-            first, which is forecast from nothing, and the others.
+        spec: The vocabularies and counts of the inputs.
+        channels: The channels of the network's states.
+        identity: The `identity` of `SensorForecast`.
+        per_step: Whether each step has its own covariance, like the normalisation. Otherwise there
+            is one for the first step, which has no earlier steps, and one for all others.
     """
 
     level_share = 0.1
-    """λ."""
+    """The weight λ of the level."""
 
     slot_topology: Tensor
     slot_place: Tensor
@@ -77,7 +77,7 @@ class Normality(nn.Module):
         self.register_buffer("slot_place", place)
         self.register_buffer("step_row", torch.arange(spec.steps).clamp(max=self.rows - 1))
         lead, size = (self.topologies, self.rows), self.places * self.features
-        # Double: distances are differences of large numbers where sensors are nearly redundant.
+        # Double: if sensors are nearly redundant, distances are differences of large numbers.
         unit = torch.eye(size, dtype=torch.float64).expand(*lead, size, size)
         self.register_buffer("whiten", unit.clone())
         self.register_buffer("fitted", torch.zeros(*lead, self.places, dtype=torch.bool))
@@ -88,23 +88,23 @@ class Normality(nn.Module):
         self.register_buffer("held_out", torch.zeros((), dtype=torch.int64))
 
     def moments(self) -> FeatureMoments:
-        """Return empty moments of this module's shape, to be filled by `gather`."""
+        """Return empty moments of this module's shape, for `gather`."""
         return FeatureMoments(self.topologies, self.rows, self.places, self.features)
 
     def gather(self, moments: FeatureMoments, inputs: GraphInputs) -> None:
-        """Take the normalised features of healthy windows into `moments`."""
+        """Add the normalised features of healthy windows to `moments`."""
         features = self._dense(inputs, inputs.sensor_features, inputs.sensor_observed)
         moments.update(self._topology(inputs), self.step_row, *features)
 
     @torch.no_grad()
     def adopt(self, moments: FeatureMoments) -> None:
-        """Whiten features by these moments from now on; before the forecast is trained."""
+        """Set the whitening from these moments; call it before the forecast is trained."""
         whitening = Whitening.of(moments)
         self.whiten.copy_(whitening.matrix)
         self.fitted.copy_(whitening.fitted)
 
     def residual(self, inputs: GraphInputs, states: Tensor) -> SensorResidual:
-        """Return what the forecast missed, of normalised inputs and the network's states."""
+        """Return the forecast's residual for normalised inputs and the network's states."""
         with torch.no_grad():
             dense, seen = self._dense(inputs, inputs.sensor_features, inputs.sensor_observed)
             seen = seen & self.fitted[self._topology(inputs)][:, self.step_row]
@@ -115,7 +115,7 @@ class Normality(nn.Module):
         return SensorResidual((x - forecast) * observed.unsqueeze(-1), observed)
 
     def scores(self, inputs: GraphInputs, residual: SensorResidual) -> dict[str, Tensor]:
-        """Return the scores before division by their thresholds; NaN where there is none."""
+        """Return the scores, not yet divided by their thresholds; NaN if nothing can be scored."""
         value, observed = residual.value, residual.observed
         steps = observed.sum(1).to(value.dtype)
         level = value.sum(1) / steps.clamp(min=1.0).unsqueeze(-1)
@@ -135,10 +135,10 @@ class Normality(nn.Module):
         return answers
 
     def keys(self, inputs: GraphInputs) -> dict[str, Tensor]:
-        """Return which threshold each score is measured by.
+        """Return the index of each score's threshold in the tables of `thresholds`.
 
-        A machine's is that of its topology, a sensor's that of its slot, a component's that of the
-        first slot among its sensors.
+        The index is the topology for a machine, the slot for a sensor, and the first slot among its
+        sensors for a component.
         """
         slot, components = inputs.sensor_slot, inputs.component_kind.shape[0]
         first = -segment_max(-slot, inputs.sensor_component, components)
@@ -150,7 +150,7 @@ class Normality(nn.Module):
         return {MACHINE: inputs.graph_id, COMPONENT: component, SENSOR: sensor_graph(inputs)}
 
     def thresholds(self) -> dict[str, Tensor]:
-        """Return the tables that `keys` point into."""
+        """Return the table of thresholds of each level."""
         return {
             MACHINE: self.threshold_machine,
             COMPONENT: self.threshold_component,
@@ -158,7 +158,7 @@ class Normality(nn.Module):
         }
 
     def forward(self, inputs: GraphInputs, residual: SensorResidual) -> dict[str, Tensor]:
-        """Return each level's scores as shares of their thresholds."""
+        """Return each level's scores as multiples of their thresholds."""
         keys, tables = self.keys(inputs), self.thresholds()
         return {
             level: score / tables[level][keys[level]].unsqueeze(-1)
@@ -166,7 +166,7 @@ class Normality(nn.Module):
         }
 
     def _topology(self, inputs: GraphInputs) -> Tensor:
-        """Return each graph's topology, [G] int64."""
+        """Return the number of each graph's topology, [G] int64."""
         kind = self.slot_topology[inputs.sensor_slot]
         return segment_max(kind, sensor_graph(inputs), inputs.graph_id.shape[0])
 
@@ -175,19 +175,19 @@ class Normality(nn.Module):
         return rows_of(inputs, self.slot_place[inputs.sensor_slot], self.places)
 
     def _dense(self, inputs: GraphInputs, value: Tensor, observed: Tensor) -> tuple[Tensor, Tensor]:
-        """Lay sensors out by graph and place: [G, T, D] float64 and observed [G, T, P]."""
+        """Arrange sensors by graph and place: [G, T, D] float64 and observed [G, T, P] bool."""
         at = self._row(inputs), inputs.graph_id.shape[0], self.places
         known = value.masked_fill(~observed.unsqueeze(-1), 0.0).double()
         dense = lay_out(known, *at).transpose(1, 2).flatten(2)
         return dense, lay_out(observed.long(), *at).transpose(1, 2) > 0
 
     def _sparse(self, inputs: GraphInputs, dense: Tensor) -> Tensor:
-        """Undo `_dense`: [G, T, P · F] -> [S, T, F]."""
+        """Invert `_dense`: [G, T, P · F] -> [S, T, F]."""
         by_place = torch.unflatten(dense, -1, (self.places, -1)).transpose(1, 2)
         return by_place.flatten(0, 1)[self._row(inputs)]
 
     def _whitened(self, inputs: GraphInputs, vector: Tensor) -> Tensor:
-        """Multiply [G, T, D] by the W of each graph's topology and step."""
+        """Multiply [G, T, D] by W of each graph's topology and step."""
         topology = self._topology(inputs).view(-1, 1, 1)
         result = torch.zeros_like(vector)
         for kind in range(self.topologies):
@@ -196,30 +196,31 @@ class Normality(nn.Module):
         return result
 
     def _filled(self, inputs: GraphInputs, dense: Tensor, seen: Tensor) -> Tensor:
-        """Put into [G, T, D] what is likeliest where [G, T, P] was not seen.
+        """Fill [G, T, D] with the most likely values where `seen` [G, T, P] is False.
 
-        Conjugate gradients (M. R. Hestenes, E. Stiefel, 1952) on |W z|² over the missing entries.
+        Minimises |W z|² over the missing entries by conjugate gradients (M. R. Hestenes, E.
+        Stiefel, 1952).
         """
         missing = ~seen.repeat_interleave(self.features, -1)
         value = dense.masked_fill(missing, 0.0)
         if not torch.compiler.is_compiling() and not bool(missing.any()):
-            return value  # the same, sooner
+            return value  # the same result, faster
 
-        def curve(vector: Tensor) -> Tensor:
-            once = self._whitened(inputs, vector)
-            return self._whitened(inputs, once) * missing  # W is symmetric
+        def hessian_times(vector: Tensor) -> Tensor:
+            whitened = self._whitened(inputs, vector)
+            return self._whitened(inputs, whitened) * missing  # W is symmetric
 
-        descent = gradient = -curve(value)
+        direction = gradient = -hessian_times(value)
         size = gradient.square().sum(-1, keepdim=True)
         for _ in range(_CONJUGATE_STEPS):
-            image = curve(descent)
-            bend = (descent * image).sum(-1, keepdim=True)
-            going = bend > 1e-20
-            step = torch.where(going, size / torch.where(going, bend, 1.0), 0.0)
-            value = value + step * descent
-            gradient = gradient - step * image
+            product = hessian_times(direction)
+            curvature = (direction * product).sum(-1, keepdim=True)
+            active = curvature > 1e-20
+            step = torch.where(active, size / torch.where(active, curvature, 1.0), 0.0)
+            value = value + step * direction
+            gradient = gradient - step * product
             after = gradient.square().sum(-1, keepdim=True)
-            descent = gradient + after / size.clamp(min=1e-30) * descent
+            direction = gradient + after / size.clamp(min=1e-30) * direction
             size = after
         return value
 

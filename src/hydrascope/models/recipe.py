@@ -1,4 +1,4 @@
-"""What a diagnoser is built from, as plain data: of checkpoints and of bundles alike."""
+"""The plain data that a diagnoser is built from, in checkpoints and in bundles."""
 
 from collections.abc import Mapping
 from importlib import import_module
@@ -26,14 +26,14 @@ class _Part(BaseModel):
 
 
 class ModelRecipe(_Part):
-    """A model's class, by its import path, and the keys of its `Config`."""
+    """The import path of a model's class, and the keys of its `Config`."""
 
     target: str
     config: dict[str, Any]
 
 
 class NormaliserRecipe(_Part):
-    """How features are normalised; the statistics themselves are among the weights."""
+    """The options of the normalisation; its statistics are stored with the weights."""
 
     method: Method
     per_step: bool
@@ -42,14 +42,14 @@ class NormaliserRecipe(_Part):
 
 
 class DiagnoserRecipe(_Part):
-    """All that a diagnoser is made of, but for its tensors."""
+    """Everything that a diagnoser is built from, except its tensors."""
 
     model: ModelRecipe
     normaliser: NormaliserRecipe
     input_spec: InputSpec
     task: TaskSpec
     fitted: dict[str, Any] | None = None
-    """`ClosedFormModel.record` of such a model; None of a network."""
+    """The `ClosedFormModel.record` of a closed-form model; None for a network."""
     calibration: Calibration | None = None
 
 
@@ -57,7 +57,7 @@ def model_class(target: str) -> type[Model]:
     """Import a model's class.
 
     Raises:
-        SpecError: There is no such class, or it is no model.
+        SpecError: The class does not exist or is not a model.
     """
     module, _, name = target.rpartition(".")
     try:
@@ -73,11 +73,11 @@ def model_class(target: str) -> type[Model]:
 
 
 def build_model(recipe: DiagnoserRecipe) -> Model:
-    """Return a model that has learned nothing.
+    """Return an untrained model.
 
     Raises:
-        SpecError: As `model_class`; or its `Config` does not accept a key, or it does not go with
-            the task or the machines.
+        SpecError: As `model_class`. Also if its `Config` rejects a key, or if the model does not
+            support the task or the machines.
     """
     chosen = model_class(recipe.model.target)
     config = validate(chosen.Config, recipe.model.config, source="model")
@@ -85,11 +85,11 @@ def build_model(recipe: DiagnoserRecipe) -> Model:
 
 
 def build_diagnoser(recipe: DiagnoserRecipe) -> Diagnoser:
-    """Return one whose normalisers are not fitted, with fresh weights from the current seed.
+    """Return a diagnoser with unfitted normalisers and new weights from the current seed.
 
     Raises:
-        SpecError: As `build_model`; or its model gives no states, which the task's `normality`
-            forecasts from.
+        SpecError: As `build_model`. Also if the task has `normality`, which forecasts from the
+            model's states, and the model has none.
     """
     spec = recipe.input_spec
     keys = {**recipe.normaliser.model_dump(), "steps": spec.steps}
@@ -103,10 +103,10 @@ def build_diagnoser(recipe: DiagnoserRecipe) -> Diagnoser:
 
 
 def load_diagnoser(recipe: DiagnoserRecipe, tensors: Mapping[str, Tensor]) -> Diagnoser:
-    """Return the diagnoser that `tensors` were taken from, in evaluation mode.
+    """Return the diagnoser with these tensors, in evaluation mode.
 
     Raises:
-        SpecError: As `build_diagnoser`, or the tensors are not those of this recipe.
+        SpecError: As `build_diagnoser`. Also if the tensors do not belong to this recipe.
     """
     diagnoser = build_diagnoser(recipe)
     if isinstance(diagnoser.model, ClosedFormModel):
@@ -121,7 +121,7 @@ def load_diagnoser(recipe: DiagnoserRecipe, tensors: Mapping[str, Tensor]) -> Di
 
 
 def tensors_of(diagnoser: Diagnoser) -> dict[str, Tensor]:
-    """Return what `load_diagnoser` takes; the temperatures are in the recipe."""
+    """Return the tensors for `load_diagnoser`; the temperatures are in the recipe."""
     return {
         name: tensor
         for name, tensor in diagnoser.state_dict().items()
@@ -130,7 +130,7 @@ def tensors_of(diagnoser: Diagnoser) -> dict[str, Tensor]:
 
 
 def _normality(recipe: DiagnoserRecipe, model: Model) -> Normality | None:
-    """Return what scores normality, if the task asks for it."""
+    """Return the normality scores of the task; None if it has none."""
     if recipe.task.normality is None:
         return None
     if not isinstance(model, Network) or model.state_channels is None:

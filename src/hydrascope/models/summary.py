@@ -1,4 +1,4 @@
-"""What a network is made of: its parts, their parameters, the shapes that they hand on."""
+"""A summary of a network: its parts, their parameters and the shapes of their outputs."""
 
 from collections.abc import Iterator
 from typing import NamedTuple
@@ -15,10 +15,10 @@ class Part(NamedTuple):
     """One part of a network.
 
     Attributes:
-        name: Path below the network.
-        kind: Its class.
-        parameters: Numbers that it learns.
-        output: Shapes of the tensors that it hands on; empty where it is not called itself.
+        name: The path within the network.
+        kind: The name of the class.
+        parameters: The number of trainable parameters.
+        output: The shapes of the output tensors; empty if the part is not called itself.
     """
 
     name: str
@@ -28,11 +28,13 @@ class Part(NamedTuple):
 
 
 def parts(network: Model, inputs: GraphInputs) -> list[Part]:
-    """Return the network's parts, those of lists one by one, as they answer `inputs`.
+    """Return the network's parts, with the shapes of their outputs for `inputs`.
+
+    The items of a list count as parts.
 
     Args:
-        network: Any; its mode is left as it was.
-        inputs: Normalised features on the network's device.
+        network: Any model; its mode does not change.
+        inputs: The normalised features, on the network's device.
     """
     named = dict(_named(network))
     shapes: dict[str, tuple[tuple[int, ...], ...]] = {}
@@ -59,7 +61,7 @@ def parts(network: Model, inputs: GraphInputs) -> list[Part]:
 
 
 def forward_flops(network: Model, inputs: GraphInputs) -> int:
-    """Return the multiplications and additions of one pass, those of matrix products alone."""
+    """Return the floating-point operations of one forward pass, counting only matrix products."""
     training = network.training
     counter = FlopCounterMode(display=False)
     try:

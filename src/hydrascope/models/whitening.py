@@ -1,4 +1,4 @@
-"""How the sensors' features of healthy machines vary together, gathered in one pass.
+"""The covariance of the sensors' features on healthy machines, gathered in one pass.
 
 Shapes: K topologies, R rows of steps, P places (sensors of the largest topology), F features,
 D = P · F, G graphs, T steps.
@@ -10,16 +10,17 @@ import torch
 from torch import Tensor
 
 _LEAST_SHRINKAGE = 1e-3
-"""Keeps directions in which features are exact functions of each other from being magnified."""
+"""The minimum shrinkage; otherwise exact dependences between features would be magnified."""
 _LEAST_EIGENVALUE = 1e-6
-"""As a share of the largest; pairwise missing features can make a covariance indefinite."""
+"""The smallest eigenvalue, as a share of the largest. Features that are missing pairwise can make a
+covariance indefinite."""
 
 
 class FeatureMoments:
-    """Second moments about 0 of the normalised features of each topology and row of steps, float64.
+    """Second moments about 0 of the normalised features, per topology and row of steps, in float64.
 
-    What is not observed counts for nothing: each pair of places has its own number of
-    observations. Windows may come in any order, in parts of any size.
+    Unobserved features do not count: each pair of places has its own number of observations.
+    Windows may arrive in any order, in batches of any size.
     """
 
     def __init__(self, topologies: int, rows: int, places: int, features: int) -> None:
@@ -29,7 +30,7 @@ class FeatureMoments:
         self.products = torch.zeros(topologies, rows, size, size, dtype=torch.float64)
 
     def update(self, topology: Tensor, row: Tensor, value: Tensor, observed: Tensor) -> None:
-        """Take in windows.
+        """Add windows.
 
         Args:
             topology: [G] int64.
@@ -39,28 +40,28 @@ class FeatureMoments:
         """
         value, seen = value.double(), observed.double()
         for kind in sorted(set(topology.tolist())):
-            mine, there = value[topology == kind], seen[topology == kind]
-            self.products[kind].index_add_(0, row, torch.einsum("gtd,gte->tde", mine, mine))
-            self.count[kind].index_add_(0, row, torch.einsum("gtp,gtq->tpq", there, there))
+            values, known = value[topology == kind], seen[topology == kind]
+            self.products[kind].index_add_(0, row, torch.einsum("gtd,gte->tde", values, values))
+            self.count[kind].index_add_(0, row, torch.einsum("gtp,gtq->tpq", known, known))
 
     def second_moments(self) -> Tensor:
-        """Return [K, R, D, D]; 0 where nothing was observed."""
+        """Return the second moments, [K, R, D, D]; 0 where nothing was observed."""
         count = self.count.repeat_interleave(self.features, -1)
         return self.products / count.repeat_interleave(self.features, -2).clamp(min=1.0)
 
 
 class Whitening(NamedTuple):
-    """What `FeatureMoments` come to."""
+    """The whitening matrices computed from `FeatureMoments`."""
 
     matrix: Tensor
-    """[K, R, D, D]; symmetric inverse root of the second moments, shrunk towards their diagonal;
-    the identity where there are none."""
+    """The symmetric inverse root of the second moments, shrunk towards their diagonal, [K, R, D,
+    D]; the identity without observations."""
     fitted: Tensor
-    """[K, R, P] bool; whether the place was ever observed."""
+    """Whether the place was ever observed, [K, R, P] bool."""
 
     @classmethod
     def of(cls, moments: FeatureMoments) -> "Whitening":
-        """Shrink the correlation of each topology and row by itself."""
+        """Compute the whitening, shrinking the correlation of each topology and row separately."""
         fitted = moments.count.diagonal(dim1=-2, dim2=-1) > 0
         moment = moments.second_moments()
         scale = moment.diagonal(dim1=-2, dim2=-1).sqrt()
@@ -85,8 +86,8 @@ def shrunk_correlation(correlation: Tensor, count: float) -> Tensor:
     """Shrink a correlation matrix [D, D] of `count` observations towards the identity.
 
     Y. Chen, A. Wiesel, Y. C. Eldar, A. O. Hero, "Shrinkage Algorithms for MMSE Covariance
-    Estimation", IEEE Trans. Signal Process. 58 (2010), oracle approximating shrinkage: unlike the
-    rule of Ledoit and Wolf it needs nothing but the matrix and the count.
+    Estimation", IEEE Trans. Signal Process. 58 (2010), oracle approximating shrinkage. Unlike the
+    rule of Ledoit and Wolf it needs only the matrix and the count.
     """
     size = len(correlation)
     if size == 1:
@@ -101,7 +102,7 @@ def shrunk_correlation(correlation: Tensor, count: float) -> Tensor:
 
 
 def inverse_root(covariance: Tensor) -> Tensor:
-    """Return the symmetric Σ^(−1/2) of [..., D, D]."""
+    """Return the symmetric inverse root Σ^(−1/2) of covariances [..., D, D]."""
     values, vectors = torch.linalg.eigh(covariance)
     floor = _LEAST_EIGENVALUE * values.amax(-1, keepdim=True)
     root = torch.maximum(values, floor).sqrt().unsqueeze(-2)
