@@ -1,1 +1,1 @@
-"""Blocks: layers joined for one purpose, from sensors to components to heads."""
+"""Blocks: layers combined for one purpose, from sensors to components to heads."""

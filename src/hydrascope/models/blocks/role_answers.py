@@ -1,4 +1,4 @@
-"""What a machine and its components say by roles, whatever their build.
+"""Answers for machines of any build and their components, from rows of roles.
 
 Shapes: G graphs, N components, K families, C channels, R·F and W·F as in `RoleRows`.
 """
@@ -17,16 +17,16 @@ from hydrascope.schemas.task import HeadLevel, HeadSpec
 
 
 class RoleAnswers(nn.Module):
-    """Answer every head from rows of roles, each family of components by weights of its own.
+    """Answers every head from rows of roles, with separate weights for each family of components.
 
         h_machine = V row,   h_n = h_machine + (1 + γ_family) ⊙ W own_n + β_family
         h ← `RowBlock`s,     answer = SiLU(RMSNorm(h)) U_family
 
     Args:
-        heads: Those that are answered; what is made of evidence is none.
-        rows: What lays out the rows.
+        heads: The heads to answer; none with `evidence`.
+        rows: The module that arranges the rows.
         channels: C.
-        layers: Blocks.
+        layers: The number of blocks.
     """
 
     def __init__(
@@ -34,21 +34,21 @@ class RoleAnswers(nn.Module):
     ) -> None:
         super().__init__()
         self.families = rows.families
-        self.of_component = [head for head in heads if head.level is HeadLevel.COMPONENT]
-        self.of_machine = [head for head in heads if head.level is HeadLevel.MACHINE]
+        self.component_heads = [head for head in heads if head.level is HeadLevel.COMPONENT]
+        self.machine_heads = [head for head in heads if head.level is HeadLevel.MACHINE]
         self.machine = nn.Linear(rows.width, channels)
         self.own = nn.Linear(rows.own_width, channels)
         self.film = nn.Embedding(rows.families, 2 * channels)
         nn.init.normal_(self.film.weight, std=0.1)
         self.blocks = nn.ModuleList(RowBlock(channels) for _ in range(layers))
         self.norm = nn.RMSNorm(channels)
-        size = sum(head.size for head in self.of_component)
+        size = sum(head.size for head in self.component_heads)
         self.out = BuildLinear(rows.families, channels, size)
-        nn.init.zeros_(self.out.weight)  # so that it begins as nothing beside what else is said
-        self.out_machine = nn.Linear(channels, sum(head.size for head in self.of_machine))
+        nn.init.zeros_(self.out.weight)  # so that it initially adds nothing to the other answers
+        self.out_machine = nn.Linear(channels, sum(head.size for head in self.machine_heads))
 
     def forward(self, inputs: GraphInputs, row: RoleRow) -> dict[str, Tensor]:
-        """Return each head's [N, size] or [G, size]."""
+        """Return the raw output of each head, [N, size] or [G, size]."""
         machine: Tensor = self.machine(row.machine)
         scale, shift = self.film(row.family).chunk(2, dim=-1)
         own = torch.addcmul(shift, self.own(row.component), 1 + scale)
@@ -59,6 +59,6 @@ class RoleAnswers(nn.Module):
         components = self.out(F.silu(self.norm(hidden)), family)
         machines = self.out_machine(F.silu(self.norm(machine)))
         return {
-            **by_head(self.of_component, components),
-            **by_head(self.of_machine, machines),
+            **by_head(self.component_heads, components),
+            **by_head(self.machine_heads, machines),
         }

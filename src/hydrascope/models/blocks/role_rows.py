@@ -1,7 +1,7 @@
-"""What has changed on a machine since it was sound, arranged so that all builds read alike.
+"""Changes of a machine since it was healthy, arranged in the same way for all builds.
 
 Shapes: S sensors, T steps, F features, N components, G graphs, R roles (kind and port of a sensor
-on a family of components), W sensors' kinds and ports.
+on a family of components), W combinations of sensor kind and port.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -21,45 +21,45 @@ from hydrascope.models.blocks.sensor_whitening import SensorWhitening
 from hydrascope.models.layers.segment import segment_sum
 
 _SMALL = 0.005
-"""Share of a sensor's span from which on ratios count rather than differences."""
+"""The share of a sensor's span above which ratios count rather than differences."""
 _INTERVAL = 0.025
-"""Share of the span that is one, for sensors whose zero is arbitrary: 5 K of a usual range."""
+"""The unit of interval scales (such as °C) as a share of the span: 5 K for a usual range."""
 _CLIP = 5.0
 _SHAPES = ("skewness", "kurtosis")
-"""Features without a unit; all others are in that of their sensor, or its logarithm."""
+"""The features without a unit; all others have the unit of their sensor, or its logarithm."""
 
 
 class RoleRow(NamedTuple):
-    """A machine and its components, by role."""
+    """The rows of a machine and its components, arranged by role."""
 
     machine: Tensor
-    """[G, R·F]; the mean over the sensors that play a role, 0 where none does."""
+    """The mean over the sensors with each role, [G, R·F]; 0 without such sensors."""
     component: Tensor
-    """[N, W·F]; of the component's own sensors."""
+    """The row of each component's own sensors, [N, W·F]."""
     family: Tensor
-    """[N] int64; of the component."""
+    """The number of each component's family, [N] int64."""
 
 
 class RoleRows(nn.Module):
-    """Lay out by roles how sensors differ from the machine's reference windows.
+    """Arranges by role how the sensors differ from the machine's reference windows.
 
         d = ℓ(x) − ℓ(r),   ℓ(v) = sgn v · ln(1 + |v| / 0.005 span)
 
-    x are a window's features, their means over the observed steps, and r those of the reference
-    windows, in the sensor's own unit: so features must not be normalised before (`normalise.method:
-    none`). What is changed by a share of its value gives the same d on a machine of 60 bar and on
-    one of 300, and what hardly is above zero is measured against the sensor's span. Of
-    temperatures plain differences are taken. d is whitened role by role (`SensorWhitening`). A
-    sensor whose role nobody plays in training has no place in the row.
+    x are the means of a window's features over the observed steps, and r those of the reference
+    windows. Both are in the sensor's own unit, so features must not be normalised before
+    (`normalise.method: none`). A change by a given percentage yields the same d on a machine with
+    60 bar and on one with 300 bar. Values near zero are measured against the sensor's span. For
+    temperatures d is a plain difference. d is whitened role by role (`SensorWhitening`). A sensor
+    with a role that is not in the training data has no place in the row.
 
     Args:
-        spec: Of the inputs.
-        noise: Deviation of the normal noise added in training.
+        spec: The description of the inputs.
+        noise: The standard deviation of the normal noise added in training.
 
     Attributes:
         width: R·F.
         own_width: W·F.
-        families: Of components, as many as there are.
+        families: The number of families of components.
     """
 
     role_own: Tensor
@@ -86,12 +86,12 @@ class RoleRows(nn.Module):
             "logarithm": torch.tensor(["log" in name for name in spec.feature_names]),
             "shape": torch.tensor([name in _SHAPES for name in spec.feature_names]),
         }
-        for name, table in tables.items():  # of the vocabulary, and so no part of what is stored
+        for name, table in tables.items():  # follow from the vocabulary: not stored
             self.register_buffer(name, table, persistent=False)
         self.whitening = SensorWhitening(self.roles, 1, features, per_step=False)
 
     def forward(self, inputs: GraphInputs) -> RoleRow:
-        """Lay out a batch."""
+        """Return the rows of a batch."""
         change, known = self._change(inputs)
         role, features = self._role(inputs), change.shape[-1]
         z = self.whitening(change, known, role).squeeze(1).clamp(-_CLIP, _CLIP)
@@ -121,21 +121,21 @@ class RoleRows(nn.Module):
             yield GroupedInputs(read, group)
 
     def _change(self, inputs: GraphInputs) -> tuple[Tensor, Tensor]:
-        """Return d, [S, 1, F], and where it is known, [S, 1] bool."""
-        seen, there = inputs.sensor_observed, inputs.sensor_reference_mask
+        """Return d [S, 1, F] and whether it is known [S, 1] bool."""
+        seen, reference_seen = inputs.sensor_observed, inputs.sensor_reference_mask
         x = _mean(inputs.sensor_features, seen)
-        r = _mean(inputs.sensor_reference, there)
-        plays = inputs.sensor_role < self.roles
-        known = (seen.any(dim=1) & there.any(dim=1) & plays).unsqueeze(1)
+        r = _mean(inputs.sensor_reference, reference_seen)
+        has_role = inputs.sensor_role < self.roles
+        known = (seen.any(dim=1) & reference_seen.any(dim=1) & has_role).unsqueeze(1)
         change = self._level(x, inputs) - self._level(r, inputs)
         return (change * known).unsqueeze(1), known
 
     def _role(self, inputs: GraphInputs) -> Tensor:
-        """Return a place in the row for each sensor, [S]; any one for those that have none."""
+        """Return each sensor's place in the row, [S]; arbitrary for sensors without a role."""
         return inputs.sensor_role.clamp(max=self.roles - 1)
 
     def _level(self, x: Tensor, inputs: GraphInputs) -> Tensor:
-        """Return ℓ(x), [S, F]; logarithms stay, features without a unit have no span."""
+        """Return ℓ(x) [S, F]; logarithms are kept, and features without a unit have no span."""
         role = self._role(inputs)
         scaled = x / (self.role_share[role] * inputs.sensor_span).unsqueeze(1)
         level = torch.where(self.role_interval[role].unsqueeze(1), scaled, signed_log(scaled))
@@ -144,12 +144,12 @@ class RoleRows(nn.Module):
 
 
 def _mean(values: Tensor, seen: Tensor) -> Tensor:
-    """Return means over the steps that are seen, [S, T, F], [S, T] -> [S, F]."""
+    """Return the mean over the observed steps: [S, T, F], [S, T] bool -> [S, F]."""
     total = (values * seen.unsqueeze(-1)).sum(1)
     return total / seen.sum(1, keepdim=True).clamp(min=1).to(values.dtype)
 
 
 def _numbered(names: Sequence[object]) -> list[int]:
-    """Return the number of each name, in the order of their first."""
+    """Return the number of each distinct name, in the order of first occurrence."""
     found: dict[object, int] = {}
     return [found.setdefault(name, len(found)) for name in names]

@@ -1,6 +1,6 @@
-"""What a machine's whole row of features says of it and of each of its components.
+"""Answers for a machine and its components from the machine's whole row of features.
 
-Shapes: G graphs, B builds, D numbers of a row, N components, C channels.
+Shapes: G graphs, B builds, D values of a row, N components, C channels.
 """
 
 from collections.abc import Sequence
@@ -15,7 +15,7 @@ from hydrascope.schemas.task import HeadLevel, HeadSpec
 
 
 class RowBlock(nn.Module):
-    """x ← x + W₂ SiLU(W₁ RMSNorm(x)), on [G, C].
+    """Residual feed-forward block, x ← x + W₂ SiLU(W₁ RMSNorm(x)).
 
     Args:
         channels: C.
@@ -28,27 +28,27 @@ class RowBlock(nn.Module):
         self.out = nn.Linear(channels, channels)
 
     def forward(self, x: Tensor) -> Tensor:
-        """[G, C] -> [G, C]."""
+        """Apply the block: [G, C] -> [G, C]."""
         update: Tensor = self.out(F.silu(self.hidden(self.norm(x))))
         return x + update
 
 
 class RowAnswers(nn.Module):
-    """Answer every head from the row, each component of a known build by weights of its own.
+    """Answers every head from the row, with separate weights for each component of a known build.
 
         h = x V_build;   h ← `RowBlock`s;   answer = SiLU(RMSNorm(h)) U_build
 
-    Builds share the blocks, as faults of the same name in machines of different builds come
-    together in the same channels; how a build's sensors lead there, and what it means for each of
-    its components, is the build's own.
+    Builds share the blocks, so that the same fault in machines of different builds uses the same
+    channels. Each build has its own map from its sensors to the channels, and from there to its
+    components.
 
     Args:
-        heads: Those that are answered; what is made of evidence is none.
+        heads: The heads to answer; none with `evidence`.
         builds: B.
         width: D.
         channels: C.
-        layers: Blocks.
-        components: Of the machine that has most.
+        layers: The number of blocks.
+        components: The number of components of the largest machine.
     """
 
     def __init__(
@@ -62,35 +62,35 @@ class RowAnswers(nn.Module):
     ) -> None:
         super().__init__()
         self.components = components
-        self.of_component = [head for head in heads if head.level is HeadLevel.COMPONENT]
-        self.of_machine = [head for head in heads if head.level is HeadLevel.MACHINE]
+        self.component_heads = [head for head in heads if head.level is HeadLevel.COMPONENT]
+        self.machine_heads = [head for head in heads if head.level is HeadLevel.MACHINE]
         self.sizes = [
-            sum(head.size for head in part) for part in (self.of_component, self.of_machine)
+            sum(head.size for head in part) for part in (self.component_heads, self.machine_heads)
         ]
         self.first = BuildLinear(builds, width, channels)
         self.blocks = nn.ModuleList(RowBlock(channels) for _ in range(layers))
         self.norm = nn.RMSNorm(channels)
         self.out = BuildLinear(builds, channels, components * self.sizes[0] + self.sizes[1])
-        nn.init.zeros_(self.out.weight)  # so that it begins as nothing beside what else is said
+        nn.init.zeros_(self.out.weight)  # so that it initially adds nothing to the other answers
 
     def forward(self, inputs: GraphInputs, row: tuple[Tensor, Tensor]) -> dict[str, Tensor]:
-        """Return each head's [N, size] or [G, size] from rows [G, D] and their builds [G, B]."""
+        """Return each head's output, [N, size] or [G, size], from rows [G, D] and builds [G, B]."""
         rows, build = row
         hidden: Tensor = self.first(rows, build)
         for block in self.blocks:
             hidden = block(hidden)
-        said: Tensor = self.out(F.silu(self.norm(hidden)), build)
-        apart, machines = torch.split(said, [self.components * self.sizes[0], self.sizes[1]], dim=1)
+        output: Tensor = self.out(F.silu(self.norm(hidden)), build)
+        sizes = [self.components * self.sizes[0], self.sizes[1]]
+        by_place, machines = torch.split(output, sizes, dim=1)
         place = inputs.component_graph * self.components + inputs.component_place
-        rows_of = apart.reshape(-1, self.sizes[0])
-        components = rows_of.index_select(0, place)
+        components = by_place.reshape(-1, self.sizes[0]).index_select(0, place)
         return {
-            **by_head(self.of_component, components),
-            **by_head(self.of_machine, machines),
+            **by_head(self.component_heads, components),
+            **by_head(self.machine_heads, machines),
         }
 
 
-def by_head(heads: Sequence[HeadSpec], said: Tensor) -> dict[str, Tensor]:
-    """Return what is said of each head, one after the other, [rows, sizes] -> [rows, size]."""
-    parts = torch.split(said, [head.size for head in heads], dim=1) if heads else ()
+def by_head(heads: Sequence[HeadSpec], output: Tensor) -> dict[str, Tensor]:
+    """Split the joint output [rows, sum of sizes] into that of each head, [rows, size]."""
+    parts = torch.split(output, [head.size for head in heads], dim=1) if heads else ()
     return {head.name: part for head, part in zip(heads, parts, strict=True)}

@@ -1,4 +1,4 @@
-"""A machine's sensors as one row: how it is laid out, and what it says."""
+"""The branch that reads all sensors of a machine as one row."""
 
 from collections.abc import Callable, Iterable, Sequence
 
@@ -19,8 +19,8 @@ class RowReader(nn.Module):
     """Answers heads from the normalised features of a batch.
 
     Args:
-        rows: Lays out the rows.
-        answers: Answers from them.
+        rows: The module that arranges the rows.
+        answers: The module that answers from them.
     """
 
     def __init__(self, rows: MachineRows | RoleRows, answers: RowAnswers | RoleAnswers) -> None:
@@ -28,11 +28,11 @@ class RowReader(nn.Module):
         self.rows, self.answers = rows, answers
 
     def fit(self, windows: Callable[[], Iterable[GroupedInputs]]) -> None:
-        """Fit what brings the row to a scale, before any gradient."""
+        """Fit the whitening of the rows, before the training."""
         self.rows.fit(windows)
 
     def forward(self, inputs: GraphInputs) -> dict[str, Tensor]:
-        """Return each head's [N, size] or [G, size], not decoded."""
+        """Return the raw output of each head, [N, size] or [G, size]."""
         answers: dict[str, Tensor] = self.answers(inputs, self.rows(inputs))
         return answers
 
@@ -40,10 +40,10 @@ class RowReader(nn.Module):
 def make_row_reader(
     config: NetworkConfig, spec: InputSpec, heads: Sequence[HeadSpec]
 ) -> RowReader | None:
-    """Return what a configuration asks for; None without `row_channels`.
+    """Return the row reader of a configuration; None without `row_channels`.
 
-    By build it is `MachineRows` and `RowAnswers`, for known builds; by role `RoleRows` and
-    `RoleAnswers`, for any.
+    By build it consists of `MachineRows` and `RowAnswers`, for known builds. By role it consists of
+    `RoleRows` and `RoleAnswers`, for any build.
     """
     channels, layers = config.row_channels, config.row_layers
     if not channels:

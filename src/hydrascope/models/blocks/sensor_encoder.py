@@ -1,4 +1,4 @@
-"""From a set of sensors to one sequence per component."""
+"""Encoder of a set of sensors to one sequence per component."""
 
 from typing import NamedTuple
 
@@ -13,36 +13,36 @@ class SensorEncoding(NamedTuple):
     """One sequence per component."""
 
     sequence: Tensor
-    """[N, T, C]; pooled sensors plus the component's own embedding."""
+    """The pooled sensors plus the component's own embedding, [N, T, C]."""
     observed: Tensor
-    """[N, T] bool; at least one sensor of the component is observed."""
+    """Whether at least one sensor of the component is observed, [N, T] bool."""
     component: Tensor
-    """[N, C]; the embedding of the component's kind. Add it again behind the temporal block: a
-    component without sensors has no observed step, so nothing of it passes a masked layer."""
+    """The embedding of the component's kind, [N, C]. Add it again after the temporal block: a
+    component without sensors has no observed step, so a masked layer passes nothing of it."""
 
 
 class SensorSetEncoder(nn.Module):
-    """Embed every sensor by its kind and pool the sensors of each component, step by step.
+    """Embeds every sensor by its kind and pools the sensors of each component, step by step.
 
-    A component carries any number and kind of sensors, none included (M. Zaheer et al., "Deep
-    Sets", NeurIPS 2017; E. Perez et al., "FiLM", AAAI 2018):
+    A component may have any number and kind of sensors, or none (M. Zaheer et al., "Deep Sets",
+    NeurIPS 2017; E. Perez et al., "FiLM", AAAI 2018):
 
         token = W₂ SiLU((1 + γ_kind) ⊙ W₁ x + β_kind)
 
-    and `SetPool` over the component's observed sensors.
+    `SetPool` then pools the tokens of the component's observed sensors.
 
     Shapes: S sensors, T steps, F features, N components, V nominal values, C channels.
 
     Args:
         num_features: F.
         channels: C.
-        num_sensor_kinds: rows of the vocabulary's sensor kinds.
-        num_component_kinds: rows of the vocabulary's component kinds.
-        attention_heads: heads of the pooling.
-        num_slots: rows of the (topology, sensor) table if each sensor is to have its own γ and β
-            on top of its kind's. That ties the network to the machines it was trained on; 0
-            keeps it free of identity.
-        num_nominal: V; nominal values, where given, enter the component's embedding.
+        num_sensor_kinds: The number of sensor kinds in the vocabulary.
+        num_component_kinds: The number of component kinds in the vocabulary.
+        attention_heads: The heads of the pooling.
+        num_slots: The rows of the (topology, sensor) table, if each sensor is to have its own γ and
+            β in addition to those of its kind. This ties the network to the machines it was trained
+            on. 0 for none.
+        num_nominal: V; known nominal values enter the component's embedding.
     """
 
     def __init__(
@@ -79,9 +79,9 @@ class SensorSetEncoder(nn.Module):
         component_nominal: Tensor,
         component_nominal_mask: Tensor,
     ) -> SensorEncoding:
-        """Encode the batch; the arguments are `GraphInputs` fields, features normalised.
+        """Encode a batch, given as fields of `GraphInputs` with normalised features.
 
-        What stands at an unobserved step, NaN included, is never read.
+        Values at unobserved steps are never read, even if they are NaN.
         """
         features = sensor_features.masked_fill(~sensor_observed.unsqueeze(-1), 0.0)
         film: Tensor = self.sensor_kind(sensor_kind)

@@ -1,4 +1,4 @@
-"""Each sensor's next step, from what was known before it."""
+"""Forecast of each sensor's next step from the earlier steps."""
 
 from typing import NamedTuple
 
@@ -13,34 +13,35 @@ from hydrascope.models.layers.steps import carry_forward, previous_step
 
 
 class SensorResidual(NamedTuple):
-    """What a forecast of the sensors missed."""
+    """The residual of a forecast of the sensors."""
 
     value: Tensor
-    """[S, T, F]; whitened features minus their forecast, 0 where there is nothing to score."""
+    """The whitened features minus their forecast, [S, T, F]; 0 if there is nothing to score."""
     observed: Tensor
-    """[S, T] bool; observed, and by a sensor that was seen in training."""
+    """Whether the step is observed and the sensor was seen in training, [S, T] bool."""
 
 
 class SensorForecast(nn.Module):
-    """Forecast the whitened features of every sensor at step t from the steps before t.
+    """Forecasts the whitened features of every sensor at step t from the steps before t.
 
-    The sensor's own last observed features, the causal state of its component and the mean of the
-    machine's component states, all after step t − 1, are mapped as in `SensorSetEncoder`:
+    The inputs are, after step t − 1: the sensor's last observed features x, the causal state of its
+    component and the mean of the machine's component states. They are mapped as in
+    `SensorSetEncoder`:
 
         forecast = W₂ SiLU((1 + γ) ⊙ W₁ [x, state, machine] + β)
 
-    with γ and β of the sensor's kind and, with identity, of its slot. Nothing comes before the
-    first step, so its forecast is what the sensor usually shows. Thus the residuals of all steps
-    together are as surprising as the window as a whole (chain rule), and a fault that shifts every
-    step alike, which a forecast follows, still shows in the first. W₂ begins at 0: nothing is
-    forecast until it is learned.
+    γ and β belong to the sensor's kind and, with `identity`, to its slot. The first step has no
+    earlier one, so its forecast is the usual value of the sensor. By the chain rule the residuals
+    of all steps together measure how surprising the whole window is. A fault that shifts all steps
+    equally is followed by the forecast, but still shows in the first step. W₂ starts at 0, so the
+    initial forecast is 0.
 
     Shapes: S sensors, T steps, F features, N components, G graphs, C channels.
 
     Args:
-        spec: Vocabularies and number of features.
-        channels: C of the states.
-        identity: Whether each sensor of a known topology has a γ and β of its own.
+        spec: The vocabularies and the number of features.
+        channels: C, the channels of the states.
+        identity: Whether each sensor of a known topology has its own γ and β.
     """
 
     def __init__(self, spec: InputSpec, channels: int, identity: bool) -> None:
@@ -58,16 +59,16 @@ class SensorForecast(nn.Module):
     def forward(
         self, inputs: GraphInputs, states: Tensor, features: Tensor, observed: Tensor
     ) -> Tensor:
-        """States [N, T, C], features [S, T, F], [S, T] bool -> forecast [S, T, F]."""
+        """Forecast [S, T, F] from states [N, T, C], features [S, T, F] and observed [S, T] bool."""
         component, graph = inputs.sensor_component, inputs.component_graph
         graphs = inputs.graph_id.shape[0]
         own = carry_forward(features, observed)
-        # Components without sensors have no state to speak of: they are left out of the mean.
+        # Components without sensors have no meaningful state and are left out of the mean.
         carrying = torch.zeros_like(graph).index_fill(0, component, 1)
         place = torch.where(carrying > 0, graph, graphs)
         machine = segment_mean(states, place, graphs + 1)
-        of_machine = machine.index_select(0, graph.index_select(0, component))
-        known = torch.cat((own, states.index_select(0, component), of_machine), dim=-1)
+        machine_state = machine.index_select(0, graph.index_select(0, component))
+        known = torch.cat((own, states.index_select(0, component), machine_state), dim=-1)
         film: Tensor = self.sensor_kind(inputs.sensor_kind)
         if self.sensor_slot is not None:
             film = film + self.sensor_slot(inputs.sensor_slot)

@@ -1,4 +1,4 @@
-"""What the network reads of each sensor: whitened, and beside the machine's own sound state."""
+"""The network's inputs: whitened features and their difference from the healthy state."""
 
 from collections.abc import Callable, Iterable, Iterator
 from functools import partial
@@ -16,21 +16,22 @@ Windows = Callable[[], Iterable[GroupedInputs]]
 
 
 class SensorInputs(nn.Module):
-    """Prepare the normalised features of a batch.
+    """Prepares the normalised features of a batch.
 
-    Features are whitened as they are, and what differs from the machine's reference windows by
-    itself, because it varies less by far. A sensor is whitened by statistics of its own, or without
-    identity by those of its kind, which machines of unknown builds have too.
+    The features and their difference from the machine's reference windows are whitened separately,
+    because the difference varies far less. A sensor is whitened by its own statistics or, without
+    identity, by those of its kind, which exist for unknown builds too.
 
     Shapes: S sensors, T steps, F features.
 
     Args:
-        config: Of the network.
-        spec: Of the inputs.
-        heads: Whether the network has heads; without any it reads neither noise nor references.
+        config: The configuration of the network.
+        spec: The description of the inputs.
+        heads: Whether the network has heads. Without any there is no noise, and references are not
+            read.
 
     Attributes:
-        width: Numbers of a sensor and step: F, or beside each other 2 F.
+        width: The number of values per sensor and step: F, or 2 F with the differences beside.
     """
 
     def __init__(self, config: NetworkConfig, spec: InputSpec, *, heads: bool) -> None:
@@ -45,17 +46,17 @@ class SensorInputs(nn.Module):
         self.width = features * sum(each is not None for each in (self.own, self.change))
 
     def fit(self, windows: Windows) -> None:
-        """Fit the whitening to training windows."""
+        """Fit the whitening to the training windows."""
         for whitening, changed in ((self.own, False), (self.change, True)):
             if whitening is not None:
                 whitening.fit(partial(self._read, windows, changed=changed))
 
     def observed(self, inputs: GraphInputs) -> Tensor:
-        """Return which steps of which sensors have something to read, [S, T] bool."""
+        """Return which steps of each sensor are read, [S, T] bool."""
         return inputs.sensor_observed if self.own is not None else _both(inputs)
 
     def forward(self, inputs: GraphInputs) -> Tensor:
-        """Return [S, T, width]; 0 where not observed, and where there is no reference."""
+        """Return the inputs [S, T, width]; 0 if unobserved. Differences also need a reference."""
         row = self._row(inputs)
         parts: list[Tensor] = []
         if self.own is not None:
@@ -71,7 +72,7 @@ class SensorInputs(nn.Module):
         return inputs.sensor_slot if self.identity else inputs.sensor_kind
 
     def _read(self, windows: Windows, *, changed: bool) -> Iterator[GroupedInputs]:
-        """Yield windows as one of the tables of statistics is to know them."""
+        """Yield the windows as one of the whitenings reads them."""
         for inputs, group in windows():
             read = inputs._replace(sensor_slot=self._row(inputs))
             if changed:
@@ -80,7 +81,7 @@ class SensorInputs(nn.Module):
 
 
 def _change(inputs: GraphInputs) -> Tensor:
-    """Return what differs from the reference windows, [S, T, F]."""
+    """Return the difference from the reference windows, [S, T, F]."""
     return inputs.sensor_features - inputs.sensor_reference
 
 

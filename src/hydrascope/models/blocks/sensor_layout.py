@@ -1,6 +1,6 @@
-"""Sensors of a batch laid out by graph and place, so that equal places hold equal sensors.
+"""Arrangement of sensors by graph and place: equal places hold the same sensor of a build.
 
-Shapes: G graphs, S sensors of the batch, P places of the sensors of a build.
+Shapes: G graphs, S sensors in the batch, P places of the sensors of a build.
 """
 
 from typing import NamedTuple
@@ -14,14 +14,14 @@ from hydrascope.models.layers.segment import segment_sum
 
 
 class BuildPlaces(NamedTuple):
-    """Where the sensors of all known builds have their places."""
+    """The places of the sensors of all known builds."""
 
     build: Tensor
-    """[slots] int64; number of the slot's build."""
+    """The number of each slot's build, [slots] int64."""
     place: Tensor
-    """[slots] int64; position among the sensors of its build."""
+    """The position of each slot among the sensors of its build, [slots] int64."""
     places: int
-    """P; sensors of the build that has most."""
+    """The number of sensors of the largest build, P."""
 
 
 def build_places(spec: InputSpec) -> BuildPlaces:
@@ -40,11 +40,11 @@ def sensor_graph(inputs: GraphInputs) -> Tensor:
 
 
 def rows_of(inputs: GraphInputs, place: Tensor, places: int) -> Tensor:
-    """Return the row of each sensor among the places of all graphs, from its place [S] in one."""
+    """Return each sensor's row among the places of all graphs, from its place [S] in its graph."""
     return sensor_graph(inputs) * places + place
 
 
 def lay_out(values: Tensor, row: Tensor, graphs: int, places: int) -> Tensor:
-    """Put values [S, ...] at their rows, [G, P, ...]: 0 where there is none, the sum of several."""
+    """Sum values [S, ...] into their rows, [G, P, ...]; 0 for an empty row."""
     laid_out = segment_sum(values, row, graphs * places)
     return laid_out.reshape(graphs, places, *values.shape[1:])

@@ -1,4 +1,4 @@
-"""What a whole window of a sensor comes to: one token a sensor, one sum a machine."""
+"""Encoder of whole windows: one token per sensor, one sum per machine."""
 
 import math
 from typing import NamedTuple
@@ -15,33 +15,33 @@ from hydrascope.models.layers.segment import segment_sum
 
 
 class SensorTokens(NamedTuple):
-    """Tokens of the sensors."""
+    """The tokens of sensors and machines."""
 
     tokens: Tensor
-    """[S, C]"""
+    """The token of each sensor, [S, C]."""
     observed: Tensor
-    """[S] bool; at least one step of the sensor is observed."""
+    """Whether at least one step of the sensor is observed, [S] bool."""
     machine: Tensor
-    """[G, C]; what the sensors of each machine say together."""
+    """The token of each machine, from the sum over its sensors, [G, C]."""
 
 
 class WindowEncoder(nn.Module):
-    """Map all steps of a sensor at once.
+    """Maps all steps of a sensor at once.
 
         token = W₂ SiLU((1 + γ_kind) ⊙ W₁ x + β_kind) + U_slot x,   machine = W₃ SiLU(Σ V_slot x)
 
-    with x the features of all steps, [T·F], or with `step_identity` off their mean over the
-    observed steps, [F]. Each sensor of a known topology has maps U and V of its own, so that the
-    sum over a machine's sensors is a linear map of its whole row of features: a sensor that is
-    missing leaves the sum, and nothing else changes. Without `sensor_identity` there are
-    no maps of a sensor's own: the machine's sum is that of the tokens.
+    x are the features of all steps, [T·F], or without `step_identity` their mean over the observed
+    steps, [F]. Each sensor of a known topology has its own maps U and V. So the sum over a
+    machine's sensors is a linear map of its whole row of features. A missing sensor drops out of
+    the sum and changes nothing else. Without `sensor_identity` there are no U and V, and the sum is
+    that of the tokens.
 
     Shapes: S sensors, T steps, F features, G graphs, P places of sensors, C channels.
 
     Args:
-        config: Of the network.
-        spec: Of the inputs.
-        features: F; numbers of a sensor and step that are read.
+        config: The configuration of the network.
+        spec: The description of the inputs.
+        features: F, the number of values per sensor and step.
     """
 
     def __init__(self, config: NetworkConfig, spec: InputSpec, features: int) -> None:
@@ -56,15 +56,15 @@ class WindowEncoder(nn.Module):
         self.own: nn.Parameter | None = None
         self.own_bias: nn.Parameter | None = None
         if places:
-            # Tokens beside terms of the machine's sum.
+            # U for the tokens and V for the machine's sum, side by side.
             own = torch.randn(places, numbers, 2 * channels) / math.sqrt(numbers)
-            own[..., channels:] /= math.sqrt(8.0)  # a sum of some sensors, about as large as one
+            own[..., channels:] /= math.sqrt(8.0)  # a sum over sensors is about as large as a token
             self.own = nn.Parameter(own)
             self.own_bias = nn.Parameter(0.2 * torch.randn(places, channels))
         self.machine = nn.Linear(channels, channels)
 
     def forward(self, inputs: GraphInputs, features: Tensor) -> SensorTokens:
-        """Encode `features` [S, T, F], which are 0 where not observed."""
+        """Encode `features` [S, T, F], which are 0 at unobserved steps."""
         observed = inputs.sensor_observed.any(dim=1)
         if self.step_identity:
             x = features.flatten(1)
@@ -76,18 +76,18 @@ class WindowEncoder(nn.Module):
         tokens: Tensor = self.out(F.silu(torch.addcmul(shift, hidden, 1 + scale)))
         graph = sensor_graph(inputs)
         graphs = inputs.graph_id.shape[0]
-        said = tokens
+        terms = tokens
         if self.own is not None and self.own_bias is not None:
-            own, said = self._own(x, inputs.sensor_slot, graph, graphs)
+            own, terms = self._own(x, inputs.sensor_slot, graph, graphs)
             tokens = tokens + own + self.own_bias.index_select(0, inputs.sensor_slot)
-        total = segment_sum(said * observed.unsqueeze(1), graph, graphs)
+        total = segment_sum(terms * observed.unsqueeze(1), graph, graphs)
         return SensorTokens(tokens, observed, self.machine(F.silu(total)))
 
     def _own(self, x: Tensor, slot: Tensor, graph: Tensor, graphs: int) -> tuple[Tensor, Tensor]:
         """Return U x and V x of each sensor, [S, C] each.
 
-        Rows are laid out by slot, in which a graph has one sensor at most, so that each slot is
-        one matrix product.
+        Rows are grouped by slot, so that each slot is one matrix product. A graph has at most one
+        sensor per slot.
         """
         assert self.own is not None
         place = slot * graphs + graph

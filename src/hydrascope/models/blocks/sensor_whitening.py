@@ -1,4 +1,4 @@
-"""Each sensor's features on a scale on which drift and noise are alike in all directions."""
+"""Whitening of each sensor's features, so that drift and noise are equal in all directions."""
 
 from collections.abc import Callable, Iterable
 
@@ -10,26 +10,26 @@ from hydrascope.models.base import GroupedInputs
 from hydrascope.models.blocks.sensor_layout import sensor_graph
 
 _SHRINKAGE = 0.1
-"""Share of the mean variance added to each: chosen on conditions held out of training folds."""
+"""The value λ added to each eigenvalue; chosen on conditions held out from training folds."""
 _CLIP = 20.0
 _TINY = 1e-6
 
 
 class SensorWhitening(nn.Module):
-    """Whiten the features of every sensor by how they vary while the condition stays the same.
+    """Whitens the features of every sensor by their variation within a condition.
 
         z = (x − μ) D⁻¹ (R + λ I)^(−½) / r
 
-    with D and R the deviations and correlations of a sensor's features within conditions, as a
-    linear discriminant whitens by the covariance within classes (R. A. Fisher, 1936; the symmetric
-    root keeps each direction's own name: A. Kessy, A. Lewin, K. Strimmer, "Optimal Whitening and
-    Decorrelation", The American Statistician 72, 2018). Every condition weighs the same, and r
-    brings the mean square over all of training to 1. What a grade changes then stands out against
-    what drifts anyway. Sensors are whitened one by one, so that one that is missing changes no
-    other; steps too, where `per_step`.
+    D and R are the standard deviations and correlations of a sensor's features within conditions. A
+    linear discriminant whitens by the covariance within classes in the same way (R. A. Fisher,
+    1936). The symmetric root keeps the meaning of each direction (A. Kessy, A. Lewin, K. Strimmer,
+    "Optimal Whitening and Decorrelation", The American Statistician 72, 2018). All conditions have
+    the same weight. r scales the mean square over all training windows to 1. After this, effects of
+    a condition stand out against drift. Each sensor is whitened on its own, so that a missing one
+    does not affect others. With `per_step` this holds for steps too.
 
-    It has buffers only, fitted to the training windows before any gradient. Until then
-    z = x; sensors that training has not shown are 0 afterwards.
+    The module has only buffers. They are fitted to the training windows before the training. Until
+    then z = x. Afterwards z = 0 for sensors that are not in the training data.
 
     Shapes: S sensors, T steps, F features, P places of sensors.
 
@@ -37,7 +37,7 @@ class SensorWhitening(nn.Module):
         places: P.
         steps: T.
         features: F.
-        per_step: Whether each step has statistics of its own.
+        per_step: Whether each step has its own statistics.
     """
 
     center: Tensor
@@ -51,9 +51,9 @@ class SensorWhitening(nn.Module):
         self.register_buffer("mixing", identity.clone())
 
     def forward(self, features: Tensor, observed: Tensor, slot: Tensor) -> Tensor:
-        """[S, T, F] normalised, [S, T] bool, [S] int64 -> [S, T, F]; 0 where not observed."""
+        """Whiten [S, T, F], [S, T] bool, [S] int64 -> [S, T, F]; 0 if not observed."""
         centred, mixing = features - self.center[slot], self.mixing[slot]
-        if mixing.shape[1] == 1:  # one product a sensor, not one a step
+        if mixing.shape[1] == 1:  # one product per sensor, not per step
             z = torch.bmm(centred, mixing.squeeze(1))
         else:
             z = (centred.unsqueeze(-2) @ mixing).squeeze(-2)
@@ -61,7 +61,7 @@ class SensorWhitening(nn.Module):
 
     @torch.no_grad()
     def fit(self, windows: Callable[[], Iterable[GroupedInputs]]) -> None:
-        """Fit to training windows, which are read three times; memory is flat in their number."""
+        """Fit to training windows in three passes; memory does not grow with their number."""
         size: Tensor | None = None
         for _, group in windows():
             known = group[group >= 0]
@@ -82,7 +82,7 @@ class SensorWhitening(nn.Module):
 
 
 def _added(total: Tensor | None, values: Tensor, index: Tensor) -> Tensor:
-    """Sum values [R] by index, as many sums as there are indices so far."""
+    """Add values [R] to the totals at their indices; the totals grow with the largest index."""
     length = max(0 if total is None else len(total), int(index.max()) + 1 if len(index) else 0)
     sums = torch.zeros(length, dtype=torch.float64)
     if total is not None:
@@ -91,7 +91,7 @@ def _added(total: Tensor | None, values: Tensor, index: Tensor) -> Tensor:
 
 
 def _rows(inputs: GraphInputs) -> tuple[Tensor, Tensor]:
-    """Return the graph of each sensor [S], and its features in double precision [S, T, F]."""
+    """Return the graph of each sensor, [S], and its features, [S, T, F] float64."""
     graph = sensor_graph(inputs)
     seen = inputs.sensor_observed.unsqueeze(-1)
     return graph, torch.where(seen, inputs.sensor_features, 0.0).double()
@@ -116,14 +116,14 @@ class _GroupMeans:
         self._count.index_put_(place, seen[known], accumulate=True)
 
     def center(self) -> Tensor:
-        """Return the mean over the groups' means, those that have one, [P, T or 1, F]."""
-        there = (self._count > 0).double()
+        """Return the mean of the groups' known means, [P, T or 1, F]."""
+        known = (self._count > 0).double()
         mean = self._sum / self._count.clamp(min=1.0)
-        center: Tensor = (mean * there).sum(0) / there.sum(0).clamp(min=1.0)
+        center: Tensor = (mean * known).sum(0) / known.sum(0).clamp(min=1.0)
         return center
 
     def of(self, group: Tensor) -> Tensor:
-        """Return those of some groups, [G, P, T or 1, F]."""
+        """Return the means of these groups, [G, P, T or 1, F]."""
         chosen = group.clamp(min=0)
         return self._sum[chosen] / self._count[chosen].clamp(min=1.0)
 
@@ -136,7 +136,7 @@ class _Products:
         self._weight = torch.zeros(shape[:2], dtype=torch.float64)
 
     def update(self, inputs: GraphInputs, means: Tensor, weight: Tensor) -> None:
-        """Take in windows; `means` [G, P, T or 1, F], `weight` [G]."""
+        """Add windows with their means [G, P, T or 1, F] and weights [G]."""
         graph, x = _rows(inputs)
         slot = inputs.sensor_slot
         counted = inputs.sensor_observed.double() * weight[graph].unsqueeze(1)  # [S, T]
@@ -157,8 +157,8 @@ def _mixing(within: Tensor, total: Tensor) -> Tensor:
     """Return D⁻¹ (R + λ I)^(−½) / r, [P, T or 1, F, F]."""
     spread = total.diagonal(dim1=-2, dim2=-1).sqrt()
     deviation = within.diagonal(dim1=-2, dim2=-1).sqrt()
-    # What stands still within conditions is scaled by how it varies over all of them; what never
-    # varies says nothing.
+    # Features that are constant within conditions are scaled by their variation over all of them.
+    # Features that never vary become 0.
     deviation = torch.where(deviation > _TINY * (1.0 + spread), deviation, spread)
     inverse = torch.where(deviation > _TINY, 1.0 / deviation.clamp(min=_TINY), 0.0)
     correlation = within * inverse.unsqueeze(-1) * inverse.unsqueeze(-2)
@@ -167,6 +167,6 @@ def _mixing(within: Tensor, total: Tensor) -> Tensor:
     root = (vectors * values.clamp(min=_SHRINKAGE).rsqrt().unsqueeze(-2)) @ vectors.mT
     mixing = inverse.unsqueeze(-1) * root
     square = (mixing.mT @ total @ mixing).diagonal(dim1=-2, dim2=-1)
-    shown = square.sum(-1) > 0
-    size: Tensor = square[shown].mean().sqrt() if shown.any() else torch.ones(())
+    fitted = square.sum(-1) > 0
+    size: Tensor = square[fitted].mean().sqrt() if fitted.any() else torch.ones(())
     return torch.div(mixing, size)

@@ -8,21 +8,21 @@ from hydrascope.models.layers.norm import GraphNorm
 
 
 class GATBlock(nn.Module):
-    """Edge-conditioned GATv2 and a feed-forward layer, each added to a residual stream.
+    """Edge-conditioned GATv2 and a feed-forward layer, both residual.
 
         x ← x + Dropout(SiLU(GraphNorm(EdgeGATv2(x))))
         x ← x + Dropout(W₂ SiLU(W₁ RMSNorm(x)))
 
-    GraphNorm stands on the update alone. What all components share, and all of a machine of one
-    component, lives on in the stream, which component and machine heads may read directly.
+    GraphNorm acts only on the update. The residual stream therefore keeps what all components
+    share, and everything in a machine of one component. Heads may read it directly.
 
     Shapes: N components, E edges, D edge channels, C channels, `...` any middle axes (steps).
 
     Args:
         channels: C.
-        attention_heads: heads of the attention.
-        edge_channels: D; 0 leaves the edge features out.
-        dropout: probability of dropping a channel of an update.
+        attention_heads: The heads of the attention.
+        edge_channels: D; 0 ignores the edge features.
+        dropout: The probability of dropping a channel of an update.
     """
 
     def __init__(
@@ -44,10 +44,10 @@ class GATBlock(nn.Module):
         component_graph: Tensor,
         num_graphs: int,
     ) -> Tensor:
-        """[N, ..., C], [2, E] int64, [E, D], [N] int64 -> [N, ..., C]."""
-        heard: Tensor = self.attention(x, edge_index, edge_features)
-        heard = F.silu(self.graph_norm(heard, component_graph, num_graphs))
-        x = x + self.dropout(heard)
+        """Apply the block: [N, ..., C], [2, E] int64, [E, D], [N] int64 -> [N, ..., C]."""
+        messages: Tensor = self.attention(x, edge_index, edge_features)
+        messages = F.silu(self.graph_norm(messages, component_graph, num_graphs))
+        x = x + self.dropout(messages)
         update: Tensor = self.out(F.silu(self.hidden(self.norm(x))))
         update = self.dropout(update)
         return x + update

@@ -1,4 +1,4 @@
-"""From component and machine embeddings to the output of every head."""
+"""The heads: component and machine embeddings to the output of every head."""
 
 from collections.abc import Mapping, Sequence
 from typing import Literal
@@ -14,28 +14,29 @@ from hydrascope.models.layers.task_mlp import TaskMLP
 from hydrascope.schemas.task import HeadKind, HeadLevel, HeadSpec
 
 _RARE = -4.6
-"""Logit that labels of evidence start from, of a probability of 0.01 (T.-Y. Lin et al., "Focal Loss
-for Dense Object Detection", ICCV 2017): a machine of many components starts as sound, too."""
+"""The initial logit of labels used as evidence: a probability of 0.01 (T.-Y. Lin et al., "Focal
+Loss for Dense Object Detection", ICCV 2017). So a machine of many components starts as healthy
+too."""
 Exchange = Literal["attention", "mlp", "none"]
 
 
 class TaskHeads(nn.Module):
-    """One embedding a head, exchanged between the heads of a graph, then one linear map each.
+    """One embedding and one linear map per head, with an exchange between the heads of a graph.
 
-    A machine-level head embeds the machine, a component-level head every component. In the
-    exchange each head is one token of its graph; that of a component-level head is the mean over
-    the components it applies to, and what the exchange adds to the token is added to each of them.
-    A head with `evidence` has no weights, no embedding and no token: its output is made of that of
-    the component-level head it names.
+    A machine-level head embeds the machine, a component-level head every component. In the exchange
+    each head is one token of its graph. The token of a component-level head is the mean over the
+    components it applies to; the update of the token is added to every component. A head with
+    `evidence` has no weights, embedding or token: its output is computed from that of the
+    component-level head it names.
 
     Shapes: G graphs, N components, C channels, H component-level heads.
 
     Args:
-        heads: The task's heads; component-level ones in the order of `component_heads`.
+        heads: The heads of the task; component-level heads in the order of `component_heads`.
         channels: C of embeddings and tokens.
-        attention_heads: Heads of the exchange.
-        dropout: Share of an embedding's channels dropped in training.
-        exchange: "attention" between the tokens; "mlp", its control, each token by itself; "none".
+        attention_heads: The heads of the exchange.
+        dropout: The share of an embedding's channels dropped in training.
+        exchange: "attention" between the tokens; "mlp" on each token alone, as a control; "none".
     """
 
     def __init__(
@@ -49,8 +50,8 @@ class TaskHeads(nn.Module):
         super().__init__()
         self.heads = tuple(heads)
         self.own = tuple(head for head in heads if head.evidence is None)
-        asked = [head.name for head in heads if head.level is HeadLevel.COMPONENT]
-        self._column = {name: number for number, name in enumerate(asked)}
+        component_names = [head.name for head in heads if head.level is HeadLevel.COMPONENT]
+        self._column = {name: number for number, name in enumerate(component_names)}
         self.embed = nn.ModuleList(nn.Linear(channels, channels) for _ in self.own)
         self.exchange: nn.Module | None = None
         if exchange == "attention":
@@ -59,9 +60,9 @@ class TaskHeads(nn.Module):
             self.exchange = TaskMLP(channels)
         self.dropout = nn.Dropout(dropout)
         self.out = nn.ModuleList(nn.Linear(channels, head.size) for head in self.own)
-        joined = {head.evidence for head in heads}
+        evidence = {head.evidence for head in heads}
         for head, out in zip(self.own, self.out, strict=True):
-            if head.name in joined and head.kind is not HeadKind.REGRESSION:
+            if head.name in evidence and head.kind is not HeadKind.REGRESSION:
                 assert isinstance(out, nn.Linear)
                 nn.init.constant_(out.bias, _RARE)
 
@@ -71,11 +72,16 @@ class TaskHeads(nn.Module):
         machines: Tensor,
         component_graph: Tensor,
         component_heads: Tensor,
-        beside: Mapping[str, Tensor] | None = None,
+        row_answers: Mapping[str, Tensor] | None = None,
     ) -> dict[str, Tensor]:
-        """[N, C], [G, C], [N] int64, [N, H] bool -> each head's [N, size] or [G, size].
+        """Return the raw output of each head, [N, size] or [G, size].
 
-        `beside` holds what others say of heads without evidence, which is added.
+        Args:
+            components: [N, C].
+            machines: [G, C].
+            component_graph: [N] int64.
+            component_heads: [N, H] bool.
+            row_answers: Head name → output of the row reader, which is added.
         """
         levels = {HeadLevel.COMPONENT: components, HeadLevel.MACHINE: machines}
         embeddings: list[Tensor] = [
@@ -86,32 +92,32 @@ class TaskHeads(nn.Module):
             tokens = self._tokens(embeddings, machines.shape[0], component_graph, component_heads)
             added: Tensor = self.exchange(tokens) - tokens
             for position, head in enumerate(self.own):
-                heard = added[:, position]
+                update = added[:, position]
                 if head.level is HeadLevel.COMPONENT:
-                    heard = heard.index_select(0, component_graph)
-                embeddings[position] = embeddings[position] + heard
-        said = {
+                    update = update.index_select(0, component_graph)
+                embeddings[position] = embeddings[position] + update
+        raw = {
             head.name: out(self.dropout(embedding))
             for head, out, embedding in zip(self.own, self.out, embeddings, strict=True)
         }
-        for name, answer in (beside or {}).items():
-            said[name] = said[name] + answer
-        self._join(said, component_graph, machines.shape[0], component_heads)
-        return {head.name: said[head.name] for head in self.heads}
+        for name, answer in (row_answers or {}).items():
+            raw[name] = raw[name] + answer
+        self._from_evidence(raw, component_graph, machines.shape[0], component_heads)
+        return {head.name: raw[head.name] for head in self.heads}
 
-    def _join(
-        self, said: dict[str, Tensor], component_graph: Tensor, graphs: int, component_heads: Tensor
+    def _from_evidence(
+        self, raw: dict[str, Tensor], component_graph: Tensor, graphs: int, component_heads: Tensor
     ) -> None:
-        """Make the answers of heads with evidence, those of components first."""
-        made = [head for head in self.heads if head.evidence is not None]
-        for head in sorted(made, key=lambda head: head.level is HeadLevel.MACHINE):
+        """Add the outputs of heads with evidence, at component level first."""
+        derived = [head for head in self.heads if head.evidence is not None]
+        for head in sorted(derived, key=lambda head: head.level is HeadLevel.MACHINE):
             assert head.evidence is not None
-            evidence = said[head.evidence]
+            evidence = raw[head.evidence]
             if head.level is HeadLevel.COMPONENT:
-                said[head.name] = of_severities(evidence)
+                raw[head.name] = of_severities(evidence)
                 continue
             applies = self._applies(head.evidence, component_heads)
-            said[head.name] = of_components(head.kind, evidence, component_graph, graphs, applies)
+            raw[head.name] = of_components(head.kind, evidence, component_graph, graphs, applies)
 
     def _applies(self, head: str, component_heads: Tensor) -> Tensor:
         column = self._column[head]
@@ -124,7 +130,7 @@ class TaskHeads(nn.Module):
         component_graph: Tensor,
         component_heads: Tensor,
     ) -> Tensor:
-        """One token a head and graph, [G, heads, C]."""
+        """Return one token per head and graph, [G, heads, C]."""
         tokens = []
         for head, embedding in zip(self.own, embeddings, strict=True):
             if head.level is HeadLevel.MACHINE:

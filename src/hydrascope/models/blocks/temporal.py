@@ -1,4 +1,4 @@
-"""Over the steps of each component: states, then ARMA attention on them."""
+"""Temporal processing of each component: states, then ARMA attention on them."""
 
 from typing import Literal, NamedTuple
 
@@ -16,19 +16,19 @@ States = Literal["lstm", "linear", "spectral", "mlp"]
 
 
 class TemporalOutput(NamedTuple):
-    """What the steps of each component come to."""
+    """The output of the temporal block for each component."""
 
     sequence: Tensor
-    """[N, T, C]; states plus attention; causal with "lstm" and "linear" states."""
+    """The states plus the attention, [N, T, C]; causal with "lstm" and "linear" states."""
     summary: Tensor
-    """[N, 2 C]; the last state beside the attention pool of `sequence`, so that the recurrent
-    state and the attended output both reach the heads."""
+    """The last state and the attention pool of `sequence`, [N, 2 C], so that the heads read both
+    the recurrent state and the attended output."""
     arma: ARMAOutput | None
     """The attention's value and forecast, for the forecasting loss; None without attention."""
 
 
 class StepLinear(nn.Module):
-    """Each step by itself, h_t = W x_t; an unobserved step repeats the last observed one.
+    """Maps each step on its own, h_t = W x_t; an unobserved step repeats the last observed one.
 
     Shapes: B sequences, T steps, C channels.
 
@@ -41,13 +41,13 @@ class StepLinear(nn.Module):
         self.map = nn.Linear(channels, channels)
 
     def forward(self, sequence: Tensor, observed: Tensor) -> Tensor:
-        """[B, T, C], [B, T] bool -> [B, T, C]."""
+        """Apply the layer: [B, T, C], [B, T] bool -> [B, T, C]."""
         mapped: Tensor = self.map(sequence.masked_fill(~observed.unsqueeze(-1), 0.0))
         return carry_forward(mapped, observed)
 
 
 class WindowMLP(nn.Module):
-    """All steps at once, h = x + W₂ SiLU(W₁ [x_1 … x_T]). NOT causal.
+    """Maps all steps at once, h = x + W₂ SiLU(W₁ [x_1 … x_T]). NOT causal.
 
     Unobserved steps enter as 0. Shapes: B sequences, T steps, C channels.
 
@@ -62,14 +62,14 @@ class WindowMLP(nn.Module):
         self.out = nn.Linear(2 * channels, steps * channels)
 
     def forward(self, sequence: Tensor, observed: Tensor) -> Tensor:
-        """[B, T, C], [B, T] bool -> [B, T, C]."""
+        """Apply the layer: [B, T, C], [B, T] bool -> [B, T, C]."""
         known = sequence.masked_fill(~observed.unsqueeze(-1), 0.0)
         mixed: Tensor = self.out(F.silu(self.hidden(known.flatten(1))))
         return known + mixed.view_as(known)
 
 
 def make_states(states: States, channels: int, steps: int) -> nn.Module:
-    """Return a layer [B, T, C], [B, T] bool -> [B, T, C] with fresh weights."""
+    """Return a layer [B, T, C], [B, T] bool -> [B, T, C] with new weights."""
     match states:
         case "lstm":
             return MaskedLSTM(channels, channels)
@@ -82,24 +82,24 @@ def make_states(states: States, channels: int, steps: int) -> nn.Module:
 
 
 class TemporalBlock(nn.Module):
-    """States over the steps, then causal ARMA attention on them with residual.
+    """States over the steps, then residual causal ARMA attention on them.
 
         h = LSTM(x);   y = h + ARMA(h);   summary = [h_T, pool_t(y_t)]
 
-    With "lstm" states and attention this is the ARMA-LSTM; the other states stand in its LSTM's
-    place: "linear" (each step by itself), "spectral" and "mlp" (the whole window, not causal).
-    With "lstm" and "linear", a component without any observed step has sequence and summary 0.
+    With "lstm" states and attention this is the ARMA-LSTM. Other states replace the LSTM: "linear"
+    (each step on its own), "spectral" and "mlp" (the whole window, not causal). With "lstm" and
+    "linear", a component without any observed step has sequence and summary 0.
 
     Shapes: N components, T steps, C channels.
 
     Args:
         channels: C.
-        attention_heads: heads of the attention.
-        steps: T; "spectral" and "mlp" are made for so many.
-        states: what gives h.
-        variant: of `ARMAAttention`.
-        use_ar: the attention's AR term.
-        use_ma: the attention's MA term; without both there is no attention, y = h.
+        attention_heads: The heads of the attention.
+        steps: T; fixed for "spectral" and "mlp".
+        states: The layer that computes h.
+        variant: The variant of `ARMAAttention`.
+        use_ar: Whether the attention has its AR term.
+        use_ma: Whether the attention has its MA term; without both, y = h.
     """
 
     def __init__(
@@ -122,7 +122,7 @@ class TemporalBlock(nn.Module):
         self.summary_channels = 2 * channels
 
     def forward(self, sequence: Tensor, observed: Tensor) -> TemporalOutput:
-        """[N, T, C], [N, T] bool -> `TemporalOutput`."""
+        """Apply the block to [N, T, C], [N, T] bool."""
         hidden: Tensor = self.states(sequence, observed)
         attended, arma = hidden, None
         if self.arma is not None:

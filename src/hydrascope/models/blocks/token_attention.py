@@ -1,4 +1,4 @@
-"""Attention between all sensors and components of a machine, whatever lines lie between them."""
+"""Attention between all sensors and components of a machine, independent of its lines."""
 
 import torch
 import torch.nn.functional as F
@@ -11,14 +11,14 @@ from hydrascope.models.layers.self_attention import SelfAttention
 
 
 class TokenBlock(nn.Module):
-    """Self-attention and a feed-forward layer, each added to a residual stream.
+    """Self-attention and a feed-forward layer, both residual.
 
     Shapes: G graphs, K tokens, C channels.
 
     Args:
         channels: C.
-        attention_heads: Heads of the attention.
-        dropout: Share of an update's channels dropped in training.
+        attention_heads: The heads of the attention.
+        dropout: The share of an update's channels dropped in training.
     """
 
     def __init__(self, channels: int, attention_heads: int, dropout: float) -> None:
@@ -30,7 +30,7 @@ class TokenBlock(nn.Module):
         self.dropout = nn.Dropout(dropout)
 
     def forward(self, tokens: Tensor, known: Tensor) -> Tensor:
-        """[G, K, C], [G, K] bool -> [G, K, C]."""
+        """Apply the block: [G, K, C], [G, K] bool -> [G, K, C]."""
         tokens = tokens + self.dropout(self.attention.update(tokens, known))
         update: Tensor = self.out(F.silu(self.hidden(self.norm(tokens))))
         update = self.dropout(update)
@@ -38,15 +38,15 @@ class TokenBlock(nn.Module):
 
 
 class MachineAttention(nn.Module):
-    """Let components, sensors and the machine itself hear each other.
+    """Lets components, sensors and the machine attend to each other.
 
     Every component, every observed sensor and the machine is a token. So a component without
-    sensors hears those that speak of it, and where a sensor is missing the others are asked.
+    sensors can read the sensors of others, and other sensors can stand in for a missing one.
 
     Shapes: N components, S sensors, G graphs, C channels.
 
     Args:
-        config: Of the network.
+        config: The configuration of the network.
     """
 
     def __init__(self, config: NetworkConfig) -> None:
@@ -66,14 +66,16 @@ class MachineAttention(nn.Module):
         sensor_observed: Tensor,
         machines: Tensor,
     ) -> tuple[Tensor, Tensor]:
-        """[N, C], [S, C], [S] bool, [G, C] -> components [N, C] and machines [G, C]."""
+        """Attend: [N, C], [S, C], [S] bool, [G, C] -> components [N, C], machines [G, C]."""
         graphs, places = inputs.graph_id.shape[0], inputs.place_id.shape[0]
         component_row = inputs.component_graph * places + inputs.component_place
         row = torch.cat((component_row, rows_of(inputs, inputs.sensor_place, places)))
         values = torch.cat((components, sensors))
-        heard = torch.cat((components.new_ones(components.shape[0]), sensor_observed.to(values)))
+        valid = torch.cat(
+            (components.new_ones(components.shape[0]), sensor_observed.to(values))
+        )
         tokens = torch.cat((machines.unsqueeze(1), lay_out(values, row, graphs, places)), dim=1)
-        known = lay_out(heard, row, graphs, places)
+        known = lay_out(valid, row, graphs, places)
         known = torch.cat((known.new_ones(graphs, 1), known), dim=1) > 0
         for block in self.blocks:
             tokens = block(tokens, known)
