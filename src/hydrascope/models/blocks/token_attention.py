@@ -71,9 +71,7 @@ class MachineAttention(nn.Module):
         component_row = inputs.component_graph * places + inputs.component_place
         row = torch.cat((component_row, rows_of(inputs, inputs.sensor_place, places)))
         values = torch.cat((components, sensors))
-        valid = torch.cat(
-            (components.new_ones(components.shape[0]), sensor_observed.to(values))
-        )
+        valid = torch.cat((components.new_ones(components.shape[0]), sensor_observed.to(values)))
         tokens = torch.cat((machines.unsqueeze(1), lay_out(values, row, graphs, places)), dim=1)
         known = lay_out(valid, row, graphs, places)
         known = torch.cat((known.new_ones(graphs, 1), known), dim=1) > 0

@@ -1,1 +1,1 @@
-"""A model in closed form: kernel ridge regression and a Gaussian discriminant of its scores."""
+"""A closed-form model: kernel ridge regression and a Gaussian discriminant of its scores."""

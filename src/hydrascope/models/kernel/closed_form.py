@@ -1,6 +1,6 @@
-"""What has a closed form: scores with a group left out, and the Gaussian discriminant.
+"""Closed-form solutions: leave-group-out scores and the Gaussian discriminant.
 
-Shapes: n rows, C classes, S scores, m rows of a group.
+Shapes: n rows, C classes, S scores, m rows per group.
 """
 
 import torch
@@ -8,11 +8,11 @@ from torch import Tensor
 
 
 def leave_group_out(inverse: Tensor, targets: Tensor, size: int) -> Tensor:
-    """Return what ridge regression says of each group when fitted without it, [n, C].
+    """Return the scores of each group by a ridge regression fitted without it, [n, C].
 
-    With A = (K + Λ)⁻¹ and α = A Y the scores of group B are Y_B − (A_BB)⁻¹ α_B (the leave-one-out
-    identity in blocks; C. Rasmussen, C. Williams, "Gaussian Processes for Machine Learning",
-    2006, eq. 5.12).
+    With A = (K + Λ)⁻¹ and α = A Y, the scores of group B are Y_B − (A_BB)⁻¹ α_B. This is the
+    leave-one-out identity in blocks (C. Rasmussen, C. Williams, "Gaussian Processes for Machine
+    Learning", 2006, eq. 5.12).
 
     Args:
         inverse: A, [n, n].
@@ -30,19 +30,19 @@ def leave_group_out(inverse: Tensor, targets: Tensor, size: int) -> Tensor:
 def discriminant(
     scores: Tensor, label: Tensor, weight: Tensor, classes: int, shrinkage: float
 ) -> tuple[Tensor, Tensor]:
-    """Fit Gaussians of common covariance: logits of s are s @ w + b; [S, C] and [C].
+    """Fit Gaussians with a common covariance; return w [S, C] and b [C] of logits s @ w + b.
 
         w_c = Σ⁻¹ μ_c,   b_c = −½ μ_cᵀ Σ⁻¹ μ_c
 
-    with the weighted covariance within classes plus `shrinkage` times its mean diagonal. Classes
-    are taken to be equally frequent.
+    Σ is the weighted covariance within classes, with `shrinkage` times its mean variance added to
+    the diagonal. All classes have the same prior probability.
 
     Args:
-        scores: [n, S].
+        scores: s, [n, S].
         label: [n] int64; every class occurs.
         weight: [n], not negative.
         classes: C.
-        shrinkage: Share of the mean variance that is added to each.
+        shrinkage: The share of the mean variance that is added to each variance.
     """
     member = torch.nn.functional.one_hot(label, classes).to(scores.dtype) * weight.unsqueeze(1)
     mean = (member.T @ scores) / member.sum(0).unsqueeze(1)

@@ -1,20 +1,20 @@
-"""What a user can choose of the discriminant. No torch here: a wrong value answers at once."""
+"""The options of the discriminant. Does not import torch, so that errors are reported quickly."""
 
 from pydantic import BaseModel, ConfigDict, Field
 
 
 class DiscriminantConfig(BaseModel):
-    """How the kernel discriminant is fitted."""
+    """The options of the kernel discriminant's fit."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     draws: int = Field(default=3, ge=1, le=20)
-    """Fits, each with transplants of its own, whose answers are averaged."""
+    """The number of fits that are averaged, each with its own transplants."""
     steps: int = Field(default=60, ge=0, le=10_000)
-    """Steps of the metric's training."""
+    """The number of steps in the training of the metric."""
     learning_rate: float = Field(default=0.1, gt=0.0)
-    """Of that training (Adam, cosine to 0)."""
+    """The learning rate of that training (Adam, cosine to 0)."""
     transplants: int = Field(default=5, ge=0, le=1000)
-    """Rows added to each combination by drift transplant."""
+    """The number of rows added to each combination by drift transplant."""
     max_rows: int = Field(default=4000, ge=100, le=20_000)
-    """Windows kept at most, before transplants; time grows with the square of it."""
+    """The maximum number of windows, before transplants; time grows with its square."""

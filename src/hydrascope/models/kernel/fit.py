@@ -1,6 +1,6 @@
-"""Training the metric on combinations left out, then the head on all rows, in closed form.
+"""The fit: trains the metric on left-out combinations, then solves the head on all rows.
 
-Shapes: n rows of D numbers, Q questions, C classes of all questions together.
+Shapes: n rows of D values, Q questions, C classes over all questions.
 """
 
 from collections.abc import Sequence
@@ -20,27 +20,31 @@ from hydrascope.models.kernel.transplant import Transplants
 
 # Chosen by cross-validation inside training folds.
 _ROWS_PER_COMBINATION = 3
-"""Of a training step. The head sees about five times as many, with a ridge to match:"""
+"""The rows per combination in a training step. The head sees about five times as many, so its ridge
+is larger:"""
 _RIDGE_SHARE = _ROWS_PER_COMBINATION / 10
 _COMBINATIONS = 200
-"""At most in a training step, whose time grows with the cube of it."""
+"""The maximum number of combinations in a training step; its time grows with the cube."""
 _SHRINKAGE_IN_TRAINING, _SHRINKAGE = 0.05, 0.02
 _PENALTY = 1e-4
 
 
 class LabelledRows(NamedTuple):
-    """What is learned from."""
+    """The rows that the discriminant is fitted to."""
 
     rows: Tensor
-    """[n, D]"""
+    """The standardised windows, [n, D]."""
     label: Tensor
-    """[n, Q] int64; position in the question's classes."""
+    """The position of the label in each question's classes, [n, Q] int64."""
     combination: Tensor
-    """[n] int64, without gaps."""
+    """The number of each row's combination, [n] int64, without gaps."""
 
 
 class Solution(NamedTuple):
-    """Logits: kernel of x and all rows @ coefficients + bias; the questions' classes in turn."""
+    """The fitted head: logits of x are kernel(x, rows) @ coefficients + bias.
+
+    The C columns hold the classes of one question after the other.
+    """
 
     coefficients: Tensor
     """[n, C]"""
@@ -49,7 +53,7 @@ class Solution(NamedTuple):
 
 
 def with_transplants(data: LabelledRows, added: Transplants) -> LabelledRows:
-    """Return the rows and, after them, the transplants of them."""
+    """Return the rows, followed by their transplants."""
     return LabelledRows(
         added.append_to(data.rows, 0),
         torch.cat((data.label, data.label[added.base])),
@@ -64,11 +68,12 @@ def train_metric(
     config: DiscriminantConfig,
     random: np.random.Generator,
 ) -> None:
-    """Train the metric so that the discriminant of scores with each combination left out is right.
+    """Train the metric on the discriminant's loss for left-out combinations.
 
-    A step draws as many rows of each combination, solves the ridge regression of all questions,
-    takes the scores of each combination without it, and lets each question's discriminant read
-    all of them. Kernels are computed in float32, whose errors are small beside the ridge.
+    A step draws the same number of rows of each combination and solves the ridge regression of all
+    questions. The scores of each combination come from the regression without it. Each question's
+    discriminant reads the scores of all questions. Kernels are computed in float32, because its
+    errors are small compared with the ridge.
     """
     combination = data.combination.numpy()
     members = [np.flatnonzero(combination == each) for each in range(combination.max() + 1)]
@@ -93,19 +98,19 @@ def train_metric(
 def left_out_loss(
     metric: LearnedMetric, rows: Tensor, label: Tensor, questions: Sequence[Question]
 ) -> Tensor:
-    """Return the cross-entropy of the discriminants of left-out scores, summed over questions.
+    """Return the cross-entropy of the discriminants on left-out scores, summed over questions.
 
-    Every `_ROWS_PER_COMBINATION` rows in turn are of one combination.
+    Each block of `_ROWS_PER_COMBINATION` consecutive rows belongs to one combination.
     """
     weight = torch.ones(len(label), dtype=torch.float64)
-    alike = gram(rows, metric.values()).double()
+    kernels = gram(rows, metric.values()).double()
     identity = torch.eye(len(label), dtype=torch.float64)
-    inverse = torch.linalg.inv(alike + _RIDGE_SHARE * metric.ridge() * identity)
+    inverse = torch.linalg.inv(kernels + _RIDGE_SHARE * metric.ridge() * identity)
     targets = torch.cat(_targets(label, questions, weight), 1)
     joined = leave_group_out(inverse, targets, _ROWS_PER_COMBINATION)
     losses = []
     for number in range(len(questions)):
-        # A class that a large task's draw happens to lack has no mean: it is not asked for.
+        # In a large task a draw can lack a class, which then has no mean and is left out.
         present, own = torch.unique(label[:, number], return_inverse=True)
         read, bias = discriminant(joined, own, weight, len(present), _SHRINKAGE_IN_TRAINING)
         losses.append(F.cross_entropy(joined @ read + bias, own))
@@ -116,24 +121,24 @@ def left_out_loss(
 def solve(
     metric: LearnedMetric, data: LabelledRows, added: Transplants, questions: Sequence[Question]
 ) -> Solution:
-    """Fit the head on all rows and their transplants, every combination weighing the same.
+    """Fit the head on all rows and their transplants, with the same weight for every combination.
 
-    The discriminant is fitted on the scores of the rows that the regression was fitted on, each
-    question's on its own: left-out scores, which the metric is trained by, read worse here.
+    Each question's discriminant is fitted on its own scores of the rows that the regression was
+    fitted on. Left-out scores, as in the training of the metric, are less accurate here.
     """
     label = torch.cat((data.label, data.label[added.base]))
     weight = balanced(torch.cat((data.combination, data.combination[added.base])))
     targets = _targets(label, questions, weight)
     sizes = [target.shape[1] for target in targets]
-    alike = gram(data.rows, metric.values(), added)
-    with_ridge = alike.clone()
+    kernels = gram(data.rows, metric.values(), added)
+    with_ridge = kernels.clone()
     with_ridge.diagonal().add_(metric.ridge() / weight)
     alpha = torch.cholesky_solve(torch.cat(targets, 1), torch.linalg.cholesky(with_ridge))
     coefficients, biases = [], []
-    of_each = zip(
-        alpha.split_with_sizes(sizes, 1), (alike @ alpha).split_with_sizes(sizes, 1), strict=True
+    by_question = zip(
+        alpha.split_with_sizes(sizes, 1), (kernels @ alpha).split_with_sizes(sizes, 1), strict=True
     )
-    for number, (own, scores) in enumerate(of_each):
+    for number, (own, scores) in enumerate(by_question):
         read, bias = discriminant(scores, label[:, number], weight, sizes[number], _SHRINKAGE)
         coefficients.append(own @ read)
         biases.append(bias)

@@ -1,4 +1,4 @@
-"""How alike two windows are: a kernel whose weights are learned.
+"""The similarity of windows: a kernel with learned weights.
 
 Shapes: P places of sensors, T steps, F features, D = P·T·F, n and m rows.
 """
@@ -12,54 +12,54 @@ from torch import Tensor, nn
 
 from hydrascope.models.kernel.transplant import Transplants
 
-# Where training starts; chosen by cross-validation inside training folds.
+# Initial values, chosen by cross-validation inside training folds.
 _WIDTH, _LINEAR, _RIDGE = 0.01, 1e-3, 0.02
 
 
 class Metric(NamedTuple):
-    """The parameters of a kernel, as values."""
+    """The values of a kernel's parameters."""
 
     weight: Tensor
-    """[D]; of length 1."""
+    """The weight of each feature, [D]; of length 1."""
     width: Tensor
-    """[]; g of the Gaussian kernel."""
+    """The parameter g of the Gaussian kernel, []."""
     linear: Tensor
-    """[]; a, the share of the linear kernel."""
+    """The share a of the linear kernel, []."""
 
 
 class Products(NamedTuple):
-    """What a kernel is a function of: products of rows x with rows x'."""
+    """The products of rows x with rows x' that a kernel depends on."""
 
     inner: Tensor
-    """[n, m]; ⟨x, x'⟩."""
+    """The inner products ⟨x, x'⟩, [n, m]."""
     left: Tensor
-    """[n]; ‖x‖²."""
+    """The squared lengths ‖x‖², [n]."""
     right: Tensor
-    """[m]; ‖x'‖²."""
+    """The squared lengths ‖x'‖², [m]."""
 
     @classmethod
     def among(cls, inner: Tensor) -> "Products":
-        """Return those of rows with themselves, given ⟨x, x'⟩ of all of them, [n, n]."""
+        """Return the products of rows with themselves, from all inner products [n, n]."""
         squares = inner.diagonal()
         return cls(inner, squares, squares)
 
     def distance(self) -> Tensor:
-        """Return ‖x − x'‖², [n, m]."""
+        """Return the squared distances ‖x − x'‖², [n, m]."""
         squares = self.left.unsqueeze(1) + self.right
         return torch.sub(squares, self.inner, alpha=2.0).clamp(min=0.0)
 
 
 def kernel(metric: Metric, products: Products) -> Tensor:
-    """Return how alike rows are, [n, m].
+    """Return the kernel between rows, [n, m].
 
         k = exp(−g‖u − u'‖²) / 2g + a⟨u, u'⟩,    u = weight ⊙ features
 
-    By 1/2g the Gaussian part has the slope of the distance whatever its width. It is computed in
+    The factor 1/2g makes the slope of the Gaussian part independent of its width. The result has
     the precision of the products.
 
     Args:
         metric: The parameters.
-        products: Of u.
+        products: The products of u.
     """
     dtype = products.inner.dtype
     width, linear = metric.width.to(dtype), metric.linear.to(dtype)
@@ -68,7 +68,7 @@ def kernel(metric: Metric, products: Products) -> Tensor:
 
 
 def gram(rows: Tensor, metric: Metric, added: Transplants | None = None) -> Tensor:
-    """Return how alike rows [n, D], with their transplants if given, are to each other, [n, n]."""
+    """Return the kernel matrix [n, n] of rows [n, D], with their transplants if given."""
     inner = (rows * metric.weight.square().to(rows.dtype)) @ rows.T
     if added is not None:
         inner = added.append_to(added.append_to(inner, 0), 1)
@@ -76,16 +76,16 @@ def gram(rows: Tensor, metric: Metric, added: Transplants | None = None) -> Tens
 
 
 class LearnedMetric(nn.Module):
-    """A gate for each sensor and family of features, and one for each step.
+    """A kernel with a gate for each sensor and family of features, and one for each step.
 
         weight[p, t, f] ∝ exp(gate[p, family of f] + step_gate[t]),   ‖weight‖ = 1
 
-    beside width, ridge and the share of the linear kernel, all by their logarithms.
+    Width, ridge and the share of the linear kernel are learned too, as logarithms.
 
     Args:
         places: P.
         steps: T.
-        families: Family of each feature, F numbers 0, 1, …; features of a family share a gate.
+        families: The family of each feature, F numbers 0, 1, …; a family shares a gate.
     """
 
     family: Tensor
@@ -100,14 +100,14 @@ class LearnedMetric(nn.Module):
         self.log_ridge = _log_parameter(_RIDGE)
 
     def values(self) -> Metric:
-        """Return the kernel; gradients flow."""
+        """Return the kernel's parameters; gradients flow through them."""
         gates = self.gate[:, self.family].unsqueeze(1)  # [P, 1, F]
         weight = torch.exp(gates + self.step_gate[:, None]).flatten()
         weight = weight / torch.linalg.vector_norm(weight)
         return Metric(weight, self.log_width.exp(), self.log_linear.exp())
 
     def ridge(self) -> Tensor:
-        """Return λ, []."""
+        """Return the ridge λ, []."""
         return self.log_ridge.exp()
 
     def penalty(self) -> Tensor:

@@ -1,7 +1,8 @@
-"""The discriminant: a module that is fitted, and answers in the diagnoser.
+"""The kernel discriminant as a model.
 
-Shapes: G graphs, S sensors of the batch, P places of sensors, T steps, F features, D = P·T·F,
-n rows of the support, R of them and all draws' transplants, V draws, C classes of all questions.
+Shapes: G graphs, S sensors in the batch, P places of sensors, T steps, F features, D = P·T·F, n
+    rows of the support, R rows of support and all draws' transplants, V draws, C classes of all
+    questions.
 """
 
 import math
@@ -33,53 +34,54 @@ from hydrascope.schemas.errors import SpecError
 from hydrascope.schemas.task import HeadSpec
 
 _NEVER = -1e4
-"""Log probability of a class that training did not show."""
+"""The log probability of a class that is not in the training data."""
 
 
 class Draw(NamedTuple):
-    """One fit."""
+    """One of the fits that are averaged."""
 
     added: Transplants
     solution: Solution
 
 
 class KernelDiscriminant(ClosedFormModel):
-    """Grades components by how alike a window is to windows of known grades; it has buffers only.
+    """Grades components by the similarity of a window to windows of known grades.
 
-    Machines are of one build: a window is a row of fixed meaning, in which what is not observed
-    stands at the mean of training. Draws share the metric and the support, of which their
-    transplants are sums, so that all of them cost one product. Works in float64, because the
-    regression's coefficients are large beside their sums.
+    All machines must have the same build, so that each window is a row with a fixed meaning.
+    Unobserved values are set to the mean of the training data. Draws share the metric and the
+    support. Their transplants are sums of support rows, so all draws together cost one product. The
+    model works in float64, because the regression's coefficients are large compared with their
+    sums. It has only buffers.
 
     Args:
-        config: How it is fitted.
-        spec: Of the inputs.
-        heads: What is asked for.
+        config: The options of the fit.
+        spec: The description of the inputs.
+        heads: The heads of the task.
 
     Raises:
-        SpecError: The machines are of several builds.
+        SpecError: The machines have several builds.
     """
 
     Config = DiscriminantConfig
 
     center: Tensor
-    """[P, T, F]; of the normalised features."""
+    """The center of the normalised features, [P, T, F]."""
     inverse: Tensor
-    """[P, T, F]; 1 / scale, likewise."""
+    """The inverse scale of the normalised features, [P, T, F]."""
     features: Tensor
-    """[n, D]; the support, standardised."""
+    """The standardised support, [n, D]."""
     transplants: Tensor
-    """[3, R − n] int64; each draw's after the other's."""
+    """The transplants of one draw after the other, [3, R − n] int64."""
     slope: Tensor
-    """[D]; 2g weight²."""
+    """The vector 2g weight², [D]."""
     lengths: Tensor
-    """[R]; g‖u'‖² of the rows: the support and, after it, the transplants."""
+    """The lengths g‖u'‖² of the support, followed by those of the transplants, [R]."""
     gaussian: Tensor
-    """[R, V · C]; what the Gaussian kernel is multiplied by."""
+    """The coefficients of the Gaussian kernel, [R, V · C]."""
     linear: Tensor
-    """[D, V · C]; what the linear kernel comes to, as a map of the features."""
+    """The linear kernel's contribution as a map of the features, [D, V · C]."""
     bias: Tensor
-    """[V, C]"""
+    """The bias of each draw, [V, C]."""
 
     def __init__(
         self, config: DiscriminantConfig, spec: InputSpec, heads: Sequence[HeadSpec]
@@ -95,7 +97,7 @@ class KernelDiscriminant(ClosedFormModel):
         self._make_buffers(0, 0, 0)
 
     def _make_buffers(self, support: int, transplants: int, draws: int) -> None:
-        """Make room for a fit of so many rows, transplants of all draws, and draws."""
+        """Allocate the buffers for these numbers of rows, transplants over all draws, and draws."""
         numbers, rows = math.prod(self._shape), support + transplants
         classes = sum(len(question.classes) for question in self.questions)
         sizes: dict[str, tuple[int, ...]] = {
@@ -113,51 +115,51 @@ class KernelDiscriminant(ClosedFormModel):
         self.register_buffer("transplants", torch.zeros(3, transplants, dtype=torch.int64))
 
     def record(self) -> dict[str, Any]:
-        """Return the questions and how large the fit is."""
+        """Return the questions and the sizes of the buffers."""
         sizes = [len(self.features), self.transplants.shape[1], len(self.bias)]
         return super().record() | {"sizes": sizes}
 
     def prepare(self, record: Mapping[str, Any]) -> None:
-        """Ask what was asked, and make room."""
+        """Set the questions and allocate the buffers."""
         super().prepare(record)
         self._make_buffers(*record["sizes"])
 
     def fit(self, windows: LabelledWindows, seed: int) -> dict[str, str]:
         """Choose the questions, train the metric, solve each draw; see `models.base`."""
         config = self.config
-        (asked, numbers) = choose(windows, self.asked, config.max_rows, seed)
-        self.ask(asked.questions)
-        if not asked.questions:
-            return asked.unanswered
+        (chosen, numbers) = choose(windows, self.asked, config.max_rows, seed)
+        self.ask(chosen.questions)
+        if not chosen.questions:
+            return chosen.unanswered
         places, steps, _ = self._shape
-        found = read(windows, numbers, places)
-        scale = feature_scale(found.features, found.observed, asked.combination)
-        support = scale.apply(found.features, found.observed).flatten(1)
-        rows = LabelledRows(support, asked.label, asked.combination)
+        read_windows = read(windows, numbers, places)
+        scale = feature_scale(read_windows.features, read_windows.observed, chosen.combination)
+        support = scale.apply(read_windows.features, read_windows.observed).flatten(1)
+        rows = LabelledRows(support, chosen.label, chosen.combination)
         metric = LearnedMetric(places, steps, self._families)
         random = np.random.default_rng(seed)
         drawn = [
-            draw_transplants(asked.combination.numpy(), config.transplants, random)
+            draw_transplants(chosen.combination.numpy(), config.transplants, random)
             for _ in range(config.draws)
         ]
-        train_metric(metric, with_transplants(rows, drawn[0]), asked.questions, config, random)
-        draws = [Draw(added, solve(metric, rows, added, asked.questions)) for added in drawn]
+        train_metric(metric, with_transplants(rows, drawn[0]), chosen.questions, config, random)
+        draws = [Draw(added, solve(metric, rows, added, chosen.questions)) for added in drawn]
         self.adopt(scale, support, metric, draws)
-        return asked.unanswered
+        return chosen.unanswered
 
     @torch.no_grad()
     def adopt(
         self, scale: Scale, support: Tensor, learned: LearnedMetric, draws: Sequence[Draw]
     ) -> None:
-        """Answer by what was fitted for the questions, the kernel's factors multiplied out."""
+        """Store the fit for prediction, with the kernel's factors multiplied out."""
         metric, n = learned.values(), len(support)
         weight = metric.weight.square()
         added = Transplants(*map(torch.cat, zip(*(draw.added for draw in draws), strict=True)))
         features = added.append_to(support, 0)
-        given = [draw.solution.coefficients for draw in draws]
-        # No draw reads another's transplants.
-        own = torch.block_diag(*(each[n:] for each in given))  # type: ignore[no-untyped-call]
-        coefficients = torch.cat((torch.cat([each[:n] for each in given], 1), own))
+        by_draw = [draw.solution.coefficients for draw in draws]
+        # The transplants of a draw do not enter the other draws.
+        own = torch.block_diag(*(each[n:] for each in by_draw))  # type: ignore[no-untyped-call]
+        coefficients = torch.cat((torch.cat([each[:n] for each in by_draw], 1), own))
         self._make_buffers(n, len(added.base), len(draws))
         for name, value in {
             "center": scale.center,
@@ -173,28 +175,30 @@ class KernelDiscriminant(ClosedFormModel):
             self.get_buffer(name).copy_(value)
 
     def forward(self, inputs: GraphInputs) -> ModelOutput:
-        """Answer a batch by the mean of the draws' probabilities.
+        """Return the raw output for the mean of the draws' probabilities.
 
-        All components of a machine get the one answer; a head speaks of one of them.
+        All components of a machine get the same answer, because a head grades only one of them.
         """
         heads = {}
         by_name = {head.name: head for head in self.answered}
         for question, logits in zip(self.questions, self._logits(inputs), strict=True):
             log = logits.log_softmax(dim=2).logsumexp(1) - math.log(logits.shape[1])
-            shown = torch.tensor(question.classes, device=log.device)
+            seen = torch.tensor(question.classes, device=log.device)
             whole = torch.full_like(log[:, :1], _NEVER).repeat(1, question.size)
-            raw = encode(by_name[question.head], whole.index_copy(1, shown, log)).float()
+            raw = encode(by_name[question.head], whole.index_copy(1, seen, log)).float()
             heads[question.head] = raw.index_select(0, inputs.component_graph)
         return ModelOutput(heads)
 
     def _logits(self, inputs: GraphInputs) -> tuple[Tensor, ...]:
-        """Return each question's logits of each draw, [G, V, classes], by `metric.kernel`."""
+        """Return each question's logits per draw, [G, V, classes], with `metric.kernel`."""
         x = self._rows(inputs)
-        inner = self.features @ (self.slope * x).T  # of few windows, reading the support is longest
+        inner = (
+            self.features @ (self.slope * x).T
+        )  # with few windows, reading the support is slowest
         inner = Transplants(*self.transplants).append_to(inner, 0)
         own = 0.5 * (x.square() @ self.slope)  # g‖u‖²
-        alike = torch.exp(inner - self.lengths.unsqueeze(1) - own).T
-        logits = self.bias.flatten() + alike @ self.gaussian + x @ self.linear
+        gaussian = torch.exp(inner - self.lengths.unsqueeze(1) - own).T
+        logits = self.bias.flatten() + gaussian @ self.gaussian + x @ self.linear
         sizes = [len(question.classes) for question in self.questions]
         return logits.reshape(-1, *self.bias.shape).split_with_sizes(sizes, 2)
 

@@ -1,4 +1,4 @@
-"""Which heads the discriminant can answer, and the combinations of conditions that it learns from.
+"""The choice of heads that the discriminant answers, and the combinations that it learns from.
 
 Shapes: W windows, Q questions.
 """
@@ -14,33 +14,32 @@ from hydrascope.schemas.task import HeadKind, HeadLevel, HeadSpec
 
 
 class Questions(NamedTuple):
-    """The questions, and the windows that are labelled for all of them."""
+    """The questions, and the windows that have labels for all of them."""
 
     questions: tuple[Question, ...]
     unanswered: dict[str, str]
-    """Every other head → why it is not answered."""
+    """Name of each other head → why it is not answered."""
     rows: Tensor
-    """[n] int64, ascending; positions among the W windows."""
+    """The positions of the labelled windows among the W windows, [n] int64, ascending."""
     label: Tensor
-    """[n, Q] int64; position in the question's `classes`."""
+    """The position of the label in each question's `classes`, [n, Q] int64."""
     combination: Tensor
-    """[n] int64; numbers the tuples of labels that occur, without gaps."""
+    """The number of each window's tuple of labels, [n] int64, without gaps."""
 
 
 _WITH_CLASSES = (HeadKind.BINARY, HeadKind.MULTI_CLASS, HeadKind.ORDINAL)
 
 
 def choose_questions(heads: Sequence[HeadSpec], targets: Mapping[str, Tensor]) -> Questions:
-    """Decide which heads the discriminant answers.
+    """Return the heads that the discriminant answers: those that grade one component by classes.
 
-    Those that grade one component by classes. The conditions of the components make the
-    combination a window was recorded under; the discriminant is trained to answer for combinations
-    that it has not seen, so each class must occur under two of them. The machine as a whole is
-    another matter: its state is none of the conditions that vary independently.
+    The labels of a window form its combination. The discriminant is trained to generalise to
+    unseen combinations, so each class must occur in at least two. Heads of the whole machine are
+    excluded, because its state does not vary independently.
 
     Args:
-        heads: The task's heads.
-        targets: A head's name → [W, N, L], as `data.targets` encodes them.
+        heads: The heads of the task.
+        targets: Head name → targets [W, N, L], as encoded by `data.targets`.
     """
     unanswered: dict[str, str] = {}
     labels: dict[str, Tensor] = {}
@@ -56,15 +55,15 @@ def choose_questions(heads: Sequence[HeadSpec], targets: Mapping[str, Tensor]) -
         rows = (~stacked.isnan().any(1)).nonzero().flatten()
         grades = stacked[rows].long()
         tuples, combination = torch.unique(grades, dim=0, return_inverse=True)
-        poor = {
+        rejected = {
             name: "its classes do not each occur under two combinations of conditions"
             for number, name in enumerate(names)
-            if not _told_apart(tuples[:, number])
+            if not _separable(tuples[:, number])
         }
-        if not poor:
+        if not rejected:
             break
-        unanswered |= poor
-        labels = {name: label for name, label in labels.items() if name not in poor}
+        unanswered |= rejected
+        labels = {name: label for name, label in labels.items() if name not in rejected}
     else:
         none = torch.empty(0, dtype=torch.int64)
         return Questions((), unanswered, none, none.unsqueeze(1), none)
@@ -78,7 +77,7 @@ def choose_questions(heads: Sequence[HeadSpec], targets: Mapping[str, Tensor]) -
 
 
 def _single_label(head: HeadSpec, target: Tensor) -> tuple[str, Tensor | None]:
-    """Return the one label of each window [W], or why there is none."""
+    """Return the single label of each window [W], or the reason why there is none."""
     if head.kind not in _WITH_CLASSES:
         return f"{head.kind} has no classes", None
     if head.level is HeadLevel.MACHINE:
@@ -89,7 +88,7 @@ def _single_label(head: HeadSpec, target: Tensor) -> tuple[str, Tensor | None]:
     return "", target[:, int(labelled), 0]
 
 
-def _told_apart(grades: Tensor) -> bool:
-    """Tell whether there are two classes or more, each under two combinations or more."""
+def _separable(grades: Tensor) -> bool:
+    """Return whether at least two classes each occur in at least two combinations."""
     _, counts = torch.unique(grades, return_counts=True)
     return len(counts) > 1 and int(counts.min()) > 1

@@ -1,4 +1,4 @@
-"""The windows that the discriminant is fitted to: which, and laid out as rows of fixed meaning."""
+"""The choice of the windows that the discriminant is fitted to, and their layout as rows."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -15,36 +15,36 @@ from hydrascope.schemas.task import HeadSpec
 
 
 class Chosen(NamedTuple):
-    """What is learned, and from which windows."""
+    """The questions, and the windows to learn them from."""
 
-    asked: Questions
+    questions: Questions
     windows: NDArray[np.int64]
-    """[n] numbers of the windows, ascending; those that `asked.rows` chose."""
+    """The numbers of the windows, [n], ascending."""
 
 
 class Read(NamedTuple):
-    """Windows as they were read."""
+    """Windows arranged by place."""
 
     features: Tensor
-    """[n, P, T, F] float64, normalised; 0 where not observed."""
+    """The normalised features, [n, P, T, F] float64; 0 where not observed."""
     observed: Tensor
-    """[n, P, T] bool."""
+    """Whether each step is observed, [n, P, T] bool."""
 
 
 def choose(windows: LabelledWindows, heads: Sequence[HeadSpec], max_rows: int, seed: int) -> Chosen:
-    """Choose what the discriminant answers, and at most so many windows to learn it from."""
+    """Choose the questions, and at most `max_rows` windows to learn them from."""
     targets = {head.name: windows.targets(head) for head in heads}
-    asked = choose_questions(heads, targets)
-    kept = asked.rows.numpy()
+    chosen = choose_questions(heads, targets)
+    kept = chosen.rows.numpy()
     if len(kept) > max_rows:
-        few = kept[_spread(asked.combination, max_rows, seed)]
-        asked = choose_questions(heads, {name: target[few] for name, target in targets.items()})
-        kept = few[asked.rows.numpy()]
-    return Chosen(asked, kept)
+        few = kept[_spread(chosen.combination, max_rows, seed)]
+        chosen = choose_questions(heads, {name: target[few] for name, target in targets.items()})
+        kept = few[chosen.rows.numpy()]
+    return Chosen(chosen, kept)
 
 
 def read(windows: LabelledWindows, numbers: NDArray[np.int64], places: int) -> Read:
-    """Read windows by their numbers, ascending."""
+    """Read the windows with these numbers, ascending."""
     features, observed = [], []
     for inputs, _ in windows.parts(numbers):
         graphs, row = len(inputs.graph_id), rows_of(inputs, inputs.sensor_slot, places)
@@ -56,16 +56,16 @@ def read(windows: LabelledWindows, numbers: NDArray[np.int64], places: int) -> R
 
 
 def families(names: Sequence[str]) -> list[int]:
-    """Return each feature's family: `patch_0` and `patch_1` are of one, `mean` is its own."""
+    """Return each feature's family; `patch_0` and `patch_1` share one, `mean` has its own."""
     stems = [name.rstrip("0123456789.").rstrip("_") for name in names]
     number = {stem: i for i, stem in enumerate(dict.fromkeys(stems))}
     return [number[stem] for stem in stems]
 
 
 def _spread(combination: Tensor, count: int, seed: int) -> NDArray[np.int64]:
-    """Return `count` positions, ascending: equally many of each combination, as far as it goes."""
+    """Return `count` positions, ascending, spread over the combinations as evenly as possible."""
     shuffled = np.random.default_rng((seed, 2)).permutation(len(combination))
-    # How many of its combination come before each window: the first of all, then the second …
+    # The rank of each window within its combination: take all first ones, then all second ones, …
     mixed = combination.numpy()[shuffled]
     order = np.argsort(mixed, kind="stable")
     size = np.bincount(mixed)

@@ -1,6 +1,6 @@
-"""Windows of machines of one build as rows of fixed meaning, and their standardisation.
+"""Standardisation of the windows of machines with one build.
 
-Shapes: W windows, S sensors of a batch, P places of sensors in the build, T steps, F features.
+Shapes: W windows, P places of sensors in the build, T steps, F features.
 """
 
 from typing import NamedTuple
@@ -9,22 +9,22 @@ import torch
 from torch import Tensor
 
 _STILL = 1e-4
-"""Deviation of a normalised feature that does not vary, beside 1."""
+"""The standard deviation up to which a normalised feature counts as constant, compared with 1."""
 
 
 class Scale(NamedTuple):
-    """x ↦ (x − center) · inverse; `inverse` is 0 where x did not vary in training."""
+    """The map x ↦ (x − center) · inverse; `inverse` is 0 for features constant in training."""
 
     center: Tensor
     inverse: Tensor
 
     def apply(self, x: Tensor, observed: Tensor) -> Tensor:
-        """Scale features [..., F]; what is not observed [...] stands at the mean."""
+        """Scale features [..., F]; unobserved ones, by `observed` [...], become 0, the mean."""
         return torch.where(observed.unsqueeze(-1), (x - self.center) * self.inverse, 0.0)
 
 
 def balanced(combination: Tensor) -> Tensor:
-    """Weigh windows so that every combination [W] int64 weighs the same; mean 1, float64."""
+    """Return weights with an equal sum for every combination, from [W] int64; mean 1, float64."""
     weight = 1.0 / torch.bincount(combination)[combination].double()
     return weight / weight.mean()
 
@@ -32,12 +32,12 @@ def balanced(combination: Tensor) -> Tensor:
 def feature_scale(x: Tensor, observed: Tensor, combination: Tensor) -> Scale:
     """Return the scale of the features at each step, [P, T, F] float64.
 
-    The center is the mean in which every combination weighs the same; the deviation is the
-    geometric mean of that within combinations and that over all. The first tells apart what is
-    noise, the second keeps what hardly varies within a combination from being blown up.
+    The center is the mean with the same weight for every combination. The scale is the geometric
+    mean of the standard deviations within combinations and over all windows. The first measures
+    noise. The second avoids magnifying features that hardly vary within a combination.
 
     Args:
-        x: [W, P, T, F] float64, normalised; what is not observed is not read.
+        x: The normalised features, [W, P, T, F] float64; unobserved ones are not read.
         observed: [W, P, T] bool.
         combination: [W] int64, without gaps.
     """
@@ -53,7 +53,7 @@ def feature_scale(x: Tensor, observed: Tensor, combination: Tensor) -> Scale:
     mean = x.new_zeros((groups, *x.shape[1:])).index_add(0, combination, x) / count.clamp(min=1.0)
     within = (weight * (x - mean[combination]).square()).sum(0) / total
     deviation = (within.sqrt() * over_all.sqrt()).sqrt()
-    # What did not vary in training says nothing and is left out. A normaliser does not blow up
-    # what varies by rounding alone, so that this stays small beside 1.
+    # Features that are constant in training are dropped. A normaliser does not magnify rounding
+    # errors, so the standard deviation of such a feature is small compared with 1.
     varies = deviation > _STILL * (1.0 + center.abs())
     return Scale(center, torch.where(varies, 1.0 / deviation, 0.0))

@@ -1,4 +1,4 @@
-"""More rows of each combination: the drift that was seen under another one, added."""
+"""Drift transplants: more rows of each combination, by adding drift observed under another one."""
 
 from typing import NamedTuple
 
@@ -11,14 +11,14 @@ Numbers = NDArray[np.int64]
 
 
 class Transplants(NamedTuple):
-    """New rows x[base] + (x[one] − x[other]); each [m] int64."""
+    """The new rows x[base] + (x[one] − x[other]); each index is [m] int64."""
 
     base: Tensor
     one: Tensor
     other: Tensor
 
     def append_to(self, values: Tensor, dim: int) -> Tensor:
-        """Append theirs to the rows' values of a linear function, [..., n, ...] → n + m."""
+        """Append the transplants' values of a linear function to those of the rows, n → n + m."""
         base, one, other = (values.index_select(dim, rows) for rows in self)
         return torch.cat((values, base + (one - other)), dim)
 
@@ -26,23 +26,23 @@ class Transplants(NamedTuple):
 def draw_transplants(
     combination: Numbers, per_combination: int, random: np.random.Generator
 ) -> Transplants:
-    """Draw rows i, a, b whose x_i + (x_a − x_b) is a new row of the combination of i.
+    """Draw rows i, a, b such that x_i + (x_a − x_b) is a new row of the combination of i.
 
-    a is any row, b another of the combination of a (a itself where there is no other): what
-    differs between them is no condition but drift (temperatures, the state of the oil, the order
-    of the trials), and it might have met i as well.
+    a is any row, and b is another row of the same combination, or a itself if there is no other.
+    They differ only by drift (temperatures, the state of the oil, the order of the trials), which
+    could have affected i as well.
 
     Args:
         combination: [n], numbered without gaps.
-        per_combination: New rows of each combination.
-        random: Draws.
+        per_combination: The number of new rows of each combination.
+        random: The random generator.
     """
     order = np.argsort(combination, kind="stable")
     counts = np.bincount(combination)
     first = np.cumsum(counts) - counts
 
-    def draw(of: Numbers) -> Numbers:
-        drawn: Numbers = order[first[of] + random.integers(0, counts[of])]
+    def draw(groups: Numbers) -> Numbers:
+        drawn: Numbers = order[first[groups] + random.integers(0, counts[groups])]
         return drawn
 
     base = draw(np.repeat(np.arange(len(counts)), per_combination))
