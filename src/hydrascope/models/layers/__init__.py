@@ -1,1 +1,1 @@
-"""Single layers, one a file: mathematics, plain torch, tensors in and out."""
+"""Single layers, one per file, in plain torch: tensors in, tensors out."""

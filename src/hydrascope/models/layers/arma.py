@@ -12,33 +12,33 @@ from hydrascope.models.layers.steps import carry_forward, previous_step
 
 Variant = Literal["linear", "gated", "softmax"]
 
-_LEAK = 0.02  # slope of φq above 0 and inside φk (the paper's authors' code)
+_LEAK = 0.02  # slope of φq above 0 and inside φk (from the code of the paper's authors)
 _MEAN_WEIGHT = 0.5 * (1 - _LEAK) / math.sqrt(2 * math.pi)
-"""−E[φq(q) · φk(k)] = 0.195 √d σ for q ~ N(0, σ²) of width d, since φk is nearly 0.5."""
+"""The factor in −E[φq(q) · φk(k)] = 0.195 √d σ for q ~ N(0, σ²) of width d; φk is nearly 0.5."""
 _INITIAL_STRENGTH = 0.5
 _RMS_EPS = 1e-6
 
 
 class ARMAOutput(NamedTuple):
-    """What the attention says of each step, and what it expected."""
+    """The output of the attention and its forecast of each step."""
 
     output: Tensor
-    """[B, T, C]; W_o (o_t + m_t). To be added to a residual stream."""
+    """The output W_o (o_t + m_t), [B, T, C]; to be added to a residual stream."""
     value: Tensor
-    """[B, T, C]; v_t, the normalised input; unobserved steps are 0."""
+    """The normalised input v_t, [B, T, C]; 0 at unobserved steps."""
     forecast: Tensor
-    """[B, T, C]; o at the last observed step before t: what the AR term expected of v_t."""
+    """The AR term's forecast of v_t, [B, T, C]: o at the last observed step before t."""
     forecast_valid: Tensor
-    """[B, T] bool; step t and some step before it are observed."""
+    """Whether step t and some earlier step are observed, [B, T] bool."""
 
     @property
     def residual(self) -> Tensor:
-        """[B, T, C]; e_t = v_t − o_{t−1}, 0 where there was nothing to forecast or to see."""
+        """The residual e_t = v_t − o_{t−1}, [B, T, C]; 0 where `forecast_valid` is False."""
         return (self.value - self.forecast) * self.forecast_valid.unsqueeze(-1)
 
 
 class ARMAAttention(nn.Module):
-    """Causal attention that also hears the errors of its own forecasts.
+    """Causal attention that also reads the errors of its own forecasts.
 
     J. Lu et al., "WAVE: Weighted Autoregressive Varying Gate for Time Series Forecasting"
     (ICML 2025). Per head of width d, with x the RMS-normalised input and v_t = x_t itself:
@@ -48,21 +48,22 @@ class ARMAAttention(nn.Module):
         MA        m_t = Σ_{1≤s≤t} g_{t−δ} φq(q_{t−δ}) · φk(K₂ x_{s−1}) e_s
         y_t = W_o (o_t + m_t)
 
-    `softmax`: a_ts = softmax_s(q_t·k_s/√d), δ = 0, O(T²). `linear`: a_ts = q_t·k_s/√d over the
-    number of observed steps s ≤ t, δ = 1, O(T). `gated`: the same weighted with
-    Π_{u=s+1..t} σ(w·x_u) and over the sum of these weights. The division is ours: without it o
-    grows with T. φq(z) = z/√d for z < 0, else 0.02 z/√d; φk(z) = σ(0.02 z/√d).
+    - `softmax`: a_ts = softmax_s(q_t·k_s/√d), δ = 0, O(T²).
+    - `linear`: a_ts = q_t·k_s/√d, divided by the number of observed steps s ≤ t; δ = 1, O(T).
+    - `gated`: as `linear`, with weights Π_{u=s+1..t} σ(w·x_u), divided by their sum.
 
-    The implied MA weights are about −c (1−c)^lag, useful for 0 < c < 2 only, where c grows with
-    √d and with the size of q. The gain g = c_head / (0.195 √d rms(q)) removes both and leaves
-    c_head = 2 σ(θ), learned.
+    The division is not in the paper; without it o grows with T. φq(z) = z/√d for z < 0, otherwise
+    0.02 z/√d; φk(z) = σ(0.02 z/√d).
 
-    A step that is not observed changes nothing at any other step: its key and its residual are
-    left out, and the step after it sees the last observed one as its predecessor. Its own
-    output repeats the past.
+    The implied MA weights are about −c (1−c)^lag, which is useful only for 0 < c < 2. c grows with
+    √d and with the size of q. The gain g = c_head / (0.195 √d rms(q)) removes both dependences and
+    leaves the learned c_head = 2 σ(θ).
 
-    Without a next-step loss (`forecast` against `value` where `forecast_valid`) e is no forecast
-    error, and the MA term not what it says.
+    An unobserved step does not affect any other step. Its key and its residual are left out, and
+    the next step uses the last observed one as its predecessor. Its own output repeats the past.
+
+    Train with a next-step loss (`forecast` against `value` where `forecast_valid`). Without it, e
+    is not a forecast error, and the MA term is not a moving average of errors.
 
     Shapes: B sequences, T steps (fixed when exported or compiled), C channels, H heads.
 
@@ -70,12 +71,12 @@ class ARMAAttention(nn.Module):
         channels: C.
         attention_heads: H.
         variant: "linear", "gated" or "softmax".
-        use_ar: False makes o = 0, so that e = v and nothing is forecast.
-        use_ma: False makes m = 0; the value path stays the same.
+        use_ar: False sets o = 0, so that e = v and nothing is forecast.
+        use_ma: False sets m = 0; the value path does not change.
 
     Raises:
-        ValueError: `channels` is not a multiple of `attention_heads`, an unknown variant, or both
-            terms switched off.
+        ValueError: `channels` is not a multiple of `attention_heads`, the variant is unknown, or
+            both terms are off.
     """
 
     def __init__(
@@ -108,17 +109,17 @@ class ARMAAttention(nn.Module):
         self.out = nn.Linear(channels, channels, bias=False)
         nn.init.normal_(self.out.weight, std=0.02)
         if self.gate is not None:
-            nn.init.constant_(self.gate.bias, 2.0)  # remembers some eight steps to begin with
+            nn.init.constant_(self.gate.bias, 2.0)  # initially a memory of about eight steps
 
     def forward(self, sequence: Tensor, observed: Tensor, carried: bool = False) -> ARMAOutput:
-        """[B, T, C], [B, T] bool -> `ARMAOutput`.
+        """Apply the attention to [B, T, C], [B, T] bool.
 
-        `carried`: what stands at an unobserved step is the last observed one already, as in an
-        LSTM's states.
+        Set `carried` if unobserved steps already repeat the last observed one, like the states of
+        the LSTM.
         """
         x: Tensor = self.norm(sequence if carried else carry_forward(sequence, observed))
         valid = observed & (observed.cumsum(1) > 1)
-        # Heads in front of steps, once, for all products below: [B, H, T, d].
+        # Move heads before steps, once for all products below: [B, H, T, d].
         projected = torch.unflatten(
             self.project(x), -1, (-1, self.attention_heads, x.shape[-1] // self.attention_heads)
         )
@@ -133,7 +134,7 @@ class ARMAAttention(nn.Module):
             mixed = self._autoregression(x, query, keys[0], split_value, observed)
         forecast = previous_step(_join(mixed))
         if self.strength is not None and x.shape[1] > 1:
-            # From here on the first step is left out: nothing was forecast of it.
+            # The first step is left out from here on, because it has no forecast.
             residual = (split_value[..., 1:, :] - mixed[..., :-1, :]) * valid[:, None, 1:, None]
             average = self._moving_average(query, keys[-1], residual, self.strength)
             mixed = mixed + F.pad(average, (0, 0, 1, 0))
@@ -142,13 +143,13 @@ class ARMAAttention(nn.Module):
     def _autoregression(
         self, x: Tensor, query: Tensor, key: Tensor, value: Tensor, observed: Tensor
     ) -> Tensor:
-        """AR term o, [B, H, T, d]."""
+        """Return the AR term o, [B, H, T, d]."""
         width = math.sqrt(query.shape[-1])
         if self.variant == "softmax":
             logits = query @ key.mT / width
             allowed = torch.ones_like(logits, dtype=torch.bool).tril() & observed[:, None, None]
             weights = logits.masked_fill(~allowed, torch.finfo(logits.dtype).min).softmax(-1)
-            # Before the first observed step the softmax is uniform, over the future too.
+            # Before the first observed step the softmax is uniform and includes the future.
             return weights.masked_fill(~allowed, 0.0) @ value
         if self.gate is None:
             total = observed.cumsum(1).unsqueeze(1).to(value.dtype)
@@ -157,13 +158,13 @@ class ARMAAttention(nn.Module):
             log_gate = F.logsigmoid(self.gate(x)).transpose(1, 2) * observed.unsqueeze(1)
             total = _decayed_count(log_gate.exp(), observed)
             weighted = causal_linear_attention(query, key, value, log_gate)
-        # The newest observed step has weight 1, so a total below 1 means that none was observed.
+        # The newest observed step has weight 1, so a total below 1 means that there is none.
         return weighted * (width * total.clamp_min(1.0)).reciprocal().unsqueeze(-1)
 
     def _moving_average(
         self, query: Tensor, key: Tensor, residual: Tensor, strength: Tensor
     ) -> Tensor:
-        """MA term m from the second step on, [B, H, T − 1, d]; `residual` likewise."""
+        """Return the MA term m from the second step on, [B, H, T − 1, d], like `residual`."""
         query = query[..., 1:, :] if self.variant == "softmax" else query[..., :-1, :]
         width = math.sqrt(query.shape[-1])
         rms = (query.square().mean(-1, keepdim=True) + _RMS_EPS).sqrt()
@@ -173,16 +174,16 @@ class ARMAAttention(nn.Module):
         return causal_linear_attention(phi_query, phi_key, residual)
 
 
-def _join(apart: Tensor) -> Tensor:
-    """[B, H, T, d] -> [B, T, H d]."""
-    return apart.transpose(1, 2).flatten(-2)
+def _join(split: Tensor) -> Tensor:
+    """Join the heads: [B, H, T, d] -> [B, T, H d]."""
+    return split.transpose(1, 2).flatten(-2)
 
 
 def _decayed_count(gate: Tensor, observed: Tensor) -> Tensor:
-    """n_t = g_t n_{t−1} + observed_t: [B, H, T], [B, T] -> [B, H, T]."""
+    """Return n_t = g_t n_{t−1} + observed_t: [B, H, T], [B, T] -> [B, H, T]."""
     running = torch.zeros_like(gate[..., 0])
     counts: list[Tensor] = []
-    for kept, seen in zip(gate.unbind(-1), observed.unsqueeze(1).unbind(-1), strict=True):
-        running = running * kept + seen
+    for decay, seen in zip(gate.unbind(-1), observed.unsqueeze(1).unbind(-1), strict=True):
+        running = running * decay + seen
         counts.append(running)
     return torch.stack(counts, dim=-1)

@@ -1,4 +1,4 @@
-"""A linear map of its own for each build."""
+"""A separate linear map for each build."""
 
 import math
 
@@ -7,16 +7,17 @@ from torch import Tensor, nn
 
 
 class BuildLinear(nn.Module):
-    """Map each row by the weights of its build, y = x W_build + b_build.
+    """Maps each row by the weights of its build, y = x W_build + b_build.
 
-    All builds are multiplied out, and all but one with zeros, so that no shape depends on values.
+    Each row is multiplied by the weights of all builds, with zeros for all but its own. So no shape
+    depends on values.
 
     Shapes: G graphs, B builds.
 
     Args:
         builds: B.
-        in_features: Numbers of a row.
-        out_features: Numbers of what it becomes.
+        in_features: The size of an input row.
+        out_features: The size of an output row.
     """
 
     def __init__(self, builds: int, in_features: int, out_features: int) -> None:
@@ -26,11 +27,11 @@ class BuildLinear(nn.Module):
         self.bias = nn.Parameter(torch.zeros(builds, out_features))
 
     def forward(self, x: Tensor, build: Tensor) -> Tensor:
-        """[G, in], [G, B] of zeros and a one -> [G, out]."""
+        """Apply the maps: [G, in], one-hot [G, B] -> [G, out]."""
         return by_build(x, build, self.weight) + build @ self.bias
 
 
 def by_build(x: Tensor, build: Tensor, weight: Tensor) -> Tensor:
     """Multiply rows by the matrices of their builds, [G, in], [G, B], [B, in, out] -> [G, out]."""
-    apart = x.unsqueeze(0) * build.T.unsqueeze(-1)
-    return torch.bmm(apart, weight).sum(0)
+    masked = x.unsqueeze(0) * build.T.unsqueeze(-1)
+    return torch.bmm(masked, weight).sum(0)

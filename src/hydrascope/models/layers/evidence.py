@@ -1,6 +1,6 @@
-"""A machine's answer, made of the answers of its components, and a component's of its severities.
+"""Answers derived from evidence: of a machine from its components, of a component from severities.
 
-Shapes: N components, G graphs, L labels of a head, 1 of one without.
+Shapes: N components, G graphs, L labels of a head (1 without labels).
 """
 
 from torch import Tensor
@@ -9,25 +9,26 @@ from hydrascope.models.layers.segment import segment_logsumexp, segment_min
 from hydrascope.schemas.task import HeadKind
 
 _ABSENT = -30.0
-"""Logit of a label that no component can have: of a probability of 1e-13."""
+"""The logit of a label that no component can have: a probability of 1e-13."""
 _SOUND = 1.0
-"""Health of what has no fault, such as a machine none of whose components is asked."""
+"""The health without faults, for example of a machine without rated components."""
 
 
 def of_components(
     kind: HeadKind, answers: Tensor, component_graph: Tensor, graphs: int, applies: Tensor
 ) -> Tensor:
-    """Join raw answers over the components of each graph, [N, L] -> [G, L].
+    """Combine raw answers over the components of each graph, [N, L] -> [G, L].
 
-    Labels: the log-sum-exp of the logits, that is, odds add up: a machine has a fault as far as any
-    of its components has it. Regression: the least value, that of the worst component.
+    For labels this is the log-sum-exp of the logits, that is, the sum of the odds: a machine has a
+    fault if any of its components has it. For a regression it is the minimum, the value of the
+    worst component.
 
     Args:
         kind: Binary, multi-label or regression.
-        answers: [N, L], not decoded.
+        answers: The raw answers, [N, L].
         component_graph: [N] int64.
         graphs: G.
-        applies: [N, 1] bool; components that the head does not apply to add nothing.
+        applies: Whether the head applies to each component, [N, 1] bool; others do not count.
     """
     if kind is HeadKind.REGRESSION:
         return segment_min(answers, component_graph, graphs, applies, empty=_SOUND)
@@ -35,5 +36,5 @@ def of_components(
 
 
 def of_severities(severities: Tensor) -> Tensor:
-    """Return the health of components, 1 less their largest severity, [N, L] -> [N, 1]."""
+    """Return the health of components, 1 minus their largest severity: [N, L] -> [N, 1]."""
     return _SOUND - severities.amax(dim=1, keepdim=True)

@@ -1,4 +1,4 @@
-"""Graph attention with edge features in the attention and in the message."""
+"""Graph attention with edge features in the attention and in the messages."""
 
 import torch
 import torch.nn.functional as F
@@ -10,7 +10,7 @@ _NEGATIVE_SLOPE = 0.2  # of the LeakyReLU, as in the paper
 
 
 class EdgeGATv2(nn.Module):
-    """GATv2 whose edge features act on the message too.
+    """GATv2 with edge features that act on the messages too.
 
     S. Brody, U. Alon, E. Yahav, "How Attentive are Graph Attention Networks?" (ICLR 2022), per
     head, for an edge from j to i:
@@ -18,21 +18,21 @@ class EdgeGATv2(nn.Module):
         α_ij = softmax_j  aᵀ LeakyReLU(W_l x_j + W_r x_i + b_r + W_e e_ij)
         out_i = W_s x_i + b + Σ_j α_ij ((1 + γ_ij) ⊙ W_l x_j + β_ij),   (γ_ij, β_ij) = W_m e_ij
 
-    In the paper the edge features stop at α: at a component with one neighbour the softmax is 1
-    whatever the line's diameter is. γ and β let the line act on what flows. W_m starts at zero,
-    so the layer starts as the paper's.
+    In the paper the edge features act only on α. For a component with one neighbour the softmax is
+    always 1, so the line's diameter would have no effect. γ and β let the line act on the message.
+    W_m starts at zero, so the initial layer is that of the paper.
 
-    No self loops are added. A component's own state enters through W_s, outside the softmax
-    (PyG's `residual=True`), so it is not weighed against the neighbours, and a component without
-    incoming edges gets W_s x_i + b.
+    No self loops are added. A component's own state enters through W_s, outside the softmax (PyG's
+    `residual=True`). It is not weighed against the neighbours, and a component without incoming
+    edges gets W_s x_i + b.
 
-    Shapes: N components, E edges, D edge channels, `...` any middle axes (steps, for one).
+    Shapes: N components, E edges, D edge channels, `...` any middle axes (such as steps).
 
     Args:
-        in_channels: channels of `x`.
-        out_channels: channels of the result, over all heads together.
-        attention_heads: number of heads.
-        edge_channels: D; 0 leaves the edge features out altogether.
+        in_channels: The channels of `x`.
+        out_channels: The channels of the result, over all heads.
+        attention_heads: The number of heads.
+        edge_channels: D; 0 ignores the edge features.
 
     Raises:
         ValueError: `out_channels` is not a multiple of `attention_heads`.
@@ -58,14 +58,14 @@ class EdgeGATv2(nn.Module):
         nn.init.xavier_uniform_(self.attention)
 
     def forward(self, x: Tensor, edge_index: Tensor, edge_features: Tensor) -> Tensor:
-        """[N, ..., in_channels], [2, E] int64, [E, D] -> [N, ..., out_channels]."""
+        """Attend [N, ..., in_channels], [2, E] int64, [E, D] -> [N, ..., out_channels]."""
         num_components = x.shape[0]
         source, target = edge_index[0], edge_index[1]
-        # One edge has one set of features for all its middle axes.
+        # An edge has the same features for all middle axes.
         edge_axes = (-1, *([1] * (x.dim() - 2)))
 
         message: Tensor = self.source(x).index_select(0, source)
-        # In place, for these are the largest tensors of all.
+        # In place, because these are the largest tensors.
         hidden = self.target(x).index_select(0, target).add_(message)
         if self.edge is not None:
             hidden = hidden.add_(self.edge(edge_features).view(*edge_axes, message.shape[-1]))

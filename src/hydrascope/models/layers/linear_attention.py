@@ -4,9 +4,9 @@ import torch
 from torch import Tensor
 
 _CHUNK = 64
-"""Steps handled as one masked matrix product. Below it the quadratic form is the fastest (no
-Python loop, work T² d against T d²), and windows have 10 to 60 steps; beyond it the chunks hand
-on a state, so that the cost grows with T and not with T²."""
+"""The number of steps in one masked matrix product. Up to it the quadratic form is fastest (no
+Python loop, work T² d against T d²), and windows have 10 to 60 steps. Longer sequences are split
+into chunks that pass on a state, so that the cost grows with T, not with T²."""
 
 
 def causal_linear_attention(
@@ -16,19 +16,19 @@ def causal_linear_attention(
     log_decay: Tensor | None = None,
     chunk: int = _CHUNK,
 ) -> Tensor:
-    """out_t = Σ_{s≤t} (q_t · k_s) Π_{u=s+1..t} g_u v_s, exactly, in O(T).
+    """Return out_t = Σ_{s≤t} (q_t · k_s) Π_{u=s+1..t} g_u v_s, exactly, in O(T).
 
-    The chunked form of the recurrence S_t = g_t S_{t−1} + k_t v_tᵀ, out_t = S_tᵀ q_t: inside a
-    chunk a masked matrix product, between chunks the state S (S. Yang et al., "Gated Linear
-    Attention Transformers with Hardware-Efficient Training", ICML 2024). Decays are differences
-    of summed logarithms; cumulative products of gates underflow.
+    This is the chunked form of the recurrence S_t = g_t S_{t−1} + k_t v_tᵀ, out_t = S_tᵀ q_t. A
+    chunk is a masked matrix product, and the state S passes between chunks (S. Yang et al., "Gated
+    Linear Attention Transformers with Hardware-Efficient Training", ICML 2024). Decays are
+    differences of summed logarithms, because cumulative products of gates underflow.
 
     Args:
         query: [..., T, d].
         key: [..., T, d].
         value: [..., T, c].
-        log_decay: [..., T], log g_t ≤ 0; none given: g = 1.
-        chunk: steps per chunk.
+        log_decay: log g_t ≤ 0, [..., T]; None for g = 1.
+        chunk: The number of steps per chunk.
 
     Returns:
         [..., T, c].
@@ -42,12 +42,12 @@ def causal_linear_attention(
         scores = q @ k.mT
         if log_decay is None:
             from_start, to_end = q, k
-            # tril on batches of small matrices is slower than a product on the CPU.
+            # On the CPU, tril on batches of small matrices is slower than a product.
             scores = scores * torch.ones_like(scores[(0,) * (scores.dim() - 2)]).tril()
         else:
             level = log_decay[..., part].cumsum(-1).unsqueeze(-1)
             future = torch.ones_like(scores, dtype=torch.bool).triu(1)
-            # Filled before exp: a positive difference would overflow, and poison the gradient.
+            # Fill before exp: a positive difference would overflow and spoil the gradient.
             scores = scores * (level - level.mT).masked_fill(future, -torch.inf).exp()
             from_start, to_end = q * level.exp(), k * (level[..., -1:, :] - level).exp()
         out = scores @ v

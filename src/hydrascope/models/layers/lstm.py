@@ -1,4 +1,4 @@
-"""LSTM over the steps of many short sequences."""
+"""LSTM for many short sequences with unobserved steps."""
 
 from typing import Any
 
@@ -20,15 +20,15 @@ class MaskedLSTM(nn.Module):
         (i, f, g, o)_t = W x_t + U h_{t−1} + b
         c_t = σ(f) c_{t−1} + σ(i) tanh(g),   h_t = σ(o) tanh(c_t)
 
-    where x_t is observed; (c, h)_t = (c, h)_{t−1} where it is not. `W x` is one matrix product for
-    all steps; the rest is `_Recurrence`, because `nn.LSTM` knows no mask and breaks the graph of
-    torch.compile in training. Gates are laid out i, f, g, o, as in `nn.LSTM`.
+    if x_t is observed; otherwise (c, h)_t = (c, h)_{t−1}. `W x` is one matrix product for all
+    steps. The rest is `_Recurrence`, because `nn.LSTM` has no mask and breaks the graph of
+    torch.compile in training. The gates are in the order i, f, g, o, as in `nn.LSTM`.
 
     Shapes: B sequences, T steps (fixed when exported or compiled).
 
     Args:
-        in_channels: channels of the input.
-        hidden_channels: channels of the state.
+        in_channels: The channels of the input.
+        hidden_channels: The channels of the state.
     """
 
     def __init__(self, in_channels: int, hidden_channels: int) -> None:
@@ -44,12 +44,12 @@ class MaskedLSTM(nn.Module):
             self.input.bias[hidden_channels : 2 * hidden_channels] = 1.0
 
     def forward(self, sequence: Tensor, observed: Tensor) -> Tensor:
-        """[B, T, in_channels], [B, T] bool -> every h_t [B, T, hidden_channels].
+        """Return every h_t: [B, T, in_channels], [B, T] bool -> [B, T, hidden_channels].
 
-        What stands at an unobserved step, NaN included, is never read. The last row is the last
-        state; a sequence without any observed step has h = 0.
+        Values at unobserved steps are never read, even if they are NaN. The last row is the last
+        state. A sequence without any observed step has h = 0.
         """
-        # Steps in front from here to there, so that each one lies in one piece.
+        # Steps come first below, so that each one is contiguous.
         known = sequence.masked_fill(~observed.unsqueeze(-1), 0.0).transpose(0, 1)
         states: Tensor = _Recurrence.apply(  # type: ignore[no-untyped-call]
             self.input(known.contiguous()), self.recurrent.weight, observed.t()
@@ -58,15 +58,15 @@ class MaskedLSTM(nn.Module):
 
 
 class _Recurrence(torch.autograd.Function):
-    """Every h_t of an LSTM from W x + b, with its backward pass written out.
+    """Computes every h_t of an LSTM from W x + b, with an explicit backward pass.
 
-    A step's slopes are computed where they are used, and the gradient of U is one matrix product
+    Derivatives of a step are computed when they are used. The gradient of U is one matrix product
     over all steps.
     """
 
     @staticmethod
     def forward(ctx: Any, projected: Tensor, weight: Tensor, observed: Tensor) -> Tensor:
-        """[T, B, 4 C], [4 C, C], [T, B] bool -> [T, B, C]."""
+        """Return the states: [T, B, 4 C], [4 C, C], [T, B] bool -> [T, B, C]."""
         transposed = weight.to(projected.dtype).t()
         channels = weight.shape[1]
         cell = hidden = projected.new_zeros(projected.shape[1], channels)
@@ -76,16 +76,16 @@ class _Recurrence(torch.autograd.Function):
         for step, skipped in zip(projected.unbind(), unseen.unbind(), strict=True):
             gates = torch.addmm(step, hidden, transposed)
             i, f, g, o = (gates.narrow(-1, k * channels, channels) for k in range(4))
-            # In place, and so that an unobserved step keeps all and takes in nothing.
+            # In place. An unobserved step keeps the whole cell and adds nothing.
             i.sigmoid_().masked_fill_(skipped, 0.0)
             f.sigmoid_().masked_fill_(skipped, 1.0)
             g.tanh_()
             o.sigmoid_()
             kept += [gates, cell]
             cell = torch.addcmul(f * cell, i, g)
-            bent = cell.tanh()
-            kept.append(bent)
-            hidden = torch.where(skipped, hidden, o * bent)
+            tanh_cell = cell.tanh()
+            kept.append(tanh_cell)
+            hidden = torch.where(skipped, hidden, o * tanh_cell)
             states.append(hidden)
         all_states = torch.stack(states)
         ctx.save_for_backward(weight, observed, all_states, *kept)
@@ -94,34 +94,34 @@ class _Recurrence(torch.autograd.Function):
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, Tensor, None]:
-        """[T, B, C] -> the gradients of `projected` and of `weight`."""
+        """Return the gradients of `projected` and `weight` from [T, B, C]."""
         weight, observed, states, *kept = ctx.saved_tensors
         recurrent = weight.to(gradient.dtype)
         seen = observed.unsqueeze(-1).to(gradient.dtype)
-        of_hidden = of_cell = torch.zeros_like(gradient[0])
-        of_gates: list[Tensor] = []
+        grad_hidden = grad_cell = torch.zeros_like(gradient[0])
+        grad_gates: list[Tensor] = []
         for step in reversed(range(states.shape[0])):
-            gates, cell, bent = kept[3 * step : 3 * step + 3]
+            gates, cell, tanh_cell = kept[3 * step : 3 * step + 3]
             i, f, g, o = gates.chunk(4, dim=-1)
-            of_hidden = of_hidden + gradient[step]
-            # Past an unobserved step goes all there is, through an observed one only what follows.
-            here = of_hidden * seen[step]
-            past_hidden = of_hidden - here
-            inside = of_cell + _tanh_backward(here * o, bent)
-            of_gates.append(
+            grad_hidden = grad_hidden + gradient[step]
+            # The gradient skips the gates of an unobserved step, and passes those of others.
+            through = grad_hidden * seen[step]
+            skipping = grad_hidden - through
+            grad_new_cell = grad_cell + _tanh_backward(through * o, tanh_cell)
+            grad_gates.append(
                 torch.cat(
                     (
-                        _sigmoid_backward(inside * g, i),
-                        _sigmoid_backward(inside * cell, f),
-                        _tanh_backward(inside * i, g),
-                        _sigmoid_backward(here * bent, o),
+                        _sigmoid_backward(grad_new_cell * g, i),
+                        _sigmoid_backward(grad_new_cell * cell, f),
+                        _tanh_backward(grad_new_cell * i, g),
+                        _sigmoid_backward(through * tanh_cell, o),
                     ),
                     dim=-1,
                 )
             )
-            of_cell = inside * f
-            of_hidden = torch.addmm(past_hidden, of_gates[-1], recurrent)
-        rows = torch.cat(of_gates[::-1])
+            grad_cell = grad_new_cell * f
+            grad_hidden = torch.addmm(skipping, grad_gates[-1], recurrent)
+        rows = torch.cat(grad_gates[::-1])
         before = F.pad(states[:-1], (0, 0, 0, 0, 1, 0)).flatten(0, 1)
-        of_projected = rows.view(*states.shape[:2], rows.shape[-1])
-        return of_projected, (rows.t() @ before).to(weight.dtype), None
+        grad_projected = rows.view(*states.shape[:2], rows.shape[-1])
+        return grad_projected, (rows.t() @ before).to(weight.dtype), None

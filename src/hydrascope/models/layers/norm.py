@@ -7,18 +7,18 @@ from hydrascope.models.layers.segment import segment_mean
 
 
 class GraphNorm(nn.Module):
-    """Normalise each channel over the components of one graph.
+    """Normalises each channel over the components of one graph.
 
     T. Cai et al., "GraphNorm: A Principled Approach to Accelerating Graph Neural Network
     Training" (ICML 2021). Per graph and channel, with μ the mean over the graph's components:
 
         out = w (x − a μ) / sqrt(mean((x − a μ)²) + ε) + b
 
-    with learned w, a, b. At a = 1 it erases what all components share and makes a graph of one
-    component equal to b: use it on an update that is added to a residual stream, never on the
-    stream that machine heads read.
+    with learned w, a, b. At a = 1 it erases what all components share, and a graph of one component
+    becomes b. Use it on an update that is added to a residual stream, never on the stream that
+    machine heads read.
 
-    Shapes: N components, C channels; middle axes (steps) are normalised each by itself.
+    Shapes: N components, C channels; middle axes (steps) are normalised separately.
 
     Args:
         channels: C.
@@ -33,7 +33,7 @@ class GraphNorm(nn.Module):
         self.mean_scale = nn.Parameter(torch.ones(channels))
 
     def forward(self, x: Tensor, component_graph: Tensor, num_graphs: int) -> Tensor:
-        """[N, ..., C], [N] int64 -> [N, ..., C]."""
+        """Normalise [N, ..., C], [N] int64 -> [N, ..., C]."""
         mean = segment_mean(x, component_graph, num_graphs)
         centred = x - (mean * self.mean_scale).index_select(0, component_graph)
         variance = segment_mean(centred.square(), component_graph, num_graphs)

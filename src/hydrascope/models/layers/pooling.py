@@ -1,4 +1,4 @@
-"""Pooling of sets: sensors into components, steps into one summary, components into graphs."""
+"""Pooling of sets: sensors into components, steps into summaries, components into graphs."""
 
 from typing import Literal
 
@@ -17,18 +17,18 @@ from hydrascope.models.layers.segment import (
 class SetPool(nn.Module):
     """Attention pooling of the rows of each segment, one learned query per head.
 
-    J. Lee et al., "Set Transformer" (ICML 2019), pooling by attention with one seed: per head
+    Pooling by attention with one seed (J. Lee et al., "Set Transformer", ICML 2019), per head:
 
         w_k = softmax_k (u · x_k),   out = Σ_k w_k x_k
 
-    where a head's x_k in the sum is its own slice of the channels. A value projection is left
-    out: the rows come from a linear layer already.
+    In the sum, x_k is the head's own slice of the channels. There is no value projection, because
+    the rows already come from a linear layer.
 
     Shapes: K rows, M segments, `...` any middle axes (steps), C channels.
 
     Args:
         channels: C.
-        attention_heads: number of heads.
+        attention_heads: The number of heads.
 
     Raises:
         ValueError: `channels` is not a multiple of `attention_heads`.
@@ -39,16 +39,16 @@ class SetPool(nn.Module):
         if channels % attention_heads:
             raise ValueError(f"channels={channels} is not a multiple of {attention_heads=}")
         self.attention_heads = attention_heads
-        # Without bias: a constant cancels in the softmax and would never get a gradient.
+        # No bias: a constant cancels in the softmax and would never get a gradient.
         self.score = nn.Linear(channels, attention_heads, bias=False)
 
     def forward(
         self, rows: Tensor, observed: Tensor, index: Tensor, num_segments: int
     ) -> tuple[Tensor, Tensor]:
-        """[K, ..., C], [K, ...] bool, [K] int64 -> pooled [M, ..., C], observed [M, ...] bool.
+        """Pool [K, ..., C], [K, ...] bool, [K] int64 -> [M, ..., C], observed [M, ...] bool.
 
-        An unobserved row, which must be finite, has weight 0. A segment without any observed row
-        is 0 and not observed.
+        Unobserved rows have weight 0, but must be finite. A segment without observed rows is 0 and
+        not observed.
         """
         weights = segment_softmax(self.score(rows), index, num_segments, observed.unsqueeze(-1))
         pooled = segment_sum(weigh_heads(rows, weights), index, num_segments)
@@ -69,19 +69,19 @@ class StepPool(nn.Module):
         self.score = nn.Linear(channels, 1, bias=False)
 
     def forward(self, sequence: Tensor, observed: Tensor) -> Tensor:
-        """[B, T, C], [B, T] bool -> [B, C]; 0 where no step is observed."""
+        """Pool [B, T, C], [B, T] bool -> [B, C]; 0 if no step is observed."""
         seen = observed.unsqueeze(-1)
         sequence = sequence.masked_fill(~seen, 0.0)
         logits: Tensor = self.score(sequence)
         weights = logits.masked_fill(~seen, torch.finfo(logits.dtype).min).softmax(dim=1)
-        # Steps are weighed evenly where none is observed; they are all 0 then.
+        # If no step is observed, all have the same weight and are 0.
         return (weights * sequence).sum(dim=1)
 
 
 def known_mean(values: Tensor, known: Tensor) -> Tensor:
-    """Sum up values that are partly unknown over the steps, without parameters.
+    """Summarise partly unknown values over the steps, without parameters.
 
-    What stands at an unknown place is never read.
+    Unknown values are never read.
 
     Shapes: K rows, T steps, D values.
 
@@ -90,7 +90,7 @@ def known_mean(values: Tensor, known: Tensor) -> Tensor:
         known: [K, T, D] bool.
 
     Returns:
-        [K, 2 D]; the mean of the known steps, 0 without any, beside the share of known steps.
+        [K, 2 D]: the mean of the known steps (0 without any), then the share of known steps.
     """
     count = known.to(values.dtype).sum(dim=1)
     total = values.masked_fill(~known, 0.0).sum(dim=1)
@@ -98,10 +98,10 @@ def known_mean(values: Tensor, known: Tensor) -> Tensor:
 
 
 class MachinePool(nn.Module):
-    """Components to one vector per graph.
+    """Pools the components of each graph into one vector.
 
-    `mean_max` lays mean and maximum side by side, because a mean dilutes one bad component.
-    `attention` is `SetPool` with one head per 16 channels.
+    `mean_max` concatenates mean and maximum, because a mean dilutes one bad component. `attention`
+    is `SetPool` with one head per 16 channels.
 
     Shapes: N components, G graphs, C channels; `out_channels` is 2 C or C.
 
@@ -110,7 +110,7 @@ class MachinePool(nn.Module):
         mode: "mean_max" or "attention".
 
     Raises:
-        ValueError: an unknown mode.
+        ValueError: The mode is unknown.
     """
 
     def __init__(self, channels: int, mode: Literal["mean_max", "attention"] = "mean_max") -> None:
@@ -121,7 +121,7 @@ class MachinePool(nn.Module):
         self.out_channels = channels if mode == "attention" else 2 * channels
 
     def forward(self, x: Tensor, component_graph: Tensor, num_graphs: int) -> Tensor:
-        """[N, ..., C], [N] int64 -> [G, ..., out_channels]."""
+        """Pool [N, ..., C], [N] int64 -> [G, ..., out_channels]."""
         if self.pool is not None:
             everywhere = torch.ones_like(x[..., 0], dtype=torch.bool)
             pooled: Tensor = self.pool(x, everywhere, component_graph, num_graphs)[0]

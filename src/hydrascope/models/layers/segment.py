@@ -1,9 +1,9 @@
 """Reductions over groups of rows: edges of a node, sensors of a component, components of a graph.
 
 Row k of `values` belongs to segment `index[k]`; rows need not be sorted. Shapes: K rows, M
-segments, `...` any trailing axes. `num_segments` is an int, or the SymInt that `shape[0]` is
-while a program is exported or compiled; it is never read from the data, so no call waits for
-the device and no shape depends on a value.
+segments, `...` any trailing axes. `num_segments` is an int, or a SymInt (`shape[0]`) while a
+program is exported or compiled. It is never read from the data, so no call waits for the device and
+no shape depends on a value.
 """
 
 import torch
@@ -17,20 +17,20 @@ def _rows(index: Tensor, values: Tensor) -> Tensor:
 
 def segment_sum(values: Tensor, index: Tensor, num_segments: int) -> Tensor:
     """Sum rows per segment: [K, ...], [K] -> [M, ...]; an empty segment is 0."""
-    # index_add, because its backward pass is a plain row gather. scatter_add is faster forward
-    # and twice as slow over both passes (one thread, 900 edges x 10 steps x 64 channels).
+    # The backward pass of index_add is a plain row gather. scatter_add is faster forward, but twice
+    # as slow over both passes (one thread, 900 edges x 10 steps x 64 channels).
     return values.new_zeros((num_segments, *values.shape[1:])).index_add(0, index, values)
 
 
 def segment_mean(values: Tensor, index: Tensor, num_segments: int) -> Tensor:
-    """Mean of rows per segment: [K, ...], [K] -> [M, ...]; an empty segment is 0."""
+    """Average rows per segment: [K, ...], [K] -> [M, ...]; an empty segment is 0."""
     counts = segment_sum(torch.ones_like(index), index, num_segments).clamp_min(1)
     total = segment_sum(values, index, num_segments)
     return total / counts.view(-1, *([1] * (values.dim() - 1))).to(values.dtype)
 
 
 def segment_max(values: Tensor, index: Tensor, num_segments: int) -> Tensor:
-    """Largest row entry per segment: [K, ...], [K] -> [M, ...]; an empty segment is 0."""
+    """Return the maximum per segment: [K, ...], [K] -> [M, ...]; an empty segment is 0."""
     empty = values.new_zeros((num_segments, *values.shape[1:]))
     return empty.scatter_reduce(0, _rows(index, values), values, "amax", include_self=False)
 
@@ -38,14 +38,14 @@ def segment_max(values: Tensor, index: Tensor, num_segments: int) -> Tensor:
 def segment_min(
     values: Tensor, index: Tensor, num_segments: int, mask: Tensor, empty: float
 ) -> Tensor:
-    """Smallest row entry per segment: [K, ...], [K] -> [M, ...].
+    """Return the minimum per segment: [K, ...], [K] -> [M, ...].
 
     Args:
         values: [K, ...].
         index: [K] int64.
         num_segments: M.
-        mask: bool, broadcastable to `values`; rows where it is False do not count.
-        empty: Of a segment without any row that counts.
+        mask: bool, broadcastable to `values`; rows with False do not count.
+        empty: The value of a segment without any row that counts.
     """
     masked = values.masked_fill(~mask, torch.finfo(values.dtype).max)
     least = -segment_max(-masked, index, num_segments)
@@ -56,15 +56,15 @@ def segment_min(
 def segment_logsumexp(
     values: Tensor, index: Tensor, num_segments: int, mask: Tensor, empty: float
 ) -> Tensor:
-    """Logarithm of the sum of exponentials per segment: [K, ...], [K] -> [M, ...].
+    """Return the log of the sum of exponentials per segment: [K, ...], [K] -> [M, ...].
 
-    Arguments as `segment_min`.
+    The arguments are those of `segment_min`.
     """
     masked = values.masked_fill(~mask, torch.finfo(values.dtype).min)
-    # The shift is taken away and added again, so it needs no gradient.
+    # The shift is subtracted and added again, so it needs no gradient.
     largest = segment_max(masked.detach(), index, num_segments)
     parts = (masked - largest.index_select(0, index)).exp() * mask
-    # The largest row that counts contributes exp(0) = 1: a total below 1 is of an empty segment.
+    # The largest row that counts adds exp(0) = 1, so a total below 1 means an empty segment.
     total = segment_sum(parts, index, num_segments)
     return torch.where(total > 0, largest + total.clamp_min(1.0).log(), empty)
 
@@ -72,14 +72,14 @@ def segment_logsumexp(
 def segment_softmax(
     logits: Tensor, index: Tensor, num_segments: int, mask: Tensor | None = None
 ) -> Tensor:
-    """Softmax over the rows of each segment: [K, ...], [K] -> [K, ...].
+    """Apply softmax over the rows of each segment: [K, ...], [K] -> [K, ...].
 
     Args:
         logits: [K, ...].
         index: [K] int64.
         num_segments: M.
-        mask: bool, broadcastable to `logits`; rows where it is False get weight 0 exactly. A
-            segment without any unmasked row has weights that are all 0, not NaN.
+        mask: bool, broadcastable to `logits`; rows with False get exactly weight 0. A segment
+            without any unmasked row has weights 0, not NaN.
     """
     if mask is not None:
         logits = logits.masked_fill(~mask, torch.finfo(logits.dtype).min)
@@ -88,7 +88,7 @@ def segment_softmax(
     weights = (logits - largest.index_select(0, index)).exp()
     if mask is not None:
         weights = weights * mask
-    # The largest unmasked row contributes exp(0) = 1, so a total below 1 is an empty segment.
+    # The largest unmasked row adds exp(0) = 1, so a total below 1 means an empty segment.
     total = segment_sum(weights, index, num_segments).clamp_min(1.0)
     return weights / total.index_select(0, index)
 
@@ -96,8 +96,8 @@ def segment_softmax(
 def weigh_heads(rows: Tensor, weights: Tensor) -> Tensor:
     """Multiply each head's channels by its weight: [..., C], [..., H] -> [..., C].
 
-    The weights are laid along the channels by a matrix product with zeros and ones, whose backward
-    pass sums over a head's channels: both far quicker than broadcasting over a short last axis.
+    A matrix product with zeros and ones repeats the weights along the channels. Its backward pass
+    sums over a head's channels. Both are much faster than broadcasting over a short last axis.
     """
     heads = weights.shape[-1]
     spread = torch.eye(heads, dtype=weights.dtype, device=weights.device)

@@ -6,7 +6,7 @@ from torch import Tensor, nn
 
 
 class SelfAttention(nn.Module):
-    """Self-attention over tokens, with residual.
+    """Residual self-attention over tokens.
 
     A. Vaswani et al., "Attention Is All You Need" (2017), pre-norm:
 
@@ -16,7 +16,7 @@ class SelfAttention(nn.Module):
 
     Args:
         channels: C.
-        attention_heads: number of heads.
+        attention_heads: The number of heads.
 
     Raises:
         ValueError: `channels` is not a multiple of `attention_heads`.
@@ -32,15 +32,15 @@ class SelfAttention(nn.Module):
         self.out = nn.Linear(channels, channels, bias=False)
 
     def forward(self, tokens: Tensor, known: Tensor | None = None) -> Tensor:
-        """[G, K, C], [G, K] bool -> [G, K, C]; tokens that are not known are not heard."""
+        """Attend [G, K, C], [G, K] bool -> [G, K, C]; unknown tokens are not attended to."""
         return tokens + self.update(tokens, known)
 
     def update(self, tokens: Tensor, known: Tensor | None = None) -> Tensor:
-        """Return what is added to the tokens; each graph has a token that is known."""
+        """Return the update of the tokens; each graph needs at least one known token."""
         projected: Tensor = self.project(self.norm(tokens))
         split = torch.unflatten(projected, -1, (3, self.attention_heads, -1)).permute(2, 0, 3, 1, 4)
         query, key, value = split.unbind(0)
-        heard = None if known is None else known[:, None, None, :]
-        mixed = F.scaled_dot_product_attention(query, key, value, attn_mask=heard)
+        mask = None if known is None else known[:, None, None, :]
+        mixed = F.scaled_dot_product_attention(query, key, value, attn_mask=mask)
         out: Tensor = self.out(mixed.transpose(1, 2).flatten(-2))
         return out

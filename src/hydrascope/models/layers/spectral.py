@@ -5,16 +5,16 @@ from torch import Tensor, nn
 
 
 class SpectralTemporal(nn.Module):
-    """Learned complex filter on the real FFT over the steps, with residual.
+    """Residual learned complex filter on the real FFT over the steps.
 
         y = x + irfft(W ⊙ rfft(x))
 
-    W is complex, one value per frequency and channel: a circular convolution as long as the
-    window (the global filter of Y. Rao et al., "Global Filter Networks", NeurIPS 2021).
+    W has one complex value per frequency and channel. This is a circular convolution as long as the
+    window, the global filter of Y. Rao et al., "Global Filter Networks", NeurIPS 2021.
 
-    NOT causal: every output step reads every input step, and the window wraps round. Use it only
-    where the whole window is known. A step cannot be inserted without changing the spectrum;
-    what stands at an unobserved step enters the filter as 0.
+    NOT causal: every output step reads every input step, and the window wraps round. Use it only if
+    the whole window is known. An inserted step would change the spectrum. Unobserved steps enter
+    the filter as 0.
 
     Shapes: B sequences, T steps, C channels.
 
@@ -26,14 +26,14 @@ class SpectralTemporal(nn.Module):
     def __init__(self, channels: int, steps: int) -> None:
         super().__init__()
         self.steps = steps
-        # Real and imaginary part, since optimisers and DDP handle complex parameters unevenly.
+        # Real and imaginary part: not all optimisers and DDP support complex parameters.
         self.filter = nn.Parameter(torch.randn(steps // 2 + 1, channels, 2) * 0.02)
 
     def forward(self, sequence: Tensor, observed: Tensor) -> Tensor:
-        """[B, T, C], [B, T] bool -> [B, T, C].
+        """Apply the filter: [B, T, C], [B, T] bool -> [B, T, C].
 
         Raises:
-            ValueError: the sequence does not have `steps` steps.
+            ValueError: The sequence does not have `steps` steps.
         """
         if sequence.shape[1] != self.steps:
             raise ValueError(f"the filter is for {self.steps} steps, got {sequence.shape[1]}")

@@ -1,4 +1,4 @@
-"""Moving information along the step axis. Shapes: B sequences, T steps, C channels."""
+"""Shifts along the step axis. Shapes: B sequences, T steps, C channels."""
 
 import torch
 import torch.nn.functional as F
@@ -6,14 +6,14 @@ from torch import Tensor
 
 
 def previous_step(sequence: Tensor) -> Tensor:
-    """Delay by one step, with zeros first: [..., T, C] -> [..., T, C]."""
+    """Delay by one step, starting with zeros: [..., T, C] -> [..., T, C]."""
     return F.pad(sequence[..., :-1, :], (0, 0, 1, 0))
 
 
 def carry_forward(sequence: Tensor, observed: Tensor) -> Tensor:
-    """Repeat the last observed step at every unobserved one; zero before the first observed.
+    """Replace unobserved steps by the last observed one, or by zero before the first.
 
-    What stands at an unobserved step, NaN included, is never read, neither by the value nor by
+    Values at unobserved steps are never read, even if they are NaN, neither for the result nor for
     the gradient.
 
     Args:

@@ -1,11 +1,11 @@
-"""The control for attention between tasks."""
+"""The control experiment for attention between tasks."""
 
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 
 class TaskMLP(nn.Module):
-    """As many parameters as `SelfAttention` (4 C²), and no exchange between tasks.
+    """An MLP with as many parameters as `SelfAttention` (4 C²), but no exchange between tasks.
 
     Shapes: G graphs, K tasks, C channels.
 
@@ -20,6 +20,6 @@ class TaskMLP(nn.Module):
         self.out = nn.Linear(2 * channels, channels, bias=False)
 
     def forward(self, tasks: Tensor) -> Tensor:
-        """[G, K, C] -> [G, K, C]."""
+        """Apply the layer: [G, K, C] -> [G, K, C]."""
         out: Tensor = self.out(F.silu(self.hidden(self.norm(tasks))))
         return tasks + out
