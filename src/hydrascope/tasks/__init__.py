@@ -1,1 +1,1 @@
-"""What is predicted: losses and metrics of heads."""
+"""Losses and metrics of the heads."""

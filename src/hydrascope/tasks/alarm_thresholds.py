@@ -1,4 +1,4 @@
-"""Thresholds above which a score of normality is an alarm, its smoothing, intervals of shares."""
+"""Alarm thresholds for normality scores, smoothing of scores, and confidence intervals."""
 
 import math
 
@@ -13,37 +13,38 @@ from hydrascope.data.windows import microseconds
 def conformal_threshold(
     scores: NDArray[np.float64], rate: float, groups: NDArray[np.int64]
 ) -> float:
-    """Return what a score of a new group exceeds with probability `rate` at most.
+    """Return a threshold that a score of a new group exceeds with probability at most `rate`.
 
-    Y. Lee, R. F. Barber, R. Willett, "Distribution-free inference with hierarchical data" (2023):
-    each of K groups weighs 1, shared among its scores, one more is taken to lie above them all, and
-    the threshold is the (1 − rate)-quantile. Scores that are groups of their own give the usual
-    conformal rule, the ⌈(K + 1)(1 − rate)⌉-th smallest. Where K < 1/rate − 1 it is the largest,
-    which holds `resolved_rate` only. NaN of no scores.
+    The method is that of Y. Lee, R. F. Barber, R. Willett, "Distribution-free inference with
+    hierarchical data" (2023). Each of K groups has weight 1, shared equally among its scores. One
+    more group is assumed to lie above them all. The threshold is the (1 − rate)-quantile. If every
+    score is its own group, this is the usual conformal rule, the ⌈(K + 1)(1 − rate)⌉-th smallest.
+    If K < 1/rate − 1 it is the largest score, which only guarantees `resolved_rate`. It is NaN
+    without scores.
 
     Args:
-        scores: [W]; NaN where there is none.
-        rate: Share of false alarms.
-        groups: [W]; windows of one group are alike, the groups are exchangeable.
+        scores: [W]; NaN for a window without a score.
+        rate: The accepted share of false alarms.
+        groups: [W]; windows of one group are similar, and the groups are exchangeable.
     """
-    there = ~np.isnan(scores)
-    if not there.any():
+    known = ~np.isnan(scores)
+    if not known.any():
         return math.nan
-    _, group, size = np.unique(groups[there], return_inverse=True, return_counts=True)
-    order = np.argsort(scores[there], kind="stable")
+    _, group, size = np.unique(groups[known], return_inverse=True, return_counts=True)
+    order = np.argsort(scores[known], kind="stable")
     mass = np.cumsum(1.0 / size[group[order]])
-    # The tolerance is for sums that come out an ulp below a whole number.
+    # The tolerance allows for sums that are an ulp below an integer.
     rank = int(np.searchsorted(mass, (len(size) + 1) * (1.0 - rate) - 1e-9))
-    return float(scores[there][order[min(rank, len(order) - 1)]])
+    return float(scores[known][order[min(rank, len(order) - 1)]])
 
 
 def resolved_rate(held_out: int, rate: float) -> float:
-    """Return the false-alarm rate that so many held-out groups can promise: 1/(n + 1) at best."""
+    """Return the false-alarm rate that n held-out groups can guarantee: 1/(n + 1) at best."""
     return max(rate, 1.0 / (held_out + 1))
 
 
 def wilson_interval(hits: int, trials: int) -> tuple[float, float]:
-    """Return the 95 % interval of a share (E. B. Wilson, JASA 22, 1927); 0 to 1 of no trials."""
+    """Return the 95 % interval of a share (E. B. Wilson, JASA 22, 1927); (0, 1) without trials."""
     if not trials:
         return 0.0, 1.0
     found = binomtest(hits, trials).proportion_ci(method="wilson")
@@ -55,14 +56,14 @@ def smoothed(
 ) -> NDArray[np.float64]:
     """Return the exponentially weighted mean of one score over consecutive windows.
 
-    s_t = smoothing · s_{t−1} + (1 − smoothing) · x_t. It begins anew where the machine changes or
-    a window is missing; a window without a score (NaN) has none, and is passed over.
+    s_t = smoothing · s_{t−1} + (1 − smoothing) · x_t. It restarts when the machine changes or a
+    window is missing. A window without a score (NaN) is skipped and stays NaN.
 
     Args:
         scores: [W].
-        windows: The W rows of the window table, of each machine in order of time.
-        stride_s: Distance between two windows.
-        smoothing: 0 leaves the scores as they are.
+        windows: The W rows of the window table, those of each machine ordered by time.
+        stride_s: The time between the starts of two consecutive windows.
+        smoothing: The weight of the past, below 1; 0 returns the scores unchanged.
     """
     if not smoothing:
         return scores

@@ -1,4 +1,4 @@
-"""How the losses of several heads become one."""
+"""Balancing of the losses of several heads."""
 
 from collections.abc import Sequence
 from typing import Literal
@@ -12,20 +12,20 @@ Balancing = Literal["fixed", "uncertainty", "upgrad"]
 
 
 class LossBalance(nn.Module):
-    """The heads' weighted losses, balanced.
+    """Balances the weighted losses of the heads.
 
-    `fixed`: as they are. `uncertainty`: by their learned noise (A. Kendall et al., "Multi-Task
-    Learning Using Uncertainty to Weigh Losses", CVPR 2018), with s = log σ² a head,
+    `fixed` keeps them as they are. `uncertainty` weighs them by learned noise (A. Kendall et al.,
+    "Multi-Task Learning Using Uncertainty to Weigh Losses", CVPR 2018), with s = log σ² per head:
 
         Σ_k c_k exp(−s_k) L_k + s_k / 2,   c = ½ for a regression, 1 for classes.
 
-    `upgrad`: the losses stay apart, and their gradients are joined such that none of them grows
-    (P. Quinton, V. Rey, "Jacobian Descent for Multi-Objective Optimization", 2024); see
+    `upgrad` keeps the losses separate and combines their gradients so that no loss increases (P.
+    Quinton, V. Rey, "Jacobian Descent for Multi-Objective Optimization", 2024); see
     `backward_apart`.
 
     Args:
-        heads: K heads.
-        balancing: How.
+        heads: The K heads.
+        balancing: The method.
     """
 
     factor: Tensor
@@ -43,7 +43,7 @@ class LossBalance(nn.Module):
         self.register_buffer("factor", weight, persistent=False)
 
     def forward(self, losses: Tensor, counted: Tensor) -> Tensor:
-        """[K], [K] bool -> what each head adds to the total, [K]; 0 where nothing is labelled."""
+        """Return each head's term of the total: [K], [K] bool -> [K]; 0 without labels."""
         balanced = self.factor * losses
         if self.log_variance is not None:
             balanced = (-self.log_variance).exp() * balanced + 0.5 * self.log_variance
@@ -51,10 +51,10 @@ class LossBalance(nn.Module):
 
 
 def backward_apart(losses: Tensor, parameters: Sequence[nn.Parameter]) -> None:
-    """Set the parameters' gradients from losses that are kept apart, [K], by UPGrad (TorchJD)."""
+    """Set the parameters' gradients from separate losses [K] by UPGrad (TorchJD)."""
     from torchjd.aggregation import UPGrad
     from torchjd.autojac import backward, jac_to_grad
 
-    # One loss after the other: a batched backward pass knows not all operators.
+    # One loss at a time: a batched backward pass does not support all operators.
     backward(losses, inputs=parameters, parallel_chunk_size=1)
     jac_to_grad([p for p in parameters if getattr(p, "jac", None) is not None], UPGrad())

@@ -1,4 +1,4 @@
-"""The loss of each kind of head, with missing labels masked, shared fairly between processes."""
+"""The loss of each kind of head, with missing labels masked and averages over all processes."""
 
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
@@ -16,12 +16,12 @@ from hydrascope.schemas.task import HeadKind, HeadSpec
 
 
 class MaskedLoss(NamedTuple):
-    """A loss before it is divided by what it counts."""
+    """A loss before the division by its total weight."""
 
     total: Tensor
-    """[]; sum over labelled entries, each times its weight."""
+    """The weighted sum over labelled entries, []."""
     weight: Tensor
-    """[]; sum of the weights of the labelled entries; 0 where nothing is labelled."""
+    """The sum of the weights of the labelled entries, []; 0 without labels."""
 
 
 def head_loss(
@@ -33,19 +33,22 @@ def head_loss(
 ) -> MaskedLoss:
     """Return the loss of one head over its labelled rows.
 
-    Regression: Huber over its δ (e² / 2δ up to |e| = δ, |e| − δ/2 beyond), or where the head has
-    quantiles the mean over them of the pinball loss max(q e, (q − 1) e) with e = y − ŷ (Koenker &
-    Bassett, 1978). Binary and multi-label: binary cross-entropy. Multi-class: cross-entropy. Both
-    times (1 − p)^γ where the head has a focal γ, p being the probability of the truth (Lin et al.,
-    ICCV 2017). Ordinal: cumulative binary cross-entropy over the K−1 thresholds (Niu et al., CVPR
-    2016).
+    - Regression: the Huber loss divided by δ (e² / 2δ up to |e| = δ, |e| − δ/2 beyond). With
+      quantiles q it is the mean pinball loss max(q e, (q − 1) e) with e = y − ŷ (Koenker & Bassett,
+      1978).
+    - Binary and multi-label: binary cross-entropy.
+    - Multi-class: cross-entropy.
+    - Ordinal: cumulative binary cross-entropy over the K−1 thresholds (Niu et al., CVPR 2016).
+
+    With a focal γ, binary, multi-label and multi-class losses are multiplied by (1 − p)^γ, where p
+    is the probability of the true class (Lin et al., ICCV 2017).
 
     Args:
-        head: Kind, size, quantiles, focal γ.
-        output: [R, size] logits (values for a regression).
+        head: The head, with its kind, size, quantiles and focal γ.
+        output: The logits, or values for a regression, [R, size].
         target: [R, L]; NaN where missing.
-        label_smoothing: Share of certainty taken from the labels of a multi-class head.
-        class_weights: [L, K], of `class_weights`; None: all 1.
+        label_smoothing: The label smoothing of a multi-class head.
+        class_weights: The result of `class_weights`, [L, K]; None for all 1.
     """
     labelled = ~target.isnan()
     target = torch.where(labelled, target, 0.0)
@@ -82,18 +85,18 @@ def head_loss(
 
 
 def _doubt(log_truth: Tensor, gamma: float) -> Tensor:
-    """(1 − p)^γ from log p; kept off 0, where the power of a small γ has no gradient."""
+    """Return (1 − p)^γ from log p, clipped above 0, where a small power has no gradient."""
     doubt = -torch.expm1(log_truth)
     return doubt.clamp_min(torch.finfo(doubt.dtype).eps).pow(gamma)
 
 
 def class_weights(head: HeadSpec, target: Tensor) -> Tensor:
-    """Return weights under which all classes count the same, from the training labels.
+    """Return weights that give all classes the same total weight in the training labels.
 
-    w_k = n / (K n_k), with n labelled entries and n_k of class k; 0 for a class without any.
+    w_k = n / (K n_k), with n labelled entries, n_k of them of class k; 0 for an empty class.
 
     Args:
-        head: A head with classes; binary and multi-label have two.
+        head: A head with classes; binary and multi-label heads have two.
         target: [..., L]; NaN where missing.
 
     Returns:
@@ -109,8 +112,8 @@ def class_weights(head: HeadSpec, target: Tensor) -> Tensor:
 def forecast_loss(arma: ARMAOutput) -> MaskedLoss:
     """Return the Huber loss of the next-step forecast over steps that can be forecast.
 
-    The value forecast is held fixed: the loss teaches the autoregression to forecast the states,
-    not the states to be easy to forecast.
+    The target is detached: the loss trains the autoregression to forecast the states, not the
+    states to be easy to forecast.
     """
     loss = F.huber_loss(arma.forecast, arma.value.detach(), reduction="none").mean(dim=-1)
     valid = arma.forecast_valid.to(loss.dtype)
@@ -120,7 +123,7 @@ def forecast_loss(arma: ARMAOutput) -> MaskedLoss:
 def normality_loss(residual: SensorResidual, inputs: GraphInputs, healthy: Tensor) -> MaskedLoss:
     """Return the Huber loss of the sensors' forecast over healthy windows.
 
-    `healthy` is [G, 1]: 1 where healthy.
+    `healthy` is [G, 1], with 1 for a healthy window.
     """
     counted = (residual.observed & (healthy == 1)[sensor_graph(inputs)]).to(residual.value.dtype)
     zero = torch.zeros_like(residual.value)
@@ -135,7 +138,7 @@ def task_losses(
     label_smoothing: float,
     weights: Mapping[str, Tensor],
 ) -> dict[str, MaskedLoss]:
-    """Return each head's loss by its name; `weights` are those of heads that balance classes."""
+    """Return each head's loss by name; `weights` holds the class weights of some heads."""
     return {
         head.name: head_loss(
             head, outputs[head.name], targets[head.name], label_smoothing, weights.get(head.name)
@@ -145,10 +148,10 @@ def task_losses(
 
 
 def means(losses: Sequence[MaskedLoss]) -> tuple[Tensor, Tensor]:
-    """Return the mean of each loss over what it counts, [K], and whether there is anything, [K].
+    """Return the weighted mean of each loss, [K], and whether it has any weight, [K] bool.
 
-    With several processes each divides by its equal share of what all of them count, so that the
-    mean over the processes, which is what DDP makes of gradients, is the mean over all entries.
+    With several processes, each divides by an equal share of the total weight of all processes.
+    DDP averages gradients over the processes, so the result is the mean over all entries.
     """
     counts = torch.stack([loss.weight for loss in losses])
     share = 1

@@ -1,4 +1,4 @@
-"""Metrics of each kind of head, in the units of its labels."""
+"""The metrics of each kind of head, in the units of its labels."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -22,22 +22,26 @@ PRIMARY_METRIC = {
     HeadKind.MULTI_CLASS: "accuracy",
     HeadKind.ORDINAL: "accuracy",
 }
-"""The metric of each kind that counts towards a task's score; larger is better."""
+"""The metric of each kind of head that enters the task's score; larger is better."""
 
 
 class HeadMetrics(nn.Module):
     """Accumulates one head's metrics over batches of decoded predictions.
 
-    Classes (binary, multi-class, ordinal): `accuracy`, `macro_f1` and, where classes have values,
-    `mae`, the mean absolute error between the values of the most probable and the true class in
-    the head's unit. Multi-label: `accuracy` and `macro_f1` over names. Regression: `mae`, `r2`, of
-    one with labels the means over them (an `r2` of a label that does not vary is 0).
-    Too few labelled rows (none; for `r2` one) have no metrics at all.
+    - Binary, multi-class and ordinal: `accuracy`, `macro_f1` and, if classes have values, `mae`.
+    This
+      is the mean absolute error between the values of the most probable and the true class, in the
+      head's unit.
+    - Multi-label: `accuracy` and `macro_f1` over the labels. - Regression: `mae` and `r2`, averaged
+    over the labels if there are any. `r2` of a constant label
+      is 0.
+
+    There are no metrics without labelled rows, and none for a regression with a single row.
 
     Args:
-        head: Whose.
-        thresholds: Of a multi-label head, [L]: probabilities from which labels count as flagged;
-            none: 0.5.
+        head: The head.
+        thresholds: The probabilities from which the labels of a multi-label head are flagged, [L];
+            0.5 if empty.
     """
 
     values: Tensor
@@ -60,7 +64,7 @@ class HeadMetrics(nn.Module):
                 names = len(head.labels)
                 self.by_class = MetricCollection(
                     {
-                        # Validation would refuse a head of a single label.
+                        # Validation would reject a head with a single label.
                         "accuracy": MultilabelAccuracy(names, average="micro", validate_args=False),
                         "macro_f1": MultilabelF1Score(names, average="macro", validate_args=False),
                     }
@@ -77,10 +81,10 @@ class HeadMetrics(nn.Module):
                     self.by_value = MetricCollection({"mae": MeanAbsoluteError()})
 
     def update(self, prediction: Tensor, target: Tensor) -> None:
-        """Add rows; those without a label do not count.
+        """Add rows; those with a missing label do not count.
 
         Args:
-            prediction: What `models.decode` gives, [R, …].
+            prediction: The output of `models.decode`, [R, …].
             target: [R, L]; NaN where missing.
         """
         labelled = ~target.isnan().any(dim=1)
@@ -103,7 +107,7 @@ class HeadMetrics(nn.Module):
             self.by_value.update(self.values[chosen], self.values[true])
 
     def compute(self) -> dict[str, float]:
-        """Return the metrics over all rows since the last reset; none where rows are too few."""
+        """Return the metrics over all rows since the last reset; empty if there are too few."""
         fewest = 2 if self.head.kind is HeadKind.REGRESSION else 1
         if float(self.rows.compute()) < fewest:
             return {}
@@ -111,7 +115,7 @@ class HeadMetrics(nn.Module):
         return {name: float(value) for name, value in computed.items()}
 
     def reset(self) -> None:
-        """Forget all rows."""
+        """Discard all rows."""
         self.rows.reset()
         self.by_class.reset()
         self.by_value.reset()
@@ -125,11 +129,11 @@ def predicted_class(head: HeadSpec, prediction: Tensor) -> Tensor:
 
 
 def task_score(heads: Sequence[HeadSpec], metrics: Mapping[str, Mapping[str, float]]) -> float:
-    """Return the mean of the heads' primary metrics, weighted like their losses.
+    """Return the mean of the heads' primary metrics, with the weights of their losses.
 
-    Heads without metrics do not count; NaN where no head has any.
+    Heads without metrics do not count. It is NaN if no head has any.
     """
-    judged = [head for head in heads if metrics[head.name]]
-    total = sum(head.weight for head in judged)
-    score = sum(head.weight * metrics[head.name][PRIMARY_METRIC[head.kind]] for head in judged)
-    return score / total if judged else math.nan
+    scored = [head for head in heads if metrics[head.name]]
+    total = sum(head.weight for head in scored)
+    score = sum(head.weight * metrics[head.name][PRIMARY_METRIC[head.kind]] for head in scored)
+    return score / total if scored else math.nan

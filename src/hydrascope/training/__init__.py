@@ -1,1 +1,1 @@
-"""Lightning module, schedule, checkpoints."""
+"""The training: Lightning module, schedule, checkpoints, closed-form fit."""

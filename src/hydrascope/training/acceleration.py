@@ -1,4 +1,4 @@
-"""What makes a training faster or smaller, in the one order in which it works."""
+"""Techniques that make training faster or smaller, applied in a fixed order."""
 
 import functools
 from collections.abc import Iterable, Iterator
@@ -13,26 +13,26 @@ from torch.utils.checkpoint import checkpoint
 from hydrascope.schemas.errors import SpecError
 
 Strategy = Literal["single", "ddp", "fsdp"]
-# What a task or a batch does not ask for gets no gradient: each process says so of its own, or the
-# others would wait for it.
-_LIGHTNINGS = {"single": "auto", "ddp": "ddp_find_unused_parameters_true"}
+# Parameters that a task or a batch does not use get no gradient. Without this search the other
+# processes would wait for one.
+_STRATEGIES = {"single": "auto", "ddp": "ddp_find_unused_parameters_true"}
 FLOAT8_MULTIPLE = 16
-"""Sizes that float8 matrix products take."""
+"""The number that must divide the sizes of float8 matrix products."""
 
 
 class Acceleration(NamedTuple):
-    """Toggles; each works alone and with the others, but for checkpointing what is compiled.
+    """The toggles. Each works alone and with the others, except checkpointing with `compile`.
 
     Attributes:
-        float8: Linear maps whose sizes divide by 16 in float8: on the hardware, or emulated.
-        checkpointing: Keep only what enters each part of the network, and compute the rest again.
-            A compiler decides that by itself, so not with `compile`.
-        compile: One program for batches of any size.
-        precision: As Lightning names it.
-        strategy: Of several processes: `ddp` averages gradients; `fsdp` does so too, and each keeps
-            its share alone of weights, gradients and the optimiser's state, which a compiler does
-            not see through.
-        processes: How many, of all nodes.
+        float8: Whether linear maps with sizes divisible by 16 use float8, natively or emulated.
+        checkpointing: Whether only the input of each part of the network is stored, and the rest is
+            recomputed. A compiler decides this itself, so it does not go with `compile`.
+        compile: Whether the network is compiled, to one program for batches of any size.
+        precision: The precision, named as in Lightning.
+        strategy: The strategy for several processes. `ddp` averages gradients. With `fsdp` each
+            process also stores only its share of weights, gradients and optimiser state; a compiler
+            cannot handle this.
+        processes: The number of processes over all nodes.
     """
 
     float8: Literal["native", "emulated"] | None = None
@@ -48,18 +48,18 @@ def accelerate(
 ) -> dict[str, Any]:
     """Change a network in place and return the arguments of its Lightning trainer.
 
-    In this order: float8 replaces layers; the parts that hold them are checkpointed, or the whole
-    is compiled; precision (autocast) acts around that, and DDP, which averages gradients, around
-    it all. With FSDP the module shards itself by `shard`. Names of the weights stay the same.
+    The order is: float8 replaces layers, then the parts are checkpointed or the whole network is
+    compiled. Precision (autocast) wraps the result, and DDP wraps everything. With FSDP the module
+    shards itself by `shard`. The names of the weights do not change.
 
     Args:
-        network: On the CPU or a GPU.
-        toggles: What is wanted.
-        backend: Of torch.compile.
+        network: The network, on the CPU or a GPU.
+        toggles: The techniques to use.
+        backend: The backend of torch.compile.
 
     Raises:
-        SpecError: float8 is wanted and no layer has sizes for it, or checkpointing what is
-            compiled.
+        SpecError: No layer has sizes that allow float8, or checkpointing is combined with
+            `compile`.
     """
     if toggles.compile and toggles.checkpointing:
         raise SpecError(
@@ -72,30 +72,29 @@ def accelerate(
         for part in _parts(network):
             part.forward = functools.partial(checkpoint, part.forward, use_reentrant=False)
     if toggles.compile:
-        # Batches differ in all their sizes but those of the layers: one program for any of them,
-        # and no part of the network outside of it.
+        # One program for the whole network and all batches, which differ in size.
         network.compile(fullgraph=True, dynamic=True, backend=backend)
     return {"precision": toggles.precision, "strategy": _strategy(toggles)}
 
 
 def _strategy(toggles: Acceleration) -> str | ModelParallelStrategy:
     if toggles.strategy != "fsdp":
-        return _LIGHTNINGS[toggles.strategy]
+        return _STRATEGIES[toggles.strategy]
     return ModelParallelStrategy(
         data_parallel_size=toggles.processes,
         tensor_parallel_size=1,
-        save_distributed_checkpoint=False,  # files as those of one process
+        save_distributed_checkpoint=False,  # the same files as with one process
     )
 
 
 def shard(network: nn.Module, others: Iterable[nn.Module], mesh: DeviceMesh) -> None:
-    """Give each process its share of the weights (FSDP2), gathered where a part needs them.
+    """Shard the weights between processes (FSDP2); they are gathered when a part needs them.
 
     Y. Zhao et al., "PyTorch FSDP: Experiences on Scaling Fully Sharded Data Parallel" (2023).
 
     Args:
-        network: Sharded part by part, and as a whole what is in none.
-        others: What else learns, each as a whole.
+        network: The network; each part is sharded separately, the remaining weights together.
+        others: Other modules with weights, each sharded as a whole.
         mesh: The processes.
     """
     for module in (*_parts(network), network, *others):
@@ -116,13 +115,13 @@ def _to_float8(network: nn.Module, *, emulate: bool) -> None:
             f"hardware.float8: no linear map of the network has sizes that divide by "
             f"{FLOAT8_MULTIPLE}; accepted: null, or model.hidden_channels=64"
         )
-    # Rows of a batch need not divide by 16: the inner dimension of their product is padded.
+    # The rows of a batch need not be divisible by 16: the inner dimension is padded.
     config = Float8LinearConfig(emulate=emulate, pad_inner_dim=True)
     convert_to_float8_training(network, module_filter_fn=fits, config=config)
 
 
 def _parts(network: nn.Module) -> Iterator[nn.Module]:
-    """Yield the network's children, and those of its lists."""
+    """Yield the network's children, with the items of its lists."""
     for child in network.children():
         if isinstance(child, nn.ModuleList):
             yield from child

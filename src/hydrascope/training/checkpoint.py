@@ -1,4 +1,4 @@
-"""Reading a checkpoint without executing it."""
+"""Checkpoints: reading without executing code, and writing."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -12,21 +12,21 @@ from hydrascope.schemas.errors import SpecError
 from hydrascope.training.checkpoint_files import save_whole
 
 _PREFIX = "diagnoser."
-_BEFORE = "diagnoser.network."
-"""How the state of a network was named in versions of before."""
+_OLD_PREFIX = "diagnoser.network."
+"""The prefix of a network's state in older versions."""
 
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """What a checkpoint holds beside the state of the training.
+    """The content of a checkpoint, except the state of the training.
 
     Attributes:
-        record: Plain data that `DiagnosisModule` stored: settings, input spec, data fingerprint.
-        weights: State of the diagnoser.
-        epoch: Epochs finished before it was written, counted from 0; None of a model without.
-        fitted: What a model of closed form needs beside its state, as plain data; None of others.
-        calibration: A `schemas.calibration.Calibration` as plain data, by `write_fitted`; None
-            before that, or where there are no heads to calibrate.
+        record: The plain data stored by `DiagnosisModule`: settings, input spec, data fingerprint.
+        weights: The state of the diagnoser.
+        epoch: The epoch in which it was written, counted from 0; None for a closed-form model.
+        fitted: What a closed-form model needs besides its state, as plain data; None for others.
+        calibration: A `schemas.calibration.Calibration` as plain data, added by `write_fitted`;
+            None before that, or without heads to calibrate.
     """
 
     record: dict[str, Any]
@@ -37,17 +37,17 @@ class Checkpoint:
 
 
 def read_checkpoint(path: str | Path) -> Checkpoint:
-    """Load a checkpoint; only tensors and plain data are accepted (`weights_only=True`).
+    """Load a checkpoint; accepts only tensors and plain data (`weights_only=True`).
 
     Raises:
-        SpecError: Not a checkpoint, or not one of this version of Hydrascope.
+        SpecError: The file is not a checkpoint of this version of Hydrascope, or is damaged.
     """
     file = Path(path)
     try:
         content = torch.load(file, map_location="cpu", weights_only=True)
     except OSError as error:
         raise SpecError(f"ckpt: {str(file)!r} cannot be read ({error.strerror})") from error
-    except Exception as error:  # damaged bytes make torch.load raise nearly anything
+    except Exception as error:  # torch.load can raise almost anything for damaged bytes
         reason = next(iter(str(error).splitlines()), type(error).__name__)
         raise SpecError(f"ckpt: {str(file)!r} is damaged or no checkpoint ({reason})") from error
     match content:
@@ -56,7 +56,7 @@ def read_checkpoint(path: str | Path) -> Checkpoint:
             "state_dict": dict(state),
             "epoch": int() | None as epoch,
         }:
-            if "readout" in content or any(name.startswith(_BEFORE) for name in state):
+            if "readout" in content or any(name.startswith(_OLD_PREFIX) for name in state):
                 raise SpecError(
                     f"ckpt: {str(file)!r} is of an older version of Hydrascope; train again"
                 )
@@ -78,12 +78,12 @@ def write_checkpoint(
     weights: Mapping[str, Tensor],
     fitted: Mapping[str, Any],
 ) -> None:
-    """Write the checkpoint of a model of closed form; what a network's holds is Lightning's to say.
+    """Write the checkpoint of a closed-form model; Lightning writes those of networks.
 
     Args:
-        path: Where to; its folder is made.
-        record: Plain data: all that is needed to build the diagnoser again.
-        weights: State of the diagnoser.
+        path: The file to write; its folder is created.
+        record: The plain data needed to rebuild the diagnoser.
+        weights: The state of the diagnoser.
         fitted: Plain data; see `Checkpoint`.
     """
     state = {_PREFIX + name: value for name, value in weights.items()}
@@ -94,12 +94,12 @@ def write_checkpoint(
 def write_fitted(
     path: str | Path, weights: Mapping[str, Tensor], calibration: Mapping[str, Any] | None
 ) -> None:
-    """Put into a checkpoint what was fitted when the training had ended, replacing it at once.
+    """Add to a checkpoint what was fitted after the training, replacing the file atomically.
 
     Args:
-        path: Of a checkpoint.
-        weights: State of the diagnoser without its calibration, in place of the one it holds.
-        calibration: Plain data; None without heads.
+        path: The checkpoint.
+        weights: The state of the diagnoser without its calibration; replaces the stored one.
+        calibration: The calibration as plain data; None without heads.
     """
     file = Path(path)
     content = torch.load(file, map_location="cpu", weights_only=True)

@@ -1,4 +1,4 @@
-"""How Lightning's checkpoints become files, and which of them are kept."""
+"""The files of Lightning's checkpoints: atomic writing, and which of them are kept."""
 
 import shutil
 from collections.abc import Callable
@@ -15,12 +15,12 @@ from hydrascope.schemas.whole_file import whole_file
 
 
 def save_whole(content: object, file: Path) -> None:
-    """Write what `torch.save` makes of `content`, whole or not at all.
+    """Save `content` with `torch.save`, completely or not at all.
 
     Raises:
-        OSError: It cannot be written; names `file`.
+        OSError: The file cannot be written; the message names it.
     """
-    buffer = BytesIO()  # so that a full disk is an OSError, as it is not to torch
+    buffer = BytesIO()  # so that a full disk raises an OSError, unlike with torch
     torch.save(content, buffer)
     file.parent.mkdir(parents=True, exist_ok=True)
     with whole_file(file) as part:
@@ -28,14 +28,14 @@ def save_whole(content: object, file: Path) -> None:
 
 
 def copy_whole(file: Path, folder: Path) -> None:
-    """Copy a file into another folder, which is made, whole or not at all."""
+    """Copy a file into a folder, which is created, completely or not at all."""
     folder.mkdir(parents=True, exist_ok=True)
     with whole_file(folder / file.name) as part:
         shutil.copyfile(file, part)
 
 
 class WholeCheckpoints(TorchCheckpointIO):
-    """Writes checkpoints whole; Lightning's own leaves half of one where the disk is full."""
+    """Writes complete checkpoints only; Lightning leaves a partial file if the disk is full."""
 
     def save_checkpoint(
         self,
@@ -48,15 +48,14 @@ class WholeCheckpoints(TorchCheckpointIO):
 
 
 class KeptCheckpoint(ModelCheckpoint):
-    """Remembers files by their names, so that a run goes on in a folder of its own.
+    """Stores file names instead of paths, so that a run can be resumed in another folder.
 
-    Lightning remembers absolute paths, and forgets which checkpoint was the best where the folder
-    is another one.
+    Lightning stores absolute paths, and loses the best checkpoint if the folder changes.
 
     Args:
-        folder: Of the run's checkpoints.
-        before: That of the checkpoint which the run goes on from; None: it begins anew.
-        options: Of `ModelCheckpoint`.
+        folder: The folder for the run's checkpoints.
+        before: The folder of the checkpoint to resume from; None for a new run.
+        options: The options of `ModelCheckpoint`.
     """
 
     def __init__(self, folder: Path, *, before: Path | None, **options: Any) -> None:
@@ -64,14 +63,14 @@ class KeptCheckpoint(ModelCheckpoint):
         self._before = before
 
     def state_dict(self) -> dict[str, Any]:
-        """Return what to go on with, files by their names."""
+        """Return the state to resume from, with file names instead of paths."""
         return _renamed(super().state_dict(), lambda path: path.name) | {"dirpath": None}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Go on with files of those names in this run's folder.
+        """Resume with files of these names in this run's folder.
 
         Raises:
-            SpecError: The best one of before is not beside the checkpoint.
+            SpecError: The best checkpoint of the earlier run is not beside the one to resume from.
         """
         assert self.dirpath is not None
         folder = Path(self.dirpath)

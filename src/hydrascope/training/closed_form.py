@@ -1,4 +1,4 @@
-"""Fitting a model of closed form to windows of the data, normalised as it will read them."""
+"""The fit of a closed-form model to normalised windows."""
 
 from collections.abc import Iterator, Mapping
 
@@ -14,16 +14,16 @@ from hydrascope.models.diagnoser import Diagnoser
 from hydrascope.schemas.task import HeadSpec
 
 _BATCH = 256
-"""Windows read at once."""
+"""The number of windows read at once."""
 
 
 class NormalisedWindows:
     """Windows of a data module as `models.base.LabelledWindows`.
 
     Args:
-        diagnoser: Whose normalisers are fitted.
-        data: Set up.
-        rows: Of the window table, ascending.
+        diagnoser: A diagnoser with fitted normalisers.
+        data: The data module, set up.
+        rows: The rows of the window table, ascending.
     """
 
     def __init__(
@@ -35,29 +35,29 @@ class NormalisedWindows:
         return len(self._rows)
 
     def targets(self, head: HeadSpec) -> Tensor:
-        """Return a head's targets, [W, N, L] or [W, 1, L]; of machines of one build."""
+        """Return a head's targets, [W, N, L] or [W, 1, L]; requires machines of one build."""
         located = self._data.dataset.locate(self._rows)
         return torch.cat([machine.targets[head.name][local] for machine, local in located])
 
     def parts(
         self, numbers: NDArray[np.int64] | None = None
     ) -> Iterator[tuple[GraphInputs, Mapping[str, Tensor]]]:
-        """Yield normalised inputs and targets of some windows of one machine at a time."""
+        """Yield normalised inputs and targets of windows in order, in batches of one machine."""
         rows = self._rows if numbers is None else self._rows[numbers]
         first = 0
         for _, local in self._data.dataset.locate(rows):
-            mine = rows[first : first + len(local)]
+            selected = rows[first : first + len(local)]
             first += len(local)
-            for begin in range(0, len(mine), _BATCH):
-                batch = self._data.dataset.gather(mine[begin : begin + _BATCH])
+            for begin in range(0, len(selected), _BATCH):
+                batch = self._data.dataset.gather(selected[begin : begin + _BATCH])
                 yield self._diagnoser.normalise(batch.inputs), batch.targets
 
 
 def fitted_rows(data: HydraulicDataModule) -> NDArray[np.int64]:
     """Return the training and validation windows, ascending.
 
-    On both a model of closed form is fitted, as the classical models are: it needs none to decide
-    when to stop. Another one, on the training windows alone, is what a calibration is fitted on.
+    A closed-form model is fitted to both, like the classical models, because it needs no early
+    stopping. Its calibration is fitted on a second model that saw only the training windows.
     """
     return np.sort(np.concatenate((data.split.train, data.split.val)))
 
@@ -70,10 +70,10 @@ def with_model(diagnoser: Diagnoser, model: ClosedFormModel) -> Diagnoser:
 def fit_closed_form(
     diagnoser: Diagnoser, data: HydraulicDataModule, rows: NDArray[np.int64], seed: int
 ) -> dict[str, str]:
-    """Fit a diagnoser's model to windows `rows`, ascending.
+    """Fit a diagnoser's model to the windows `rows`, ascending.
 
     Returns:
-        Every head of the task that it does not answer → why.
+        Name of each unanswered head of the task → the reason.
     """
     model = diagnoser.model
     assert isinstance(model, ClosedFormModel)

@@ -1,4 +1,4 @@
-"""Before the training what healthy features vary like, after it thresholds on held-out windows."""
+"""The fit of normality scores: whitening before the training, thresholds after it."""
 
 import numpy as np
 import torch
@@ -15,7 +15,7 @@ from hydrascope.tasks.alarm_thresholds import conformal_threshold, smoothed
 
 @torch.no_grad()
 def fit_features(diagnoser: Diagnoser, data: HydraulicDataModule) -> None:
-    """Fit a diagnoser's whitening of features, after its normaliser and before its training.
+    """Fit the whitening of a diagnoser's features, after its normaliser and before its training.
 
     Raises:
         SpecError: No training window is healthy and observed.
@@ -35,9 +35,9 @@ def fit_features(diagnoser: Diagnoser, data: HydraulicDataModule) -> None:
 def calibrate(diagnoser: Diagnoser, data: HydraulicDataModule, spec: NormalitySpec) -> None:
     """Set a trained diagnoser's thresholds on the scores of healthy validation windows.
 
-    A threshold is set for each sensor of a build, each component and each build, on scores that are
-    smoothed as they will be; one without a score there takes the threshold of all scores of its
-    level together. Windows that the split keeps together count as one observation.
+    Each sensor of a build, each component and each build has its own threshold, fitted on scores
+    with the smoothing of the task. Without own scores it is the threshold of all scores of the
+    level. Windows that the split keeps together count as one observation.
 
     Raises:
         SpecError: No validation window is healthy.
@@ -51,9 +51,9 @@ def calibrate(diagnoser: Diagnoser, data: HydraulicDataModule, spec: NormalitySp
     for batch in data.healthy_dataloader(data.split.val):
         residual = diagnoser.raw(batch.inputs).residual
         assert residual is not None
-        found, key = normality.scores(batch.inputs, residual), normality.keys(batch.inputs)
+        by_level, key = normality.scores(batch.inputs, residual), normality.keys(batch.inputs)
         graphs = normality.graphs(batch.inputs)
-        for level, score in found.items():
+        for level, score in by_level.items():
             scores.setdefault(level, []).append(score.squeeze(-1))
             keys.setdefault(level, []).append(key[level])
             windows.setdefault(level, []).append(batch.window[graphs[level]])
@@ -76,8 +76,8 @@ def calibrate(diagnoser: Diagnoser, data: HydraulicDataModule, spec: NormalitySp
         unit_of = data.units[torch.cat(windows[level]).numpy()]
         common = conformal_threshold(smooth, spec.false_alarm_rate, unit_of)
         for row in range(len(table)):
-            mine = key_of == row
-            own = conformal_threshold(smooth[mine], spec.false_alarm_rate, unit_of[mine])
+            selected = key_of == row
+            own = conformal_threshold(smooth[selected], spec.false_alarm_rate, unit_of[selected])
             table[row] = common if np.isnan(own) else own
 
 
@@ -88,11 +88,11 @@ def _smoothed(
     data: HydraulicDataModule,
     smoothing: float,
 ) -> NDArray[np.float64]:
-    """Smooth each key's scores over the windows they belong to."""
+    """Smooth the scores of each key over its consecutive windows."""
     result = score.copy()
     for each in np.unique(key):
-        mine = np.flatnonzero(key == each)
-        mine = mine[np.argsort(window[mine], kind="stable")]
-        rows = data.table.iloc[window[mine]]
-        result[mine] = smoothed(score[mine], rows, data.window.stride_s, smoothing)
+        selected = np.flatnonzero(key == each)
+        selected = selected[np.argsort(window[selected], kind="stable")]
+        rows = data.table.iloc[window[selected]]
+        result[selected] = smoothed(score[selected], rows, data.window.stride_s, smoothing)
     return result

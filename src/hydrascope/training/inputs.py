@@ -1,4 +1,4 @@
-"""What a network needs to know of the training windows before any gradient."""
+"""The fit of a network's input scaling before the training."""
 
 from collections.abc import Iterator
 
@@ -9,15 +9,15 @@ from hydrascope.models.base import GroupedInputs, Network
 from hydrascope.models.diagnoser import Diagnoser
 
 _BATCH = 256
-"""Windows read at once."""
+"""The number of windows read at once."""
 
 
 @torch.no_grad()
 def fit_inputs(diagnoser: Diagnoser, data: HydraulicDataModule) -> None:
-    """Let a network, whose diagnoser's normalisers are fitted, see the training windows once.
+    """Fit a network's inputs to the training windows; the normalisers must be fitted already.
 
-    Each comes with the number of its condition (`data.conditions`), so that what varies while the
-    condition stays can be told from what a condition changes.
+    Each window comes with the number of its condition (`data.conditions`), to distinguish variation
+    within a condition from that between conditions.
     """
     model, rows = diagnoser.model, data.split.train
     assert isinstance(model, Network)

@@ -1,4 +1,4 @@
-"""A training that is told to end, or that asks for more memory than there is."""
+"""Interruption of a training by SIGTERM or lack of memory."""
 
 import signal
 from collections.abc import Iterator
@@ -15,63 +15,63 @@ from hydrascope.schemas.errors import SpecError
 
 
 class EndOnSigterm(Callback):
-    """Ends a training of one process, with a checkpoint to go on from, when SIGTERM comes.
+    """Ends a training in one process on SIGTERM and writes a checkpoint to resume from.
 
-    Within an epoch it is written when the step that runs has ended. From an epoch's last step on
-    its validation is waited for, because Lightning cannot go on from within one; what is written
-    at the end of every epoch stays then. Several processes end as Lightning has it, and what was
-    written last stays.
+    Within an epoch the checkpoint is written after the current step. After the last step of an
+    epoch its validation is completed first, because Lightning cannot resume within a validation.
+    Then the usual checkpoint at the end of the epoch serves. Several processes end as Lightning
+    implements it, and the latest checkpoint remains.
 
     Args:
-        file: The checkpoint; None: none is written.
+        file: The checkpoint to write; None for no checkpoint.
     """
 
     def __init__(self, file: Path | None) -> None:
         self._file = file
-        self._told = self._within = False
+        self._requested = self._in_epoch = False
 
     def on_train_start(self, trainer: Trainer, _module: LightningModule) -> None:
-        """Take the signal over from Lightning, which gives it back when the training has ended."""
-        self._lightnings = signal.getsignal(signal.SIGTERM)
+        """Take the signal over from Lightning, which restores its handler after the training."""
+        self._lightning_handler = signal.getsignal(signal.SIGTERM)
         if trainer.world_size == 1 and current_thread() is main_thread():
-            signal.signal(signal.SIGTERM, self._hear)
+            signal.signal(signal.SIGTERM, self._on_signal)
 
-    def _hear(self, _number: int, _frame: FrameType | None) -> None:
-        self._told = True
+    def _on_signal(self, _number: int, _frame: FrameType | None) -> None:
+        self._requested = True
 
     def on_train_batch_end(self, trainer: Trainer, *_: object) -> None:
-        """Have Lightning end it behind this step, unless it is the epoch's last."""
-        if self._told and not trainer.is_last_batch and callable(self._lightnings):
-            self._within = True
-            # Lightning notes it, and ends the training once the step is counted. A handler that was
-            # there before Lightning's is called behind it, and may want to exit at once.
+        """Let Lightning end the training after this step, unless it is the epoch's last."""
+        if self._requested and not trainer.is_last_batch and callable(self._lightning_handler):
+            self._in_epoch = True
+            # Lightning ends the training once the step is counted. It also calls the handler that
+            # was installed before its own, which may try to exit at once.
             with suppress(SystemExit):
-                self._lightnings(signal.SIGTERM, None)
+                self._lightning_handler(signal.SIGTERM, None)
 
     def on_train_epoch_start(self, _trainer: Trainer, _module: LightningModule) -> None:
-        """End it between epochs."""
-        if self._told:
+        """End the training between epochs."""
+        if self._requested:
             raise SIGTERMException
 
     def on_train_end(self, _trainer: Trainer, _module: LightningModule) -> None:
-        """End it behind the last epoch, before what is left is fitted and tested."""
-        if self._told:
+        """End the run after the last epoch, before anything else is fitted or tested."""
+        if self._requested:
             raise SIGTERMException
 
     def on_exception(
         self, trainer: Trainer, _module: LightningModule, exception: BaseException
     ) -> None:
-        """Write the checkpoint, within an epoch."""
-        if self._file and self._within and isinstance(exception, SIGTERMException):
+        """Write the checkpoint if the training was ended within an epoch."""
+        if self._file and self._in_epoch and isinstance(exception, SIGTERMException):
             trainer.save_checkpoint(self._file)
 
 
 @contextmanager
 def within_memory(batch_size: int) -> Iterator[None]:
-    """Say what to lower where there is not enough memory.
+    """Turn an out-of-memory error into advice on which settings to lower.
 
     Raises:
-        SpecError: There is not.
+        SpecError: There is not enough memory.
     """
     try:
         yield

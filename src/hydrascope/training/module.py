@@ -1,4 +1,4 @@
-"""The Lightning side of a training: steps, losses, validation score, optimiser."""
+"""The Lightning module: steps, losses, validation score, optimiser."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
@@ -24,35 +24,36 @@ from hydrascope.training.acceleration import shard
 from hydrascope.training.schedule import WarmupCosine
 
 FORECAST, NORMALITY = "forecast", "normality"
-"""Names of the losses that are no head's."""
+"""The names of the losses that do not belong to a head."""
 
 MakeOptimizer = Callable[[Iterable[dict[str, Any]]], Optimizer]
 
 
 class LossPlan(NamedTuple):
-    """How the losses of a training are taken and joined."""
+    """How the losses of a training are computed and combined."""
 
     balancing: Balancing
-    """How one loss is made of the heads' losses."""
+    """The method that combines the heads' losses."""
     forecast_weight: float
-    """Of the next-step forecast."""
+    """The weight of the next-step forecast."""
     label_smoothing: float
-    """Of multi-class heads."""
+    """The label smoothing of multi-class heads."""
     class_weights: Mapping[str, Tensor]
-    """By head, of those that balance their classes."""
+    """The class weights of heads that balance their classes, by name."""
 
 
 class DiagnosisModule(LightningModule):
     """Trains a `Diagnoser` on a task.
 
     Args:
-        diagnoser: Normaliser (fitted) and network.
-        task: Heads and their weights.
-        losses: How they are taken.
-        make_optimizer: Takes parameter groups; weights decay, biases and gains do not.
-        schedule: Warm-up and cosine.
-        seed: Dropout is a function of (seed, rank, step), so that a resumed run repeats it.
-        record: Plain data stored with every checkpoint: all that is needed to build it again.
+        diagnoser: The diagnoser, with fitted normalisers.
+        task: The task with its heads and their weights.
+        losses: How the losses are computed and combined.
+        make_optimizer: A function from parameter groups to the optimiser; there is weight decay for
+            weights, but not for biases and gains.
+        schedule: The schedule of the learning rate.
+        seed: The seed. Dropout depends only on (seed, rank, step), so a resumed run repeats it.
+        record: The plain data needed to rebuild the diagnoser, stored in every checkpoint.
     """
 
     def __init__(
@@ -71,11 +72,11 @@ class DiagnosisModule(LightningModule):
         self.plan, self.balance = losses, LossBalance(task.heads, losses.balancing)
         self.make_optimizer, self.schedule, self.seed = make_optimizer, schedule, seed
         self._sharded = False
-        # A list, because a head may be called like a method of ModuleDict ("pop", "values" …).
+        # A list, because a head may have the name of a method of ModuleDict ("pop", "values", …).
         self.val_metrics = nn.ModuleList(HeadMetrics(head) for head in task.heads)
 
     def losses(self, batch: TrainingBatch) -> tuple[dict[str, Tensor], Tensor, dict[str, Tensor]]:
-        """Return each loss by name, what each adds to the total [K], the heads' raw outputs."""
+        """Return each loss by name, the terms of the total [K], and the heads' raw outputs."""
         output = self.diagnoser.raw(batch.inputs)
         plan = self.plan
         masked = task_losses(
@@ -91,43 +92,43 @@ class DiagnosisModule(LightningModule):
         each, counted = means(list(masked.values()))
         heads = len(self.task.heads)
         balanced: Tensor = self.balance(each[:heads], counted[:heads])
-        added = torch.cat((balanced, each[heads:] * each.new_tensor(weights)))
-        return dict(zip(masked, each.unbind(), strict=True)), added, output.heads
+        terms = torch.cat((balanced, each[heads:] * each.new_tensor(weights)))
+        return dict(zip(masked, each.unbind(), strict=True)), terms, output.heads
 
     def on_train_batch_start(self, _batch: TrainingBatch, _batch_idx: int) -> None:
-        """Seed dropout for this step."""
+        """Seed the dropout of this step."""
         torch.manual_seed(hash((self.seed, self.global_rank, self.global_step)))
 
     def training_step(self, batch: TrainingBatch, _batch_idx: int) -> Tensor:
-        """One step."""
-        losses, added, _ = self.losses(batch)
+        """Return the total loss of a batch and log all losses."""
+        losses, terms, _ = self.losses(batch)
         if self.balance.apart:
-            self._apart = added
-        named = {"loss": added.sum(), **{f"loss_{name}": loss for name, loss in losses.items()}}
+            self._terms = terms
+        named = {"loss": terms.sum(), **{f"loss_{name}": loss for name, loss in losses.items()}}
         self._log_means({f"train/{name}": loss for name, loss in named.items()}, batch)
         return named["loss"]
 
     def backward(self, loss: Tensor) -> None:
-        """Backpropagate the sum, or each loss by itself where they are balanced by gradients."""
+        """Backpropagate the sum, or each loss separately if gradients are balanced."""
         if not self.balance.apart:
             loss.backward()  # type: ignore[no-untyped-call]
             return
-        backward_apart(self._apart, [p for p in self.parameters() if p.requires_grad])
-        del self._apart
+        backward_apart(self._terms, [p for p in self.parameters() if p.requires_grad])
+        del self._terms
 
     def validation_step(self, batch: TrainingBatch, _batch_idx: int) -> None:
-        """Accumulate loss and metrics."""
-        losses, added, outputs = self.losses(batch)
-        found = {"val/loss": added.sum()}
+        """Accumulate the loss and the metrics."""
+        losses, terms, outputs = self.losses(batch)
+        logged = {"val/loss": terms.sum()}
         if self.task.heads:
             heads = [head.weight * losses[head.name] for head in self.task.heads]
-            found["val/head_loss"] = torch.stack(heads).sum()
-        self._log_means(found, batch)
+            logged["val/head_loss"] = torch.stack(heads).sum()
+        self._log_means(logged, batch)
         for head, metric in self._val_metrics():
             metric.update(decode(head, outputs[head.name]), batch.targets[head.name])
 
     def _log_means(self, losses: dict[str, Tensor], batch: TrainingBatch) -> None:
-        """Log the epoch's means over all processes, each step weighted by its windows."""
+        """Log the epoch's means over all processes, weighted by the windows of each step."""
         values = torch.stack([loss.detach() for loss in losses.values()])
         windows = torch.tensor(len(batch.window), device=values.device)
         if dist.is_available() and dist.is_initialized():
@@ -145,7 +146,7 @@ class DiagnosisModule(LightningModule):
             )
 
     def on_validation_epoch_end(self) -> None:
-        """Log each head's metrics and their weighted score."""
+        """Log each head's metrics and the weighted score."""
         metrics = {}
         for head, metric in self._val_metrics():
             metrics[head.name] = values = metric.compute()
@@ -160,7 +161,7 @@ class DiagnosisModule(LightningModule):
             yield metric.head, metric
 
     def configure_model(self) -> None:
-        """Shard what learns, where the strategy asks for it; once."""
+        """Shard the weights if the strategy requires it, only once."""
         if self.device_mesh is None or self._sharded:
             return
         others = [each for each in (self.diagnoser.normality, self.balance) if each is not None]
@@ -170,7 +171,7 @@ class DiagnosisModule(LightningModule):
         self._sharded = True
 
     def configure_optimizers(self) -> OptimizerLRScheduler:
-        """Build optimiser and schedule over the planned number of steps."""
+        """Build the optimiser and its schedule over the planned number of steps."""
         parameters = [p for p in self.parameters() if p.requires_grad]
         optimizer = self.make_optimizer(
             [
@@ -186,10 +187,10 @@ class DiagnosisModule(LightningModule):
         }
 
     def _planned_steps(self) -> int:
-        """Return the steps of all epochs.
+        """Return the number of steps over all epochs.
 
-        Not from `trainer.estimated_stepping_batches`: asked for here it makes Lightning set up its
-        loaders before it restores a checkpoint, and it forgets then where in the epoch they were.
+        `trainer.estimated_stepping_batches` is not used here. It would make Lightning set up its
+        loaders before it restores a checkpoint, and lose their position within the epoch.
         """
         data: object = getattr(self.trainer, "datamodule", None)
         assert isinstance(data, HydraulicDataModule)
@@ -198,5 +199,5 @@ class DiagnosisModule(LightningModule):
         return self.trainer.max_epochs * (min(steps, limit) if isinstance(limit, int) else steps)
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Store beside the weights what is needed to build the diagnoser again."""
+        """Store what is needed to rebuild the diagnoser beside the weights."""
         checkpoint["hydrascope"] = self.record

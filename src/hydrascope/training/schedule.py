@@ -1,4 +1,4 @@
-"""The learning rate over a training."""
+"""The schedule of the learning rate."""
 
 import math
 from collections.abc import Callable
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class WarmupCosine:
-    """Linear from 0 over `warmup_fraction` of the steps, then a cosine to `final_fraction`.
+    """Linear warm-up from 0 over `warmup_fraction` of the steps, then a cosine to `final_fraction`.
 
     I. Loshchilov, F. Hutter, "SGDR", ICLR 2017, one cycle without restarts.
     """
@@ -16,7 +16,7 @@ class WarmupCosine:
     final_fraction: float
 
     def over(self, steps: int) -> Callable[[int], float]:
-        """Return the factor of the learning rate at each of `steps` steps."""
+        """Return a function from the step to the factor of the learning rate, for `steps` steps."""
         warmup = max(1, round(steps * self.warmup_fraction))
 
         def factor(step: int) -> float:

@@ -1,4 +1,4 @@
-"""What is watched while a network trains: how fast it is, and that its numbers stay numbers."""
+"""Monitoring of a training: its speed, and that gradients stay finite."""
 
 import math
 import time
@@ -23,19 +23,18 @@ class _Step(NamedTuple):
 
 
 class Watch(Callback):
-    """Logs graphs a second and the gradient's norm; stops where the norm is not a number.
+    """Logs graphs per second and the gradient norm; stops if the norm is not finite.
 
-    `train/graphs_per_s` counts the graphs of all processes from the beginning of an epoch's first
-    step to the end of its last, loading between them included; `train/mfu` is the share of what
-    the devices could compute in that time; `train/gradient_norm` is the mean over these steps,
-    before clipping.
+    `train/graphs_per_s` counts the graphs of all processes, from the start of an epoch's first step
+    to the end of its last, including data loading. `train/mfu` is the share of the devices' peak
+    performance in that time. `train/gradient_norm` is the mean over these steps, before clipping.
 
     Args:
-        read_every: Steps between two looks at the norms, for which a GPU has to be waited for.
-            With 1 a gradient that is no number changes nothing; else it is noticed before anything
-            is validated or written.
-        flops_per_graph: Of a training step, on the device.
-        peak_flops: What a device can compute in a second; None where that is not known.
+        read_every: The number of steps between two checks of the norms, which wait for the GPU.
+            With 1, a gradient that is not finite changes nothing. Otherwise it is detected before
+            anything is validated or written.
+        flops_per_graph: The floating-point operations per graph in a training step on the device.
+        peak_flops: The peak operations per second of a device; None if unknown.
     """
 
     def __init__(self, read_every: int, flops_per_graph: float, peak_flops: float | None) -> None:
@@ -48,7 +47,7 @@ class Watch(Callback):
     def on_train_batch_start(
         self, _trainer: Trainer, _module: LightningModule, batch: TrainingBatch, _number: int
     ) -> None:
-        """Remember the batch."""
+        """Record the batch."""
         if not self._graphs:
             self._began = time.perf_counter()
         self._windows = batch.window
@@ -60,7 +59,8 @@ class Watch(Callback):
         """Measure the gradient before it is clipped and before it changes anything.
 
         Raises:
-            SpecError: It is not finite; names the step and the batch's machines and windows.
+            SpecError: The gradient is not finite. The message names the step and the batch's
+                machines and windows.
         """
         gradients = [p.grad for p in pl_module.parameters() if p.grad is not None]
         self._unread.append(_Step(trainer.global_step, self._windows, get_total_norm(gradients)))
@@ -68,44 +68,44 @@ class Watch(Callback):
             self._read(trainer)
 
     def on_train_batch_end(self, *_: object) -> None:
-        """Take the time."""
+        """Record the time."""
         self._ended = time.perf_counter()
 
     def on_validation_start(self, trainer: Trainer, _module: LightningModule) -> None:
-        """Look at the norms; raises as `on_before_optimizer_step`."""
+        """Check the norms; raises as `on_before_optimizer_step`."""
         self._read(trainer)
 
     def on_save_checkpoint(
         self, trainer: Trainer, _module: LightningModule, _checkpoint: dict[str, object]
     ) -> None:
-        """Look at the norms before anything is written; raises as `on_before_optimizer_step`."""
+        """Check the norms before anything is written; raises as `on_before_optimizer_step`."""
         self._read(trainer)
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Log what has been measured; raises as `on_before_optimizer_step`."""
+        """Log the measurements; raises as `on_before_optimizer_step`."""
         self._read(trainer)
-        if not self._norms:  # resumed behind the epoch's last step
+        if not self._norms:  # resumed after the epoch's last step
             return
-        a_second = self._graphs / (self._ended - self._began)
-        pl_module.log("train/graphs_per_s", a_second * trainer.world_size)
+        per_second = self._graphs / (self._ended - self._began)
+        pl_module.log("train/graphs_per_s", per_second * trainer.world_size)
         if self._peak:
-            pl_module.log("train/mfu", a_second * self._flops / self._peak)
+            pl_module.log("train/mfu", per_second * self._flops / self._peak)
         pl_module.log("train/gradient_norm", fmean(self._norms))
         self._graphs = 0
         self._norms.clear()
 
     def _read(self, trainer: Trainer) -> None:
-        """Take the norms from the device."""
+        """Read the norms from the device and check them."""
         unread, self._unread = self._unread, []
         norms = [float(step.norm) for step in unread]
-        if unread:  # the device has caught up
+        if unread:  # the device has finished
             self._ended = time.perf_counter()
         for step, norm in zip(unread, norms, strict=True):
             if not math.isfinite(norm):
-                raise SpecError(self._identity(trainer, step, norm))
+                raise SpecError(self._message(trainer, step, norm))
         self._norms += norms
 
-    def _identity(self, trainer: Trainer, step: _Step, norm: float) -> str:
+    def _message(self, trainer: Trainer, step: _Step, norm: float) -> str:
         data = getattr(trainer, "datamodule", None)
         assert isinstance(data, HydraulicDataModule)
         rows = data.table.iloc[step.windows.tolist()]
