@@ -80,7 +80,7 @@ def test_a_head_that_it_does_not_answer_is_named_with_the_reason(
 ) -> None:
     run_training(*DISCRIMINANT, *FEW_FEATURES, "model.draws=1", "model.name=mine")
     said = capsys.readouterr().out
-    assert "mine does not answer stable: it speaks of the whole machine" in said
+    assert "mine does not answer stable: it is about the whole machine" in said
     lines = [line for line in said.splitlines() if line.startswith("│ stable")]
     (row,) = [line for line in lines if "accuracy" in line]
     assert "–" in row

@@ -69,7 +69,7 @@ class UniversalTemporalGNN(Network):
             num_component_kinds=len(spec.component_kinds),
             attention_heads=attention_heads,
             num_slots=places,
-            # Without heads: nominal values of components without sensors would reach no output.
+            # Not used without heads: those of components without sensors would reach no output.
             num_nominal=len(spec.nominal_names) if heads else 0,
         )
         self.temporal = TemporalBlock(

@@ -135,7 +135,7 @@ def _normality(recipe: DiagnoserRecipe, model: Model) -> Normality | None:
         return None
     if not isinstance(model, Network) or model.state_channels is None:
         raise SpecError(
-            f"task.normality: {type(model).__name__} gives no states to forecast from; accepted: a "
+            f"task.normality: {type(model).__name__} has no states to forecast from; accepted: a "
             "network with state_channels, such as model=gatv2_arma"
         )
     return Normality(

@@ -63,7 +63,7 @@ def accelerate(
     """
     if toggles.compile and toggles.checkpointing:
         raise SpecError(
-            "hardware.checkpointing: torch.compile decides by itself what is computed again; "
+            "hardware.checkpointing: torch.compile decides by itself what to recompute; "
             "accepted with hardware.compile=true: false"
         )
     if toggles.float8:
@@ -112,7 +112,7 @@ def _to_float8(network: nn.Module, *, emulate: bool) -> None:
 
     if not any(fits(module, name) for name, module in network.named_modules()):
         raise SpecError(
-            f"hardware.float8: no linear map of the network has sizes that divide by "
+            f"hardware.float8: no linear map of the network has sizes divisible by "
             f"{FLOAT8_MULTIPLE}; accepted: null, or model.hidden_channels=64"
         )
     # The rows of a batch need not be divisible by 16: the inner dimension is padded.

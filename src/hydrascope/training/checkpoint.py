@@ -49,7 +49,7 @@ def read_checkpoint(path: str | Path) -> Checkpoint:
         raise SpecError(f"ckpt: {str(file)!r} cannot be read ({error.strerror})") from error
     except Exception as error:  # torch.load can raise almost anything for damaged bytes
         reason = next(iter(str(error).splitlines()), type(error).__name__)
-        raise SpecError(f"ckpt: {str(file)!r} is damaged or no checkpoint ({reason})") from error
+        raise SpecError(f"ckpt: {str(file)!r} is damaged or not a checkpoint ({reason})") from error
     match content:
         case {
             "hydrascope": dict(record),
@@ -58,7 +58,7 @@ def read_checkpoint(path: str | Path) -> Checkpoint:
         }:
             if "readout" in content or any(name.startswith(_OLD_PREFIX) for name in state):
                 raise SpecError(
-                    f"ckpt: {str(file)!r} is of an older version of Hydrascope; train again"
+                    f"ckpt: {str(file)!r} is from an older version of Hydrascope; train again"
                 )
             weights = {
                 name.removeprefix(_PREFIX): value

@@ -78,8 +78,8 @@ class KeptCheckpoint(ModelCheckpoint):
         best = Path(found["best_model_path"]).name
         if self.monitor and self._before and best and not (self._before / best).is_file():
             raise SpecError(
-                f"resume: {self._before / best} is missing, the best checkpoint of the run before; "
-                "expected it beside the one to go on from"
+                f"resume: {self._before / best} is missing, the best checkpoint of the earlier run; "
+                "expected beside the one to resume from"
             )
         super().load_state_dict(found | {"dirpath": self.dirpath})
 

@@ -59,7 +59,7 @@ class Planted:
 def test_a_pickled_object_is_refused_and_never_executed(tmp_path: Path, place: str) -> None:
     path, trace = tmp_path / "planted.ckpt", tmp_path / "executed"
     torch.save(CONTENT | {place: {"diagnoser.x": Planted(trace)}}, path)
-    assert "is damaged or no checkpoint" in refusal(path)
+    assert "is damaged or not a checkpoint" in refusal(path)
     assert not trace.exists()
     torch.load(path, weights_only=False)  # the trap does work
     assert trace.exists()
@@ -79,7 +79,7 @@ def test_files_that_are_no_checkpoints_are_refused(tmp_path: Path) -> None:
         (tmp_path / "image.png").read_bytes(),
     ):
         path.write_bytes(content)
-        assert "is damaged or no checkpoint" in refusal(path)
+        assert "is damaged or not a checkpoint" in refusal(path)
 
 
 @pytest.mark.filterwarnings("ignore:Detected pickle protocol")

@@ -192,9 +192,8 @@ class KernelDiscriminant(ClosedFormModel):
     def _logits(self, inputs: GraphInputs) -> tuple[Tensor, ...]:
         """Return each question's logits per draw, [G, V, classes], with `metric.kernel`."""
         x = self._rows(inputs)
-        inner = (
-            self.features @ (self.slope * x).T
-        )  # with few windows, reading the support is slowest
+        # The support stands on the left: with few windows, most of the time goes into reading it.
+        inner = self.features @ (self.slope * x).T
         inner = Transplants(*self.transplants).append_to(inner, 0)
         own = 0.5 * (x.square() @ self.slope)  # g‖u‖²
         gaussian = torch.exp(inner - self.lengths.unsqueeze(1) - own).T

@@ -81,7 +81,7 @@ def _single_label(head: HeadSpec, target: Tensor) -> tuple[str, Tensor | None]:
     if head.kind not in _WITH_CLASSES:
         return f"{head.kind} has no classes", None
     if head.level is HeadLevel.MACHINE:
-        return "it speaks of the whole machine", None
+        return "it is about the whole machine", None
     labelled = (~target[..., 0].isnan()).any(0).nonzero().flatten()
     if len(labelled) != 1:
         return f"it grades {len(labelled)} components in training", None
