@@ -78,7 +78,7 @@ class KeptCheckpoint(ModelCheckpoint):
         best = Path(found["best_model_path"]).name
         if self.monitor and self._before and best and not (self._before / best).is_file():
             raise SpecError(
-                f"resume: {self._before / best} is missing, the best checkpoint of the earlier run; "
+                f"resume: {self._before / best} is missing, the best checkpoint of the former run; "
                 "expected beside the one to resume from"
             )
         super().load_state_dict(found | {"dirpath": self.dirpath})
