@@ -28,13 +28,12 @@ PRIMARY_METRIC = {
 class HeadMetrics(nn.Module):
     """Accumulates one head's metrics over batches of decoded predictions.
 
-    - Binary, multi-class and ordinal: `accuracy`, `macro_f1` and, if classes have values, `mae`.
-    This
+    - Binary, multi-class and ordinal: `accuracy`, `macro_f1` and, if classes have values, `mae`. It
       is the mean absolute error between the values of the most probable and the true class, in the
       head's unit.
-    - Multi-label: `accuracy` and `macro_f1` over the labels. - Regression: `mae` and `r2`, averaged
-    over the labels if there are any. `r2` of a constant label
-      is 0.
+    - Multi-label: `accuracy` and `macro_f1` over the labels.
+    - Regression: `mae` and `r2`, averaged over the labels if there are any. A constant label has
+      `r2` 0.
 
     There are no metrics without labelled rows, and none for a regression with a single row.
 

@@ -40,8 +40,7 @@ class MachineRows(nn.Module):
 
     A missing sensor is set to its conditional mean given the others, under a normal distribution.
     Its own mean would be inconsistent with the others. The solver is block Jacobi with one block
-    per
-    sensor: x_s ← x_s − P_ss⁻¹ (P x)_s with P = (Σ + λ I)⁻¹.
+    per sensor: x_s ← x_s − P_ss⁻¹ (P x)_s with P = (Σ + λ I)⁻¹.
 
     The module has only buffers. They are fitted to the training windows before the training.
 
