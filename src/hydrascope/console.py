@@ -1,4 +1,4 @@
-"""Printing that cannot fail; imports nothing, so that a help does without all else."""
+"""Printing that cannot fail; imports nothing of ours, so that `--help` needs nothing else."""
 
 import os
 import sys
@@ -6,7 +6,7 @@ from io import TextIOWrapper
 
 
 def print_anything() -> None:
-    """Have a console that is not UTF-8 show `?` for what it lacks, here and in processes below."""
+    """Print `?` for characters that the console cannot show, here and in child processes."""
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, TextIOWrapper):
             stream.reconfigure(errors="replace")

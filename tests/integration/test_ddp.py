@@ -166,7 +166,7 @@ def test_what_is_wrong_with_the_data_is_one_line_of_one_process(tmp_path: Path) 
         ),
         (
             ["trainer=fsdp", "optim.ema_decay=0.9"],
-            "optim.ema_decay: an average of weights that no process has as a whole",
+            "optim.ema_decay: no process has all weights to average",
         ),
         (
             ["trainer=ddp", "loss.balancing=upgrad"],

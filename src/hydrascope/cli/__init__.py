@@ -1,4 +1,4 @@
-"""The command `hydrascope`, which is also `python -m hydrascope`."""
+"""The command `hydrascope`, also available as `python -m hydrascope`."""
 
 import os
 import sys
@@ -19,8 +19,8 @@ app.add_typer(configs.app, name="config")
 app.add_typer(commands.app)
 
 
-def _print_version(asked: bool) -> None:
-    if asked:
+def _print_version(requested: bool) -> None:
+    if requested:
         print(f"hydrascope {__version__}")
         raise typer.Exit
 
@@ -28,15 +28,18 @@ def _print_version(asked: bool) -> None:
 @app.callback()
 def _about(
     version: Annotated[
-        bool, typer.Option("--version", is_eager=True, callback=_print_version, help="Print it.")
+        bool,
+        typer.Option(
+            "--version", is_eager=True, callback=_print_version, help="Print the version."
+        ),
     ] = False,
 ) -> None:
-    """Diagnose hydraulic machines: train, judge, ship and serve, and the tools around it."""
+    """Diagnose hydraulic machines: train, evaluate, export and serve models, and related tools."""
 
 
 def main() -> None:
-    """Run a command; what a user got wrong, or a service fails at, is one line and exit code 2."""
-    # A model of the user's own lies in his folder; what is installed comes first.
+    """Run a command; report user mistakes and service failures in one line, with exit code 2."""
+    # Users keep their own models in the working directory; installed packages come first.
     if (here := str(Path.cwd())) not in sys.path:
         sys.path.append(here)
     print_anything()

@@ -1,4 +1,4 @@
-"""Small tools around machines, telemetry, bundles and keys."""
+"""Small tools for machines, telemetry, bundles and API keys."""
 
 import json
 import sys
@@ -16,41 +16,39 @@ app = typer.Typer()
 
 FLEET = FleetSettings()
 
-bundle_app = typer.Typer(no_args_is_help=True, help="Look at the bundle of a trained network.")
+bundle_app = typer.Typer(no_args_is_help=True, help="Inspect the bundle of a trained network.")
 app.add_typer(bundle_app, name="bundle")
 
 BundlePath = Annotated[Path, typer.Argument(help="Folder or archive of a bundle.")]
-db = typer.Typer(no_args_is_help=True, help="The database that telemetry is kept in.")
+db = typer.Typer(no_args_is_help=True, help="Manage the telemetry database.")
 app.add_typer(db, name="db")
 
-tracking = typer.Typer(no_args_is_help=True, help="What MLflow is told of runs.")
+tracking = typer.Typer(no_args_is_help=True, help="Send what MLflow has not yet received.")
 app.add_typer(tracking, name="tracking")
 
 MachineFile = Annotated[Path, typer.Argument(help="A machine file (YAML).")]
 
-# What a folder of files does not say of itself.
+# What a folder of files does not state itself.
 Machines = Annotated[
-    str | None, typer.Option(help="Machine files; without it machines/ inside the folder.")
+    str | None, typer.Option(help="Machine files; default: machines/ in the folder.")
 ]
-Labels = Annotated[
-    str | None, typer.Option(help="Label files; without it labels/ inside the folder.")
-]
+Labels = Annotated[str | None, typer.Option(help="Label files; default: labels/ in the folder.")]
 TimeZone = Annotated[
-    str | None, typer.Option(help="Zone of times without one, such as Europe/Berlin.")
+    str | None, typer.Option(help="Time zone of times that have none, such as Europe/Berlin.")
 ]
 Accept = Annotated[
-    list[str] | None, typer.Option(help="A quality flag of good samples; may be repeated.")
+    list[str] | None, typer.Option(help="A quality flag that marks good samples; repeatable.")
 ]
 Flags = Annotated[
-    str | None, typer.Option(help="Column of the flags, where it has none of the usual names.")
+    str | None, typer.Option(help="Column of the quality flags, if it has no usual name.")
 ]
 Unit = Annotated[
-    list[str] | None, typer.Option(help="SENSOR=UNIT that the files hold; may be repeated.")
+    list[str] | None, typer.Option(help="SENSOR=UNIT, the unit in the files; repeatable.")
 ]
 
 
 class SchemaKind(StrEnum):
-    """What a JSON Schema can be printed of."""
+    """The kinds of file that have a JSON Schema."""
 
     MACHINE = "machine"
     TASK = "task"
@@ -69,7 +67,7 @@ def machine(
         Path | None, typer.Option(help="Draw the machine's graph into this PNG or SVG file.")
     ] = None,
 ) -> None:
-    """Check a machine file and say what it describes."""
+    """Check a machine file and print what it describes."""
     described = Machine.from_yaml(file)
     topology, equipment = described.topology, described.equipment
     from rich.console import Console
@@ -81,7 +79,7 @@ def machine(
         console.print(f"  {component.id} ({component.kind}): {sensors or 'no sensors'}")
     console.print(f"  {len(topology.edges)} lines, {len(topology.directed_edges())} directed edges")
     if picture is not None:
-        # matplotlib and networkx come with the extra `train`; the check needs neither.
+        # Drawing needs the extra `train` (matplotlib, networkx); checking does not.
         from hydrascope.evaluation.figures import save_machine_graph
 
         save_machine_graph(topology, equipment.name or topology.id, picture)
@@ -99,7 +97,7 @@ def check(
     unit: Unit = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
-    """Say what is wrong with a telemetry folder; exit code 1 if a training would stop at it."""
+    """Report problems in a telemetry folder; exit code 1 if training would stop at one."""
     from hydrascope.telemetry.check.command import run
 
     settings = {
@@ -117,9 +115,9 @@ def check(
 
 @tracking.command()
 def send(
-    folder: Annotated[Path, typer.Argument(help="Folder of a run, or of a sweep.")],
+    folder: Annotated[Path, typer.Argument(help="Folder of a run or a sweep.")],
 ) -> None:
-    """Tell MLflow what it could not be told while the run went on."""
+    """Send MLflow the entries that it could not receive during the run."""
     # MLflow comes with the extra `train`.
     from hydrascope.tracking.delivery import send_kept
 
@@ -130,10 +128,10 @@ def send(
 def verify_bundle(
     path: BundlePath,
     key: Annotated[
-        Path | None, typer.Option(help="Public key (PEM) whose signature it must carry.")
+        Path | None, typer.Option(help="Public key (PEM) that the signature must match.")
     ] = None,
 ) -> None:
-    """Check every file and the golden answers; exit code 2 if anything was changed."""
+    """Check every file and the golden answers; exit code 2 if anything has changed."""
     from hydrascope.packaging.command import verify
 
     verify(path, key)
@@ -144,7 +142,7 @@ def show_bundle(
     path: BundlePath,
     as_json: Annotated[bool, typer.Option("--json", help="Print the manifest.")] = False,
 ) -> None:
-    """Print the model card: what it answers, how well, and what it was trained on."""
+    """Print the model card: what the model predicts, how well, and what it was trained on."""
     from hydrascope.packaging.command import show
 
     show(path, as_json=as_json)
@@ -152,12 +150,12 @@ def show_bundle(
 
 @app.command()
 def key(
-    name: Annotated[str, typer.Argument(help="Whose key it is; stands in the log.")],
+    name: Annotated[str, typer.Argument(help="The owner's name; appears in the log.")],
     scope: Annotated[
-        list[str] | None, typer.Option(help="diagnose, read or manage; may be repeated.")
+        list[str] | None, typer.Option(help="diagnose, read or manage; repeatable.")
     ] = None,
 ) -> None:
-    """Make an API key of the service, and print it and its entry in the file of keys."""
+    """Create an API key for the service; print it and its entry for the key file."""
     from hydrascope.serving.access.api_keys import ApiKey, new_key
 
     secret, digest = new_key()
@@ -172,7 +170,7 @@ Dsn = Annotated[
     typer.Option(envvar="HYDRASCOPE_DSN", help="postgresql://user@host:5432/name, no password."),
 ]
 PasswordFile = Annotated[
-    Path | None, typer.Option(help="Holds the password; without it PGPASSWORD or ~/.pgpass.")
+    Path | None, typer.Option(help="File with the password; default: PGPASSWORD or ~/.pgpass.")
 ]
 
 
@@ -181,13 +179,13 @@ def upgrade(
     dsn: Dsn,
     password_file: PasswordFile = None,
     compress_after_days: Annotated[
-        int, typer.Option(min=0, help="Let TimescaleDB compress what is older; 0: nothing.")
+        int, typer.Option(min=0, help="Let TimescaleDB compress older data; 0: never.")
     ] = 7,
     retain_days: Annotated[
-        int, typer.Option(min=0, help="Let TimescaleDB delete what is older; 0: nothing.")
+        int, typer.Option(min=0, help="Let TimescaleDB delete older data; 0: never.")
     ] = 0,
 ) -> None:
-    """Bring a database to the present schema; may be repeated."""
+    """Upgrade a database to the current schema; safe to repeat."""
     from hydrascope.telemetry.timescale.command import run_upgrade
     from hydrascope.telemetry.timescale.settings import database_settings
 
@@ -207,14 +205,14 @@ def ingest(
     flags: Flags = None,
     unit: Unit = None,
     live: Annotated[
-        bool, typer.Option("--live", help="Write in real time, as if it were recorded now.")
+        bool, typer.Option("--live", help="Write in real time, as if recorded now.")
     ] = False,
-    every: Annotated[float, typer.Option(min=0.01, help="Seconds between two live writes.")] = 1.0,
+    every: Annotated[float, typer.Option(min=0.01, help="Seconds between live writes.")] = 1.0,
     duration: Annotated[
-        float | None, typer.Option("--for", min=0.0, help="Stop a live run after these seconds.")
+        float | None, typer.Option("--for", min=0.0, help="Stop a live run after so many seconds.")
     ] = None,
 ) -> None:
-    """Write telemetry, machines and labels into a database; may be repeated and broken off."""
+    """Write telemetry, machines and labels into a database; safe to interrupt and repeat."""
     from hydrascope.telemetry.timescale.command import run_ingest, run_replay
     from hydrascope.telemetry.timescale.settings import database_settings
 
@@ -237,27 +235,25 @@ def ingest(
 def simulate(
     folder: Annotated[Path, typer.Argument(help="A new folder for the fleet.")],
     machines: Annotated[int, typer.Option(help="Machines of each kind.")] = FLEET.machines_per_kind,
-    hours: Annotated[float, typer.Option(help="Recorded hours of each machine.")] = FLEET.hours,
+    hours: Annotated[float, typer.Option(help="Hours recorded per machine.")] = FLEET.hours,
     kind: Annotated[
-        list[str] | None, typer.Option(help="A kind of machine; may be repeated. All without it.")
+        list[str] | None, typer.Option(help="A kind of machine; repeatable. Default: all kinds.")
     ] = None,
     recording_min: Annotated[
-        float, typer.Option(help="Minutes of a recording.")
+        float, typer.Option(help="Minutes per recording.")
     ] = FLEET.recording_min,
-    life_h: Annotated[
-        float, typer.Option(help="Hours over which recordings are spread.")
-    ] = FLEET.life_h,
+    life_h: Annotated[float, typer.Option(help="Hours that the recordings span.")] = FLEET.life_h,
     fault_rate: Annotated[
-        float, typer.Option(help="Faults to expect of each machine.")
+        float, typer.Option(help="Expected faults per machine.")
     ] = FLEET.fault_rate,
-    seed: Annotated[int, typer.Option(help="Of everything random.")] = FLEET.seed,
+    seed: Annotated[int, typer.Option(help="Seed of the simulation.")] = FLEET.seed,
     commissioning: Annotated[
-        int, typer.Option(help="Recordings from before all faults.")
+        int, typer.Option(help="Recordings made before any fault.")
     ] = FLEET.commissioning,
     form: Annotated[str, typer.Option("--format", help="parquet, csv or json.")] = "parquet",
 ) -> None:
     """Simulate a fleet into a folder that `data=parquet` can train on."""
-    # The simulator is compiled when it is first imported; no other command needs it.
+    # Importing the simulator compiles it; no other command needs it.
     from hydrascope.telemetry.fleet_command import run
 
     settings = {

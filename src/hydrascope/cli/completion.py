@@ -1,4 +1,4 @@
-"""What a shell offers for the overrides of a command: groups, then a group's options."""
+"""Shell completion of a command's overrides: the groups, then a group's options."""
 
 import typer
 
@@ -6,16 +6,16 @@ from hydrascope.experiment.config_files import CONF, options
 
 
 def complete_override(context: typer.Context, incomplete: str) -> list[str]:
-    """Return what an override may go on with.
+    """Return the possible completions of an override.
 
     Args:
-        context: Knows the words before it. bash cuts a word at `=`, so `model=ga` is three.
-        incomplete: What has been typed of it.
+        context: Holds the words before it. bash splits words at `=`: `model=ga` arrives as three.
+        incomplete: What has been typed so far.
     """
     groups = options([CONF])
-    group, sign, begun = incomplete.partition("=")
+    group, sign, prefix = incomplete.partition("=")
     if sign:
-        return [f"{group}={each}" for each in groups.get(group, []) if each.startswith(begun)]
+        return [f"{group}={each}" for each in groups.get(group, []) if each.startswith(prefix)]
     words: list[str] = context.params.get("overrides") or []
     *_, before, last = ["", "", *words]
     group = before if last == "=" else last

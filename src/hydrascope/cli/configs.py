@@ -1,4 +1,4 @@
-"""`hydrascope config`: check a configuration, describe it to an editor, copy the files of it."""
+"""`hydrascope config`: check a configuration, print its JSON Schema, copy its files."""
 
 import json
 import shutil
@@ -11,7 +11,7 @@ from hydrascope.experiment.config_files import CONF, existing_folder
 from hydrascope.experiment.start import require
 from hydrascope.schemas.errors import SpecError
 
-app = typer.Typer(no_args_is_help=True, help="Check and copy what a training is told.")
+app = typer.Typer(no_args_is_help=True, help="Check and copy training configurations.")
 
 
 @app.command()
@@ -21,10 +21,10 @@ def validate(
         typer.Argument(help="Overrides as `train` takes them, or one YAML file; default: none."),
     ] = None,
     config_dir: Annotated[
-        str | None, typer.Option(help="Folder of your own files, which come before ours.")
+        str | None, typer.Option(help="Folder of your own files; they override ours.")
     ] = None,
 ) -> None:
-    """Say what is wrong with a configuration, with exit code 2, without reading any data."""
+    """Check a configuration without reading any data; exit code 2 if it is invalid."""
     require("hydra", "train", "hydrascope config validate")
     from hydrascope.experiment.check import check
 
@@ -34,7 +34,7 @@ def validate(
 
 @app.command()
 def schema() -> None:
-    """Print the JSON Schema of a whole configuration of a training, for editors."""
+    """Print the JSON Schema of a complete training configuration, for editors."""
     from hydrascope.experiment.job_settings import train_schema
 
     print(json.dumps(train_schema(), indent=2))
@@ -42,9 +42,9 @@ def schema() -> None:
 
 @app.command()
 def copy(
-    folder: Annotated[Path, typer.Argument(help="A new folder for them.")],
+    folder: Annotated[Path, typer.Argument(help="A new folder for the copies.")],
 ) -> None:
-    """Copy all configuration files, to be edited and named by --config-dir."""
+    """Copy all configuration files, to edit them and pass the folder as --config-dir."""
     if folder.is_file() or (folder.is_dir() and any(folder.iterdir())):
         raise SpecError(f"{folder}: is there already; expected a new folder, or an empty one")
     shutil.copytree(CONF, folder, dirs_exist_ok=True)

@@ -1,4 +1,4 @@
-"""`hydrascope train | evaluate | export | serve`: what the scripts of a clone do, without one."""
+"""`hydrascope train | evaluate | export | serve`: the scripts of a clone, without a clone."""
 
 import sys
 from typing import Annotated
@@ -27,19 +27,19 @@ def train(overrides: Overrides = None) -> None:
 
 @app.command(context_settings=_AS_TYPED, add_help_option=False)
 def evaluate(overrides: Overrides = None) -> None:
-    """Judge a checkpoint on its test split: ckpt=PATH."""
+    """Evaluate a checkpoint on its test split: ckpt=PATH."""
     _configured("evaluate", overrides)
 
 
 @app.command(context_settings=_AS_TYPED, add_help_option=False)
 def export(overrides: Overrides = None) -> None:
-    """Ship a checkpoint as a bundle: ckpt=PATH."""
+    """Export a checkpoint as a bundle: ckpt=PATH."""
     _configured("export", overrides)
 
 
 @app.command(context_settings=_AS_TYPED, add_help_option=False)
 def serve(settings: Annotated[list[str] | None, typer.Argument(help="key=value")] = None) -> None:
-    """Answer over HTTP: bundle=PATH; --help lists every setting."""
+    """Serve a bundle over HTTP: bundle=PATH; --help lists every setting."""
     require("fastapi", "serve", "hydrascope serve")
     from hydrascope.serving.main import main
 
@@ -47,6 +47,6 @@ def serve(settings: Annotated[list[str] | None, typer.Argument(help="key=value")
 
 
 def _configured(name: str, overrides: list[str] | None) -> None:
-    """Hand the arguments to Hydra, which reads them from `sys.argv`."""
+    """Pass the arguments to Hydra, which reads them from `sys.argv`."""
     sys.argv = [f"hydrascope {name}", *(overrides or [])]
     start(name, CONF, sys.argv[0])

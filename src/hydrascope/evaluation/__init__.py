@@ -1,1 +1,1 @@
-"""Test metrics, baselines, pictures."""
+"""Test metrics, baselines and figures."""

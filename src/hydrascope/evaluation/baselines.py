@@ -1,8 +1,8 @@
-"""Classical models on the same windows, the same features and the same split.
+"""Classical models on the same windows, features and split as the network.
 
-They see every sensor's features at every step as one long row, normalised by the training
-statistics, with the mean in place of what is missing. They train on the training and
-validation windows together, since they need none to decide when to stop.
+They read the features of all sensors and steps as one long row, normalised by the training
+statistics; the mean replaces missing values. They train on the training and validation windows
+together, because they need no validation for early stopping.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -24,11 +24,11 @@ from hydrascope.schemas.errors import SpecError
 from hydrascope.schemas.task import HeadKind, HeadSpec
 
 BASELINES: Mapping[str, Callable[[int], ClassifierMixin]] = {
-    # Whitens by the within-class covariance, shrunk as in Ledoit & Wolf (2004).
+    # Whitens with the within-class covariance, shrunk as in Ledoit & Wolf (2004).
     "shrinkage LDA": lambda _: LinearDiscriminantAnalysis(solver="lsqr", shrinkage="auto"),
     "extra trees": lambda seed: ExtraTreesClassifier(300, random_state=seed, n_jobs=-1),
 }
-"""Quick ones, which a training fits beside its model."""
+"""The fast baselines, which every training fits beside its model."""
 
 _CLASSIFIED = (HeadKind.BINARY, HeadKind.MULTI_CLASS, HeadKind.ORDINAL)
 
@@ -42,24 +42,24 @@ def baseline_predictions(
     seed: int,
     patch_count: int = 0,
 ) -> dict[str, HeadPredictions]:
-    """Fit a baseline for each head that has classes, and predict the test windows.
+    """Fit a baseline for each head with classes, and predict the test windows.
 
-    All that is labelled in the test windows is answered, so that every model is judged on the same
-    rows: of a component with one class in training it is that one. A head is left out where a
-    tested component has no label in training, or none has two classes.
+    Every labelled test row gets an answer, so that all models are judged on the same rows. A
+    component with only one class in training always gets that class. A head is left out if a tested
+    component has no label in training, or if no component has two classes.
 
     Args:
-        make: Makes it from a seed, such as those of `BASELINES`.
-        machines: Of one build.
-        split: Which windows it trains on and answers.
-        heads: Which heads.
+        make: Builds the model from a seed, as in `BASELINES`.
+        machines: Machines of one build.
+        split: The windows to train on and to predict.
+        heads: The task's heads; those without classes are skipped.
         normalizer: Fitted on the training windows.
-        seed: Of those that draw.
-        patch_count: Samples at the end of each step's features, for one that reads them alone, as
-            a series of each sensor, [W, S, T · samples]; 0: it reads all features.
+        seed: Seed of models that use randomness.
+        patch_count: The number of samples at the end of each step's features, for a model that
+            reads only these, as one series per sensor, [W, S, T · samples]; 0: all features.
 
     Raises:
-        SpecError: The machines differ in their build, so that a row has no fixed meaning.
+        SpecError: The machines differ in build, so that a row has no fixed meaning.
     """
     check_comparable(machines)
     features = window_features(machines, normalizer)
@@ -92,12 +92,12 @@ def baseline_predictions(
 
 
 def _classes(target: Tensor) -> int:
-    """Return how many classes there are among the labels, [W]."""
+    """Return the number of distinct classes among the labels, [W]."""
     return len(np.unique(target[~target.isnan()].numpy()))
 
 
 def check_comparable(machines: Sequence[StoredMachine]) -> None:
-    """Refuse machines of several topologies: a row of features would have no fixed meaning."""
+    """Raise a `SpecError` for machines of several builds: a row would have no fixed meaning."""
     if not of_one_build(machines):
         raise SpecError("baselines: true needs machines of one topology; set baselines=false")
 

@@ -1,8 +1,9 @@
-"""Intervals of metrics by resampling what a split keeps together: conditions, machines, windows.
+"""Confidence intervals of metrics, by resampling the units that a split keeps together.
 
-Windows of one condition are alike; resampled by windows an interval would be far too narrow. So
-whole units are drawn, with all their windows (the cluster bootstrap; A. Davison, D. Hinkley,
-"Bootstrap Methods and their Application", 1997, section 3.8).
+A unit is a condition, a machine or a window. Windows of one condition are similar, so resampling
+single windows would make intervals far too narrow. Whole units are drawn with all their windows
+(the cluster bootstrap; A. Davison, D. Hinkley, "Bootstrap Methods and their Application", 1997,
+section 3.8).
 
 Shapes: B draws, U units, R rows.
 """
@@ -15,25 +16,25 @@ from numpy.typing import NDArray
 
 Array = NDArray[np.float64]
 Interval = list[float]
-"""Low and high."""
+"""The lower and the upper bound."""
 
 DRAWS, SEED, LEVEL = 2000, 0, 0.95
 FEW_UNITS = 10
-"""Below so many units an interval is a rough guess, and a report says so."""
+"""The number of units below which an interval is only a rough guess; reports then say so."""
 _CELLS = 4_000_000
-"""Numbers held at once while ranking metrics are drawn."""
+"""The most weights held in memory while ranking metrics are computed."""
 
 
 @dataclass(frozen=True)
 class Bootstrap:
-    """Draws of units with replacement, the same for all that is compared.
+    """Draws of units with replacement, shared by all metrics that are compared.
 
     Attributes:
-        unit: What the units are, in the plural.
-        units: [W] number of the unit of every window of the window table.
-        among: The units that are drawn from, ascending.
-        draws: B.
-        seed: Of the draws.
+        unit: The name of the units, in the plural.
+        units: [W] the unit number of every window of the window table.
+        among: The units to draw from, ascending.
+        draws: The number of draws, B.
+        seed: The seed of the draws.
     """
 
     unit: str
@@ -50,11 +51,11 @@ class Bootstrap:
 
     @classmethod
     def of(cls, unit: str, units: NDArray[np.int64], windows: NDArray[np.int64]) -> "Bootstrap":
-        """Draw from the units that `windows` belong to."""
+        """Create draws from the units of `windows`."""
         return cls(unit, units, np.unique(units[windows]))
 
     def place(self, windows: NDArray[np.int64]) -> NDArray[np.int64]:
-        """Return the position of each window's unit among those drawn from, [R]."""
+        """Return the position of each window's unit in `among`, [R]."""
         return np.searchsorted(self.among, self.units[windows])
 
     def of_sums(
@@ -63,23 +64,23 @@ class Bootstrap:
         windows: NDArray[np.int64],
         metrics: Callable[[Array], Mapping[str, Array]],
     ) -> dict[str, Array]:
-        """Return each metric in each draw, [B].
+        """Return the value of each metric in each draw, [B].
 
         Args:
-            row_sums: [R, K] what each row adds.
-            windows: [R] rows' windows.
-            metrics: From sums [B, K].
+            row_sums: [R, K] each row's contribution to the sums.
+            windows: [R] the window of each row.
+            metrics: Computes the metrics from sums [B, K].
         """
         by_unit = np.zeros((len(self.among), row_sums.shape[1]))
         np.add.at(by_unit, self.place(windows), row_sums)
         return dict(metrics(self._weights @ by_unit))
 
     def of_rows(self, windows: NDArray[np.int64], metric: Callable[[Array], Array]) -> Array:
-        """Return a metric in each draw, [B]; for metrics that are no functions of sums.
+        """Return the value of a metric in each draw, [B], if it is no function of sums.
 
         Args:
-            windows: [R] rows' windows.
-            metric: From weights of rows, [b, R] for some b draws.
+            windows: [R] the window of each row.
+            metric: Computes the metric from the weights of rows, [b, R] for b of the draws.
         """
         place = self.place(windows)
         step = max(1, _CELLS // max(1, len(windows)))
@@ -90,7 +91,7 @@ class Bootstrap:
         return np.concatenate(parts)
 
     def interval(self, values: Array) -> Interval | None:
-        """Return the percentile interval of `LEVEL`; None of fewer than two units, or of NaN."""
+        """Return the percentile interval of `LEVEL`; None for fewer than two units or only NaN."""
         known = values[np.isfinite(values)]
         if len(self.among) < 2 or not len(known):
             return None
@@ -98,7 +99,7 @@ class Bootstrap:
         return [float(low), float(high)]
 
     def record(self) -> dict[str, object]:
-        """Say for a report how intervals came about."""
+        """Describe for a report how the intervals were computed."""
         return {
             "unit": self.unit,
             "units": len(self.among),
@@ -109,29 +110,29 @@ class Bootstrap:
 
 
 def average_precision(score: Array, present: NDArray[np.bool_], weights: Array) -> Array:
-    """Return the area under precision over recall, Σ (Rₖ − Rₖ₋₁) Pₖ, of each weighing, [B].
+    """Return the area under precision over recall, Σ (Rₖ − Rₖ₋₁) Pₖ, for each weighting, [B].
 
-    NaN where nothing is present.
+    The area is NaN if no row with a weight is present.
 
     Args:
-        score: [R]; equal ones are one threshold.
-        present: [R].
-        weights: [B, R].
+        score: [R] scores; equal scores share a threshold.
+        present: [R] whether the outcome is present.
+        weights: [B, R] weights of the rows.
     """
     order, last = _by_falling_score(score)
     hits = np.cumsum(weights[:, order] * present[order], axis=1)[:, last]
-    all_said = np.cumsum(weights[:, order], axis=1)[:, last]
+    flagged = np.cumsum(weights[:, order], axis=1)[:, last]
     total = hits[:, -1:]
     gained = np.diff(hits, axis=1, prepend=0.0)
-    precision = hits / np.maximum(all_said, 1e-12)
+    precision = hits / np.maximum(flagged, 1e-12)
     area: Array = (gained * precision).sum(1) / np.where(total > 0, total, np.nan)[:, 0]
     return area
 
 
 def auroc(score: Array, present: NDArray[np.bool_], weights: Array) -> Array:
-    """Return the share of pairs ranked rightly, ties counting half, of each weighing, [B].
+    """Return the share of pairs ranked correctly, for each weighting, [B]; a tie counts half.
 
-    NaN where either side is empty. Arguments as `average_precision`.
+    The share is NaN if either class is empty. The arguments are those of `average_precision`.
     """
     order, last = _by_falling_score(score)
     hits = np.cumsum(weights[:, order] * present[order], axis=1)[:, last]
@@ -144,7 +145,7 @@ def auroc(score: Array, present: NDArray[np.bool_], weights: Array) -> Array:
 
 
 def _by_falling_score(score: Array) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Return the order by falling score, and the last place of each distinct one in it."""
+    """Return the order by falling score, and the last position of each distinct score in it."""
     order = np.argsort(-score, kind="stable")
     last = np.flatnonzero(np.r_[np.diff(score[order]) != 0, True])
     return order, last

@@ -1,4 +1,4 @@
-"""Test metrics with their intervals: of each head, each kind of machine and each outcome."""
+"""Test metrics with intervals, for each head, each kind of machine and each outcome."""
 
 from collections.abc import Mapping, Sequence
 from functools import partial
@@ -23,7 +23,7 @@ from hydrascope.schemas.calibration import flag_thresholds
 from hydrascope.schemas.task import HeadKind, HeadSpec
 
 Judged = dict[str, dict[str, Any]]
-"""A metric's name → its `value` and `interval` ([low, high], or null where there is none)."""
+"""Metric name → its `value` and `interval` ([low, high], or null if there is none)."""
 
 
 def of_heads(
@@ -35,10 +35,10 @@ def of_heads(
     """Return the metrics of each head that has labelled rows.
 
     Args:
-        heads: Of the task.
-        predictions: Of test windows.
-        bootstrap: What is drawn.
-        thresholds: From which labels are flagged, where not from 0.5 (`schemas.calibration`).
+        heads: The task's heads.
+        predictions: Each head's answers on the test windows.
+        bootstrap: The draws for the intervals.
+        thresholds: Flag thresholds that differ from 0.5 (`schemas.calibration`).
     """
     judged = {
         head.name: _judge(
@@ -56,22 +56,22 @@ def of_kinds(
     kinds: NDArray[np.str_],
     thresholds: Mapping[str, float] = MappingProxyType({}),
 ) -> dict[str, dict[str, Judged]]:
-    """Return the same for each kind of machine by itself.
+    """Return the metrics of `of_heads` for each kind of machine separately.
 
     Args:
-        heads: Of the task.
-        predictions: Of test windows.
-        bootstrap: Whose draws are shared, so that kinds can be compared.
-        kinds: [W] of each window of the window table, as `machine_kinds` gives them.
-        thresholds: As of `of_heads`.
+        heads: The task's heads.
+        predictions: Each head's answers on the test windows.
+        bootstrap: The draws, shared by all kinds so that they can be compared.
+        kinds: [W] the kind of each window of the window table, from `machine_kinds`.
+        thresholds: As in `of_heads`.
     """
     found = {}
     for kind in np.unique(kinds[np.isin(bootstrap.units, bootstrap.among)]):
-        mine = {
+        rows_of_kind = {
             name: rows.where(torch.from_numpy(kinds == kind)[rows.window])
             for name, rows in predictions.items()
         }
-        if judged := of_heads(heads, mine, bootstrap, thresholds):
+        if judged := of_heads(heads, rows_of_kind, bootstrap, thresholds):
             found[str(kind)] = judged
     return found
 
@@ -121,7 +121,7 @@ def _judge_outcome(
     point = outcome_metrics(head, sums.sum(0), number)
     point["average_precision"] = area(np.ones((1, len(windows))))[0]
     if len(np.unique(bootstrap.place(windows[present]))) < 2:
-        # All that is known of the outcome is one unit, which no draw can vary.
+        # The outcome occurs in one unit only, so that the draws cannot vary it.
         return with_intervals(point, dict.fromkeys(point, np.full(1, np.nan)), bootstrap)
     in_draws = bootstrap.of_sums(sums, windows, lambda drawn: outcome_metrics(head, drawn, number))
     in_draws["average_precision"] = bootstrap.of_rows(windows, area)
@@ -131,7 +131,7 @@ def _judge_outcome(
 def with_intervals(
     point: Mapping[str, Array], in_draws: Mapping[str, Array], bootstrap: Bootstrap
 ) -> Judged:
-    """Return metrics beside their intervals, from their values in each draw, [B]."""
+    """Return metrics with their intervals, from their values in each draw, [B]."""
     return {
         name: {
             "value": float(value) if np.isfinite(value) else None,

@@ -1,7 +1,7 @@
-"""How far probabilities, sets and intervals can be trusted on test windows.
+"""Calibration of probabilities, and coverage of class sets and intervals, on test windows.
 
-A *question* is one probability to be right about: a head with classes (of the class it chose), a
-binary head (of presence), or one label. Shapes: R rows, B bins.
+A *question* is one probability that can come true: that of the chosen class of a head with classes,
+of presence of a binary head, or of one label. Shapes: R rows, B bins.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -21,9 +21,9 @@ from hydrascope.schemas.calibration import Calibration, flag_names
 from hydrascope.schemas.task import HeadKind, HeadSpec
 
 BINS = 15
-"""Of confidence, equally wide, as in C. Guo et al. (ICML 2017)."""
+"""The number of bins of confidence, equally wide, as in C. Guo et al. (ICML 2017)."""
 _REPEATS = 200
-"""Random halves over which the coverage of exchangeable rows is averaged."""
+"""The number of random halves over which the coverage of exchangeable rows is averaged."""
 
 
 @dataclass(frozen=True)
@@ -31,11 +31,11 @@ class Question:
     """One probability of a head, and how often it came true.
 
     Attributes:
-        name: The head's, or `<head>.<label>`.
-        confidence: [R] that it is so.
-        right: [R] whether it is so.
+        name: The head's name, or `<head>.<label>`.
+        confidence: [R] the probability.
+        right: [R] whether it came true.
         windows: [R] rows of the window table.
-        loss: [R] log loss of the head's, or the label's, whole answer.
+        loss: [R] log loss of the complete answer of the head or label.
     """
 
     name: str
@@ -65,9 +65,9 @@ def questions(head: HeadSpec, rows: LocatedPredictions) -> Iterator[Question]:
 
 
 def bin_sums(question: Question) -> Array:
-    """Return what each row adds to the bins, [R, 3 · B]: rows, confidence, times right."""
-    place = np.clip((question.confidence * BINS).astype(int), 0, BINS - 1)
-    member = np.eye(BINS)[place]
+    """Return what each row adds to the bins, [R, 3 · B]: count, confidence, count of right ones."""
+    number = np.clip((question.confidence * BINS).astype(int), 0, BINS - 1)
+    member = np.eye(BINS)[number]
     parts = (
         member,
         member * question.confidence[:, None],
@@ -79,8 +79,8 @@ def bin_sums(question: Question) -> Array:
 def expected_error(sums: Array) -> Array:
     """Return the expected calibration error of sums [..., 3 · B]: mean |confidence − accuracy|.
 
-    M. Pakdaman Naeini et al., "Obtaining Well Calibrated Probabilities Using Bayesian Binning",
-    AAAI 2015; NaN of no rows.
+    It is NaN without rows. Source: M. Pakdaman Naeini et al., "Obtaining Well Calibrated
+    Probabilities Using Bayesian Binning", AAAI 2015.
     """
     rows, confidence, right = np.split(sums, 3, axis=-1)
     total = rows.sum(-1)
@@ -99,34 +99,34 @@ def calibration_report(
     """Return the calibration errors before and after, and the coverage of sets and intervals.
 
     Args:
-        heads: Of the task.
-        before: Test rows, not calibrated.
-        after: The same, calibrated.
-        spec: What was fitted.
-        bootstrap: Of the test windows.
+        heads: The task's heads.
+        before: The uncalibrated test rows.
+        after: The same rows, calibrated.
+        spec: The fitted calibration.
+        bootstrap: The draws of the test windows' units.
     """
-    asked: dict[str, Any] = {}
+    answered: dict[str, Any] = {}
     for head in heads:
         pairs = zip(
             questions(head, before[head.name]), questions(head, after[head.name]), strict=True
         )
-        for number, (raw, sure) in enumerate(pairs):
+        for number, (raw, calibrated) in enumerate(pairs):
             if not len(raw.windows):
                 continue
             temperature = spec.temperatures.get(head.name)
-            asked[sure.name] = {
+            answered[calibrated.name] = {
                 "temperature": temperature[number] if temperature else None,
-                "threshold": spec.thresholds.get(sure.name),
+                "threshold": spec.thresholds.get(calibrated.name),
                 "before": _error(raw, bootstrap),
-                "after": _error(sure, bootstrap),
+                "after": _error(calibrated, bootstrap),
                 "bins": {
                     name: np.array(np.split(bin_sums(each).sum(0), 3)).round(6).tolist()
-                    for name, each in (("before", raw), ("after", sure))
+                    for name, each in (("before", raw), ("after", calibrated))
                 },
             }
     conformal = spec.conformal
     return {
-        "questions": asked,
+        "questions": answered,
         "uncalibrated": dict(spec.uncalibrated),
         "held_out": {
             "windows": conformal.windows,
@@ -151,7 +151,7 @@ def calibration_report(
 
 
 def calibration_table(report: Mapping[str, Any]) -> Table:
-    """Show the calibration error of each question, and what the sets and intervals cover."""
+    """Show the calibration error of each question, and the coverage of sets and intervals."""
     held, conformal = report["held_out"], report["conformal"]
     table = Table(
         title=f"Calibration by {held['windows']} held-out windows of {held['units']} "
@@ -173,14 +173,14 @@ def calibration_table(report: Mapping[str, Any]) -> Table:
         table.add_column(name, justify="right")
     covered = conformal["heads"]
     for name in dict.fromkeys([*report["questions"], *covered]):
-        asked, kept = report["questions"].get(name, {}), covered.get(name, {})
+        question, kept = report["questions"].get(name, {}), covered.get(name, {})
         table.add_row(
             name,
-            _cell(asked.get("before", {}).get("ece"), "{:.3f}"),
-            _cell(asked.get("after", {}).get("ece"), "{:.3f}"),
-            _cell(asked.get("before", {}).get("log_loss"), "{:.3f}"),
-            _cell(asked.get("after", {}).get("log_loss"), "{:.3f}"),
-            _cell(asked.get("temperature"), "{:.2f}"),
+            _cell(question.get("before", {}).get("ece"), "{:.3f}"),
+            _cell(question.get("after", {}).get("ece"), "{:.3f}"),
+            _cell(question.get("before", {}).get("log_loss"), "{:.3f}"),
+            _cell(question.get("after", {}).get("log_loss"), "{:.3f}"),
+            _cell(question.get("temperature"), "{:.2f}"),
             _cell(kept.get("coverage"), "{:.1%}"),
             _cell(kept.get("exchangeable"), "{:.1%}"),
             _cell(kept.get("size"), "{:.2f}"),
@@ -209,11 +209,11 @@ def _coverage(
     nominal: float,
     bootstrap: Bootstrap,
 ) -> dict[str, Any]:
-    """Return how often the truth is kept, and how much is kept beside it.
+    """Return how often sets and intervals contain the truth, and how large they are.
 
-    `coverage` is of the test windows by the margins of the held-out ones. `exchangeable` is what
-    the same method covers where its promise holds: margins from a random half of the test rows,
-    measured on the other.
+    `coverage` is the share of test rows covered with the margins of the held-out windows.
+    `exchangeable` is the coverage if the method's assumption holds: the margins come from a random
+    half of the test rows, and are applied to the other half.
     """
     rows = complete(rows)
     scores = nonconformity(head, rows.prediction, rows.target).numpy()
@@ -231,12 +231,12 @@ def _coverage(
 
 
 def exchangeable_coverage(scores: Array, nominal: float, repeats: int = _REPEATS) -> float | None:
-    """Return the mean coverage over random halves of rows; None of too few.
+    """Return the mean coverage over random halves of the rows; None for too few rows.
 
     Args:
         scores: [R, M] nonconformity of the truth.
-        nominal: Coverage asked for.
-        repeats: How many random halves.
+        nominal: The nominal coverage.
+        repeats: The number of random halves.
     """
     random, half = np.random.default_rng(0), len(scores) // 2
     covered = []
@@ -252,7 +252,7 @@ def exchangeable_coverage(scores: Array, nominal: float, repeats: int = _REPEATS
 
 
 def _size(head: HeadSpec, rows: LocatedPredictions, margins: Sequence[float]) -> float:
-    """Return the mean number of classes kept (of labels not ruled out), or the mean width."""
+    """Return the mean number of classes (or of labels not ruled out), or the mean width."""
     margin = torch.tensor(margins, dtype=torch.float64)
     p = rows.prediction.double()
     match head.kind:

@@ -1,4 +1,4 @@
-"""The test windows worth looking at: wrong with the most confidence, and the least certain."""
+"""The test windows worth looking at: the most confident wrong answers, and the least certain."""
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
@@ -16,18 +16,18 @@ from hydrascope.schemas.calibration import flag_thresholds
 from hydrascope.schemas.task import HeadKind, HeadLevel, HeadSpec
 
 COUNT = 3
-"""Cases of each sort."""
+"""The number of cases of each sort."""
 
 
 @dataclass(frozen=True)
 class Case:
-    """One window, and the answer in it that it was chosen for.
+    """One window, and the answer that it was chosen for.
 
     Attributes:
         window: Row of the window table.
-        head: Whose answer.
-        row: Of the head's labelled rows.
-        why: In words.
+        head: The head that answered.
+        row: Position among the head's labelled rows.
+        why: The reason, in words.
     """
 
     window: int
@@ -41,7 +41,7 @@ def worst_cases(
     predictions: Mapping[str, LocatedPredictions],
     thresholds: Mapping[str, float],
 ) -> list[Case]:
-    """Return the windows whose answers cost most, the worst first, each with its worst answer.
+    """Return the windows with the costliest answers, worst first, each with its worst answer.
 
     The cost is the log loss of a wrong answer, or the absolute error of a regression in standard
     deviations of the truth.
@@ -71,7 +71,7 @@ def worst_cases(
 def uncertain_cases(
     heads: Sequence[HeadSpec], predictions: Mapping[str, LocatedPredictions]
 ) -> list[Case]:
-    """Return the windows with the answers of the highest entropy, the highest first."""
+    """Return the windows whose answers have the highest entropy, highest first."""
     found = []
     for head in (head for head in heads if head.kind is not HeadKind.REGRESSION):
         rows = complete(predictions[head.name])
@@ -86,19 +86,19 @@ def uncertain_cases(
 
 
 def uncertainty(head: HeadSpec, prediction: Tensor) -> Tensor:
-    """Return the entropy over its largest possible value, [R] from 0 to 1; of labels the mean."""
+    """Return the normalised entropy, [R] from 0 to 1; the mean over labels if there are any."""
     p = prediction.double()
     entropy: Tensor = torch.special.entr(p)
     if head.kind in (HeadKind.BINARY, HeadKind.MULTI_LABEL):
-        against: Tensor = torch.special.entr(1 - p)
-        return (entropy + against).mean(1) / math.log(2)
+        complement: Tensor = torch.special.entr(1 - p)
+        return (entropy + complement).mean(1) / math.log(2)
     return entropy.sum(1) / math.log(p.shape[1])
 
 
 def answer_in_words(
     head: HeadSpec, rows: LocatedPredictions, row: int, data: HydraulicDataModule
 ) -> dict[str, Any]:
-    """Say in words what was answered in a row, and what was true."""
+    """Describe in words the answer in a row, and the truth."""
     rows = complete(rows)
     answer, target = rows.prediction[row], rows.target[row]
     window = data.table.iloc[int(rows.window[row])]
@@ -117,24 +117,24 @@ def answer_in_words(
             unit = head.unit or ""
             return about | {"said": f"{said} {unit}", "true": f"{true} {unit}"}
         case HeadKind.MULTI_LABEL:
-            there = [n for n, there in zip(head.labels, target.tolist(), strict=True) if there]
+            present = [n for n, true in zip(head.labels, target.tolist(), strict=True) if true]
             likely = sorted(zip(answer.tolist(), head.labels, strict=True), reverse=True)[:3]
             said = ", ".join(f"{name} {100 * p:.0f} %" for p, name in likely)
-            return about | {"said": said, "true": ", ".join(there) or "none"}
+            return about | {"said": said, "true": ", ".join(present) or "none"}
         case HeadKind.BINARY:
             names, p = ["not present", "present"], float(answer[0])
-            chosen, sure = int(p > 0.5), max(p, 1 - p)
+            chosen, confidence = int(p > 0.5), max(p, 1 - p)
         case _:
             names = [each.name for each in head.classes]
-            chosen, sure = int(answer.argmax()), float(answer.max())
-    said = f"{names[chosen]} ({100 * sure:.1f} %)"
+            chosen, confidence = int(answer.argmax()), float(answer.max())
+    said = f"{names[chosen]} ({100 * confidence:.1f} %)"
     return about | {"said": said, "true": names[int(target[0])]}
 
 
 def _named(values: Iterable[tuple[float, str]], unit: str | None) -> str:
-    """Write those of a regression's values that are not 0."""
-    said = ", ".join(f"{name} {value:.3g} {unit or ''}".strip() for value, name in values if value)
-    return said or "0 of all"
+    """Write the values of a regression that are not 0."""
+    text = ", ".join(f"{name} {value:.3g} {unit or ''}".strip() for value, name in values if value)
+    return text or "0 of all"
 
 
 def _of_distinct_windows(found: Sequence[tuple[float, Case]]) -> list[Case]:

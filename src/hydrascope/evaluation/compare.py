@@ -1,4 +1,4 @@
-"""Two evaluations on the windows that both have: paired, so that the luck of windows cancels."""
+"""A paired comparison of two evaluations, on the windows that both share."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -30,7 +30,8 @@ def prediction_table(
     """Return a row for each labelled answer.
 
     Columns: `head`; `equipment_id` and `start` of the window; `component`, its position among the
-    machine's components, −1 at machine level; `target` and `answer`, lists, a class as its number.
+    machine's components, −1 at machine level; `target` and `answer`, both lists, with a class as
+    its number.
     """
     parts = []
     for head in heads:
@@ -46,13 +47,13 @@ def prediction_table(
 
 
 class OtherRun:
-    """What another evaluation left behind.
+    """The stored results of another evaluation.
 
     Args:
         path: Its folder, or its evaluation.json.
 
     Raises:
-        SpecError: There is no evaluation, or its predictions are missing.
+        SpecError: There is no evaluation, or its predictions are missing or damaged.
     """
 
     def __init__(self, path: str) -> None:
@@ -83,16 +84,17 @@ class OtherRun:
         data: HydraulicDataModule,
         bootstrap: Bootstrap,
     ) -> dict[str, dict[str, Any]]:
-        """Return, of each head and metric: `this`, `other`, their `difference`, its `interval`.
+        """Return for each head and metric: `this`, `other`, their `difference`, its `interval`.
 
-        Both are taken over the rows that both have, `rows`; a draw resamples both alike.
+        Both values cover the rows that both evaluations have, counted as `rows`. Each draw
+        resamples both in the same way.
 
         Raises:
-            SpecError: There is no such row.
+            SpecError: The evaluations share no row.
         """
-        mine = prediction_table(heads, predictions, data)
-        mine["row"] = mine.groupby("head").cumcount()
-        both = mine.merge(self._table, on=_KEYS, suffixes=("", "_other"), validate="1:1")
+        table = prediction_table(heads, predictions, data)
+        table["row"] = table.groupby("head").cumcount()
+        both = table.merge(self._table, on=_KEYS, suffixes=("", "_other"), validate="1:1")
         found = {}
         for head in heads:
             rows = both[both["head"] == head.name].sort_values("row")
@@ -100,15 +102,15 @@ class OtherRun:
             if rows.empty:
                 continue
             shared = predictions[head.name].where(torch.tensor(rows["row"].to_numpy(copy=True)))
-            here = complete(shared)
-            there = LocatedPredictions(
+            this = complete(shared)
+            other = LocatedPredictions(
                 torch.tensor(np.array(rows["answer_other"].tolist()), dtype=torch.float32),
                 shared.target,
                 shared.window,
                 shared.component,
             )
             found[head.name] = _paired(
-                head, here, complete(there), bootstrap, thresholds, self.thresholds
+                head, this, complete(other), bootstrap, thresholds, self.thresholds
             )
         if not found:
             raise SpecError(
@@ -120,19 +122,19 @@ class OtherRun:
 
 def _paired(
     head: HeadSpec,
-    here: LocatedPredictions,
-    there: LocatedPredictions,
+    this: LocatedPredictions,
+    other: LocatedPredictions,
     bootstrap: Bootstrap,
     *thresholds: Mapping[str, float],
 ) -> dict[str, Any]:
     point, drawn = [], []
-    for rows, chosen in zip((here, there), thresholds, strict=True):
+    for rows, chosen in zip((this, other), thresholds, strict=True):
         sums = row_sums(head, rows, flag_thresholds(head, chosen))
         point.append(metrics_of(head, sums.sum(0)))
         windows = rows.window.numpy()
         drawn.append(bootstrap.of_sums(sums, windows, lambda s: metrics_of(head, s)))
     return {
-        "rows": len(here.target),
+        "rows": len(this.target),
         "metrics": {
             name: {
                 "this": float(point[0][name]),

@@ -1,4 +1,4 @@
-"""How well scores of normality tell faults: false alarms, detection, AUROC."""
+"""How well normality scores detect faults: false alarms, detection rate, AUROC."""
 
 from collections.abc import Iterator, Mapping
 from functools import partial
@@ -18,17 +18,17 @@ from hydrascope.schemas.task import NormalitySpec
 from hydrascope.tasks.alarm_thresholds import resolved_rate, smoothed, wilson_interval
 
 ANY = "any"
-"""The row of all unhealthy windows."""
+"""The name of the row for all unhealthy windows."""
 COLUMNS = ("window", "equipment_id", "start", "level", "id", "score", "alarm")
 
 
 def score_table(
     diagnoser: Diagnoser, data: HydraulicDataModule, spec: NormalitySpec
 ) -> pd.DataFrame:
-    """Return every score of the test windows, smoothed, a row each, with `COLUMNS`.
+    """Return every smoothed score of the test windows, one a row, with the columns `COLUMNS`.
 
-    `id` is the sensor, the component or the machine; `score` 1 is the threshold, NaN nothing to
-    score.
+    `id` names the sensor, the component or the machine. A `score` of 1 is the threshold; NaN means
+    that there was nothing to score.
     """
     parts = []
     for batch in data.test_dataloader():
@@ -69,14 +69,14 @@ def _names(data: HydraulicDataModule, equipment_id: str, level: str) -> list[str
 
 def machine_scores(table: pd.DataFrame) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
     """Return the test windows and their machines' scores, in order of the window table."""
-    mine = table[table["level"] == MACHINE].sort_values("window")
-    return mine["window"].to_numpy(np.int64), mine["score"].to_numpy(np.float64)
+    machines = table[table["level"] == MACHINE].sort_values("window")
+    return machines["window"].to_numpy(np.int64), machines["score"].to_numpy(np.float64)
 
 
 def faults(
     data: HydraulicDataModule, windows: NDArray[np.int64]
 ) -> Iterator[tuple[str, NDArray[np.bool_]]]:
-    """Yield each unhealthy value of each label, as `valve=73`, and the windows that have it."""
+    """Yield each unhealthy value of each label, such as `valve=73`, with a mask of its windows."""
     rows = data.table.iloc[windows]
     state = data.healthy[windows]
     yield ANY, state == 0
@@ -95,15 +95,15 @@ def detection(
     scores: NDArray[np.float64],
     held_out: int,
 ) -> dict[str, Any]:
-    """Judge one detector's scores of test windows, 1 being its threshold.
+    """Judge one detector's scores of the test windows; its threshold is 1.
 
-    Windows without a score raise no alarm, and rank below all others.
+    Windows without a score raise no alarm and rank below all others.
 
     Returns:
-        `false_alarms`: how many healthy windows raised an alarm, of how many, the share with its
-        95 % interval, the share asked for and what `held_out` units of the split can promise.
-        `faults`: of each fault its windows, the share detected, and the AUROC against the healthy
-        windows.
+        `false_alarms`: the number of alarms and of healthy windows, the rate with its 95 %
+        interval, the requested rate, and the lowest rate that `held_out` units of the split can
+        guarantee. `faults`: for each fault its number of windows, the share detected, and the AUROC
+        against the healthy windows.
     """
     healthy = data.healthy[windows] == 1
     ranked = np.nan_to_num(scores, nan=-1.0)
@@ -138,11 +138,11 @@ def detection(
 def detection_intervals(
     data: HydraulicDataModule, windows: NDArray[np.int64], scores: NDArray[np.float64]
 ) -> dict[str, Any]:
-    """Return the intervals of what `detection` says, resampled by the units of the split.
+    """Return the intervals of the values of `detection`, resampled by the units of the split.
 
     Returns:
-        `false_alarm_rate`: [low, high]; `faults`: of each fault `detected` and `auroc` likewise;
-        null where there are too few units or windows.
+        `false_alarm_rate`: [low, high]. `faults`: for each fault the intervals of `detected` and
+        `auroc`. An interval is null if there are too few units or windows.
     """
     bootstrap = Bootstrap.of(data.split_spec.unit, data.units, windows)
     healthy = data.healthy[windows] == 1
@@ -150,7 +150,7 @@ def detection_intervals(
 
     def share(chosen: NDArray[np.bool_]) -> list[float] | None:
         counts = np.stack([chosen, chosen & (ranked > 1.0)], axis=1).astype(np.float64)
-        with np.errstate(invalid="ignore"):  # a draw without any such window has no share
+        with np.errstate(invalid="ignore"):  # a draw without such windows has no share
             drawn = bootstrap.of_sums(counts, windows, lambda s: {"share": s[:, 1] / s[:, 0]})
         return bootstrap.interval(drawn["share"])
 
@@ -166,7 +166,7 @@ def detection_intervals(
 
 
 def detection_table(title: str, reports: Mapping[str, Mapping[str, Any]]) -> Table:
-    """Show each detector's realised false alarms, and its AUROC and detection of each fault."""
+    """Show each detector's false alarms, and its AUROC and detection rate for each fault."""
     table = Table(title=title, title_justify="left")
     table.add_column("")
     for name in reports:
@@ -192,13 +192,13 @@ def _found(fault: Mapping[str, Any]) -> str:
 
 
 def promise(held_out: int, unit: str, spec: NormalitySpec) -> str:
-    """Say in one line what false-alarm rate so many held-out units of a split can promise."""
-    asked, resolved = spec.false_alarm_rate, resolved_rate(held_out, spec.false_alarm_rate)
+    """Return one line on the false-alarm rate that so many held-out units can guarantee."""
+    requested, resolved = spec.false_alarm_rate, resolved_rate(held_out, spec.false_alarm_rate)
     line = f"Normality: {held_out} held-out healthy {unit} set the threshold; "
-    if resolved <= asked:
-        return line + f"false alarms asked for: {100 * asked:g} %"
-    needed = int(np.ceil(round(1 / asked - 1, 9)))
+    if resolved <= requested:
+        return line + f"requested false-alarm rate: {100 * requested:g} %"
+    needed = int(np.ceil(round(1 / requested - 1, 9)))
     return line + (
-        f"they resolve false alarms of {100 * resolved:.2g} % at best, not the {100 * asked:g} % "
-        f"asked for, which take {needed}"
+        f"they resolve a false-alarm rate of {100 * resolved:.2g} % at best; the requested "
+        f"{100 * requested:g} % takes {needed}"
     )

@@ -1,8 +1,8 @@
-"""Classical detectors of what is unusual, on the same windows, features and threshold rule.
+"""Classical anomaly detectors, with the same windows, features and threshold rule.
 
-Each sees all sensors' features at every step as one long row, normalised by the training
-statistics, learns from the healthy training windows, and has its threshold set on the healthy
-validation windows at the same false-alarm rate.
+Each reads the features of all sensors and steps as one long row, normalised by the training
+statistics. It learns from the healthy training windows. Its threshold is set on the healthy
+validation windows, for the same false-alarm rate.
 """
 
 from collections.abc import Callable, Mapping
@@ -23,7 +23,7 @@ Floats = NDArray[np.float64]
 Score = Callable[[Floats], Floats]
 
 _EXPLAINED = 0.9
-"""Share of the variance that the principal components keep."""
+"""The share of the variance that the principal components explain."""
 
 
 def _pca(train: Floats) -> PCA:
@@ -31,19 +31,19 @@ def _pca(train: Floats) -> PCA:
 
 
 def _t2(train: Floats, _seed: int) -> Score:
-    """Hotelling's T² within the principal components."""
+    """Fit Hotelling's T² within the principal components."""
     pca = _pca(train)
     return lambda rows: (pca.transform(rows) ** 2 / pca.explained_variance_).sum(1)
 
 
 def _spe(train: Floats, _seed: int) -> Score:
-    """Squared prediction error beside the principal components, the Q statistic."""
+    """Fit the squared prediction error outside the principal components, the Q statistic."""
     pca = _pca(train)
     return lambda rows: ((rows - pca.inverse_transform(pca.transform(rows))) ** 2).sum(1)
 
 
 def _mahalanobis(train: Floats, _seed: int) -> Score:
-    """Squared Mahalanobis distance, covariance shrunk as in Ledoit & Wolf (2004)."""
+    """Fit the squared Mahalanobis distance, with covariance shrunk as in Ledoit & Wolf (2004)."""
     return LedoitWolf().fit(train).mahalanobis  # type: ignore[no-any-return]
 
 
@@ -68,12 +68,12 @@ def detector_scores(
     windows: NDArray[np.int64],
     seed: int,
 ) -> NDArray[np.float64]:
-    """Fit one of `DETECTORS` and return its scores of `windows`; above 1 is an alarm.
+    """Fit one of `DETECTORS` and return its scores for `windows`; a score above 1 is an alarm.
 
-    Scores are shifted, not divided, by the threshold, since some detectors' are negative.
+    The threshold is subtracted, not divided by, because some detectors have negative scores.
 
     Raises:
-        SpecError: The machines differ in their build, so that a row has no fixed meaning.
+        SpecError: The machines differ in build, so that a row has no fixed meaning.
     """
     check_comparable(data.dataset.machines)
     rows = window_features(data.dataset.machines, normalizer).flatten(1).double().numpy()

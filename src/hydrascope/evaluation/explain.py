@@ -1,4 +1,4 @@
-"""What drove an answer: which sensor, which component and which moment.
+"""Attribution of an answer to sensors, components and steps.
 
 Shapes: B windows, S sensors, T steps, F features, N components, of one machine.
 """
@@ -18,17 +18,17 @@ from hydrascope.schemas.machine import GraphTopology
 from hydrascope.schemas.task import HeadKind, HeadLevel, HeadSpec
 
 STEPS = 50
-"""Of the path along which gradients are integrated (Gauss–Legendre)."""
+"""The number of steps of the path along which gradients are integrated (Gauss–Legendre)."""
 
 
 @dataclass(frozen=True)
 class Explanation:
-    """What each sensor in each step added to an answer.
+    """The contribution of each sensor and step to an answer.
 
     Attributes:
-        attribution: [S, T] in the unit of the score; above 0 spoke for the answer.
-        score: Of the answer: log odds of the chosen outcome, or a regression's value.
-        usual: The score where every sensor does what it does on average.
+        attribution: [S, T] in the unit of the score; positive values support the answer.
+        score: The answer's score: log odds of the chosen outcome, or a regression's value.
+        usual: The score if every sensor has its average features.
     """
 
     attribution: Tensor
@@ -36,11 +36,11 @@ class Explanation:
     usual: float
 
     def of_sensors(self) -> Tensor:
-        """Return what each sensor added, [S]."""
+        """Return the contribution of each sensor, [S]."""
         return self.attribution.sum(1)
 
     def of_components(self, topology: GraphTopology) -> dict[str, float]:
-        """Return what each component's sensors added, by its id; only of those with sensors."""
+        """Return the contribution of each component's sensors, by component id."""
         found: dict[str, float] = {}
         pairs = zip(topology.sensors, self.of_sensors().tolist(), strict=True)
         for (number, _), added in pairs:
@@ -54,11 +54,11 @@ class Explained:
 
     Args:
         diagnoser: In evaluation mode.
-        data: Where the window is from.
+        data: The data that hold the window.
         window: Row of the window table.
-        head: Whose answer.
-        component: Position of the component it speaks of; −1 at machine level.
-        label: Of a head with labels, which.
+        head: The head that answered.
+        component: Position of the component concerned; −1 at machine level.
+        label: Position of the label, for a head with labels.
     """
 
     def __init__(
@@ -85,18 +85,18 @@ class Explained:
         )
         self._reference = SensorReference(inputs.sensor_reference, inputs.sensor_reference_mask)
         self.features = inputs.sensor_features.unsqueeze(0)
-        """[1, S, T, F]"""
+        """The window's features, [1, S, T, F]."""
         normalizer = diagnoser.normalizer
         center = normalizer.center[normalizer.row(inputs.sensor_slot, inputs.sensor_kind)]
         self.usual = center.expand_as(inputs.sensor_features).unsqueeze(0)
-        """What the sensors do on average in training, likewise."""
+        """The sensors' average features in training, [1, S, T, F]."""
         with torch.no_grad():
             self._outcome = int(self._logs(self.features)[0].argmax())
 
     def score(self, features: Tensor) -> Tensor:
-        """Return the score of the answer that the window got, [B], for features [B, S, T, F].
+        """Return the score, [B], of the window's answer for features [B, S, T, F].
 
-        Of a head with outcomes before its temperature, which only stretches it.
+        For a head with outcomes, the temperature is not applied: it would only scale the score.
         """
         answer = self._logs(features)
         if self._head.kind is HeadKind.REGRESSION:
@@ -122,10 +122,10 @@ class Explained:
 
 
 def explain(explained: Explained) -> Explanation:
-    """Integrate the gradient of the score on the way from usual features to those of the window.
+    """Integrate the score's gradient along the path from the usual features to the window's.
 
-    M. Sundararajan, A. Taly, Q. Yan, "Axiomatic Attribution for Deep Networks", ICML 2017, by
-    captum: what is added sums to the difference of the two scores.
+    The contributions sum to the difference of the two scores. Source: M. Sundararajan, A. Taly,
+    Q. Yan, "Axiomatic Attribution for Deep Networks", ICML 2017; computed by captum.
     """
     integrated = IntegratedGradients(explained.score, multiply_by_inputs=True)
     added: Tensor = integrated.attribute(

@@ -1,4 +1,4 @@
-"""Pictures people look at: confusion matrices and a machine's graph."""
+"""Figures: confusion matrices and a machine's graph."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -27,14 +27,14 @@ _OTHER_LINE = "#7f8c8d"
 
 
 def confusion_counts(head: HeadSpec, rows: HeadPredictions) -> Tensor:
-    """Count [true class, predicted class]."""
+    """Return the confusion matrix, counts [true class, predicted class]."""
     classes = len(head.classes) or 2
     cells = rows.target[:, 0].long() * classes + predicted_class(head, rows.prediction)
     return torch.bincount(cells, minlength=classes**2).reshape(classes, classes)
 
 
 def save_confusion_matrix(head: HeadSpec, rows: HeadPredictions, path: Path) -> None:
-    """Draw the shares of each true class as a heat map, with the counts written in."""
+    """Draw the shares of each true class as a heat map that shows the counts."""
     size = 1.8 + 0.95 * (len(head.classes) or 2)
     figure = Figure(figsize=(size + 0.8, size), layout="constrained")
     axes, shares = draw_confusion(figure, head, confusion_counts(head, rows).numpy())
@@ -46,7 +46,7 @@ def save_confusion_matrix(head: HeadSpec, rows: HeadPredictions, path: Path) -> 
 def draw_confusion(
     figure: Figure, head: HeadSpec, counts: NDArray[np.int64]
 ) -> tuple[Axes, QuadMesh]:
-    """Draw the same into a figure, from counts [true class, predicted class], without a legend."""
+    """Draw the heat map of counts [true class, predicted class] into a figure, without legend."""
     shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
     names = [f"{c.value:g}" for c in head.classes] or ["no", "yes"]
     unit = f" [{head.unit}]" if head.unit else ""
@@ -71,7 +71,7 @@ def draw_confusion(
 
 
 def save_machine_graph(topology: GraphTopology, title: str, path: Path) -> None:
-    """Draw components, the sensors they carry, and the lines between them by their type."""
+    """Draw the components, their sensors, and the lines between them, coloured by type."""
     figure = Figure(figsize=(10, 6), layout="constrained")
     axes = figure.subplots()
     draw_machine_graph(axes, topology, {})
@@ -81,9 +81,9 @@ def save_machine_graph(topology: GraphTopology, title: str, path: Path) -> None:
 
 
 def draw_machine_graph(axes: Axes, topology: GraphTopology, fills: Mapping[str, str]) -> None:
-    """Draw the same into axes, each component filled by its id's colour; white where it has none.
+    """Draw a machine's graph into axes, each component filled with its colour, by default white.
 
-    With colours the sensors are left out.
+    If there are colours, the sensors are left out.
     """
     graph = nx.Graph()
     graph.add_nodes_from(component.id for component in topology.components)

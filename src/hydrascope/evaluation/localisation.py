@@ -1,4 +1,4 @@
-"""Whether the component that is faulty is the one with the most evidence.
+"""How often the component with the most evidence is the faulty one.
 
 Shapes: R rows, W windows with a fault, N components of the largest machine.
 """
@@ -18,19 +18,20 @@ from hydrascope.evaluation.predictions import LocatedPredictions
 from hydrascope.schemas.task import HEALTH, HeadKind, HeadLevel, HeadSpec
 
 FREQUENT = "most frequent component"
-"""Guesses the component that in the training windows of its kind is faulty most often."""
+"""The baseline: always name the component that is faulty most often in training windows of the same
+kind of machine."""
 
 Flags = NDArray[np.bool_]
 
 
 @dataclass(frozen=True)
 class Places:
-    """Windows with a fault of some component, and what is said of their components.
+    """Windows with a faulty component, and the evidence for each of their components.
 
     Attributes:
         window: [W] rows of the window table.
-        evidence: [W, N] the highest probability of any fault; −inf where no head has a label.
-        faulty: [W, N]
+        evidence: [W, N] the highest probability of any fault; −inf if no head has a label.
+        faulty: [W, N] whether the component is faulty.
     """
 
     window: NDArray[np.int64]
@@ -45,32 +46,34 @@ def localisation(
     bootstrap: Bootstrap,
     model: str,
 ) -> dict[str, Any] | None:
-    """Return how often the right component is named first; None where no head can tell.
+    """Return how often a faulty component is named first; None if no head can locate faults.
 
-    `windows` counts those with a fault and two labelled components or more. `judged` holds, of the
-    model and of `FREQUENT`: `top1`, the share in which the component named is faulty, and
-    `top1_strict`, in which it is the one of the lowest label `health`, where the data have it of
-    all, each with its interval.
+    `windows` counts the windows with a fault and at least two labelled components. `judged` holds
+    the metrics of the model and of `FREQUENT`, each with its interval:
+
+    - `top1`: the share of windows in which the named component is faulty.
+    - `top1_strict`: the share in which it has the lowest label `health`, over windows in which the
+      data have this label for all components.
 
     Args:
-        heads: That are answered.
-        predictions: Of test windows.
-        data: What they are of.
-        bootstrap: What is drawn.
-        model: Name of the model.
+        heads: The heads that are answered.
+        predictions: Each head's answers on the test windows.
+        data: The data that hold the windows.
+        bootstrap: The draws for the intervals.
+        model: The model's name.
     """
-    asked = [head for head in heads if _tells(head)]
-    places = find_places(asked, predictions)
+    used = [head for head in heads if _locates(head)]
+    places = find_places(used, predictions)
     if not len(places.window):
         return None
     worst = _worst(places, data)
     guesses = {
         model: np.eye(places.evidence.shape[1])[places.evidence.argmax(1)],
-        FREQUENT: _guesses(asked, places, data),
+        FREQUENT: _guesses(used, places, data),
     }
     return {
         "windows": len(places.window),
-        "heads": [head.name for head in asked],
+        "heads": [head.name for head in used],
         "judged": {
             name: _judge(guess, places, worst, bootstrap) for name, guess in guesses.items()
         },
@@ -78,23 +81,23 @@ def localisation(
 
 
 def find_places(heads: Sequence[HeadSpec], predictions: Mapping[str, LocatedPredictions]) -> Places:
-    """Join what several heads say of the components of each window."""
+    """Join the evidence of several heads on the components of each window."""
     rows = [_of_head(head, predictions[head.name]) for head in heads]
     rows = [each for each in rows if len(each[0])]
     if not rows:
         return Places(np.empty(0, np.int64), np.empty((0, 0)), np.empty((0, 0), np.bool_))
-    window, component, said, there = (np.concatenate(each) for each in zip(*rows, strict=True))
+    window, component, p, fault = (np.concatenate(each) for each in zip(*rows, strict=True))
     windows, place = np.unique(window, return_inverse=True)
     evidence = np.full((len(windows), component.max() + 1), -np.inf)
-    np.maximum.at(evidence, (place, component), said)
+    np.maximum.at(evidence, (place, component), p)
     faulty = np.zeros(evidence.shape, np.bool_)
-    np.logical_or.at(faulty, (place, component), there)
+    np.logical_or.at(faulty, (place, component), fault)
     kept = faulty.any(axis=1) & (np.isfinite(evidence).sum(axis=1) >= 2)
     return Places(windows[kept], evidence[kept], faulty[kept])
 
 
 def localisation_lines(found: Mapping[str, Any]) -> Iterator[str]:
-    """Yield what was found, for people."""
+    """Yield the results as lines of text."""
     yield f"Faulty component named first, {found['windows']} windows with a fault:"
     for name, metrics in found["judged"].items():
         shares = (f"{metric} {_percent(each)}" for metric, each in metrics.items())
@@ -111,14 +114,14 @@ def _percent(judged: Mapping[str, Any]) -> str:
     return f"{100 * judged['value']:.1f} %{between}"
 
 
-def _tells(head: HeadSpec) -> bool:
-    """Tell whether a head says of components which fault they have."""
+def _locates(head: HeadSpec) -> bool:
+    """Return whether a head flags faults of components."""
     flagged = head.kind in (HeadKind.BINARY, HeadKind.MULTI_LABEL)
     return flagged and head.level is HeadLevel.COMPONENT
 
 
 def _faults(head: HeadSpec, target: Tensor) -> Tensor:
-    """Return whether there is a fault, [...] bool; what is not labelled is none."""
+    """Return whether there is a fault, [...] bool; a missing label is no fault."""
     return (target == (0 if head.healthy == 1 else 1)).any(dim=-1)
 
 
@@ -127,26 +130,26 @@ def _of_head(
 ) -> tuple[NDArray[np.int64], NDArray[np.int64], Array, Flags]:
     """Return window, component, evidence and whether there is a fault, [R] each."""
     p = 1.0 - rows.prediction if head.healthy == 1 else rows.prediction
-    said = p.double().masked_fill(rows.target.isnan(), -np.inf).amax(dim=1)
-    there = _faults(head, rows.target)
-    return rows.window.numpy(), rows.component.numpy(), said.numpy(), there.numpy()
+    evidence = p.double().masked_fill(rows.target.isnan(), -np.inf).amax(dim=1)
+    faulty = _faults(head, rows.target)
+    return rows.window.numpy(), rows.component.numpy(), evidence.numpy(), faulty.numpy()
 
 
 def _worst(places: Places, data: HydraulicDataModule) -> Array:
-    """Return 1 for the components of the lowest health, [W, N]; NaN in windows where unknown."""
+    """Return 1 for the components of the lowest health, [W, N]; NaN in windows without it."""
     health: Array = np.full_like(places.evidence, np.nan)
     kinds = machine_kinds(data)[places.window]
     topologies = {machine.topology.id: machine.topology for machine in data.machines.values()}
     for kind, topology in topologies.items():
-        mine = kinds == kind
+        of_kind = kinds == kind
         for number, component in enumerate(topology.components[: health.shape[1]]):
             column = f"{component.id}.{HEALTH}"
             if column in data.table:
                 values = data.table[column].to_numpy(dtype=np.float64)
-                health[mine, number] = values[places.window[mine]]
-    said = np.isfinite(places.evidence)
-    known = ~(said & np.isnan(health)).any(axis=1, keepdims=True)
-    health = np.where(said, health, np.inf)
+                health[of_kind, number] = values[places.window[of_kind]]
+    judged = np.isfinite(places.evidence)
+    known = ~(judged & np.isnan(health)).any(axis=1, keepdims=True)
+    health = np.where(judged, health, np.inf)
     lowest: Array = np.where(known, health == health.min(axis=1, keepdims=True), np.nan)
     return lowest
 
@@ -154,16 +157,16 @@ def _worst(places: Places, data: HydraulicDataModule) -> Array:
 def _guesses(heads: Sequence[HeadSpec], places: Places, data: HydraulicDataModule) -> Array:
     """Return the weight of each component in the guess of `FREQUENT`, [W, N].
 
-    It knows nothing of a kind without a fault in training: there all components weigh the same.
+    All components of a kind of machine without a fault in training have the same weight.
     """
-    said = np.isfinite(places.evidence)
-    guess: Array = said / said.sum(axis=1, keepdims=True)
+    judged = np.isfinite(places.evidence)
+    guess: Array = judged / judged.sum(axis=1, keepdims=True)
     counts: dict[str, NDArray[np.int64]] = {}
     for machine, rows in data.dataset.locate(data.split.train):
-        there = sum(_faults(head, machine.targets[head.name][rows]).long() for head in heads)
-        assert isinstance(there, Tensor)
+        faults = sum(_faults(head, machine.targets[head.name][rows]).long() for head in heads)
+        assert isinstance(faults, Tensor)
         kind = data.machines[machine.equipment_id].topology.id
-        counts[kind] = counts.get(kind, 0) + (there > 0).sum(0).numpy()
+        counts[kind] = counts.get(kind, 0) + (faults > 0).sum(0).numpy()
     kinds = machine_kinds(data)[places.window]
     for kind, count in counts.items():
         if count.any():
@@ -182,7 +185,7 @@ def _judge(guess: Array, places: Places, worst: Array, bootstrap: Bootstrap) -> 
 
 
 def _shares(sums: Array) -> dict[str, Array]:
-    """Return both shares from sums [..., 4]."""
+    """Return `top1` and `top1_strict` from sums [..., 4]."""
     windows, right, known, strict = np.moveaxis(sums, -1, 0)
     return {
         "top1": right / np.where(windows > 0, windows, np.nan),

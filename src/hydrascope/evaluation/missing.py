@@ -1,6 +1,6 @@
-"""What an answer is worth when sensors are missing: each by itself, and any two.
+"""Evaluation with missing sensors: each sensor alone, and pairs of sensors.
 
-Nothing is fitted again: the test windows are answered once more with sensors taken away.
+Nothing is refitted: the same model answers the test windows again with sensors removed.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -20,38 +20,38 @@ from hydrascope.models.diagnoser import Diagnoser
 from hydrascope.schemas.calibration import flag_thresholds
 
 PAIRS = 150
-"""Pairs that are tried at most; of more so many are drawn."""
+"""The most pairs that are tried; if there are more, so many are drawn."""
 SENSORS_OF_PAIRS = 40
-"""Of a machine with more sensors no pairs are tried."""
+"""The most sensors of a machine for which pairs are tried."""
 WINDOWS = 1024
-"""Test windows that are answered at most; of more so many are drawn."""
+"""The most test windows that are answered; if there are more, so many are drawn."""
 _BATCH, _SEED = 64, 0
 
 Situation = tuple[str, ...]
-"""Names of the slots that are missing; none: all sensors are there."""
+"""The names of the missing slots; empty if all sensors are present."""
 Tallies = Mapping[Situation, Mapping[str, Tally]]
-"""Situation → head → what its answers add up to."""
+"""Situation → head → the tally of its answers."""
 
 
 class Missing(NamedTuple):
-    """What was tried."""
+    """The results with missing sensors."""
 
     tallies: Tallies
     windows: int
-    """That were answered in all situations together, of all builds."""
+    """The number of test windows used, over all builds."""
     pairs: int
-    """How many there are; 0 where none was tried."""
+    """The number of possible pairs; 0 if none was tried."""
     without_pairs: str | None
-    """Why none was tried."""
+    """The reason why no pair was tried; None if pairs were."""
 
 
 def judge_missing(
     diagnoser: Diagnoser, data: HydraulicDataModule, *, pairs: bool = True
 ) -> Missing:
-    """Answer the test windows with each sensor, and with any two, taken away.
+    """Answer the test windows without each sensor, and without pairs of sensors.
 
-    Each sensor is tried on the machines of its build; pairs are tried where all machines are of
-    one build, unless they are not asked for.
+    Each sensor is removed from the machines of its build. Pairs are tried if `pairs` is true and
+    all machines are of one build.
     """
     rows, random = data.split.test, np.random.default_rng(_SEED)
     if len(rows) > WINDOWS:
@@ -83,14 +83,14 @@ def judge_missing(
 
 
 def _slots(data: HydraulicDataModule, build: str) -> list[str]:
-    """Return the names of the slots of a build."""
+    """Return the slot names of a build's sensors."""
     topologies = (machine.topology for machine in data.machines.values())
     topology = next(each for each in topologies if each.id == build)
     return [sensor_slot(build, sensor.id) for _, sensor in topology.sensors]
 
 
 def _no_pairs(builds: Sequence[Sequence[str]]) -> str | None:
-    """Say why no pairs are tried."""
+    """Return the reason why no pairs are tried; None if they are."""
     if len(builds) != 1:
         return f"the machines are of {len(builds)} builds"
     if len(builds[0]) > SENSORS_OF_PAIRS:

@@ -1,4 +1,4 @@
-"""What was found with sensors missing, as plain data: every sensor and head, and summaries."""
+"""The results with missing sensors as plain data: every sensor and head, and summaries."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -12,12 +12,14 @@ from hydrascope.tasks.metrics import PRIMARY_METRIC
 
 
 def missing_report(heads: Sequence[HeadSpec], found: Missing) -> dict[str, Any]:
-    """Return what a report says.
+    """Return the content of the report.
 
-    `metrics`: head → the name of its primary metric. `none`: head → `value` of that metric,
-    `rows`, `wrong_confidence` and `ece` with all sensors; `sensors`: the same with one missing,
-    each with its `build` and `sensor`. `summary` and `pairs`: as `summary` gives them, of one and
-    of any two missing; of pairs also how many there are (`of`) or why none was tried (`reason`).
+    - `windows`: the number of test windows.
+    - `metrics`: head → the name of its primary metric.
+    - `none`: head → `value` of that metric, `rows`, `wrong_confidence` and `ece`, with all sensors.
+    - `sensors`: the same with one sensor missing, each with its `build` and `sensor`.
+    - `all`, `summary`, `pairs`: the `summary` with no, one and two missing sensors. `pairs` also
+      holds the number of possible pairs (`of`), and the reason if none was tried (`reason`).
     """
     singles, pairs = of_size(found.tallies, 1), of_size(found.tallies, 2)
     sensors = []
@@ -39,17 +41,19 @@ def missing_report(heads: Sequence[HeadSpec], found: Missing) -> dict[str, Any]:
 
 
 def of_size(tallies: Tallies, size: int) -> Tallies:
-    """Return the situations in which so many sensors are missing."""
+    """Return the situations with `size` missing sensors."""
     return {situation: each for situation, each in tallies.items() if len(situation) == size}
 
 
 def summary(heads: Sequence[HeadSpec], tallies: Tallies) -> dict[str, Any]:
-    """Return what situations come to.
+    """Return a summary of several situations.
 
-    `situations`: how many. `heads`: head → the mean of its primary metric over situations; `mean`:
-    over situations and heads. `worst`: the lowest of all, with the slots that were `missing`.
-    `wrong_confidence`: the mean confidence of all wrong answers of all situations, where there are
-    any. `ece`: of all answers of all situations taken together.
+    - `situations`: their number.
+    - `heads`: head → the mean of its primary metric over the situations.
+    - `mean`: the mean over situations and heads.
+    - `worst`: the lowest value of all, with the `missing` slots.
+    - `wrong_confidence`: the mean confidence of all wrong answers; None if there are none.
+    - `ece`: the expected calibration error over all answers together.
     """
     by_head: dict[str, list[float]] = {}
     worst: dict[str, Any] | None = None

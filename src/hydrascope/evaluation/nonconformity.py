@@ -1,6 +1,6 @@
-"""How little answers agree with the truth, which conformal sets and intervals are made of.
+"""Nonconformity scores, on which conformal sets and intervals are based.
 
-Shapes: R rows, L labels, M margins of a head: L of one with labels, else 1.
+Shapes: R rows; L labels; M margins per head: L for a head with labels, else 1.
 """
 
 import torch
@@ -10,16 +10,17 @@ from hydrascope.schemas.task import HeadKind, HeadSpec
 
 
 def nonconformity(head: HeadSpec, prediction: Tensor, target: Tensor) -> Tensor:
-    """Return how little an answer agrees with the truth, [R, M] float64.
+    """Return how much an answer disagrees with the truth, [R, M] float64.
 
-    Classes and labels: 1 − the probability of the true one (M. Sadinle, J. Lei, L. Wasserman,
-    JASA 114, 2019). A regression: the absolute error; with quantiles, by how much the truth lies
-    outside the outermost two, below 0 inside (Y. Romano, E. Patterson, E. Candès, NeurIPS 2019).
+    Classes and labels: 1 − the probability of the truth (M. Sadinle, J. Lei, L. Wasserman,
+    JASA 114, 2019). Regression: the absolute error. Regression with quantiles: how far the truth
+    lies outside the two outermost, negative if inside (Y. Romano, E. Patterson, E. Candès,
+    NeurIPS 2019).
 
     Args:
-        head: Whose answers.
-        prediction: What `models.decode` gives, [R, …].
-        target: [R, 1], or [R, L] of a head with labels; without NaN.
+        head: The head that answered.
+        prediction: [R, …] the output of `models.decode`.
+        target: [R, 1], or [R, L] for a head with labels; without NaN.
     """
     prediction, target = prediction.double(), target.double()
     match head.kind:

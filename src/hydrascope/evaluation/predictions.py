@@ -1,4 +1,4 @@
-"""All answers on a set of windows, beside the truth."""
+"""All answers on a set of windows, with the truth."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -21,7 +21,7 @@ class HeadPredictions:
 
 @dataclass(frozen=True)
 class LocatedPredictions(HeadPredictions):
-    """Those that are known to be of a window and a component.
+    """Predictions with the window and the component of each row.
 
     Attributes:
         window: [R] int64; row of the window table.
@@ -32,7 +32,7 @@ class LocatedPredictions(HeadPredictions):
     component: Tensor
 
     def where(self, chosen: Tensor) -> "LocatedPredictions":
-        """Return the rows that `chosen` says: [R] bool, or positions."""
+        """Return the rows that `chosen` selects: an [R] bool mask, or positions."""
         fields = (self.prediction, self.target, self.window, self.component)
         return LocatedPredictions(*(each[chosen] for each in fields))
 
@@ -40,7 +40,7 @@ class LocatedPredictions(HeadPredictions):
 def predict(
     diagnoser: Diagnoser, batches: Iterable[TrainingBatch]
 ) -> dict[str, LocatedPredictions]:
-    """Run the diagnoser over batches and keep, for each head, the rows that have a label."""
+    """Run the diagnoser on batches; keep for each head the rows with at least one label."""
     kept: dict[str, list[tuple[Tensor, ...]]] = {head.name: [] for head in diagnoser.heads}
     for batch in batches:
         answers = diagnoser.predict(batch.inputs)
@@ -56,7 +56,7 @@ def predict(
 
 
 def joined(parts: Sequence[Mapping[str, LocatedPredictions]]) -> dict[str, LocatedPredictions]:
-    """Return the rows of several parts, one after the other; each has the same heads."""
+    """Concatenate the rows of several parts, which all have the same heads."""
     found = {}
     for name in parts[0]:
         rows = [(r.prediction, r.target, r.window, r.component) for r in (p[name] for p in parts)]

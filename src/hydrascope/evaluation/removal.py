@@ -1,4 +1,4 @@
-"""Inputs as they would be, had some sensors given nothing."""
+"""Inputs as they would be without some of the sensors."""
 
 from collections.abc import Sequence
 
@@ -11,38 +11,39 @@ from hydrascope.graphs.physics import MachinePhysics
 
 
 class SensorRemoval:
-    """Takes sensors away from batches, and with them what physics makes of them.
+    """Removes sensors from batches, and the physical features that are computed from them.
 
-    Reference windows stay: they were recorded before a sensor was lost.
+    Reference windows are kept: they were recorded before a sensor was lost.
 
     Args:
-        data: Whose batches they are; set up.
+        data: The data module of the batches, set up.
     """
 
     def __init__(self, data: HydraulicDataModule) -> None:
         spec = data.input_spec
         self._data, self._slots = data, {name: row for row, name in enumerate(spec.sensor_slots)}
-        self._follows = bool(spec.edge_dynamic_names or spec.machine_feature_names)
+        self._has_physics = bool(spec.edge_dynamic_names or spec.machine_feature_names)
         self._physics: dict[str, MachinePhysics] = {}
 
     def without(self, batch: TrainingBatch, missing: Sequence[str]) -> TrainingBatch:
-        """Return the batch with these sensors unobserved throughout.
+        """Return the batch with these sensors unobserved at all steps.
 
         Args:
-            batch: Of windows in ascending order, of machines of one build.
-            missing: Names of slots (`graphs.input_spec.sensor_slot`).
+            batch: Windows in ascending order, of machines of one build.
+            missing: Slot names (`graphs.input_spec.sensor_slot`).
         """
         if not missing:
             return batch
         inputs = batch.inputs
-        gone = torch.isin(inputs.sensor_slot, torch.tensor([self._slots[name] for name in missing]))
-        inputs = inputs._replace(sensor_observed=inputs.sensor_observed & ~gone.unsqueeze(1))
-        if self._follows:
+        rows = torch.tensor([self._slots[name] for name in missing])
+        removed = torch.isin(inputs.sensor_slot, rows)
+        inputs = inputs._replace(sensor_observed=inputs.sensor_observed & ~removed.unsqueeze(1))
+        if self._has_physics:
             inputs = self._with_physics(batch, inputs)
         return batch._replace(inputs=inputs)
 
     def _with_physics(self, batch: TrainingBatch, inputs: GraphInputs) -> GraphInputs:
-        """Compute anew what follows from the sensors that are left."""
+        """Recompute the physical features from the remaining sensors."""
         windows = len(batch.window)
         features, observed = (
             each.reshape(windows, -1, *each.shape[1:])
@@ -52,20 +53,20 @@ class SensorRemoval:
         parts, first = [], 0
         rows = batch.window.numpy()
         for machine, local in self._data.dataset.locate(rows):
-            mine = slice(first, first + len(local))
-            first = mine.stop
-            ends = [start.timestamp() for start in starts.iloc[rows[mine]]]
+            part = slice(first, first + len(local))
+            first = part.stop
+            ends = [start.timestamp() for start in starts.iloc[rows[part]]]
             end_s = torch.tensor(ends, dtype=torch.float64) + self._data.window.window_s
-            physics = self._of(machine.equipment_id)
-            parts.append(physics.window_fields(features[mine], observed[mine], end_s))
+            physics = self._physics_of(machine.equipment_id)
+            parts.append(physics.window_fields(features[part], observed[part], end_s))
         return inputs._replace(
-            edge_dynamic=torch.cat([part.edge_dynamic.flatten(0, 1) for part in parts]),
-            edge_dynamic_mask=torch.cat([part.edge_dynamic_mask.flatten(0, 1) for part in parts]),
-            machine_features=torch.cat([part.machine_features for part in parts]),
-            machine_features_mask=torch.cat([part.machine_features_mask for part in parts]),
+            edge_dynamic=torch.cat([each.edge_dynamic.flatten(0, 1) for each in parts]),
+            edge_dynamic_mask=torch.cat([each.edge_dynamic_mask.flatten(0, 1) for each in parts]),
+            machine_features=torch.cat([each.machine_features for each in parts]),
+            machine_features_mask=torch.cat([each.machine_features_mask for each in parts]),
         )
 
-    def _of(self, equipment_id: str) -> MachinePhysics:
+    def _physics_of(self, equipment_id: str) -> MachinePhysics:
         if equipment_id not in self._physics:
             machine, config = self._data.machines[equipment_id], self._data.engineer.config
             self._physics[equipment_id] = MachinePhysics(machine, config)

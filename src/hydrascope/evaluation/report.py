@@ -1,4 +1,4 @@
-"""Test metrics of a model and its baselines: JSON for machines, a table for people."""
+"""Test metrics of a model and its baselines, as JSON and as tables."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -24,12 +24,12 @@ def head_metrics(
     predictions: Mapping[str, HeadPredictions],
     thresholds: Mapping[str, float] = MappingProxyType({}),
 ) -> dict[str, dict[str, float]]:
-    """Return each head's test metrics and the number of rows they were taken over.
+    """Return each head's test metrics and the number of rows that they cover.
 
     Args:
-        heads: Of the task.
-        predictions: A head's name → its rows.
-        thresholds: From which labels are flagged, where not from 0.5 (`schemas.calibration`).
+        heads: The task's heads.
+        predictions: Head name → its rows.
+        thresholds: Flag thresholds that differ from 0.5 (`schemas.calibration`).
     """
     results = {}
     for head in heads:
@@ -43,7 +43,7 @@ def head_metrics(
 def comparison(
     heads: Sequence[HeadSpec], models: Mapping[str, Mapping[str, Metrics]]
 ) -> dict[str, Any]:
-    """Return each head's primary metric for each model, in the order of `columns`, and the best."""
+    """Return each head's primary metric for each model in `columns`, in order, and the best."""
     rows = []
     for head in heads:
         metric = PRIMARY_METRIC[head.kind]
@@ -58,7 +58,7 @@ def comparison_table(
 ) -> Table:
     """Show each head's primary metric for each model; the best of a row is bold."""
     table = Table(title=title, title_justify="left")
-    # Names are folded where there is no room for them, not cut off.
+    # Long names are folded, not cut off.
     table.add_column("head", overflow="fold")
     table.add_column("metric")
     for model in models:
@@ -77,7 +77,7 @@ def labels_table(counts: pd.DataFrame) -> Table:
     """Show the labelled windows of each part, over all components.
 
     Args:
-        counts: As `data.label_counts.count_labels` gives them.
+        counts: The output of `data.label_counts.count_labels`.
     """
     summed = counts.groupby([HEAD, LABEL, CLASS], sort=False)[list(PARTS)].sum()
     table = Table(title="Labelled windows", title_justify="left")
@@ -91,7 +91,7 @@ def labels_table(counts: pd.DataFrame) -> Table:
 
 
 def write_json(path: Path, content: Mapping[str, object]) -> None:
-    """Write results, sorted and indented, replacing the file at once."""
+    """Write results, sorted and indented, replacing the file atomically."""
     write_whole(path, json.dumps(content, indent=2, sort_keys=True) + "\n")
 
 

@@ -1,4 +1,4 @@
-"""How the error of an answer depends on how severe the damage is.
+"""The dependence of errors on the severity of the damage.
 
 Shapes: R rows, P points.
 """
@@ -16,16 +16,16 @@ from hydrascope.schemas.calibration import flag_thresholds
 from hydrascope.schemas.task import HEALTH, HeadKind, HeadLevel, HeadSpec
 
 _EDGES = (0.0, 0.02, 0.2, 0.4, 0.6, 0.8, 1.0)
-"""Of severities that are no grades; up to the second counts as sound."""
+"""The bin edges for severities without grades; the first bin counts as healthy."""
 
 
 def severity_of(
     head: HeadSpec, rows: LocatedPredictions, data: HydraulicDataModule
 ) -> Array | None:
-    """Return how severe what a row speaks of is, [R] from 0 to 1; None where nobody knows.
+    """Return the true severity of each row, [R] from 0 to 1; None if it is unknown.
 
-    Of a head with graded classes: how far the true one is from the healthy one. Else 1 − the label
-    `health` of the component or machine, where the data have it.
+    For a head with graded classes it is the distance of the true class from the healthy one.
+    Otherwise it is 1 − the label `health` of the component or machine, if the data have it.
     """
     if head.classes and head.healthy is not None:
         value = np.array([each.value for each in head.classes])
@@ -48,10 +48,10 @@ def error_by_severity(
     bootstrap: Bootstrap,
     thresholds: Mapping[str, float],
 ) -> list[dict[str, Any]]:
-    """Return P points: `severity`, `error`, its `interval`, `rows`; none where severity is unknown.
+    """Return P points: `severity`, `error`, its `interval`, `rows`; none if severity is unknown.
 
-    The error of a regression is the mean absolute one (over its labels, too), else the share of
-    rows that are not wholly right.
+    The error of a regression is the mean absolute error, also over its labels. For other heads it
+    is the share of rows that are not entirely right.
     """
     rows = complete(rows)
     severity = severity_of(head, rows, data)
@@ -69,8 +69,8 @@ def error_by_severity(
     points = []
     known = ~np.isnan(severity)
     for number in np.unique(bins[known]):
-        mine = (bins == number) & known
-        sums = np.stack([mine, mine * error], axis=1).astype(np.float64)
+        member = (bins == number) & known
+        sums = np.stack([member, member * error], axis=1).astype(np.float64)
         drawn = bootstrap.of_sums(
             sums,
             rows.window.numpy(),
@@ -78,10 +78,10 @@ def error_by_severity(
         )
         points.append(
             {
-                "severity": float(severity[mine].mean()),
-                "error": float(error[mine].mean()),
+                "severity": float(severity[member].mean()),
+                "error": float(error[member].mean()),
                 "interval": bootstrap.interval(drawn["error"]),
-                "rows": int(mine.sum()),
+                "rows": int(member.sum()),
             }
         )
     return points

@@ -1,4 +1,4 @@
-"""Metrics as functions of sums over rows, so that any weighing of rows is one matrix product.
+"""Metrics as functions of sums over rows, so that any weighting of rows is one matrix product.
 
 Shapes: R rows, K sums, L labels, C classes, and any leading axes (draws of a bootstrap).
 """
@@ -18,15 +18,16 @@ Array = NDArray[np.float64]
 
 
 def row_sums(head: HeadSpec, rows: HeadPredictions, thresholds: Sequence[float] = ()) -> Array:
-    """Return what each row adds to the head's sums, [R, K].
+    """Return each row's contribution to the head's sums, [R, K].
 
-    Classes: one of C · C cells, true class by predicted. Labels: for each hit, false alarm, miss,
-    rightly silent. Regression: 1, |e|, e², y, y², with y from the mean target on, for each label.
+    - Classes: one of C · C cells, true by predicted class.
+    - Labels: true positive, false positive, false negative and true negative, for each label.
+    - Regression: 1, |e|, e², y, y² for each label, with y measured from the mean target.
 
     Args:
-        head: Of the rows.
-        rows: Each with all its labels.
-        thresholds: Of a multi-label head, [L]; none: 0.5.
+        head: The head of the rows.
+        rows: Rows with all their labels.
+        thresholds: [L] flag thresholds of a multi-label head; empty: 0.5.
     """
     target = rows.target.double().numpy()
     if head.kind is HeadKind.REGRESSION:
@@ -35,9 +36,11 @@ def row_sums(head: HeadSpec, rows: HeadPredictions, thresholds: Sequence[float] 
         numbers = np.stack([np.ones_like(y), np.abs(error), error**2, y, y**2], axis=1)
         return numbers.reshape(len(target), 5 * target.shape[1])
     if head.kind is HeadKind.MULTI_LABEL:
-        there = target == 1
-        said = rows.prediction.double().numpy() >= np.array(thresholds or [0.5])
-        counts = np.stack([there & said, ~there & said, there & ~said, ~there & ~said], axis=2)
+        true = target == 1
+        flagged = rows.prediction.double().numpy() >= np.array(thresholds or [0.5])
+        counts = np.stack(
+            [true & flagged, ~true & flagged, true & ~flagged, ~true & ~flagged], axis=2
+        )
         return counts.reshape(len(target), 4 * len(head.labels)).astype(np.float64)
     classes = len(head.classes) or 2
     cell = torch.from_numpy(target[:, 0]).long() * classes + predicted_class(head, rows.prediction)
@@ -46,13 +49,13 @@ def row_sums(head: HeadSpec, rows: HeadPredictions, thresholds: Sequence[float] 
 
 
 def metrics_of(head: HeadSpec, sums: Array) -> dict[str, Array]:
-    """Return the metrics of `tasks.metrics.HeadMetrics` from sums [..., K]; NaN of no rows."""
+    """Return the metrics of `tasks.metrics.HeadMetrics` from sums [..., K]; NaN without rows."""
     if head.kind is HeadKind.REGRESSION:
-        of_labels = sums.reshape(*sums.shape[:-1], 5, -1)
-        count, absolute, squared, y, y2 = np.moveaxis(of_labels, -2, 0)
-        # A label that does not vary tells nothing of how well it is read.
-        still = 1.0 if head.labels else np.nan
-        r2 = 1.0 - _share(squared, y2 - _share(y * y, count), empty=still)
+        by_label = sums.reshape(*sums.shape[:-1], 5, -1)
+        count, absolute, squared, y, y2 = np.moveaxis(by_label, -2, 0)
+        # A label that does not vary says nothing about how well it is predicted.
+        constant = 1.0 if head.labels else np.nan
+        r2 = 1.0 - _share(squared, y2 - _share(y * y, count), empty=constant)
         return {
             "mae": _share(absolute, count).mean(-1),
             "r2": np.where(count[..., 0] > 0, r2.mean(-1), np.nan),
@@ -68,11 +71,11 @@ def metrics_of(head: HeadSpec, sums: Array) -> dict[str, Array]:
     classes = len(head.classes) or 2
     table = sums.reshape(*sums.shape[:-1], classes, classes)
     right = np.diagonal(table, axis1=-2, axis2=-1)
-    of_both = table.sum(-1) + table.sum(-2)
+    both = table.sum(-1) + table.sum(-2)
     metrics = {
         "accuracy": _share(right.sum(-1), table.sum((-1, -2))),
         # Classes that neither occur nor are predicted do not count.
-        "macro_f1": _share(_share(2 * right, of_both, empty=0.0).sum(-1), (of_both > 0).sum(-1)),
+        "macro_f1": _share(_share(2 * right, both, empty=0.0).sum(-1), (both > 0).sum(-1)),
     }
     if head.classes:
         value = np.array([each.value for each in head.classes])
@@ -82,14 +85,14 @@ def metrics_of(head: HeadSpec, sums: Array) -> dict[str, Array]:
 
 
 def outcome_names(head: HeadSpec) -> tuple[str, ...]:
-    """Return what each can be judged by itself: classes, labels, or a binary head's `present`."""
+    """Return the outcomes that are judged separately: classes, labels or a binary `present`."""
     return tuple(each.name for each in head.classes) or head.labels or ("present",)
 
 
 def outcome_rows(
     head: HeadSpec, rows: HeadPredictions, number: int
 ) -> tuple[Array, NDArray[np.bool_]]:
-    """Return the probability of an outcome and whether it was there, [R] each."""
+    """Return the probability of an outcome and whether it was present, [R] each."""
     score = rows.prediction[:, number].double().numpy()
     if head.classes:
         return score, (rows.target[:, 0] == number).numpy()
@@ -114,14 +117,17 @@ def outcome_metrics(head: HeadSpec, sums: Array, number: int) -> dict[str, Array
 
 
 def value_errors(head: HeadSpec, rows: HeadPredictions) -> Tensor:
-    """Return a regression's absolute error, [R] float64; of one with labels the mean over them."""
+    """Return a regression's absolute error, [R] float64; with labels, the mean over them."""
     return (_values(head, rows.prediction) - rows.target).abs().double().mean(1)
 
 
 def wrong_rows(
     head: HeadSpec, rows: HeadPredictions, thresholds: Sequence[float] = ()
 ) -> NDArray[np.bool_]:
-    """Return which rows of a head with outcomes are not wholly right, [R]; as `row_sums`."""
+    """Return which rows of a head with outcomes are not entirely right, [R].
+
+    The arguments are those of `row_sums`.
+    """
     if head.kind is HeadKind.MULTI_LABEL:
         flagged = rows.prediction.double().numpy() >= np.array(thresholds or [0.5])
         wrong: NDArray[np.bool_] = (flagged != (rows.target.numpy() == 1)).any(axis=1)
@@ -130,17 +136,17 @@ def wrong_rows(
 
 
 def _values(head: HeadSpec, prediction: Tensor) -> Tensor:
-    """Return what a regression says, [R, L]."""
+    """Return the values of a regression, [R, L]; [R, 1] without labels."""
     return prediction if head.labels else prediction[:, [head.median]]
 
 
 def _label_cells(head: HeadSpec, sums: Array) -> Array:
-    """Return hits, false alarms, misses and rightly silent, [4, ..., L]."""
+    """Return true positives, false positives, false negatives, true negatives, [4, ..., L]."""
     return np.moveaxis(sums.reshape(*sums.shape[:-1], len(head.labels), 4), -1, 0)
 
 
 def _share(part: Array, whole: Array, empty: float = np.nan) -> Array:
-    """Return part / whole, and `empty` where the whole is nothing."""
-    there = whole > 0
-    quotient: Array = np.where(there, part / np.where(there, whole, 1.0), empty)
+    """Return part / whole, and `empty` where the whole is 0."""
+    filled = whole > 0
+    quotient: Array = np.where(filled, part / np.where(filled, whole, 1.0), empty)
     return quotient

@@ -1,6 +1,6 @@
-"""What the answers of a head add up to: how good, how sure where wrong, how well calibrated.
+"""Sums over a head's answers: its metric, its confidence when wrong, and its calibration.
 
-Shapes: R rows, K metric sums, B bins of confidence, M answers of a row: L of a multi-label head,
+Shapes: R rows; K metric sums; B bins of confidence; M answers per row: L for a multi-label head,
 else 1.
 """
 
@@ -23,10 +23,10 @@ class Tally:
     """Sums over rows.
 
     Attributes:
-        rows: That have all their labels.
-        metric: [K] as `sums.row_sums`.
-        wrong: [2] how many answers were wrong, and the sum of their confidence; 0 of a regression.
-        bins: [3 · B] as `calibration.bin_sums`, over all questions of the head; likewise.
+        rows: The number of rows with all their labels.
+        metric: [K] sums of `sums.row_sums`.
+        wrong: [2] number of wrong answers, and the sum of their confidence; 0 for a regression.
+        bins: [3 · B] sums of `calibration.bin_sums` over the head's questions; 0 for a regression.
     """
 
     rows: int
@@ -36,7 +36,7 @@ class Tally:
 
     @classmethod
     def of(cls, head: HeadSpec, rows: LocatedPredictions, limits: Sequence[float] = ()) -> "Tally":
-        """Add up a head's rows; `limits` as `schemas.calibration.flag_thresholds`."""
+        """Sum a head's rows; `limits` are those of `schemas.calibration.flag_thresholds`."""
         rows = complete(rows)
         wrong, bins = np.zeros(2), np.zeros(3 * BINS)
         if head.kind is not HeadKind.REGRESSION:
@@ -47,45 +47,45 @@ class Tally:
         return cls(len(rows.target), row_sums(head, rows, limits).sum(0), wrong, bins)
 
     def value(self, head: HeadSpec) -> float | None:
-        """Return the head's primary metric; None of too few rows."""
+        """Return the head's primary metric; None for too few rows."""
         if self.rows < (2 if head.kind is HeadKind.REGRESSION else 1):
             return None
         return _known(metrics_of(head, self.metric)[PRIMARY_METRIC[head.kind]])
 
     @property
     def wrong_confidence(self) -> float | None:
-        """The mean confidence of wrong answers; None where nothing was wrong."""
+        """The mean confidence of wrong answers; None if there are none."""
         return mean_confidence(self.wrong)
 
 
 def mean_confidence(wrong: Array) -> float | None:
-    """Return the mean of summed confidences, [2] as `Tally.wrong`; None of none."""
+    """Return the mean confidence from `Tally.wrong`, [2]; None without wrong answers."""
     count, confidence = wrong
     return float(confidence / count) if count else None
 
 
 def ece(bins: Array) -> float | None:
-    """Return the expected calibration error of summed bins; None of none."""
+    """Return the expected calibration error of summed bins; None if they are empty."""
     return _known(expected_error(bins))
 
 
 def decisions(
     head: HeadSpec, rows: HeadPredictions, limits: Sequence[float] = ()
 ) -> tuple[Array, NDArray[np.bool_]]:
-    """Return how sure each answer of a head with outcomes was, and whether it was right, [R, M].
+    """Return the confidence of each answer of a head with outcomes, and if it was right, [R, M].
 
-    The confidence of a class is its probability, that of a flag the probability that it is there,
-    or, where none is raised, that it is not.
+    The confidence of a class is its probability. That of a flag is the probability of the label if
+    it is raised, else of the label's absence.
     """
     p = rows.prediction.double().numpy()
     target = rows.target.numpy()
     match head.kind:
         case HeadKind.BINARY | HeadKind.MULTI_LABEL:
             if head.kind is HeadKind.BINARY:
-                said = predicted_class(head, rows.prediction).bool().numpy()[:, None]
+                flagged = predicted_class(head, rows.prediction).bool().numpy()[:, None]
             else:
-                said = p >= np.array(limits or [0.5])
-            return np.where(said, p, 1.0 - p), said == (target == 1)
+                flagged = p >= np.array(limits or [0.5])
+            return np.where(flagged, p, 1.0 - p), flagged == (target == 1)
     chosen = predicted_class(head, rows.prediction).numpy()
     return p.max(axis=1, keepdims=True), (chosen == target[:, 0])[:, None]
 

@@ -1,1 +1,1 @@
-"""Compose, validate, assemble, run: the only room that knows Hydra."""
+"""Composing, validating and running jobs; the only room that knows Hydra."""

@@ -1,4 +1,4 @@
-"""What a bundle of a checkpoint holds beside its tensors."""
+"""The contents of a checkpoint's bundle, except its tensors."""
 
 import platform
 from importlib.metadata import version
@@ -14,14 +14,14 @@ from hydrascope.schemas.task import HeadLevel
 from hydrascope.tracking.provenance import commit
 
 GOLDEN_BATCHES = (16, 1, 2, 64)
-"""Windows in each batch that the answers of bundle and checkpoint are compared on."""
+"""The number of windows in each batch on which bundle and checkpoint are compared."""
 
 
 def checkpoint_as_bundle(ckpt: str) -> Bundle:
-    """Return what an export of a checkpoint would write, without measuring or writing anything.
+    """Return the bundle that an export of a checkpoint would write, without test metrics.
 
     Raises:
-        SpecError: As `restore`.
+        SpecError: As in `restore`.
     """
     restored = restore(ckpt)
     golden = golden_of(restored)[0]
@@ -38,13 +38,13 @@ def checkpoint_as_bundle(ckpt: str) -> Bundle:
 
 
 def manifest_of(restored: Restored, metrics: MetricsManifest) -> Manifest:
-    """Return the manifest; what only writing it tells, `parity` and `files`, is still empty."""
+    """Return the manifest; `parity` and `files` are filled in when the bundle is written."""
     trained, diagnoser, data = restored
     calibration = diagnoser.calibration
-    # Heads that are not answered are no part of the bundle.
+    # The bundle holds only the heads that are answered.
     names = {head.name for head in diagnoser.heads}
     heads = tuple(
-        # A model of closed form may answer a machine's head and not its components'.
+        # A closed-form model may answer a machine's head but not its components' head.
         head if head.evidence in names else head.model_copy(update={"evidence": None})
         for head in diagnoser.heads
     )
@@ -79,7 +79,7 @@ def manifest_of(restored: Restored, metrics: MetricsManifest) -> Manifest:
 
 
 def golden_of(restored: Restored) -> list[GraphInputs]:
-    """Return batches of test windows as a service would make them."""
+    """Return batches of test windows as the service would form them."""
     _, diagnoser, data = restored
     answered = {head.name for head in diagnoser.heads}
     kept = [

@@ -1,4 +1,4 @@
-"""From settings to the objects they describe."""
+"""Building objects from settings."""
 
 from pathlib import Path
 from typing import Any
@@ -47,9 +47,9 @@ from hydrascope.training.schedule import WarmupCosine
 def build_datamodule(
     data: DataSettings, features: FeatureConfig, task: TaskSpec, seed: int
 ) -> HydraulicDataModule:
-    """Return the data module; nothing is read before its `setup`."""
+    """Build the data module; it reads nothing before its `setup`."""
     return HydraulicDataModule(
-        # Plain lists and mappings: no room but this one knows OmegaConf's own.
+        # Plain lists and mappings: only this room knows OmegaConf's types.
         instantiate({**data.source.model_dump(by_alias=True), "_convert_": "all"}),
         WindowSpec(data.window.window_s, data.window.stride_s, data.window.steps),
         FeatureEngineer(features),
@@ -94,7 +94,7 @@ def model_kind(settings: TrainSettings) -> type[Model]:
     """Return the class of the model.
 
     Raises:
-        SpecError: There is no such class, it is no model, or its `Config` does not accept a key.
+        SpecError: There is no such class, it is not a model, or its `Config` rejects a key.
     """
     try:
         kind = model_class(settings.model.target)
@@ -105,7 +105,7 @@ def model_kind(settings: TrainSettings) -> type[Model]:
 
 
 def recipe_of(settings: TrainSettings, spec: InputSpec) -> DiagnoserRecipe:
-    """Return what the diagnoser of a training is built from; nothing is fitted yet."""
+    """Return the recipe of a training's diagnoser, with nothing fitted yet."""
     return DiagnoserRecipe(
         model=ModelRecipe(target=settings.model.target, config=settings.model.keys),
         normaliser=NormaliserRecipe(**settings.data.normalise.model_dump()),
@@ -115,7 +115,7 @@ def recipe_of(settings: TrainSettings, spec: InputSpec) -> DiagnoserRecipe:
 
 
 def trained_recipe(settings: TrainSettings, spec: InputSpec, trained: Diagnoser) -> DiagnoserRecipe:
-    """Return what a trained diagnoser is built from again."""
+    """Return the recipe from which a trained diagnoser can be rebuilt."""
     model, calibration = trained.model, trained.calibration
     return recipe_of(settings, spec).model_copy(
         update={
@@ -126,14 +126,14 @@ def trained_recipe(settings: TrainSettings, spec: InputSpec, trained: Diagnoser)
 
 
 def load_checkpoint(recipe: DiagnoserRecipe, checkpoint: Checkpoint) -> Diagnoser:
-    """Return the diagnoser that a checkpoint was written of, in evaluation mode.
+    """Return the diagnoser of a checkpoint, in evaluation mode.
 
     Args:
-        recipe: As `recipe_of` gives it; what was fitted is the checkpoint's to say.
-        checkpoint: Of a training.
+        recipe: The output of `recipe_of`; its fitted parts are replaced by the checkpoint's.
+        checkpoint: The checkpoint of a training.
 
     Raises:
-        SpecError: As `load_diagnoser`.
+        SpecError: As in `load_diagnoser`.
     """
     calibration = checkpoint.calibration and Calibration.model_validate(checkpoint.calibration)
     fitted = {"fitted": checkpoint.fitted, "calibration": calibration}
@@ -143,7 +143,7 @@ def load_checkpoint(recipe: DiagnoserRecipe, checkpoint: Checkpoint) -> Diagnose
 def build_module(
     settings: TrainSettings, data: HydraulicDataModule, diagnoser: Diagnoser
 ) -> DiagnosisModule:
-    """Return what Lightning trains."""
+    """Build the module that Lightning trains."""
     return DiagnosisModule(
         diagnoser,
         settings.task,
@@ -163,16 +163,16 @@ def build_module(
 
 
 def _optimizer_factory(settings: TrainSettings) -> Any:
-    """Return what makes the optimiser from parameter groups."""
+    """Return a function that makes the optimiser from parameter groups."""
     optim = settings.optim
     keys = optim.model_dump(by_alias=True, exclude={"schedule", "ema_decay"})
     if settings.hardware.precision.endswith("mixed"):
-        keys.pop("fused", None)  # Lightning cannot clip the gradients of fused ones there
+        keys.pop("fused", None)  # Lightning cannot clip a fused optimiser's gradients
     return instantiate({**keys, "_partial_": True})
 
 
 def checkpoint_record(settings: TrainSettings, data: HydraulicDataModule) -> dict[str, Any]:
-    """Return what a checkpoint holds so that its diagnoser can be built again, as plain data."""
+    """Return the plain data from which a checkpoint's diagnoser can be rebuilt."""
     return {
         "version": __version__,
         "settings": settings.model_dump(mode="json", by_alias=True),
@@ -182,7 +182,7 @@ def checkpoint_record(settings: TrainSettings, data: HydraulicDataModule) -> dic
 
 
 def _transforms(settings: TransformSettings) -> list[Transform]:
-    """Return those that are switched on."""
+    """Return the transforms that are switched on."""
     transforms: list[Transform] = []
     if settings.time_jitter:
         transforms.append(TimeJitter(settings.time_jitter))

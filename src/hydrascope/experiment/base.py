@@ -1,4 +1,4 @@
-"""What all settings are made of."""
+"""The base classes and field types of all settings."""
 
 from pathlib import Path
 from typing import Annotated
@@ -10,23 +10,23 @@ Positive = Annotated[float, Field(gt=0.0)]
 Count = Annotated[int, Field(ge=1)]
 
 
-def _of_user(path: str) -> str:
-    """Read `~` as the shell would, which does so only where an argument begins with it."""
+def _expand_home(path: str) -> str:
+    """Expand a leading `~`; the shell does so only at the start of an argument."""
     return str(Path(path).expanduser()) if path.startswith("~") else path
 
 
-UserPath = Annotated[str, AfterValidator(_of_user)]
-"""A file or folder, which may begin with `~`."""
+UserPath = Annotated[str, AfterValidator(_expand_home)]
+"""A path of a file or folder, which may begin with `~`."""
 
 
 class Settings(BaseModel):
-    """Base of all settings: unknown keys are errors, values do not change after validation."""
+    """Base of all settings: unknown keys are errors, and values cannot change afterwards."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True, defer_build=True)
 
 
 class Target(Settings):
-    """A class of the user's choice: `_target_` names it, the other keys are its arguments."""
+    """A class that the user chooses: `_target_` names it, all other keys are its arguments."""
 
     model_config = ConfigDict(extra="allow", frozen=True, populate_by_name=True)
 

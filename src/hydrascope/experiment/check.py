@@ -1,4 +1,4 @@
-"""What `python -m hydrascope config` does: check a configuration without running anything."""
+"""`python -m hydrascope config validate`: check a configuration without running anything."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -17,15 +17,15 @@ SOURCE = "train.py"
 
 
 def check(given: Sequence[str], own: Path | None = None) -> TrainSettings:
-    """Check what `train.py` would be told.
+    """Check a configuration of `train.py`.
 
     Args:
-        given: Overrides as `train.py` takes them; or one YAML file: of a group, which is chosen
-            then, or a whole configuration, such as `.hydra/config.yaml` of a run.
-        own: Folder of a user's own configuration files, which come before the package's.
+        given: Overrides as for `train.py`, or one YAML file. The file is either an option of a
+            group, or a complete configuration such as a run's `.hydra/config.yaml`.
+        own: Folder of the user's own configuration files, which override the package's.
 
     Raises:
-        SpecError: Naming every wrong key, its value and what is accepted.
+        SpecError: Names every wrong key, its value and what is accepted.
     """
     try:
         with yaml_1_2(places(CONF, own)):
@@ -33,7 +33,7 @@ def check(given: Sequence[str], own: Path | None = None) -> TrainSettings:
         take_sweep(plain)
         settings = validate_train(plain)
         if settings.model.target not in OUR_MODELS:
-            # Only the class knows its keys; importing it takes torch.
+            # Only the class knows its keys; importing it imports torch.
             from hydrascope.experiment.assemble import model_kind
 
             model_kind(settings)
@@ -51,18 +51,18 @@ def _plain(given: Sequence[str], own: Path | None) -> object:
         group = _group(file, own)
         if group is None:
             whole = OmegaConf.load(file)
-            # What Hydra fills in when a job starts.
+            # Hydra fills this in when a job starts.
             OmegaConf.update(whole, "run_dir", ".")
             return OmegaConf.to_container(whole, resolve=True, throw_on_missing=True)
         overrides = [f"{group}={file.stem}"]
-    # Hydra knows it once a job starts.
+    # Hydra fills these in when a job starts.
     folder = ["sweep.folder=."] if any(o.startswith("sweep=") for o in overrides) else []
     config = composed("train", ["run_dir=.", *folder, *overrides], CONF, own)
     return OmegaConf.to_container(config, resolve=True, throw_on_missing=True)
 
 
 def _group(file: Path, own: Path | None) -> str | None:
-    """Return the group that a file is an option of."""
+    """Return the group that a file is an option of; None if it is of none."""
     for folder in places(CONF, own):
         if file.is_relative_to(folder) and file.parent != folder:
             return file.parent.relative_to(folder).as_posix()

@@ -1,4 +1,4 @@
-"""Training a model of closed form: one fit, one checkpoint."""
+"""Training of a closed-form model: one fit, one checkpoint."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -23,19 +23,19 @@ def fit_at_once(
     checkpoint: Path,
     console: Console,
 ) -> str:
-    """Fit the diagnoser's model, whose normalisers are fitted, and return its checkpoint's path.
+    """Fit the diagnoser's model and return the path of its checkpoint.
 
     Args:
-        name: Of the model.
-        data: Set up.
-        diagnoser: That holds the model.
-        seed: Of the fit.
-        record: Plain data: all that is needed to build the diagnoser again.
+        name: Name of the model.
+        data: The data module, set up.
+        diagnoser: Holds the model; its normalisers are already fitted.
+        seed: Seed of the fit.
+        record: Plain data from which the diagnoser can be rebuilt.
         checkpoint: File to write.
-        console: To print to.
+        console: Console to print to.
 
     Raises:
-        SpecError: It can answer none of the task's heads.
+        SpecError: The model can answer none of the task's heads.
     """
     model = diagnoser.model
     assert isinstance(model, ClosedFormModel)

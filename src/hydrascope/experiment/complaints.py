@@ -1,4 +1,4 @@
-"""What a user got wrong in a command line, in one line: the key, the value, what is accepted."""
+"""User errors as one line: the key, the value and what is accepted."""
 
 import re
 
@@ -22,16 +22,16 @@ USER_ERRORS = (
     OverrideParseException,
     OmegaConfBaseException,
 )
-"""What a wrong command line, machine file or data folder raises, or a database that is away;
-anything else is our own fault."""
+"""The errors that are raised for a wrong command line, machine file or data folder, or a database
+that is away. Any other error is a bug of ours."""
 
 
 _SEVERAL = re.compile(r"Ambiguous value for argument '(?P<key>[^=]+)=(?P<value>.*)'")
-"""How Hydra begins to refuse a value with a comma."""
+"""The start of Hydra's message for a value with a comma."""
 
 
 def users(error: BaseException) -> bool:
-    """Tell whether it is for the user to mend: one of `USER_ERRORS`, or a disk that is full."""
+    """Return whether the user can fix an error: one of `USER_ERRORS`, or a full disk."""
     return isinstance(error, USER_ERRORS) or (isinstance(error, OSError) and error.errno in NO_ROOM)
 
 
@@ -43,11 +43,11 @@ RENAMED = {
         "by its own heads"
     ),
 }
-"""Keys of before → what became of them."""
+"""Former key → what replaced it."""
 
 
 def complaint(error: BaseException, script: str) -> SpecError:
-    """Return an error that is for the user to mend (`users`) as one of `script`."""
+    """Return an error that the user can fix (`users`) as a `SpecError` of `script`."""
     if isinstance(error, SpecError) and error.source == script:
         return error
     return SpecError(_message(error), source=script)

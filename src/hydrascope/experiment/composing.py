@@ -1,4 +1,4 @@
-"""A composed configuration without a job, and the help that shows it."""
+"""Composing a configuration without running a job, and the help text that shows it."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -19,11 +19,11 @@ def composed(
     """Compose `<name>.yaml` as a job would.
 
     Args:
-        name: Of the primary file.
-        overrides: As on the command line.
+        name: Name of the primary file.
+        overrides: Overrides as on the command line.
         conf: Folder of the configuration groups.
-        own: Folder of a user's own, whose files hide those of `conf`.
-        hydra: Keep what configures Hydra itself.
+        own: Folder of the user's own files, which hide files of `conf`.
+        hydra: Whether to keep Hydra's own configuration.
     """
     folders = places(conf, own)
     with (
@@ -37,9 +37,9 @@ def composed(
 def help_text(
     name: str, overrides: Sequence[str], conf: Path, own: Path | None, command: str
 ) -> str:
-    """Return what `--help` prints: `hydra.help.template`, with its variables.
+    """Return the text of `--help`: `hydra.help.template` with its variables filled in.
 
-    Hydra's own help composes anew for every group, which takes as long as all else.
+    Hydra's own help composes once more for every group, which doubles the time.
     """
     config = composed(name, overrides, conf, own, hydra=True)
     template = Template(config.hydra.help.template)

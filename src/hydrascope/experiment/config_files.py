@@ -1,20 +1,20 @@
-"""Where configuration files lie: those of the package, and a user's own before them."""
+"""The places of configuration files: the user's own folder first, then the package."""
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 CONF = (Path(__file__).parents[1] / "conf").resolve()
-"""The package's own; in a clone it is a link to the one at the top."""
+"""The package's folder; in a clone it is a link to `conf` at the top."""
 
 
 def take_own(arguments: Sequence[str]) -> tuple[Path | None, list[str]]:
-    """Return the folder that `--config-dir` names, if it is given, and the other arguments.
+    """Return the folder that `--config-dir` names, if any, and the other arguments.
 
-    Hydra knows the option too, but lets a file of ours hide one of the same name in that folder.
+    Hydra has this option too, but there our files hide the user's files of the same name.
 
     Raises:
-        SpecError: It is not a folder.
+        SpecError: The option does not name a folder.
     """
     own, others, remaining = None, [], iter(arguments)
     for argument in remaining:
@@ -30,11 +30,11 @@ def existing_folder(named: str) -> Path:
     """Return the folder of a user's own configuration files.
 
     Raises:
-        SpecError: It is not there.
+        SpecError: The folder does not exist.
     """
     folder = Path(named).expanduser().resolve()
     if not named or not folder.is_dir():
-        # Only here: it takes pydantic, which a help does without.
+        # Imported only here: it imports pydantic, which `--help` does not need.
         from hydrascope.schemas.errors import SpecError
 
         raise SpecError(f"--config-dir: {named!r} is not accepted; expected a folder")
@@ -42,12 +42,12 @@ def existing_folder(named: str) -> Path:
 
 
 def places(conf: Path, own: Path | None) -> list[Path]:
-    """Return the folders in the order in which a file is looked for."""
+    """Return the folders in search order."""
     return [own, conf] if own else [conf]
 
 
 def options(folders: Sequence[Path]) -> Mapping[str, list[str]]:
-    """Return group → its options, both in alphabetical order."""
+    """Return each group with its options, both in alphabetical order."""
     found: dict[str, set[str]] = defaultdict(set)
     for folder in folders:
         for file in folder.glob("**/*.yaml"):

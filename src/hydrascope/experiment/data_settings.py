@@ -1,4 +1,4 @@
-"""The configuration group `data`, typed: source, windows, split, store and transforms."""
+"""The settings of the configuration group `data`: source, windows, split, store, transforms."""
 
 from typing import Annotated, Literal
 
@@ -17,7 +17,7 @@ class WindowSettings(Settings):
 
 
 class NormaliseSettings(Settings):
-    """How features are brought to a common scale."""
+    """How features are scaled to a common range."""
 
     method: Method
     per_step: bool
@@ -26,7 +26,7 @@ class NormaliseSettings(Settings):
 
 
 class ReferenceSettings(Settings):
-    """Which windows are references of their machine."""
+    """Which windows serve as references of their machine."""
 
     label: str | None
     first_h: Positive | None
@@ -35,12 +35,12 @@ class ReferenceSettings(Settings):
     @classmethod
     def _one_of_the_two(cls, first_h: float | None, info: ValidationInfo) -> float | None:
         if first_h is not None and info.data.get("label") is not None:
-            raise ValueError("expected null where label is given; one of the two says it")
+            raise ValueError("expected null if label is given; set only one of the two")
         return first_h
 
 
 class SplitSettings(Settings):
-    """Which windows train, which decide when to stop, which are judged."""
+    """Which windows are for training, validation and test."""
 
     name: Literal["unseen_conditions", "by_machine", "time_blocks", "chronological", "random"]
     group: str
@@ -51,7 +51,7 @@ class SplitSettings(Settings):
 
 
 class StoreSettings(Settings):
-    """Where computed windows are kept, and how they are made and read."""
+    """Where computed windows are stored, and how they are made and read."""
 
     folder: UserPath
     n_jobs: int | None
@@ -67,7 +67,7 @@ class StoreSettings(Settings):
 
 
 class TransformSettings(Settings):
-    """Changes made to the training windows; 0 switches one off."""
+    """Random changes to the training windows; 0 switches one off."""
 
     recombination: Annotated[int, Field(ge=0, le=10)]
     drift: Annotated[int, Field(ge=0, le=10)]
@@ -80,7 +80,7 @@ class TransformSettings(Settings):
 
 
 class DataSettings(Settings):
-    """Source, windows, split and loaders."""
+    """The source, windows, split and loaders."""
 
     source: Target
     window: WindowSettings
@@ -104,7 +104,7 @@ class DataSettings(Settings):
 
 
 class MovedSource(Settings):
-    """Keys of the source that are places; null: as it was trained."""
+    """New paths of the data source; null: as in training."""
 
     folder: UserPath | None = None
     machines: UserPath | None = None
@@ -112,13 +112,13 @@ class MovedSource(Settings):
 
 
 class MovedStore(Settings):
-    """Likewise of the store of computed windows."""
+    """The new path of the store of computed windows; null: as in training."""
 
     folder: UserPath | None = None
 
 
 class MovedData(Settings):
-    """What `evaluate.py` and `export.py` can be told of the data."""
+    """The data settings that `evaluate.py` and `export.py` accept."""
 
     source: MovedSource = MovedSource()
     store: MovedStore = MovedStore()

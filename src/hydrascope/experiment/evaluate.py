@@ -1,4 +1,4 @@
-"""The evaluation job: every test metric of a checkpoint, as a page, a table, JSON and pictures."""
+"""The evaluation job: all test metrics of a checkpoint, as a page, table, JSON and figures."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -41,10 +41,10 @@ _WITH_CLASSES = (HeadKind.BINARY, HeadKind.MULTI_CLASS, HeadKind.ORDINAL)
 
 
 def run(settings: EvaluateSettings) -> None:
-    """Judge a checkpoint; results are written into `settings.run_dir`, and then printed.
+    """Evaluate a checkpoint; write the results into `settings.run_dir` and print them.
 
-    evaluation.json, report.html, predictions.parquet, a picture of each confusion matrix; of
-    normality also every score: normality.csv.
+    The files are evaluation.json, report.html, predictions.parquet and a figure of each confusion
+    matrix. A task with normality also gives normality.csv, with every score.
     """
     console = Console()
     prepare_hardware(settings.hardware)
@@ -82,7 +82,7 @@ def run(settings: EvaluateSettings) -> None:
         with whole_file(run_dir / PREDICTIONS) as part:
             table.to_parquet(part, index=False)
         if settings.missing_sensors:
-            with console.status("Taking sensors away …"):
+            with console.status("Removing sensors …"):
                 missing = judge_missing(diagnoser, data)
             report["missing_sensors"] = missing_report(diagnoser.heads, missing)
     report |= _of_normality(restored, run_dir)
@@ -94,22 +94,22 @@ def run(settings: EvaluateSettings) -> None:
 
 
 def _of_normality(restored: Restored, run_dir: Path) -> dict[str, Any]:
-    """Return how well normality is told, and write every score."""
+    """Return how well normality scores detect faults, and write every score."""
     trained, diagnoser, data = restored
     if not (trained.task.normality and diagnoser.normality):
         return {}
     scores = score_table(diagnoser, data, trained.task.normality)
     with whole_file(run_dir / "normality.csv") as part:
         scores.to_csv(part, index=False)
-    windows, of_machine = machine_scores(scores)
+    windows, machines = machine_scores(scores)
     held_out = int(diagnoser.normality.held_out)
-    detected = detection(data, trained.task.normality, windows, of_machine, held_out)
-    intervals = detection_intervals(data, windows, of_machine)
+    detected = detection(data, trained.task.normality, windows, machines, held_out)
+    intervals = detection_intervals(data, windows, machines)
     return {"normality": detected | {"intervals": intervals}}
 
 
 def _print(console: Console, report: dict[str, Any], restored: Restored, title: str) -> None:
-    """Show what was written."""
+    """Print the results."""
     trained, diagnoser, data = restored
     if diagnoser.heads:
         units = {head.name: head.unit for head in diagnoser.heads}
@@ -135,7 +135,7 @@ def _of_heads(
     run_dir: Path,
     model: str,
 ) -> dict[str, Any]:
-    """Return what is found about the heads, and draw their confusion matrices."""
+    """Return the results of the heads, and draw their confusion matrices."""
     heads, thresholds = diagnoser.heads, diagnoser.thresholds
     confusion = {}
     for head in (head for head in heads if head.kind in _WITH_CLASSES):
@@ -162,7 +162,7 @@ def _of_heads(
 
 
 def _models(trained: TrainSettings, ckpt: Path) -> dict[str, Any] | None:
-    """Return what the training measured of all models; None where its results are elsewhere."""
+    """Return the training's comparison of all models; None if its results are not there."""
     results = ckpt.parents[1] / "results.json"
     if not trained.task.heads or not results.is_file():
         return None

@@ -1,4 +1,4 @@
-"""The export job: a checkpoint becomes a bundle whose answers are proven equal."""
+"""The export job: write a checkpoint as a bundle, and check that both answer alike."""
 
 from pathlib import Path
 
@@ -17,11 +17,11 @@ from hydrascope.schemas.errors import SpecError
 
 LOWER_IS_BETTER = ("mae", "false_alarm_rate")
 NORMALITY = "normality"
-"""Stands for a head among the metrics; no head may be called so."""
+"""The name of normality among the heads' metrics; no head may have it."""
 
 
 def run(settings: ExportSettings) -> None:
-    """Write the bundle of `settings.ckpt` to `settings.output`, and register it where asked to."""
+    """Write the bundle of `settings.ckpt` to `settings.output`; register it if requested."""
     console = Console()
     restored = restore(settings.ckpt, settings.data)
     path = Path(settings.output).absolute()
@@ -74,10 +74,10 @@ def _metrics(restored: Restored) -> MetricsManifest:
 
 
 def _check_gate(gate: dict[str, dict[str, float]], measured: dict[str, dict[str, float]]) -> None:
-    """Refuse a model that is worse than the gate asks for.
+    """Check that a model meets the bounds of the gate.
 
     Raises:
-        SpecError: Naming every head and metric that falls short, or that there is none of.
+        SpecError: Names every metric that misses its bound or does not exist.
     """
     faults = []
     for head, bounds in gate.items():

@@ -1,4 +1,4 @@
-"""Training by Lightning: module, callbacks, trainer; returns the best checkpoint."""
+"""Training with Lightning: the trainer and its callbacks."""
 
 import sys
 from collections.abc import Iterator
@@ -33,17 +33,17 @@ from hydrascope.training.progress import Progress
 from hydrascope.training.watch import Watch
 
 INTERRUPTED, TERMINATED = 130, 143
-"""Exit codes after Ctrl-C and SIGTERM, as shells have them."""
+"""The exit codes after Ctrl-C and SIGTERM, as in shells."""
 BEST, LAST = "best.ckpt", "last.ckpt"
-"""Among a run's checkpoints."""
+"""The file names of a run's best and last checkpoint."""
 _SHOWN_WINDOWS = 4
-"""In the shapes of the network's summary."""
+"""The number of windows for which the network's summary shows shapes."""
 _GPU_STEPS = 50
-"""After which a GPU is waited for, to look at the gradients' norms."""
+"""The number of steps between checks of the gradients' norms, which must wait for the GPU."""
 
 
 class Training(NamedTuple):
-    """How long one run of Lightning's trainer is, and what accompanies it."""
+    """The length, callbacks and loggers of one run of Lightning's trainer."""
 
     epochs: int
     callbacks: list[Callback]
@@ -54,15 +54,15 @@ class Training(NamedTuple):
 
 @dataclass(frozen=True)
 class LightningRun:
-    """On what, where and how a network is trained.
+    """The data, the settings and the folder of a training.
 
     Attributes:
-        data: Set up.
-        trainer: Of the configuration.
-        hardware: Of the configuration.
-        ema_decay: Of the average of the weights; None: there is none.
-        run_dir: What is written goes below it.
-        console: To print to.
+        data: The data module, set up.
+        trainer: The trainer's settings.
+        hardware: The hardware's settings.
+        ema_decay: Decay of the exponential average of the weights; None: no average.
+        run_dir: Folder for everything that is written.
+        console: Console to print to.
     """
 
     data: HydraulicDataModule
@@ -74,15 +74,15 @@ class LightningRun:
 
     @property
     def checkpoints(self) -> Path:
-        """Folder of the run's checkpoints."""
+        """The folder of the run's checkpoints."""
         return self.run_dir / "checkpoints"
 
     def train(self, module: DiagnosisModule, training: Training) -> None:
-        """Train a module's diagnoser, on the devices and in the precision that are set.
+        """Train a module's diagnoser on the configured devices, in the configured precision.
 
         Raises:
-            SpecError: There is not enough memory, or a batch spoils the weights.
-            SystemExit: It was interrupted; the console says how to go on.
+            SpecError: Memory ran out, or a batch made the weights non-finite.
+            SystemExit: The training was interrupted; how to resume it is printed.
         """
         model, hardware, settings = module.diagnoser.model, self.hardware, self.trainer
         toggles = Acceleration(
@@ -93,7 +93,7 @@ class LightningRun:
             settings.strategy,
             hardware.devices * settings.num_nodes,
         )
-        # A backward pass takes two products for each of the forward one.
+        # A backward pass takes two matrix products for each one of the forward pass.
         few = _few(self.data, module.diagnoser)
         flops = 3 * forward_flops(model, few) / _SHOWN_WINDOWS
         trainer = Trainer(
@@ -108,7 +108,7 @@ class LightningRun:
             detect_anomaly=settings.detect_anomaly,
             profiler=self._profiler(),
             deterministic=True,
-            use_distributed_sampler=False,  # ours deals its rows out itself
+            use_distributed_sampler=False,  # our sampler distributes its rows itself
             num_sanity_val_steps=0,
             log_every_n_steps=1,
             logger=training.loggers,
@@ -122,12 +122,12 @@ class LightningRun:
                 trainer.fit(module, self.data, ckpt_path=training.resume, weights_only=True)
         except SystemExit as exit_:
             # Lightning turns Ctrl-C and SIGTERM into an exit once it has shut everything down.
-            again = f"resume={quote(str(self.checkpoints / LAST))} and the same options"
-            self.console.print(f"Interrupted. Go on with {again}", soft_wrap=True)
+            options = f"resume={quote(str(self.checkpoints / LAST))} and the same options"
+            self.console.print(f"Interrupted. Continue with {options}", soft_wrap=True)
             sys.exit(TERMINATED if isinstance(exit_, SIGTERMException) else INTERRUPTED)
 
     def _watching(self, flops: float) -> Iterator[Callback]:
-        """Yield what every training is watched and averaged by; `flops` are those of a window."""
+        """Yield the callbacks of every training; `flops` is the cost of one window."""
         every = _GPU_STEPS if self.hardware.accelerator == "gpu" else 1
         yield Watch(every, flops, _peak_flops(self.hardware))
         if self.ema_decay:
@@ -136,7 +136,7 @@ class LightningRun:
             yield Progress()
 
     def _profiler(self) -> Profiler | None:
-        """Return what measures where the time goes, and writes it into the run's folder."""
+        """Return the profiler, which writes into the run's folder; None if not configured."""
         match self.trainer.profiler:
             case "simple":
                 return SimpleProfiler(self.run_dir, "profile")
@@ -157,21 +157,21 @@ def fit(
     """Train and return the path of the best checkpoint.
 
     Args:
-        run: On what, where and how.
-        module: What is trained.
-        name: Of the model.
-        settings: What decides which checkpoint is the best, and when to stop.
-        resume: Checkpoint to go on from; None: the training begins.
-        loggers: What is told of it.
-        system_metrics_s: Seconds between two readings of the computer; None: there are none.
+        run: The data, the settings and the folder.
+        module: The module to train.
+        name: Name of the model.
+        settings: Settings of the best checkpoint and of early stopping.
+        resume: Checkpoint to resume from; None: start from the beginning.
+        loggers: Loggers of the metrics.
+        system_metrics_s: Seconds between readings of the system metrics; None: no readings.
 
     Raises:
-        SpecError: There is not enough memory, or a batch spoils the weights.
+        SpecError: Memory ran out, or a batch made the weights non-finite.
     """
     run.console.print(_summary(name, module.diagnoser, _few(run.data, module.diagnoser)))
     folder = run.checkpoints
-    # Without heads there is no score: the last epoch stays, and the validation windows, which set
-    # the threshold of normality, decide nothing.
+    # Without heads there is no score, so the last epoch is kept. The validation windows then only
+    # set the threshold of normality.
     scored = bool(module.task.heads)
     monitor, mode = (settings.monitor, settings.mode) if scored else ("step", "max")
     before = Path(resume).absolute().parent if resume else None
@@ -196,7 +196,7 @@ def fit(
 
 
 def _peak_flops(hardware: HardwareSettings) -> float | None:
-    """Return what one GPU can compute in a second in this precision, as its maker says."""
+    """Return the peak FLOP/s of one GPU in this precision, from its data sheet; None if unknown."""
     if hardware.accelerator != "gpu" or hardware.float8:
         return None
     dtypes = {
@@ -213,7 +213,7 @@ def _few(data: HydraulicDataModule, diagnoser: Diagnoser) -> GraphInputs:
 
 
 def _summary(name: str, diagnoser: Diagnoser, inputs: GraphInputs) -> Table:
-    """Return the network's parts as a table, with shapes for a few windows."""
+    """Return a table of the network's parts, with shapes for a few windows."""
     found = parts(diagnoser.model, inputs)
     count = sum(part.parameters for part in found)
     title = f"{name}: {count:,} parameters; shapes for {_SHOWN_WINDOWS} windows"

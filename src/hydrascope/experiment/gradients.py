@@ -1,17 +1,17 @@
-"""What only a training by gradients knows, and a model of closed form has to be spared."""
+"""The check that a closed-form model has no settings that only gradient training has."""
 
 from hydrascope.experiment.job_settings import TrainSettings
 from hydrascope.schemas.errors import SpecError
 
 
 def refuse_gradients(settings: TrainSettings) -> None:
-    """Refuse what makes no sense for a model that is fitted in closed form.
+    """Check that no setting of gradient training is given with a closed-form model.
 
     Raises:
-        SpecError: Naming every key, and what is accepted.
+        SpecError: Names every such key, and what is accepted.
     """
     trainer, hardware = settings.trainer, settings.hardware
-    asked = {
+    for_networks = {
         "resume": (settings.resume, "null"),
         "lr_find": (settings.lr_find, "false"),
         "trainer.strategy": (trainer.strategy if trainer.strategy != "single" else None, "single"),
@@ -24,7 +24,7 @@ def refuse_gradients(settings: TrainSettings) -> None:
     faults = [
         f"{key}: {value!r} is for networks; {settings.model.name} is fitted at once, without "
         f"epochs and gradients; accepted with it: {accepted}"
-        for key, (value, accepted) in asked.items()
+        for key, (value, accepted) in for_networks.items()
         if value
     ]
     if faults:

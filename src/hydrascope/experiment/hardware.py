@@ -1,4 +1,4 @@
-"""Whether the hardware that was asked for is there."""
+"""The check that the configured hardware is available."""
 
 import os
 import shutil
@@ -11,18 +11,18 @@ from hydrascope.experiment.run_settings import HardwareSettings, TrainerSettings
 from hydrascope.schemas.errors import SpecError
 
 FLOAT8_CAPABILITY = (8, 9)
-"""Of GPUs with float8 matrix products: Ada, Hopper and later."""
+"""The lowest compute capability of GPUs with float8 matrix products: Ada, Hopper and later."""
 
 
 def prepare_hardware(hardware: HardwareSettings, trainer: TrainerSettings | None = None) -> None:
-    """Check that the hardware is there, and set the threads of this process.
+    """Check that the hardware is available, and set the number of threads of this process.
 
     Args:
-        hardware: What is wanted.
-        trainer: How a training shares the devices; None where nothing is trained.
+        hardware: The hardware's settings.
+        trainer: The trainer's settings; None if nothing is trained.
 
     Raises:
-        SpecError: It is not; nothing falls back silently.
+        SpecError: Something is not available; nothing falls back silently.
     """
     if hardware.float8 == "native":
         _check_float8()
@@ -43,7 +43,7 @@ def prepare_hardware(hardware: HardwareSettings, trainer: TrainerSettings | None
         compiler = os.environ.get("CXX", "g++")
         if hardware.compile and hardware.accelerator == "cpu" and shutil.which(compiler) is None:
             raise SpecError(
-                f"hardware.compile: needs the C++ compiler {compiler!r}, which is not there; "
+                f"hardware.compile: needs the C++ compiler {compiler!r}, which was not found; "
                 "install it, set CXX, or hardware.compile=false"
             )
     if hardware.threads is not None:
@@ -51,8 +51,8 @@ def prepare_hardware(hardware: HardwareSettings, trainer: TrainerSettings | None
 
 
 def _check_torchrun(devices: int, trainer: TrainerSettings) -> None:
-    """Check that torchrun has started the processes that are asked for, if it has started this."""
-    nodes, asked = trainer.num_nodes, (devices * trainer.num_nodes, devices)
+    """Check that torchrun, if it is used, has started the configured number of processes."""
+    nodes, expected = trainer.num_nodes, (devices * trainer.num_nodes, devices)
     if not is_torchelastic_launched():
         if nodes > 1:
             raise SpecError(
@@ -66,11 +66,12 @@ def _check_torchrun(devices: int, trainer: TrainerSettings) -> None:
             "trainer.strategy: 'single' is one process, but torchrun has started this one; "
             "accepted: trainer=ddp or trainer=fsdp"
         )
-    there = (int(os.environ["WORLD_SIZE"]), int(os.environ["LOCAL_WORLD_SIZE"]))
-    if there != asked:
+    started = (int(os.environ["WORLD_SIZE"]), int(os.environ["LOCAL_WORLD_SIZE"]))
+    if started != expected:
         raise SpecError(
-            f"trainer.num_nodes: {nodes} with hardware.devices={devices} are {asked[0]} processes, "
-            f"{asked[1]} on each node; torchrun has started {there[0]}, {there[1]} on this one"
+            f"trainer.num_nodes: {nodes} with hardware.devices={devices} are {expected[0]} "
+            f"processes, {expected[1]} on each node; torchrun has started {started[0]}, "
+            f"{started[1]} on this one"
         )
 
 

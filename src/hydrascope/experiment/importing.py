@@ -1,4 +1,4 @@
-"""Importing what a job needs: seconds, and hundreds of thousands of objects."""
+"""Importing a job's modules, which takes seconds and creates hundreds of thousands of objects."""
 
 import gc
 import sys
@@ -9,7 +9,7 @@ from types import ModuleType
 
 
 def load(name: str) -> ModuleType:
-    """Import the module of a job, which imports what is heavy, unless this has been done."""
+    """Import the module of a job and its heavy dependencies, or return it if already imported."""
     if name in sys.modules:
         return sys.modules[name]
     with uncollected():
@@ -18,10 +18,10 @@ def load(name: str) -> ModuleType:
 
 @contextmanager
 def uncollected() -> Iterator[None]:
-    """Keep the garbage collector off all that is made until the end of this, then and for good.
+    """Exclude all objects that are created within this context from garbage collection, for good.
 
-    What imports make lives as long as the process. Looking through it again and again takes the
-    collector a third of the time that they take. Garbage of before stays too: only for a start.
+    Imported objects live as long as the process. Scanning them repeatedly would add a third to the
+    time of the imports. Earlier garbage is kept too, so use this only when a process starts.
     """
     collecting = gc.isenabled()
     gc.disable()

@@ -1,7 +1,7 @@
-"""The composed configuration, typed: every key, its range, and nothing else.
+"""The settings of each job: every key with its type and range.
 
-Hydra composes YAML; these models decide whether the result makes sense before anything heavy is
-imported. Every default lives in `conf/`, beside its description, and nowhere else.
+Hydra composes YAML; these models validate the result before anything heavy is imported. Every
+default is in `conf/`, next to its description, and nowhere else.
 """
 
 from collections.abc import Mapping
@@ -52,14 +52,14 @@ def _trained(named: str) -> str:
 
 
 TRACKED = ("mlflow:", "models:/")
-"""How the name of a checkpoint begins that MLflow holds."""
+"""The prefixes of the names of checkpoints in MLflow."""
 CheckpointFile = Annotated[UserPath, AfterValidator(_existing_file)]
 Trained = Annotated[UserPath, AfterValidator(_trained)]
-"""A checkpoint: a file, or one that MLflow holds."""
+"""A checkpoint: a file, or a name in MLflow."""
 
 
 class TrainSettings(Settings):
-    """Everything `train.py` can be told."""
+    """All settings of `train.py`."""
 
     seed: Annotated[int, Field(ge=0, lt=2**32)]
     resume: CheckpointFile | None
@@ -96,14 +96,14 @@ OUR_MODELS: Mapping[str, type[TrainSettings]] = {
     OUR_DISCRIMINANT: _WithDiscriminant,
     OUR_LINEAR: _WithLinear,
 }
-"""Settings of a training of one of ours, whose keys are known without importing it."""
+"""Class name → training settings for our own models, whose keys are known without an import."""
 
 
 def validate_train(config: object) -> TrainSettings:
     """Check a composed configuration of `train.py`.
 
     Raises:
-        SpecError: Naming every wrong key, its value and what is accepted.
+        SpecError: Names every wrong key, its value and what is accepted.
     """
     model = config.get("model") if isinstance(config, dict) else None
     target = model.get("_target_") if isinstance(model, dict) else None
@@ -112,14 +112,14 @@ def validate_train(config: object) -> TrainSettings:
 
 
 def train_schema() -> dict[str, object]:
-    """Return the JSON Schema (draft 2020-12) of everything `train.py` can be told."""
+    """Return the JSON Schema (draft 2020-12) of all settings of `train.py`."""
     schema = TrainSettings.model_json_schema(by_alias=True)
     choices: list[dict[str, object]] = [{"$ref": "#/$defs/ModelSettings"}]
     for target, kind in OUR_MODELS.items():
         known = kind.model_fields["model"].annotation
         assert known is not None
         schema["$defs"][known.__name__] = known.model_json_schema(by_alias=True)
-        # Keys of a user's own model are known to its class alone.
+        # The keys of a user's own model are known only to its class.
         choices.append(
             {
                 "if": {"properties": {"_target_": {"const": target}}},
@@ -131,7 +131,7 @@ def train_schema() -> dict[str, object]:
 
 
 class EvaluateSettings(Settings):
-    """Everything `evaluate.py` can be told."""
+    """All settings of `evaluate.py`."""
 
     ckpt: Trained
     compare: UserPath | None
@@ -142,7 +142,7 @@ class EvaluateSettings(Settings):
 
 
 class ExportSettings(Settings):
-    """Everything `export.py` can be told."""
+    """All settings of `export.py`."""
 
     ckpt: Trained
     output: UserPath
@@ -158,10 +158,10 @@ class ExportSettings(Settings):
 
 
 def validate_evaluate(config: object) -> EvaluateSettings:
-    """Check a composed configuration of `evaluate.py`; raises as `validate_train`."""
+    """Check a composed configuration of `evaluate.py`; raises the errors of `validate_train`."""
     return validate(EvaluateSettings, config, source="evaluate.py")
 
 
 def validate_export(config: object) -> ExportSettings:
-    """Check a composed configuration of `export.py`; raises as `validate_train`."""
+    """Check a composed configuration of `export.py`; raises the errors of `validate_train`."""
     return validate(ExportSettings, config, source="export.py")

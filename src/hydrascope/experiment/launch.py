@@ -1,4 +1,4 @@
-"""From a command line to a running job: compose, validate, and only then import what is heavy."""
+"""From a command line to a running job: compose, validate, and only then import heavy modules."""
 
 import os
 import sys
@@ -32,10 +32,10 @@ VALIDATE: Mapping[str, Callable[[object], Settings]] = {
     "evaluate": validate_evaluate,
     "export": validate_export,
 }
-"""What checks the configuration of each script."""
+"""Script → the function that checks its configuration."""
 
 _TORCHRUN = "TORCHELASTIC_RUN_ID"
-"""Set in the environment by torchrun."""
+"""The environment variable that torchrun sets."""
 
 
 def launch(
@@ -45,20 +45,20 @@ def launch(
     conf: Path,
     command: str | None = None,
 ) -> None:
-    """Run a job from `sys.argv`; everything is composed first, then run.
+    """Run a job from `sys.argv`; all its runs are composed before the first one starts.
 
     Args:
-        script: The script's name: `conf/<script>.yaml` is its configuration.
+        script: Name of the script; `conf/<script>.yaml` is its configuration.
         validate: Turns the composed configuration into settings; imports nothing heavy.
         job: Module whose `run(settings)` does the work; imported after validation.
-        conf: Folder of the configuration groups; files in `--config-dir` come before its own.
-        command: What was typed before the arguments, if not the script.
+        conf: Folder of the configuration groups; files in `--config-dir` override its files.
+        command: The command as typed, without its arguments, if it is not the script.
     """
-    # Hydra prints its own errors over many lines and exits with 1; with this it raises them to us.
+    # By default Hydra prints its errors over many lines and exits with 1; now it raises them.
     os.environ["HYDRA_FULL_ERROR"] = "1"
 
-    said_by = command or f"{script}.py"
-    with one_line_errors(f"{script}.py", said_by):
+    prefix = command or f"{script}.py"
+    with one_line_errors(f"{script}.py", prefix):
         own, arguments = take_own(sys.argv[1:])
     register_new_folder()
     sys.argv[1:] = readable(arguments)
@@ -69,7 +69,7 @@ def launch(
 
     @hydra.main(version_base="1.3", config_path=str(conf.resolve()), config_name=script)
     def main(config: DictConfig) -> None:
-        with one_line_errors(f"{script}.py", said_by):
+        with one_line_errors(f"{script}.py", prefix):
             plain = OmegaConf.to_container(config, resolve=True, throw_on_missing=True)
             sweep = take_sweep(plain)
             settings = validate(plain)
@@ -81,7 +81,7 @@ def launch(
                         f"sweep: a search compares epochs, and {settings.model.name} has none; "
                         "accepted: a grid, such as -m model.KEY=1,2, or a network"
                     )
-                _check_torchrun(said_by, sweeps=multirun or sweep is not None)
+                _check_torchrun(prefix, sweeps=multirun or sweep is not None)
             if sweep:
                 load("hydrascope.experiment.sweep.search").run(settings, sweep)
             elif multirun and isinstance(settings, TrainSettings):
@@ -89,39 +89,39 @@ def launch(
             else:
                 jobs.append(settings)
 
-    with one_line_errors(f"{script}.py", said_by):
+    with one_line_errors(f"{script}.py", prefix):
         with yaml_1_2(places(conf, own)), looking_first_into(own):
             main()
-        for settings in jobs:  # behind Hydra, whose YAML is no business of theirs
+        for settings in jobs:  # after Hydra, so that its YAML dialect does not affect them
             load(job).run(settings)
         if trials:
             load("hydrascope.experiment.sweep.grid").run(trials)
 
 
 def _check_sweep(settings: TrainSettings, *, sweeps: bool) -> None:
-    """Refuse a launcher that has nothing to launch, Hydra's own, and trials that do not train."""
+    """Refuse a launcher without a sweep, Hydra's own launchers, and `lr_find` in a sweep."""
     if settings.lr_find and sweeps:
-        raise SpecError("lr_find: true is no training; accepted in a sweep: false")
+        raise SpecError("lr_find: true does not train; accepted in a sweep: false")
     if settings.launcher.kind != "local" and not sweeps:
         raise SpecError(
             f"launcher.kind: {settings.launcher.kind!r} starts the trials of a sweep; add -m, or "
             "leave it out"
         )
-    hydras = HydraConfig.get().runtime.choices["hydra/launcher"]
-    if hydras != "basic":
+    hydra_launcher = HydraConfig.get().runtime.choices["hydra/launcher"]
+    if hydra_launcher != "basic":
         raise SpecError(
-            f"hydra/launcher: {hydras!r} is not accepted; expected launcher=local, joblib, ray or "
-            "slurm"
+            f"hydra/launcher: {hydra_launcher!r} is not accepted; expected launcher=local, joblib, "
+            "ray or slurm"
         )
 
 
-def _check_torchrun(said_by: str, *, sweeps: bool) -> None:
-    """Refuse what processes that compose by themselves would not do as one."""
+def _check_torchrun(command: str, *, sweeps: bool) -> None:
+    """Refuse jobs on which the processes of torchrun, which compose separately, would disagree."""
     if _TORCHRUN not in os.environ:
         return
     if sweeps:
         raise SpecError(
-            f"torchrun: each of its processes would run the sweep; expected {said_by} -m …, "
+            f"torchrun: each of its processes would run the sweep; expected {command} -m …, "
             "which gives each trial processes of its own"
         )
     given = HydraConfig.get().overrides.hydra

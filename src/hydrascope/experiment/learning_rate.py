@@ -1,4 +1,4 @@
-"""Which learning rate to begin with: the one at which the loss falls fastest."""
+"""The search for an initial learning rate: the one at which the loss falls fastest."""
 
 import numpy as np
 from lightning import Trainer
@@ -13,18 +13,18 @@ from hydrascope.training.module import DiagnosisModule
 
 STEPS = 100
 LOWEST, HIGHEST = 1e-6, 1.0
-_UNSURE = 10
-"""First steps, over whose few losses nothing has been averaged yet."""
+_SKIPPED = 10
+"""The number of first steps to skip, because their averages cover too few losses."""
 
 
 def find_lr(run: LightningRun, module: DiagnosisModule) -> None:
-    """Train some steps with a learning rate that grows with each, and say which one is good.
+    """Train some steps with an increasing learning rate, and print a good one.
 
-    L. N. Smith, "Cyclical Learning Rates for Training Neural Networks" (WACV 2017). Draws
-    `lr_find.png` in the run's folder.
+    The method is that of L. N. Smith, "Cyclical Learning Rates for Training Neural Networks" (WACV
+    2017). The losses are drawn into `lr_find.png` in the run's folder.
 
     Raises:
-        SpecError: The loss grew from the first steps on.
+        SpecError: The loss fell at no learning rate.
     """
     run_dir = run.run_dir
     run_dir.mkdir(parents=True, exist_ok=True)
@@ -69,13 +69,13 @@ def find_lr(run: LightningRun, module: DiagnosisModule) -> None:
 
 
 def steepest(rates: NDArray[np.float64], losses: NDArray[np.float64]) -> int | None:
-    """Return the index at which the loss falls fastest, None where it never does.
+    """Return the index at which the loss falls fastest; None if it never falls.
 
-    Over the logarithm of the rates, in which they are evenly spaced: over the rates themselves,
-    as Lightning has it, the smallest ones always look steepest.
+    The slope is taken over the logarithm of the rates, which are evenly spaced in it. Over the
+    rates themselves, as in Lightning, the smallest ones always look steepest.
     """
     usable = np.isfinite(losses)
-    usable[:_UNSURE] = False
+    usable[:_SKIPPED] = False
     if usable.sum() < 2:
         return None
     slopes = np.full(len(losses), np.inf)

@@ -1,4 +1,4 @@
-"""Which model is trained, and how its own keys are known without importing it."""
+"""The settings of the model; the keys of our own models are known without importing them."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -20,19 +20,19 @@ def _class_name(given: Mapping[str, Any]) -> str:
 
 
 class ModelSettings(Target):
-    """A model of the user's choice: `_target_` names its class, the other keys are its `Config`."""
+    """A model that the user chooses: `_target_` names its class, other keys form its `Config`."""
 
     name: str = Field(default_factory=_class_name, min_length=1)
-    """What it is called wherever its figures stand; the name of its class if not given."""
+    """The model's name in results; the name of its class by default."""
 
     @property
     def keys(self) -> dict[str, Any]:
-        """Return what its `Config` is made of."""
+        """The keys of its `Config`."""
         return self.model_dump(by_alias=True, exclude={"target", "name"})
 
     @property
     def closed_form(self) -> bool:
-        """Whether it is one of ours that is fitted without epochs and gradients."""
+        """Whether it is one of our models that are fitted without epochs and gradients."""
         return self.target in (OUR_DISCRIMINANT, OUR_LINEAR)
 
 

@@ -1,7 +1,7 @@
-"""Overrides as people write them: what Hydra's grammar does not read as a value is text.
+"""Overrides as users write them: a value that Hydra's grammar cannot read is text.
 
-So a path may hold `=`, spaces, umlauts or `~`, and a database's address may end in
-`?sslmode=require`, without quotes for Hydra beside those for the shell.
+So a path may contain `=`, spaces, umlauts or `~`, and a database address may end in
+`?sslmode=require`, without extra quotes for Hydra.
 """
 
 from collections.abc import Sequence
@@ -11,7 +11,7 @@ from hydra.errors import HydraException
 
 
 def readable(arguments: Sequence[str]) -> list[str]:
-    """Return a command line in which Hydra reads every override."""
+    """Return the arguments, quoted where Hydra could not read them."""
     return [_readable(argument) for argument in arguments]
 
 
@@ -19,7 +19,7 @@ def _readable(argument: str) -> str:
     key, sign, value = argument.partition("=")
     if not sign or argument.startswith("-") or _parses(argument):
         return argument
-    # Hydra undoes a backslash only before a quote and at the end.
+    # Hydra unescapes a backslash only before a quote and at the end.
     text = value.replace("'", "\\'")
     text += "\\" * (len(text) - len(text.rstrip("\\")))
     quoted = f"{key}='{text}'"

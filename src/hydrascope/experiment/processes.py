@@ -1,8 +1,8 @@
-"""One training in several processes of this computer.
+"""One training in several processes on this computer.
 
-Each process is started afresh and handed the settings, not the command line. So inside a sweep no
-process composes the sweep again, every trial has processes of its own, and their folders are those
-of the trial. Under torchrun the processes are there already, and each runs the job itself.
+Each process is newly started and receives the settings, not the command line. So in a sweep no
+process composes the sweep again, and each trial has its own processes, which share its folder.
+Under torchrun the processes already exist, and each runs the job itself.
 """
 
 import logging
@@ -27,7 +27,7 @@ from hydrascope.schemas.errors import SpecError
 Job = Callable[[TrainSettings], None]
 
 _SIGNALS = (signal.SIGTERM, signal.SIGINT)
-"""On which all processes are ended."""
+"""The signals that end all processes."""
 
 
 def is_first_process() -> bool:
@@ -39,7 +39,7 @@ def run_in_processes(job: Job, settings: TrainSettings) -> None:
     """Run a job once in each of `settings.hardware.devices` processes, as torchrun would.
 
     Raises:
-        SpecError: What a process found wrong with the settings or the data.
+        SpecError: A process found an error in the settings or the data.
     """
     if is_torchelastic_launched():
         job(settings)
@@ -60,26 +60,26 @@ def run_in_processes(job: Job, settings: TrainSettings) -> None:
             logs_specs=DefaultLogsSpecs(log_dir=folder),
         )
         plain = settings.model_dump(mode="json", by_alias=True)
-        # What stops a process it says itself; torch would say it twice more.
+        # A process reports its own error; torch would repeat it twice.
         logging.getLogger("torch.distributed.elastic").setLevel(logging.CRITICAL)
         handlers = {number: signal.getsignal(number) for number in _SIGNALS}
         try:
             complaints = elastic_launch(config, _work)(job, plain)
         except SignalException as stop:
-            sys.exit(128 + stop.sigval)  # as shells have it; the processes have been ended
+            sys.exit(128 + stop.sigval)  # as in shells; the processes have been ended
         except ChildFailedError as failed:
             if failed.get_first_failure()[1].exitcode != USAGE_ERROR:
                 raise
-            sys.exit(USAGE_ERROR)  # it has said why
+            sys.exit(USAGE_ERROR)  # the process has printed the reason
         finally:
-            for number, handler in handlers.items():  # the launcher leaves its own
+            for number, handler in handlers.items():  # the launcher does not restore them
                 signal.signal(number, handler)
     if refused := next(filter(None, complaints.values()), None):
         raise refused
 
 
 def _work(job: Job, plain: dict[str, Any]) -> SpecError | None:
-    """Run the job in one of the processes; return what the user got wrong."""
+    """Run the job in one of the processes; return the user's error, if any."""
     try:
         job(TrainSettings.model_validate(plain))
     except USER_ERRORS as error:
@@ -87,7 +87,7 @@ def _work(job: Job, plain: dict[str, Any]) -> SpecError | None:
     except OSError as error:
         if not users(error):
             raise
-        # The disk is full to the process that writes; the others would wait for it in vain.
+        # Only the writing process sees the full disk; the others would wait for it forever.
         print(complaint(error, "train.py"), file=sys.stderr)
         sys.exit(USAGE_ERROR)
     return None

@@ -1,4 +1,4 @@
-"""The last part of a training: on all windows that may be learned from."""
+"""The last part of a training: refitting on the training and validation windows together."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -18,10 +18,10 @@ from hydrascope.training.module import DiagnosisModule
 
 
 def check_refit(settings: TrainSettings) -> None:
-    """Refuse it where the validation windows are needed to the end.
+    """Refuse a refit if the validation windows must stay held out.
 
     Raises:
-        SpecError: Naming the key and what is accepted.
+        SpecError: Names the key and what is accepted.
     """
     fraction = settings.trainer.refit_fraction
     if fraction and settings.task.normality:
@@ -38,21 +38,22 @@ def refit(
     fraction: float,
     best: str,
 ) -> str:
-    """Train the best weights on, with the validation windows too; return their checkpoint's path.
+    """Train the best weights further, also on the validation windows; return the checkpoint's path.
 
-    The validation windows have done their work by then: they chose the weights, and calibrated
-    them. That calibration stays. A training that is broken off here goes on from the beginning of
-    this part.
+    By then the validation windows have served their purpose: they selected and calibrated the
+    weights. The calibration is kept. A training that is interrupted here resumes at the start of
+    the refit.
 
     Args:
-        run: As it was trained.
-        make_module: Makes what Lightning trains of a diagnoser.
-        recipe: Of the diagnoser.
-        fraction: Of the epochs there were; the learning rate warms up and falls once more.
+        run: The data, the settings and the folder of the training.
+        make_module: Makes the Lightning module of a diagnoser.
+        recipe: The diagnoser's recipe.
+        fraction: Number of epochs as a fraction of the training's epochs. The learning rate warms
+            up and decays once more.
         best: Path of the best checkpoint, calibrated; it is replaced at the end.
 
     Raises:
-        SpecError: There is not enough memory, or a batch spoils the weights.
+        SpecError: Memory ran out, or a batch made the weights non-finite.
     """
     chosen, epochs = read_checkpoint(best), max(1, round(fraction * run.trainer.max_epochs))
     diagnoser = load_checkpoint(recipe, replace(chosen, calibration=None)).train()

@@ -1,4 +1,4 @@
-"""From a checkpoint back to its diagnoser and its data."""
+"""Restoring a diagnoser and its data from a checkpoint."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,7 +17,7 @@ from hydrascope.training.checkpoint import read_checkpoint
 
 
 class Restored(NamedTuple):
-    """A trained diagnoser, in evaluation mode, and the data it was trained on."""
+    """A trained diagnoser, in evaluation mode, with its settings and its data."""
 
     settings: TrainSettings
     diagnoser: Diagnoser
@@ -25,17 +25,16 @@ class Restored(NamedTuple):
 
 
 def restore(ckpt: str, moved: MovedData | None = None) -> Restored:
-    """Build what a checkpoint was written from.
+    """Restore the settings, the diagnoser and the data of a checkpoint.
 
     Args:
-        ckpt: A file, or one that MLflow holds: `mlflow:RUN_ID`, `models:/NAME@ALIAS`.
-        moved: Where its data lie now; None: where they lay.
+        ckpt: A file, or a name in MLflow: `mlflow:RUN_ID`, `models:/NAME@ALIAS`.
+        moved: New paths of its data; None: as in training.
 
     Raises:
-        SpecError: No such checkpoint, or its data source has changed since: its split would mix
-            windows that were trained on with windows that were not; or it is of another version
-            of Hydrascope, or was written before the end of the training, when the thresholds of
-            normality are set.
+        SpecError: There is no such checkpoint; its data source has changed, so that its split would
+            mix training and test windows; it is of another version of Hydrascope; or it was
+            written before the end of the training, when the thresholds of normality are set.
     """
     with checkpoint_file(ckpt) as file:
         checkpoint = read_checkpoint(file)
@@ -64,17 +63,17 @@ def restore(ckpt: str, moved: MovedData | None = None) -> Restored:
 
 
 def at_new_place(settings: TrainSettings, moved: MovedData) -> TrainSettings:
-    """Return a training's settings with its data where they lie now.
+    """Return a training's settings with the new paths of its data.
 
     Raises:
-        SpecError: The source has no such key, or the data are not there.
+        SpecError: The source has no such key, or the data do not exist.
     """
     source, store = settings.data.source, settings.data.store
     known = source.model_extra or {}
     given = moved.source.model_dump(exclude_none=True)
-    if strange := [key for key in given if key not in known]:
+    if unknown := [key for key in given if key not in known]:
         raise SpecError(
-            f"data.source.{strange[0]}: {source.target}, which the checkpoint was trained on, has "
+            f"data.source.{unknown[0]}: {source.target}, which the checkpoint was trained on, has "
             f"no such key; accepted: {', '.join(known) or 'none'}"
         )
     folder = given.get("folder", known.get("folder"))
@@ -83,15 +82,15 @@ def at_new_place(settings: TrainSettings, moved: MovedData) -> TrainSettings:
             f"data.source.folder: {str(folder)!r} is not there, seen from {Path.cwd()}; expected "
             "the data that the checkpoint was trained on: data.source.folder=PATH"
         )
-    now = Target.model_validate(source.model_dump(by_alias=True) | given)
-    kept = store.model_copy(update=moved.store.model_dump(exclude_none=True))
-    data = settings.data.model_copy(update={"source": now, "store": kept})
+    new_source = Target.model_validate(source.model_dump(by_alias=True) | given)
+    new_store = store.model_copy(update=moved.store.model_dump(exclude_none=True))
+    data = settings.data.model_copy(update={"source": new_source, "store": new_store})
     return settings.model_copy(update={"data": data})
 
 
 @contextmanager
 def checkpoint_file(ckpt: str) -> Iterator[Path]:
-    """Give the file that `ckpt` names, as long as it is needed if MLflow holds it."""
+    """Yield the file that `ckpt` names; one from MLflow is temporary."""
     if not ckpt.startswith(TRACKED):
         yield Path(ckpt)
         return

@@ -1,4 +1,4 @@
-"""Going on from a checkpoint: only with what it was trained with."""
+"""The check that a training is resumed with the settings of its checkpoint."""
 
 from hydrascope.experiment.job_settings import TrainSettings
 from hydrascope.schemas.errors import SpecError
@@ -18,14 +18,14 @@ _FREE = (
     "data.store.",
     "data.num_workers",
 )
-"""Keys that may differ: they do not change what a step computes."""
+"""The keys that may differ, because they do not change what a step computes."""
 
 
 def check_resumable(settings: TrainSettings, checkpoint: Checkpoint) -> None:
-    """Refuse settings under which the resumed losses would not be those of one run.
+    """Check that the resumed training would continue the losses of the same run.
 
     Raises:
-        SpecError: Naming every key that differs, with both values.
+        SpecError: Names every key that differs, with both values.
     """
     now = flatten(settings.model_dump(mode="json", by_alias=True))
     then = flatten(checkpoint.record["settings"])

@@ -1,4 +1,4 @@
-"""Folders of runs, each of one run alone."""
+"""Creating run folders, one for each run."""
 
 from functools import cache
 from pathlib import Path
@@ -6,16 +6,16 @@ from pathlib import Path
 from omegaconf import OmegaConf
 
 NEW_FOLDER = "new_folder"
-"""Resolver in `conf/`: the folder of a run that begins now."""
+"""The resolver in `conf/` for the folder of a run that begins now."""
 
 
 def new_folder(wanted: str) -> str:
-    """Make the folder `wanted`, or where that is taken `wanted-2`, `wanted-3` …; return which.
+    """Create the folder `wanted`, or if that exists `wanted-2`, `wanted-3` …; return its path.
 
-    Whoever makes it has it: two runs that begin within the same second have two folders.
+    Creating the folder claims it, so two runs that begin in the same second have two folders.
 
     Raises:
-        OSError: None can be made.
+        OSError: No folder can be created.
     """
     Path(wanted).parent.mkdir(parents=True, exist_ok=True)
     folder, number = wanted, 1
@@ -30,5 +30,5 @@ def new_folder(wanted: str) -> str:
 
 
 def register_new_folder() -> None:
-    """Let configurations ask for a new folder; however often one does, a process makes one."""
+    """Register the resolver `NEW_FOLDER`; a process creates each wanted folder only once."""
     OmegaConf.register_new_resolver(NEW_FOLDER, cache(new_folder), replace=True)

@@ -1,4 +1,4 @@
-"""The configuration groups that say how a training runs, typed: from optimiser to tracking."""
+"""The settings of the groups that control a training: optimiser, trainer, hardware, tracking."""
 
 from pathlib import Path
 from typing import Annotated, Literal
@@ -9,20 +9,20 @@ from hydrascope.experiment.base import Count, Fraction, Positive, Settings, Targ
 
 
 def _anchored(uri: str) -> str:
-    """Let the file of a database stay the same one wherever the process goes."""
+    """Make a database's path absolute, so that it does not depend on the working directory."""
     file = uri.removeprefix("sqlite:///")
     return uri if file == uri else f"sqlite:///{Path(file).absolute()}"
 
 
 class ScheduleSettings(Settings):
-    """Linear warm-up, then a cosine down to `final_fraction` of the learning rate."""
+    """A linear warm-up, then a cosine decay to `final_fraction` of the learning rate."""
 
     warmup_fraction: Fraction
     final_fraction: Fraction
 
 
 class OptimSettings(Target):
-    """Optimiser; keys beyond these go to its constructor."""
+    """The optimiser; all other keys go to its constructor."""
 
     lr: Positive
     weight_decay: Annotated[float, Field(ge=0.0)]
@@ -31,7 +31,7 @@ class OptimSettings(Target):
 
 
 class TrainerSettings(Settings):
-    """Length and hygiene of a training, and how several devices share it."""
+    """The length of a training, its safeguards, and how several devices share it."""
 
     strategy: Literal["single", "ddp", "fsdp"]
     num_nodes: Count = 1  # not in older checkpoints
@@ -48,7 +48,7 @@ class TrainerSettings(Settings):
 
 
 class HardwareSettings(Settings):
-    """Where it runs."""
+    """The hardware that a job runs on."""
 
     accelerator: Literal["cpu", "gpu"]
     devices: Count
@@ -60,11 +60,11 @@ class HardwareSettings(Settings):
 
 
 class MLflowSettings(Settings):
-    """MLflow: a database or a server by URI."""
+    """MLflow: the URI of a database or a server."""
 
     uri: Annotated[str, AfterValidator(_anchored)]
     experiment: str
-    parent: str | None = None  # not in the checkpoints of before
+    parent: str | None = None  # not in older checkpoints
 
 
 class WandbSettings(Settings):
@@ -72,11 +72,11 @@ class WandbSettings(Settings):
 
     project: str
     mode: Literal["online", "offline"]
-    group: str | None = None  # not in the checkpoints of before
+    group: str | None = None  # not in older checkpoints
 
 
 class TrackingSettings(Settings):
-    """Where metrics go, beside the CSV and JSON in the run's folder."""
+    """Where metrics go, in addition to the CSV and JSON files in the run's folder."""
 
     mlflow: MLflowSettings | None
     wandb: WandbSettings | None
@@ -90,7 +90,7 @@ class EarlyStoppingSettings(Settings):
 
 
 class CallbackSettings(Settings):
-    """What happens around an epoch."""
+    """Checkpoints and early stopping."""
 
     monitor: str
     mode: Literal["min", "max"]
@@ -99,7 +99,7 @@ class CallbackSettings(Settings):
 
 
 class LossSettings(Settings):
-    """How the heads' losses are joined, and the weights of what is not a head."""
+    """How the heads' losses are combined, and the weights of the other losses."""
 
     balancing: Literal["fixed", "uncertainty", "upgrad"]
     forecast_weight: Annotated[float, Field(ge=0.0)]

@@ -1,4 +1,4 @@
-"""Where Hydra looks for a configuration file first."""
+"""Hydra's search path, with the user's own folder first."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,7 +12,7 @@ from hydra.plugins.search_path_plugin import SearchPathPlugin
 
 class _OwnFiles(SearchPathPlugin):
     folder: ClassVar[Path | None] = None
-    """Of a user; Hydra makes the plugin itself, so that nothing can be handed to it."""
+    """The user's folder; a class variable, because Hydra creates the plugin without arguments."""
 
     def manipulate_search_path(self, search_path: ConfigSearchPath) -> None:
         if self.folder is not None:
@@ -21,9 +21,9 @@ class _OwnFiles(SearchPathPlugin):
 
 @contextmanager
 def looking_first_into(own: Path | None) -> Iterator[None]:
-    """Have Hydra, when it starts, look into a user's folder before it looks into ours.
+    """Make Hydra search the user's folder before ours.
 
-    Its own `--config-dir` looks there last, so that an edited copy of a file would change nothing.
+    Hydra's own `--config-dir` is searched last, so that an edited copy of a file would be ignored.
     """
     Plugins.instance().register(_OwnFiles)
     _OwnFiles.folder = own

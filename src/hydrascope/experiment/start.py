@@ -1,4 +1,4 @@
-"""From a command line to Hydra; a help, and what it needs, come before anything else."""
+"""From a command line to Hydra; `--help` is answered before anything heavy is imported."""
 
 import os
 import sys
@@ -12,16 +12,16 @@ from hydrascope.experiment.config_files import take_own
 from hydrascope.experiment.importing import load
 
 USAGE_ERROR = 2
-"""Exit code for what a user can mend, as argparse has it."""
+"""The exit code for errors that the user can fix, as in argparse."""
 
 
 def start(name: str, conf: Path, command: str | None = None) -> None:
     """Run `train`, `evaluate` or `export` from `sys.argv`.
 
     Args:
-        name: Which; `<name>.yaml` is its configuration.
+        name: The job; `<name>.yaml` is its configuration.
         conf: Folder of the configuration groups.
-        command: What was typed before the arguments, if not the script of that name.
+        command: The command as typed, without its arguments, if it is not the script `<name>.py`.
     """
     print_anything()
     script = f"{name}.py"
@@ -37,33 +37,33 @@ def start(name: str, conf: Path, command: str | None = None) -> None:
     launch.launch(name, launch.VALIDATE[name], f"{__package__}.{name}", conf, command)
 
 
-def require(package: str, extra: str, said_by: str) -> None:
-    """End with one line where the extra that brings a package has not been installed."""
+def require(package: str, extra: str, command: str) -> None:
+    """Exit with one line if a package is missing that comes with `extra`."""
     if find_spec(package) is None:
         print(
-            f"{said_by}: needs the extra `{extra}`; write pip install 'hydrascope[{extra}]'",
+            f"{command}: needs the extra `{extra}`; write pip install 'hydrascope[{extra}]'",
             file=sys.stderr,
         )
         sys.exit(USAGE_ERROR)
 
 
 @contextmanager
-def one_line_errors(script: str, said_by: str) -> Iterator[None]:
-    """Print what a user got wrong and exit; `HYDRASCOPE_TRACEBACK=1` shows the whole trace.
+def one_line_errors(script: str, command: str) -> Iterator[None]:
+    """Print a user error as one line and exit; `HYDRASCOPE_TRACEBACK=1` shows the full traceback.
 
     Args:
-        script: The name of the script, which its settings' errors have as source.
-        said_by: What it is to begin with.
+        script: Name of the script, which is the source of its settings' errors.
+        command: The source to print instead.
     """
     try:
         yield
     except Exception as error:
-        # Only here: it takes pydantic, which a help does without.
+        # Imported only here: it imports pydantic, which `--help` does not need.
         from hydrascope.experiment.complaints import complaint, users
         from hydrascope.schemas.errors import SpecError
 
         traced = os.environ.get("HYDRASCOPE_TRACEBACK") == "1"
         if traced or not users(error):
             raise
-        print(SpecError(*complaint(error, script).faults, source=said_by), file=sys.stderr)
+        print(SpecError(*complaint(error, script).faults, source=command), file=sys.stderr)
         sys.exit(USAGE_ERROR)

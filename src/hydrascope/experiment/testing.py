@@ -1,4 +1,4 @@
-"""After the training: what is fitted last, then the test beside classical models."""
+"""The steps after a training: calibration, then the test against baselines."""
 
 from collections.abc import Mapping
 from typing import Any, NamedTuple
@@ -27,13 +27,13 @@ from hydrascope.training.closed_form import fit_closed_form, fitted_rows, with_m
 from hydrascope.training.fit_normality import calibrate
 
 Results = dict[str, dict[str, dict[str, float]]]
-"""Name of a model → head → metric."""
+"""Model name → head → metric → value."""
 
 QUICK_MODELS: Mapping[str, tuple[type[KernelDiscriminant | LinearModel], Any]] = {
     "discriminant": (KernelDiscriminant, DiscriminantConfig()),
     "linear": (LinearModel, LinearConfig()),
 }
-"""Our quick models, fitted beside another one as the classical ones are, with their defaults."""
+"""Our quick models, which are fitted with their defaults as baselines of another model."""
 
 
 def fit_last(
@@ -44,15 +44,15 @@ def fit_last(
     checkpoint: str,
     console: Console,
 ) -> None:
-    """Fit normality's thresholds and the calibration, as far as asked for, and store them.
+    """Fit the thresholds of normality and the calibration, if the task has them, and store them.
 
     Args:
-        recipe: Of the diagnoser.
-        data: That it was trained on.
-        diagnoser: As it was trained.
-        seed: Of what is fitted again.
-        checkpoint: File that takes what is fitted.
-        console: To print to.
+        recipe: The diagnoser's recipe.
+        data: The data that it was trained on.
+        diagnoser: The trained diagnoser.
+        seed: Seed of a second fit of a closed-form model.
+        checkpoint: The checkpoint to update.
+        console: Console to print to.
     """
     if normality := recipe.task.normality:
         with console.status("Setting the thresholds of normality …"):
@@ -73,21 +73,21 @@ def fit_last(
 def answers_held_out(
     recipe: DiagnoserRecipe, data: HydraulicDataModule, diagnoser: Diagnoser, seed: int
 ) -> HeldOut:
-    """Return answers on the validation windows by what was not fitted to them.
+    """Return answers on the validation windows from a model that was not fitted to them.
 
-    A model of closed form is fitted to them too. So a second one, which is not, answers in its
-    place; a head that the second one cannot answer in the same words is not calibrated.
+    A closed-form model is fitted to them too. So a second model, fitted without them, answers
+    instead. A head is not calibrated if the second model cannot answer it with the same classes.
     """
     reasons: dict[str, str] = {}
     if isinstance(diagnoser.model, ClosedFormModel):
-        asked = set(diagnoser.model.questions)
+        answered = set(diagnoser.model.questions)
         second = build_model(recipe)
         assert isinstance(second, ClosedFormModel)
         diagnoser = with_model(diagnoser, second)
         fit_closed_form(diagnoser, data, data.split.train, seed)
         reasons = {
             question.head: "without the validation windows training does not show all its classes"
-            for question in asked.difference(second.questions)
+            for question in answered.difference(second.questions)
         }
     predictions = predict(diagnoser, data.val_dataloader())
     return HeldOut(
@@ -99,13 +99,13 @@ def answers_held_out(
 
 
 class Tested(NamedTuple):
-    """What was found on the test windows."""
+    """The results on the test windows."""
 
     results: Results
     located: dict[str, Any] | None
-    """As `evaluation.localisation.localisation` gives it."""
+    """The output of `evaluation.localisation.localisation`."""
     detectors: dict[str, dict[str, Any]]
-    """Name of a detector → `evaluation.detection.detection` of it; none without normality."""
+    """Detector name → its `evaluation.detection.detection`; empty without normality."""
 
 
 def test(
@@ -114,11 +114,11 @@ def test(
     """Test a diagnoser on the test windows.
 
     Args:
-        name: Of its model.
-        data: That it is tested on.
-        diagnoser: What was trained.
-        seed: Of baselines.
-        baselines: Whether quick models and detectors are fitted beside it.
+        name: Name of its model.
+        data: The data to test on.
+        diagnoser: The trained diagnoser.
+        seed: Seed of the baselines.
+        baselines: Whether to fit and test quick models and detectors too.
     """
     tested = predict(diagnoser, data.test_dataloader())
     results = {name: head_metrics(diagnoser.heads, tested, diagnoser.thresholds)}
@@ -133,7 +133,7 @@ def test(
 
 
 def _quick_models(name: str, data: HydraulicDataModule, diagnoser: Diagnoser, seed: int) -> Results:
-    """Return the metrics of other quick models, of the heads that they answer."""
+    """Return the metrics of the other quick models on the heads that they answer."""
     heads, results = data.task.heads, {}
     for other_name, (kind, config) in QUICK_MODELS.items():
         if other_name != name:
@@ -154,7 +154,7 @@ def _quick_models(name: str, data: HydraulicDataModule, diagnoser: Diagnoser, se
 def _test_normality(
     name: str, data: HydraulicDataModule, diagnoser: Diagnoser, seed: int, *, baselines: bool
 ) -> dict[str, dict[str, Any]]:
-    """Return how well the model, and classical detectors, tell healthy test windows apart."""
+    """Return how well the model and classical detectors detect faults in the test windows."""
     spec, normality = data.task.normality, diagnoser.normality
     if spec is None or normality is None:
         return {}
@@ -163,4 +163,4 @@ def _test_normality(
     for detector in DETECTORS if baselines else ():
         found[detector] = detector_scores(detector, data, diagnoser.normalizer, spec, windows, seed)
     held_out = int(normality.held_out)
-    return {each: detection(data, spec, windows, of_it, held_out) for each, of_it in found.items()}
+    return {each: detection(data, spec, windows, s, held_out) for each, s in found.items()}

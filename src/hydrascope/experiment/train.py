@@ -1,6 +1,6 @@
-"""The training job: what goes together is checked, then one process trains, or several do.
+"""The training job: check the settings, then train in one process or several.
 
-A process that only starts others imports nothing that trains.
+A process that only starts others imports no training code.
 """
 
 from hydrascope.experiment.gradients import refuse_gradients
@@ -12,7 +12,7 @@ from hydrascope.schemas.errors import SpecError
 
 
 def run(settings: TrainSettings) -> None:
-    """Train, test and report; everything is written into `settings.run_dir`."""
+    """Train, test and report; write everything into `settings.run_dir`."""
     prepare_hardware(settings.hardware, settings.trainer)
     if settings.model.closed_form:
         refuse_gradients(settings)
@@ -29,7 +29,7 @@ def _train(settings: TrainSettings) -> None:
 
 
 def _check_processes(settings: TrainSettings) -> None:
-    """Refuse what several processes cannot share."""
+    """Refuse settings that do not work with several processes."""
     if settings.lr_find and settings.trainer.strategy != "single":
         raise SpecError(
             f"lr_find: takes one process, not trainer.strategy={settings.trainer.strategy}; "
@@ -37,7 +37,7 @@ def _check_processes(settings: TrainSettings) -> None:
         )
     if settings.trainer.strategy == "fsdp" and settings.optim.ema_decay:
         raise SpecError(
-            "optim.ema_decay: an average of weights that no process has as a whole; accepted with "
+            "optim.ema_decay: no process has all weights to average; accepted with "
             "trainer.strategy=fsdp: null"
         )
     if settings.trainer.strategy == "fsdp" and settings.hardware.compile:
@@ -45,15 +45,15 @@ def _check_processes(settings: TrainSettings) -> None:
 
 
 def _check_balancing(settings: TrainSettings) -> None:
-    """Refuse gradients of single losses where there are none to be had."""
+    """Refuse gradients of single losses if they cannot be computed."""
     if settings.loss.balancing != "upgrad":
         return
     strategy = settings.trainer.strategy
-    for there, key in (
+    for used, key in (
         (strategy != "single", f"trainer.strategy={strategy}"),
         (settings.hardware.compile, "hardware.compile=true"),
     ):
-        if there:
+        if used:
             raise SpecError(
                 f"loss.balancing: 'upgrad' goes back through the network for each loss by itself, "
                 f"which does not work with {key}; accepted with it: fixed or uncertainty"

@@ -1,4 +1,4 @@
-"""One training: data → model → fit → test, with baselines on the same split beside it."""
+"""One training: data → model → fit → test, with baselines on the same split."""
 
 import logging
 import warnings
@@ -56,15 +56,15 @@ from hydrascope.training.fit_normality import fit_features
 from hydrascope.training.inputs import fit_inputs
 
 RESULTS = "results.json"
-"""File in a run's folder: metrics on the test windows."""
+"""The file in a run's folder with the metrics on the test windows."""
 LABEL_COUNTS = "labels.csv"
-"""Likewise: how many windows of each part are labelled how."""
+"""The file in a run's folder with the number of windows of each part for each label."""
 _SHOWN_LABELS = 40
-"""Rows of that up to which it is printed too."""
+"""The most rows up to which the label counts are printed too."""
 
 
 def train(settings: TrainSettings) -> None:
-    """Do the training, alone or as one of several processes; the first of them reports.
+    """Train as the only process or as one of several; the first one reports.
 
     Everything is written into `settings.run_dir`.
     """
@@ -116,14 +116,14 @@ def train(settings: TrainSettings) -> None:
 
 
 def _check(settings: TrainSettings) -> None:
-    """Refuse what cannot be had, or does not go together, before anything is read.
+    """Refuse unavailable hardware and conflicting settings before anything is read.
 
     Raises:
-        SpecError: Naming the keys and what is accepted.
+        SpecError: Names the keys and what is accepted.
     """
     prepare_hardware(settings.hardware, settings.trainer)
     if issubclass(model_kind(settings), ClosedFormModel):
-        refuse_gradients(settings)  # of a user's own class only this process knows the kind
+        refuse_gradients(settings)  # a user's own class; only this process knows its kind
     check_refit(settings)
     if settings.resume:
         check_resumable(settings, read_checkpoint(settings.resume))
@@ -132,13 +132,13 @@ def _check(settings: TrainSettings) -> None:
 def _set_up(
     data: HydraulicDataModule, run_dir: Path | None, overfit_windows: int | None, console: Console
 ) -> None:
-    """Set the data up; what is wrong with them is said before telemetry is read.
+    """Set up the data; report problems before any telemetry is read.
 
     Args:
-        data: As they are built.
-        run_dir: Folder that takes the counts of the labels; None: they are not written.
-        overfit_windows: So many windows are trained, validated and tested on; None: all.
-        console: To print to.
+        data: The data module, not set up yet.
+        run_dir: Folder for the label counts; None: they are not written.
+        overfit_windows: Number of windows to train, validate and test on; None: all.
+        console: Console to print to.
     """
     data.plan()
     if run_dir and is_first_process() and data.task.heads:
@@ -153,13 +153,13 @@ def _set_up(
     if overfit_windows:
         data.overfit(overfit_windows)
     parts = ", ".join(f"{len(rows)} {part}" for part, rows in data.split._asdict().items())
-    if sound := int(data.reference.sum()):
-        parts = f"{parts}, {sound} references"
+    if references := int(data.reference.sum()):
+        parts = f"{parts}, {references} references"
     console.print(f"{len(data.dataset)} windows of {len(data.machines)} machine(s): {parts}")
 
 
 def _with_statistics(recipe: DiagnoserRecipe, data: HydraulicDataModule) -> Diagnoser:
-    """Return a diagnoser that has all but its weights from the training windows."""
+    """Return a diagnoser with everything except its weights fitted to the training windows."""
     diagnoser = build_diagnoser(recipe)
     diagnoser.normalizer.fit(data.training_parts(diagnoser.normalizer.row))
     if diagnoser.machine_normalizer is not None:
@@ -178,7 +178,7 @@ def _fit(
     diagnoser: Diagnoser,
     loggers: list[Logger],
 ) -> tuple[str, int | None]:
-    """Fit the diagnoser; return the path of its checkpoint, and the epoch that was chosen."""
+    """Fit the diagnoser; return the path of its checkpoint and the chosen epoch."""
     data, console, seed = run.data, run.console, settings.seed
     if isinstance(diagnoser.model, ClosedFormModel):
         record, file = checkpoint_record(settings, data), run.checkpoints / BEST
@@ -193,10 +193,10 @@ def _fit(
             loggers,
             settings.tracking.system_metrics_s,
         )
-    # One that was resumed behind its last epoch has been calibrated before.
+    # A training that was resumed after its last epoch has already been calibrated.
     chosen = replace(read_checkpoint(best), calibration=None)
     if is_first_process():
-        # A fresh one: what was trained may be compiled, wrapped or in float8.
+        # Load a fresh diagnoser: the trained one may be compiled, wrapped or in float8.
         fit_last(recipe, data, load_checkpoint(recipe, chosen), seed, best, console)
     fraction, trained = settings.trainer.refit_fraction, isinstance(diagnoser.model, Network)
     if fraction and trained and not settings.trainer.overfit_windows:
@@ -207,7 +207,7 @@ def _fit(
 def _results(
     tested: Tested, epoch: int | None, data: HydraulicDataModule, seed: int
 ) -> dict[str, Any]:
-    """Return what the file of results holds."""
+    """Return the content of `RESULTS`."""
     report: dict[str, Any] = {
         "test": tested.results,
         "best_epoch": epoch,
@@ -225,7 +225,7 @@ def _results(
 def _print(
     tested: Tested, diagnoser: Diagnoser, data: HydraulicDataModule, console: Console
 ) -> None:
-    """Show what was found on the test windows."""
+    """Print the results on the test windows."""
     title = f"Test: {len(data.split.test)} windows, {data.split_spec.name}"
     if heads := data.task.heads:
         console.print(comparison_table(title, heads, tested.results))
@@ -239,7 +239,7 @@ def _print(
 
 
 def _say_remarks(data: HydraulicDataModule, console: Console) -> None:
-    """Say what harms the data: before they are trained on, and beside what came of it."""
+    """Print remarks about problems of the data."""
     for line in data.remarks():
         console.print(line, style="yellow", soft_wrap=True, markup=False, highlight=False)
 
@@ -251,12 +251,12 @@ def _loggers(
         console.print(line, soft_wrap=True, markup=False, highlight=False)
 
     tags = {"task": task, "version": __version__}
-    made_of = {COMMIT: code} if (code := commit()) else {}  # W&B notes it by itself
+    commit_tag = {COMMIT: code} if (code := commit()) else {}  # W&B records it itself
     loggers: list[Logger] = [CSVLogger(run_dir, name="", version="")]
     if mlflow := tracking.mlflow:
         loggers.append(
             mlflow_logger(
-                mlflow.uri, mlflow.experiment, run_dir, tags | made_of, say, mlflow.parent
+                mlflow.uri, mlflow.experiment, run_dir, tags | commit_tag, say, mlflow.parent
             )
         )
     if wandb := tracking.wandb:
@@ -268,14 +268,14 @@ def _loggers(
 
 
 def _quieten_libraries() -> None:
-    """Leave out what libraries say of devices, databases and folders that are as they should be."""
+    """Silence libraries' messages about devices, databases and folders that are in order."""
     for name in ("lightning.pytorch", "lightning.fabric", "mlflow", "alembic"):
         logging.getLogger(name).setLevel(logging.ERROR)
     for message in (
-        ".*does not have many workers.*",  # a packed set needs no loader processes
+        ".*does not have many workers.*",  # a packed store needs no loader processes
         ".*recommended to use `self.log.*sync_dist=True.*",  # all processes log the same value
         ".*LeafSpec.*is deprecated.*",  # Lightning's own use of torch
-        ".*Experiment logs directory .* is not empty.*",  # Hydra has put its `.hydra` there
+        ".*Experiment logs directory .* is not empty.*",  # Hydra has written its `.hydra` there
         ".*Checkpoint directory .* exists and is not empty.*",
     ):
         warnings.filterwarnings("ignore", message)

@@ -1,4 +1,4 @@
-"""The configuration files that Hydra reads: in which YAML, and what is wrong with one."""
+"""The YAML dialect of the files that Hydra reads, and errors that name the file."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -11,27 +11,27 @@ from hydrascope.schemas.yaml_file import follow_yaml_1_2, load_yaml
 
 @contextmanager
 def yaml_1_2(folders: Sequence[Path]) -> Iterator[None]:
-    """Have Hydra read YAML 1.2, as we read machine and task files, and name a file at fault.
+    """Make Hydra read YAML 1.2, as machine and task files are read, and name a faulty file.
 
-    OmegaConf derives its loader from PyYAML's, and lets nobody choose another one. So that one
-    reads YAML 1.2 meanwhile, and is as it was afterwards.
+    OmegaConf derives its loader from PyYAML's, and offers no choice of another one. So PyYAML's
+    loader is changed to YAML 1.2 within this context, and restored afterwards.
 
     Args:
-        folders: That configurations are read from.
+        folders: The folders that configurations are read from.
 
     Raises:
-        SpecError: A file is no YAML or no UTF-8; with file, line and remedy.
+        SpecError: A file is not YAML or not UTF-8; names the file, the line and the remedy.
     """
     loader = yaml.SafeLoader
     before = loader.yaml_implicit_resolvers, loader.yaml_constructors
-    loader.yaml_constructors = dict(loader.yaml_constructors)  # its own, which may change
+    loader.yaml_constructors = dict(loader.yaml_constructors)  # a copy, which may change
     follow_yaml_1_2(loader)
     try:
         yield
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         if mark is not None and Path(mark.name).is_file():
-            load_yaml(Path(mark.name))  # says it in our words
+            load_yaml(Path(mark.name))  # raises our own error
         raise
     except UnicodeDecodeError as error:
         for file in (file for folder in folders for file in sorted(folder.rglob("*.yaml"))):

@@ -1,1 +1,1 @@
-"""Bundles: what a diagnoser is rebuilt from, its manifest, proof that it answers as before."""
+"""Bundles: a diagnoser's files, its manifest, and proof that its answers are unchanged."""

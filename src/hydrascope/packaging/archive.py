@@ -7,12 +7,12 @@ from hydrascope.schemas.errors import SpecError
 
 SUFFIX = ".zip"
 MAX_BYTES = 2 * 2**30
-"""Of all files of an archive together: larger ones are refused before anything is unpacked."""
+"""The largest total size of an archive's files; larger ones are refused before unpacking."""
 _DATE = (1980, 1, 1, 0, 0, 0)
 
 
 def pack(folder: Path, archive: Path) -> None:
-    """Write the files of `folder` into `archive`; the same files make the same bytes."""
+    """Write the files of `folder` into `archive`; the same files give the same bytes."""
     with zipfile.ZipFile(archive, "w", zipfile.ZIP_STORED) as file:
         for each in sorted(folder.iterdir()):
             entry = zipfile.ZipInfo(each.name, _DATE)
@@ -26,7 +26,7 @@ def unpack(archive: Path, folder: Path) -> None:
     """Write the files of `archive` into the existing, empty `folder`.
 
     Raises:
-        SpecError: Not an archive, too large, compressed, or a name that is not a plain file name.
+        SpecError: It is no archive, too large or compressed, or a name is no plain file name.
     """
     try:
         with zipfile.ZipFile(archive) as file:
@@ -41,5 +41,5 @@ def unpack(archive: Path, folder: Path) -> None:
             if sum(entry.file_size for entry in entries) > MAX_BYTES:
                 raise SpecError(f"{archive} holds more than {MAX_BYTES} bytes", path="bundle")
             file.extractall(folder)
-    except (OSError, zipfile.BadZipFile, RuntimeError) as error:  # the last one of encrypted ones
+    except (OSError, zipfile.BadZipFile, RuntimeError) as error:  # RuntimeError: encrypted
         raise SpecError(f"{str(archive)!r} cannot be unpacked ({error})", path="bundle") from None

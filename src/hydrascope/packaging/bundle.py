@@ -1,4 +1,4 @@
-"""Reading a bundle with all that an answer needs."""
+"""Reading a bundle: everything that is needed to answer."""
 
 import json
 from collections.abc import Mapping
@@ -32,12 +32,12 @@ class Bundle:
     """An opened bundle.
 
     Attributes:
-        manifest: What it says of itself.
+        manifest: The bundle's description.
         version: First 12 hex digits of the manifest's SHA-256: no two contents share one.
-        diagnoser: Answers, in evaluation mode.
-        references: Of the manifest's machines, by equipment id; empty where it has none.
+        diagnoser: In evaluation mode.
+        references: References of the manifest's machines, by equipment id; may be empty.
         golden: A batch of test windows.
-        golden_answers: What was expected of it at export.
+        golden_answers: The answers to this batch at export.
     """
 
     manifest: Manifest
@@ -49,15 +49,15 @@ class Bundle:
 
 
 def read_bundle(path: Path, verify_key: Path | None = None, device: str = "cpu") -> Bundle:
-    """Open a bundle, every file checked against the manifest first; nothing is unpickled.
+    """Open a bundle after checking every file against the manifest; nothing is unpickled.
 
     Args:
-        path: Its folder or archive.
-        verify_key: Public key whose signature it must carry.
+        path: The bundle's folder or archive.
+        verify_key: Public key that the bundle's signature must match.
         device: Where the diagnoser's tensors go.
 
     Raises:
-        SpecError: As `check_bundle`, or its model cannot be built here.
+        SpecError: As in `check_bundle`, or the model cannot be built here.
     """
     with as_folder(path) as folder:
         manifest = check_bundle(folder, verify_key)
@@ -76,12 +76,12 @@ def read_diagnoser(folder: Path) -> Diagnoser:
     """Build the diagnoser of a bundle.
 
     Raises:
-        SpecError: Its configuration or its tensors are not such, or do not go together; or a
-            model that is not one of ours is not installed here.
+        SpecError: Its configuration or tensors are invalid or do not match, or a model from
+            another package is not installed here.
     """
     try:
         plain = json.loads((folder / CONFIG).read_bytes())
-    except ValueError as error:  # no JSON, or no text
+    except ValueError as error:  # not JSON, or not text
         raise SpecError(f"{CONFIG} is not JSON: {error}", path="bundle") from None
     recipe = validate(DiagnoserRecipe, plain, source=f"bundle: {CONFIG}")
     try:
@@ -91,7 +91,7 @@ def read_diagnoser(folder: Path) -> Diagnoser:
 
 
 def golden_difference(bundle: Bundle) -> float:
-    """Return the largest difference between the answers here and those at export."""
+    """Return the largest absolute difference between the answers here and those at export."""
     return difference(bundle.diagnoser.predict(bundle.golden), bundle.golden_answers)
 
 

@@ -1,4 +1,4 @@
-"""The model card: what a bundle is, for people, from its manifest alone."""
+"""The model card: a readable description of a bundle, made from its manifest alone."""
 
 from collections.abc import Iterable, Iterator, Sequence
 

@@ -1,4 +1,4 @@
-"""`python -m hydrascope bundle verify|show`: what a bundle is, and whether it still is."""
+"""`python -m hydrascope bundle verify|show`: check a bundle, or print its model card."""
 
 import json
 from pathlib import Path
@@ -17,7 +17,7 @@ def verify(path: Path, key: Path | None) -> Bundle:
     """Check every file, the signature if a key is given, and the golden answers on this computer.
 
     Raises:
-        SpecError: Something is not as it was at export.
+        SpecError: Something differs from the export.
     """
     bundle = read_bundle(path, key)
     difference = golden_difference(bundle)

@@ -1,4 +1,4 @@
-"""The files of a bundle: a folder, or an archive of it; whether they are what they were.
+"""The files of a bundle, in a folder or an archive, and the check that they are unchanged.
 
 Nothing here needs torch, which takes seconds to import.
 """
@@ -29,7 +29,7 @@ OPTIONAL = {REFERENCES, ONNX}
 
 
 def read_manifest(path: Path, verify_key: Path | None = None) -> Manifest:
-    """Return what a bundle says of itself, after the same checks as `read_bundle`."""
+    """Return a bundle's manifest, after the same checks as `read_bundle`."""
     with as_folder(path) as folder:
         return check_bundle(folder, verify_key)
 
@@ -38,8 +38,8 @@ def check_bundle(folder: Path, verify_key: Path | None = None) -> Manifest:
     """Check every file of a bundle.
 
     Raises:
-        SpecError: Not a bundle, another schema version, a file missing, changed or unknown, a
-            signature that is missing where a key is given, or is not that key's.
+        SpecError: It is no bundle or has another schema version; a file is missing, changed or
+            unknown; or a key is given and the signature is missing or not of that key.
     """
     try:
         content = (folder / MANIFEST).read_bytes()
@@ -79,7 +79,7 @@ def check_bundle(folder: Path, verify_key: Path | None = None) -> Manifest:
 
 @contextmanager
 def as_folder(path: Path) -> Iterator[Path]:
-    """Give a bundle's folder; that of an archive is there for the time being."""
+    """Yield a bundle's folder; an archive is unpacked into a temporary one."""
     if not path.is_file():
         yield path
         return

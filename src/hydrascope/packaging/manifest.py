@@ -1,4 +1,4 @@
-"""What a bundle says of itself."""
+"""The manifest, a bundle's description of itself."""
 
 import hashlib
 from pathlib import Path
@@ -13,7 +13,7 @@ from hydrascope.schemas.machine import Machine
 from hydrascope.schemas.task import TaskSpec
 
 SCHEMA_VERSION: Literal[5] = 5
-"""Of bundles; older ones are refused."""
+"""The schema version of bundles; older ones are refused."""
 
 
 class _Part(BaseModel):
@@ -21,58 +21,58 @@ class _Part(BaseModel):
 
 
 class WindowManifest(_Part):
-    """How telemetry is cut before features are taken."""
+    """How telemetry is cut before features are computed."""
 
     window_s: float
     steps: int
 
 
 class MetricsManifest(_Part):
-    """What the model was worth, and on which windows."""
+    """The test metrics, and the windows that they were measured on."""
 
     split: str
-    """Name of the split."""
+    """The name of the split."""
     fold: int
     windows: int
-    """Test windows, none of them trained on."""
+    """The number of test windows; none was used in training."""
     heads: dict[str, dict[str, float]]
-    """A head's name → metric → value, in the head's unit where it has one; `normality` likewise."""
+    """Head name → metric → value, in the head's unit if it has one; `normality` likewise."""
 
 
 class Manifest(_Part):
-    """Everything needed to turn telemetry into a model's inputs and its answers into words."""
+    """Everything needed to turn telemetry into model inputs and answers into words."""
 
     schema_version: Literal[5] = SCHEMA_VERSION
     hydrascope: str
-    """Version that wrote the bundle."""
+    """The Hydrascope version that wrote the bundle."""
     git_commit: str | None
-    """Commit of the code that wrote it, with `-dirty` for a changed tree; None if not from git."""
+    """The commit of that code, with `-dirty` for a changed tree; None outside git."""
     libraries: dict[str, str]
-    """Versions of the libraries that the bundle was written with, and of Python."""
+    """The versions of Python and of the libraries that wrote the bundle."""
     model: str
-    """Name of the model that answers."""
+    """The model's name."""
     task: TaskSpec
-    """Its heads are those that are answered."""
+    """The task, with only the heads that the bundle answers."""
     thresholds: dict[str, float]
-    """A binary head's name, or `<head>.<label>` of a multi-label one → probability from which a
-    flag is raised."""
+    """A binary head's name, or `<head>.<label>` of a multi-label head → the probability from which
+    a flag is raised."""
     conformal: Conformal | None = None
-    """How sets of classes and intervals are made; None where the checkpoint was not calibrated."""
+    """How class sets and intervals are formed; None if the checkpoint was not calibrated."""
     window: WindowManifest
     features: FeatureConfig
     input_spec: InputSpec
     machines: tuple[Machine, ...]
-    """Machines that the model was trained on."""
+    """The machines that the model was trained on."""
     data_fingerprint: str
-    """Hash of the training source."""
+    """The hash of the training source."""
     metrics: MetricsManifest
     parity: float
-    """Largest absolute difference of its answers to the checkpoint's, on test windows."""
+    """The largest absolute difference between its answers and the checkpoint's on test windows."""
     files: dict[str, str]
-    """SHA-256 of every other file but the signature, in hex."""
+    """File name → SHA-256 in hex, of every file except the manifest and the signature."""
 
 
 def sha256(path: Path) -> str:
-    """Hash a file's content."""
+    """Return the SHA-256 of a file's content in hex."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()

@@ -1,4 +1,4 @@
-"""The diagnoser as an ONNX model, for runtimes that are not torch."""
+"""The diagnoser as an ONNX model, for runtimes other than torch."""
 
 from pathlib import Path
 
@@ -17,11 +17,11 @@ OPSET = 20
 def write_onnx(file: Path, diagnoser: Diagnoser, golden: list[GraphInputs]) -> float:
     """Write the model and return the largest difference between its answers and the diagnoser's.
 
-    Inputs are the fields of `GraphInputs` by name, outputs the answers by name. ONNX Runtime
+    Inputs are named after the fields of `GraphInputs`, outputs after the answers. ONNX Runtime
     refuses a batch without any line.
 
     Args:
-        file: Of the model.
+        file: Where the model is written.
         diagnoser: In evaluation mode, on the CPU.
         golden: Batches to compare on; the first has at least two graphs.
 
@@ -44,22 +44,22 @@ def write_onnx(file: Path, diagnoser: Diagnoser, golden: list[GraphInputs]) -> f
         opset_version=OPSET,
         dynamo=True,
         external_data=False,
-        optimize=False,  # ONNX Runtime does so itself when it opens the model, and much faster
+        optimize=False,  # ONNX Runtime does it much faster when it opens the model
         verbose=False,
     )
     session = onnxruntime.InferenceSession(str(file), providers=["CPUExecutionProvider"])
-    wanted = {each.name for each in session.get_inputs()}
+    used = {each.name for each in session.get_inputs()}
     worst = 0.0
     for batch in golden:
-        fed = {name: value.numpy() for name, value in batch._asdict().items() if name in wanted}
-        found = (torch.from_numpy(answer) for answer in session.run(names, fed))
-        answers = dict(zip(names, found, strict=True))
+        inputs = {name: value.numpy() for name, value in batch._asdict().items() if name in used}
+        outputs = (torch.from_numpy(answer) for answer in session.run(names, inputs))
+        answers = dict(zip(names, outputs, strict=True))
         worst = max(worst, difference(answers, diagnoser.predict(batch)))
     return worst
 
 
 class _Plain(nn.Module):
-    """Takes the fields of `GraphInputs` one by one, so that the model knows no class of ours."""
+    """Takes the fields of `GraphInputs` one by one, so that the model needs no class of ours."""
 
     def __init__(self, diagnoser: Diagnoser) -> None:
         super().__init__()
@@ -72,17 +72,17 @@ class _Plain(nn.Module):
 
 
 def _exported(diagnoser: Diagnoser, example: GraphInputs) -> ExportedProgram:
-    """Trace the diagnoser; sensors, components, lines and graphs stay free in number.
+    """Trace the diagnoser for any number of sensors, components, lines and graphs.
 
     Args:
         diagnoser: In evaluation mode, on the CPU.
-        example: A batch of at least two graphs; its numbers of steps and features become fixed.
+        example: A batch of at least two graphs; it fixes the numbers of steps and features.
     """
     graphs = Dim("graphs")
-    counted = {"sensor": Dim("sensors"), "component": Dim("components"), "edge": Dim("lines")}
-    counted |= {"machine": graphs, "graph": graphs, "place": Dim("places")}
+    dims = {"sensor": Dim("sensors"), "component": Dim("components"), "edge": Dim("lines")}
+    dims |= {"machine": graphs, "graph": graphs, "place": Dim("places")}
     shapes = tuple(
-        {1 if name == "edge_index" else 0: counted[name.partition("_")[0]]}
+        {1 if name == "edge_index" else 0: dims[name.partition("_")[0]]}
         for name in GraphInputs._fields
     )
     with torch.no_grad():

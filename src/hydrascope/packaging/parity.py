@@ -1,4 +1,4 @@
-"""Whether two ways to the same answers agree."""
+"""The comparison of answers that were computed in two ways."""
 
 import math
 from collections.abc import Mapping
@@ -6,13 +6,13 @@ from collections.abc import Mapping
 from torch import Tensor
 
 LIMIT = 1e-4
-"""Largest accepted absolute difference between a bundle's answers and those of its checkpoint."""
+"""The largest accepted absolute difference between a bundle's and its checkpoint's answers."""
 
 
 def difference(answers: Mapping[str, Tensor], expected: Mapping[str, Tensor]) -> float:
     """Return the largest absolute difference between answers of the same names.
 
-    Infinite where only one of the two is NaN, which says that there is nothing to score.
+    It is infinite if only one of the two is NaN; NaN means that there is nothing to score.
     """
     worst = 0.0
     for name, value in expected.items():

@@ -1,7 +1,7 @@
 """The references of a bundle's machines, in a file of two tensors.
 
-Shapes: S sensors of all machines end to end, in the order of the manifest's machines and of each
-one's topology; T steps, F features.
+Shapes: S sensors of all machines, in the order of the manifest's machines and of each machine's
+topology; T steps, F features.
 """
 
 from collections.abc import Mapping, Sequence
@@ -19,12 +19,12 @@ from hydrascope.schemas.machine import Machine
 def save_references(
     file: Path, machines: Sequence[Machine], references: Mapping[str, SensorReference]
 ) -> None:
-    """Write the references [S, T, F] and [S, T] of all machines, by equipment id.
+    """Write the references [S, T, F] and [S, T] of all machines.
 
     Args:
-        file: To write.
-        machines: Of the manifest.
-        references: Of each of them.
+        file: The file to write.
+        machines: The manifest's machines.
+        references: Each machine's reference, by equipment id.
     """
     each = [references[machine.equipment.equipment_id] for machine in machines]
     fields = zip(SensorReference._fields, zip(*each, strict=True), strict=True)
@@ -34,10 +34,10 @@ def save_references(
 def split_references(
     tensors: Mapping[str, Tensor], machines: Sequence[Machine]
 ) -> dict[str, SensorReference]:
-    """Return what `save_references` wrote, by equipment id.
+    """Return the references that `save_references` wrote, by equipment id.
 
     Raises:
-        SpecError: There are not as many sensors as the machines have.
+        SpecError: The number of sensors is not that of the machines.
     """
     sizes = [len(machine.topology.sensors) for machine in machines]
     found = [tensors.get(name) for name in SensorReference._fields]

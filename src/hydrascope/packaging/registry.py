@@ -1,4 +1,4 @@
-"""Bundles in the MLflow Model Registry: put in by `export.py`, fetched by `serve.py`."""
+"""Bundles in the MLflow Model Registry: stored by `export.py`, fetched by `serve.py`."""
 
 import re
 import shutil
@@ -14,12 +14,12 @@ if TYPE_CHECKING:
 
 ARTIFACT = "bundle"
 CHECKPOINTS = "checkpoints"
-"""Folder of a run's files in which `hydrascope.tracking` looks for best.ckpt."""
+"""The folder among a run's files in which `hydrascope.tracking` looks for best.ckpt."""
 _MODEL_URI = re.compile(r"models:/(?P<name>[^/@]+)(@(?P<alias>[\w-]+)|/(?P<version>\d+))")
 
 
 def is_registered(bundle: str) -> bool:
-    """Whether `bundle` names a model of a registry and no path."""
+    """Return whether `bundle` names a registered model, not a path."""
     return bundle.startswith("models:/")
 
 
@@ -36,21 +36,21 @@ def register(
 
     Args:
         path: Folder or archive of the bundle.
-        manifest: What it says of itself; its test metrics go to the run that holds it.
-        checkpoint: What it was made of, so that evaluate.py finds it by the model's name.
+        manifest: The bundle's manifest; its test metrics are logged to the run that holds it.
+        checkpoint: The bundle's checkpoint, stored so that evaluate.py finds it by model name.
         uri: Database or server of MLflow.
-        name: Registered model; made if there is none.
-        alias: Points at the new version from now on, such as `champion`.
-        artifacts: Folder for the files where `uri` is a database.
+        name: The registered model; created if necessary.
+        alias: An alias such as `champion`, which then points at the new version.
+        artifacts: Folder for the files if `uri` is a database.
 
     Returns:
-        The version.
+        The version's number.
     """
     client = _client(uri)
     experiment = client.get_experiment_by_name(name)
     if experiment is None:
-        place = None if uri.startswith("http") else (artifacts / name).absolute().as_uri()
-        experiment_id = client.create_experiment(name, artifact_location=place)
+        location = None if uri.startswith("http") else (artifacts / name).absolute().as_uri()
+        experiment_id = client.create_experiment(name, artifact_location=location)
     else:
         experiment_id = experiment.experiment_id
     run = client.create_run(experiment_id, run_name=path.stem, tags={"task": manifest.task.name})
@@ -77,10 +77,10 @@ def register(
 
 
 def fetch(bundle: str, uri: str, folder: Path) -> Path:
-    """Bring a registered bundle (`models:/NAME@ALIAS` or `models:/NAME/VERSION`) into `folder`.
+    """Download a registered bundle (`models:/NAME@ALIAS` or `models:/NAME/VERSION`) into `folder`.
 
     Raises:
-        SpecError: Not such a name, or the registry has no such model.
+        SpecError: The name is malformed, or the registry has no such model.
     """
     named = _MODEL_URI.fullmatch(bundle)
     if named is None:

@@ -1,4 +1,4 @@
-"""Who made a bundle: an Ed25519 signature (RFC 8032) of its manifest, which hashes all the rest."""
+"""The Ed25519 signature (RFC 8032) of a bundle's manifest, which holds all other files' hashes."""
 
 from pathlib import Path
 
@@ -12,10 +12,10 @@ _MAKE = "make one with: openssl genpkey -algorithm ed25519 -out signing.pem"
 
 
 def sign(content: bytes, private_key: Path) -> bytes:
-    """Return the signature, 64 bytes.
+    """Return the signature of `content`, 64 bytes.
 
     Raises:
-        SpecError: The file is no Ed25519 private key in PEM form without a password.
+        SpecError: The file is no Ed25519 private key (PEM, without a password).
     """
     pem = _read(private_key, "sign_key")
     try:
@@ -30,10 +30,10 @@ def sign(content: bytes, private_key: Path) -> bytes:
 
 
 def check_signature(content: bytes, signature: bytes, public_key: Path) -> None:
-    """Accept the signature of the private key that `public_key` belongs to, and no other.
+    """Check that the private key of `public_key` signed `content`.
 
     Raises:
-        SpecError: Another key signed, the content was changed, or the file is no public key.
+        SpecError: Another key signed, the content has changed, or the file is no public key.
     """
     pem = _read(public_key, "verify_key")
     try:

@@ -1,4 +1,4 @@
-"""Writing a bundle: exported, proven equal, and only then put in its place."""
+"""Writing a bundle: it is moved to its place only after its answers have been compared."""
 
 import shutil
 from collections.abc import Mapping, Sequence
@@ -34,10 +34,10 @@ from hydrascope.schemas.errors import SpecError
 
 @dataclass(frozen=True)
 class WriteOptions:
-    """What a bundle holds beside what every bundle holds.
+    """The optional contents of a bundle.
 
     Attributes:
-        onnx: Also the model as an ONNX model, proven equal in ONNX Runtime.
+        onnx: Whether to add an ONNX model, whose answers are compared in ONNX Runtime.
         sign_key: Private key (Ed25519, PEM) that signs the manifest.
     """
 
@@ -57,17 +57,16 @@ def write_bundle(
     """Write a bundle and return its manifest.
 
     Args:
-        path: Where the bundle goes; must not exist. A name that ends in `.zip` makes one file of
-            it.
+        path: Where the bundle goes; must not exist. A name that ends in `.zip` gives one file.
         diagnoser: Trained, on the CPU.
-        recipe: What it is built from again.
-        manifest: With `parity` and `files` still empty; they are measured here.
-        golden: Batches of test windows; the first has at least two graphs and travels along.
-        references: Of the manifest's machines, by equipment id; empty where they have none.
-        options: What else goes in.
+        recipe: What the diagnoser can be rebuilt from.
+        manifest: The manifest; `parity` and `files` are filled in here.
+        golden: Batches of test windows. The first has at least two graphs and is stored.
+        references: References of the manifest's machines, by equipment id; may be empty.
+        options: The optional contents.
 
     Raises:
-        SpecError: The path exists, or an answer of what was written differs by more than
+        SpecError: The path exists, or the written model's answers differ by more than
             `parity.LIMIT`.
     """
     if path.exists():
@@ -84,7 +83,7 @@ def write_bundle(
         manifest = manifest.model_copy(update={"parity": worst})
         manifest = _write_manifest(folder, manifest, options.sign_key)
         for file in folder.iterdir():
-            file.chmod(0o644)  # safetensors makes files that only their owner may read
+            file.chmod(0o644)  # safetensors creates files that only their owner can read
         check_bundle(folder)
         if path.suffix == archive.SUFFIX:
             archive.pack(folder, part / path.name)
@@ -104,10 +103,10 @@ def _write_model(
     *,
     onnx: bool,
 ) -> float:
-    """Write the model; return the largest difference between its answers and those written of."""
+    """Write the model; return the largest difference between its answers and the diagnoser's."""
     (folder / CONFIG).write_text(recipe.model_dump_json(indent=2) + "\n", encoding="utf-8")
-    save_file(_apart(tensors_of(diagnoser)), folder / WEIGHTS)
-    # What is compared is what will be read.
+    save_file(_unshared(tensors_of(diagnoser)), folder / WEIGHTS)
+    # Compare the model as it will be read.
     worst = largest_difference(diagnoser, read_diagnoser(folder), golden)
     if onnx:
         from hydrascope.packaging.onnx_model import write_onnx
@@ -123,7 +122,7 @@ def _write_model(
 
 
 def _write_manifest(folder: Path, manifest: Manifest, sign_key: Path | None) -> Manifest:
-    """Write the card and the manifest of all files, and sign it; return what was written."""
+    """Write the card and the manifest, and sign it if a key is given; return the manifest."""
     (folder / CARD).write_text(model_card(manifest), encoding="utf-8")
     files = {file.name: sha256(file) for file in sorted(folder.iterdir())}
     manifest = manifest.model_copy(update={"files": files})
@@ -141,8 +140,8 @@ def largest_difference(
     return max(parity.difference(other.predict(each), diagnoser.predict(each)) for each in batches)
 
 
-def _apart(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Return copies, because safetensors refuses tensors that share their memory."""
+def _unshared(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Return copies, because safetensors refuses tensors that share memory."""
     return {name: tensor.clone().contiguous() for name, tensor in tensors.items()}
 
 

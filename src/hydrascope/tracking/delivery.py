@@ -1,4 +1,4 @@
-"""What is said of a run, on its way to MLflow: in order, and kept where MLflow is away."""
+"""Delivery of a run's entries to MLflow: in order, and kept in a file while MLflow is away."""
 
 import json
 import math
@@ -16,27 +16,27 @@ from hydrascope.schemas.whole_file import write_whole
 from hydrascope.tracking.destination import Destination
 
 _UNSENT = "mlflow_unsent_{start_ms}.jsonl"
-"""File in a run's folder that holds what MLflow has not been told."""
+"""The file in a run's folder with the entries that MLflow has not received."""
 PATIENCE = {"MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1", "MLFLOW_HTTP_REQUEST_TIMEOUT": "10"}
-"""How long MLflow's client tries by itself (seconds), unless the environment says otherwise: its
-own defaults hold a training up for minutes at every step."""
+"""Limits on the retries of MLflow's client (timeout in seconds), unless the environment sets them.
+The client's own defaults would block a training for minutes at every step."""
 
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 5.0, 300.0
 
 _SEND = "python -m hydrascope tracking send"
 
 Entry = Mapping[str, Any]
-"""Plain data: `kind` and what it needs."""
+"""Plain data: a `kind` and the values that this kind needs."""
 
 
 class Delivery:
-    """Tells MLflow entries in their order; what it cannot be told now is kept and told later.
+    """Sends entries to MLflow in order; what cannot be sent now is kept and sent later.
 
     Args:
         destination: The run.
-        folder: Of the run: what is kept lies there, for `send_kept`, as long as something is.
+        folder: The run's folder; unsent entries are kept in a file there, for `send_kept`.
         say: Prints one line.
-        kept: What lies there already.
+        kept: The entries that this file already holds.
     """
 
     def __init__(
@@ -54,7 +54,7 @@ class Delivery:
         self._refused = False
 
     def put(self, entry: Entry) -> None:
-        """Tell MLflow, after all that waits; never raises because MLflow is away."""
+        """Send an entry after all that are waiting; never raises because MLflow is away."""
         self._waiting.append(entry)
         if not self._away:
             self.flush()
@@ -65,7 +65,7 @@ class Delivery:
             self.flush()
 
     def flush(self) -> bool:
-        """Tell MLflow all that waits; return whether it has been told."""
+        """Send all waiting entries; return whether none is left."""
         from hydrascope.tracking.mlflow_client import (  # takes seconds to import
             CLIENT_ERRORS,
             refuses,
@@ -92,7 +92,7 @@ class Delivery:
 
     @property
     def trouble(self) -> str:
-        """Say why MLflow has not been told, and how it is told later."""
+        """Why entries are unsent, and how to send them later."""
         uri, folder = self.destination.uri, self._file.parent
         if self._refused:
             return (
@@ -102,7 +102,7 @@ class Delivery:
         return f"MLflow at {uri} is still away; once it is back: {_SEND} {folder}"
 
     def _keep(self, error: Exception, *, refused: bool) -> None:
-        """Write down all that waits, and when to try again; never where the run is refused."""
+        """Save all waiting entries and set when to try again: never if the run is refused."""
         header = asdict(self.destination)
         lines = [json.dumps(each) for each in (header, *self._waiting)]
         write_whole(self._file, "\n".join(lines) + "\n")
@@ -127,16 +127,16 @@ class Delivery:
 
 
 def limit_retries() -> None:
-    """Have MLflow's client of this process try as `PATIENCE` says."""
+    """Apply `PATIENCE` to MLflow's client in this process."""
     for name, value in PATIENCE.items():
         os.environ.setdefault(name, value)
 
 
 def send_kept(folder: Path, say: Callable[[str], object]) -> None:
-    """Tell MLflow what a run's folder holds for it.
+    """Send MLflow the unsent entries in a run's folder.
 
     Raises:
-        SpecError: There is nothing, it is damaged, or MLflow is still away.
+        SpecError: There are none, the file is damaged, or MLflow is still away.
     """
     files = sorted(folder.glob(_UNSENT.format(start_ms="*")))
     if not files:
@@ -152,5 +152,5 @@ def send_kept(folder: Path, say: Callable[[str], object]) -> None:
 
 
 def _brief(error: Exception) -> str:
-    """Return what is wrong without the client's own advice and addresses."""
+    """Return the error's text, cut before the client's own advice and addresses."""
     return shorten(str(error), 160, placeholder=" …")

@@ -1,24 +1,24 @@
-"""Which run of MLflow is told something."""
+"""The MLflow run that entries are sent to."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 PARENT = "mlflow.parentRunId"
-"""Tag by which MLflow lists a run below another."""
+"""The tag that makes MLflow list a run below another."""
 
 
 @dataclass(frozen=True)
 class Destination:
-    """A run in MLflow; without `run_id` it is opened by the first delivery.
+    """A run in MLflow; without a `run_id` the first delivery opens it.
 
     Attributes:
         uri: Database or server.
-        experiment: Runs of one name are listed together.
-        name: Of the run.
-        tags: Of the run.
-        artifacts: Where files go if the experiment is new; None: the server knows.
-        start_ms: When it began, milliseconds since 1970.
-        run_id: Of the run, once it is open.
+        experiment: Name of the experiment, under which its runs are listed together.
+        name: Name of the run.
+        tags: Tags of the run.
+        artifacts: Where files go if the experiment is new; None: the server decides.
+        start_ms: Start time in milliseconds since 1970.
+        run_id: Id of the run, once it is open.
     """
 
     uri: str

@@ -1,4 +1,4 @@
-"""Checkpoints that MLflow holds: `mlflow:RUN_ID` and `models:/NAME@ALIAS`."""
+"""Checkpoints stored in MLflow: `mlflow:RUN_ID` and `models:/NAME@ALIAS`."""
 
 import os
 import re
@@ -11,27 +11,27 @@ from hydrascope.schemas.errors import SpecError
 from hydrascope.tracking.delivery import limit_retries
 
 BEST = "checkpoints/best.ckpt"
-"""Where a run keeps its best checkpoint."""
+"""The path of the best checkpoint among a run's files."""
 DATABASE = "sqlite:///mlruns.db"
-"""Asked unless the environment's MLFLOW_TRACKING_URI names another, as in conf/tracking."""
+"""The default database, as in conf/tracking; MLFLOW_TRACKING_URI overrides it."""
 
 _RUN = re.compile(r"mlflow:(?P<run>[\w-]+)")
 _MODEL = re.compile(r"models:/(?P<name>[^/@]+)(@(?P<alias>[\w-]+)|/(?P<version>\d+))")
 
 
 def fetch_checkpoint(named: str, folder: Path) -> Path:
-    """Bring the best checkpoint of a run, or of the run behind a registered model, into `folder`.
+    """Download the best checkpoint of a run, or of a registered model's run, into `folder`.
 
     Raises:
-        SpecError: Not such a name, nothing of that name, or MLflow is away.
+        SpecError: The name is malformed, MLflow holds nothing of that name, or it is away.
     """
     uri = os.environ.get("MLFLOW_TRACKING_URI", DATABASE)
     limit_retries()
     try:
         client = MlflowClient(uri)
         run_id = _run_id(client, named)
-        held = {file.path for file in client.list_artifacts(run_id, Path(BEST).parent.as_posix())}
-        if BEST not in held:
+        stored = {file.path for file in client.list_artifacts(run_id, Path(BEST).parent.as_posix())}
+        if BEST not in stored:
             raise SpecError(
                 f"ckpt: {named!r}: run {run_id} in {uri!r} holds no {BEST}; expected a training "
                 "that has ended, or a model registered by export.py"

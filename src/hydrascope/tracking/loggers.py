@@ -1,4 +1,4 @@
-"""MLflow and W&B, as Lightning loggers that a training outlives."""
+"""MLflow and W&B as Lightning loggers; a training goes on when either fails."""
 
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -13,13 +13,13 @@ from hydrascope.tracking.destination import PARENT, Destination
 from hydrascope.tracking.mlflow_run import MLflowRun, now_ms
 
 _WANDB_PATIENCE_S = "30"
-"""How long W&B's server may take to answer when a run begins; its own default is 90."""
+"""The seconds that W&B's server may take to answer when a run begins; W&B's default is 90."""
 
 
 def artifact_location(uri: str) -> str | None:
-    """Return where files go: a server knows; those of a database lie beside it.
+    """Return the folder for files beside a database; None for a server, which decides itself.
 
-    Without it MLflow would put a folder `mlruns` into the working directory.
+    Without it MLflow would create a folder `mlruns` in the working directory.
     """
     if uri.startswith("http"):
         return None
@@ -35,11 +35,11 @@ def mlflow_logger(
     say: Callable[[str], object],
     parent: str | None = None,
 ) -> MLflowRun:
-    """Log to an MLflow database or server, below the run whose id is `parent`, if there is one."""
-    named = {**tags, **({PARENT: parent} if parent else {})}
-    place = artifact_location(uri)
+    """Log to an MLflow database or server, below the run with the id `parent` if one is given."""
+    all_tags = {**tags, **({PARENT: parent} if parent else {})}
+    location = artifact_location(uri)
     return MLflowRun(
-        Destination(uri, experiment, run_dir.name, named, place, now_ms()), run_dir, say
+        Destination(uri, experiment, run_dir.name, all_tags, location, now_ms()), run_dir, say
     )
 
 
@@ -52,14 +52,14 @@ def wandb_logger(
     group: str | None = None,
     system_metrics_s: float | None = None,
 ) -> WandbLogger:
-    """Log to W&B, or offline into the run's folder; runs of one `group` are shown together.
+    """Log to W&B, or offline into the run's folder; W&B shows runs of one `group` together.
 
-    W&B's own process sends what a run says, and keeps what it cannot send; only where the server
-    is away from the start is the run written offline. It reads the computer's own metrics every
-    `system_metrics_s` seconds, or not at all.
+    W&B's own process sends the entries of a run and keeps those that it cannot send. The run is
+    written offline only if the server is away from the start. W&B reads the computer's system
+    metrics every `system_metrics_s` seconds, or never if None.
 
     Raises:
-        SpecError: W&B's server wants a key, or another one.
+        SpecError: W&B's server rejects the API key, or needs one.
     """
     from wandb import Settings  # takes a second
     from wandb.errors import AuthenticationError, CommError, UsageError
@@ -98,7 +98,7 @@ def wandb_logger(
 
 
 def store_files(loggers: Iterable[Logger], files: Sequence[Path], folder: str | None) -> None:
-    """Store files with the runs, below `folder`."""
+    """Store files with each run, in its folder `folder`."""
     for logger in loggers:
         for file in files:
             if isinstance(logger, MLflowRun):
@@ -110,7 +110,7 @@ def store_files(loggers: Iterable[Logger], files: Sequence[Path], folder: str | 
 
 @contextmanager
 def runs_ended_with(loggers: Sequence[Logger]) -> Iterator[None]:
-    """End the runs as what is done within ends; the next job of a sweep starts its own."""
+    """End the runs as succeeded or failed, as the body does; each job of a sweep has its own."""
     try:
         yield
     except BaseException:
@@ -128,7 +128,7 @@ def runs_ended_with(loggers: Sequence[Logger]) -> Iterator[None]:
 
 
 def flatten(nested: Mapping[str, Any], separator: str = ".") -> dict[str, Any]:
-    """Join the keys of nested mappings; numbers stay, everything else becomes text."""
+    """Join the keys of nested mappings; keep numbers and turn all other values into text."""
     flat: dict[str, Any] = {}
     for key, value in nested.items():
         if isinstance(value, Mapping):

@@ -1,4 +1,4 @@
-"""What MLflow's own client does for us; imports MLflow, which takes seconds."""
+"""All calls of MLflow's own client; importing MLflow takes seconds."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -11,18 +11,18 @@ from sqlalchemy.exc import SQLAlchemyError
 from hydrascope.tracking.destination import PARENT, Destination
 
 CLIENT_ERRORS = (MlflowException, OSError, SQLAlchemyError, ImportError)
-"""What MLflow's client raises where it cannot say something: the server or database is away, does
-not take it, or has no driver here."""
+"""What MLflow's client raises if it cannot deliver: the server or database is away, refuses, or
+has no driver installed."""
 _LATER = (408, 429)
-"""Codes of HTTP below 500 by which a server asks for patience."""
+"""The HTTP codes below 500 that ask the client to try again later."""
 
 _PARAMS_AT_ONCE = 100
-"""More are refused by MLflow."""
+"""The most parameters that MLflow accepts in one request."""
 _NAME = "mlflow.runName"
 
 
 def refuses(error: BaseException) -> bool:
-    """Tell whether MLflow would say the same once more, as it does of a fault of the request."""
+    """Return whether a retry would fail too, because the request itself is at fault."""
     if isinstance(error, MlflowException):
         code = error.get_http_status_code()
         return 400 <= code < 500 and code not in _LATER
@@ -30,7 +30,7 @@ def refuses(error: BaseException) -> bool:
 
 
 def open_run(run: Destination) -> str:
-    """Open a run, in an experiment that is made if need be; return its id."""
+    """Open a run and return its id; create its experiment if necessary."""
     client = MlflowClient(run.uri)
     known = client.get_experiment_by_name(run.experiment)
     experiment_id = (
@@ -43,11 +43,11 @@ def open_run(run: Destination) -> str:
 
 
 def tell(uri: str, run_id: str, entry: Mapping[str, Any]) -> None:
-    """Tell a run that is open one entry (`tracking.delivery`)."""
+    """Send one entry of `tracking.delivery` to an open run."""
     client = MlflowClient(uri)
     match entry:
         case {"kind": "open"}:
-            pass  # it is
+            pass  # the run is open already
         case {"kind": "go on"}:
             client.update_run(run_id, status="RUNNING")
         case {"kind": "params", "values": dict(values)}:
@@ -64,11 +64,11 @@ def tell(uri: str, run_id: str, entry: Mapping[str, Any]) -> None:
         case {"kind": "end", "status": str(status), "at_ms": at_ms}:
             client.set_terminated(run_id, status, at_ms)
         case _:
-            raise ValueError(f"nothing that MLflow can be told: {entry}")
+            raise ValueError(f"unknown kind of tracking entry: {entry}")
 
 
 def end_below(uri: str, experiment: str, parent: str | None, name: str, status: str) -> None:
-    """End the runs of that name below `parent` that could not end themselves."""
+    """End the runs named `name` below `parent` that are still shown as running."""
     client = MlflowClient(uri)
     known = client.get_experiment_by_name(experiment)
     below = f"tags.`{PARENT}` = '{parent}'"

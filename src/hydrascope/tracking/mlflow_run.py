@@ -1,4 +1,4 @@
-"""A run in MLflow that Lightning logs to, and that outlives MLflow."""
+"""A Lightning logger for a run in MLflow; it goes on when MLflow is away."""
 
 import re
 import time
@@ -14,15 +14,15 @@ from hydrascope.tracking.destination import Destination
 
 _NOT_IN_A_NAME = re.compile(r"[^\w. /:-]")
 _LONGEST_VALUE = 500
-"""Characters of a parameter that every version of a server takes."""
+"""The most characters of a parameter that every version of the server accepts."""
 
 
 class MLflowRun(Logger):
-    """Tells MLflow of a run; where MLflow is away, what there is to tell is kept beside the run.
+    """Logs a run to MLflow; entries are kept in the run's folder while MLflow is away.
 
     Args:
-        destination: The run, open already if it has an id.
-        folder: Of the run; what cannot be told is kept there.
+        destination: The run, already open if it has an id.
+        folder: The run's folder, which keeps unsent entries.
         say: Prints one line.
     """
 
@@ -37,12 +37,12 @@ class MLflowRun(Logger):
 
     @property
     def name(self) -> str:
-        """Of the experiment."""
+        """The name of the experiment."""
         return self._delivery.destination.experiment
 
     @property
     def version(self) -> str | None:
-        """Id of the run; None until MLflow has opened it."""
+        """The id of the run; None until MLflow has opened it."""
         return self._delivery.destination.run_id
 
     def log_hyperparams(
@@ -54,18 +54,18 @@ class MLflowRun(Logger):
         self._delivery.put({"kind": "params", "values": values})
 
     def log_metrics(self, metrics: Mapping[str, float], step: int | None = None) -> None:
-        """Log values of one step."""
+        """Log the values of one step."""
         values = {_NOT_IN_A_NAME.sub("_", name): float(value) for name, value in metrics.items()}
         self._delivery.put(
             {"kind": "metrics", "values": values, "step": step or 0, "at_ms": now_ms()}
         )
 
     def log_file(self, file: Path, folder: str | None = None) -> None:
-        """Store a file with the run, below `folder`."""
+        """Store a file with the run, in its folder `folder`."""
         self._delivery.put({"kind": "file", "path": str(file), "folder": folder})
 
     def open(self) -> None:
-        """Have MLflow open the run, if it has not yet."""
+        """Open the run in MLflow, if it is not open yet."""
         self._delivery.put({"kind": "open"})
 
     def go_on(self) -> None:
@@ -73,12 +73,12 @@ class MLflowRun(Logger):
         self._delivery.put({"kind": "go on"})
 
     def finalize(self, status: str) -> None:
-        """End it if it has failed; one that succeeds is not at its end yet: it will be tested."""
+        """End a run that failed; one that succeeds stays open, because its test follows."""
         if status != "success":
             self.end("FAILED")
 
     def end(self, status: str) -> None:
-        """End the run, once; say how to tell MLflow later what it could not be told."""
+        """End the run, once; print how to send the entries that MLflow has not received."""
         if self._ended:
             return
         self._ended = True
@@ -88,5 +88,5 @@ class MLflowRun(Logger):
 
 
 def now_ms() -> int:
-    """Return milliseconds since 1970."""
+    """Return the time in milliseconds since 1970."""
     return int(1000 * time.time())

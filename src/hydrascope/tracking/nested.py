@@ -1,4 +1,4 @@
-"""The MLflow run of a sweep, and those of its trials below it."""
+"""The MLflow run of a sweep, with the runs of its trials below it."""
 
 import logging
 from collections.abc import Callable
@@ -10,7 +10,7 @@ from hydrascope.tracking.mlflow_run import MLflowRun, now_ms
 
 
 class NestedRuns:
-    """Opens the run of a sweep, and ends what its trials left open."""
+    """Opens the run of a sweep, and ends the runs that its trials left open."""
 
     def __init__(
         self,
@@ -21,8 +21,8 @@ class NestedRuns:
         say: Callable[[str], object],
         parent: str | None = None,
     ) -> None:
-        """Go on with the run `parent`, or open one, in an experiment that is made if need be."""
-        for library in ("alembic", "mlflow"):  # say how they make a new database
+        """Continue the run `parent`, or open one; create the experiment if necessary."""
+        for library in ("alembic", "mlflow"):  # verbose when they create a database
             logging.getLogger(library).setLevel(logging.ERROR)
         run = Destination(uri, experiment, name, {}, artifact_location(uri), now_ms(), parent)
         self._run, self._uri, self._say = MLflowRun(run, folder, say), uri, say
@@ -31,13 +31,13 @@ class NestedRuns:
 
     @property
     def parent(self) -> str | None:
-        """Id of the sweep's run; None as long as MLflow, asked again, has not opened it."""
+        """The id of the sweep's run; tries to open it if necessary, None if MLflow is away."""
         if self._run.version is None:
             self._run.open()
         return self._run.version
 
     def end(self, name: str, status: str) -> None:
-        """End the runs of a trial that could not end themselves."""
+        """End the runs of a trial that are still shown as running."""
         from hydrascope.tracking.mlflow_client import CLIENT_ERRORS, end_below
 
         try:
@@ -46,6 +46,6 @@ class NestedRuns:
             self._say(f"Tracking: MLflow is away; the run {name} stays open there")
 
     def finish(self, values: dict[str, float]) -> None:
-        """End the run of the sweep with the best values."""
+        """Log the best values and end the run of the sweep."""
         self._run.log_metrics(values)
         self._run.end("FINISHED")

@@ -1,4 +1,4 @@
-"""What a run was made of: the code, the packages."""
+"""The provenance of a run: its configuration, code and packages."""
 
 import subprocess
 from collections.abc import Mapping
@@ -11,21 +11,21 @@ from yaml import safe_dump
 from hydrascope.schemas.whole_file import write_whole
 
 COMMIT = "mlflow.source.git.commit"
-"""Tag by which MLflow shows the commit."""
+"""The tag in which MLflow shows the commit."""
 
 
 def commit() -> str | None:
-    """Return the commit of the code that runs, or None where it is not run from a repository."""
+    """Return the commit of the running code, or None outside a repository."""
     described = _git("describe", "--always", "--abbrev=40", "--dirty", "--exclude=*")
     return described.strip() if described else None
 
 
 def write_provenance(folder: Path, config: Mapping[str, Any]) -> list[Path]:
-    """Write what a run was told, what is installed, and how the code differs from its commit.
+    """Write a run's configuration, the installed packages and the uncommitted changes.
 
     Returns:
-        config.yaml, resolved; environment.txt, a line `name==version` for each package; and
-        uncommitted.diff, if the code differs.
+        The files: config.yaml, resolved; environment.txt, a line `name==version` per package; and
+        uncommitted.diff, if the code differs from its commit.
     """
     found = {f"{each.name}=={each.version}" for each in distributions() if each.name}
     texts = {

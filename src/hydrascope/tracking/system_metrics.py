@@ -1,4 +1,4 @@
-"""What the computer does while it trains, as MLflow shows it beside a run."""
+"""System metrics of the training computer, which MLflow shows with the run."""
 
 import time
 from contextlib import suppress
@@ -14,24 +14,24 @@ from hydrascope.tracking.mlflow_run import MLflowRun
 
 
 class SystemMetrics(Callback):
-    """Tells a run of processors, memory, disk, network and GPUs, between two steps.
+    """Logs the use of processors, memory, disk, network and GPUs, between training steps.
 
-    MLflow's own thread would tell the fluent API, which a lost server makes fail; its readings go
-    the way of all other metrics here.
+    MLflow's own monitoring thread uses the fluent API, which fails when the server is lost. Here
+    the readings of its monitors take the same path as all other metrics.
 
     Args:
-        run: Is told.
-        every_s: Seconds between two readings.
+        run: The run to log to.
+        every_s: Seconds between readings.
     """
 
     def __init__(self, run: MLflowRun, every_s: float) -> None:
         self._run, self._every_s, self._next = run, every_s, 0.0
         self._monitors: list[BaseMetricsMonitor] = [CPUMonitor(), DiskMonitor(), NetworkMonitor()]
-        with suppress(ImportError, RuntimeError):  # no GPU here
+        with suppress(ImportError, RuntimeError):  # no GPU
             self._monitors.append(GPUMonitor())
 
     def on_train_batch_end(self, trainer: Trainer, _module: LightningModule, *_: object) -> None:
-        """Read and tell, if it is time."""
+        """Log a reading when the next one is due."""
         if time.monotonic() < self._next:
             return
         self._next = time.monotonic() + self._every_s

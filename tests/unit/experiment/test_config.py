@@ -124,7 +124,7 @@ def test_references_are_named_in_one_way_only() -> None:
     assert cli("validate", "data=fleet", *alone)[0] == 0
     code, message = cli("validate", "data=fleet", alone[1])
     assert code != 0
-    assert "data.reference.first_h: 50 is not accepted; expected null where label is" in message
+    assert "data.reference.first_h: 50 is not accepted; expected null if label is" in message
 
 
 @pytest.mark.parametrize(

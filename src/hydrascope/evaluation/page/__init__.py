@@ -1,1 +1,1 @@
-"""The evaluation as one page of HTML that needs nothing beside itself."""
+"""The evaluation as one self-contained HTML page."""

@@ -17,7 +17,7 @@ _SIZE = (4.6, 3.4)
 
 
 def confusion_chart(head: HeadSpec, counts: Sequence[Sequence[int]]) -> str:
-    """Draw how often each class was taken for which."""
+    """Draw the confusion matrix of a head."""
     with page_style():
         figure = Figure(figsize=_SIZE, layout="constrained")
         draw_confusion(figure, head, np.asarray(counts))
@@ -25,7 +25,7 @@ def confusion_chart(head: HeadSpec, counts: Sequence[Sequence[int]]) -> str:
 
 
 def precision_recall_chart(head: HeadSpec, rows: LocatedPredictions) -> str | None:
-    """Draw precision over recall of each class or label; None where there is nothing to tell."""
+    """Draw precision over recall for each class or label; None if no outcome varies."""
     rows = complete(rows)
     with page_style():
         figure = Figure(figsize=_SIZE, layout="constrained")
@@ -54,39 +54,39 @@ def calibration_chart(name: str, question: Mapping[str, Any]) -> str:
         axes.plot([0, 1], [0, 1], color="#888888", linewidth=1, linestyle=":")
         for when, marker in (("before", "o--"), ("after", "s-")):
             count, confidence, right = np.asarray(question["bins"][when])
-            there = count > 0
-            share = count[there] / count.sum()
+            filled = count > 0
+            share = count[filled] / count.sum()
             (line,) = axes.plot(
-                confidence[there] / count[there],
-                right[there] / count[there],
+                confidence[filled] / count[filled],
+                right[filled] / count[filled],
                 marker[1:],
                 label=f"{when} (error {question[when]['ece']:.3f})",
                 linewidth=1,
             )
             axes.scatter(
-                confidence[there] / count[there],
-                right[there] / count[there],
+                confidence[filled] / count[filled],
+                right[filled] / count[filled],
                 s=10 + 150 * share,
                 marker=marker[0],
                 color=line.get_color(),
                 alpha=0.6,
             )
-        axes.set(xlabel="confidence", ylabel="how often it was so", xlim=(-0.02, 1.02), title=name)
+        axes.set(xlabel="confidence", ylabel="observed frequency", xlim=(-0.02, 1.02), title=name)
         axes.set_ylim(-0.02, 1.05)
         axes.legend(loc="upper left", fontsize=8)
         return inline_svg(figure, f"calibration_{name}")
 
 
 def severity_chart(head: HeadSpec, points: Sequence[Mapping[str, Any]]) -> str:
-    """Draw the error over the severity, with its intervals."""
+    """Draw the error over the severity, with intervals."""
     with page_style():
         figure = Figure(figsize=_SIZE, layout="constrained")
         axes = figure.subplots()
-        at = np.array([each["severity"] for each in points])
+        severity = np.array([each["severity"] for each in points])
         error = np.array([each["error"] for each in points])
         bounds = np.array([each["interval"] or [each["error"]] * 2 for each in points])
         spread = np.abs(bounds.T - error)
-        axes.errorbar(at, error, yerr=spread, fmt="o-", capsize=3, linewidth=1)
+        axes.errorbar(severity, error, yerr=spread, fmt="o-", capsize=3, linewidth=1)
         for each in points:
             axes.annotate(
                 f"{each['rows']}", (each["severity"], each["error"]), (4, 4),
@@ -95,7 +95,7 @@ def severity_chart(head: HeadSpec, points: Sequence[Mapping[str, Any]]) -> str:
         is_value = head.kind is HeadKind.REGRESSION
         unit = f" / {head.unit}" if head.unit and is_value else ""
         axes.set(
-            xlabel="severity (0 sound, 1 worst)",
+            xlabel="severity (0 healthy, 1 worst)",
             ylabel=f"mean absolute error{unit}" if is_value else "share of wrong answers",
             title=f"{head.name}; rows at the points",
             xlim=(-0.05, 1.1),

@@ -1,4 +1,4 @@
-"""Machines drawn with their components in the colours of their health."""
+"""Drawings of machines, with components coloured by their health."""
 
 from collections.abc import Mapping, Sequence
 
@@ -18,9 +18,10 @@ _GOOD, _MIDDLING, _BAD, _UNKNOWN = "#2e7d32", "#b07a00", "#c62828", "#6b7280"
 def component_health(
     heads: Sequence[HeadSpec], predictions: Mapping[str, LocatedPredictions]
 ) -> pd.Series:
-    """Return the least health that any head says of a component, by window and component.
+    """Return the lowest health that any head predicts, indexed by window and component.
 
-    The probability of a head's healthy class, or the value of a regression of the label `health`.
+    A head's health is the probability of its healthy class, or the value of a regression of the
+    label `health`.
     """
     parts = []
     for head in (head for head in heads if head.level is HeadLevel.COMPONENT):
@@ -46,9 +47,9 @@ def machine_chart(topology: GraphTopology, health: Mapping[int, float], name: st
     """Draw a machine.
 
     Args:
-        topology: Its build.
-        health: Of components by their position; those without are grey.
-        name: As of `inline_svg`.
+        topology: The machine's topology.
+        health: Component position → its health; components without one are grey.
+        name: As in `inline_svg`.
     """
     with page_style():
         figure = Figure(figsize=(7.5, 4.5), layout="constrained")
@@ -61,7 +62,7 @@ def machine_chart(topology: GraphTopology, health: Mapping[int, float], name: st
 
 
 def least_healthy_windows(health: pd.Series, data: HydraulicDataModule) -> dict[str, int]:
-    """Return of each build of machine the window whose components are worst off, by the answers."""
+    """Return for each build of machine the window with the lowest mean predicted health."""
     found: dict[str, int] = {}
     if health.empty:
         return found

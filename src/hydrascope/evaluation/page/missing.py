@@ -1,4 +1,4 @@
-"""The page's part on missing sensors: sentences made from the numbers, and a table in shades."""
+"""The page's section on missing sensors: a text made from the numbers, and a shaded table."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -6,47 +6,47 @@ from typing import Any
 from hydrascope.evaluation.page.numbers import format_metric
 
 _DARKEST = 0.6
-"""Opacity of the lowest figure's shade: text can still be read on it."""
+"""The opacity of the darkest shade, which belongs to the lowest value; text stays readable."""
 
 Report = Mapping[str, Any]
-"""As `missing_report.missing_report` gives it."""
+"""The output of `missing_report.missing_report`."""
 
 
 def in_words(report: Report) -> str:
-    """Say in a few sentences what missing sensors cost."""
+    """Describe in a few sentences the effect of missing sensors."""
     one, everything, pairs = report["summary"], report["all"], report["pairs"]
     if one["mean"] is None:
         return "No test window with a label is left to judge by."
     count = one["situations"]
-    said = [
+    sentences = [
         f"With any one of {count} sensors missing, {_named(report)} is {_mean(report, one)} on "
         f"average ({_mean(report, everything)} with all of them), and lowest for "
         f"{_worst(report, one)}."
     ]
     if one["wrong_confidence"] is not None:
         before = everything["wrong_confidence"]
-        beside = "" if before is None else f" ({before:.2f} with all sensors)"
-        said.append(
+        added = "" if before is None else f" ({before:.2f} with all sensors)"
+        sentences.append(
             f"Wrong answers are then given with a mean confidence of {one['wrong_confidence']:.2f}"
-            f"{beside}."
+            f"{added}."
         )
     if one["ece"] is not None:
-        said.append(
+        sentences.append(
             f"The calibration error is {one['ece']:.3f} ({everything['ece']:.3f} with all sensors)."
         )
     if pairs["reason"]:
-        said.append(f"Pairs were not tried: {pairs['reason']}.")
+        sentences.append(f"Pairs were not tried: {pairs['reason']}.")
     else:
         of = f" of {pairs['of']}" if pairs["of"] > pairs["situations"] else ""
-        said.append(
+        sentences.append(
             f"With any two missing ({pairs['situations']}{of} pairs) it is {_mean(report, pairs)} "
             f"on average, and lowest for {_worst(report, pairs)}."
         )
-    return " ".join(said)
+    return " ".join(sentences)
 
 
 def missing_section(report: Report) -> dict[str, Any]:
-    """Return the sentences, and a table for each build: rows of cells, those shaded by value."""
+    """Return the text, and for each build a table of cells that are shaded by value."""
     builds: dict[str, list[dict[str, Any]]] = {}
     lowest = min(
         (cell["value"] for cell in _cells(report) if cell["value"] is not None), default=1.0
@@ -77,20 +77,20 @@ def _cells(report: Report) -> Iterator[Report]:
 
 
 def _shaded(cell: Report | None, metric: str, lowest: float) -> dict[str, str]:
-    """Return a cell's figure, and how strong its shade is: none at 1, strongest at the lowest."""
+    """Return a cell's text and the opacity of its shade: 0 at value 1, strongest at `lowest`."""
     if cell is None or cell["value"] is None:
         return {"text": "–", "shade": "0", "wrong": ""}
     share = (1.0 - cell["value"]) / (1.0 - lowest) if lowest < 1.0 else 0.0
-    sure = cell["wrong_confidence"]
+    confidence = cell["wrong_confidence"]
     return {
         "text": format_metric(cell["value"], metric),
         "shade": f"{_DARKEST * min(1.0, max(0.0, share)):.2f}",
-        "wrong": "" if sure is None else f"wrong at {sure:.2f}",
+        "wrong": "" if confidence is None else f"wrong at {confidence:.2f}",
     }
 
 
 def _metric(report: Report) -> str:
-    """Return the name of the heads' main metric; none where they have several."""
+    """Return the name of the heads' primary metric; empty if they differ."""
     names = set(report["metrics"].values())
     return names.pop() if len(names) == 1 else ""
 
@@ -105,7 +105,7 @@ def _mean(report: Report, found: Report) -> str:
 
 
 def _worst(report: Report, found: Report) -> str:
-    """Name the lowest figure; a sensor goes with its build where there are several."""
+    """Describe the lowest value; a sensor is named with its build if there are several builds."""
     worst, builds = found["worst"], {row["build"] for row in report["sensors"]}
     names = worst["missing"]
     if len(builds) == 1:

@@ -1,4 +1,4 @@
-"""Numbers as people read them."""
+"""Formatting of numbers for readers."""
 
 from collections.abc import Sequence
 
@@ -15,14 +15,14 @@ _IN_PERCENT = (
 
 
 def format_metric(value: float | None, name: str) -> str:
-    """Write a metric as people read it; a dash for none."""
+    """Return a metric as text: in percent if it is a share; a dash for None."""
     if value is None:
         return "–"
     return f"{100 * value:.2f} %" if name in _IN_PERCENT else f"{value:.4g}"
 
 
 def format_range(interval: Sequence[float] | None, name: str) -> str:
-    """Write an interval likewise."""
+    """Return an interval as text, in percent if the metric is a share; empty for None."""
     if interval is None:
         return ""
     low, high = interval

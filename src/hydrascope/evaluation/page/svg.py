@@ -1,4 +1,4 @@
-"""Matplotlib's figures as SVG that stands inside a page and takes its colours."""
+"""Matplotlib figures as inline SVG in the page's colours."""
 
 import re
 from collections.abc import Iterator
@@ -10,7 +10,7 @@ from cycler import cycler
 from matplotlib.figure import Figure
 
 _INK = "#010203"
-"""Drawn where the page's own text colour goes: figures follow dark and light."""
+"""The placeholder for the page's text colour, so that figures follow dark and light mode."""
 _COLOURS = (
     "#3b82c4",
     "#d97706",
@@ -22,12 +22,12 @@ _COLOURS = (
     "#8d6e4c",
     "#9aa01c",
 )
-"""Told apart on white and on black."""
+"""The colours of lines; they can be distinguished on white and on black."""
 
 
 @contextmanager
 def page_style() -> Iterator[None]:
-    """Make figures in the page's style."""
+    """Draw figures in the page's style."""
     with matplotlib.rc_context(
         {
             "svg.fonttype": "none",  # text stays text
@@ -50,11 +50,11 @@ def page_style() -> Iterator[None]:
 
 
 def inline_svg(figure: Figure, name: str) -> str:
-    """Return a figure as an element of a page.
+    """Return a figure as an SVG element for the page.
 
     Args:
-        figure: Made within `page_style`.
-        name: No other figure of the page has; what is defined in the SVG is known by it.
+        figure: A figure made within `page_style`.
+        name: A name that is unique on the page; the ids inside the SVG are derived from it.
     """
     text = StringIO()
     with page_style(), matplotlib.rc_context({"svg.hashsalt": name}):

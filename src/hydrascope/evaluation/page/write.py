@@ -1,4 +1,4 @@
-"""report.html: everything that an evaluation found, to be read by people."""
+"""report.html: all results of an evaluation, for readers."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import timedelta
@@ -32,7 +32,7 @@ from hydrascope.schemas.whole_file import write_whole
 
 _TEMPLATES = Path(__file__).parents[2] / "assets" / "report"
 _POINTS = 240
-"""Of a signal's line: more cannot be seen in its width."""
+"""The most points of a signal's line; more cannot be seen in its width."""
 _WIDTH, _HEIGHT = 240, 56
 
 
@@ -43,14 +43,14 @@ def write_page(
     predictions: Mapping[str, LocatedPredictions],
     data: HydraulicDataModule,
 ) -> None:
-    """Write the page, replacing the file at once.
+    """Write the page, replacing the file atomically.
 
     Args:
-        path: Of the page.
+        path: The file to write.
         report: The content of evaluation.json.
-        diagnoser: Whose answers they are; in evaluation mode.
-        predictions: Of the test windows.
-        data: What they are of.
+        diagnoser: The diagnoser that answered, in evaluation mode.
+        predictions: Its answers on the test windows.
+        data: The data that hold the windows.
     """
     heads = diagnoser.heads
     environment = Environment(
@@ -108,7 +108,7 @@ def _charts(
             if report["severity"].get(head.name)
         ],
     }
-    # Safe: drawn by us, and matplotlib escapes the text in it.
+    # Safe: we drew it, and matplotlib escapes its text.
     return {kind: [Markup(svg) for svg in drawn if svg] for kind, drawn in found.items()}
 
 
@@ -122,10 +122,9 @@ def _machines(
     for build, window in least_healthy_windows(health, data).items():
         row = data.table.iloc[window]
         machine = data.machines[row["equipment_id"]]
-        of_components = health.loc[window].to_dict()
-        drawn = machine_chart(machine.topology, of_components, f"machine_{build}")
+        svg = machine_chart(machine.topology, health.loc[window].to_dict(), f"machine_{build}")
         about = {"name": machine.equipment.name, "start": f"{row['start']:%Y-%m-%d %H:%M:%S}"}
-        found.append(about | {"chart": Markup(drawn)})
+        found.append(about | {"chart": Markup(svg)})
     return found
 
 
@@ -148,15 +147,14 @@ def _explained(
     predictions: Mapping[str, LocatedPredictions],
     data: HydraulicDataModule,
 ) -> dict[str, Any]:
-    """Return a case with what drove its answer: the sensors that did most come first."""
+    """Return a case with the attribution of its answer; sensors with the largest come first."""
     rows = complete(predictions[case.head.name])
     label = 0
     if case.head.labels:
         answer, target = rows.prediction[[case.row]], rows.target[[case.row]]
         label = int(nonconformity(case.head, answer, target).argmax())
     component = int(rows.component[case.row])
-    asked = Explained(diagnoser, data, case.window, case.head, component, label)
-    explanation = explain(asked)
+    explanation = explain(Explained(diagnoser, data, case.window, case.head, component, label))
     found = _case(case, predictions, data)
     topology = data.machines[data.table["equipment_id"].iloc[case.window]].topology
     of_components = explanation.of_components(topology)
@@ -181,7 +179,7 @@ def _explained(
 
 
 def _shades(explanation: Explanation, sensor: int) -> Iterator[dict[str, Any]]:
-    """Yield how strongly each step of a sensor spoke for or against the answer."""
+    """Yield how strongly each step of a sensor supported or opposed the answer."""
     added = explanation.attribution
     strongest = float(added.abs().max()) or 1.0
     width = _WIDTH / added.shape[1]
@@ -212,7 +210,7 @@ def _signals(equipment_id: str, start: Any, data: HydraulicDataModule) -> Iterat
 
 
 def _thinned(values: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return means of as many neighbours as it takes to leave `_POINTS` at most; NaN stays NaN."""
+    """Average neighbours so that at most `_POINTS` values are left; NaN stays NaN."""
     every = -(-len(values) // _POINTS)
     if every <= 1:
         return values
@@ -221,12 +219,12 @@ def _thinned(values: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def _lines(values: NDArray[np.float64]) -> Iterator[str]:
-    """Yield the points of the polylines of a signal, one for each stretch without a gap."""
-    there = np.isfinite(values)
-    low, high = values[there].min(), values[there].max()
+    """Yield the points of a signal's polylines, one polyline for each stretch without a gap."""
+    known = np.isfinite(values)
+    low, high = values[known].min(), values[known].max()
     x = np.arange(len(values)) / max(1, len(values) - 1) * _WIDTH
     y = _HEIGHT - 4 - (values - low) / ((high - low) or 1.0) * (_HEIGHT - 8)
-    ends = np.flatnonzero(np.diff(there.astype(int))) + 1
+    ends = np.flatnonzero(np.diff(known.astype(int))) + 1
     for stretch in np.split(np.arange(len(values)), ends):
-        if there[stretch[0]]:
+        if known[stretch[0]]:
             yield " ".join(f"{x[at]:.1f},{y[at]:.1f}" for at in stretch)

@@ -1,1 +1,1 @@
-"""Where the trials of a sweep run: here, on a Ray cluster, on SLURM; each a command of its own."""
+"""Launchers of a sweep's trials, each as a separate command: locally, on Ray or on SLURM."""

@@ -1,4 +1,4 @@
-"""The one interface of all launchers, and the loop that keeps them busy."""
+"""The interface of all launchers, and the loop that keeps them busy."""
 
 import signal
 import time
@@ -20,7 +20,7 @@ from hydrascope.schemas.errors import SpecError
 
 _POLL_S = 0.5
 _NEEDS = {"ray": "ray", "slurm": "submitit"}
-"""Package that a launcher needs; the extra that installs it has the launcher's name."""
+"""Launcher → the package that it needs; the extra that installs it has the launcher's name."""
 
 
 class Job(Protocol):
@@ -28,32 +28,32 @@ class Job(Protocol):
 
     @property
     def exit_code(self) -> int | None:
-        """None while it waits or runs."""
+        """The exit code; None while the command waits or runs."""
 
     def end(self) -> None:
-        """End it, if it has not ended."""
+        """End the command, if it has not ended."""
 
 
 class Launcher(Protocol):
     """Starts commands."""
 
     def start(self, command: Command) -> Job:
-        """Start a command, or let it wait for its place; returns at once."""
+        """Start or queue a command; returns immediately."""
 
     def close(self) -> None:
-        """Let go of what was held for commands."""
+        """Release the launcher's resources."""
 
 
 @contextmanager
 def open_launcher(settings: LauncherSettings, folder: Path) -> Iterator[Launcher]:
-    """Yield the launcher that is asked for, and close it.
+    """Yield the configured launcher, and close it afterwards.
 
     Args:
-        settings: Which one.
-        folder: For its own files, on all computers that it starts commands on.
+        settings: The launcher's settings.
+        folder: Folder for its own files, shared by all computers that run commands.
 
     Raises:
-        SpecError: What it needs is not here.
+        SpecError: Something that the launcher needs is missing.
     """
     with _interruptible(), closing(_launcher(settings, folder)) as launcher:
         yield launcher
@@ -82,9 +82,9 @@ def _launcher(settings: LauncherSettings, folder: Path) -> Launcher:
 
 @contextmanager
 def _interruptible() -> Iterator[None]:
-    """Have the processes that are started meanwhile heed SIGINT, by which Ray and submitit end one.
+    """Let processes that are started meanwhile handle SIGINT, with which Ray and submitit end them.
 
-    A shell has the commands that it puts into the background ignore it, and all their children.
+    Shells make background commands, and so their children, ignore SIGINT.
     """
     before = signal.getsignal(signal.SIGINT)
     if before is signal.SIG_IGN:
@@ -103,12 +103,12 @@ StartedT = TypeVar("StartedT", bound=_Started)
 
 
 def keep_busy(jobs: Iterator[StartedT], settled: Callable[[StartedT], bool], parallel: int) -> None:
-    """Run jobs to their ends, at most `parallel` at a time.
+    """Run all jobs until they end, at most `parallel` at a time.
 
     Args:
-        jobs: Starts the next one when it is asked for it.
-        settled: Whether one has ended; asked of each that runs, twice a second.
-        parallel: How many at a time.
+        jobs: An iterator that starts the next job when it is advanced.
+        settled: Returns whether a job has ended; called twice a second for each running job.
+        parallel: The most jobs that run at a time.
     """
     running: list[StartedT] = []
     try:

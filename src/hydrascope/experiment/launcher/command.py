@@ -1,4 +1,4 @@
-"""A command in a session of its own, so that all its processes end together."""
+"""A command in its own session, so that all its processes end together."""
 
 import os
 import signal
@@ -13,19 +13,19 @@ _POLL_S = 0.2
 
 
 def _environment() -> dict[str, str]:
-    # A user's own classes are found where this process finds them.
+    # So that the command finds the user's own classes where this process finds them.
     return {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
 
 
 @dataclass(frozen=True)
 class Command:
-    """What is run, here or on another computer that has the same files.
+    """A command that runs here or on another computer with the same files.
 
     Attributes:
-        arguments: Program and arguments.
-        log: File that takes what it prints.
+        arguments: The program and its arguments.
+        log: File for the command's output.
         folder: Working directory.
-        environment: Variables beside those of the process that starts it.
+        environment: Variables in addition to those of the process that starts it.
     """
 
     arguments: tuple[str, ...]
@@ -34,7 +34,7 @@ class Command:
     environment: Mapping[str, str] = field(default_factory=_environment)
 
     def begin(self) -> "subprocess.Popen[bytes]":
-        """Start it; its standard input closes when this process is gone, however that ended."""
+        """Start the command; its standard input closes when this process ends for any reason."""
         with self.log.open("ab") as log:
             return subprocess.Popen(
                 self.arguments,
@@ -47,10 +47,10 @@ class Command:
             )
 
     def run(self) -> int:
-        """Run it to its end and return its exit code; if this is interrupted, it ends too."""
+        """Run the command and return its exit code; an interruption ends the command too."""
         process = self.begin()
         try:
-            # Ray interrupts a task by a flag, which a wait without an end would not see.
+            # Ray interrupts a task with a flag, which a wait without a timeout would not see.
             while (code := process.poll()) is None:
                 time.sleep(_POLL_S)
             return code
@@ -59,7 +59,7 @@ class Command:
 
 
 def end(process: "subprocess.Popen[bytes]") -> None:
-    """End a command's processes at once, and wait for it."""
+    """Kill a command's processes and wait for it."""
     if process.poll() is None:
         os.killpg(process.pid, signal.SIGKILL)
     process.wait()

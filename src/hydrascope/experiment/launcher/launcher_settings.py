@@ -1,4 +1,4 @@
-"""What a launcher can be told; imports nothing heavy."""
+"""The settings of launchers; imports nothing heavy."""
 
 from typing import Annotated, Literal
 
@@ -8,19 +8,19 @@ from hydrascope.experiment.base import Count, Positive, Settings
 
 
 class _Launcher(Settings):
-    """Base: how many trials run, or wait for their place, at a time."""
+    """The base of launcher settings: how many trials run or wait in the queue at a time."""
 
     parallel: Count
 
 
 class LocalSettings(_Launcher):
-    """On this computer."""
+    """Trials run on this computer."""
 
     kind: Literal["local"]
 
 
 class RaySettings(_Launcher):
-    """On a Ray cluster, or on one that is started here and ends with the sweep."""
+    """Trials run on a Ray cluster, or on one that is started here and ends with the sweep."""
 
     kind: Literal["ray"]
     address: str | None
@@ -29,7 +29,7 @@ class RaySettings(_Launcher):
 
 
 class SlurmSettings(_Launcher):
-    """As jobs of SLURM."""
+    """Trials run as SLURM jobs."""
 
     kind: Literal["slurm"]
     executor: Literal["slurm", "local"]

@@ -1,4 +1,4 @@
-"""Commands on a Ray cluster: each is started by a worker that has the CPUs and GPUs it asks for."""
+"""Running commands on a Ray cluster: a worker with the required CPUs and GPUs starts each one."""
 
 import logging
 import os
@@ -12,9 +12,9 @@ from hydrascope.experiment.launcher.launcher_settings import RaySettings
 from hydrascope.schemas.errors import SpecError
 
 _PATIENCE_S = 30.0
-"""How long a worker may take to end a command."""
+"""The seconds that a worker may take to end a command."""
 FAILED = 1
-"""Exit code of a command whose worker is gone."""
+"""The exit code of a command whose worker is lost."""
 
 
 class RayJob:
@@ -26,7 +26,7 @@ class RayJob:
 
     @property
     def exit_code(self) -> int | None:
-        """None while it waits for a worker or runs."""
+        """The exit code; None while the command waits for a worker or runs."""
         if self._code is None and ray.wait([self._answer], timeout=0)[0]:
             try:
                 self._code = ray.get(self._answer)
@@ -37,17 +37,17 @@ class RayJob:
         return self._code
 
     def end(self) -> None:
-        """Have its worker end it, and wait until it has."""
+        """Let the worker end the command, and wait for it."""
         if self.exit_code is None:
             ray.cancel(self._answer)
             ray.wait([self._answer], timeout=_PATIENCE_S)
 
 
 class RayLauncher:
-    """Hands commands to the cluster, which starts each when there is room for it."""
+    """Submits commands to the cluster, which starts each when resources are free."""
 
     def __init__(self, settings: RaySettings) -> None:
-        # One that is started here tells nobody that it is used.
+        # A cluster that is started here sends no usage statistics.
         os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
         cores = None if settings.address else max(1, round(settings.parallel * settings.cpus))
         try:
@@ -61,14 +61,14 @@ class RayLauncher:
         except (ConnectionError, ValueError) as error:
             reason = " ".join(str(error).split())[:200]
             raise SpecError(f"launcher.address: {settings.address!r}: {reason}") from None
-        # A trial that fails is not tried again: the sweep says what becomes of it.
+        # Ray does not retry a failed trial: the sweep decides what to do.
         options = ray.remote(num_cpus=settings.cpus, num_gpus=settings.gpus, max_retries=0)
         self._run = options(Command.run)
 
     def start(self, command: Command) -> RayJob:
-        """Hand a command over."""
+        """Submit a command."""
         return RayJob(self._run.remote(command), command.log)
 
     def close(self) -> None:
-        """Leave the cluster; one that was started here ends."""
+        """Disconnect from the cluster; one that was started here ends."""
         ray.shutdown()

@@ -1,4 +1,4 @@
-"""Commands as jobs of SLURM, by submitit; `executor=local` runs them here in the same way."""
+"""Running commands as SLURM jobs with submitit; `executor=local` runs them here likewise."""
 
 from pathlib import Path
 
@@ -10,13 +10,13 @@ from hydrascope.experiment.launcher.launcher_settings import SlurmSettings
 from hydrascope.schemas.errors import SpecError
 
 NAME = "hydrascope"
-"""Of the jobs: `squeue --name hydrascope`."""
+"""The name of the jobs: `squeue --name hydrascope`."""
 FAILED = 1
-"""Exit code of a command whose job SLURM has ended."""
+"""The exit code of a command whose job SLURM has ended."""
 
 
 class SlurmJob:
-    """A command that SLURM runs when it finds room."""
+    """A command that SLURM runs when resources are free."""
 
     def __init__(self, job: "submitit.Job[int]", log: Path) -> None:
         self._job, self._log = job, log
@@ -24,7 +24,7 @@ class SlurmJob:
 
     @property
     def exit_code(self) -> int | None:
-        """None while it waits in the queue or runs."""
+        """The exit code; None while the command waits in the queue or runs."""
         if self._code is None and self._job.done():
             try:
                 self._code = self._job.result()
@@ -36,18 +36,18 @@ class SlurmJob:
         return self._code
 
     def end(self) -> None:
-        """Tell SLURM to end it; it does so in its own time."""
+        """Cancel the job; SLURM ends it later."""
         if self.exit_code is None:
             self._job.cancel()
 
 
 class SlurmLauncher:
-    """Submits commands."""
+    """Submits commands to SLURM."""
 
     def __init__(self, settings: SlurmSettings, folder: Path) -> None:
         try:
             self._executor = submitit.AutoExecutor(folder, cluster=settings.executor)
-        except RuntimeError as error:  # no srun here
+        except RuntimeError as error:  # srun is not installed
             raise SpecError(
                 f"launcher.executor: {settings.executor!r}: {error}; accepted here: local"
             ) from None
@@ -68,4 +68,4 @@ class SlurmLauncher:
         return SlurmJob(self._executor.submit(command.run), command.log)
 
     def close(self) -> None:
-        """Nothing is held."""
+        """Do nothing: there is nothing to release."""

@@ -1,1 +1,1 @@
-"""Search over configurations with Optuna: each trial a training in a process of its own."""
+"""Sweeps over configurations, as a grid or with Optuna; each trial trains in its own process."""

@@ -1,4 +1,4 @@
-"""A trial's settings, and the best ones as an experiment file."""
+"""Composing a trial's settings, and writing the best ones as an experiment file."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -17,14 +17,14 @@ _NOT_CHOSEN = ("hydra", "experiment", "sweep", "launcher")
 
 
 def trial_settings(chosen: Sequence[str], run_dir: Path) -> TrainSettings:
-    """Compose what the sweep was told with what a trial sets, as if a user had typed it.
+    """Compose the sweep's overrides with those of a trial, as if a user had typed them all.
 
     Args:
-        chosen: Overrides of the trial.
-        run_dir: Its folder.
+        chosen: The trial's overrides.
+        run_dir: The trial's folder.
 
     Raises:
-        SpecError: The values do not go together.
+        SpecError: The values are invalid together.
     """
     plain = _plain([*HydraConfig.get().overrides.task, *chosen])
     plain.pop("sweep", None)
@@ -33,10 +33,10 @@ def trial_settings(chosen: Sequence[str], run_dir: Path) -> TrainSettings:
 
 
 def below(settings: TrainSettings, parent: str | None, group: str) -> TrainSettings:
-    """Return settings whose run is listed below that of a sweep.
+    """Return settings whose run is listed below the sweep's run.
 
     Args:
-        settings: Of a trial.
+        settings: The trial's settings.
         parent: Id of the sweep's run in MLflow, if there is one.
         group: Name of the group in W&B.
     """
@@ -50,7 +50,7 @@ def below(settings: TrainSettings, parent: str | None, group: str) -> TrainSetti
 
 
 def write_experiment(chosen: Sequence[str], about: str, file: Path) -> None:
-    """Write what the sweep was told, without the sweep, and what a trial sets as an experiment."""
+    """Write a trial as an experiment: its overrides and the command line's, without the sweep's."""
     typed = [o for o in HydraConfig.get().overrides.task if not o.startswith(_OF_THE_SWEEP)]
     overrides = [*typed, *chosen]
     choices = compose("train", overrides, return_hydra_config=True).hydra.runtime.choices
@@ -75,13 +75,13 @@ def _plain(overrides: Sequence[str]) -> dict[str, Any]:
 
 
 def _difference(wanted: Mapping[str, Any], base: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what has to be set in `base` to make it `wanted`, which has all its keys."""
+    """Return the keys of `wanted` that are missing or different in `base`."""
     found: dict[str, Any] = {}
     for key, value in wanted.items():
-        there = base.get(key)
-        if isinstance(value, Mapping) and isinstance(there, Mapping):
-            if inner := _difference(value, there):
+        current = base.get(key)
+        if isinstance(value, Mapping) and isinstance(current, Mapping):
+            if inner := _difference(value, current):
                 found[key] = inner
-        elif key not in base or value != there:
+        elif key not in base or value != current:
             found[key] = value
     return found

@@ -1,4 +1,4 @@
-"""A grid: every combination that a command line names, each a training in a process of its own."""
+"""A grid: every combination of values on the command line, each trained in its own process."""
 
 import math
 import time
@@ -12,14 +12,14 @@ from hydrascope.experiment.sweep.summary import summarize
 from hydrascope.schemas.errors import SpecError
 
 Trial = tuple[TrainSettings, list[str]]
-"""What is trained, and the overrides that it was composed of."""
+"""The settings of a trial, and the overrides that they were composed from."""
 
 
 def run(trials: Sequence[Trial]) -> None:
-    """Train all of them; one that fails does not keep the others from it.
+    """Train all trials; a failed trial does not stop the others.
 
     Raises:
-        SpecError: Trials have failed; said when all have ended.
+        SpecError: Trials have failed; raised after all have ended.
     """
     first = trials[0][0]
     folder = Path(first.run_dir).absolute().parent
@@ -66,10 +66,10 @@ class _Grid(Sweep):
         }
 
     def report(self) -> None:
-        """Write and print how all of them ended, and end their common run.
+        """Write and print how the trials ended, and end the run of the grid.
 
         Raises:
-            SpecError: Some have failed.
+            SpecError: Some trials have failed.
         """
         rows = [row for _, row in sorted(self._rows.items())]
         summarize(rows, self.name, self.folder, self.console)

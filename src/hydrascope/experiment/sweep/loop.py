@@ -1,4 +1,4 @@
-"""The loop that a grid and a search share: trials are started, watched and ended."""
+"""The loop that grids and searches share: it starts, watches and ends trials."""
 
 import time
 from abc import ABC, abstractmethod
@@ -21,22 +21,22 @@ class RunningTrial(NamedTuple):
     number: int
     process: TrialProcess
     began: float
-    """By `time.monotonic`."""
+    """The start time, from `time.monotonic`."""
 
     def end(self) -> None:
-        """End it, with all its processes."""
+        """End the trial with all its processes."""
         self.process.end()
 
 
 class Sweep(ABC):
-    """Runs trials, some at a time; a subclass says what is tried, and what becomes of it.
+    """Runs trials, several at a time; a subclass chooses the trials and records their outcomes.
 
     Args:
-        name: Of the sweep.
-        folder: Of the sweep.
-        settings: Of any trial: all have the same launcher and trackers.
+        name: Name of the sweep.
+        folder: Folder of the sweep.
+        settings: Settings of any trial: all have the same launcher and trackers.
         launcher: Starts the trials.
-        parent: Id of the sweep's run in MLflow; None: one is opened, if MLflow is asked for.
+        parent: Id of the sweep's run in MLflow; None: one is opened if MLflow is configured.
     """
 
     def __init__(
@@ -56,39 +56,39 @@ class Sweep(ABC):
 
     @abstractmethod
     def trials(self) -> Iterator[tuple[int, TrainSettings]]:
-        """Yield number and settings of the next trial whenever one can be started."""
+        """Yield the number and settings of each next trial, when it can be started."""
 
     @abstractmethod
     def succeeded(self, trial: RunningTrial) -> None:
-        """Write down what came of a trial that trained to its end."""
+        """Record the result of a trial that has finished its training."""
 
     @abstractmethod
     def failed(self, number: int, why: str) -> None:
-        """Write down that a trial has failed."""
+        """Record that a trial has failed."""
 
     def given_up(self, trial: RunningTrial) -> bool:  # noqa: ARG002
-        """Return whether a trial that still runs is to be ended, and write that down."""
+        """Return whether to end a running trial, and record it if so."""
         return False
 
     def run(self) -> None:
-        """Run all trials to their ends; one that fails does not keep the others from it."""
+        """Run all trials; a failed trial does not stop the others."""
         keep_busy(self._started(), self._settled, self._parallel)
 
     def say(self, line: str) -> None:
-        """Print a line as it is."""
+        """Print a line without formatting."""
         self.console.print(line, soft_wrap=True, markup=False, highlight=False)
 
     def parent(self) -> str | None:
-        """Return the id of the sweep's run, as far as MLflow has given it one."""
+        """Return the id of the sweep's run in MLflow; None if it has none yet."""
         return self.runs.parent if self.runs else None
 
     def end_run(self, name: str, status: str) -> None:
-        """Have MLflow show a trial's run as ended that could not say so itself."""
+        """End a trial's run in MLflow, if the trial could not end it itself."""
         if self.runs:
             self.runs.end(name, status)
 
     def fail(self, number: int, run: str, why: str) -> None:
-        """Say that a trial, whose run is called `run`, has failed."""
+        """Record and print that a trial with the run name `run` has failed."""
         self.failed(number, why)
         self.end_run(run, "FAILED")
         self.say(f"Trial {number}: failed: {why}")
@@ -99,7 +99,7 @@ class Sweep(ABC):
             yield RunningTrial(number, process, time.monotonic())
 
     def _settled(self, trial: RunningTrial) -> bool:
-        """Return whether a trial has ended."""
+        """Return whether a trial has ended; record its outcome if so."""
         process = trial.process
         code = process.exit_code
         if code is None:

@@ -1,4 +1,4 @@
-"""A trial's process, as the sweep sees it: started, watched by its folder, ended."""
+"""A trial's process as the sweep sees it; its progress is read from its folder."""
 
 import csv
 import json
@@ -12,10 +12,10 @@ from hydrascope.schemas.whole_file import write_whole
 
 
 class TrialProcess:
-    """One training in a process of its own, wherever the launcher starts it."""
+    """One training in its own process, wherever the launcher starts it."""
 
     def __init__(self, settings: TrainSettings, launcher: Launcher) -> None:
-        """Start it; what it prints goes to `trial.log` in its folder."""
+        """Start the training; its output goes to `trial.log` in its folder."""
         self.folder = Path(settings.run_dir)
         self.folder.mkdir(parents=True, exist_ok=True)
         file = self.folder / "settings.json"
@@ -25,31 +25,31 @@ class TrialProcess:
 
     @property
     def exit_code(self) -> int | None:
-        """None while it runs."""
+        """The exit code; None while the trial runs."""
         return self._job.exit_code
 
     @property
     def last_line(self) -> str:
-        """Return what it said last: of one that failed, why."""
+        """The last line that it printed; for a failed trial, the reason."""
         lines = (self.folder / "trial.log").read_text("utf-8", errors="replace").split("\n")
-        said = (line.strip() for line in reversed(lines) if any(map(str.isalnum, line)))
-        return next(said, "said nothing")
+        printed = (line.strip() for line in reversed(lines) if any(map(str.isalnum, line)))
+        return next(printed, "it printed nothing")
 
     @property
     def at_best(self) -> dict[str, float]:
-        """Metrics of the epoch of the checkpoint that it kept, once it has ended.
+        """The metrics at the epoch of its best checkpoint, once it has ended.
 
-        None of a model without epochs.
+        Empty for a model without epochs.
         """
         epoch = json.loads((self.folder / "results.json").read_text("utf-8"))["best_epoch"]
         return {} if epoch is None else self.metrics().get(int(epoch), {})
 
     def metrics(self) -> dict[int, dict[str, float]]:
-        """Return epoch → metric → value, as far as it has come."""
+        """Return epoch → metric → value, for the epochs so far."""
         file = self.folder / "metrics.csv"
         if not file.is_file():
             return {}
-        # It may be writing a line just now.
+        # The trial may be writing the last line at this moment.
         whole, _, _ = file.read_text("utf-8").rpartition("\n")
         found: dict[int, dict[str, float]] = {}
         for row in csv.DictReader(whole.splitlines()):
@@ -59,5 +59,5 @@ class TrialProcess:
         return found
 
     def end(self) -> None:
-        """End it, with all its processes."""
+        """End the trial with all its processes."""
         self._job.end()

@@ -1,4 +1,4 @@
-"""What a sweep found: a table, pictures, and the best configuration as an experiment."""
+"""The results of a search: a table, figures, and the best configuration as an experiment."""
 
 from pathlib import Path
 
@@ -19,17 +19,17 @@ from hydrascope.schemas.whole_file import whole_file
 
 
 def report(study: optuna.Study, sweep: SearchSettings, folder: Path, console: Console) -> None:
-    """Print and write what was found, into the sweep's folder.
+    """Print the results and write them into the sweep's folder.
 
     Raises:
-        SpecError: No trial has ended well.
+        SpecError: No trial has succeeded.
     """
     rows = _rows(study, sweep)
     summarize(rows, sweep.name, folder, console)
     succeeded = study.get_trials(states=(TrialState.COMPLETE,))
     if not succeeded:
         first = next((row["why"] for row in rows if row["why"]), "")
-        raise SpecError(f"sweep: none of {len(rows)} trials has ended well; the first: {first}")
+        raise SpecError(f"sweep: none of {len(rows)} trials succeeded; the first: {first}")
     for trial in study.best_trials:
         name = "best" if len(sweep.objectives) == 1 else f"best_{trial.number}"
         values = ", ".join(
@@ -70,12 +70,12 @@ def _short(value: object) -> str:
 def _why(trial: FrozenTrial) -> str:
     if trial.state != TrialState.FAIL:
         return ""
-    return str(trial.user_attrs.get("error", "the sweep was broken off; tried again"))
+    return str(trial.user_attrs.get("error", "the sweep was interrupted; tried again"))
 
 
 def _draw(study: optuna.Study, sweep: SearchSettings, folder: Path, console: Console) -> None:
-    """Draw each objective over the parameters, and which parameter matters how much for it."""
-    pyplot.switch_backend("Agg")  # no window is wanted, nor may there be a screen
+    """Draw each objective over the parameters, and the importance of each parameter for it."""
+    pyplot.switch_backend("Agg")  # opens no window, and needs no screen
     evaluator = FanovaImportanceEvaluator(seed=sweep.seed)
     for at, name in enumerate(sweep.objectives):
         ending = "" if len(sweep.objectives) == 1 else f"_{name.replace('/', '_')}"
@@ -84,13 +84,13 @@ def _draw(study: optuna.Study, sweep: SearchSettings, folder: Path, console: Con
             return float(trial.values[at])
 
         figure = _figure(plot_parallel_coordinate(study, target=value, target_name=name))
-        # It leaves no room between the last axis and the colours' scale.
+        # Optuna's size leaves no room between the last axis and the colour bar.
         figure.set_size_inches(4 + 3 * len(study.best_trials[0].params), 5)
         _save(figure, folder / f"parallel_coordinates{ending}.png")
         try:
             axes = plot_param_importances(study, evaluator, target=value, target_name=name)
         except (ValueError, RuntimeError) as reason:  # one trial, or values that do not differ
-            console.print(f"Of {name} nothing can be said of which parameter matters: {reason}")
+            console.print(f"No importance of parameters for {name}: {reason}")
         else:
             _save(_figure(axes), folder / f"importance{ending}.png")
 

@@ -1,4 +1,4 @@
-"""A search: Optuna says what to try next, and learns from what came of it."""
+"""A search: Optuna chooses each next trial from the results so far."""
 
 import json
 import math
@@ -24,12 +24,12 @@ from hydrascope.tracking.destination import PARENT
 from hydrascope.tracking.loggers import flatten
 
 ERROR, OVERRIDES = "error", "overrides"
-"""What a trial is marked with: why it failed, and what it set. One that failed for no reason was
-running when the search was broken off."""
+"""The attributes of a trial: why it failed, and its overrides. A failed trial without a reason was
+running when the search was interrupted."""
 
 
 def run(settings: TrainSettings, sweep: SearchSettings) -> None:
-    """Search until there are `sweep.trials`, going on where a search of this name stopped."""
+    """Search until there are `sweep.trials` trials; continue a stopped search of the same name."""
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     warnings.filterwarnings("ignore", category=ExperimentalWarning)
     folder = Path(sweep.folder)
@@ -48,23 +48,23 @@ class _Search(Sweep):
     def __init__(
         self, settings: TrainSettings, sweep: SearchSettings, folder: Path, launcher: Launcher
     ) -> None:
-        self._asked, self._study = sweep, _open(sweep, folder)
+        self._sweep, self._study = sweep, _open(sweep, folder)
         _check_same(self._study, settings, sweep)
         self._trials: dict[int, Trial] = {}
-        # A search that goes on finds its run in MLflow again.
+        # A continued search uses the same run in MLflow.
         before = self._study.user_attrs.get(PARENT)
         super().__init__(sweep.name, folder, settings, launcher, before)
 
     def search(self) -> None:
-        """Search, then report."""
-        self._give_back_interrupted()
+        """Run the search, then report."""
+        self._requeue_interrupted()
         self.run()
         if self.runs:
             best = self._study.best_trials[:1]
             self.runs.finish(
-                dict(zip(self._asked.objectives, best[0].values, strict=True)) if best else {}
+                dict(zip(self._sweep.objectives, best[0].values, strict=True)) if best else {}
             )
-        report(self._study, self._asked, self.folder, self.console)
+        report(self._study, self._sweep, self.folder, self.console)
 
     def parent(self) -> str | None:
         parent = super().parent()
@@ -75,21 +75,21 @@ class _Search(Sweep):
     def _run_dir(self, number: int) -> Path:
         return self.folder / "trials" / f"{number:04d}"
 
-    def _give_back_interrupted(self) -> None:
-        """Let what was running when the search was broken off be tried again."""
+    def _requeue_interrupted(self) -> None:
+        """Queue the trials again that were running when the search was interrupted."""
         for trial in self._study.get_trials(states=(TrialState.RUNNING,)):
             self._study.enqueue_trial(trial.params)
             self._study.tell(trial.number, state=TrialState.FAIL)
             self.end_run(self._run_dir(trial.number).name, "KILLED")
 
     def trials(self) -> Iterator[tuple[int, TrainSettings]]:
-        """Ask for trials until there are enough; those whose values do not go together fail."""
-        while sum(map(_counts, self._study.get_trials(deepcopy=False))) < self._asked.trials:
+        """Yield trials until there are enough; trials with invalid combinations of values fail."""
+        while sum(map(_counts, self._study.get_trials(deepcopy=False))) < self._sweep.trials:
             trial = self._study.ask()
             self._trials[trial.number] = trial
             chosen = [
                 f"{key}={_written(_suggest(trial, key, tried))}"
-                for key, tried in self._asked.space.items()
+                for key, tried in self._sweep.space.items()
                 if tried
             ]
             trial.set_user_attr(OVERRIDES, chosen)
@@ -102,29 +102,29 @@ class _Search(Sweep):
                 yield trial.number, settings
 
     def succeeded(self, trial: RunningTrial) -> None:
-        """Tell Optuna the values; without a finite one of each objective it has failed."""
+        """Report the values to Optuna; the trial fails if an objective has no finite value."""
         number, at_best = trial.number, trial.process.at_best
-        values = [at_best.get(name, math.nan) for name in self._asked.objectives]
-        for name, value in zip(self._asked.objectives, values, strict=True):
+        values = [at_best.get(name, math.nan) for name in self._sweep.objectives]
+        for name, value in zip(self._sweep.objectives, values, strict=True):
             if not math.isfinite(value):
                 known = ", ".join(key for key in at_best if key.startswith("val/"))
                 why = f"{name}: no finite value; there are: {known}"
                 self.fail(number, trial.process.folder.name, why)
                 return
         self._study.tell(number, values)
-        said = ", ".join(f"{v:.4g}" for v in values)
-        self.say(f"Trial {number}: {said} with {self._trials[number].params}")
+        text = ", ".join(f"{v:.4g}" for v in values)
+        self.say(f"Trial {number}: {text} with {self._trials[number].params}")
 
     def failed(self, number: int, why: str) -> None:
         self._trials[number].set_user_attr(ERROR, why)
         self._study.tell(number, state=TrialState.FAIL)
 
     def given_up(self, trial: RunningTrial) -> bool:
-        """Report how far a trial is; return whether it is pruned."""
-        if self._asked.pruning is None:
+        """Report a trial's progress to Optuna; return whether it is pruned."""
+        if self._sweep.pruning is None:
             return False
-        number, asked = trial.number, self._trials[trial.number]
-        (objective,) = self._asked.objectives
+        number, optuna_trial = trial.number, self._trials[trial.number]
+        (objective,) = self._sweep.objectives
         reported = self._study.get_trials(deepcopy=False)[number].intermediate_values
         new = {
             epoch: metrics[objective]
@@ -132,17 +132,17 @@ class _Search(Sweep):
             if objective in metrics and epoch not in reported
         }
         for epoch, value in new.items():
-            asked.report(value, epoch)
-        if not new or not asked.should_prune():
+            optuna_trial.report(value, epoch)
+        if not new or not optuna_trial.should_prune():
             return False
         self._study.tell(number, state=TrialState.PRUNED)
-        self.say(f"Trial {number}: pruned, {asked.params}")
+        self.say(f"Trial {number}: pruned, {optuna_trial.params}")
         return True
 
 
 def _counts(trial: FrozenTrial) -> bool:
-    broken_off = trial.state == TrialState.FAIL and ERROR not in trial.user_attrs
-    return trial.state != TrialState.WAITING and not broken_off
+    interrupted = trial.state == TrialState.FAIL and ERROR not in trial.user_attrs
+    return trial.state != TrialState.WAITING and not interrupted
 
 
 def _suggest(trial: Trial, key: str, tried: Tried) -> Option:
@@ -157,7 +157,7 @@ def _suggest(trial: Trial, key: str, tried: Tried) -> Option:
 
 
 def _written(value: Option) -> str:
-    """Write a value as an override has it."""
+    """Return a value in the syntax of overrides."""
     return str(value) if isinstance(value, str) else json.dumps(value)
 
 
@@ -174,7 +174,7 @@ def _open(sweep: SearchSettings, folder: Path) -> optuna.Study:
         if sweep.pruning
         else optuna.pruners.NopPruner(),
     )
-    # With the same seed a continued search would draw again what it has drawn.
+    # With the same seed a continued search would repeat its draws.
     study.sampler = optuna.samplers.TPESampler(
         n_startup_trials=sweep.random_trials, seed=sweep.seed + len(study.get_trials())
     )
@@ -182,14 +182,14 @@ def _open(sweep: SearchSettings, folder: Path) -> optuna.Study:
 
 
 def _check_same(study: optuna.Study, settings: TrainSettings, sweep: SearchSettings) -> None:
-    """Refuse to go on with a search of other settings, whose trials could not be compared."""
-    asked = {
+    """Refuse to continue a search with other settings, because its trials could not be compared."""
+    plain = {
         "sweep": sweep.model_dump(mode="json", include={"objectives", "space"}),
         **settings.model_dump(
             mode="json", by_alias=True, exclude={"run_dir", "tracking", "launcher"}
         ),
     }
-    now: dict[str, Any] = json.loads(json.dumps(flatten(asked)))
+    now: dict[str, Any] = json.loads(json.dumps(flatten(plain)))
     before: dict[str, Any] = study.user_attrs.get("settings", now)
     differ: Sequence[str] = sorted(
         key for key in now.keys() | before.keys() if now.get(key) != before.get(key)

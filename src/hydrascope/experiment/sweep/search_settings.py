@@ -1,4 +1,4 @@
-"""What a sweep can be told; imports nothing heavy."""
+"""The settings of a search; imports nothing heavy."""
 
 from typing import Annotated, Literal, Self
 
@@ -12,15 +12,15 @@ Option = str | int | float | bool | None
 
 
 class Tried(Settings):
-    """Values of a key: numbers from `low` to `high`, or a few `choices`."""
+    """The values to try for a key: numbers from `low` to `high`, or a few `choices`."""
 
     low: Number | None = None
     high: Number | None = None
-    """Included, as `low` is; only whole numbers are tried where both are whole."""
+    """The upper bound, included like `low`. If both are whole, only whole numbers are tried."""
     log: bool = False
-    """Evenly spread in the logarithm."""
+    """Whether values are spread evenly in the logarithm."""
     choices: tuple[Option, ...] | None = None
-    """Values, or options of a group."""
+    """The values, or options of a group."""
 
     @model_validator(mode="after")
     def _is_one_of_both(self) -> Self:
@@ -38,14 +38,14 @@ class Tried(Settings):
 
 
 class PruningSettings(Settings):
-    """When a trial is stopped that is worse than the median of the others at its epoch."""
+    """When to stop a trial that is worse than the median of the others at the same epoch."""
 
     startup_trials: Annotated[int, Field(ge=0)]
     warmup_epochs: Annotated[int, Field(ge=0)]
 
 
 class SearchSettings(Settings):
-    """Everything below `sweep`."""
+    """All settings of the group `sweep`."""
 
     name: Annotated[str, Field(pattern=r"^\w[\w.-]*$")]
     folder: str
@@ -64,7 +64,7 @@ class SearchSettings(Settings):
         if not any(self.space.values()):
             raise ValueError("space: nothing is searched; expected at least one key")
         if self.pruning and len(self.objectives) > 1:
-            raise ValueError("pruning: expected null where there are several objectives")
+            raise ValueError("pruning: expected null if there are several objectives")
         return self
 
 
@@ -73,10 +73,10 @@ class _WithSweep(Settings):
 
 
 def take_sweep(config: object) -> SearchSettings | None:
-    """Take what is said of a sweep out of a composed configuration, and check it.
+    """Remove the group `sweep` from a composed configuration, and return it checked.
 
     Raises:
-        SpecError: Naming every wrong key, its value and what is accepted.
+        SpecError: Names every wrong key, its value and what is accepted.
     """
     sweep = config.pop("sweep", None) if isinstance(config, dict) else None
     return (

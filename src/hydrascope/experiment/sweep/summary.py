@@ -1,4 +1,4 @@
-"""How the trials of a grid or a search ended, as a file and as a table."""
+"""A summary of how the trials of a grid or a search ended, as a file and a table."""
 
 import csv
 import io
@@ -12,7 +12,7 @@ from hydrascope.schemas.whole_file import write_whole
 
 
 def summarize(rows: Sequence[Mapping[str, str]], name: str, folder: Path, console: Console) -> None:
-    """Write `summary.csv` into a sweep's folder and print it; rows have the same columns."""
+    """Write `summary.csv` into a sweep's folder and print it; all rows have the same columns."""
     text = io.StringIO(newline="")
     writer = csv.DictWriter(text, rows[0], lineterminator="\n")
     writer.writeheader()

@@ -1,4 +1,4 @@
-"""One trial: `python -m hydrascope.experiment.sweep.trial SETTINGS.json`, started by the sweep."""
+"""One trial, started by the sweep: `python -m hydrascope.experiment.sweep.trial SETTINGS.json`."""
 
 import os
 import signal
@@ -13,16 +13,16 @@ from hydrascope.experiment.train import run
 
 
 def _end_with_the_sweep() -> None:
-    """End this trial, and the processes that share its training, when the sweep has gone.
+    """End this trial and its other processes when the sweep ends.
 
-    The sweep holds the other end of our standard input, which closes however it ends.
+    The sweep holds the other end of our standard input, which closes when it ends for any reason.
     """
     os.read(sys.stdin.fileno(), 1)
     os.killpg(os.getpgrp(), signal.SIGKILL)
 
 
 def main() -> None:
-    """Train; what is wrong with the settings is one line and exit code 2."""
+    """Run the training; report a user error in one line, with exit code 2."""
     Thread(target=_end_with_the_sweep, daemon=True).start()
     try:
         run(TrainSettings.model_validate_json(Path(sys.argv[1]).read_text("utf-8")))
