@@ -40,7 +40,7 @@ _CODE: Mapping[str, tuple[str, ...]] = {
 def store_spec(source: TelemetrySource, plan: WindowPlan, engineer: FeatureEngineer) -> StoreSpec:
     """Return what the store of one machine's windows is to hold."""
     topology = plan.machine.topology
-    physics = engineer.config.edge_dynamic or engineer.config.hydraulic
+    physics = engineer.config.edge_dynamic or engineer.config.use_hydraulic
     fields = window_fields(topology, engineer, plan.spec.steps)
     written = sum(field.window_bytes for field in fields.values())
     read = 4 * samples_per_window(topology, plan.spec.window_s)
@@ -56,7 +56,8 @@ def store_spec(source: TelemetrySource, plan: WindowPlan, engineer: FeatureEngin
             "equipment": plan.machine.equipment.model_dump(mode="json") if physics else None,
             "window": asdict(plan.spec),
             "extents": [str(extent) for extent in plan.extents],
-            "features": engineer.config.model_dump(mode="json"),
+            # Normalised is what is read, not what is stored.
+            "features": engineer.config.model_dump(mode="json", exclude={"normalization"}),
             "code": code_version(),
         },
     )

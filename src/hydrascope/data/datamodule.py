@@ -50,11 +50,11 @@ from hydrascope.data.transplants import MachineBank, Transplants
 from hydrascope.data.windows import WindowPlan, join_tables, plan_windows, window_table
 from hydrascope.features.engineer import FeatureEngineer
 from hydrascope.features.sub_windows import WindowSpec
+from hydrascope.graphs.builder import input_spec
 from hydrascope.graphs.input_spec import InputSpec
 from hydrascope.graphs.layout import GraphLayout
-from hydrascope.graphs.physics import edge_dynamic_names
 from hydrascope.schemas.machine import Machine
-from hydrascope.schemas.task import HeadLevel, TaskSpec
+from hydrascope.schemas.task import TaskSpec
 from hydrascope.telemetry.remarks import remarks
 from hydrascope.telemetry.source import TelemetrySource
 
@@ -120,17 +120,10 @@ class HydraulicDataModule(LightningDataModule):
         """
         self.machines = dict(self.source.machines())
         heads = self.task.heads
-        self.input_spec = InputSpec.of(
-            (machine.topology for machine in self.machines.values()),
-            self.engineer.feature_names,
-            self.window.steps,
-            (head.name for head in heads if head.level is HeadLevel.COMPONENT),
-            edge_dynamic_names=edge_dynamic_names(self.engineer.config),
-            machine_feature_names=self.engineer.config.hydraulic_names,
-        )
+        topologies = [machine.topology for machine in self.machines.values()]
+        self.input_spec = input_spec(topologies, self.engineer.config, self.window, heads)
         plans = [plan_windows(self.source, m, self.window) for m in self.machines.values()]
         tables = [window_table(plan, self.source.labels(plan.equipment_id)) for plan in plans]
-        topologies = [plan.machine.topology for plan in plans]
         targets = encode_machines(heads, topologies, tables)
         check_columns(heads, topologies, tables)
         self.table = join_tables(tables)

@@ -106,9 +106,12 @@ def model_kind(settings: TrainSettings) -> type[Model]:
 
 def recipe_of(settings: TrainSettings, spec: InputSpec) -> DiagnoserRecipe:
     """Return the recipe of a training's diagnoser, with nothing fitted yet."""
+    normaliser = NormaliserRecipe(**settings.data.normalise.model_dump())
+    if method := settings.features.normalization:
+        normaliser = normaliser.model_copy(update={"method": method})
     return DiagnoserRecipe(
         model=ModelRecipe(target=settings.model.target, config=settings.model.keys),
-        normaliser=NormaliserRecipe(**settings.data.normalise.model_dump()),
+        normaliser=normaliser,
         input_spec=spec,
         task=settings.task,
     )

@@ -5,9 +5,9 @@ read; `FeatureEngineer` extracts exactly these, in this order.
 """
 
 from enum import StrEnum
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import AliasChoices, BaseModel, ConfigDict, Field, model_validator
 
 STATISTICS_BESIDE_PERCENTILES = ("mean", "std", "min", "max")
 SHAPE_STATISTICS = ("skewness", "kurtosis")
@@ -51,21 +51,28 @@ class CleaningConfig(BaseModel):
         return self.fill is not Fill.MASK or self.outlier_threshold is not None
 
 
+def _group(name: str, *, on: bool) -> Any:
+    """Return a switch whose key in files is `name`; in Python it begins with `use_`."""
+    accepted = AliasChoices(name, f"use_{name}")
+    return Field(on, validation_alias=accepted, serialization_alias=name)
+
+
 class FeatureConfig(BaseModel):
     """The feature groups of each sensor and sub-window, and their parameters.
 
-    Every count below follows from it. `conf/features/default.yaml` says the same defaults.
+    Every count below follows from it. `conf/features/default.yaml` says the same defaults; there
+    the switches are called `statistical`, `frequency`, `temporal` and `hydraulic`.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    statistical: bool = True
-    frequency: bool = False
-    temporal: bool = False
+    use_statistical: bool = _group("statistical", on=True)
+    use_frequency: bool = _group("frequency", on=False)
+    use_temporal: bool = _group("temporal", on=False)
     levels: bool = False
     """`level` repeats the statistical group's `mean`; without that group it stands alone."""
     patch: bool = True
-    hydraulic: bool = False
+    use_hydraulic: bool = _group("hydraulic", on=False)
     """Machine-level: what relates the quantities of one machine to each other."""
     edge_dynamic: bool = False
     """Of each line, from the telemetry of its two ends; beside the static edge features."""
@@ -86,6 +93,9 @@ class FeatureConfig(BaseModel):
     """Applied to whole windows, before they are cut into sub-windows."""
     min_valid_fraction: float = Field(default=0.5, gt=0, le=1)
     """A sub-window with a smaller share of finite samples counts as unobserved."""
+    normalization: Method | None = None
+    """How a training brings the features to a common scale (`features.normalizer`); None: as
+    `data.normalise.method` says. The features themselves keep the units of their sensors."""
 
     @model_validator(mode="after")
     def _something_is_extracted_once(self) -> Self:
@@ -98,7 +108,7 @@ class FeatureConfig(BaseModel):
                 "every sensor group is switched off; switch on at least one of "
                 "statistical, frequency, temporal, levels, patch"
             )
-        if (self.hydraulic or self.edge_dynamic) and not self.statistical:
+        if (self.use_hydraulic or self.edge_dynamic) and not self.use_statistical:
             raise ValueError(
                 "hydraulic and edge_dynamic are computed from the sensors' means; "
                 "switch on statistical, or both of them off"
@@ -108,7 +118,7 @@ class FeatureConfig(BaseModel):
     @property
     def statistical_names(self) -> tuple[str, ...]:
         """Mean, std, min, max, the percentiles, skewness, excess kurtosis."""
-        if not self.statistical:
+        if not self.use_statistical:
             return ()
         percentiles = tuple(f"percentile_{p:g}" for p in self.percentiles)
         return (*STATISTICS_BESIDE_PERCENTILES, *percentiles, *SHAPE_STATISTICS)
@@ -116,7 +126,7 @@ class FeatureConfig(BaseModel):
     @property
     def frequency_names(self) -> tuple[str, ...]:
         """The largest spectral amplitudes, descending, and what sums the spectrum up."""
-        if not self.frequency:
+        if not self.use_frequency:
             return ()
         amplitudes = tuple(f"amplitude_{rank}" for rank in range(1, self.num_frequencies + 1))
         return (*amplitudes, *SPECTRUM_SUMMARIES)
@@ -124,7 +134,7 @@ class FeatureConfig(BaseModel):
     @property
     def temporal_names(self) -> tuple[str, ...]:
         """Rolling means, rolling stds, EMA, autocorrelations, linear trend."""
-        if not self.temporal:
+        if not self.use_temporal:
             return ()
         return (
             *(f"rolling_mean_{size}" for size in self.window_sizes),
@@ -147,7 +157,7 @@ class FeatureConfig(BaseModel):
     @property
     def hydraulic_names(self) -> tuple[str, ...]:
         """Features of the whole machine, in the order of `features.hydraulic`."""
-        return HYDRAULIC_NAMES if self.hydraulic else ()
+        return HYDRAULIC_NAMES if self.use_hydraulic else ()
 
     @property
     def sensor_feature_names(self) -> tuple[str, ...]:

@@ -69,11 +69,11 @@ class FeatureEngineer(nn.Module):
         rate = torch.as_tensor(sampling_rate_hz, dtype=x.dtype, device=x.device)[..., None]
         window = prepare_window(x)
         groups = []
-        if config.statistical:
+        if config.use_statistical:
             groups.append(statistical_features(window, config.percentiles))
-        if config.frequency:
+        if config.use_frequency:
             groups.append(frequency_features(window, rate, config.num_frequencies))
-        if config.temporal:
+        if config.use_temporal:
             groups.append(
                 temporal_features(
                     window,

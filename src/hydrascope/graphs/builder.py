@@ -1,77 +1,116 @@
-"""The graph builder: topology and features of one machine in, PyTorch Geometric's graph out."""
+"""The graph builder: one window of a machine's telemetry in, PyTorch Geometric's graph out."""
 
-from collections.abc import Sequence
-from datetime import datetime
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime, timedelta
 
+import numpy as np
+import pandas as pd
 import torch
-from torch import Tensor
 
 from hydrascope.features.config import FeatureConfig
+from hydrascope.features.engineer import FeatureEngineer
+from hydrascope.features.sub_windows import WindowSpec
 from hydrascope.graphs.fields import SensorReference
 from hydrascope.graphs.graph import HydraulicGraph, to_graph
 from hydrascope.graphs.input_spec import InputSpec
 from hydrascope.graphs.layout import GraphLayout
-from hydrascope.graphs.physics import MachinePhysics
-from hydrascope.schemas.machine import Machine
-from hydrascope.schemas.task import HeadSpec
+from hydrascope.graphs.physics import edge_dynamic_names
+from hydrascope.graphs.window_computer import WindowComputer
+from hydrascope.schemas.errors import SpecError, validate
+from hydrascope.schemas.machine import EquipmentMetadata, GraphTopology, Machine
+from hydrascope.schemas.task import HeadLevel, HeadSpec
+from hydrascope.schemas.time import TimeWindow
+from hydrascope.telemetry.folder.settings import ReadingSettings
+from hydrascope.telemetry.frame import FrameSource
 
 
 class GraphBuilder:
-    """Builds the graph of each window of one machine.
+    """Builds the graph of a window of any machine, as `HydraulicGraphDataset` holds it.
 
     Components are nodes, their sensors a set with masks (`sensor_component` says whose), lines are
     edges in both directions where they are bidirectional. `graphs.fields` has every field.
 
     Args:
-        machine: Topology, and the dates that ages count from.
-        config: The features that come in; whether line dynamics and machine features are computed.
-        spec: The vocabulary of the network that will read the graphs.
-        heads: The task's heads, in the order of `spec.component_heads`; none: no targets to mask.
-        reference: Of the machine's own reference windows; None where there are none.
-
-    Raises:
-        SpecError: A kind or a sensor of the machine is not in the vocabulary.
+        engineer: The features of a sub-window.
+        window: How long a window is, and in how many sub-windows it is cut.
+        heads: The task's heads; none: no targets to mask.
+        spec: The vocabulary of the network that will read the graphs; None: that of each topology.
+        reading: Keys of `ReadingSettings`, such as `time_zone` and `quality_accepted`.
     """
 
     def __init__(
         self,
-        machine: Machine,
-        config: FeatureConfig,
-        spec: InputSpec,
+        engineer: FeatureEngineer,
+        window: WindowSpec,
         heads: Sequence[HeadSpec] = (),
-        reference: SensorReference | None = None,
+        spec: InputSpec | None = None,
+        reading: Mapping[str, object] | None = None,
     ) -> None:
-        self.layout = GraphLayout.of(machine.topology, spec, heads)
-        self._reference = reference
-        self._physics = MachinePhysics(machine, config)
-        self._num_features = config.sensor_feature_count
+        self.engineer, self.window, self.heads, self.spec = engineer, window, tuple(heads), spec
+        self._reading = validate(ReadingSettings, dict(reading or {}), source="reading")
 
-    def build(self, features: Tensor, observed: Tensor, end: datetime) -> HydraulicGraph:
+    def build_graph(
+        self,
+        sensor_data: pd.DataFrame,
+        topology: GraphTopology,
+        metadata: EquipmentMetadata,
+        *,
+        start: datetime | None = None,
+        reference: SensorReference | None = None,
+    ) -> HydraulicGraph:
         """Build the graph of one window.
 
         Args:
-            features: [S, T, F] of the engineer, in the sensors' units; sensors in the topology's
-                order.
-            observed: [S, T] bool, of the engineer.
-            end: End of the window, with time zone.
+            sensor_data: Telemetry of this machine: a row a sample (`timestamp` or `time`,
+                `sensor_id`, `value`) or a row an instant and a column a sensor.
+            topology: How the machine is built.
+            metadata: Which machine it is, and the dates that ages count from.
+            start: Of the window, with time zone; None: that of the first stretch of good samples
+                that is long enough.
+            reference: Of the machine's own reference windows; None where there are none.
 
         Raises:
-            ValueError: A shape does not fit the machine, or `end` has no time zone.
-
+            SpecError: A column, a sensor or a kind is unknown, or no stretch holds a whole window.
         """
-        sensors = self.layout.num_sensors
-        if features.dim() != 3 or features.shape[::2] != (sensors, self._num_features):
-            raise ValueError(
-                f"features are {list(features.shape)}; this machine and these features need "
-                f"[{sensors}, steps, {self._num_features}]"
+        machine = Machine(equipment=metadata, topology=topology)
+        name = metadata.equipment_id
+        source = FrameSource(sensor_data.assign(equipment_id=name), {name: machine}, self._reading)
+        window = self._window(source.extents(name), start)
+        computer = WindowComputer(machine, self.engineer, self.window)
+        with torch.no_grad():
+            numbers = computer.features(source.read(name, window), np.zeros(1))
+            fields = computer.window_fields(
+                *numbers, torch.tensor([window.end.timestamp()], dtype=torch.float64)
             )
-        if observed.shape != features.shape[:2]:
-            raise ValueError(
-                f"observed is {list(observed.shape)}; it needs {list(features.shape[:2])}, the "
-                "sensors and steps of features"
-            )
-        if end.tzinfo is None:
-            raise ValueError(f"end={end.isoformat()} has no time zone")
-        end_s = torch.tensor([end.timestamp()], dtype=torch.float64)
-        windows = self._physics.window_fields(features.unsqueeze(0), observed.unsqueeze(0), end_s)
-        return to_graph(self.layout.batch(windows, self._reference))
+        spec = self.spec or input_spec([topology], self.engineer.config, self.window, self.heads)
+        layout = GraphLayout.of(topology, spec, self.heads)
+        return to_graph(layout.batch(fields, reference))
+
+    def _window(self, extents: Sequence[TimeWindow], start: datetime | None) -> TimeWindow:
+        length = timedelta(seconds=self.window.window_s)
+        for extent in extents:
+            begin = start or extent.start
+            if extent.start <= begin and begin + length <= extent.end:
+                return TimeWindow(start=begin, end=begin + length)
+        raise SpecError(
+            f"sensor_data: no stretch of good samples holds a window of {self.window.window_s:g} s"
+            + (f" from {start.isoformat()} on" if start else "")
+            + f"; there is: {', '.join(map(str, extents[:3])) or 'none'}"
+        )
+
+
+def input_spec(
+    topologies: Iterable[GraphTopology],
+    config: FeatureConfig,
+    window: WindowSpec,
+    heads: Iterable[HeadSpec],
+) -> InputSpec:
+    """Return the vocabulary of all graphs of some machines, of these features and heads."""
+    return InputSpec.of(
+        topologies,
+        config.sensor_feature_names,
+        window.steps,
+        (head.name for head in heads if head.level is HeadLevel.COMPONENT),
+        edge_dynamic_names=edge_dynamic_names(config),
+        machine_feature_names=config.hydraulic_names,
+    )

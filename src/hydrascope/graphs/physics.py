@@ -29,9 +29,9 @@ class MachinePhysics:
         topology = machine.topology
         self._edges = len(topology.directed_edges())
         self._lines = LineDynamics(machine) if config.edge_dynamic else None
-        self._machine = MachineFeatures(topology) if config.hydraulic else None
+        self._machine = MachineFeatures(topology) if config.use_hydraulic else None
         self._units = CanonicalUnits(topology)
-        on = config.edge_dynamic or config.hydraulic
+        on = config.edge_dynamic or config.use_hydraulic
         self._mean = config.sensor_feature_names.index("mean") if on else 0
 
     def window_fields(self, features: Tensor, observed: Tensor, end_s: Tensor) -> WindowFields:

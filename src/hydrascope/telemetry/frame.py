@@ -25,6 +25,8 @@ from hydrascope.telemetry.samples import Samples, in_order
 
 NAME = "frame"
 """What the table is called in messages."""
+TIME = "time"
+"""Column of a database's frame."""
 
 
 class FrameSource(RecordedSource):
@@ -36,7 +38,8 @@ class FrameSource(RecordedSource):
 
     Args:
         frame: Columns `timestamp`, `equipment_id`, `sensor_id`, `value` (perhaps `unit` and
-            flags), or `timestamp`, `equipment_id` and one a sensor (perhaps flags).
+            flags), or `timestamp`, `equipment_id` and one a sensor (perhaps flags). What
+            `TimescaleConnector` returns has `time` for `timestamp`.
         machines: All that it is of, by equipment id.
         settings: How rows become signals.
 
@@ -119,6 +122,8 @@ def _pieces(
     frame: pd.DataFrame, machines: Mapping[str, Machine], settings: ReadingSettings
 ) -> Pieces:
     """Return all samples, in the order of the rows."""
+    if TIMESTAMP not in frame:
+        frame = frame.rename(columns={TIME: TIMESTAMP})
     columns = tuple(map(str, frame.columns))
     table = table_of(NAME, columns, quality_names(machines, settings))
     check_flags("reading", [table], settings)

@@ -86,6 +86,14 @@ def test_groups_of_lines_and_machines_are_no_features_of_a_sensor() -> None:
     assert FeatureConfig().hydraulic_count == 0
 
 
+def test_switches_have_one_name_in_python_and_a_shorter_one_in_files() -> None:
+    config = FeatureConfig(use_frequency=False, use_temporal=False, use_hydraulic=True)
+    in_file = {"frequency": False, "temporal": False, "hydraulic": True}
+    assert config == FeatureConfig.model_validate(in_file)
+    assert in_file.items() <= config.model_dump(by_alias=True).items()
+    assert FeatureConfig.model_validate(config.model_dump()) == config
+
+
 def test_the_config_needs_no_torch() -> None:
     check = "import sys, hydrascope.features.config; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", check], check=False).returncode == 0

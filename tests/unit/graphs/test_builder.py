@@ -2,6 +2,8 @@
 
 from datetime import timedelta
 
+import numpy as np
+import pandas as pd
 import pytest
 import torch
 from lift import EDGES, END, lift
@@ -12,41 +14,35 @@ from graph_parts import real_windows
 from hydrascope.features.config import FeatureConfig
 from hydrascope.features.engineer import FeatureEngineer
 from hydrascope.features.sub_windows import WindowSpec
-from hydrascope.graphs.builder import GraphBuilder
+from hydrascope.graphs.builder import GraphBuilder, input_spec
 from hydrascope.graphs.edges import edge_tensors
 from hydrascope.graphs.fields import GraphInputs
 from hydrascope.graphs.graph import BATCH_ONLY, HydraulicGraph
 from hydrascope.graphs.input_spec import InputSpec
 from hydrascope.graphs.layout import GraphLayout
-from hydrascope.graphs.physics import edge_dynamic_names
 from hydrascope.graphs.validate import validate_graph
-from hydrascope.schemas import Machine
+from hydrascope.schemas import SpecError, TimeWindow
 from hydrascope.telemetry import ZemaSource
 from hydrascope.telemetry.zema import EPOCH
 
-STEPS = 4
-EVERYTHING = FeatureConfig(hydraulic=True, edge_dynamic=True)
+STEPS, SAMPLES, RATE_HZ = 4, 50, 10.0
+WINDOW = WindowSpec(STEPS * SAMPLES / RATE_HZ, STEPS * SAMPLES / RATE_HZ, STEPS)
+EVERYTHING = FeatureConfig(use_hydraulic=True, edge_dynamic=True)
 
 
-def spec_of(machine: Machine, config: FeatureConfig, steps: int = STEPS) -> InputSpec:
-    return InputSpec.of(
-        [machine.topology],
-        config.sensor_feature_names,
-        steps,
-        [],
-        edge_dynamic_names=edge_dynamic_names(config),
-        machine_feature_names=config.hydraulic_names,
-    )
+def telemetry(seed: int = 0) -> pd.DataFrame:
+    """One window of the lift, a column a sensor."""
+    sensors = [sensor.id for _, sensor in lift().topology.sensors]
+    times = pd.date_range(end=END, periods=STEPS * SAMPLES + 1, freq="100ms")[:-1]
+    values = np.random.default_rng(seed).random((len(times), len(sensors)), dtype=np.float32)
+    return pd.DataFrame(values, columns=sensors).assign(timestamp=times)
 
 
 def build(config: FeatureConfig = EVERYTHING, seed: int = 0) -> tuple[HydraulicGraph, InputSpec]:
     machine = lift(commissioned="2020-01-01")
-    spec = spec_of(machine, config)
-    engineer = FeatureEngineer(config)
-    generator = torch.Generator().manual_seed(seed)
-    samples = torch.rand(len(machine.topology.sensors), STEPS, 50, generator=generator)
-    builder = GraphBuilder(machine, config, spec)
-    return builder.build(engineer(samples, 10.0), engineer.observed(samples), END), spec
+    builder = GraphBuilder(FeatureEngineer(config), WINDOW)
+    graph = builder.build_graph(telemetry(seed), machine.topology, machine.equipment)
+    return graph, input_spec([machine.topology], config, WINDOW, [])
 
 
 @pytest.mark.parametrize("config", [EVERYTHING, FeatureConfig()], ids=["everything", "default"])
@@ -58,7 +54,7 @@ def test_a_built_graph_has_every_field_and_no_fault(config: FeatureConfig) -> No
     assert graph.num_edges == len(EDGES)
     width = 6 if config.edge_dynamic else 0
     assert graph.edge_dynamic.shape == (len(EDGES), STEPS, width)
-    assert graph.machine_features.shape == (1, STEPS, 4 if config.hydraulic else 0)
+    assert graph.machine_features.shape == (1, STEPS, 4 if config.use_hydraulic else 0)
     assert graph.sensor_features.shape == (12, STEPS, 17)
 
 
@@ -84,29 +80,70 @@ def test_pygs_own_loader_batches_graphs_as_the_network_needs_them() -> None:
             assert torch.equal(again[name], graph[name]), name
 
 
+def test_features_are_those_of_the_engineer_sub_window_by_sub_window() -> None:
+    graph, _ = build()
+    sensors = [sensor.id for _, sensor in lift().topology.sensors]
+    samples = torch.from_numpy(telemetry()[sensors].to_numpy().T.copy())
+    expected = FeatureEngineer(EVERYTHING)(samples.reshape(-1, STEPS, SAMPLES), RATE_HZ)
+    torch.testing.assert_close(graph.sensor_features, expected)
+    assert graph.sensor_observed.all()
+
+
+def test_a_row_a_sample_as_a_database_gives_them_makes_the_same_graph() -> None:
+    machine = lift(commissioned="2020-01-01")
+    narrow = (
+        telemetry().melt("timestamp", var_name="sensor_id").rename(columns={"timestamp": "time"})
+    )
+    shuffled = narrow.astype({"sensor_id": "category"}).sample(frac=1.0, random_state=0)
+    builder = GraphBuilder(FeatureEngineer(EVERYTHING), WINDOW)
+    graph = builder.build_graph(shuffled, machine.topology, machine.equipment)
+    for name, value in build()[0].to_dict().items():
+        assert name == "num_nodes" or torch.equal(graph[name], value), name
+
+
+def test_a_sensor_that_is_silent_at_first_is_masked_there() -> None:
+    machine, frame = lift(), telemetry()
+    frame.loc[: 2 * SAMPLES - 1] = frame.loc[: 2 * SAMPLES - 1].assign(p_pump=np.nan)
+    builder = GraphBuilder(FeatureEngineer(), WINDOW)
+    graph = builder.build_graph(frame, machine.topology, machine.equipment)
+    row = [sensor.id for _, sensor in machine.topology.sensors].index("p_pump")
+    assert graph.sensor_observed[row].tolist() == [False, False, True, True]
+    more = frame.assign(timestamp=frame["timestamp"] + pd.Timedelta(seconds=WINDOW.window_s))
+    longer, later = pd.concat([frame, more]), frame["timestamp"].iloc[2 * SAMPLES]
+    graph = builder.build_graph(longer, machine.topology, machine.equipment, start=later)
+    assert graph.sensor_observed[row].tolist() == [True, True, False, False]
+
+
 def test_the_builder_gives_what_the_dataset_is_made_of(zema: ZemaSource) -> None:
     machine = zema.machines()["zema"]
-    engineer = FeatureEngineer(EVERYTHING)
-    windows = real_windows(zema, machine, WindowSpec(60.0, 60.0, 10), engineer)
-    spec = spec_of(machine, EVERYTHING, steps=10)
-    row = torch.tensor([1234])
-    one = windows.rows(row)
-    end = EPOCH + timedelta(seconds=1235 * 60)
-    graph = GraphBuilder(machine, EVERYTHING, spec).build(
-        one.sensor_features[0], one.sensor_observed[0], end
-    )
+    engineer, window = FeatureEngineer(EVERYTHING), WindowSpec(60.0, 60.0, 10)
+    windows = real_windows(zema, machine, window, engineer)
+    start = EPOCH + timedelta(seconds=1234 * 60)
+    signals = zema.read("zema", TimeWindow(start=start, end=start + timedelta(seconds=60)))
+    frame = pd.DataFrame({name: signal.values for name, signal in signals.items()})
+    frame["timestamp"] = pd.date_range(start, periods=60, freq="1s")
+    builder = GraphBuilder(engineer, window, reading={"resample": {"rate_hz": 1}})
+    graph = builder.build_graph(frame, machine.topology, machine.equipment)
+    spec = input_spec([machine.topology], EVERYTHING, window, [])
+    one = windows.rows(torch.tensor([1234]))
     batch = GraphLayout.of(machine.topology, spec, []).batch(one)
     for name in set(GraphInputs._fields) - set(BATCH_ONLY):
         torch.testing.assert_close(graph[name], getattr(batch, name), rtol=1e-6, atol=0)
 
 
-def test_what_does_not_fit_the_machine_is_refused_with_both_shapes() -> None:
-    machine = lift()
-    builder = GraphBuilder(machine, EVERYTHING, spec_of(machine, EVERYTHING))
-    features, observed = torch.zeros(12, STEPS, 17), torch.ones(12, STEPS, dtype=torch.bool)
-    with pytest.raises(ValueError, match=r"\[11, 4, 17\]; .* need \[12, steps, 17\]"):
-        builder.build(features[:11], observed[:11], END)
-    with pytest.raises(ValueError, match=r"observed is \[12, 3\]; it needs \[12, 4\]"):
-        builder.build(features, observed[:, :3], END)
-    with pytest.raises(ValueError, match="has no time zone"):
-        builder.build(features, observed, END.replace(tzinfo=None))
+def test_what_makes_no_window_is_refused_in_one_line() -> None:
+    machine, frame = lift(), telemetry()
+    builder = GraphBuilder(FeatureEngineer(), WINDOW)
+    for wrong, fault in (
+        (
+            frame.iloc[:-1],
+            r"sensor_data: no stretch .* a window of 20 s; there is: \[2026-06-30",
+        ),
+        (
+            frame.rename(columns={"p_pump": "p"}),
+            "frame: column: 'p' is no sensor of lift; accepted",
+        ),
+        (frame.drop(columns="timestamp"), "frame: no column timestamp"),
+    ):
+        with pytest.raises(SpecError, match=fault):
+            builder.build_graph(wrong, machine.topology, machine.equipment)
