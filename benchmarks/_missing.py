@@ -23,7 +23,7 @@ from hydrascope.experiment.model_settings import OUR_DISCRIMINANT, DiscriminantS
 from hydrascope.experiment.restore import Restored, restore
 from hydrascope.experiment.testing import QUICK_MODELS, answers_held_out
 from hydrascope.models.calibration import Temperatures
-from hydrascope.models.diagnoser import Diagnoser
+from hydrascope.models.diagnoser import TensorDiagnoser
 from hydrascope.models.kernel.model import KernelDiscriminant
 from hydrascope.schemas.task import HeadSpec
 from hydrascope.training.closed_form import fit_closed_form, fitted_rows, with_model
@@ -67,7 +67,7 @@ def measured(run_dir: Path) -> Mapping[str, object]:
     return kept
 
 
-def fitted_discriminant(restored: Restored) -> Diagnoser:
+def fitted_discriminant(restored: Restored) -> TensorDiagnoser:
     """Return a discriminant of the same fold, calibrated as one that is trained by itself."""
     settings, network, data = restored
     _, config = QUICK_MODELS[DISCRIMINANT]

@@ -30,7 +30,7 @@ from hydrascope.evaluation.detection import (
 )
 from hydrascope.evaluation.detectors import DETECTORS, detector_scores
 from hydrascope.experiment.restore import restore
-from hydrascope.models.diagnoser import Diagnoser
+from hydrascope.models.diagnoser import TensorDiagnoser
 from hydrascope.schemas.normality import COMPONENT, SENSOR
 from hydrascope.schemas.task import NormalitySpec
 from hydrascope.tasks.alarm_thresholds import wilson_interval
@@ -72,7 +72,7 @@ def reports(label: str, fold: int) -> Mapping[str, Report]:
 
 
 def _judge(
-    label: str, diagnoser: Diagnoser, data: HydraulicDataModule, spec: NormalitySpec
+    label: str, diagnoser: TensorDiagnoser, data: HydraulicDataModule, spec: NormalitySpec
 ) -> dict[str, Any]:
     normality = diagnoser.normality
     assert normality is not None
@@ -113,7 +113,7 @@ def _blame(table: pd.DataFrame, windows: NDArray[np.int64]) -> dict[str, dict[st
     return result
 
 
-def _parts_off(diagnoser: Diagnoser) -> Iterator[str]:
+def _parts_off(diagnoser: TensorDiagnoser) -> Iterator[str]:
     """Switch parts of the score off in turn, and name what is left."""
     normality = diagnoser.normality
     assert normality is not None

@@ -51,7 +51,7 @@ ROOMS = {
         "Models",
         (
             "hydrascope.models.base",
-            "hydrascope.models.diagnoser.Diagnoser",
+            "hydrascope.models.diagnoser.TensorDiagnoser",
             "hydrascope.models.network.UniversalTemporalGNN",
         ),
     ),

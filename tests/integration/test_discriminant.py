@@ -24,7 +24,7 @@ from hydrascope.experiment.assemble import recipe_of
 from hydrascope.experiment.restore import Restored, restore
 from hydrascope.models.base import ClosedFormModel
 from hydrascope.models.decode import decode
-from hydrascope.models.diagnoser import Diagnoser
+from hydrascope.models.diagnoser import TensorDiagnoser
 from hydrascope.models.kernel.config import DiscriminantConfig
 from hydrascope.models.kernel.model import KernelDiscriminant
 from hydrascope.models.linear_config import LinearConfig
@@ -55,7 +55,7 @@ def restored(best: str) -> Restored:
     return restore(best)
 
 
-def fitted_again(restored: Restored, rows: np.ndarray, seed: int) -> Diagnoser:
+def fitted_again(restored: Restored, rows: np.ndarray, seed: int) -> TensorDiagnoser:
     settings, diagnoser, data = restored
     model = build_model(recipe_of(settings, data.input_spec))
     assert isinstance(model, ClosedFormModel)

@@ -5,7 +5,7 @@ import torch
 from jobs import DISCRIMINANT, Train
 from torch import Tensor
 
-from hydrascope.evaluation.explain import Explained, explain
+from hydrascope.evaluation.explain import Explained, Question, explain, stored_window
 from hydrascope.experiment.restore import Restored, restore
 
 
@@ -49,7 +49,7 @@ def test_what_an_explanation_names_first_matters_more_than_what_chance_names(
     component = data.machines["zema"].topology.component_index["valve"]
     taken: dict[str, list[float]] = {"named": [], "random": []}
     for window in data.split.test[::55].tolist():
-        asked = Explained(diagnoser, data, window, head, component)
+        asked = Explained(diagnoser, stored_window(data.dataset, window), Question(head, component))
         found = explain(asked)
         # What was added explains the whole difference.
         total = float(found.attribution.sum())
@@ -71,7 +71,8 @@ def test_a_sensor_that_is_made_wrong_is_named(restored: Restored) -> None:
     _, diagnoser, data = restored
     topology = data.machines["zema"].topology
     (head,) = (head for head in diagnoser.heads if head.name == "stable")
-    asked = Explained(diagnoser, data, int(data.split.test[0]), head)
+    window = stored_window(data.dataset, int(data.split.test[0]))
+    asked = Explained(diagnoser, window, Question(head))
     sensors = [sensor.id for _, sensor in topology.sensors]
     number = sensors.index("TS1")
     usual = asked.usual

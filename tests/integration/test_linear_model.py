@@ -10,7 +10,7 @@ from jobs import Train, evaluate_settings, export_settings
 from serving_parts import cycle
 from sklearn.linear_model import Ridge
 
-from hydrascope.evaluation.explain import Explained, explain
+from hydrascope.evaluation.explain import Explained, Question, explain, stored_window
 from hydrascope.experiment import evaluate, export
 from hydrascope.experiment.restore import Restored, restore
 from hydrascope.graphs.fields import GraphInputs
@@ -119,7 +119,7 @@ def test_what_is_explained_is_its_answer(restored: Restored) -> None:
     _, diagnoser, data = restored
     (head,) = diagnoser.heads
     window = int(data.split.test[0])
-    found = explain(Explained(diagnoser, data, window, head))
+    found = explain(Explained(diagnoser, stored_window(data.dataset, window), Question(head)))
     odds = float(stable(restored, data.dataset.gather([window]).inputs))
     assert abs(found.score) == pytest.approx(abs(odds), abs=1e-4)
     total = float(found.attribution.sum())

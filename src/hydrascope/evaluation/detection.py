@@ -12,7 +12,7 @@ from sklearn.metrics import roc_auc_score
 
 from hydrascope.data.datamodule import HydraulicDataModule
 from hydrascope.evaluation.bootstrap import Bootstrap, auroc
-from hydrascope.models.diagnoser import Diagnoser
+from hydrascope.models.diagnoser import TensorDiagnoser
 from hydrascope.schemas.normality import COMPONENT, LEVELS, MACHINE, SENSOR
 from hydrascope.schemas.task import NormalitySpec
 from hydrascope.tasks.alarm_thresholds import resolved_rate, smoothed, wilson_interval
@@ -23,7 +23,7 @@ COLUMNS = ("window", "equipment_id", "start", "level", "id", "score", "alarm")
 
 
 def score_table(
-    diagnoser: Diagnoser, data: HydraulicDataModule, spec: NormalitySpec
+    diagnoser: TensorDiagnoser, data: HydraulicDataModule, spec: NormalitySpec
 ) -> pd.DataFrame:
     """Return every smoothed score of the test windows, one a row, with the columns `COLUMNS`.
 

@@ -4,16 +4,18 @@ Shapes: B windows, S sensors, T steps, F features, N components, of one machine.
 """
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import torch
 from captum.attr import IntegratedGradients
 from torch import Tensor
 
-from hydrascope.data.datamodule import HydraulicDataModule
+from hydrascope.data.dataset import HydraulicGraphDataset
 from hydrascope.graphs.fields import SensorReference, WindowFields
+from hydrascope.graphs.layout import GraphLayout
 from hydrascope.models.decode import decode, log_probabilities
-from hydrascope.models.diagnoser import Diagnoser
+from hydrascope.models.diagnoser import TensorDiagnoser
 from hydrascope.schemas.machine import GraphTopology
 from hydrascope.schemas.task import HeadKind, HeadLevel, HeadSpec
 
@@ -49,49 +51,70 @@ class Explanation:
         return found
 
 
+class Question(NamedTuple):
+    """One answer in a window, of those that are given.
+
+    Attributes:
+        head: Whose answer.
+        component: Position of the component it speaks of; −1 at machine level.
+        label: Of a head with labels, which.
+        outcome: Of a head with outcomes, which is explained; None: the most probable.
+    """
+
+    head: HeadSpec
+    component: int = -1
+    label: int = 0
+    outcome: int | None = None
+
+
+class ExplainedWindow(NamedTuple):
+    """One window of a machine: the static part of its graph, its numbers, its reference."""
+
+    layout: GraphLayout
+    fields: WindowFields
+    reference: SensorReference | None
+
+
+def stored_window(dataset: HydraulicGraphDataset, row: int) -> ExplainedWindow:
+    """Return a window of a dataset by its row."""
+    ((machine, _),) = dataset.locate(np.array([row]))
+    inputs = dataset.gather([row]).inputs
+    fields = WindowFields(
+        inputs.sensor_features.unsqueeze(0),
+        inputs.sensor_observed.unsqueeze(0),
+        inputs.edge_dynamic.unsqueeze(0),
+        inputs.edge_dynamic_mask.unsqueeze(0),
+        inputs.machine_features,
+        inputs.machine_features_mask,
+    )
+    return ExplainedWindow(machine.layout, fields, machine.reference)
+
+
 class Explained:
     """One answer in one window, as a function of the sensors' features.
 
     Args:
         diagnoser: In evaluation mode.
-        data: The data that hold the window.
-        window: Row of the window table.
-        head: The head that answered.
-        component: Position of the component concerned; −1 at machine level.
-        label: Position of the label, for a head with labels.
+        window: In which.
+        question: Which answer.
     """
 
     def __init__(
-        self,
-        diagnoser: Diagnoser,
-        data: HydraulicDataModule,
-        window: int,
-        head: HeadSpec,
-        component: int = -1,
-        label: int = 0,
+        self, diagnoser: TensorDiagnoser, window: ExplainedWindow, question: Question
     ) -> None:
-        self._diagnoser, self._head = diagnoser, head
-        self._component, self._label = component, label
-        ((machine, _),) = data.dataset.locate(np.array([window]))
-        self._layout = machine.layout
-        inputs = data.dataset.gather([window]).inputs
-        self._fields = WindowFields(
-            inputs.sensor_features.unsqueeze(0),
-            inputs.sensor_observed.unsqueeze(0),
-            inputs.edge_dynamic.unsqueeze(0),
-            inputs.edge_dynamic_mask.unsqueeze(0),
-            inputs.machine_features,
-            inputs.machine_features_mask,
-        )
-        self._reference = SensorReference(inputs.sensor_reference, inputs.sensor_reference_mask)
-        self.features = inputs.sensor_features.unsqueeze(0)
-        """The window's features, [1, S, T, F]."""
-        normalizer = diagnoser.normalizer
-        center = normalizer.center[normalizer.row(inputs.sensor_slot, inputs.sensor_kind)]
-        self.usual = center.expand_as(inputs.sensor_features).unsqueeze(0)
-        """The sensors' average features in training, [1, S, T, F]."""
-        with torch.no_grad():
-            self._outcome = int(self._logs(self.features)[0].argmax())
+        self._diagnoser, self._question = diagnoser, question
+        self._layout, self._fields, self._reference = window
+        self.features = window.fields.sensor_features
+        """[1, S, T, F]"""
+        normalizer, layout = diagnoser.normalizer, window.layout
+        center = normalizer.center[normalizer.row(layout.sensor_slot, layout.sensor_kind)]
+        self.usual = center.expand_as(self.features)
+        """What the sensors do on average in training, likewise."""
+        if question.outcome is not None:
+            self._outcome = question.outcome
+        else:
+            with torch.no_grad():
+                self._outcome = int(self._logs(self.features)[0].argmax())
 
     def score(self, features: Tensor) -> Tensor:
         """Return the score, [B], of the window's answer for features [B, S, T, F].
@@ -99,7 +122,7 @@ class Explained:
         For a head with outcomes, the temperature is not applied: it would only scale the score.
         """
         answer = self._logs(features)
-        if self._head.kind is HeadKind.REGRESSION:
+        if self._question.head.kind is HeadKind.REGRESSION:
             return answer[:, 0]
         others = torch.cat([answer[:, : self._outcome], answer[:, self._outcome + 1 :]], dim=1)
         return answer[:, self._outcome] - others.logsumexp(dim=1)
@@ -110,15 +133,15 @@ class Explained:
         repeated = WindowFields(*(each.expand(count, *each.shape[1:]) for each in self._fields))
         windows = repeated._replace(sensor_features=features)
         inputs = self._layout.batch(windows, self._reference)
-        head = self._head
+        head = self._question.head
         raw = self._diagnoser.raw(inputs).heads[head.name]
         if head.level is HeadLevel.COMPONENT:
-            raw = raw.reshape(count, -1, raw.shape[1])[:, self._component]
+            raw = raw.reshape(count, -1, raw.shape[1])[:, self._question.component]
         if head.kind is HeadKind.REGRESSION:
-            value = self._label if head.labels else head.median
+            value = self._question.label if head.labels else head.median
             return decode(head, raw)[:, [value]]
         logs: Tensor = log_probabilities(head, raw)
-        return logs if logs.ndim == 2 else logs[:, self._label]
+        return logs if logs.ndim == 2 else logs[:, self._question.label]
 
 
 def explain(explained: Explained) -> Explanation:

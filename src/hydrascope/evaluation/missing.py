@@ -16,7 +16,7 @@ from hydrascope.evaluation.predictions import LocatedPredictions, joined, predic
 from hydrascope.evaluation.removal import SensorRemoval
 from hydrascope.evaluation.tally import Tally
 from hydrascope.graphs.input_spec import sensor_slot
-from hydrascope.models.diagnoser import Diagnoser
+from hydrascope.models.diagnoser import TensorDiagnoser
 from hydrascope.schemas.calibration import flag_thresholds
 
 PAIRS = 150
@@ -46,7 +46,7 @@ class Missing(NamedTuple):
 
 
 def judge_missing(
-    diagnoser: Diagnoser, data: HydraulicDataModule, *, pairs: bool = True
+    diagnoser: TensorDiagnoser, data: HydraulicDataModule, *, pairs: bool = True
 ) -> Missing:
     """Answer the test windows without each sensor, and without pairs of sensors.
 
@@ -106,7 +106,7 @@ def _batches(rows: NDArray[np.int64]) -> Iterator[NDArray[np.int64]]:
 
 
 def _tallies(
-    diagnoser: Diagnoser, predictions: Mapping[str, LocatedPredictions]
+    diagnoser: TensorDiagnoser, predictions: Mapping[str, LocatedPredictions]
 ) -> dict[str, Tally]:
     return {
         head.name: Tally.of(

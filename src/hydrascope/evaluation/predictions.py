@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from hydrascope.data.batch import TrainingBatch
-from hydrascope.models.diagnoser import Diagnoser
+from hydrascope.models.diagnoser import TensorDiagnoser
 from hydrascope.schemas.task import HeadLevel
 
 
@@ -38,7 +38,7 @@ class LocatedPredictions(HeadPredictions):
 
 
 def predict(
-    diagnoser: Diagnoser, batches: Iterable[TrainingBatch]
+    diagnoser: TensorDiagnoser, batches: Iterable[TrainingBatch]
 ) -> dict[str, LocatedPredictions]:
     """Run the diagnoser on batches; keep for each head the rows with at least one label."""
     kept: dict[str, list[tuple[Tensor, ...]]] = {head.name: [] for head in diagnoser.heads}

@@ -27,7 +27,7 @@ from hydrascope.features.engineer import FeatureEngineer
 from hydrascope.features.sub_windows import WindowSpec
 from hydrascope.graphs.input_spec import InputSpec
 from hydrascope.models.base import ClosedFormModel, Model
-from hydrascope.models.diagnoser import Diagnoser
+from hydrascope.models.diagnoser import TensorDiagnoser
 from hydrascope.models.recipe import (
     DiagnoserRecipe,
     ModelRecipe,
@@ -117,7 +117,9 @@ def recipe_of(settings: TrainSettings, spec: InputSpec) -> DiagnoserRecipe:
     )
 
 
-def trained_recipe(settings: TrainSettings, spec: InputSpec, trained: Diagnoser) -> DiagnoserRecipe:
+def trained_recipe(
+    settings: TrainSettings, spec: InputSpec, trained: TensorDiagnoser
+) -> DiagnoserRecipe:
     """Return the recipe from which a trained diagnoser can be rebuilt."""
     model, calibration = trained.model, trained.calibration
     return recipe_of(settings, spec).model_copy(
@@ -128,7 +130,7 @@ def trained_recipe(settings: TrainSettings, spec: InputSpec, trained: Diagnoser)
     )
 
 
-def load_checkpoint(recipe: DiagnoserRecipe, checkpoint: Checkpoint) -> Diagnoser:
+def load_checkpoint(recipe: DiagnoserRecipe, checkpoint: Checkpoint) -> TensorDiagnoser:
     """Return the diagnoser of a checkpoint, in evaluation mode.
 
     Args:
@@ -144,7 +146,7 @@ def load_checkpoint(recipe: DiagnoserRecipe, checkpoint: Checkpoint) -> Diagnose
 
 
 def build_module(
-    settings: TrainSettings, data: HydraulicDataModule, diagnoser: Diagnoser
+    settings: TrainSettings, data: HydraulicDataModule, diagnoser: TensorDiagnoser
 ) -> DiagnosisModule:
     """Build the module that Lightning trains."""
     return DiagnosisModule(

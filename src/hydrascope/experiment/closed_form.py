@@ -8,7 +8,7 @@ from rich.console import Console
 
 from hydrascope.data.datamodule import HydraulicDataModule
 from hydrascope.models.base import ClosedFormModel
-from hydrascope.models.diagnoser import Diagnoser
+from hydrascope.models.diagnoser import TensorDiagnoser
 from hydrascope.schemas.errors import SpecError
 from hydrascope.training.checkpoint import write_checkpoint
 from hydrascope.training.closed_form import fit_closed_form, fitted_rows
@@ -17,7 +17,7 @@ from hydrascope.training.closed_form import fit_closed_form, fitted_rows
 def fit_at_once(
     name: str,
     data: HydraulicDataModule,
-    diagnoser: Diagnoser,
+    diagnoser: TensorDiagnoser,
     seed: int,
     record: Mapping[str, Any],
     checkpoint: Path,

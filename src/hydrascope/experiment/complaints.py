@@ -9,7 +9,7 @@ from hydra.errors import (
     OverrideParseException,
 )
 from omegaconf import DictConfig
-from omegaconf.errors import MissingMandatoryValue, OmegaConfBaseException
+from omegaconf.errors import ConfigKeyError, MissingMandatoryValue, OmegaConfBaseException
 
 from hydrascope.schemas.errors import ServiceError, SpecError, closest
 from hydrascope.schemas.whole_file import NO_ROOM, no_room
@@ -68,6 +68,8 @@ def _message(error: BaseException) -> str:
             return f"{key}: required, but not given; write {key}=…"
         case InstantiationException(__cause__=SpecError() | ServiceError() as cause):
             return str(cause)
+        case ConfigKeyError():
+            return _unknown_key(error)
         case InstantiationException() | OmegaConfBaseException():
             return " ".join(str(error).split())
         case OSError() if error.errno in NO_ROOM:

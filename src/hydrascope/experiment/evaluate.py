@@ -32,7 +32,7 @@ from hydrascope.evaluation.severity import error_by_severity
 from hydrascope.experiment.hardware import prepare_hardware
 from hydrascope.experiment.job_settings import TRACKED, EvaluateSettings, TrainSettings
 from hydrascope.experiment.restore import Restored, restore
-from hydrascope.models.diagnoser import Diagnoser
+from hydrascope.models.diagnoser import TensorDiagnoser
 from hydrascope.schemas.json_file import load_json
 from hydrascope.schemas.task import HeadKind
 from hydrascope.schemas.whole_file import whole_file
@@ -40,13 +40,13 @@ from hydrascope.schemas.whole_file import whole_file
 _WITH_CLASSES = (HeadKind.BINARY, HeadKind.MULTI_CLASS, HeadKind.ORDINAL)
 
 
-def run(settings: EvaluateSettings) -> None:
+def run(settings: EvaluateSettings, *, quiet: bool = False) -> None:
     """Evaluate a checkpoint; write the results into `settings.run_dir` and print them.
 
     The files are evaluation.json, report.html, predictions.parquet and a figure of each confusion
     matrix. A task with normality also gives normality.csv, with every score.
     """
-    console = Console()
+    console = Console(quiet=quiet)
     prepare_hardware(settings.hardware)
     other = OtherRun(settings.compare) if settings.compare else None
     restored = restore(settings.ckpt, settings.data)
@@ -128,7 +128,7 @@ def _print(console: Console, report: dict[str, Any], restored: Restored, title: 
 
 
 def _of_heads(
-    diagnoser: Diagnoser,
+    diagnoser: TensorDiagnoser,
     data: HydraulicDataModule,
     predictions: Mapping[str, LocatedPredictions],
     bootstrap: Bootstrap,

@@ -22,7 +22,7 @@ from hydrascope.data.datamodule import HydraulicDataModule
 from hydrascope.experiment.processes import is_first_process
 from hydrascope.experiment.run_settings import CallbackSettings, HardwareSettings, TrainerSettings
 from hydrascope.graphs.fields import GraphInputs
-from hydrascope.models.diagnoser import Diagnoser
+from hydrascope.models.diagnoser import TensorDiagnoser
 from hydrascope.models.summary import forward_flops, parts
 from hydrascope.tracking.mlflow_run import MLflowRun
 from hydrascope.training.acceleration import Acceleration, accelerate
@@ -207,12 +207,12 @@ def _peak_flops(hardware: HardwareSettings) -> float | None:
     return get_available_flops(torch.device("cuda"), dtypes[hardware.precision])
 
 
-def _few(data: HydraulicDataModule, diagnoser: Diagnoser) -> GraphInputs:
+def _few(data: HydraulicDataModule, diagnoser: TensorDiagnoser) -> GraphInputs:
     rows = np.resize(data.split.train, _SHOWN_WINDOWS).tolist()
     return diagnoser.normalise(data.dataset.gather(rows).inputs)
 
 
-def _summary(name: str, diagnoser: Diagnoser, inputs: GraphInputs) -> Table:
+def _summary(name: str, diagnoser: TensorDiagnoser, inputs: GraphInputs) -> Table:
     """Return a table of the network's parts, with shapes for a few windows."""
     found = parts(diagnoser.model, inputs)
     count = sum(part.parameters for part in found)

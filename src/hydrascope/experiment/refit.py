@@ -8,7 +8,7 @@ from hydrascope.experiment.assemble import load_checkpoint
 from hydrascope.experiment.fitting import BEST, LightningRun, Training
 from hydrascope.experiment.job_settings import TrainSettings
 from hydrascope.experiment.processes import is_first_process
-from hydrascope.models.diagnoser import Diagnoser
+from hydrascope.models.diagnoser import TensorDiagnoser
 from hydrascope.models.recipe import DiagnoserRecipe
 from hydrascope.schemas.errors import SpecError
 from hydrascope.training.checkpoint import read_checkpoint, write_fitted
@@ -33,7 +33,7 @@ def check_refit(settings: TrainSettings) -> None:
 
 def refit(
     run: LightningRun,
-    make_module: Callable[[Diagnoser], DiagnosisModule],
+    make_module: Callable[[TensorDiagnoser], DiagnosisModule],
     recipe: DiagnoserRecipe,
     fraction: float,
     best: str,

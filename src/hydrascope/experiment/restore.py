@@ -11,7 +11,7 @@ from hydrascope.experiment.assemble import build_datamodule, load_checkpoint, re
 from hydrascope.experiment.base import Target
 from hydrascope.experiment.data_settings import MovedData
 from hydrascope.experiment.job_settings import TRACKED, TrainSettings
-from hydrascope.models.diagnoser import Diagnoser
+from hydrascope.models.diagnoser import TensorDiagnoser
 from hydrascope.schemas.errors import SpecError
 from hydrascope.training.checkpoint import read_checkpoint
 
@@ -20,7 +20,7 @@ class Restored(NamedTuple):
     """A trained diagnoser, in evaluation mode, with its settings and its data."""
 
     settings: TrainSettings
-    diagnoser: Diagnoser
+    diagnoser: TensorDiagnoser
     data: HydraulicDataModule
 
 

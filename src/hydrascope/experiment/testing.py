@@ -16,7 +16,7 @@ from hydrascope.evaluation.predictions import predict
 from hydrascope.evaluation.report import head_metrics
 from hydrascope.models.base import ClosedFormModel
 from hydrascope.models.calibration import Temperatures
-from hydrascope.models.diagnoser import Diagnoser
+from hydrascope.models.diagnoser import TensorDiagnoser
 from hydrascope.models.kernel.config import DiscriminantConfig
 from hydrascope.models.kernel.model import KernelDiscriminant
 from hydrascope.models.linear import LinearModel
@@ -39,7 +39,7 @@ QUICK_MODELS: Mapping[str, tuple[type[KernelDiscriminant | LinearModel], Any]] =
 def fit_last(
     recipe: DiagnoserRecipe,
     data: HydraulicDataModule,
-    diagnoser: Diagnoser,
+    diagnoser: TensorDiagnoser,
     seed: int,
     checkpoint: str,
     console: Console,
@@ -71,7 +71,7 @@ def fit_last(
 
 
 def answers_held_out(
-    recipe: DiagnoserRecipe, data: HydraulicDataModule, diagnoser: Diagnoser, seed: int
+    recipe: DiagnoserRecipe, data: HydraulicDataModule, diagnoser: TensorDiagnoser, seed: int
 ) -> HeldOut:
     """Return answers on the validation windows from a model that was not fitted to them.
 
@@ -109,7 +109,7 @@ class Tested(NamedTuple):
 
 
 def test(
-    name: str, data: HydraulicDataModule, diagnoser: Diagnoser, seed: int, *, baselines: bool
+    name: str, data: HydraulicDataModule, diagnoser: TensorDiagnoser, seed: int, *, baselines: bool
 ) -> Tested:
     """Test a diagnoser on the test windows.
 
@@ -132,7 +132,9 @@ def test(
     )
 
 
-def _quick_models(name: str, data: HydraulicDataModule, diagnoser: Diagnoser, seed: int) -> Results:
+def _quick_models(
+    name: str, data: HydraulicDataModule, diagnoser: TensorDiagnoser, seed: int
+) -> Results:
     """Return the metrics of the other quick models on the heads that they answer."""
     heads, results = data.task.heads, {}
     for other_name, (kind, config) in QUICK_MODELS.items():
@@ -152,7 +154,7 @@ def _quick_models(name: str, data: HydraulicDataModule, diagnoser: Diagnoser, se
 
 
 def _test_normality(
-    name: str, data: HydraulicDataModule, diagnoser: Diagnoser, seed: int, *, baselines: bool
+    name: str, data: HydraulicDataModule, diagnoser: TensorDiagnoser, seed: int, *, baselines: bool
 ) -> dict[str, dict[str, Any]]:
     """Return how well the model and classical detectors detect faults in the test windows."""
     spec, normality = data.task.normality, diagnoser.normality

@@ -3,6 +3,8 @@
 A process that only starts others imports no training code.
 """
 
+from functools import partial
+
 from hydrascope.experiment.gradients import refuse_gradients
 from hydrascope.experiment.hardware import prepare_hardware
 from hydrascope.experiment.importing import load
@@ -11,21 +13,22 @@ from hydrascope.experiment.processes import run_in_processes
 from hydrascope.schemas.errors import SpecError
 
 
-def run(settings: TrainSettings) -> None:
+def run(settings: TrainSettings, *, quiet: bool = False) -> None:
     """Train, test and report; write everything into `settings.run_dir`."""
     prepare_hardware(settings.hardware, settings.trainer)
     if settings.model.closed_form:
         refuse_gradients(settings)
     _check_processes(settings)
     _check_balancing(settings)
+    job = partial(_train, quiet=quiet)
     if settings.trainer.strategy == "single":
-        _train(settings)
+        job(settings)
     else:
-        run_in_processes(_train, settings)
+        run_in_processes(job, settings)
 
 
-def _train(settings: TrainSettings) -> None:
-    load(f"{__package__}.training_job").train(settings)
+def _train(settings: TrainSettings, *, quiet: bool) -> None:
+    load(f"{__package__}.training_job").train(settings, quiet=quiet)
 
 
 def _check_processes(settings: TrainSettings) -> None:

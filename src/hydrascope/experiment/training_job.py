@@ -40,7 +40,7 @@ from hydrascope.experiment.resume import check_resumable
 from hydrascope.experiment.run_settings import TrackingSettings
 from hydrascope.experiment.testing import Tested, fit_last, test
 from hydrascope.models.base import ClosedFormModel, Network
-from hydrascope.models.diagnoser import Diagnoser
+from hydrascope.models.diagnoser import TensorDiagnoser
 from hydrascope.models.recipe import DiagnoserRecipe, build_diagnoser
 from hydrascope.schemas.whole_file import whole_file
 from hydrascope.tracking.loggers import (
@@ -63,12 +63,12 @@ _SHOWN_LABELS = 40
 """The most rows up to which the label counts are printed too."""
 
 
-def train(settings: TrainSettings) -> None:
+def train(settings: TrainSettings, *, quiet: bool = False) -> None:
     """Train as the only process or as one of several; the first one reports.
 
     Everything is written into `settings.run_dir`.
     """
-    console = Console(quiet=not is_first_process())
+    console = Console(quiet=quiet or not is_first_process())
     _quieten_libraries()
     run_dir = Path(settings.run_dir).absolute()
     _check(settings)
@@ -158,7 +158,7 @@ def _set_up(
     console.print(f"{len(data.dataset)} windows of {len(data.machines)} machine(s): {parts}")
 
 
-def _with_statistics(recipe: DiagnoserRecipe, data: HydraulicDataModule) -> Diagnoser:
+def _with_statistics(recipe: DiagnoserRecipe, data: HydraulicDataModule) -> TensorDiagnoser:
     """Return a diagnoser with everything except its weights fitted to the training windows."""
     diagnoser = build_diagnoser(recipe)
     diagnoser.normalizer.fit(data.training_parts(diagnoser.normalizer.row))
@@ -175,7 +175,7 @@ def _fit(
     settings: TrainSettings,
     run: LightningRun,
     recipe: DiagnoserRecipe,
-    diagnoser: Diagnoser,
+    diagnoser: TensorDiagnoser,
     loggers: list[Logger],
 ) -> tuple[str, int | None]:
     """Fit the diagnoser; return the path of its checkpoint and the chosen epoch."""
@@ -223,7 +223,7 @@ def _results(
 
 
 def _print(
-    tested: Tested, diagnoser: Diagnoser, data: HydraulicDataModule, console: Console
+    tested: Tested, diagnoser: TensorDiagnoser, data: HydraulicDataModule, console: Console
 ) -> None:
     """Print the results on the test windows."""
     title = f"Test: {len(data.split.test)} windows, {data.split_spec.name}"

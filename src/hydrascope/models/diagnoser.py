@@ -14,7 +14,7 @@ from hydrascope.models.normality_scores import Normality
 from hydrascope.schemas.task import HeadSpec
 
 
-class Diagnoser(nn.Module):
+class TensorDiagnoser(nn.Module):
     """Maps raw features to answers. It is what is evaluated, exported and served.
 
     Args:

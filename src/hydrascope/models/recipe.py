@@ -12,7 +12,7 @@ from hydrascope.features.normalizer import FeatureNormalizer
 from hydrascope.graphs.input_spec import InputSpec
 from hydrascope.models.base import ClosedFormModel, Model, Network
 from hydrascope.models.calibration import Temperatures
-from hydrascope.models.diagnoser import Diagnoser
+from hydrascope.models.diagnoser import TensorDiagnoser
 from hydrascope.models.normality_scores import Normality
 from hydrascope.schemas.calibration import Calibration
 from hydrascope.schemas.errors import SpecError, validate
@@ -84,7 +84,7 @@ def build_model(recipe: DiagnoserRecipe) -> Model:
     return chosen(config, recipe.input_spec, recipe.task.heads)
 
 
-def build_diagnoser(recipe: DiagnoserRecipe) -> Diagnoser:
+def build_diagnoser(recipe: DiagnoserRecipe) -> TensorDiagnoser:
     """Return a diagnoser with unfitted normalisers and new weights from the current seed.
 
     Raises:
@@ -99,10 +99,10 @@ def build_diagnoser(recipe: DiagnoserRecipe) -> Diagnoser:
     if names := spec.machine_feature_names:
         machine_normalizer = FeatureNormalizer(1, features=len(names), **keys)
     model = build_model(recipe)
-    return Diagnoser(normalizer, model, machine_normalizer, _normality(recipe, model))
+    return TensorDiagnoser(normalizer, model, machine_normalizer, _normality(recipe, model))
 
 
-def load_diagnoser(recipe: DiagnoserRecipe, tensors: Mapping[str, Tensor]) -> Diagnoser:
+def load_diagnoser(recipe: DiagnoserRecipe, tensors: Mapping[str, Tensor]) -> TensorDiagnoser:
     """Return the diagnoser with these tensors, in evaluation mode.
 
     Raises:
@@ -120,7 +120,7 @@ def load_diagnoser(recipe: DiagnoserRecipe, tensors: Mapping[str, Tensor]) -> Di
     return diagnoser.eval()
 
 
-def tensors_of(diagnoser: Diagnoser) -> dict[str, Tensor]:
+def tensors_of(diagnoser: TensorDiagnoser) -> dict[str, Tensor]:
     """Return the tensors for `load_diagnoser`; the temperatures are in the recipe."""
     return {
         name: tensor

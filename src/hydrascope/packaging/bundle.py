@@ -10,7 +10,7 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from hydrascope.graphs.fields import GraphInputs, SensorReference
-from hydrascope.models.diagnoser import Diagnoser
+from hydrascope.models.diagnoser import TensorDiagnoser
 from hydrascope.models.recipe import DiagnoserRecipe, load_diagnoser
 from hydrascope.packaging.files import (
     CONFIG,
@@ -42,7 +42,7 @@ class Bundle:
 
     manifest: Manifest
     version: str
-    diagnoser: Diagnoser
+    diagnoser: TensorDiagnoser
     references: Mapping[str, SensorReference]
     golden: GraphInputs
     golden_answers: dict[str, Tensor]
@@ -72,7 +72,7 @@ def read_bundle(path: Path, verify_key: Path | None = None, device: str = "cpu")
         )
 
 
-def read_diagnoser(folder: Path) -> Diagnoser:
+def read_diagnoser(folder: Path) -> TensorDiagnoser:
     """Build the diagnoser of a bundle.
 
     Raises:

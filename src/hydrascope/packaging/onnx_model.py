@@ -7,14 +7,14 @@ from torch import Tensor, nn
 from torch.export import Dim, ExportedProgram
 
 from hydrascope.graphs.fields import GraphInputs
-from hydrascope.models.diagnoser import Diagnoser
+from hydrascope.models.diagnoser import TensorDiagnoser
 from hydrascope.packaging.parity import difference
 from hydrascope.schemas.errors import SpecError
 
 OPSET = 20
 
 
-def write_onnx(file: Path, diagnoser: Diagnoser, golden: list[GraphInputs]) -> float:
+def write_onnx(file: Path, diagnoser: TensorDiagnoser, golden: list[GraphInputs]) -> float:
     """Write the model and return the largest difference between its answers and the diagnoser's.
 
     Inputs are named after the fields of `GraphInputs`, outputs after the answers. ONNX Runtime
@@ -61,7 +61,7 @@ def write_onnx(file: Path, diagnoser: Diagnoser, golden: list[GraphInputs]) -> f
 class _Plain(nn.Module):
     """Takes the fields of `GraphInputs` one by one, so that the model needs no class of ours."""
 
-    def __init__(self, diagnoser: Diagnoser) -> None:
+    def __init__(self, diagnoser: TensorDiagnoser) -> None:
         super().__init__()
         self.diagnoser = diagnoser
 
@@ -71,7 +71,7 @@ class _Plain(nn.Module):
         return answers
 
 
-def _exported(diagnoser: Diagnoser, example: GraphInputs) -> ExportedProgram:
+def _exported(diagnoser: TensorDiagnoser, example: GraphInputs) -> ExportedProgram:
     """Trace the diagnoser for any number of sensors, components, lines and graphs.
 
     Args:

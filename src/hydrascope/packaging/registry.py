@@ -12,6 +12,8 @@ from hydrascope.schemas.errors import SpecError
 if TYPE_CHECKING:
     from mlflow import MlflowClient
 
+REGISTRY_URI = "sqlite:///mlruns.db"
+"""Of the registry where none is named: a file in the folder in which a program runs."""
 ARTIFACT = "bundle"
 CHECKPOINTS = "checkpoints"
 """The folder among a run's files in which `hydrascope.tracking` looks for best.ckpt."""

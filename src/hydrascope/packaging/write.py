@@ -10,7 +10,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from hydrascope.graphs.fields import GraphInputs, SensorReference
-from hydrascope.models.diagnoser import Diagnoser
+from hydrascope.models.diagnoser import TensorDiagnoser
 from hydrascope.models.recipe import DiagnoserRecipe, tensors_of
 from hydrascope.packaging import archive, parity
 from hydrascope.packaging.bundle import read_diagnoser
@@ -47,7 +47,7 @@ class WriteOptions:
 
 def write_bundle(
     path: Path,
-    diagnoser: Diagnoser,
+    diagnoser: TensorDiagnoser,
     recipe: DiagnoserRecipe,
     manifest: Manifest,
     golden: list[GraphInputs],
@@ -97,7 +97,7 @@ def write_bundle(
 
 def _write_model(
     folder: Path,
-    diagnoser: Diagnoser,
+    diagnoser: TensorDiagnoser,
     recipe: DiagnoserRecipe,
     golden: list[GraphInputs],
     *,
@@ -134,7 +134,7 @@ def _write_manifest(folder: Path, manifest: Manifest, sign_key: Path | None) -> 
 
 
 def largest_difference(
-    diagnoser: Diagnoser, other: Diagnoser, batches: Sequence[GraphInputs]
+    diagnoser: TensorDiagnoser, other: TensorDiagnoser, batches: Sequence[GraphInputs]
 ) -> float:
     """Return the largest absolute difference between the answers of two diagnosers."""
     return max(parity.difference(other.predict(each), diagnoser.predict(each)) for each in batches)
@@ -145,7 +145,7 @@ def _unshared(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
     return {name: tensor.clone().contiguous() for name, tensor in tensors.items()}
 
 
-def _golden_tensors(diagnoser: Diagnoser, batch: GraphInputs) -> dict[str, Tensor]:
+def _golden_tensors(diagnoser: TensorDiagnoser, batch: GraphInputs) -> dict[str, Tensor]:
     inputs = {f"inputs.{name}": tensor.contiguous() for name, tensor in batch._asdict().items()}
     answers = {f"answers.{name}": value for name, value in diagnoser.predict(batch).items()}
     return inputs | answers

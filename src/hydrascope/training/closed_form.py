@@ -10,7 +10,7 @@ from torch import Tensor
 from hydrascope.data.datamodule import HydraulicDataModule
 from hydrascope.graphs.fields import GraphInputs
 from hydrascope.models.base import ClosedFormModel
-from hydrascope.models.diagnoser import Diagnoser
+from hydrascope.models.diagnoser import TensorDiagnoser
 from hydrascope.schemas.task import HeadSpec
 
 _BATCH = 256
@@ -27,7 +27,7 @@ class NormalisedWindows:
     """
 
     def __init__(
-        self, diagnoser: Diagnoser, data: HydraulicDataModule, rows: NDArray[np.int64]
+        self, diagnoser: TensorDiagnoser, data: HydraulicDataModule, rows: NDArray[np.int64]
     ) -> None:
         self._diagnoser, self._data, self._rows = diagnoser, data, rows
 
@@ -62,13 +62,13 @@ def fitted_rows(data: HydraulicDataModule) -> NDArray[np.int64]:
     return np.sort(np.concatenate((data.split.train, data.split.val)))
 
 
-def with_model(diagnoser: Diagnoser, model: ClosedFormModel) -> Diagnoser:
+def with_model(diagnoser: TensorDiagnoser, model: ClosedFormModel) -> TensorDiagnoser:
     """Return a diagnoser with the same normalisers and another model."""
-    return Diagnoser(diagnoser.normalizer, model, diagnoser.machine_normalizer).eval()
+    return TensorDiagnoser(diagnoser.normalizer, model, diagnoser.machine_normalizer).eval()
 
 
 def fit_closed_form(
-    diagnoser: Diagnoser, data: HydraulicDataModule, rows: NDArray[np.int64], seed: int
+    diagnoser: TensorDiagnoser, data: HydraulicDataModule, rows: NDArray[np.int64], seed: int
 ) -> dict[str, str]:
     """Fit a diagnoser's model to the windows `rows`, ascending.
 

@@ -6,7 +6,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from hydrascope.data.datamodule import HydraulicDataModule
-from hydrascope.models.diagnoser import Diagnoser
+from hydrascope.models.diagnoser import TensorDiagnoser
 from hydrascope.schemas.errors import SpecError
 from hydrascope.schemas.normality import MACHINE
 from hydrascope.schemas.task import NormalitySpec
@@ -14,7 +14,7 @@ from hydrascope.tasks.alarm_thresholds import conformal_threshold, smoothed
 
 
 @torch.no_grad()
-def fit_features(diagnoser: Diagnoser, data: HydraulicDataModule) -> None:
+def fit_features(diagnoser: TensorDiagnoser, data: HydraulicDataModule) -> None:
     """Fit the whitening of a diagnoser's features, after its normaliser and before its training.
 
     Raises:
@@ -32,7 +32,7 @@ def fit_features(diagnoser: Diagnoser, data: HydraulicDataModule) -> None:
 
 
 @torch.no_grad()
-def calibrate(diagnoser: Diagnoser, data: HydraulicDataModule, spec: NormalitySpec) -> None:
+def calibrate(diagnoser: TensorDiagnoser, data: HydraulicDataModule, spec: NormalitySpec) -> None:
     """Set a trained diagnoser's thresholds on the scores of healthy validation windows.
 
     Each sensor of a build, each component and each build has its own threshold, fitted on scores

@@ -6,14 +6,14 @@ import torch
 
 from hydrascope.data.datamodule import HydraulicDataModule
 from hydrascope.models.base import GroupedInputs, Network
-from hydrascope.models.diagnoser import Diagnoser
+from hydrascope.models.diagnoser import TensorDiagnoser
 
 _BATCH = 256
 """The number of windows read at once."""
 
 
 @torch.no_grad()
-def fit_inputs(diagnoser: Diagnoser, data: HydraulicDataModule) -> None:
+def fit_inputs(diagnoser: TensorDiagnoser, data: HydraulicDataModule) -> None:
     """Fit a network's inputs to the training windows; the normalisers must be fitted already.
 
     Each window comes with the number of its condition (`data.conditions`), to distinguish variation

@@ -15,7 +15,7 @@ from hydrascope.data.batch import TrainingBatch
 from hydrascope.data.datamodule import HydraulicDataModule
 from hydrascope.data.healthy import HEALTHY
 from hydrascope.models.decode import decode
-from hydrascope.models.diagnoser import Diagnoser
+from hydrascope.models.diagnoser import TensorDiagnoser
 from hydrascope.schemas.task import HeadSpec, TaskSpec
 from hydrascope.tasks.balancing import Balancing, LossBalance, backward_apart
 from hydrascope.tasks.losses import forecast_loss, means, normality_loss, task_losses
@@ -43,7 +43,7 @@ class LossPlan(NamedTuple):
 
 
 class DiagnosisModule(LightningModule):
-    """Trains a `Diagnoser` on a task.
+    """Trains a `TensorDiagnoser` on a task.
 
     Args:
         diagnoser: The diagnoser, with fitted normalisers.
@@ -58,7 +58,7 @@ class DiagnosisModule(LightningModule):
 
     def __init__(
         self,
-        diagnoser: Diagnoser,
+        diagnoser: TensorDiagnoser,
         task: TaskSpec,
         *,
         losses: LossPlan,

@@ -17,7 +17,7 @@ from hydrascope.data.store.window_fields import SENSOR_FEATURES, SENSOR_OBSERVED
 from hydrascope.features.engineer import FeatureEngineer
 from hydrascope.features.normalizer import FeatureNormalizer
 from hydrascope.features.sub_windows import WindowSpec
-from hydrascope.models.diagnoser import Diagnoser
+from hydrascope.models.diagnoser import TensorDiagnoser
 from hydrascope.models.network import UniversalTemporalGNN
 from hydrascope.schemas import SpecError, TaskSpec
 from hydrascope.telemetry import Signal, ZemaSource
@@ -177,7 +177,7 @@ def test_references_are_normalised_as_the_windows_are(
     )
     normalizer.fit(data.training_parts(normalizer.row))
     network = UniversalTemporalGNN(UniversalTemporalGNN.Config(), spec, task.heads)
-    diagnoser = Diagnoser(normalizer, network)
+    diagnoser = TensorDiagnoser(normalizer, network)
     inputs = data.dataset.gather([3, 12, 20]).inputs
     normalised = diagnoser.normalise(inputs)
     as_window = inputs._replace(

@@ -20,7 +20,7 @@ from hydrascope.features.normalizer import FeatureNormalizer
 from hydrascope.graphs.fields import GraphInputs
 from hydrascope.graphs.input_spec import InputSpec
 from hydrascope.models.base import ModelOutput, Network
-from hydrascope.models.diagnoser import Diagnoser
+from hydrascope.models.diagnoser import TensorDiagnoser
 from hydrascope.schemas import HeadSpec, validate
 from hydrascope.schemas.task import HeadLevel
 
@@ -83,16 +83,16 @@ class Recognising(Network):
 
 
 @pytest.fixture(scope="module")
-def recognising(rig: HydraulicDataModule) -> Diagnoser:
+def recognising(rig: HydraulicDataModule) -> TensorDiagnoser:
     spec = rig.input_spec
     model = Recognising(NoKeys(), spec, rig.task.heads)
     model.learn(rig)
     normalizer = FeatureNormalizer(17, 1, len(spec.feature_names), False, 20.0, "none")
-    return Diagnoser(normalizer, model).eval()
+    return TensorDiagnoser(normalizer, model).eval()
 
 
 def test_the_sensor_that_tells_everything_is_the_worst_to_lose(
-    rig: HydraulicDataModule, recognising: Diagnoser, monkeypatch: pytest.MonkeyPatch
+    rig: HydraulicDataModule, recognising: TensorDiagnoser, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(missing, "PAIRS", 20)
     found = judge_missing(recognising, rig)
@@ -125,7 +125,7 @@ def test_the_sensor_that_tells_everything_is_the_worst_to_lose(
 
 
 def test_no_pairs_are_tried_of_a_machine_of_too_many_sensors_and_few_windows_of_many(
-    rig: HydraulicDataModule, recognising: Diagnoser, monkeypatch: pytest.MonkeyPatch
+    rig: HydraulicDataModule, recognising: TensorDiagnoser, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(missing, "SENSORS_OF_PAIRS", 16)
     monkeypatch.setattr(missing, "WINDOWS", 100)

@@ -14,7 +14,7 @@ from hydrascope.evaluation.predictions import HeadPredictions, predict
 from hydrascope.evaluation.report import comparison_table, head_metrics, write_json
 from hydrascope.features.normalizer import FeatureNormalizer
 from hydrascope.models.config import NetworkConfig
-from hydrascope.models.diagnoser import Diagnoser
+from hydrascope.models.diagnoser import TensorDiagnoser
 from hydrascope.models.network import UniversalTemporalGNN
 from hydrascope.schemas import HeadSpec, validate
 
@@ -109,7 +109,7 @@ def test_predictions_keep_the_labelled_rows_of_all_batches_in_order(
     config = validate(NetworkConfig, {"hidden_channels": 16, "attention_heads": 2})
     normalizer = FeatureNormalizer(17, 10, len(rig.input_spec.feature_names), True, 20.0)
     normalizer.fit(rig.training_parts(normalizer.row))
-    diagnoser = Diagnoser(normalizer, UniversalTemporalGNN(config, rig.input_spec, heads))
+    diagnoser = TensorDiagnoser(normalizer, UniversalTemporalGNN(config, rig.input_spec, heads))
     kept = predict(diagnoser, rig.val_dataloader())
     windows = rig.split.val.tolist()
     everything = diagnoser.predict(rig.dataset.__getitems__(windows).inputs)

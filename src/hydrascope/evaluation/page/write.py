@@ -14,7 +14,13 @@ from hydrascope import __version__
 from hydrascope.data.datamodule import HydraulicDataModule
 from hydrascope.evaluation.bootstrap import FEW_UNITS
 from hydrascope.evaluation.cases import Case, answer_in_words, uncertain_cases, worst_cases
-from hydrascope.evaluation.explain import Explained, Explanation, explain
+from hydrascope.evaluation.explain import (
+    Explained,
+    Explanation,
+    Question,
+    explain,
+    stored_window,
+)
 from hydrascope.evaluation.nonconformity import nonconformity
 from hydrascope.evaluation.page import charts
 from hydrascope.evaluation.page.machines import (
@@ -25,7 +31,7 @@ from hydrascope.evaluation.page.machines import (
 from hydrascope.evaluation.page.missing import missing_section
 from hydrascope.evaluation.page.numbers import format_metric, format_range
 from hydrascope.evaluation.predictions import LocatedPredictions, complete
-from hydrascope.models.diagnoser import Diagnoser
+from hydrascope.models.diagnoser import TensorDiagnoser
 from hydrascope.schemas.task import HeadKind, HeadSpec
 from hydrascope.schemas.time import TimeWindow
 from hydrascope.schemas.whole_file import write_whole
@@ -39,7 +45,7 @@ _WIDTH, _HEIGHT = 240, 56
 def write_page(
     path: Path,
     report: Mapping[str, Any],
-    diagnoser: Diagnoser,
+    diagnoser: TensorDiagnoser,
     predictions: Mapping[str, LocatedPredictions],
     data: HydraulicDataModule,
 ) -> None:
@@ -143,7 +149,7 @@ def _case(
 
 def _explained(
     case: Case,
-    diagnoser: Diagnoser,
+    diagnoser: TensorDiagnoser,
     predictions: Mapping[str, LocatedPredictions],
     data: HydraulicDataModule,
 ) -> dict[str, Any]:
@@ -154,7 +160,8 @@ def _explained(
         answer, target = rows.prediction[[case.row]], rows.target[[case.row]]
         label = int(nonconformity(case.head, answer, target).argmax())
     component = int(rows.component[case.row])
-    explanation = explain(Explained(diagnoser, data, case.window, case.head, component, label))
+    window = stored_window(data.dataset, case.window)
+    explanation = explain(Explained(diagnoser, window, Question(case.head, component, label)))
     found = _case(case, predictions, data)
     topology = data.machines[data.table["equipment_id"].iloc[case.window]].topology
     of_components = explanation.of_components(topology)

@@ -14,7 +14,7 @@ from hydrascope.graphs.fields import GraphInputs, SensorReference
 from hydrascope.graphs.input_spec import InputSpec
 from hydrascope.graphs.layout import GraphLayout
 from hydrascope.graphs.physics import MachinePhysics, edge_dynamic_names
-from hydrascope.models.diagnoser import Diagnoser
+from hydrascope.models.diagnoser import TensorDiagnoser
 from hydrascope.schemas import GraphTopology, HeadLevel, HeadSpec, TaskSpec, validate
 
 
@@ -100,5 +100,7 @@ def make(spec: InputSpec, heads: list[HeadSpec], normalizer: FeatureNormalizer) 
 
 
 @pytest.fixture(scope="module")
-def diagnoser(spec: InputSpec, heads: list[HeadSpec], normalizer: FeatureNormalizer) -> Diagnoser:
+def diagnoser(
+    spec: InputSpec, heads: list[HeadSpec], normalizer: FeatureNormalizer
+) -> TensorDiagnoser:
     return build(spec, heads, normalizer).eval()

@@ -13,7 +13,7 @@ from hydrascope.graphs.fields import GraphInputs
 from hydrascope.graphs.input_spec import InputSpec
 from hydrascope.models.base import ModelOutput
 from hydrascope.models.config import NetworkConfig
-from hydrascope.models.diagnoser import Diagnoser
+from hydrascope.models.diagnoser import TensorDiagnoser
 from hydrascope.models.network import UniversalTemporalGNN
 from hydrascope.schemas import HeadSpec, validate
 from hydrascope.schemas.yaml_file import load_yaml
@@ -90,17 +90,17 @@ def build(
     normalizer: FeatureNormalizer,
     machine_normalizer: FeatureNormalizer | None = None,
     **config: object,
-) -> Diagnoser:
+) -> TensorDiagnoser:
     """Fresh weights; double precision, so that small effects and no effect can be told apart."""
     torch.manual_seed(0)
     settings = {"hidden_channels": 16, "attention_heads": 4, "dropout": 0.0} | config
     network = UniversalTemporalGNN(validate(NetworkConfig, settings), spec, heads)
     if network.rows is not None:  # it begins as nothing, and would hide what does nothing at all
         torch.nn.init.normal_(network.rows.answers.out.weight, std=0.1)
-    return Diagnoser(normalizer, network.double(), machine_normalizer)
+    return TensorDiagnoser(normalizer, network.double(), machine_normalizer)
 
 
-Make = Callable[..., Diagnoser]
+Make = Callable[..., TensorDiagnoser]
 """`build` for the rig; takes the settings of the network."""
 
 
@@ -108,12 +108,12 @@ def difference(one: dict[str, Tensor], other: dict[str, Tensor]) -> float:
     return max(float((one[name] - other[name]).detach().abs().max()) for name in one)
 
 
-def answers(diagnoser: Diagnoser, inputs: GraphInputs) -> dict[str, Tensor]:
+def answers(diagnoser: TensorDiagnoser, inputs: GraphInputs) -> dict[str, Tensor]:
     with torch.no_grad():
         return diagnoser.raw(inputs).heads
 
 
-def training_loss(diagnoser: Diagnoser, output: ModelOutput, batch: TrainingBatch) -> Tensor:
+def training_loss(diagnoser: TensorDiagnoser, output: ModelOutput, batch: TrainingBatch) -> Tensor:
     losses = task_losses(diagnoser.heads, output.heads, batch.targets, 0.0, {})
     if output.arma is not None:
         losses["forecast"] = forecast_loss(output.arma)

@@ -11,7 +11,7 @@ from hydrascope.data.datamodule import HydraulicDataModule
 from hydrascope.graphs.fields import GraphInputs, SensorReference
 from hydrascope.graphs.input_spec import InputSpec
 from hydrascope.graphs.layout import GraphLayout
-from hydrascope.models.diagnoser import Diagnoser
+from hydrascope.models.diagnoser import TensorDiagnoser
 from hydrascope.models.recipe import (
     DiagnoserRecipe,
     ModelRecipe,
@@ -25,7 +25,7 @@ NETWORK = "hydrascope.models.network.UniversalTemporalGNN"
 
 def diagnoser_of(
     spec: InputSpec, heads: list[HeadSpec], *, by: str = "kind", method: str = "none", **keys: Any
-) -> Diagnoser:
+) -> TensorDiagnoser:
     """A network for unknown builds, but for `keys`."""
     normaliser = {"method": method, "per_step": False, "clip": 5.0, "by": by}
     recipe = DiagnoserRecipe(

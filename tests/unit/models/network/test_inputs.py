@@ -16,13 +16,13 @@ from networks import (
 
 from hydrascope.features.normalizer import FeatureNormalizer
 from hydrascope.graphs.fields import GraphInputs
-from hydrascope.models.diagnoser import Diagnoser
+from hydrascope.models.diagnoser import TensorDiagnoser
 from hydrascope.schemas import HeadLevel, HeadSpec
 
 
 @pytest.mark.parametrize("sensor", range(SENSORS))
 def test_every_single_sensor_is_heard_in_its_own_window_only(
-    diagnoser: Diagnoser, inputs: GraphInputs, sensor: int
+    diagnoser: TensorDiagnoser, inputs: GraphInputs, sensor: int
 ) -> None:
     window = 3
     features = diagnoser.normalise(inputs).sensor_features.clone()
@@ -136,7 +136,7 @@ def test_known_physics_matter_and_unknown_ones_are_never_read(
 
 @pytest.mark.parametrize("value", [1e6, float("nan"), float("inf")])
 def test_what_stands_at_an_unobserved_step_is_never_read(
-    diagnoser: Diagnoser, inputs: GraphInputs, value: float
+    diagnoser: TensorDiagnoser, inputs: GraphInputs, value: float
 ) -> None:
     hidden = ~inputs.sensor_observed.unsqueeze(-1)
     assert hidden.any()

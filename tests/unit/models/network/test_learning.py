@@ -16,7 +16,7 @@ from networks import (
 from hydrascope.data.dataset import TrainingBatch
 from hydrascope.features.normalizer import FeatureNormalizer
 from hydrascope.graphs.fields import GraphInputs
-from hydrascope.models.diagnoser import Diagnoser
+from hydrascope.models.diagnoser import TensorDiagnoser
 from hydrascope.schemas import HeadSpec
 
 
@@ -54,7 +54,7 @@ def test_every_parameter_learns_with_the_physics_switched_on(
     assert_all_learn(build(spec, heads, normalizer, own), inputs, batch)
 
 
-def assert_all_learn(diagnoser: Diagnoser, inputs: GraphInputs, batch: TrainingBatch) -> None:
+def assert_all_learn(diagnoser: TensorDiagnoser, inputs: GraphInputs, batch: TrainingBatch) -> None:
     output = diagnoser.raw(inputs)
     training_loss(diagnoser, output, batch).backward()
     for name, parameter in diagnoser.named_parameters():
@@ -80,7 +80,9 @@ def test_a_machine_without_any_observation_gets_finite_answers_and_gradients(
         assert parameter.grad is None or parameter.grad.isfinite().all(), name
 
 
-def test_answers_have_the_documented_shapes(diagnoser: Diagnoser, inputs: GraphInputs) -> None:
+def test_answers_have_the_documented_shapes(
+    diagnoser: TensorDiagnoser, inputs: GraphInputs
+) -> None:
     shapes = {name: tuple(answer.shape) for name, answer in diagnoser.predict(inputs).items()}
     components = WINDOWS * COMPONENTS
     assert shapes == {

@@ -23,7 +23,7 @@ from hydrascope.features.normalizer import FeatureNormalizer
 from hydrascope.graphs.fields import GraphInputs
 from hydrascope.models.blocks.sensor_forecast import SensorResidual
 from hydrascope.models.config import NetworkConfig
-from hydrascope.models.diagnoser import Diagnoser
+from hydrascope.models.diagnoser import TensorDiagnoser
 from hydrascope.models.network import UniversalTemporalGNN
 from hydrascope.models.normality_scores import Normality
 from hydrascope.schemas import validate
@@ -45,7 +45,7 @@ def inputs(rig: HydraulicDataModule) -> GraphInputs:
 
 
 @pytest.fixture(scope="module")
-def diagnoser(rig: HydraulicDataModule) -> Diagnoser:
+def diagnoser(rig: HydraulicDataModule) -> TensorDiagnoser:
     """Normality alone, its whitening fitted on 300 cycles, its forecast not trained."""
     torch.manual_seed(0)
     spec = rig.input_spec
@@ -55,7 +55,7 @@ def diagnoser(rig: HydraulicDataModule) -> Diagnoser:
     config = validate(NetworkConfig, {"hidden_channels": 16, "dropout": 0.0})
     normality = Normality(spec, 16, per_step=True)
     torch.nn.init.normal_(normality.forecast.out.weight, std=0.1)
-    diagnoser = Diagnoser(
+    diagnoser = TensorDiagnoser(
         normalizer, UniversalTemporalGNN(config, spec, []), None, normality
     ).eval()
     healthy = windows(rig, torch.arange(0, 2100, 7))
@@ -68,7 +68,7 @@ def diagnoser(rig: HydraulicDataModule) -> Diagnoser:
     return diagnoser
 
 
-def residual_of(diagnoser: Diagnoser, inputs: GraphInputs) -> SensorResidual:
+def residual_of(diagnoser: TensorDiagnoser, inputs: GraphInputs) -> SensorResidual:
     with torch.no_grad():
         residual = diagnoser.raw(inputs).residual
     assert residual is not None
@@ -82,7 +82,7 @@ def hide(inputs: GraphInputs, sensor: int, steps: slice = slice(None)) -> GraphI
 
 
 def test_the_forecast_of_a_step_does_not_know_that_step_nor_any_after_it(
-    diagnoser: Diagnoser, inputs: GraphInputs
+    diagnoser: TensorDiagnoser, inputs: GraphInputs
 ) -> None:
     normalised = diagnoser.normalise(inputs)
     normality = diagnoser.normality
@@ -103,7 +103,9 @@ def test_the_forecast_of_a_step_does_not_know_that_step_nor_any_after_it(
     assert (after[:, step + 1 :] - before[:, step + 1 :]).abs().max() > 1e-3
 
 
-def test_the_first_step_is_forecast_from_nothing(diagnoser: Diagnoser, inputs: GraphInputs) -> None:
+def test_the_first_step_is_forecast_from_nothing(
+    diagnoser: TensorDiagnoser, inputs: GraphInputs
+) -> None:
     normality = diagnoser.normality
     assert normality is not None
     normalised = diagnoser.normalise(inputs)
@@ -117,7 +119,7 @@ def test_the_first_step_is_forecast_from_nothing(diagnoser: Diagnoser, inputs: G
 
 @pytest.mark.parametrize("value", [1e6, float("nan")])
 def test_what_is_not_observed_is_never_read_and_gets_no_score(
-    diagnoser: Diagnoser, inputs: GraphInputs, value: float
+    diagnoser: TensorDiagnoser, inputs: GraphInputs, value: float
 ) -> None:
     hidden = hide(hide(inputs, 3), 20, slice(2, 5))
     spoilt = hidden.sensor_features.masked_fill(~hidden.sensor_observed.unsqueeze(-1), value)
@@ -131,7 +133,7 @@ def test_what_is_not_observed_is_never_read_and_gets_no_score(
 
 
 def test_a_machine_without_any_observation_and_a_component_without_sensors_have_no_score(
-    diagnoser: Diagnoser, inputs: GraphInputs
+    diagnoser: TensorDiagnoser, inputs: GraphInputs
 ) -> None:
     observed = inputs.sensor_observed.clone()
     observed[:SENSORS] = False
@@ -146,7 +148,7 @@ def test_a_machine_without_any_observation_and_a_component_without_sensors_have_
 
 
 def test_an_added_unobserved_sensor_changes_nothing(
-    diagnoser: Diagnoser, inputs: GraphInputs
+    diagnoser: TensorDiagnoser, inputs: GraphInputs
 ) -> None:
     more = with_a_masked_sensor_more(inputs, int(inputs.sensor_component[-1]), SENSORS - 1)
     before, after = diagnoser.predict(inputs), diagnoser.predict(more)
@@ -159,7 +161,7 @@ def test_an_added_unobserved_sensor_changes_nothing(
 
 
 def test_permuting_components_and_sensors_permutes_the_scores(
-    diagnoser: Diagnoser, inputs: GraphInputs
+    diagnoser: TensorDiagnoser, inputs: GraphInputs
 ) -> None:
     order, sensors = any_order(), torch.randperm(WINDOWS * SENSORS)
     other = permuted(inputs, order, sensors)
@@ -171,7 +173,7 @@ def test_permuting_components_and_sensors_permutes_the_scores(
 
 
 def test_features_are_whitened_as_numpy_whitens_them_even_if_some_are_missing(
-    diagnoser: Diagnoser, inputs: GraphInputs, rig: HydraulicDataModule
+    diagnoser: TensorDiagnoser, inputs: GraphInputs, rig: HydraulicDataModule
 ) -> None:
     """With nothing forecast the residual is Σ^(−1/2) z, the missing z being the likeliest ones."""
     normality = diagnoser.normality
@@ -209,7 +211,7 @@ def test_features_are_whitened_as_numpy_whitens_them_even_if_some_are_missing(
 
 
 def test_a_machines_score_is_the_root_mean_square_of_its_sensors_scores(
-    diagnoser: Diagnoser, inputs: GraphInputs
+    diagnoser: TensorDiagnoser, inputs: GraphInputs
 ) -> None:
     normality = diagnoser.normality
     assert normality is not None
@@ -222,7 +224,7 @@ def test_a_machines_score_is_the_root_mean_square_of_its_sensors_scores(
 
 
 def test_a_sensors_score_weighs_what_changes_in_a_window_ten_times_its_level(
-    diagnoser: Diagnoser, inputs: GraphInputs
+    diagnoser: TensorDiagnoser, inputs: GraphInputs
 ) -> None:
     normality = diagnoser.normality
     assert normality is not None
@@ -249,7 +251,7 @@ def mean_loss(residual: SensorResidual, inputs: GraphInputs, healthy: torch.Tens
 
 
 def test_every_parameter_learns_from_the_loss_of_healthy_windows_alone(
-    diagnoser: Diagnoser, inputs: GraphInputs
+    diagnoser: TensorDiagnoser, inputs: GraphInputs
 ) -> None:
     healthy = torch.tensor([1.0, 0.0, float("nan"), 1.0, 1.0, 0.0]).unsqueeze(1)
     output = diagnoser.raw(inputs)

@@ -4,102 +4,26 @@ import re
 import subprocess
 import sys
 from collections.abc import Mapping
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 import torch
+from frames import KEYS, READING, ROWS, narrow_of
 from jobs import ROOT, export_settings
 
-import hydrascope
-from hydrascope.evaluation.predictions import predict
+from hydrascope import Diagnoser
 from hydrascope.experiment import export
-from hydrascope.experiment.restore import restore
-from hydrascope.notebook import FrameDiagnoser
 from hydrascope.notebook.answer_table import Answer, answers_of
 from hydrascope.packaging.archive import pack
-from hydrascope.packaging.bundle import Bundle, read_bundle
+from hydrascope.packaging.bundle import Bundle
 from hydrascope.schemas import SpecError, TaskSpec, TimeWindow, validate
 from hydrascope.schemas.calibration import Conformal
-from hydrascope.schemas.task import HeadKind
 from hydrascope.serving.diagnosis.diagnosis import build_diagnosis
 from hydrascope.serving.model.served_model import ServedModel
 from hydrascope.serving.windows import TelemetryWindow
 from hydrascope.telemetry import ZemaSource
-
-ROWS = (3, 4, 10, 200)
-"""Test windows of the rig; two of them follow each other."""
-KEYS = ["start", "head", "component"]
-READING = {"resample": {"rate_hz": 1.0}}
-"""The embedded samples are of 1 Hz, the rig's own rates are up to 100."""
-
-
-@pytest.fixture(scope="module")
-def folder(light: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("bundles") / "rig"
-    export.run(export_settings(light, folder))
-    return folder
-
-
-@pytest.fixture(scope="module")
-def opened(folder: Path) -> Bundle:
-    return read_bundle(folder)
-
-
-@pytest.fixture(scope="module")
-def diagnoser(folder: Path) -> FrameDiagnoser:
-    return hydrascope.load(folder)
-
-
-def expected_of(ckpt: str) -> tuple[pd.DataFrame, list[TimeWindow]]:
-    """Return what an evaluation says of `ROWS`, a row a head, and where these windows are."""
-    _, evaluated, data = restore(ckpt)
-    windows = sorted(data.split.test[list(ROWS)].tolist())
-    starts = data.table["start"].iloc[windows]
-    found = predict(evaluated, [data.dataset.gather(windows)])
-    (machine,) = data.machines.values()
-    components = [component.id for component in machine.topology.components]
-    rows = []
-    for head in evaluated.heads:
-        said = found[head.name]
-        for answer, window, number in zip(
-            said.prediction.numpy(), said.window.tolist(), said.component.tolist(), strict=True
-        ):
-            binary = head.kind is HeadKind.BINARY
-            rows.append(
-                {
-                    "start": data.table["start"].iloc[window],
-                    "head": head.name,
-                    "component": components[number] if number >= 0 else None,
-                    "answer": None if binary else head.classes[answer.argmax()].name,
-                    "probability": float(answer[0] if binary else answer.max()),
-                }
-            )
-    spans = [TimeWindow(start=each, end=each + pd.Timedelta(seconds=60)) for each in starts]
-    return pd.DataFrame(rows), spans
-
-
-@pytest.fixture(scope="module")
-def expected(light: str) -> tuple[pd.DataFrame, list[TimeWindow]]:
-    return expected_of(light)
-
-
-@pytest.fixture(scope="module")
-def wide(expected: tuple[pd.DataFrame, list[TimeWindow]], zema: ZemaSource) -> pd.DataFrame:
-    """The raw samples of these windows; the two that follow each other are one stretch."""
-    parts = []
-    for window in expected[1]:
-        signals = zema.read("zema", window)
-        times = pd.date_range(window.start, periods=60, freq="1s")
-        values = {name: signal.values for name, signal in signals.items()}
-        parts.append(pd.DataFrame({"timestamp": times, **values}))
-    return pd.concat(parts, ignore_index=True)
-
-
-def narrow_of(wide: pd.DataFrame) -> pd.DataFrame:
-    return wide.melt("timestamp", var_name="sensor_id")
 
 
 def same(answers: pd.DataFrame, expected: pd.DataFrame) -> None:
@@ -115,7 +39,7 @@ def same(answers: pd.DataFrame, expected: pd.DataFrame) -> None:
 @pytest.mark.parametrize("layout", ["wide", "narrow", "shuffled"])
 def test_answers_are_those_of_an_evaluation(
     layout: str,
-    diagnoser: FrameDiagnoser,
+    diagnoser: Diagnoser,
     wide: pd.DataFrame,
     expected: tuple[pd.DataFrame, list[TimeWindow]],
 ) -> None:
@@ -128,19 +52,19 @@ def test_answers_are_those_of_an_evaluation(
 def test_a_checkpoint_answers_as_its_bundle(
     light: str, wide: pd.DataFrame, expected: tuple[pd.DataFrame, list[TimeWindow]]
 ) -> None:
-    same(hydrascope.load(light).predict(wide, reading=READING), expected[0])
+    same(Diagnoser.load(light).predict(wide, reading=READING), expected[0])
 
 
 def test_an_archive_answers_as_its_folder(
-    folder: Path, diagnoser: FrameDiagnoser, wide: pd.DataFrame, tmp_path: Path
+    folder: Path, diagnoser: Diagnoser, wide: pd.DataFrame, tmp_path: Path
 ) -> None:
     pack(folder, tmp_path / "rig.zip")
-    answers = hydrascope.load(str(tmp_path / "rig.zip")).predict(wide, reading=READING)
+    answers = Diagnoser.load(str(tmp_path / "rig.zip")).predict(wide, reading=READING)
     pd.testing.assert_frame_equal(answers, diagnoser.predict(wide, reading=READING))
 
 
 def test_answers_are_those_of_the_service(
-    diagnoser: FrameDiagnoser,
+    diagnoser: Diagnoser,
     opened: Bundle,
     zema: ZemaSource,
     wide: pd.DataFrame,
@@ -167,7 +91,7 @@ def test_answers_are_those_of_the_service(
 
 
 def test_windows_begin_at_each_stretch_and_follow_the_stride(
-    diagnoser: FrameDiagnoser, wide: pd.DataFrame
+    diagnoser: Diagnoser, wide: pd.DataFrame
 ) -> None:
     two = wide.iloc[:120].assign(
         timestamp=pd.date_range("2024-05-01T12:00:00+02:00", periods=120, freq="1s")
@@ -180,7 +104,7 @@ def test_windows_begin_at_each_stretch_and_follow_the_stride(
     assert len(answers) == 2 * 5  # of one instant the last row counts
 
 
-def test_samples_of_bad_quality_are_missing(diagnoser: FrameDiagnoser, wide: pd.DataFrame) -> None:
+def test_samples_of_bad_quality_are_missing(diagnoser: Diagnoser, wide: pd.DataFrame) -> None:
     narrow = narrow_of(wide)
     bad = narrow["sensor_id"] == "PS1"
     flagged = narrow.assign(quality=np.where(bad, "bad", "good"))
@@ -190,19 +114,8 @@ def test_samples_of_bad_quality_are_missing(diagnoser: FrameDiagnoser, wide: pd.
     pd.testing.assert_frame_equal(diagnoser.predict(flagged, reading=READING), every)
 
 
-@pytest.fixture(scope="module")
-def of_two(opened: Bundle) -> FrameDiagnoser:
-    """Answers of two rigs."""
-    (rig,) = opened.manifest.machines
-    twin = rig.model_copy(
-        update={"equipment": rig.equipment.model_copy(update={"equipment_id": "twin"})}
-    )
-    manifest = opened.manifest.model_copy(update={"machines": (rig, twin)})
-    return FrameDiagnoser(replace(opened, manifest=manifest))
-
-
 def test_several_machines_are_answered_each_by_itself(
-    of_two: FrameDiagnoser, wide: pd.DataFrame
+    of_two: Diagnoser, wide: pd.DataFrame
 ) -> None:
     first, second = wide.iloc[:60], wide.iloc[60:]
     both = pd.concat([second.assign(equipment_id="twin"), first.assign(equipment_id="zema")])
@@ -249,7 +162,7 @@ def test_what_is_wrong_is_one_line_with_what_is_accepted(
     change: Mapping[str, object],
     more: Mapping[str, object],
     fault: str,
-    diagnoser: FrameDiagnoser,
+    diagnoser: Diagnoser,
     wide: pd.DataFrame,
 ) -> None:
     frame = wide.iloc[:60]
@@ -272,7 +185,7 @@ def test_what_is_wrong_is_one_line_with_what_is_accepted(
 
 
 def test_a_sensor_that_the_machine_has_not_is_refused_in_a_narrow_frame(
-    diagnoser: FrameDiagnoser, wide: pd.DataFrame
+    diagnoser: Diagnoser, wide: pd.DataFrame
 ) -> None:
     frame = narrow_of(wide.rename(columns={"TS1": "TS9"}))
     with pytest.raises(SpecError, match=r"^frame: sensor_id: 'TS9' is no sensor of zema; accepted"):
@@ -280,41 +193,49 @@ def test_a_sensor_that_the_machine_has_not_is_refused_in_a_narrow_frame(
 
 
 def test_a_sensor_that_was_recorded_slowly_is_refused_with_the_remedy(
-    diagnoser: FrameDiagnoser, wide: pd.DataFrame
+    diagnoser: Diagnoser, wide: pd.DataFrame
 ) -> None:
     fault = r"^frame: sensor EPS1 of zema has samples at 1 Hz, its machine file says 100 Hz; name"
     with pytest.raises(SpecError, match=fault):
         diagnoser.predict(wide)
 
 
-def test_a_value_that_is_no_number_is_named(diagnoser: FrameDiagnoser, wide: pd.DataFrame) -> None:
+def test_a_value_that_is_no_number_is_named(diagnoser: Diagnoser, wide: pd.DataFrame) -> None:
     mixed = [*wide["PS1"].iloc[:59], "high"]
     with pytest.raises(SpecError, match=r"^frame: .*'high'.*PS1"):
         diagnoser.predict(wide.iloc[:60].assign(PS1=pd.Series(mixed, dtype=object)))
 
 
-def test_a_machine_of_several_must_be_named(of_two: FrameDiagnoser, wide: pd.DataFrame) -> None:
+def test_a_machine_of_several_must_be_named(of_two: Diagnoser, wide: pd.DataFrame) -> None:
     with pytest.raises(SpecError, match=r"equipment_id: none is given.*accepted: zema, twin$"):
         of_two.predict(wide)
 
 
 def test_no_bundle_and_no_checkpoint_are_refused(tmp_path: Path) -> None:
     with pytest.raises(SpecError, match=r"^bundle: .* holds no manifest.json"):
-        hydrascope.load(tmp_path)
+        Diagnoser.load(tmp_path)
     with pytest.raises(SpecError, match=r"^ckpt: .* cannot be read"):
-        hydrascope.load(tmp_path / "best.ckpt")
+        Diagnoser.load(tmp_path / "best.ckpt")
+    registry = f"sqlite:///{tmp_path / 'registry.db'}"
+    with pytest.raises(SpecError, match=r"^bundle: 'models:/rig@champion' is not in the registry"):
+        Diagnoser.load("models:/rig@champion", registry_uri=registry)
 
 
-@pytest.mark.parametrize(
-    ("package", "path", "extra"),
-    [("lightning", "best.ckpt", "train"), ("cryptography", "bundle", "serve")],
-)
-def test_an_extra_that_is_missing_is_named(
-    package: str, path: str, extra: str, monkeypatch: pytest.MonkeyPatch
+def test_a_bundle_of_a_registry_answers_as_its_folder(
+    light: str, diagnoser: Diagnoser, wide: pd.DataFrame, tmp_path: Path
 ) -> None:
-    monkeypatch.setitem(sys.modules, package, None)  # as Python has what cannot be imported
-    with pytest.raises(SpecError, match=rf"needs the extra `{extra}`; write pip install 'hydra"):
-        hydrascope.load(path)
+    uri = f"sqlite:///{tmp_path / 'registry.db'}"
+    stored = ("registry=mlflow", "alias=champion", f"uri={uri}", f"artifacts={tmp_path / 'files'}")
+    export.run(export_settings(light, tmp_path / "shipped", *stored))
+    for name in ("models:/zema@champion", "models:/zema/1"):
+        answers = Diagnoser.load(name, registry_uri=uri).predict(wide, reading=READING)
+        pd.testing.assert_frame_equal(answers, diagnoser.predict(wide, reading=READING))
+
+
+def test_a_checkpoint_without_what_trains_names_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "lightning", None)  # as Python has what cannot be imported
+    with pytest.raises(SpecError, match=r"^a checkpoint needs the extra `train`; write pip instal"):
+        Diagnoser.load("best.ckpt")
 
 
 def test_values_labels_and_intervals_have_their_columns(opened: Bundle) -> None:
@@ -366,9 +287,9 @@ def test_the_code_of_the_page_runs_without_lightning_hydra_or_a_service(
     wide.to_parquet(tmp_path / "telemetry.parquet")
     check = f"""
 import sys
-import hydrascope
+
 assert not {{"torch", "pandas"}} & set(sys.modules)
-assert {{"load", "FrameDiagnoser"}} <= set(dir(hydrascope))
+assert {{"fit", "Diagnoser"}} <= set(dir(hydrascope))
 {code}
 assert len(answers) == {5 * len(ROWS)}
 print(sorted({{"lightning", "hydra", "omegaconf", "fastapi", "mlflow"}} & set(sys.modules)))

@@ -1,0 +1,39 @@
+"""Training from Python."""
+
+from pathlib import Path
+
+from hydrascope.experiment.config_files import existing_folder
+from hydrascope.experiment.python_call import settings_of_call
+from hydrascope.experiment.train import run
+from hydrascope.notebook.training_run import TrainingRun
+
+
+def fit(
+    *overrides: str, config_dir: str | Path | None = None, quiet: bool = False, **settings: object
+) -> TrainingRun:
+    """Train as `train.py` does, in this process, and return the run.
+
+    `fit("experiment=zema", trainer={"max_epochs": 2})` is `train.py experiment=zema
+    trainer.max_epochs=2`. The run has a folder of its own below `outputs/`, or the one that
+    `run_dir` names.
+
+    Args:
+        overrides: As on the command line: `group=option`, `key=value`.
+        config_dir: Folder of configuration files of your own, which come before the package's.
+        quiet: Print nothing but the progress bar (`trainer.progress_bar`).
+        settings: Groups and keys by name. A mapping sets some keys of a group; an object of a
+            group's own class (`features=FeatureConfig(…)`, `model=NetworkConfig(…)`,
+            `task=TaskSpec(…)`) all of them; a text chooses an option (`model="mlp"`).
+
+    Raises:
+        SpecError: Naming every wrong key, its value and what is accepted, before anything is read;
+            or what is wrong with the data.
+        KeyboardInterrupt: It was interrupted; `resume` goes on with it.
+    """
+    own = existing_folder(str(config_dir)) if config_dir is not None else None
+    told = settings_of_call(overrides, settings, own)
+    try:
+        run(told, quiet=quiet)
+    except SystemExit as ended:  # as a script ends once Lightning has shut everything down
+        raise KeyboardInterrupt(f"run_dir: {told.run_dir}") from ended
+    return TrainingRun(told.run_dir)
