@@ -95,8 +95,8 @@ class Explained:
 
     Args:
         diagnoser: In evaluation mode.
-        window: In which.
-        question: Which answer.
+        window: The window that is explained.
+        question: The answer that is explained.
     """
 
     def __init__(
@@ -105,11 +105,11 @@ class Explained:
         self._diagnoser, self._question = diagnoser, question
         self._layout, self._fields, self._reference = window
         self.features = window.fields.sensor_features
-        """[1, S, T, F]"""
+        """The window's features, [1, S, T, F]."""
         normalizer, layout = diagnoser.normalizer, window.layout
         center = normalizer.center[normalizer.row(layout.sensor_slot, layout.sensor_kind)]
         self.usual = center.expand_as(self.features)
-        """What the sensors do on average in training, likewise."""
+        """The sensors' average features in training, [1, S, T, F]."""
         if question.outcome is not None:
             self._outcome = question.outcome
         else:

@@ -18,6 +18,7 @@ from hydrascope.models.blocks.row_answers import RowAnswers
 from hydrascope.models.layers.build_linear import BuildLinear
 from hydrascope.schemas import GraphTopology, HeadSpec, validate
 from hydrascope.schemas.errors import SpecError
+from hydrascope.schemas.task import HeadLevel
 
 FEATURES = ("mean", "std", "kurtosis", "log_level")
 STEPS = 3
@@ -202,6 +203,17 @@ def test_each_component_of_a_build_has_an_answer_of_its_own() -> None:
     assert len(said["wear"][:4].unique()) == 4
     sum(value.sum() for value in said.values()).backward()
     assert all(p.grad is not None and p.grad.abs().sum() > 0 for p in answers.parameters())
+
+
+@pytest.mark.parametrize("asked", [HEADS[:2], HEADS[2:]], ids=["components", "machines"])
+def test_a_task_may_ask_about_components_alone_or_machines_alone(asked: list[HeadSpec]) -> None:
+    rows = fitted()
+    answers = RowAnswers(asked, 2, rows.width, 16, 1, SPEC.most_components).double()
+    inputs = double(batch(0, *drawn(0, 3)))
+    said = answers(inputs, rows(inputs))
+    assert {name: len(value) for name, value in said.items()} == {
+        head.name: 12 if head.level is HeadLevel.COMPONENT else 3 for head in asked
+    }
 
 
 def levels(build: int, pressure: Sequence[float], temperature: float) -> Tensor:

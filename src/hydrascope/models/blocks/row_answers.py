@@ -83,7 +83,8 @@ class RowAnswers(nn.Module):
         sizes = [self.components * self.sizes[0], self.sizes[1]]
         by_place, machines = torch.split(output, sizes, dim=1)
         place = inputs.component_graph * self.components + inputs.component_place
-        components = by_place.reshape(-1, self.sizes[0]).index_select(0, place)
+        places = len(output) * self.components
+        components = by_place.reshape(places, self.sizes[0]).index_select(0, place)  # of size 0 too
         return {
             **by_head(self.component_heads, components),
             **by_head(self.machine_heads, machines),
