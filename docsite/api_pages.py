@@ -2,10 +2,13 @@
 
 ROOMS = {
     "notebook": (
-        "Notebooks",
+        "Diagnose and train",
         (
-            "hydrascope.notebook.loading.load",
-            "hydrascope.notebook.frame_diagnoser.FrameDiagnoser",
+            "hydrascope.notebook.diagnoser.Diagnoser",
+            "hydrascope.notebook.answer_table.Answer",
+            "hydrascope.notebook.drivers.Driver",
+            "hydrascope.notebook.fitting.fit",
+            "hydrascope.notebook.training_run.TrainingRun",
         ),
     ),
     "schemas": ("Machines and tasks", ("hydrascope.schemas",)),
@@ -19,6 +22,7 @@ ROOMS = {
             "hydrascope.telemetry.timescale.source.TimescaleSource",
             "hydrascope.telemetry.timescale.source.SourceSettings",
             "hydrascope.telemetry.timescale.connector.TimescaleConnector",
+            "hydrascope.telemetry.timescale.settings.DatabaseSettings",
         ),
     ),
     "features": (
@@ -27,6 +31,8 @@ ROOMS = {
             "hydrascope.features.config.FeatureConfig",
             "hydrascope.features.config.CleaningConfig",
             "hydrascope.features.engineer.FeatureEngineer",
+            "hydrascope.features.normalizer.FeatureNormalizer",
+            "hydrascope.features.sub_windows.WindowSpec",
         ),
     ),
     "graphs": (
@@ -44,6 +50,7 @@ ROOMS = {
             "hydrascope.data.datamodule.HydraulicDataModule",
             "hydrascope.data.build.StoreConfig",
             "hydrascope.data.dataset.HydraulicGraphDataset",
+            "hydrascope.data.loaders",
             "hydrascope.data.splits",
         ),
     ),
@@ -53,6 +60,7 @@ ROOMS = {
             "hydrascope.models.base",
             "hydrascope.models.diagnoser.TensorDiagnoser",
             "hydrascope.models.network.UniversalTemporalGNN",
+            "hydrascope.models.config.NetworkConfig",
         ),
     ),
     "packaging": (

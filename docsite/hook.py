@@ -9,6 +9,7 @@ from mkdocs.structure.pages import Page
 from docsite.api_pages import api_pages
 from docsite.conf_pages import conf_pages
 from docsite.links import Repository
+from docsite.notebook_pages import notebook_files, notebook_pages
 from docsite.schema_pages import machine_page, task_page
 from docsite.serving_page import serving_page
 
@@ -37,12 +38,13 @@ def on_config(config: MkDocsConfig) -> MkDocsConfig:
 
 def on_files(files: Files, *, config: MkDocsConfig) -> Files:
     """Add the pages that are made of the code, and those that are files at the top."""
-    made = {
+    made: dict[str, str | bytes] = {
         "reference/machine.md": machine_page(),
         "reference/task.md": task_page(),
         "reference/serving.md": serving_page(ROOT),
         **conf_pages(ROOT),
         **api_pages(),
+        **notebook_pages(ROOT),
     }
     for file, page in TOP.items():
         made[page] = (ROOT / file).read_text("utf-8")
@@ -54,5 +56,6 @@ def on_files(files: Files, *, config: MkDocsConfig) -> Files:
 def on_page_markdown(markdown: str, *, page: Page, config: MkDocsConfig, files: Files) -> str:
     """Let links that lead to other files of the repository lead to them on its host."""
     file = {made: top for top, made in TOP.items()}.get(page.file.src_uri)
-    repository = Repository(ROOT, str(config.repo_url), TOP, set(files.src_uris))
+    pages = TOP | notebook_files(ROOT)
+    repository = Repository(ROOT, str(config.repo_url), pages, set(files.src_uris))
     return repository.rewritten(markdown, file or f"docs/{page.file.src_uri}", page.file.src_uri)

@@ -109,10 +109,8 @@ _EXTRAS: Mapping[str, str] = {
     "notebook.diagnoser": "serve",
     "notebook.fitting": "train",
     "notebook.training_run": "train",
-    "telemetry.timescale.connector": "timescale",
-    "telemetry.timescale.source": "timescale",
 }
-"""What a module needs beyond the base installation."""
+"""What a module needs beyond the base installation, where it does not say so itself."""
 
 
 def __getattr__(name: str) -> object:

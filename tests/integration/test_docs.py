@@ -1,6 +1,8 @@
 """The documentation site is built as `make docs` builds it, and shows what the code says."""
 
+import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -11,6 +13,7 @@ import pytest
 import yaml
 from jobs import ROOT
 
+import hydrascope
 from hydrascope.schemas import SENSOR_UNITS, ComponentType, EdgeType, json_schema
 from hydrascope.serving.settings import ServeSettings
 
@@ -49,6 +52,28 @@ def test_every_page_of_the_repository_is_a_page_of_the_site(site: Path) -> None:
     for file in (ROOT / "docs").glob("**/*.md"):
         assert (site / file.relative_to(ROOT / "docs").with_suffix("") / "index.html").is_file()
     assert "Every choice, from the data source to the hardware, is a config" in page(site, ".")
+
+
+def test_every_notebook_is_a_page_with_what_it_has_printed_and_drawn(site: Path) -> None:
+    for file in (ROOT / "docs" / "notebooks").glob("*.ipynb"):
+        text = page(site, f"notebooks/{file.stem}")
+        cells = json.loads(file.read_text("utf-8"))["cells"]
+        for cell in cells:
+            if cell["cell_type"] == "code":
+                assert cell["execution_count"], f"{file.name} was committed without its outputs"
+        shown = [out for cell in cells for out in cell.get("outputs", ()) if "data" in out]
+        pictures = [out for out in shown if "image/png" in out["data"]]
+        tables = [out for out in shown if "<table" in "".join(out["data"].get("text/html", ""))]
+        assert len(list((site / "notebooks").glob(f"{file.stem}_*.png"))) == len(pictures)
+        assert text.count("<img") == len(pictures)
+        assert text.count("<table>") == len(tables) > 0
+
+
+def test_every_public_name_is_in_the_reference(site: Path) -> None:
+    folder = site / "reference" / "python"
+    text = "".join(file.read_text("utf-8") for file in folder.glob("*/index.html"))
+    for name in set(hydrascope.__all__) - {"__version__"}:
+        assert re.search(rf'id="hydrascope\.[\w.]+\.{name}"', text), name
 
 
 def test_every_decision_is_listed_by_its_number_and_title() -> None:

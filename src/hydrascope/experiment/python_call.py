@@ -47,7 +47,7 @@ def settings_of_call(
         if new_folder:
             settings = settings.model_copy(update={"run_dir": config.hydra.run.dir})
     except USER_ERRORS as error:
-        raise SpecError(complaint(error, _SCRIPT).replace(_SCRIPT, "fit", 1)) from None
+        raise SpecError(*complaint(error, _SCRIPT).faults, source="fit") from None
     return settings
 
 

@@ -274,6 +274,7 @@ def _quieten_libraries() -> None:
     for message in (
         ".*does not have many workers.*",  # a packed store needs no loader processes
         ".*recommended to use `self.log.*sync_dist=True.*",  # all processes log the same value
+        ".*WeightAveraging doesn't support sharding.*",  # with FSDP it is refused
         ".*LeafSpec.*is deprecated.*",  # Lightning's own use of torch
         ".*Experiment logs directory .* is not empty.*",  # Hydra has written its `.hydra` there
         ".*Checkpoint directory .* exists and is not empty.*",

@@ -10,12 +10,11 @@ from hydrascope.evaluation.compare import EVALUATION
 from hydrascope.experiment import evaluate
 from hydrascope.experiment.job_settings import EvaluateSettings, TrainSettings
 from hydrascope.experiment.run_folder import new_folder
+from hydrascope.experiment.training_job import RESULTS
 from hydrascope.notebook.diagnoser import Diagnoser, FrameOptions
 from hydrascope.schemas.errors import SpecError
 from hydrascope.schemas.json_file import load_json
 from hydrascope.training.checkpoint import read_checkpoint
-
-_RESULTS = "results.json"
 
 
 class TrainingRun:
@@ -30,9 +29,9 @@ class TrainingRun:
 
     def __init__(self, folder: str | Path) -> None:
         self.folder = Path(folder).expanduser().absolute()
-        if not (self.folder / _RESULTS).is_file():
+        if not (self.folder / RESULTS).is_file():
             raise SpecError(
-                f"folder: {str(folder)!r} holds no {_RESULTS}; expected the folder of a training "
+                f"folder: {str(folder)!r} holds no {RESULTS}; expected the folder of a training "
                 "that has ended"
             )
 
@@ -61,11 +60,11 @@ class TrainingRun:
 
         The first model is what was trained, the others are baselines on the same split.
         """
-        tested = load_json(self.folder / _RESULTS)["test"]
+        tested, own = load_json(self.folder / RESULTS)["test"], self.settings.model.name
         rows = [
             {"model": model, "head": head, **metrics}
-            for model, heads in tested.items()
-            for head, metrics in heads.items()
+            for model in sorted(tested, key=lambda name: (name != own, name))
+            for head, metrics in tested[model].items()
         ]
         return pd.DataFrame(rows, columns=None if rows else ["model", "head"])
 

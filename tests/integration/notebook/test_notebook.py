@@ -1,10 +1,10 @@
 """A DataFrame goes in, answers come out: those of an evaluation and of the service."""
 
-import re
 import subprocess
 import sys
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -12,6 +12,7 @@ import pytest
 import torch
 from frames import KEYS, READING, ROWS, narrow_of
 from jobs import ROOT, export_settings
+from pages import blocks
 
 from hydrascope import Diagnoser
 from hydrascope.experiment import export
@@ -24,6 +25,9 @@ from hydrascope.serving.diagnosis.diagnosis import build_diagnosis
 from hydrascope.serving.model.served_model import ServedModel
 from hydrascope.serving.windows import TelemetryWindow
 from hydrascope.telemetry import ZemaSource
+
+CODE = blocks((ROOT / "docs" / "python.md",), "python")
+"""What the page shows: a diagnosis, its explanation, a training, the parts."""
 
 
 def same(answers: pd.DataFrame, expected: pd.DataFrame) -> None:
@@ -280,14 +284,13 @@ def test_values_labels_and_intervals_have_their_columns(opened: Bundle) -> None:
 def test_the_code_of_the_page_runs_without_lightning_hydra_or_a_service(
     folder: Path, wide: pd.DataFrame, tmp_path: Path
 ) -> None:
-    page = (ROOT / "docs" / "package.md").read_text(encoding="utf-8")
-    (code,) = re.findall(r"```python\n(.*?)```", page, flags=re.DOTALL)
+    code = CODE[0]
     (tmp_path / "bundles").mkdir()
     (tmp_path / "bundles" / "rig").symlink_to(folder)
     wide.to_parquet(tmp_path / "telemetry.parquet")
     check = f"""
 import sys
-
+import hydrascope
 assert not {{"torch", "pandas"}} & set(sys.modules)
 assert {{"fit", "Diagnoser"}} <= set(dir(hydrascope))
 {code}
@@ -299,3 +302,27 @@ print(sorted({{"lightning", "hydra", "omegaconf", "fastapi", "mlflow"}} & set(sy
     )
     assert done.returncode == 0, done.stderr
     assert done.stdout.splitlines()[-1] == "[]"
+
+
+def test_the_page_goes_on_to_explain_and_to_train(
+    folder: Path, wide: pd.DataFrame, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "bundles").mkdir()
+    (tmp_path / "bundles" / "rig").symlink_to(folder)
+    wide.to_parquet("telemetry.parquet")
+    diagnosis, explanation, training = CODE[:3]
+    few = '{"max_epochs": 1, "limit_train_batches": 3, "progress_bar": False}'
+    small = training.replace('{"max_epochs": 2}', few).replace(
+        'tracking="none",', 'tracking="none", baselines=False, data={"window": {"steps": 2}},'
+    )
+    assert few in small
+    assert "steps" in small
+    names: dict[str, Any] = {}
+    for code in (diagnosis, explanation, small):
+        exec(code, names)
+    assert set(names["drivers"]["head"]) == {"valve"}
+    assert len(names["answers"]) == 5 * len(ROWS)
+    assert names["run"].folder == tmp_path / "runs" / "first"
+    assert names["run"].settings.model.keys["states"] == "lstm"
+    assert not names["run"].settings.features.use_temporal

@@ -1,0 +1,37 @@
+"""The notebooks of the documentation run from the first cell to the last."""
+
+import os
+import sys
+from pathlib import Path
+
+import nbformat
+import pytest
+from jobs import ROOT
+from nbclient import NotebookClient
+
+NOTEBOOKS = sorted((ROOT / "docs" / "notebooks").glob("*.ipynb"))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("file", NOTEBOOKS, ids=[file.stem for file in NOTEBOOKS])
+def test_a_notebook_runs_and_gives_what_it_was_committed_with(
+    file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}")
+    committed = nbformat.read(file, as_version=4)
+    again = nbformat.read(file, as_version=4)
+    client = NotebookClient(again, timeout=280, resources={"metadata": {"path": str(tmp_path)}})
+    client.execute()
+    for before, after in zip(committed.cells, again.cells, strict=True):
+        if before.cell_type == "code":
+            assert kinds(before) == kinds(after), before.source
+
+
+def kinds(cell: nbformat.NotebookNode) -> list[str]:
+    """Return what a cell has given: tables, pictures, text; without what libraries warn of."""
+    found = (
+        ", ".join(sorted(output["data"])) if "data" in output else output["name"]
+        for output in cell.outputs
+        if output.get("name") != "stderr"
+    )
+    return list(dict.fromkeys(found))  # what is printed comes in any number of pieces
