@@ -15,8 +15,6 @@ EXCEPTIONS = {
     "cli/commands.py simulate": "likewise",
     "data/datamodule.py HydraulicDataModule.__init__": "one argument for each part of `conf/data`",
     "data/sampling.py WindowSampler.__init__": "independent choices, each of them with a default",
-    "telemetry/parquet.py ParquetSource.__init__": "each argument is a key of conf/data: Hydra",
-    "telemetry/timescale/source.py TimescaleSource.__init__": "likewise",
     "simulation/solver/advance.py _advance_one": "numba takes arrays, no objects",
     "simulation/solver/motion.py speed_under": "likewise",
 }
