@@ -48,7 +48,8 @@ def test_a_class_and_its_file_have_the_same_keys_and_defaults(
     kind: type[BaseModel], keys: dict[str, Any]
 ) -> None:
     keys.pop("name", None)
-    assert keys.keys() == kind.model_fields.keys()
+    fields = kind.model_fields.items()
+    assert keys.keys() == {field.serialization_alias or name for name, field in fields}
     assert kind.model_validate(keys) == kind()
 
 

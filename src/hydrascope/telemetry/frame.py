@@ -10,6 +10,7 @@ import pyarrow as pa
 
 from hydrascope.schemas import Machine, SpecError
 from hydrascope.schemas.errors import closest
+from hydrascope.schemas.samples import Samples, in_order
 from hydrascope.telemetry.coverage import Coverage
 from hydrascope.telemetry.fingerprint import SampleDigest
 from hydrascope.telemetry.folder.flags import check_flags
@@ -21,7 +22,6 @@ from hydrascope.telemetry.folder.table_file import TIMESTAMP, Layout, Table, tab
 from hydrascope.telemetry.folder.timestamps import to_microseconds
 from hydrascope.telemetry.recorded import RecordedSource
 from hydrascope.telemetry.resampling import ResampleMethod, margin_us
-from hydrascope.telemetry.samples import Samples, in_order
 
 NAME = "frame"
 """What the table is called in messages."""

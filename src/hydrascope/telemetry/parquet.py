@@ -5,6 +5,7 @@ from functools import cached_property
 from pathlib import Path
 
 from hydrascope.schemas import SpecError, validate
+from hydrascope.schemas.samples import Samples, in_order
 from hydrascope.telemetry.check.examine import Examination
 from hydrascope.telemetry.check.findings import Severity, findings
 from hydrascope.telemetry.folder.contents import open_contents
@@ -13,7 +14,6 @@ from hydrascope.telemetry.folder.index import Index, find_or_build
 from hydrascope.telemetry.folder.rows import read_samples
 from hydrascope.telemetry.folder.settings import FolderSettings
 from hydrascope.telemetry.recorded import RecordedSource
-from hydrascope.telemetry.samples import Samples, in_order
 
 _FEW = 10
 """Flags that a message names."""

@@ -7,10 +7,10 @@ from functools import cached_property
 import pandas as pd
 
 from hydrascope.schemas import Machine, TimeWindow
+from hydrascope.schemas.samples import Samples
 from hydrascope.telemetry.fingerprint import fingerprint
 from hydrascope.telemetry.folder.settings import RecordedSettings
 from hydrascope.telemetry.resampling import margin_us, regular
-from hydrascope.telemetry.samples import Samples
 from hydrascope.telemetry.source import Signal
 from hydrascope.telemetry.times import as_microseconds, as_time
 

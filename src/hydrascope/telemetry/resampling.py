@@ -21,7 +21,7 @@ from pydantic import BaseModel, ConfigDict
 
 from hydrascope.schemas import SensorSpec
 from hydrascope.schemas.base import Positive
-from hydrascope.telemetry.samples import Samples
+from hydrascope.schemas.samples import Samples
 from hydrascope.telemetry.source import Signal
 
 

@@ -11,9 +11,9 @@ from telemetry_folders import check, every, make_folder, narrow, said, write
 from typer.testing import CliRunner
 
 from hydrascope.cli import app
+from hydrascope.schemas.samples import Ordered, Samples
 from hydrascope.telemetry.folder import statistics, time_order
 from hydrascope.telemetry.folder.statistics import SensorGatherer
-from hydrascope.telemetry.samples import Ordered, Samples
 
 N = 6000
 """Samples of ten minutes at 10 Hz."""

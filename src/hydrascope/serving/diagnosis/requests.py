@@ -10,10 +10,10 @@ from hydrascope.schemas.base import Identifier, Number, Positive, Spec, Text
 from hydrascope.schemas.component import SensorSpec
 from hydrascope.schemas.errors import Fault, SpecError, closest
 from hydrascope.schemas.machine import Machine
+from hydrascope.schemas.samples import GOOD, judge
 from hydrascope.schemas.signal import Signal
 from hydrascope.schemas.units import conversion
 from hydrascope.serving.windows import TelemetryWindow
-from hydrascope.telemetry.samples import GOOD, judge
 
 MAX_SAMPLES = 1_000_000
 """Samples of one sensor in one window, at most."""

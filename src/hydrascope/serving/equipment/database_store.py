@@ -11,6 +11,7 @@ import numpy as np
 
 from hydrascope.schemas.errors import SpecError
 from hydrascope.schemas.machine import Machine
+from hydrascope.schemas.samples import GOOD, judged
 from hydrascope.schemas.signal import Signal
 from hydrascope.schemas.time import TimeWindow
 from hydrascope.serving.diagnosis.diagnosis import Diagnosis
@@ -18,7 +19,6 @@ from hydrascope.serving.equipment.references import dump_reference, load_referen
 from hydrascope.serving.equipment.store import UnavailableError, find_machine
 from hydrascope.serving.windows import GivenReference
 from hydrascope.telemetry.resampling import ResampleSettings, margin_us, regular
-from hydrascope.telemetry.samples import GOOD, judged
 from hydrascope.telemetry.times import as_microseconds
 from hydrascope.telemetry.timescale.connector import TimescaleConnector
 from hydrascope.telemetry.timescale.errors import DatabaseError

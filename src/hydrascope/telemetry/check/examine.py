@@ -9,6 +9,7 @@ from pathlib import Path
 import pandas as pd
 
 from hydrascope.schemas import Machine, SpecError
+from hydrascope.schemas.samples import SensorKey
 from hydrascope.telemetry.folder.blocks import Block, list_blocks
 from hydrascope.telemetry.folder.contents import Contents
 from hydrascope.telemetry.folder.discovery import PassedOver, find_tables
@@ -22,7 +23,6 @@ from hydrascope.telemetry.folder.settings import FolderSettings
 from hydrascope.telemetry.folder.statistics import SensorGatherer, SensorStatistics
 from hydrascope.telemetry.folder.table_file import TableFile, open_table
 from hydrascope.telemetry.folder.time_order import in_time_order
-from hydrascope.telemetry.samples import SensorKey
 
 Progress = Callable[[str, int, int], object]
 """(what is done, how much in all, how far)."""

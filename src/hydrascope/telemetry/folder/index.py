@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from hydrascope.schemas.samples import SensorKey
 from hydrascope.schemas.whole_file import write_whole
 from hydrascope.telemetry.coverage import Coverage
 from hydrascope.telemetry.fingerprint import SampleDigest
@@ -27,7 +28,6 @@ from hydrascope.telemetry.folder.rows import Pieces, read_samples
 from hydrascope.telemetry.folder.statistics import SensorGatherer, SensorStatistics
 from hydrascope.telemetry.folder.table_file import TableFile
 from hydrascope.telemetry.folder.time_order import ReadBlock, in_time_order
-from hydrascope.telemetry.samples import SensorKey
 
 _VERSION = 2
 """Of what an index holds and how it is found; another one is not read."""

@@ -11,6 +11,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from hydrascope.schemas.errors import SpecError
+from hydrascope.schemas.samples import Samples, SensorKey, judged
 from hydrascope.schemas.units import conversion
 from hydrascope.telemetry.folder.blocks import Block, read_batches
 from hydrascope.telemetry.folder.columns import codes, numbers
@@ -28,7 +29,6 @@ from hydrascope.telemetry.folder.table_file import (
     naming,
 )
 from hydrascope.telemetry.folder.timestamps import Microseconds, to_microseconds
-from hydrascope.telemetry.samples import Samples, SensorKey, judged
 
 Pieces = dict[SensorKey, list[Samples]]
 """Samples of each sensor in the order of the file, in several pieces."""

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict
 
-from hydrascope.telemetry.samples import BAD_QUALITY, OUT_OF_RANGE, Ordered
+from hydrascope.schemas.samples import BAD_QUALITY, OUT_OF_RANGE, Ordered
 
 _GAP = 1.5
 """Periods between two samples from which on one is missing."""

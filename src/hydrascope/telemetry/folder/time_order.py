@@ -10,9 +10,9 @@ from collections.abc import Callable, Iterator, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from hydrascope.schemas.samples import Ordered, Samples, SensorKey, in_order
 from hydrascope.telemetry.folder.blocks import Block
 from hydrascope.telemetry.folder.rows import Pieces
-from hydrascope.telemetry.samples import Ordered, Samples, SensorKey, in_order
 
 SLICE_CELLS = 2_000_000
 """Samples that a slice aims at; with sorting, some 50 bytes each."""

@@ -7,7 +7,7 @@ from concurrent.futures import Future
 import numpy as np
 
 from hydrascope.schemas import TimeWindow
-from hydrascope.telemetry.samples import Samples, SensorKey, in_order
+from hydrascope.schemas.samples import Samples, SensorKey, in_order
 from hydrascope.telemetry.source import TelemetrySource
 from hydrascope.telemetry.times import EARLIEST_US, as_microseconds, as_time
 from hydrascope.telemetry.timescale.connector import TimescaleConnector

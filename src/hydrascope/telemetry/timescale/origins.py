@@ -10,12 +10,12 @@ import numpy as np
 import pandas as pd
 
 from hydrascope.schemas import Machine, TimeWindow
+from hydrascope.schemas.samples import Samples, SensorKey, judged
 from hydrascope.telemetry.folder.contents import open_contents
 from hydrascope.telemetry.folder.index import list_all, reader
 from hydrascope.telemetry.folder.settings import FolderSettings
 from hydrascope.telemetry.folder.time_order import in_time_order
 from hydrascope.telemetry.resampling import instants
-from hydrascope.telemetry.samples import Samples, SensorKey, judged
 from hydrascope.telemetry.source import Signal, TelemetrySource
 from hydrascope.telemetry.times import as_microseconds, as_time
 

@@ -13,10 +13,10 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from hydrascope.schemas.samples import Samples
 from hydrascope.schemas.whole_file import write_whole
 from hydrascope.telemetry.coverage import Coverage
 from hydrascope.telemetry.fingerprint import SampleDigest
-from hydrascope.telemetry.samples import Samples
 
 _VERSION = 1
 """Of what a scan holds and how it is found."""

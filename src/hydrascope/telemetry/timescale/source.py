@@ -11,12 +11,12 @@ from pydantic import AwareDatetime, Field
 
 from hydrascope.schemas import Machine, SpecError, validate
 from hydrascope.schemas.base import Text
+from hydrascope.schemas.samples import GOOD, Samples, judged
 from hydrascope.schemas.units import Conversion, conversion
 from hydrascope.telemetry.folder.labels import label_files, read_labels
 from hydrascope.telemetry.folder.machine_files import check_units, read_machines
 from hydrascope.telemetry.folder.settings import RecordedSettings
 from hydrascope.telemetry.recorded import RecordedSource
-from hydrascope.telemetry.samples import GOOD, Samples, judged
 from hydrascope.telemetry.times import as_microseconds
 from hydrascope.telemetry.timescale.connector import TimescaleConnector
 from hydrascope.telemetry.timescale.loop import iterate, start, wait

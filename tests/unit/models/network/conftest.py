@@ -71,7 +71,7 @@ def inputs(batch: TrainingBatch) -> GraphInputs:
 def with_physics(rig: HydraulicDataModule, spec: InputSpec, batch: TrainingBatch) -> Physics:
     """The same cycles with line dynamics and features of the machine, as the rig can feed them."""
     machine, config = rig.machines["zema"], rig.engineer.config
-    config = config.model_copy(update={"edge_dynamic": True, "hydraulic": True})
+    config = config.model_copy(update={"edge_dynamic": True, "use_hydraulic": True})
     (packed,) = rig.dataset.machines
     features, observed, *_ = stored_windows(packed, batch.window, machine.topology)
     end_s = torch.zeros(WINDOWS, dtype=torch.float64)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from hydrascope.schemas import SensorSpec
-from hydrascope.telemetry.samples import (
+from hydrascope.schemas.samples import (
     BAD_QUALITY,
     EMPTY,
     GOOD,

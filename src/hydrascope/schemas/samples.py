@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from hydrascope.schemas import SensorSpec
+from hydrascope.schemas.machine import SensorSpec
 
 GOOD, BAD_QUALITY, OUT_OF_RANGE, EMPTY = 0, 1, 2, 3
 """State of a sample; all but the good ones are missing to whoever reads a signal. The first three
