@@ -36,11 +36,16 @@ def test_a_reduction_equals_a_loop_over_segments_and_is_zero_where_empty(reduce,
         assert_close(result[segment], naive(rows) if len(rows) else torch.zeros(4, 3))
 
 
-def test_softmax_equals_a_loop_over_segments():
-    logits = 5 * torch.randn(6, 2, dtype=torch.float64)
+def test_softmax_and_its_gradient_equal_a_loop_over_segments():
+    logits = (5 * torch.randn(6, 2, dtype=torch.float64)).requires_grad_()
     result = segment_softmax(logits, INDEX, SEGMENTS)
-    for segment in range(SEGMENTS):
-        assert_close(result[_rows(segment)], logits[_rows(segment)].softmax(0), 1e-12)
+    weights = torch.randn_like(result)
+    (found,) = torch.autograd.grad((result * weights).sum(), logits)
+    for rows in map(_rows, range(SEGMENTS)):
+        expected = logits[rows].softmax(0)
+        assert_close(result[rows], expected, 1e-12)
+        (by_hand,) = torch.autograd.grad((expected * weights[rows]).sum(), logits)
+        assert_close(found[rows], by_hand[rows], 1e-12)
 
 
 def test_masked_rows_weigh_nothing_and_a_fully_masked_segment_is_zero_without_nan():

@@ -64,9 +64,10 @@ def segment_logsumexp(
     # The shift is subtracted and added again, so it needs no gradient.
     largest = segment_max(masked.detach(), index, num_segments)
     parts = (masked - largest.index_select(0, index)).exp() * mask
-    # The largest row that counts adds exp(0) = 1, so a total below 1 means an empty segment.
+    # The largest row that counts adds exp(0) = 1, so a total of 0 means an empty segment.
     total = segment_sum(parts, index, num_segments)
-    return torch.where(total > 0, largest + total.clamp_min(1.0).log(), empty)
+    nothing = total == 0
+    return torch.where(nothing, empty, largest + total.masked_fill(nothing, 1.0).log())
 
 
 def segment_softmax(
@@ -88,9 +89,10 @@ def segment_softmax(
     weights = (logits - largest.index_select(0, index)).exp()
     if mask is not None:
         weights = weights * mask
-    # The largest unmasked row adds exp(0) = 1, so a total below 1 means an empty segment.
-    total = segment_sum(weights, index, num_segments).clamp_min(1.0)
-    return weights / total.index_select(0, index)
+    # The largest unmasked row adds exp(0) = 1, so a total of 0 means an empty segment. A single
+    # row has a total of 1 and still needs its gradient, which a clamp at 1 would remove.
+    total = segment_sum(weights, index, num_segments)
+    return weights / total.masked_fill(total == 0, 1.0).index_select(0, index)
 
 
 def weigh_heads(rows: Tensor, weights: Tensor) -> Tensor:
