@@ -24,7 +24,7 @@ def save_whole(content: object, file: Path) -> None:
     torch.save(content, buffer)
     file.parent.mkdir(parents=True, exist_ok=True)
     with whole_file(file) as part:
-        part.write_bytes(buffer.getbuffer())
+        part.write_bytes(buffer.getvalue())
 
 
 def copy_whole(file: Path, folder: Path) -> None:
