@@ -1,28 +1,39 @@
 # `make` alone lists the targets.
-PYTHON ?= python3
-VENV   ?= .venv
-RUN    := $(VENV)/bin/python
+PYTHON   ?= python3
+VENV     ?= .venv
+RUN      := $(VENV)/bin/python
+VERSIONS ?= --constraint constraints.txt
+INSTALL  := $(RUN) -m pip install --quiet $(VERSIONS)
 
 .DEFAULT_GOAL := help
-.PHONY: help train test lint fix docs docs-serve results bench clean
+.PHONY: help train test pytest test-python test-newest lint fix docs docs-serve results bench clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
 
 # pip would compile everything on one core, also the packages' own tests. A file that is written for
 # another Python does not compile, which is no harm.
-$(VENV)/installed: pyproject.toml
+$(VENV)/installed: pyproject.toml constraints.txt
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Hydrascope needs Python 3.11 or newer; set PYTHON=…")'
 	$(PYTHON) -m venv $(VENV)
-	$(RUN) -m pip install --quiet --no-compile --editable '.[dev]'
+	$(INSTALL) --no-compile --editable '.[dev]'
 	$(RUN) -m compileall -qq -j 0 -x '/tests/' $(VENV)/lib || true
 	touch $@
 
 train: $(VENV)/installed  ## install if needed, then train on the real rig and print the table
 	$(RUN) train.py experiment=zema
 
-test: lint  ## install if needed, then lint, types, imports, tests
+test: lint pytest  ## install if needed, then lint, types, imports, tests
+
+pytest: $(VENV)/installed  ## tests only
 	OMP_NUM_THREADS=1 $(RUN) -m pytest -n auto --dist loadgroup
+
+test-python:  ## tests only, with another Python: make test-python PYTHON=python3.13
+	$(MAKE) pytest VENV=build/$$($(PYTHON) -c 'import sys; print("python%d.%d" % sys.version_info[:2])')
+
+test-newest:  ## tests only, with the newest release of everything (5 GB with CUDA)
+	rm -f build/newest/installed
+	$(MAKE) pytest VENV=build/newest VERSIONS='--upgrade --upgrade-strategy eager'
 
 lint: $(VENV)/installed  ## lint, types and imports only
 	$(VENV)/bin/ruff check .
@@ -41,11 +52,11 @@ docs-serve: $(VENV)/installed  ## show the documentation site, and what you chan
 	$(RUN) -m mkdocs serve --livereload
 
 bench: $(VENV)/installed  ## measure speeds against their goals
-	$(RUN) -m pip install --quiet --editable '.[dev,bench]'
+	$(INSTALL) --editable '.[dev,bench]'
 	$(RUN) -m benchmarks all
 
 results: $(VENV)/installed  ## measure all five folds and write docs/results.md (hours)
-	$(RUN) -m pip install --quiet --editable '.[dev,bench]'
+	$(INSTALL) --editable '.[dev,bench]'
 	$(RUN) -m benchmarks.zema_folds
 
 clean:  ## remove what training and testing made

@@ -1,17 +1,17 @@
 # Trainings on NVIDIA GPUs: docker build --file deploy/training.Dockerfile --tag hydrascope-training .
 # On CPUs: the same with --build-arg TORCH_INDEX=https://download.pytorch.org/whl/cpu
 FROM python:3.11.15-slim-bookworm AS build
-ARG TORCH_INDEX=https://download.pytorch.org/whl/cu128
-ARG TORCH_VERSION=2.13.0
+ARG TORCH_INDEX=https://download.pytorch.org/whl/cu130
 ENV PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1
 WORKDIR /build
 # torch first and from its own index: the layer is large and changes rarely.
+COPY constraints.txt ./
 RUN python -m venv /opt/hydrascope && \
-    /opt/hydrascope/bin/pip install --index-url "${TORCH_INDEX}" "torch==${TORCH_VERSION}"
+    /opt/hydrascope/bin/pip install --index-url "${TORCH_INDEX}" --constraint constraints.txt torch
 COPY pyproject.toml README.md LICENSE ./
 COPY conf ./conf
 COPY src ./src
-RUN /opt/hydrascope/bin/pip install '.[train,sweep,ray,slurm,timescale]'
+RUN /opt/hydrascope/bin/pip install --constraint constraints.txt '.[train,sweep,ray,slurm,timescale]'
 
 FROM python:3.11.15-slim-bookworm
 ENV PATH=/opt/hydrascope/bin:$PATH PYTHONUNBUFFERED=1 OMP_NUM_THREADS=1 \

