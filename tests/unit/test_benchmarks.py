@@ -165,7 +165,7 @@ def test_loading_holds_its_goals_loosely_while_other_tests_run() -> None:
 def test_memory_is_flat_and_time_linear_over_more_than_fits_into_a_map() -> None:
     rows = {row["name"]: row["value"] for row in store._sizes((500, 6_000))}
     assert rows["6,000 windows: raw data"] > 240  # MB, more than is mapped
-    assert rows["6,000 windows: memory growth, build and epoch"] < 100
+    assert rows["6,000 windows: memory growth, build and epoch"] < 150
     assert rows["exponent of build time over windows"] < 1.3
 
 
