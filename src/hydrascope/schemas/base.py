@@ -12,8 +12,9 @@ class Spec(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False, defer_build=True)
 
 
-Identifier = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_-]*$")]
-"""Name of one thing in a machine; without dots, which separate a component from its label."""
+Identifier = Annotated[str, Field(max_length=128, pattern=r"^[A-Za-z][A-Za-z0-9_-]*$")]
+"""Name of one thing in a machine; without dots, which separate a component from its label, and
+short enough for the name of a file."""
 
 Word = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
 """A kind or a place, such as `relief_valve` or `inlet`."""

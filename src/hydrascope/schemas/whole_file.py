@@ -2,6 +2,7 @@
 
 import errno
 import os
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -19,7 +20,8 @@ def whole_file(path: Path) -> Iterator[Path]:
     Raises:
         OSError: It cannot be written; names `path`.
     """
-    part = path.with_name(f".{path.stem}.{os.getpid()}.part{path.suffix}")
+    writer = f"{os.getpid()}-{threading.get_ident()}"  # threads of a service write at once, too
+    part = path.with_name(f".{path.stem}.{writer}.part{path.suffix}")
     try:
         with names(path):
             yield part

@@ -8,8 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from hydrascope.schemas import Machine, SpecError
+from hydrascope.schemas import Machine, SpecError, validate
 from hydrascope.schemas.signal import Signal
+from hydrascope.serving.diagnosis.requests import DiagnoseRequest, WindowIn
 from hydrascope.serving.equipment.file_store import FileEquipmentStore
 from hydrascope.serving.equipment.references import (
     check_length,
@@ -124,3 +125,31 @@ def test_only_a_model_that_sees_nothing_without_it_needs_a_reference() -> None:
         check_use(use, "rig")
     with pytest.raises(SpecError, match="/v1/equipment/rig/reference"):
         check_use(ReferenceUse.NEEDED, "rig")
+
+
+def test_of_writers_at_once_the_last_one_is_in_memory_and_on_disk(
+    tmp_path: Path, machine: Machine, reference: GivenReference
+) -> None:
+    names = [machine.equipment.model_copy(update={"model": f"n{n}"}) for n in range(12)]
+    machines = [machine.model_copy(update={"equipment": name}) for name in names]
+
+    async def write() -> Machine:
+        store = FileEquipmentStore({}, tmp_path)
+        writes = [store.save(each) for each in machines]
+        await asyncio.gather(*writes, *(store.save_reference(reference) for _ in range(12)))
+        return await store.get("zema")
+
+    in_memory = asyncio.run(write())
+    again = FileEquipmentStore({}, tmp_path)
+    assert asyncio.run(again.get("zema")) == in_memory
+    found = asyncio.run(again.reference(in_memory))
+    assert found is not None
+    assert found.digest == reference.digest
+    assert not list(tmp_path.rglob("*.part*"))
+
+
+def test_a_window_ends_within_the_calendar_and_a_name_fits_a_file() -> None:
+    with pytest.raises(SpecError, match=r"start: .*9999-01-01"):
+        validate(WindowIn, {"start": "9999-12-31T23:59:59Z"}, source="window")
+    with pytest.raises(SpecError, match=r"equipment_id: .*128"):
+        validate(DiagnoseRequest, {"equipment_id": "n" * 129, "start": "2026-01-01T00:00:00Z"})

@@ -1,6 +1,7 @@
 """Bodies of requests, and the windows that they bring."""
 
 import math
+from datetime import UTC, datetime
 from typing import Annotated, Any
 
 import numpy as np
@@ -37,7 +38,7 @@ class SignalIn(_Body):
 class WindowIn(_Body):
     """One window: its samples, or where in the database they are."""
 
-    start: AwareDatetime
+    start: Annotated[AwareDatetime, Field(lt=datetime(9999, 1, 1, tzinfo=UTC))]
     """Start of the window; its length is the model's."""
     signals: Annotated[dict[Identifier, SignalIn], Field(min_length=1)] | None = None
     """By sensor ID; null: read from the database."""

@@ -36,6 +36,8 @@ class FileEquipmentStore:
         self._machines = dict(machines)
         self._references: dict[str, GivenReference] = {}
         self._folder = folder
+        # One change at a time: what is in memory is what was written last.
+        self._changing = asyncio.Lock()
         if folder is not None:
             folder.mkdir(parents=True, exist_ok=True)
             for file in sorted((folder / _REFERENCES).glob("[!.]*.json")):
@@ -55,10 +57,10 @@ class FileEquipmentStore:
     async def save(self, machine: Machine) -> None:
         """Write the machine's file, whole or not at all."""
         equipment_id = machine.equipment.equipment_id
-        await asyncio.to_thread(
-            _write, self._writable() / f"{equipment_id}.json", to_json(machine, indent=2)
-        )
-        self._machines[equipment_id] = machine
+        file = self._writable() / f"{equipment_id}.json"
+        async with self._changing:
+            await asyncio.to_thread(_write, file, to_json(machine, indent=2))
+            self._machines[equipment_id] = machine
 
     async def reference(self, machine: Machine) -> GivenReference | None:
         """Return the machine's reference, unless it has other sensors since."""
@@ -71,15 +73,17 @@ class FileEquipmentStore:
         folder = self._writable() / _REFERENCES
         folder.mkdir(exist_ok=True)
         content = await asyncio.to_thread(dump_reference, reference)
-        await asyncio.to_thread(_write, folder / f"{equipment_id}.json", content)
-        self._references[equipment_id] = reference
+        async with self._changing:
+            await asyncio.to_thread(_write, folder / f"{equipment_id}.json", content)
+            self._references[equipment_id] = reference
 
     async def remove_reference(self, equipment_id: str) -> bool:
         """Delete the reference's file."""
-        if self._references.pop(equipment_id, None) is None:
-            return False
-        (self._writable() / _REFERENCES / f"{equipment_id}.json").unlink(missing_ok=True)
-        return True
+        async with self._changing:
+            if self._references.pop(equipment_id, None) is None:
+                return False
+            (self._writable() / _REFERENCES / f"{equipment_id}.json").unlink(missing_ok=True)
+            return True
 
     async def read_signals(self, machine: Machine, window: TimeWindow) -> Mapping[str, Signal]:  # noqa: ARG002
         """Refuse: there is no telemetry."""
