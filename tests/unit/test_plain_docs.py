@@ -19,8 +19,6 @@ AVOIDED = (
     *("simply", "obviously", "of course", "a row a", "a column a"),
 )
 LEFT_OUT = (
-    # Sections of the results that wait for their figures, and are rewritten with them.
-    re.compile(r"^## A simulated fleet, .*?(?=^### Kinds)", re.DOTALL | re.MULTILINE),
     re.compile(r"^<!-- ([\w ]+) -->$.*?^<!-- /\1 -->$", re.DOTALL | re.MULTILINE),  # measured
     re.compile(r"^```.*?^```$", re.DOTALL | re.MULTILINE),
     re.compile(r"^(?:\||#|    (?!- )).*$", re.MULTILINE),  # a table, a title, indented code
