@@ -75,6 +75,31 @@ def test_a_search_of_a_model_without_epochs_is_refused(tmp_path: Path) -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("sweep", "use"),
+    [
+        (
+            "data.fold=0,1",
+            "would be the folder of several trials; leave it out, and name the "
+            "folder of all trials with hydra.sweep.dir=…",
+        ),
+        (
+            "sweep=tpe",
+            "is the folder of one training; leave it out, and name the folder of the "
+            "search with hydra.sweep.dir=…",
+        ),
+    ],
+)
+def test_trials_in_one_folder_are_refused_before_any_starts(
+    sweep: str, use: str, tmp_path: Path
+) -> None:
+    same = tmp_path / "same"
+    done = run("train.py", "-m", sweep, "tracking=none", f"run_dir={same}", cwd=tmp_path)
+    assert done.returncode == 2
+    assert done.stderr.strip() == f"train.py: run_dir: '{same}' {use}"
+    assert not same.exists()
+
+
 def test_several_wrong_values_are_all_named_at_once(tmp_path: Path) -> None:
     done = run("train.py", "data.fold=9", "optim.lr=-1", "seed=x", cwd=tmp_path)
     assert done.returncode == 2

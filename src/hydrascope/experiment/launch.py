@@ -83,6 +83,7 @@ def launch(
                     )
                 _check_torchrun(prefix, sweeps=multirun or sweep is not None)
             if sweep:
+                _check_run_dir(settings.run_dir)
                 load("hydrascope.experiment.sweep.search").run(settings, sweep)
             elif multirun and isinstance(settings, TrainSettings):
                 trials.append((settings, list(HydraConfig.get().overrides.task)))
@@ -96,6 +97,15 @@ def launch(
             load(job).run(settings)
         if trials:
             load("hydrascope.experiment.sweep.grid").run(trials)
+
+
+def _check_run_dir(run_dir: str) -> None:
+    """Refuse a `run_dir` of a search, which gives each trial a folder of its own."""
+    if run_dir != HydraConfig.get().runtime.output_dir:
+        raise SpecError(
+            f"run_dir: {run_dir!r} is the folder of one training; leave it out, and name the "
+            "folder of the search with hydra.sweep.dir=…"
+        )
 
 
 def _check_sweep(settings: TrainSettings, *, sweeps: bool) -> None:

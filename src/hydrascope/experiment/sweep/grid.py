@@ -19,9 +19,14 @@ def run(trials: Sequence[Trial]) -> None:
     """Train all trials; a failed trial does not stop the others.
 
     Raises:
-        SpecError: Trials have failed; raised after all have ended.
+        SpecError: Two trials have the same folder; or some have failed, after all have ended.
     """
     first = trials[0][0]
+    if len({Path(settings.run_dir).absolute() for settings, _ in trials}) < len(trials):
+        raise SpecError(
+            f"run_dir: {first.run_dir!r} would be the folder of several trials; leave it out, and "
+            "name the folder of all trials with hydra.sweep.dir=…"
+        )
     folder = Path(first.run_dir).absolute().parent
     with open_launcher(first.launcher, folder) as launcher:
         grid = _Grid(trials, folder, launcher)
