@@ -10,6 +10,7 @@ import typer
 from hydrascope.experiment.config_files import CONF, existing_folder
 from hydrascope.experiment.start import require
 from hydrascope.schemas.errors import SpecError
+from hydrascope.schemas.whole_file import NO_ROOM
 
 app = typer.Typer(no_args_is_help=True, help="Check and copy training configurations.")
 
@@ -45,7 +46,16 @@ def copy(
     folder: Annotated[Path, typer.Argument(help="A new folder for the copies.")],
 ) -> None:
     """Copy all configuration files, to edit them and pass the folder as --config-dir."""
-    if folder.is_file() or (folder.is_dir() and any(folder.iterdir())):
-        raise SpecError(f"{folder}: is there already; expected a new folder, or an empty one")
-    shutil.copytree(CONF, folder, dirs_exist_ok=True)
+    try:
+        if folder.is_file() or (folder.is_dir() and any(folder.iterdir())):
+            raise SpecError(f"{folder}: is there already; expected a new folder, or an empty one")
+        folder.mkdir(parents=True, exist_ok=True)
+        shutil.copytree(CONF, folder, dirs_exist_ok=True)
+    except OSError as error:
+        if error.errno in NO_ROOM:
+            raise
+        raise SpecError(
+            f"{folder}: cannot be written ({error.strerror or error}); expected a folder that "
+            "can be made"
+        ) from error
     print(f"Edit them, and train with: hydrascope train --config-dir {folder}")

@@ -62,6 +62,17 @@ def test_nothing_that_is_there_is_copied_over(there: str, tmp_path: Path) -> Non
     )
 
 
+def test_a_folder_that_cannot_be_made_is_one_line(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "file").write_text("")
+    for target in ("/proc/foo", str(tmp_path / "file" / "mine")):
+        assert hydrascope("config", "copy", target) == 2
+        said = capsys.readouterr().err.strip()
+        assert said.startswith(f"{target}: cannot be written (")
+        assert "\n" not in said
+
+
 @pytest.mark.parametrize("option", ["--config-dir", "-cd"])
 @pytest.mark.parametrize(("model", "name"), [("mine", "mine"), ("mlp", "edited"), ("arma", "arma")])
 def test_own_files_come_first_and_the_packages_behind_them(
