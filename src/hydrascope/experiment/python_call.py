@@ -1,6 +1,7 @@
 """A training that is asked for in Python: the same configuration as that of `train.py`."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +15,22 @@ from hydrascope.experiment.job_settings import TrainSettings, validate_train
 from hydrascope.experiment.run_folder import register_new_folder
 from hydrascope.schemas.errors import SpecError
 
-_SCRIPT = "train.py"
+SCRIPT = "train.py"
 """Whose configuration it is, and with whose name complaints begin."""
+
+
+@contextmanager
+def spec_errors(source: str, script: str) -> Iterator[None]:
+    """Raise what the user can fix as `SpecError`.
+
+    Args:
+        source: The function that was called; its name precedes the message.
+        script: Name of the script that does the same.
+    """
+    try:
+        yield
+    except USER_ERRORS as error:
+        raise SpecError(*complaint(error, script).faults, source=source) from None
 
 
 def settings_of_call(
@@ -34,7 +49,7 @@ def settings_of_call(
     """
     register_new_folder()
     words = [f"{key}={_word(value)}" for key, value in given.items() if not _is_group(value)]
-    try:
+    with spec_errors("fit", SCRIPT):
         config = composed("train", [*overrides, *words], CONF, own, hydra=True)
         for key, value in given.items():
             if _is_group(value):
@@ -46,8 +61,6 @@ def settings_of_call(
         _check_single(config, settings)
         if new_folder:
             settings = settings.model_copy(update={"run_dir": config.hydra.run.dir})
-    except USER_ERRORS as error:
-        raise SpecError(*complaint(error, _SCRIPT).faults, source="fit") from None
     return settings
 
 

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from hydrascope.experiment.config_files import existing_folder
-from hydrascope.experiment.python_call import settings_of_call
+from hydrascope.experiment.python_call import SCRIPT, settings_of_call, spec_errors
 from hydrascope.experiment.train import run
 from hydrascope.notebook.training_run import TrainingRun
 
@@ -33,7 +33,8 @@ def fit(
     own = existing_folder(str(config_dir)) if config_dir is not None else None
     told = settings_of_call(overrides, settings, own)
     try:
-        run(told, quiet=quiet)
+        with spec_errors("fit", SCRIPT):
+            run(told, quiet=quiet)
     except SystemExit as ended:  # as a script ends once Lightning has shut everything down
         raise KeyboardInterrupt(f"run_dir: {told.run_dir}") from ended
     return TrainingRun(told.run_dir)

@@ -9,6 +9,7 @@ import pandas as pd
 from hydrascope.evaluation.compare import EVALUATION
 from hydrascope.experiment import evaluate
 from hydrascope.experiment.job_settings import EvaluateSettings, TrainSettings
+from hydrascope.experiment.python_call import spec_errors
 from hydrascope.experiment.run_folder import new_folder
 from hydrascope.experiment.training_job import RESULTS
 from hydrascope.notebook.diagnoser import Diagnoser, FrameOptions
@@ -95,6 +96,9 @@ class TrainingRun:
         Returns:
             A row a head and metric: `value`, and the bounds `low` and `high` of its 95 % interval,
             NaN where there is none.
+
+        Raises:
+            SpecError: What is wrong with the checkpoint or the data.
         """
         folder = Path(new_folder(str(self.folder / "evaluation")))
         settings = EvaluateSettings(
@@ -104,7 +108,8 @@ class TrainingRun:
             run_dir=str(folder),
             hardware=self.settings.hardware,
         )
-        evaluate.run(settings, quiet=quiet)
+        with spec_errors("evaluate", "evaluate.py"):
+            evaluate.run(settings, quiet=quiet)
         rows = []
         for head, metrics in load_json(folder / EVALUATION)["judged"].items():
             for metric, judged in metrics.items():

@@ -1,6 +1,7 @@
 """A training from Python is the one of the command line, and gives back what it found."""
 
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -88,6 +89,24 @@ def test_what_is_wrong_is_one_line(
         fit(*overrides, run_dir=tmp_path / "none", **given)
     assert "\n" not in str(refused.value)
     assert not (tmp_path / "none").exists()
+
+
+def test_wrong_data_are_one_line_once_the_training_has_begun(tmp_path: Path) -> None:
+    source = {"source": {"folder": str(tmp_path)}}
+    with pytest.raises(SpecError, match=r"^fit: .*PS1\.txt: no such file"):
+        fit(*small(*QUICK), data=source, run_dir=tmp_path / "run", quiet=True)
+
+
+def test_a_damaged_checkpoint_is_one_line_of_an_evaluation(
+    run: TrainingRun, tmp_path: Path
+) -> None:
+    folder = tmp_path / "moved"
+    shutil.copytree(run.folder, folder)
+    (folder / "checkpoints" / "best.ckpt").write_bytes(b"damaged")
+    moved = TrainingRun(folder)
+    moved.settings = run.settings
+    with pytest.raises(SpecError, match=r"^evaluate: .*best\.ckpt"):
+        moved.evaluate(quiet=True)
 
 
 def test_a_folder_of_files_that_is_not_there_is_named() -> None:
