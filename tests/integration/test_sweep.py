@@ -147,6 +147,30 @@ def test_the_trials_are_below_one_run_with_their_metric(killed: Path) -> None:
     assert parent.data.metrics["val/head_loss"] == pytest.approx(best)
 
 
+@pytest.mark.parametrize("kind", ["grid", "search"])
+def test_an_interrupted_sweep_ends_its_trials_and_is_one_line(kind: str, tmp_path: Path) -> None:
+    given = {"grid": ["seed=1,2"], "search": ["sweep=tpe", "sweep.trials=2"]}[kind]
+    folder = tmp_path / "sweep"
+    small = [each for each in TINY if kind == "search" or not each.startswith("sweep.")]
+    options = [*given, *small, "tracking=none", "launcher.parallel=1", f"hydra.sweep.dir={folder}"]
+    with subprocess.Popen(
+        [sys.executable, str(ROOT / "train.py"), "-m", *options],
+        cwd=tmp_path,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        wait_until(lambda: bool(processes_of(folder)) or process.poll() is not None)
+        process.send_signal(signal.SIGINT)
+        _, said = process.communicate(timeout=300)
+    assert process.returncode == 130
+    assert said.startswith(f"train.py: interrupted; {folder}: ")
+    assert ("the same command" if kind == "search" else "resume=") in said
+    assert len(said.splitlines()) == 1
+    assert not processes_of(folder)
+    assert "interrupted" in (folder / "summary.csv").read_text()
+
+
 def test_the_value_of_a_trial_is_that_of_the_checkpoint_it_kept(killed: Path) -> None:
     header, *rows = (found(killed) / "trials" / "0000" / "metrics.csv").read_text().splitlines()
     column = header.split(",").index("val/head_loss")

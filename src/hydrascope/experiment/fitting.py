@@ -21,6 +21,7 @@ from rich.table import Table
 from hydrascope.data.datamodule import HydraulicDataModule
 from hydrascope.experiment.processes import is_first_process
 from hydrascope.experiment.run_settings import CallbackSettings, HardwareSettings, TrainerSettings
+from hydrascope.experiment.start import INTERRUPTED
 from hydrascope.graphs.fields import GraphInputs
 from hydrascope.models.diagnoser import TensorDiagnoser
 from hydrascope.models.summary import forward_flops, parts
@@ -32,8 +33,8 @@ from hydrascope.training.module import DiagnosisModule
 from hydrascope.training.progress import Progress
 from hydrascope.training.watch import Watch
 
-INTERRUPTED, TERMINATED = 130, 143
-"""The exit codes after Ctrl-C and SIGTERM, as in shells."""
+TERMINATED = 143
+"""The exit code after SIGTERM, as in shells."""
 BEST, LAST = "best.ckpt", "last.ckpt"
 """The file names of a run's best and last checkpoint."""
 _SHOWN_WINDOWS = 4

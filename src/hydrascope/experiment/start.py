@@ -13,6 +13,8 @@ from hydrascope.experiment.importing import load
 
 USAGE_ERROR = 2
 """The exit code for errors that the user can fix, as in argparse."""
+INTERRUPTED = 130
+"""The exit code after Ctrl-C, as in shells."""
 
 
 def start(name: str, conf: Path, command: str | None = None) -> None:
@@ -49,7 +51,9 @@ def require(package: str, extra: str, command: str) -> None:
 
 @contextmanager
 def one_line_errors(script: str, command: str) -> Iterator[None]:
-    """Print a user error as one line and exit; `HYDRASCOPE_TRACEBACK=1` shows the full traceback.
+    """Print a user error or Ctrl-C as one line and exit.
+
+    `HYDRASCOPE_TRACEBACK=1` shows the full traceback of an error.
 
     Args:
         script: Name of the script, which is the source of its settings' errors.
@@ -57,6 +61,12 @@ def one_line_errors(script: str, command: str) -> Iterator[None]:
     """
     try:
         yield
+    except KeyboardInterrupt as interrupt:
+        print(
+            f"{command}: {interrupt}" if interrupt.args else f"{command}: interrupted",
+            file=sys.stderr,
+        )
+        sys.exit(INTERRUPTED)
     except Exception as error:
         # Imported only here: it imports pydantic, which `--help` does not need.
         from hydrascope.experiment.complaints import complaint, users

@@ -45,7 +45,7 @@ class NestedRuns:
         except CLIENT_ERRORS:
             self._say(f"Tracking: MLflow is away; the run {name} stays open there")
 
-    def finish(self, values: dict[str, float]) -> None:
+    def finish(self, values: dict[str, float], status: str = "FINISHED") -> None:
         """Log the best values and end the run of the sweep."""
         self._run.log_metrics(values)
-        self._run.end("FINISHED")
+        self._run.end(status)

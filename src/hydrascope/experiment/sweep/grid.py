@@ -60,6 +60,24 @@ class _Grid(Sweep):
     def failed(self, number: int, why: str) -> None:
         self._note(number, "failed", "", why)
 
+    def interrupted(self) -> str:
+        for number in self._began.keys() - self._rows.keys():
+            self._note(number, "interrupted", "", "")
+            self.end_run(Path(self._settings[number].run_dir).name, "KILLED")
+        self._summarize("KILLED")
+        return (
+            "summary.csv lists the trials so far; continue one with its overrides and "
+            "resume=…/checkpoints/last.ckpt"
+        )
+
+    def _summarize(self, status: str) -> list[dict[str, str]]:
+        rows = [row for _, row in sorted(self._rows.items())]
+        if rows:
+            summarize(rows, self.name, self.folder, self.console)
+        if self.runs:
+            self.runs.finish({}, status)
+        return rows
+
     def _note(self, number: int, state: str, value: str, why: str) -> None:
         self._rows[number] = {
             "trial": str(number),
@@ -76,11 +94,8 @@ class _Grid(Sweep):
         Raises:
             SpecError: Some trials have failed.
         """
-        rows = [row for _, row in sorted(self._rows.items())]
-        summarize(rows, self.name, self.folder, self.console)
+        rows = self._summarize("FINISHED")
         failed = [row for row in rows if row["why"]]
-        if self.runs:
-            self.runs.finish({})
         if failed:
             raise SpecError(
                 f"sweep: {len(failed)} of {len(rows)} trials failed; the first: {failed[0]['why']}"

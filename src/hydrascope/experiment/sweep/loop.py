@@ -66,13 +66,25 @@ class Sweep(ABC):
     def failed(self, number: int, why: str) -> None:
         """Record that a trial has failed."""
 
+    @abstractmethod
+    def interrupted(self) -> str:
+        """Write how the trials have ended so far; return how to continue."""
+
     def given_up(self, trial: RunningTrial) -> bool:  # noqa: ARG002
         """Return whether to end a running trial, and record it if so."""
         return False
 
     def run(self) -> None:
-        """Run all trials; a failed trial does not stop the others."""
-        keep_busy(self._started(), self._settled, self._parallel)
+        """Run all trials; a failed trial does not stop the others.
+
+        Raises:
+            KeyboardInterrupt: With the folder and how to continue; all trials have been ended.
+        """
+        try:
+            keep_busy(self._started(), self._settled, self._parallel)
+        except KeyboardInterrupt:
+            how = self.interrupted()
+            raise KeyboardInterrupt(f"interrupted; {self.folder}: {how}") from None
 
     def say(self, line: str) -> None:
         """Print a line without formatting."""

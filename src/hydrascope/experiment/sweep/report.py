@@ -24,7 +24,7 @@ def report(study: optuna.Study, sweep: SearchSettings, folder: Path, console: Co
     Raises:
         SpecError: No trial has succeeded.
     """
-    rows = _rows(study, sweep)
+    rows = table(study, sweep)
     summarize(rows, sweep.name, folder, console)
     succeeded = study.get_trials(states=(TrialState.COMPLETE,))
     if not succeeded:
@@ -45,7 +45,8 @@ def report(study: optuna.Study, sweep: SearchSettings, folder: Path, console: Co
     _draw(study, sweep, folder, console)
 
 
-def _rows(study: optuna.Study, sweep: SearchSettings) -> list[dict[str, str]]:
+def table(study: optuna.Study, sweep: SearchSettings) -> list[dict[str, str]]:
+    """Return a row for each trial that has begun."""
     return [
         {
             "trial": str(trial.number),

@@ -17,8 +17,9 @@ from hydrascope.experiment.job_settings import TrainSettings
 from hydrascope.experiment.launcher.base import Launcher, open_launcher
 from hydrascope.experiment.sweep.composition import trial_settings
 from hydrascope.experiment.sweep.loop import RunningTrial, Sweep
-from hydrascope.experiment.sweep.report import report
+from hydrascope.experiment.sweep.report import report, table
 from hydrascope.experiment.sweep.search_settings import Option, SearchSettings, Tried
+from hydrascope.experiment.sweep.summary import summarize
 from hydrascope.schemas.errors import SpecError
 from hydrascope.tracking.destination import PARENT
 from hydrascope.tracking.loggers import flatten
@@ -118,6 +119,12 @@ class _Search(Sweep):
     def failed(self, number: int, why: str) -> None:
         self._trials[number].set_user_attr(ERROR, why)
         self._study.tell(number, state=TrialState.FAIL)
+
+    def interrupted(self) -> str:
+        self._requeue_interrupted()
+        if rows := table(self._study, self._sweep):
+            summarize(rows, self.name, self.folder, self.console)
+        return "the same command continues the search"
 
     def given_up(self, trial: RunningTrial) -> bool:
         """Report a trial's progress to Optuna; return whether it is pruned."""
