@@ -76,14 +76,10 @@ def launch(
             multirun = HydraConfig.get().mode == RunMode.MULTIRUN
             if isinstance(settings, TrainSettings):
                 _check_sweep(settings, sweeps=multirun or sweep is not None)
-                if sweep is not None and settings.model.closed_form:
-                    raise SpecError(
-                        f"sweep: a search compares epochs, and {settings.model.name} has none; "
-                        "accepted: a grid, such as -m model.KEY=1,2, or a network"
-                    )
+                if sweep is not None:
+                    _check_searchable(settings)
                 _check_torchrun(prefix, sweeps=multirun or sweep is not None)
             if sweep:
-                _check_run_dir(settings.run_dir)
                 load("hydrascope.experiment.sweep.search").run(settings, sweep)
             elif multirun and isinstance(settings, TrainSettings):
                 trials.append((settings, list(HydraConfig.get().overrides.task)))
@@ -99,12 +95,17 @@ def launch(
             load("hydrascope.experiment.sweep.grid").run(trials)
 
 
-def _check_run_dir(run_dir: str) -> None:
-    """Refuse a `run_dir` of a search, which gives each trial a folder of its own."""
-    if run_dir != HydraConfig.get().runtime.output_dir:
+def _check_searchable(settings: TrainSettings) -> None:
+    """Refuse a search of a model without epochs, or with one folder for all its trials."""
+    if settings.model.closed_form:
         raise SpecError(
-            f"run_dir: {run_dir!r} is the folder of one training; leave it out, and name the "
-            "folder of the search with hydra.sweep.dir=…"
+            f"sweep: a search compares epochs, and {settings.model.name} has none; "
+            "accepted: a grid, such as -m model.KEY=1,2, or a network"
+        )
+    if settings.run_dir != HydraConfig.get().runtime.output_dir:
+        raise SpecError(
+            f"run_dir: {settings.run_dir!r} is the folder of one training; leave it out, and name "
+            "the folder of the search with hydra.sweep.dir=…"
         )
 
 

@@ -91,9 +91,9 @@ def test_what_is_wrong_is_one_line(
     assert not (tmp_path / "none").exists()
 
 
-def test_wrong_data_are_one_line_once_the_training_has_begun(tmp_path: Path) -> None:
+def test_wrong_data_are_named_once_the_training_has_begun(tmp_path: Path) -> None:
     source = {"source": {"folder": str(tmp_path)}}
-    with pytest.raises(SpecError, match=r"^fit: .*PS1\.txt: no such file"):
+    with pytest.raises(SpecError, match=r"(?s)^fit: .*PS1\.txt: no such file"):
         fit(*small(*QUICK), data=source, run_dir=tmp_path / "run", quiet=True)
 
 
