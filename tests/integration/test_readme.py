@@ -30,8 +30,10 @@ BRIEF = [*SMALL, "trainer.max_epochs=1", "trainer.limit_train_batches=1"]
 def workplace(tmp_path_factory: pytest.TempPathFactory, trained: Path, bundle: Path) -> Path:
     """Return a folder with scripts, configs, a trained run, its bundle, and the pages' files."""
     folder = tmp_path_factory.mktemp("clone")
-    for script in ("train.py", "evaluate.py", "export.py", "Makefile", "pyproject.toml"):
-        shutil.copy(ROOT / script, folder)
+    for name in (
+        "train.py", "evaluate.py", "export.py", "Makefile", "constraints.txt", "pyproject.toml",
+    ):  # fmt: skip
+        shutil.copy(ROOT / name, folder)
     shutil.copytree(ROOT / "conf", folder / "conf")
     shutil.copytree(trained, folder / "outputs" / "RUN")
     shutil.copytree(bundle, folder / "bundles" / "current")
