@@ -91,7 +91,7 @@ def processes_of(folder: Path) -> list[int]:
             line = entry.read_bytes()
         except OSError:  # it has ended meanwhile
             continue
-        if b"sweep.trial" in line and str(folder).encode() in line:
+        if b"experiment.sweep.trial" in line and str(folder).encode() in line:
             running.append(int(entry.parent.name))
     return running
 
