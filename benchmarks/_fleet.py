@@ -17,7 +17,7 @@ from hydrascope.schemas import Machine, TimeWindow, validate
 from hydrascope.telemetry.source import Signal
 
 FEATURES = FeatureConfig(frequency=True, temporal=True, patch=False)
-"""What is measured with: 34 features of each sub-window."""
+"""The features that the benchmarks compute, 34 of each sub-window."""
 START = datetime(2026, 1, 1, tzinfo=UTC)
 _KINDS = ("pressure", "temperature", "flow")
 _UNITS = {"pressure": "bar", "temperature": "degC", "flow": "l/min"}

@@ -35,7 +35,7 @@ FLEET = (
     f"data.source.machines_per_kind={COUNTS[-1] + 320}",
     f"data.split.folds={FOLDS}",
 )
-"""As many as the largest count needs, and 320 of each kind to judge all counts by."""
+"""The fleet: the machines of the largest count, and 320 more of each kind to judge all counts."""
 TREES = "LightGBM"
 
 

@@ -1,4 +1,4 @@
-"""What a window and a machine cost, and what a fleet costs by that.
+"""Measure the cost of a window and a machine, and compute the cost of a fleet.
 
 `--write` puts the tables into docs/results.md.
 """

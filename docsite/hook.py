@@ -1,4 +1,4 @@
-"""What MkDocs calls while it builds the site; `mkdocs.yml` names this file."""
+"""Hooks that MkDocs calls while it builds the site. `mkdocs.yml` names this file."""
 
 from pathlib import Path
 

@@ -63,9 +63,9 @@ def machine_page() -> str:
 
 _DECLARED = "Further {} of other kinds are declared in the file itself (`topology.{}`)."
 _SENSORS = "Features and physics are computed in the canonical unit of a kind."
-_UNITS = """How each unit becomes the canonical one of its kind, and which units its telemetry may
-be in, if it says so. A dash: the two measure different things, and such a sensor has no part in
-what needs the canonical unit. Factors are exact (NIST SP 811, 2008, appendix B.8).
+_UNITS = """The table converts each unit to the canonical one of its kind. It also lists the units
+that telemetry may declare. A dash means that the two measure different things: such a sensor is not
+used where the canonical unit is needed. Factors are exact (NIST SP 811, 2008, appendix B.8).
 """
 
 

@@ -1,4 +1,4 @@
-"""What a model says of many windows, as a table."""
+"""Tables of a model's answers to many windows."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
@@ -13,18 +13,18 @@ from hydrascope.serving.diagnosis.findings import Finding, Limits, build_finding
 
 
 class Answer(NamedTuple):
-    """One row: what is said of one question in one window; None where its kind has no such thing.
+    """A row of the table: one answer to one window. A field that the answer lacks is None.
 
     Attributes:
         equipment_id: The machine.
-        start: Of the window, UTC.
-        head: The question.
-        component: Id of the component that is asked about; None of a question to the machine.
-        label: Of a head that has several.
+        start: The start of the window, UTC.
+        head: The head that answered.
+        component: The ID of the component concerned; None for a whole machine.
+        label: The label, for a head with several.
         answer: A class's name, a value in the head's unit, or whether a label is present.
-        probability: Of the class; of a label, or a binary head, that it is present.
-        low: Lower bound of a value's interval.
-        high: Upper bound.
+        probability: The probability of the class, or that a label is present.
+        low: The lower bound of a value's interval.
+        high: The upper bound of a value's interval.
     """
 
     equipment_id: str

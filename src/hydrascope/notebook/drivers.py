@@ -1,4 +1,4 @@
-"""Which sensors an answer leaned on, as a table; takes captum."""
+"""Tables of how much each sensor contributed to an answer. Needs captum."""
 
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
@@ -15,20 +15,20 @@ from hydrascope.serving.model.machine_cache import PreparedMachine
 
 
 class Driver(NamedTuple):
-    """One row: what one sensor added to one answer.
+    """A row of the table: the contribution of one sensor to one answer.
 
     Attributes:
         equipment_id: The machine.
-        start: Of the window, UTC.
-        head: The question.
-        component: Id of the component that is asked about; None of a question to the machine.
-        label: Of a head that has several.
-        answer: As `predict` gives it.
+        start: The start of the window, UTC.
+        head: The head that answered.
+        component: The ID of the component concerned; None for a whole machine.
+        label: The label, for a head with several.
+        answer: The answer, as in `predict`.
         sensor_id: The sensor.
-        sensor_component: Id of the component that carries it.
-        added: Above 0 it spoke for the answer, below against it; in log odds of the answer, or in
-            the head's unit where the answer is a value.
-        share: Of what all sensors added, either way; 0 to 1.
+        sensor_component: The ID of the component that carries the sensor.
+        added: The contribution, positive for the answer and negative against it. In log odds, or in
+            the head's unit if the answer is a value.
+        share: The share of the sizes of all contributions, 0 to 1.
     """
 
     equipment_id: str
