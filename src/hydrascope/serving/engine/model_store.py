@@ -74,7 +74,7 @@ class ModelStore:
                 model = await self._load(version)
                 try:
                     await warm_up(model, self._engine.config.max_batch)
-                except Exception:
+                except BaseException:  # a cancelled request must not leave a process behind
                     await model.close()
                     raise
             self._switch(model)

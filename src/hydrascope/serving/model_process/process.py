@@ -73,7 +73,7 @@ class ModelProcess:
         await model._start()
         try:
             model.manifest, model.version = await model._client.call("open", *model._open_arguments)
-        except Exception:
+        except BaseException:  # a cancelled start must not leave a process behind
             await model.close()
             raise
         return model
