@@ -9,6 +9,7 @@ from hydrascope.experiment.restore import Restored, restore
 from hydrascope.graphs.fields import GraphInputs, SensorReference
 from hydrascope.packaging.bundle import Bundle
 from hydrascope.packaging.manifest import Manifest, MetricsManifest, WindowManifest
+from hydrascope.packaging.parity import golden_answers
 from hydrascope.schemas.calibration import flag_names, flag_thresholds
 from hydrascope.schemas.task import HeadLevel
 from hydrascope.tracking.provenance import commit
@@ -33,7 +34,7 @@ def checkpoint_as_bundle(ckpt: str) -> Bundle:
         restored.diagnoser,
         references_of(restored.data),
         golden,
-        restored.diagnoser.predict(golden),
+        golden_answers(restored.diagnoser, golden),
     )
 
 
@@ -64,6 +65,7 @@ def manifest_of(restored: Restored, metrics: MetricsManifest) -> Manifest:
                 flag_names(head), flag_thresholds(head, diagnoser.thresholds), strict=True
             )
         },
+        least_right={name: value for name, value in diagnoser.least_right.items() if name in names},
         conformal=None if calibration is None else calibration.spec.conformal,
         window=WindowManifest(
             window_s=trained.data.window.window_s, steps=trained.data.window.steps

@@ -11,6 +11,7 @@ from hydrascope.evaluation.bootstrap import Bootstrap
 from hydrascope.evaluation.calibrate import HeldOut, fit_calibration
 from hydrascope.evaluation.detection import detection, machine_scores, score_table
 from hydrascope.evaluation.detectors import DETECTORS, detector_scores
+from hydrascope.evaluation.fit_fitness import fit_fitness
 from hydrascope.evaluation.localisation import localisation
 from hydrascope.evaluation.predictions import predict
 from hydrascope.evaluation.report import head_metrics
@@ -21,7 +22,7 @@ from hydrascope.models.kernel.config import DiscriminantConfig
 from hydrascope.models.kernel.model import KernelDiscriminant
 from hydrascope.models.linear import LinearModel
 from hydrascope.models.linear_config import LinearConfig
-from hydrascope.models.recipe import DiagnoserRecipe, build_model
+from hydrascope.models.recipe import DiagnoserRecipe, build_model, tensors_of
 from hydrascope.training.checkpoint import write_fitted
 from hydrascope.training.closed_form import fit_closed_form, fitted_rows, with_model
 from hydrascope.training.fit_normality import calibrate
@@ -44,7 +45,10 @@ def fit_last(
     checkpoint: str,
     console: Console,
 ) -> None:
-    """Fit the thresholds of normality and the calibration, if the task has them, and store them.
+    """Fit what a trained diagnoser still lacks, and store it.
+
+    These are the thresholds of normality, the calibration, and the fitness of the input, as far as
+    the task has them.
 
     Args:
         recipe: The diagnoser's recipe.
@@ -57,26 +61,31 @@ def fit_last(
     if normality := recipe.task.normality:
         with console.status("Setting the thresholds of normality …"):
             calibrate(diagnoser, data, normality)
-    weights = diagnoser.state_dict()
     calibration: dict[str, Any] | None = None
+    diagnoser.fitness = None  # of a training that was resumed after its end
     if diagnoser.heads:
         with console.status("Calibrating …"):
-            held_out = answers_held_out(recipe, data, diagnoser, seed)
+            judged, held_out = answers_held_out(recipe, data, diagnoser, seed)
             spec = fit_calibration(diagnoser.heads, held_out)
         for head, reason in spec.uncalibrated.items():
             console.print(f"{head} is not calibrated: {reason}")
         diagnoser.calibration = Temperatures(diagnoser.heads, spec)
         calibration = spec.model_dump(mode="json")
-    write_fitted(checkpoint, weights, calibration)
+        if diagnoser.normality is None:
+            with console.status("Learning which inputs are plausible …"):
+                judged.calibration = diagnoser.calibration
+                diagnoser.fitness = fit_fitness(judged, data, seed)
+    write_fitted(checkpoint, tensors_of(diagnoser), calibration)
 
 
 def answers_held_out(
     recipe: DiagnoserRecipe, data: HydraulicDataModule, diagnoser: TensorDiagnoser, seed: int
-) -> HeldOut:
-    """Return answers on the validation windows from a model that was not fitted to them.
+) -> tuple[TensorDiagnoser, HeldOut]:
+    """Return a diagnoser that was not fitted to the validation windows, and its answers on them.
 
-    A closed-form model is fitted to them too. So a second model, fitted without them, answers
-    instead. A head is not calibrated if the second model cannot answer it with the same classes.
+    For a network this is the diagnoser itself. A closed-form model is fitted to them too. So a
+    second model, fitted without them, answers instead. A head is not calibrated if the second model
+    cannot answer it with the same classes.
     """
     reasons: dict[str, str] = {}
     if isinstance(diagnoser.model, ClosedFormModel):
@@ -90,7 +99,7 @@ def answers_held_out(
             for question in answered.difference(second.questions)
         }
     predictions = predict(diagnoser, data.val_dataloader())
-    return HeldOut(
+    return diagnoser, HeldOut(
         {name: rows for name, rows in predictions.items() if name not in reasons},
         reasons,
         data.units,

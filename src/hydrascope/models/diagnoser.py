@@ -10,6 +10,7 @@ from hydrascope.graphs.fields import GraphInputs
 from hydrascope.models.base import Model, ModelOutput
 from hydrascope.models.calibration import Temperatures
 from hydrascope.models.decode import decode
+from hydrascope.models.fitness.screening import Fitness
 from hydrascope.models.normality_scores import Normality
 from hydrascope.schemas.task import HeadSpec
 
@@ -26,9 +27,12 @@ class TensorDiagnoser(nn.Module):
 
     Attributes:
         calibration: Matches probabilities to observed frequencies; None until it is fitted.
+        fitness: Judges the input; None until it is fitted, and with normality, which itself scores
+            what is unusual.
     """
 
     calibration: Temperatures | None
+    fitness: Fitness | None
 
     def __init__(
         self,
@@ -40,6 +44,7 @@ class TensorDiagnoser(nn.Module):
         super().__init__()
         self.normalizer, self.model = normalizer, model
         self.machine_normalizer, self.normality = machine_normalizer, normality
+        self.fitness = None
         self.calibration = None
 
     @property
@@ -89,10 +94,9 @@ class TensorDiagnoser(nn.Module):
 
         With `normality` the scores are added, under the names in `schemas.normality.LEVELS`.
         """
-        return self.answers(inputs, self.normalise(inputs))
+        return self._answers(inputs, self.normalise(inputs))
 
-    def answers(self, inputs: GraphInputs, normalised: GraphInputs) -> dict[str, Tensor]:
-        """Return the result of `forward` for a caller that has the normalised inputs already."""
+    def _answers(self, inputs: GraphInputs, normalised: GraphInputs) -> dict[str, Tensor]:
         output = self._output(normalised)
         answers = {head.name: decode(head, output.heads[head.name]) for head in self.heads}
         if self.calibration is not None:
@@ -102,10 +106,39 @@ class TensorDiagnoser(nn.Module):
         return answers
 
     @torch.no_grad()
-    def predict(self, inputs: GraphInputs) -> dict[str, Tensor]:
+    def plain(self, inputs: GraphInputs) -> dict[str, Tensor]:
         """Run `forward` without gradients, in evaluation mode."""
         training = self.training
         self.eval()
         answers: dict[str, Tensor] = self(inputs)
         self.train(training)
         return answers
+
+    @torch.no_grad()
+    def predict(self, inputs: GraphInputs) -> dict[str, Tensor]:
+        """Return the result of `answer` without gradients, in evaluation mode."""
+        training = self.training
+        self.eval()
+        answers, _ = self.answer(inputs)
+        self.train(training)
+        return answers
+
+    def answer(self, inputs: GraphInputs) -> tuple[dict[str, Tensor], GraphInputs]:
+        """Answer by the plausible sensors, and judge how far the answers can be trusted.
+
+        Returns:
+            The answers, with the entries of `schemas.fitness` if the input is judged; and all
+            inputs, normalised.
+        """
+        normalised = self.normalise(inputs)
+        if self.fitness is None:
+            return self._answers(inputs, normalised), normalised
+        screened = self.fitness.screen(inputs)
+        kept = normalised if screened.inputs is inputs else self.normalise(screened.inputs)
+        answers = self._answers(screened.inputs, kept)
+        return self.fitness.judge(screened, answers), normalised
+
+    @property
+    def least_right(self) -> Mapping[str, float]:
+        """The probability of being right from which each head's answers are reliable."""
+        return self.fitness.reliability.least_right if self.fitness is not None else {}

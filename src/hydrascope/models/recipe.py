@@ -13,12 +13,13 @@ from hydrascope.graphs.input_spec import InputSpec
 from hydrascope.models.base import ClosedFormModel, Model, Network
 from hydrascope.models.calibration import Temperatures
 from hydrascope.models.diagnoser import TensorDiagnoser
+from hydrascope.models.fitness.screening import Fitness
 from hydrascope.models.normality_scores import Normality
 from hydrascope.schemas.calibration import Calibration
 from hydrascope.schemas.errors import SpecError, validate
 from hydrascope.schemas.task import TaskSpec
 
-_CALIBRATION = "calibration."
+_CALIBRATION, _FITNESS = "calibration.", "fitness."
 
 
 class _Part(BaseModel):
@@ -111,6 +112,8 @@ def load_diagnoser(recipe: DiagnoserRecipe, tensors: Mapping[str, Tensor]) -> Te
     diagnoser = build_diagnoser(recipe)
     if isinstance(diagnoser.model, ClosedFormModel):
         diagnoser.model.prepare(recipe.fitted or {"questions": []})
+    if any(name.startswith(_FITNESS) for name in tensors):
+        diagnoser.fitness = Fitness(recipe.input_spec, recipe.task.heads)
     try:
         diagnoser.load_state_dict(tensors)
     except RuntimeError as error:

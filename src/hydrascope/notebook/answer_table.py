@@ -1,15 +1,24 @@
 """Tables of a model's answers to many windows."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import pandas as pd
+from numpy.typing import NDArray
 from torch import Tensor
 
 from hydrascope.packaging.manifest import Manifest
+from hydrascope.schemas.fitness import PREFIX
 from hydrascope.schemas.machine import Machine
 from hydrascope.schemas.task import HeadKind, HeadLevel, HeadSpec
-from hydrascope.serving.diagnosis.findings import Finding, Limits, build_finding, outcomes
+from hydrascope.serving.diagnosis.findings import (
+    CANNOT_TELL,
+    Finding,
+    Limits,
+    build_finding,
+    outcomes,
+)
+from hydrascope.serving.diagnosis.fitness import input_fitness, trust_in
 
 
 class Answer(NamedTuple):
@@ -21,10 +30,13 @@ class Answer(NamedTuple):
         head: The head that answered.
         component: The ID of the component concerned; None for a whole machine.
         label: The label, for a head with several.
-        answer: A class's name, a value in the head's unit, or whether a label is present.
+        answer: A class's name, a value in the head's unit, or whether a label is present;
+            `cannot_tell` if the answer is not reliable.
         probability: The probability of the class, or that a label is present.
         low: The lower bound of a value's interval.
         high: The upper bound of a value's interval.
+        reliable: Whether the answer is reliable; None from a model that does not judge its input.
+        reasons: Why it is not, in words.
     """
 
     equipment_id: str
@@ -36,9 +48,11 @@ class Answer(NamedTuple):
     probability: float | None
     low: float | None
     high: float | None
+    reliable: bool | None
+    reasons: str | None
 
 
-class _Said(NamedTuple):
+class _Given(NamedTuple):
     label: str | None
     answer: str | float | bool
     probability: float | None = None
@@ -58,25 +72,48 @@ def answers_of(
         manifest: What the numbers mean.
         machine: That is asked about.
         starts: Of the windows, [W].
-        decoded: By head; [W, size] at machine level, [W · N, size] at component level.
+        decoded: By head; [W, size] at machine level, [W · N, size] at component level. Also the
+            entries of `schemas.fitness`, if the model judges its input.
     """
-    components = machine.topology.components
+    equipment_id = machine.equipment.equipment_id
     limits = {head.name: Limits.from_manifest(head, manifest) for head in manifest.task.heads}
     numbers = {name: values.numpy() for name, values in decoded.items()}
     for window, start in enumerate(starts):
+        own = {name: _rows_of(values, window, len(starts)) for name, values in numbers.items()}
+        judged = {name: values[:, 0] for name, values in own.items() if name.startswith(PREFIX)}
+        summary = input_fitness(machine, judged, manifest.window.window_s)
         for head in manifest.task.heads:
-            asked: list[tuple[int, str | None]] = [(window, None)]
-            if head.level is HeadLevel.COMPONENT:
-                asked = [
-                    (window * len(components) + number, component.id)
-                    for number, component in enumerate(components)
-                    if head.components is None or component.id in head.components
-                ]
-            for row, component_id in asked:
-                found = build_finding(head, numbers[head.name][row], limits[head.name])
-                for said in _said(head, found):
-                    equipment_id = machine.equipment.equipment_id
-                    yield Answer(equipment_id, start, head.name, component_id, *said)
+            for row, component_id in _places(head, machine):
+                trust = trust_in(head, row, manifest, judged, summary)
+                found = build_finding(head, own[head.name][row], limits[head.name], trust)
+                why = "; ".join(found.reasons) or None
+                for given in _given(head, found):
+                    yield Answer(
+                        equipment_id,
+                        start,
+                        head.name,
+                        component_id,
+                        *given,
+                        reliable=found.reliable,
+                        reasons=why,
+                    )
+
+
+def _rows_of(values: NDArray[Any], window: int, windows: int) -> NDArray[Any]:
+    """Return the rows of one of W windows of the same machine."""
+    each = len(values) // windows
+    return values[window * each : (window + 1) * each]
+
+
+def _places(head: HeadSpec, machine: Machine) -> list[tuple[int, str | None]]:
+    """Return the rows of a window that a head answers, and the component of each."""
+    if head.level is HeadLevel.MACHINE:
+        return [(0, None)]
+    return [
+        (row, component.id)
+        for row, component in enumerate(machine.topology.components)
+        if head.components is None or component.id in head.components
+    ]
 
 
 def as_table(answers: Sequence[Answer]) -> pd.DataFrame:
@@ -86,21 +123,24 @@ def as_table(answers: Sequence[Answer]) -> pd.DataFrame:
     return table.astype({"answer": "object", **numbers})
 
 
-def _said(head: HeadSpec, found: Finding) -> Iterator[_Said]:
+def _given(head: HeadSpec, found: Finding) -> Iterator[_Given]:
+    if found.reliable is False:
+        yield from (_Given(label, CANNOT_TELL) for label in head.labels or (None,))
+        return
     match head.kind:
         case HeadKind.REGRESSION if head.labels:
             for label, value in (found.values or {}).items():
-                yield _Said(label, value, None, *(found.intervals or {}).get(label, ()))
+                yield _Given(label, value, None, *(found.intervals or {}).get(label, ()))
         case HeadKind.REGRESSION:
             assert found.value is not None
-            yield _Said(None, found.value, None, *(found.interval or ()))
+            yield _Given(None, found.value, None, *(found.interval or ()))
         case HeadKind.BINARY | HeadKind.MULTI_LABEL:
             flags = found.flags or ()
             labelled = head.kind is HeadKind.MULTI_LABEL
             probabilities = found.probabilities or {}
             for name in outcomes(head):
-                yield _Said(name if labelled else None, name in flags, probabilities[name])
+                yield _Given(name if labelled else None, name in flags, probabilities[name])
         case HeadKind.MULTI_CLASS | HeadKind.ORDINAL:
             assert found.outcome is not None
             assert found.probabilities is not None
-            yield _Said(None, found.outcome, found.probabilities[found.outcome])
+            yield _Given(None, found.outcome, found.probabilities[found.outcome])

@@ -144,8 +144,8 @@ class Diagnoser:
             reading: As of `predict`.
 
         Returns:
-            A row for each answer and sensor; columns as in `Driver`, in each answer the sensor that
-            did most first.
+            A row for each reliable answer and sensor, with the columns of `Driver`. In each answer
+            the sensor that did most is first.
 
         Raises:
             SpecError: As `predict`; or a head is unknown, or the extra is not installed.
@@ -157,7 +157,7 @@ class Diagnoser:
         drivers: list[Driver] = []
         for batch in self._batches(frame, equipment_id, stride_s, reading):
             for answer in self._answers(batch):
-                if head := asked.get(answer.head):
+                if (head := asked.get(answer.head)) and answer.reliable is not False:
                     row = batch.starts.index(answer.start)
                     fields = WindowFields(*(each[[row]] for each in batch.fields))
                     drivers += drivers_of(self._diagnoser, batch.prepared, fields, head, answer)

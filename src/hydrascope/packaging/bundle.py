@@ -22,7 +22,7 @@ from hydrascope.packaging.files import (
     check_bundle,
 )
 from hydrascope.packaging.manifest import Manifest, sha256
-from hydrascope.packaging.parity import difference
+from hydrascope.packaging.parity import difference, golden_answers
 from hydrascope.packaging.references import split_references
 from hydrascope.schemas.errors import SpecError, validate
 
@@ -92,7 +92,7 @@ def read_diagnoser(folder: Path) -> TensorDiagnoser:
 
 def golden_difference(bundle: Bundle) -> float:
     """Return the largest absolute difference between the answers here and those at export."""
-    return difference(bundle.diagnoser.predict(bundle.golden), bundle.golden_answers)
+    return difference(golden_answers(bundle.diagnoser, bundle.golden), bundle.golden_answers)
 
 
 def _read_golden(file: Path) -> tuple[GraphInputs, dict[str, Tensor]]:

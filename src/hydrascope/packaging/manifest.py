@@ -56,6 +56,9 @@ class Manifest(_Part):
     thresholds: dict[str, float]
     """A binary head's name, or `<head>.<label>` of a multi-label head → the probability from which
     a flag is raised."""
+    least_right: dict[str, float] = {}
+    """Head name → the probability of being right from which its answers are reliable; empty if the
+    fitness of inputs is not judged."""
     conformal: Conformal | None = None
     """How class sets and intervals are formed; None if the checkpoint was not calibrated."""
     window: WindowManifest

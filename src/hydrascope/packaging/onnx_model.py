@@ -35,7 +35,7 @@ def write_onnx(file: Path, diagnoser: TensorDiagnoser, golden: list[GraphInputs]
         raise SpecError(
             f"{error.name} is not installed; pip install 'hydrascope[onnx]'", path="onnx"
         ) from None
-    names = list(diagnoser.predict(golden[0]))
+    names = list(diagnoser.plain(golden[0]))
     torch.onnx.export(
         _exported(diagnoser, golden[0]),
         f=str(file),
@@ -54,7 +54,7 @@ def write_onnx(file: Path, diagnoser: TensorDiagnoser, golden: list[GraphInputs]
         inputs = {name: value.numpy() for name, value in batch._asdict().items() if name in used}
         outputs = (torch.from_numpy(answer) for answer in session.run(names, inputs))
         answers = dict(zip(names, outputs, strict=True))
-        worst = max(worst, difference(answers, diagnoser.predict(batch)))
+        worst = max(worst, difference(answers, diagnoser.plain(batch)))
     return worst
 
 

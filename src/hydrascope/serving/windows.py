@@ -100,6 +100,8 @@ class WindowAnswer:
         drift: [S] mean |z| of each sensor's features under the training statistics; NaN where
             nothing was observed.
         reference: What the window was compared with; None where the model reads no references.
+        fitness: Entries of `schemas.fitness`: [S] of sensors, [1] of the window, [1] or [N] of the
+            heads; empty where the model does not judge its input.
     """
 
     heads: Mapping[str, NDArray[Any]]
@@ -108,6 +110,7 @@ class WindowAnswer:
     observed: NDArray[Any]
     drift: NDArray[Any]
     reference: ReferenceUse | None
+    fitness: Mapping[str, NDArray[Any]]
 
 
 @dataclass(frozen=True)

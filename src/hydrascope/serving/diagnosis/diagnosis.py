@@ -3,6 +3,7 @@
 import math
 from collections.abc import Iterable, Mapping
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,7 @@ from hydrascope.schemas.normality import COMPONENT, MACHINE, SENSOR
 from hydrascope.schemas.task import HeadLevel
 from hydrascope.schemas.time import TimeWindow
 from hydrascope.serving.diagnosis.findings import AnswerModel, Finding, Limits, build_finding
+from hydrascope.serving.diagnosis.fitness import InputFitness, input_fitness, trust_in
 from hydrascope.serving.windows import ReferenceUse, TelemetryWindow, WindowAnswer
 
 
@@ -62,7 +64,8 @@ class Diagnosis(AnswerModel):
     window: TimeWindow
     model: ModelName
     health: float | None
-    """Lowest health of any component or of the machine; null where the task has none."""
+    """Lowest health of any component or of the machine; null where the task has none, or no answer
+    is reliable."""
     machine: dict[str, Finding]
     """By head."""
     components: dict[str, dict[str, Finding]]
@@ -71,6 +74,8 @@ class Diagnosis(AnswerModel):
     """Lowest health of each component over its heads."""
     normality: Normality | None = None
     """Null where the task has none."""
+    fitness: InputFitness | None = None
+    """Null from a model that does not judge its input, such as one with normality."""
     missing: dict[str, Missing]
     """By sensor ID; only sensors of which something was missing."""
     reference: ReferenceUse | None = None
@@ -87,15 +92,17 @@ def build_diagnosis(
     """Return the diagnosis of a window."""
     components: dict[str, dict[str, Finding]] = {}
     machine: dict[str, Finding] = {}
+    fitness = input_fitness(window.machine, answer.fitness, manifest.window.window_s)
     for head in manifest.task.heads:
         limits = Limits.from_manifest(head, manifest)
         answers = answer.heads[head.name]
+        trust = partial(trust_in, head, manifest=manifest, found=answer.fitness, summary=fitness)
         if head.level is HeadLevel.MACHINE:
-            machine[head.name] = build_finding(head, answers, limits)
+            machine[head.name] = build_finding(head, answers, limits, trust(0))
             continue
         for row, component in enumerate(window.machine.topology.components):
             if head.components is None or component.id in head.components:
-                found = build_finding(head, answers[row], limits)
+                found = build_finding(head, answers[row], limits, trust(row))
                 components.setdefault(component.id, {})[head.name] = found
     component_health = {
         component: lowest
@@ -116,6 +123,7 @@ def build_diagnosis(
         components=components,
         component_health=component_health,
         normality=_normality(window.machine, answer.normality),
+        fitness=fitness,
         missing=_missing(window.machine, answer),
         reference=answer.reference,
     )

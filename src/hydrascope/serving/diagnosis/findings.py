@@ -19,12 +19,37 @@ class AnswerModel(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
+CANNOT_TELL = "cannot_tell"
+"""The outcome of an answer that is not reliable."""
+
+
+class Trust(NamedTuple):
+    """How far one answer can be trusted."""
+
+    reliable: bool
+    right: float
+    basis: float
+    reasons: tuple[str, ...]
+
+
 class Finding(AnswerModel):
-    """The answer of one head to a component or the machine; null what its kind does not have."""
+    """The answer of one head to a component or the machine; null what its kind does not have.
+
+    An answer that is not reliable has no value, flags, intervals or health: only probabilities.
+    """
 
     kind: HeadKind
+    reliable: bool | None = None
+    """Whether `right` reaches the bundle's limit for the head; null if the model does not judge the
+    fitness of its input."""
+    right: float | None = None
+    """Probability that the answer is right, given its confidence and the sensors that it had."""
+    basis: float | None = None
+    """Share of what the answer is usually based on that was there."""
+    reasons: list[str] = []
+    """Why the answer is not reliable."""
     outcome: str | None = None
-    """Most probable class of a graded head."""
+    """Most probable class of a graded head; `cannot_tell` if the answer is not reliable."""
     value: float | None = None
     """Median of a regression, or value of the most probable class, in `unit`."""
     values: dict[str, float] | None = None
@@ -50,6 +75,10 @@ class Finding(AnswerModel):
     """Entropy of the probabilities over its maximum, mean over labels: 0 certain, 1 a guess."""
 
 
+_WITHHELD = ("value", "values", "quantiles", "interval", "intervals", "flags", "possible", "health")
+"""Fields that an unreliable answer does not have."""
+
+
 class Limits(NamedTuple):
     """Thresholds and margins that make flags, sets and intervals of one head's numbers."""
 
@@ -65,8 +94,20 @@ class Limits(NamedTuple):
         return cls(flag_thresholds(head, manifest.thresholds), margins.get(head.name, ()))
 
 
-def build_finding(head: HeadSpec, answer: NDArray[Any], limits: Limits) -> Finding:
-    """Return the finding of one head's decoded answer [size]."""
+def build_finding(
+    head: HeadSpec, answer: NDArray[Any], limits: Limits, trust: Trust | None = None
+) -> Finding:
+    """Return the finding of one head's decoded answer [size]; `trust` None if it is not judged."""
+    found = _finding(head, answer, limits)
+    if trust is None:
+        return found
+    judged = trust._asdict() | {"reasons": [*trust.reasons]}
+    if not trust.reliable:
+        judged |= dict.fromkeys(_WITHHELD) | {"outcome": CANNOT_TELL}
+    return found.model_copy(update=judged)
+
+
+def _finding(head: HeadSpec, answer: NDArray[Any], limits: Limits) -> Finding:
     values: list[float] = answer.tolist()
     margins = limits.margins
     match head.kind:

@@ -1,12 +1,13 @@
 """Numbers of an answer that the metrics observe."""
 
+from collections import Counter
 from typing import NamedTuple
 
 from hydrascope.packaging.manifest import Manifest
 from hydrascope.schemas.machine import Machine
 from hydrascope.schemas.normality import MACHINE
 from hydrascope.serving.diagnosis.diagnosis import Diagnosis
-from hydrascope.serving.diagnosis.findings import outcomes
+from hydrascope.serving.diagnosis.findings import Finding, outcomes
 from hydrascope.serving.observability.metrics import Metrics
 from hydrascope.serving.windows import WindowAnswer
 
@@ -27,6 +28,19 @@ def prepare_series(manifest: Manifest, metrics: Metrics) -> None:
             metrics.score.labels(head.name, outcome)
 
 
+def _findings(diagnosis: Diagnosis) -> list[tuple[str, Finding]]:
+    findings = [*diagnosis.machine.items()]
+    for component in diagnosis.components.values():
+        findings += component.items()
+    return findings
+
+
+def _unusable(diagnosis: Diagnosis) -> list[tuple[str, int]]:
+    """Return the number of sensors in each state of `SensorFitness`."""
+    sensors = diagnosis.fitness.sensors.values() if diagnosis.fitness is not None else ()
+    return [*Counter(each.state for each in sensors).items()]
+
+
 def observe_answer(
     metrics: Metrics, machine: Machine, answer: WindowAnswer, diagnosis: Diagnosis
 ) -> None:
@@ -34,6 +48,11 @@ def observe_answer(
 
     Sensors are named alike for all machines of one build.
     """
+    for state, sensors in _unusable(diagnosis):
+        metrics.unusable.labels(state).inc(sensors)
+    for name, each in _findings(diagnosis):
+        if each.reliable is False:
+            metrics.unreliable.labels(name).inc()
     names = [f"{machine.topology.id}/{sensor.id}" for _, sensor in machine.topology.sensors]
     metrics.observe_drift(zip(names, answer.drift.tolist(), strict=True))
     for score in scores(diagnosis):
@@ -44,12 +63,11 @@ def observe_answer(
 
 
 def scores(diagnosis: Diagnosis) -> list[Score]:
-    """Return the scores of every finding, and of the machine's normality."""
-    findings = [*diagnosis.machine.items()]
-    for component in diagnosis.components.values():
-        findings += component.items()
+    """Return the scores of every reliable finding, and of the machine's normality."""
     found = []
-    for head, each in findings:
+    for head, each in _findings(diagnosis):
+        if each.reliable is False:
+            continue
         if each.values is not None:
             found += [Score(f"{head}.{name}", None, value) for name, value in each.values.items()]
         elif each.probabilities is None:

@@ -5,9 +5,9 @@ diagnoser, as in an evaluation.
 """
 
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -19,6 +19,7 @@ from hydrascope.graphs.layout import concatenate as concatenate_graphs
 from hydrascope.packaging import parity
 from hydrascope.packaging.bundle import Bundle
 from hydrascope.schemas.errors import SpecError
+from hydrascope.schemas.fitness import OF_GRAPHS, OF_SENSORS, basis, right
 from hydrascope.schemas.machine import Machine
 from hydrascope.schemas.normality import COMPONENT, LEVELS, MACHINE, SENSOR
 from hydrascope.schemas.signal import Signal
@@ -139,12 +140,11 @@ class ServedModel:
     def _network(self, batch: GraphInputs) -> tuple[dict[str, Tensor], GraphInputs]:
         """Return the answers, and the batch as the model reads it."""
         moved = batch if self._device.type == "cpu" else batch.to(self._device)
-        normalised = self._diagnoser.normalise(moved)
-        found = self._diagnoser.answers(moved, normalised)
+        found, normalised = self._diagnoser.answer(moved)
         answers = {name: answer.cpu() for name, answer in found.items()}
-        # NaN is a valid score of normality: there is nothing to score.
+        # NaN is a valid score of normality or fitness: there is nothing to score.
         wrong = (
-            answer.isinf() if name in LEVELS else ~answer.isfinite()
+            answer.isinf() if name in LEVELS + OF_SENSORS + OF_GRAPHS else ~answer.isfinite()
             for name, answer in answers.items()
         )
         if any(bool(each.any()) for each in wrong):
@@ -162,6 +162,7 @@ class ServedModel:
         arrays = {name: answer.numpy() for name, answer in found.items()}
         observed_array, drift_array = observed.numpy(), drift.numpy()
         heads = [(head.name, head.level) for head in self.manifest.task.heads]
+        fitness = self._fitness_levels(arrays)
         answers: list[WindowAnswer] = []
         component = sensor = 0
         for _, present, machine in groups:
@@ -188,9 +189,18 @@ class ServedModel:
                         observed_array[sensors],
                         drift_array[sensors],
                         machine.use,
+                        {name: arrays[name][parts[level], 0] for name, level in fitness.items()},
                     )
                 )
         return answers
+
+    def _fitness_levels(self, arrays: Mapping[str, NDArray[Any]]) -> dict[str, str]:
+        """Return the level of each entry of `schemas.fitness` that there is."""
+        levels = dict.fromkeys(OF_SENSORS, SENSOR) | dict.fromkeys(OF_GRAPHS, MACHINE)
+        for head in self.manifest.task.heads:
+            level = COMPONENT if head.level is HeadLevel.COMPONENT else MACHINE
+            levels |= {right(head.name): level, basis(head.name): level}
+        return {name: level for name, level in levels.items() if name in arrays}
 
     def _compute(self, windows: Sequence[TelemetryWindow]) -> _Group:
         """Compute windows that are alike together, as one recording."""

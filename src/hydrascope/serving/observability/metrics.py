@@ -68,6 +68,14 @@ class Metrics:
             ["head", "outcome"],
             buckets=shares,
         )
+        self.unreliable = counter(
+            "hydrascope_unreliable_answers", "Answers that are not reliable.", ["head"]
+        )
+        self.unusable = counter(
+            "hydrascope_unusable_sensors",
+            "Sensors that an answer did without, by state: missing, stuck, doubtful.",
+            ["state"],
+        )
         self.value = gauge("hydrascope_value", "Last value of a regression head.", ["head"])
         self.model = gauge("hydrascope_model", "1 for the model that answers.", ["version"])
         self._drift: dict[str, float] = {}

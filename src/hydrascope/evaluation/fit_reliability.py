@@ -1,0 +1,176 @@
+"""The fit of `models.fitness.Reliability` on held-out windows with sensors removed.
+
+Shapes: as in `models.fitness.reliability`; also W windows.
+"""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from sklearn.linear_model import LogisticRegression
+from torch import Tensor
+
+from hydrascope.data.batch import TrainingBatch
+from hydrascope.data.datamodule import HydraulicDataModule
+from hydrascope.evaluation.nonconformity import nonconformity
+from hydrascope.models.blocks.sensor_layout import sensor_graph
+from hydrascope.models.diagnoser import TensorDiagnoser
+from hydrascope.models.fitness.reliability import Reliability, features
+from hydrascope.models.fitness.screening import without
+from hydrascope.models.layers.segment import segment_sum
+from hydrascope.schemas.calibration import FLAG_PROBABILITY
+from hydrascope.schemas.task import HeadKind, HeadLevel, HeadSpec
+from hydrascope.tasks.metrics import predicted_class
+
+_WINDOWS = 512
+"""The most held-out windows that are used; of more, so many are drawn."""
+_SHARES = (0.1, 0.25, 0.5, 0.75, 0.9, 1.0)
+"""The shares of the sensors that are removed at random, in turn."""
+_UNUSUAL = 0.01
+"""The share of undisturbed held-out answers that may be less probable than a reliable one."""
+_SURE = 0.9
+"""An answer that is right with this probability is reliable in any case."""
+_FEWEST = 20
+"""The fewest labelled held-out rows of a head; with fewer it stays as it is."""
+_BATCH = 64
+
+
+class _Rows(NamedTuple):
+    """Answers of one head under one way of removing sensors."""
+
+    features: Tensor
+    """[R, K]"""
+    right: Tensor
+    """[R] bool"""
+
+
+@torch.no_grad()
+def fit_reliability(
+    diagnoser: TensorDiagnoser, reliability: Reliability, data: HydraulicDataModule, seed: int
+) -> None:
+    """Fit the reliances, the weights and the limits on validation windows.
+
+    Args:
+        diagnoser: Trained and calibrated, without the validation windows.
+        reliability: The module to fit.
+        data: The data module, set up.
+        seed: Decides which windows and sensors are drawn.
+    """
+    random = np.random.default_rng(seed)
+    rows = data.split.val
+    if len(rows) > _WINDOWS:
+        rows = np.sort(random.choice(rows, _WINDOWS, replace=False))
+    batches = [
+        data.dataset.gather(rows[first : first + _BATCH]) for first in range(0, len(rows), _BATCH)
+    ]
+    _fit_reliance(diagnoser, reliability, batches, data.input_spec.component_heads)
+    generator = torch.Generator().manual_seed(seed)
+    undisturbed = _rows(diagnoser, reliability, batches, 0.0, generator)
+    disturbed = [_rows(diagnoser, reliability, batches, share, generator) for share in _SHARES]
+    for number, head in _answered(diagnoser, reliability):
+        own = undisturbed[head.name]
+        if len(own.right) < _FEWEST:
+            continue
+        # As many undisturbed answers as disturbed ones.
+        parts = [own] * len(_SHARES) + [each[head.name] for each in disturbed]
+        x = torch.cat([each.features for each in parts]).double().numpy()
+        y = torch.cat([each.right for each in parts]).numpy()
+        if y.all() or not y.any():
+            continue
+        fitted = LogisticRegression(fit_intercept=False, C=1.0, max_iter=1000).fit(x, y)
+        weights = torch.from_numpy(fitted.coef_[0]).float()
+        reliability.weights[number] = weights
+        usual = (own.features @ weights).sigmoid().quantile(_UNUSUAL)
+        reliability.least[number] = min(float(usual), _SURE)
+
+
+def _answered(diagnoser: TensorDiagnoser, reliability: Reliability) -> list[tuple[int, HeadSpec]]:
+    """Return the answered heads with their numbers among all; a closed form may lack some."""
+    names = {head.name for head in diagnoser.heads}
+    return [each for each in enumerate(reliability.heads) if each[1].name in names]
+
+
+def _fit_reliance(
+    diagnoser: TensorDiagnoser,
+    reliability: Reliability,
+    batches: Sequence[TrainingBatch],
+    component_heads: Sequence[str],
+) -> None:
+    """Set how far the answers move without each sensor; the sensors of a build take turns."""
+    slots = reliability.slots
+    moved = torch.zeros(len(reliability.heads), slots)
+    count = torch.zeros(slots)
+    role = torch.zeros(slots, dtype=torch.int64)
+    for batch in batches:
+        inputs, graphs = batch.inputs, len(batch.window)
+        answers = diagnoser.plain(inputs)
+        role[inputs.sensor_slot] = inputs.sensor_role
+        graph = sensor_graph(inputs)
+        first = torch.searchsorted(graph, torch.arange(graphs))
+        place = torch.arange(len(graph)) - first[graph]
+        for turn in range(int(place.max()) + 1):
+            removed = (place == turn) & inputs.sensor_observed.any(1)
+            other = diagnoser.plain(without(inputs, removed))
+            slot, own = inputs.sensor_slot[removed], graph[removed]
+            count.index_add_(0, slot, torch.ones(len(slot)))
+            for number, head in _answered(diagnoser, reliability):
+                distance = _distance(head, answers[head.name], other[head.name])
+                if head.level is HeadLevel.COMPONENT:
+                    applies = inputs.component_heads[:, component_heads.index(head.name)]
+                    distance = segment_sum(distance * applies, inputs.component_graph, graphs)
+                moved[number].index_add_(0, slot, distance[own])
+    reliance = moved / count.clamp(min=1.0)
+    seen = count > 0
+    overall = reliance[:, seen].mean(1, keepdim=True)
+    reliability.reliance.copy_(F.pad(torch.where(seen, reliance, overall), (0, 1)))
+    roles = reliability.role_reliance.shape[1]
+    total, of_role = (torch.zeros(len(reliance), roles) for _ in range(2))
+    total.index_add_(1, role[seen], reliance[:, seen])
+    of_role.index_add_(1, role[seen], torch.ones_like(reliance[:, seen]))
+    reliability.role_reliance.copy_(torch.where(of_role > 0, total / of_role, overall))
+
+
+def _distance(head: HeadSpec, answer: Tensor, other: Tensor) -> Tensor:
+    """Return how far answers moved, [R]: the total variation, or the mean absolute difference."""
+    difference = (answer - other).abs()
+    return difference.sum(1) / 2 if head.classes else difference.mean(1)
+
+
+def _rows(
+    diagnoser: TensorDiagnoser,
+    reliability: Reliability,
+    batches: Sequence[TrainingBatch],
+    share: float,
+    generator: torch.Generator,
+) -> dict[str, _Rows]:
+    """Return the labelled answers of each head after a share of the sensors has been removed."""
+    found: dict[str, list[_Rows]] = {head.name: [] for _, head in _answered(diagnoser, reliability)}
+    for batch in batches:
+        removed = torch.rand(len(batch.inputs.sensor_slot), generator=generator) < share
+        inputs = without(batch.inputs, removed)
+        answers, shares = diagnoser.plain(inputs), reliability.missing_share(inputs)
+        for number, head in _answered(diagnoser, reliability):
+            target, missing = batch.targets[head.name], shares[number]
+            if head.level is HeadLevel.COMPONENT:
+                missing = missing[inputs.component_graph]
+            labelled = ~target.isnan().any(1)
+            answer = answers[head.name][labelled]
+            right = _right(diagnoser, head, answer, target[labelled])
+            found[head.name].append(_Rows(features(head, answer, missing[labelled]), right))
+    return {
+        name: _Rows(*(torch.cat(each) for each in zip(*parts, strict=True)))
+        for name, parts in found.items()
+    }
+
+
+def _right(diagnoser: TensorDiagnoser, head: HeadSpec, answer: Tensor, target: Tensor) -> Tensor:
+    """Return which answers are right, [R] bool: the outcome, or the interval of a regression."""
+    if head.kind is HeadKind.REGRESSION:
+        margins = diagnoser.calibration.spec.conformal.margins if diagnoser.calibration else {}
+        margin = torch.tensor(margins.get(head.name, (torch.inf,)), dtype=torch.float64)
+        return (nonconformity(head, answer, target) <= margin).all(1)
+    if head.kind is HeadKind.MULTI_LABEL:
+        return ((answer > FLAG_PROBABILITY) == (target == 1)).all(1)
+    return predicted_class(head, answer) == target[:, 0]

@@ -1,0 +1,1 @@
+"""The fitness of an input: which sensors are plausible, and which answers can be trusted."""
