@@ -77,7 +77,7 @@ def fitted_discriminant(restored: Restored) -> TensorDiagnoser:
     diagnoser = with_model(network, model)
     fit_closed_form(diagnoser, data, fitted_rows(data), settings.seed)
     recipe = recipe_of(settings, data.input_spec)
-    held_out = answers_held_out(recipe, data, diagnoser, settings.seed)
+    _, held_out = answers_held_out(recipe, data, diagnoser, settings.seed)
     spec = fit_calibration(diagnoser.heads, held_out)
     diagnoser.calibration = Temperatures(diagnoser.heads, spec)
     return diagnoser
