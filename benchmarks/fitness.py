@@ -73,8 +73,8 @@ def write() -> Path:
         f"{torch.__version__}; all windows go through the service. `python -m benchmarks fitness "
         "--write`.",
         "",
-        "| machine | disturbance | windows | with an unreliable answer | answers | reliable | wrong "
-        "of the reliable, goal ≤ 2 % | by head |",
+        "| machine | disturbance | windows | with an unreliable answer | answers | reliable | "
+        "wrong of the reliable, goal ≤ 2 % | by head |",
         "|---" * 8 + "|",
     ]
     for machine, counts in _measured().items():

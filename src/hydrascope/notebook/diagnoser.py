@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, Self, TypedDict
 
@@ -9,10 +10,11 @@ import pandas as pd
 from torch import Tensor
 
 from hydrascope.data.extraction import compute_windows
-from hydrascope.data.windows import plan_windows
+from hydrascope.data.windows import WindowPlan, plan_windows
 from hydrascope.features.engineer import FeatureEngineer
 from hydrascope.features.sub_windows import WindowSpec
 from hydrascope.graphs.fields import WindowFields
+from hydrascope.notebook.alignment import aligned
 from hydrascope.notebook.answer_table import Answer, answers_of, as_table
 from hydrascope.notebook.loading import need, open_bundle
 from hydrascope.packaging.bundle import Bundle
@@ -97,7 +99,9 @@ class Diagnoser:
         """Answer every whole window of telemetry.
 
         Windows are laid from the start of each stretch without a gap on; what is left at its end is
-        shorter than a window and gets no answer.
+        shorter than a window and gets no answer. If the model was trained on windows that start
+        with the load cycle, and these start elsewhere in it, they are laid from the start of a
+        cycle on.
 
         Args:
             frame: A row a sample: `timestamp` or `time`, `sensor_id`, `value`, perhaps `unit` and a
@@ -178,13 +182,18 @@ class Diagnoser:
         source = FrameSource(whole, machines, settings)
         for machine in machines.values():
             _refuse_short(source, machine, spec)
-            plan = plan_windows(source, machine, spec)
-            prepared, starts = self._prepared.get(machine), plan.starts()
+            prepared = self._prepared.get(machine)
+            batch = partial(self._batch, source, prepared)
+            plan = aligned(plan_windows(source, machine, spec), batch)
             for first in range(0, len(plan), AT_ONCE):
-                rows = range(first, min(first + AT_ONCE, len(plan)))
-                fields = compute_windows(source, plan, self._engineer, rows)
-                decoded = self._diagnoser.predict(prepared.layout.batch(fields, prepared.reference))
-                yield _Batch(prepared, [starts[row] for row in rows], fields, decoded)
+                yield batch(plan, range(first, min(first + AT_ONCE, len(plan))))
+
+    def _batch(
+        self, source: FrameSource, prepared: PreparedMachine, plan: WindowPlan, rows: range
+    ) -> _Batch:
+        fields, starts = compute_windows(source, plan, self._engineer, rows), plan.starts()
+        decoded = self._diagnoser.predict(prepared.layout.batch(fields, prepared.reference))
+        return _Batch(prepared, [starts[row] for row in rows], fields, decoded)
 
     def _answers(self, batch: _Batch) -> Iterator[Answer]:
         return answers_of(self.manifest, batch.prepared.machine, batch.starts, batch.decoded)

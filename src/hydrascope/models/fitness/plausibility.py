@@ -18,7 +18,7 @@ _MOST_DOUBTFUL = 4
 """If more than one in so many sensors are doubtful, the whole window is unlike the training."""
 _STUCK = 0.1
 """A sensor is stuck if its spread is below this share of the least spread in training."""
-_SHIFTED = 0.25
+_SHIFTED = 0.5
 """A shift along the cycle explains a window if it reduces the distance to this share."""
 
 
