@@ -31,7 +31,8 @@ def prediction_table(
 
     Columns: `head`; `equipment_id` and `start` of the window; `component`, its position among the
     machine's components, −1 at machine level; `target` and `answer`, both lists, with a class as
-    its number.
+    its number; `right`, the estimated probability that the answer is right, if the diagnoser judges
+    its input.
     """
     parts = []
     for head in heads:
@@ -42,6 +43,8 @@ def prediction_table(
         part["component"] = rows.component.numpy()
         part["target"] = rows.target.tolist()
         part["answer"] = rows.prediction.tolist()
+        if rows.right is not None:
+            part["right"] = rows.right.double().numpy()
         parts.append(part)
     return pd.concat(parts, ignore_index=True)
 

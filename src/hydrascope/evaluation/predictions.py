@@ -8,6 +8,7 @@ from torch import Tensor
 
 from hydrascope.data.batch import TrainingBatch
 from hydrascope.models.diagnoser import TensorDiagnoser
+from hydrascope.schemas import fitness
 from hydrascope.schemas.task import HeadLevel
 
 
@@ -26,42 +27,58 @@ class LocatedPredictions(HeadPredictions):
     Attributes:
         window: [R] int64; row of the window table.
         component: [R] int64; position among the machine's components, −1 at machine level.
+        right: [R]; the estimated probability that the answer is right. None from a diagnoser that
+            does not judge its input.
     """
 
     window: Tensor
     component: Tensor
+    right: Tensor | None = None
 
     def where(self, chosen: Tensor) -> "LocatedPredictions":
         """Return the rows that `chosen` selects: an [R] bool mask, or positions."""
-        fields = (self.prediction, self.target, self.window, self.component)
-        return LocatedPredictions(*(each[chosen] for each in fields))
+        return LocatedPredictions(
+            self.prediction[chosen],
+            self.target[chosen],
+            self.window[chosen],
+            self.component[chosen],
+            None if self.right is None else self.right[chosen],
+        )
 
 
 def predict(
     diagnoser: TensorDiagnoser, batches: Iterable[TrainingBatch]
 ) -> dict[str, LocatedPredictions]:
     """Run the diagnoser on batches; keep for each head the rows with at least one label."""
-    kept: dict[str, list[tuple[Tensor, ...]]] = {head.name: [] for head in diagnoser.heads}
+    kept: dict[str, list[LocatedPredictions]] = {head.name: [] for head in diagnoser.heads}
     for batch in batches:
         answers = diagnoser.predict(batch.inputs)
         for head in diagnoser.heads:
-            target = batch.targets[head.name]
-            labelled = ~target.isnan().all(dim=1)
-            found = (answers[head.name], target, *_places(batch, head.level))
-            kept[head.name].append(tuple(each[labelled] for each in found))
-    return {
-        name: LocatedPredictions(*(torch.cat(each) for each in zip(*parts, strict=True)))
-        for name, parts in kept.items()
-    }
+            target, right = batch.targets[head.name], answers.get(fitness.right(head.name))
+            rows = LocatedPredictions(
+                answers[head.name],
+                target,
+                *_places(batch, head.level),
+                None if right is None else right.squeeze(1),
+            )
+            kept[head.name].append(rows.where(~target.isnan().all(dim=1)))
+    return {name: _together(parts) for name, parts in kept.items()}
 
 
 def joined(parts: Sequence[Mapping[str, LocatedPredictions]]) -> dict[str, LocatedPredictions]:
     """Concatenate the rows of several parts, which all have the same heads."""
-    found = {}
-    for name in parts[0]:
-        rows = [(r.prediction, r.target, r.window, r.component) for r in (p[name] for p in parts)]
-        found[name] = LocatedPredictions(*(torch.cat(each) for each in zip(*rows, strict=True)))
-    return found
+    return {name: _together([part[name] for part in parts]) for name in parts[0]}
+
+
+def _together(parts: Sequence[LocatedPredictions]) -> LocatedPredictions:
+    rights = [part.right for part in parts if part.right is not None]
+    return LocatedPredictions(
+        torch.cat([part.prediction for part in parts]),
+        torch.cat([part.target for part in parts]),
+        torch.cat([part.window for part in parts]),
+        torch.cat([part.component for part in parts]),
+        torch.cat(rights) if rights else None,
+    )
 
 
 def complete(rows: LocatedPredictions) -> LocatedPredictions:

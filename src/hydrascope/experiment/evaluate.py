@@ -8,6 +8,7 @@ from rich.console import Console
 from rich.table import Table
 
 from hydrascope.data.datamodule import HydraulicDataModule
+from hydrascope.evaluation import reliability_report
 from hydrascope.evaluation.bootstrap import FEW_UNITS, Bootstrap
 from hydrascope.evaluation.breakdown import Judged, machine_kinds, of_heads, of_kinds, of_outcomes
 from hydrascope.evaluation.calibration import calibration_report, calibration_table
@@ -73,6 +74,11 @@ def run(settings: EvaluateSettings, *, quiet: bool = False) -> None:
         report["calibration"] = calibration_report(
             diagnoser.heads, raw, predictions, calibration.spec, bootstrap
         )
+    judged = reliability_report.reliability_report(
+        diagnoser.heads, predictions, diagnoser.least_right, diagnoser.thresholds
+    )
+    if judged:
+        report["reliability"] = judged
     if other is not None:
         heads, thresholds = diagnoser.heads, diagnoser.thresholds
         found = other.compared(heads, predictions, thresholds, data, bootstrap)
@@ -114,6 +120,8 @@ def _print(console: Console, report: dict[str, Any], restored: Restored, title: 
     if diagnoser.heads:
         units = {head.name: head.unit for head in diagnoser.heads}
         console.print(_table(title, report["test"], report["judged"], units))
+    if "reliability" in report:
+        console.print(reliability_report.in_words(report["reliability"]))
     if "missing_sensors" in report:
         console.print(in_words(report["missing_sensors"]))
     if report["localisation"]:

@@ -84,7 +84,7 @@ def answers_of(
         summary = input_fitness(machine, judged, manifest.window.window_s)
         for head in manifest.task.heads:
             for row, component_id in _places(head, machine):
-                trust = trust_in(head, row, manifest, judged, summary)
+                trust = trust_in(head, row, limits[head.name].least_right, judged, summary)
                 found = build_finding(head, own[head.name][row], limits[head.name], trust)
                 why = "; ".join(found.reasons) or None
                 for given in _given(head, found):

@@ -108,7 +108,13 @@ class Service:
             with _TRACER.start_as_current_span("engine"):
                 answered = await self.engine.answer(window)
             model = answered.model
-            found = build_diagnosis(window, answered.answer, model.manifest, model.version)
+            found = build_diagnosis(
+                window,
+                answered.answer,
+                model.manifest,
+                model.version,
+                self.settings.least_right,
+            )
             times = answered.batch
             self.metrics.observe_stages(answered.queue_s, times.features_s, times.network_s)
             observe_answer(self.metrics, window.machine, answered.answer, found)

@@ -49,6 +49,8 @@ class ServeSettings(BaseSettings):
     """Longest time that a request waits for others, where `max_batch` come within it."""
     queue: Count = 64
     """Requests that may wait; more are refused with 503."""
+    least_right: Annotated[float, Field(ge=0, le=1)] | None = None
+    """Probability of being right from which an answer is reliable; null: the bundle's own."""
     deadline_s: Seconds = 5.0
     """Longest time from arrival to answer."""
     breaker_failures: Count = 5

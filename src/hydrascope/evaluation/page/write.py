@@ -31,6 +31,7 @@ from hydrascope.evaluation.page.machines import (
 from hydrascope.evaluation.page.missing import missing_section
 from hydrascope.evaluation.page.numbers import format_metric, format_range
 from hydrascope.evaluation.predictions import LocatedPredictions, complete
+from hydrascope.evaluation.reliability_report import in_words
 from hydrascope.models.diagnoser import TensorDiagnoser
 from hydrascope.schemas.task import HeadKind, HeadSpec
 from hydrascope.schemas.time import TimeWindow
@@ -80,6 +81,7 @@ def write_page(
             for case in worst_cases(heads, predictions, diagnoser.thresholds)
         ],
         uncertain=[_case(case, predictions, data) for case in uncertain_cases(heads, predictions)],
+        reliability=in_words(report["reliability"]) if "reliability" in report else "",
         missing=missing_section(report["missing_sensors"]) if "missing_sensors" in report else None,
         few=FEW_UNITS,
         width=_WIDTH,

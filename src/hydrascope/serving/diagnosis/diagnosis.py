@@ -87,16 +87,21 @@ class Diagnosis(AnswerModel):
 
 
 def build_diagnosis(
-    window: TelemetryWindow, answer: WindowAnswer, manifest: Manifest, version: str
+    window: TelemetryWindow,
+    answer: WindowAnswer,
+    manifest: Manifest,
+    version: str,
+    least_right: float | None = None,
 ) -> Diagnosis:
-    """Return the diagnosis of a window."""
+    """Return the diagnosis of a window; `least_right` replaces the bundle's limits."""
     components: dict[str, dict[str, Finding]] = {}
     machine: dict[str, Finding] = {}
     fitness = input_fitness(window.machine, answer.fitness, manifest.window.window_s)
     for head in manifest.task.heads:
-        limits = Limits.from_manifest(head, manifest)
+        limits = Limits.from_manifest(head, manifest, least_right)
         answers = answer.heads[head.name]
-        trust = partial(trust_in, head, manifest=manifest, found=answer.fitness, summary=fitness)
+        least, found_of = limits.least_right, answer.fitness
+        trust = partial(trust_in, head, least=least, found=found_of, summary=fitness)
         if head.level is HeadLevel.MACHINE:
             machine[head.name] = build_finding(head, answers, limits, trust(0))
             continue

@@ -86,12 +86,17 @@ class Limits(NamedTuple):
     """Threshold of each flag."""
     margins: tuple[float, ...] = ()
     """Conformal margins, as in `schemas.calibration.Conformal`; empty without any."""
+    least_right: float = 0.0
+    """Probability of being right from which an answer is reliable."""
 
     @classmethod
-    def from_manifest(cls, head: HeadSpec, manifest: Manifest) -> "Limits":
-        """Return the limits of a head in a bundle."""
+    def from_manifest(
+        cls, head: HeadSpec, manifest: Manifest, least_right: float | None = None
+    ) -> "Limits":
+        """Return the limits of a head in a bundle; `least_right` replaces the bundle's."""
         margins = manifest.conformal.margins if manifest.conformal else {}
-        return cls(flag_thresholds(head, manifest.thresholds), margins.get(head.name, ()))
+        least = manifest.least_right.get(head.name, 0.0) if least_right is None else least_right
+        return cls(flag_thresholds(head, manifest.thresholds), margins.get(head.name, ()), least)
 
 
 def build_finding(

@@ -7,7 +7,6 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from hydrascope.packaging.manifest import Manifest
 from hydrascope.schemas import fitness
 from hydrascope.schemas.fitness import SensorState
 from hydrascope.schemas.machine import Machine
@@ -75,14 +74,14 @@ def input_fitness(machine: Machine, found: Arrays, window_s: float) -> InputFitn
 
 
 def trust_in(
-    head: HeadSpec, row: int, manifest: Manifest, found: Arrays, summary: InputFitness | None
+    head: HeadSpec, row: int, least: float, found: Arrays, summary: InputFitness | None
 ) -> Trust | None:
     """Return how far one answer of a head can be trusted; None if that is not judged.
 
     Args:
         head: The head that answered.
         row: The position of the component, 0 for the machine.
-        manifest: Holds the head's limit.
+        least: The probability of being right from which an answer is reliable.
         found: The entries of the window.
         summary: `input_fitness` of the same window.
     """
@@ -90,7 +89,7 @@ def trust_in(
         return None
     right = float(found[fitness.right(head.name)][row])
     basis = float(found[fitness.basis(head.name)][row])
-    reliable = right > 0 and right >= manifest.least_right.get(head.name, 0.0)
+    reliable = right > 0 and right >= least
     return Trust(reliable, right, basis, () if reliable else _reasons(summary, basis))
 
 

@@ -17,6 +17,7 @@ from hydrascope.serving.http.views import (
     EquipmentSummary,
     ShownSignal,
     TopologyVerdict,
+    doubts,
     downsample,
     findings,
 )
@@ -46,6 +47,7 @@ async def show_equipment(
         machine=machine,
         diagnosis=last.diagnosis if last else None,
         findings=findings(last.diagnosis) if last else [],
+        cannot_tell=doubts(last.diagnosis) if last else [],
         signals={
             name: ShownSignal(unit=units[name], values=downsample(signal.values))
             for name, signal in signals.items()
@@ -91,6 +93,7 @@ def _summary(machine: Machine, last: Latest | None) -> EquipmentSummary:
         topology=machine.topology.id,
         health=last.diagnosis.health if last else None,
         findings=len(findings(last.diagnosis)) if last else None,
+        cannot_tell=len(doubts(last.diagnosis)) if last else None,
     )
 
 

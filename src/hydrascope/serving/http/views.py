@@ -22,6 +22,8 @@ class EquipmentSummary(BaseModel):
     topology: str
     health: float | None
     """Health of the last window that this process diagnosed; null without one."""
+    cannot_tell: int | None
+    """Number of answers of the same window that are not reliable; null without one."""
     findings: int | None
     """Number of findings of the same window: components and machine heads that are not sound."""
 
@@ -39,6 +41,7 @@ class EquipmentDetail(BaseModel):
     machine: Machine
     diagnosis: Diagnosis | None
     findings: list[str]
+    cannot_tell: list[str]
     signals: dict[str, ShownSignal]
 
 
@@ -81,7 +84,7 @@ class State(BaseModel):
 
 
 def findings(answer: Diagnosis) -> list[str]:
-    """Return a line for each flag, each class that is not healthy, and each alarm."""
+    """Return a line for each reliable flag or class that is not healthy, and for each alarm."""
     places = {"machine": answer.machine, **answer.components}
     lines = []
     for place, heads in places.items():
@@ -98,6 +101,17 @@ def findings(answer: Diagnosis) -> list[str]:
             if score is not None and score > 1
         ]
     return lines
+
+
+def doubts(answer: Diagnosis) -> list[str]:
+    """Return a line for each answer that is not reliable."""
+    places = {"machine": answer.machine, **answer.components}
+    return [
+        f"{place}: {head}: {'; '.join(found.reasons)}"
+        for place, heads in places.items()
+        for head, found in heads.items()
+        if found.reliable is False
+    ]
 
 
 def downsample(values: NDArray[np.float32]) -> list[float | None]:
