@@ -86,7 +86,7 @@ def answers_of(
             for row, component_id in _places(head, machine):
                 trust = trust_in(head, row, limits[head.name].least_right, judged, summary)
                 found = build_finding(head, own[head.name][row], limits[head.name], trust)
-                why = "; ".join(found.reasons) or None
+                why = "; ".join(found.reasons or ()) or None
                 for given in _given(head, found):
                     yield Answer(
                         equipment_id,

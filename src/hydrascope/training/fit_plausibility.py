@@ -50,7 +50,7 @@ def fit_plausibility(plausibility: Plausibility, data: HydraulicDataModule, seed
         parts.append(plausibility.summary(inputs))
         builds.append(plausibility.summary.build_of(inputs))
     value, known, spread = (torch.cat(each) for each in list(zip(*parts, strict=True))[:3])
-    windows = Summaries(value, known, spread, plausibility.summary.groups)
+    windows = Summaries(value, known, spread, parts[0].groups, parts[0].has_mean)
     build = torch.cat(builds)
     for number in torch.unique(build[build >= 0]).tolist():
         own = (build == number).nonzero().squeeze(1)

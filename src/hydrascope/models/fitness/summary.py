@@ -17,6 +17,7 @@ from hydrascope.models.blocks.sensor_layout import build_places, lay_out, rows_o
 from hydrascope.models.layers.segment import segment_max
 
 _FEATURES = ("mean", "std", "min", "max")
+_LEVELS = ("mean", "min", "max")
 _GROUPS = 10
 """The most groups of steps; of more steps, neighbours are averaged."""
 _WIDTH, _ENTRIES = 700, 8_000_000
@@ -32,9 +33,11 @@ class Summaries(NamedTuple):
     known: Tensor
     """[G, P, V] bool; False in groups of steps without an observation."""
     spread: Tensor
-    """[G, P]; the largest minus the smallest summary value within the window."""
+    """[G, P]; the largest minus the smallest level within the window."""
     groups: int
     """J."""
+    has_mean: bool
+    """Whether the first of the C features is the mean."""
 
     @property
     def observed(self) -> Tensor:
@@ -43,7 +46,9 @@ class Summaries(NamedTuple):
 
     def rows(self, graphs: Tensor) -> "Summaries":
         """Return the summaries of some graphs."""
-        return Summaries(self.value[graphs], self.known[graphs], self.spread[graphs], self.groups)
+        return Summaries(
+            self.value[graphs], self.known[graphs], self.spread[graphs], self.groups, self.has_mean
+        )
 
     def shifted(self, groups: int) -> tuple[Tensor, Tensor]:
         """Return `value` and `known` as if the window had started `groups` groups earlier.
@@ -57,7 +62,9 @@ class Summaries(NamedTuple):
         return value, known
 
     def level(self, values: Tensor) -> Tensor:
-        """Return the mean of the first summary feature over the groups: [..., V] -> [...]."""
+        """Return the mean level over the groups, [..., V] -> [...]; NaN if it is not known."""
+        if not self.has_mean:
+            return values.new_full(values.shape[:-1], torch.nan)
         return torch.unflatten(values, -1, (self.groups, -1))[..., 0].mean(-1)
 
 
@@ -73,12 +80,12 @@ class WindowSummary(nn.Module):
         places: P.
         size: V.
         builds: The number of builds that can be judged; 0 if they have too many sensors.
-        has_mean: Whether the first of the C features is the mean.
     """
 
     build: Tensor
     place: Tensor
     chosen: Tensor
+    level: Tensor
     group: Tensor
 
     def __init__(self, spec: InputSpec) -> None:
@@ -100,6 +107,8 @@ class WindowSummary(nn.Module):
         # All follow from the vocabulary, so they are not stored. The last slot is the unknown one.
         self.register_buffer("build", F.pad(build, (0, 1), value=-1), persistent=False)
         self.register_buffer("place", F.pad(place, (0, 1)), persistent=False)
+        level = [number for number in chosen if names[number] in _LEVELS] or chosen[:1]
+        self.register_buffer("level", torch.tensor(level, dtype=torch.int64), persistent=False)
         self.register_buffer("chosen", torch.tensor(chosen, dtype=torch.int64), persistent=False)
         group = torch.arange(spec.steps) * self.groups // spec.steps
         self.register_buffer("group", group, persistent=False)
@@ -114,15 +123,17 @@ class WindowSummary(nn.Module):
         count.index_add_(1, self.group, observed.to(value.dtype))
         pooled = (sums / count.clamp(min=1.0)).flatten(1)
         known = (count > 0).expand(-1, -1, self.features).flatten(1)
-        high = value.masked_fill(~observed, -torch.inf).amax((1, 2))
-        low = value.masked_fill(~observed, torch.inf).amin((1, 2))
-        spread = torch.where(observed.any((1, 2)), high - low, 0.0)
+        level = inputs.sensor_features[..., self.level]
+        high = level.masked_fill(~observed, -torch.inf).flatten(1).amax(1)
+        low = level.masked_fill(~observed, torch.inf).flatten(1).amin(1)
+        spread = torch.where(observed.any(1).squeeze(1), high - low, 0.0)
         at = self.row(inputs), len(inputs.graph_id), self.places
         return Summaries(
             lay_out(pooled, *at),
             lay_out(known.long(), *at) > 0,
             lay_out(spread, *at),
             self.groups,
+            self.has_mean,
         )
 
     def row(self, inputs: GraphInputs) -> Tensor:

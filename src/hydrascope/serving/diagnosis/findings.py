@@ -46,8 +46,8 @@ class Finding(AnswerModel):
     """Probability that the answer is right, given its confidence and the sensors that it had."""
     basis: float | None = None
     """Share of what the answer is usually based on that was there."""
-    reasons: list[str] = []
-    """Why the answer is not reliable."""
+    reasons: list[str] | None = None
+    """Why the answer is not reliable; null if it is."""
     outcome: str | None = None
     """Most probable class of a graded head; `cannot_tell` if the answer is not reliable."""
     value: float | None = None
@@ -106,7 +106,7 @@ def build_finding(
     found = _finding(head, answer, limits)
     if trust is None:
         return found
-    judged = trust._asdict() | {"reasons": [*trust.reasons]}
+    judged = trust._asdict() | {"reasons": [*trust.reasons] or None}
     if not trust.reliable:
         judged |= dict.fromkeys(_WITHHELD) | {"outcome": CANNOT_TELL}
     return found.model_copy(update=judged)

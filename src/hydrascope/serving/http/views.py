@@ -107,7 +107,7 @@ def doubts(answer: Diagnosis) -> list[str]:
     """Return a line for each answer that is not reliable."""
     places = {"machine": answer.machine, **answer.components}
     return [
-        f"{place}: {head}: {'; '.join(found.reasons)}"
+        f"{place}: {head}: {'; '.join(found.reasons or ())}"
         for place, heads in places.items()
         for head, found in heads.items()
         if found.reliable is False

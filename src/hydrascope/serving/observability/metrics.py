@@ -1,7 +1,7 @@
 """Metrics for Prometheus; deploy/ has the dashboard and the alerts that read them."""
 
 import math
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from functools import partial
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
@@ -20,7 +20,7 @@ class Metrics:
         gauge = partial(Gauge, registry=self.registry)
         histogram = partial(Histogram, registry=self.registry)
         seconds = partial(histogram, buckets=_LATENCY_S)
-        sizes, shares = (1, 2, 4, 8, 16, 32, 64), tuple(step / 20 for step in range(1, 21))
+        sizes = (1, 2, 4, 8, 16, 32, 64)
 
         self.requests = counter(
             "hydrascope_requests", "HTTP requests by route and status.", ["route", "status"]
@@ -57,6 +57,17 @@ class Metrics:
             "Failures of what stands beside the service: database, cache.",
             ["what"],
         )
+        self.model = gauge("hydrascope_model", "1 for the model that answers.", ["version"])
+        self._declare_answers(counter, gauge, histogram)
+        self._drift: dict[str, float] = {}
+
+    def _declare_answers(
+        self,
+        counter: Callable[..., Counter],
+        gauge: Callable[..., Gauge],
+        histogram: Callable[..., Histogram],
+    ) -> None:
+        """Declare the metrics of what was asked and answered."""
         self.drift = gauge(
             "hydrascope_input_drift",
             "Moving mean of |z| of a sensor's features under the training's statistics.",
@@ -66,7 +77,7 @@ class Metrics:
             "hydrascope_score",
             "Probability of the outcome that was chosen.",
             ["head", "outcome"],
-            buckets=shares,
+            buckets=tuple(step / 20 for step in range(1, 21)),
         )
         self.unreliable = counter(
             "hydrascope_unreliable_answers", "Answers that are not reliable.", ["head"]
@@ -77,8 +88,6 @@ class Metrics:
             ["state"],
         )
         self.value = gauge("hydrascope_value", "Last value of a regression head.", ["head"])
-        self.model = gauge("hydrascope_model", "1 for the model that answers.", ["version"])
-        self._drift: dict[str, float] = {}
 
     def observe_batch(self, size: int, failures: int, seconds: float) -> None:
         """Observe a batch."""
