@@ -18,6 +18,7 @@ from hydrascope.experiment import export
 from hydrascope.experiment.restore import Restored, restore
 from hydrascope.packaging.bundle import Bundle, read_bundle
 from hydrascope.schemas import Machine, SpecError, TimeWindow
+from hydrascope.schemas.fitness import PREFIX
 from hydrascope.serving.diagnosis.diagnosis import Diagnosis, build_diagnosis
 from hydrascope.serving.model.served_model import ServedModel
 from hydrascope.serving.windows import ReferenceUse, TelemetryWindow, WindowAnswer
@@ -160,6 +161,7 @@ def evaluated(restored: Restored, row: int, window: TelemetryWindow, opened: Bun
         for head in opened.manifest.task.heads
     }
     sensors = inputs.sensor_slot.shape[0]
+    fitness = {name: each[:, 0] for name, each in found.items() if name.startswith(PREFIX)}
     answer = WindowAnswer(
         heads,
         {},
@@ -167,6 +169,7 @@ def evaluated(restored: Restored, row: int, window: TelemetryWindow, opened: Bun
         inputs.sensor_observed.numpy(),
         np.zeros(sensors),
         ReferenceUse.GIVEN,
+        fitness,
     )
     return build_diagnosis(window, answer, opened.manifest, "expected")
 
@@ -180,7 +183,8 @@ def assert_alike(answer: dict[str, Any], expected: Diagnosis) -> None:
         mine = answer["machine"] if place == "machine" else answer["components"][place]
         other = plain["machine"] if place == "machine" else plain["components"][place]
         for head, found in mine.items():
-            for key in ("probabilities", "values", "value"):
+            assert found["reliable"] == other[head]["reliable"]
+            for key in ("probabilities", "values", "value", "right"):
                 if found[key] is not None:
                     assert found[key] == pytest.approx(other[head][key], abs=1e-5)
                     count += 1

@@ -50,7 +50,9 @@ def test_a_machine_is_chosen_and_shown_on_a_phone(
     by_component = {each.get_attribute("data-component"): each for each in circles}
     assert list(by_component) == [each.id for each in machine.topology.components]
     for component, circle in by_component.items():
-        assert circle.get_attribute("fill") == _colour(diagnosis["component_health"].get(component))
+        told = [each["reliable"] for each in diagnosis["components"].get(component, {}).values()]
+        expected = _colour(diagnosis["component_health"].get(component))
+        assert circle.get_attribute("fill") == (expected if all(told) else "url(#hatch)")
     assert len(browser.find_elements(By.CSS_SELECTOR, "#signals figure path")) == 16
     sound = [
         found

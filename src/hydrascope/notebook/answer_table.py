@@ -65,6 +65,7 @@ def answers_of(
     machine: Machine,
     starts: Sequence[pd.Timestamp],
     decoded: Mapping[str, Tensor],
+    least_right: float | None = None,
 ) -> Iterator[Answer]:
     """Yield the answers of W windows of a machine with N components, window by window.
 
@@ -74,9 +75,12 @@ def answers_of(
         starts: Of the windows, [W].
         decoded: By head; [W, size] at machine level, [W · N, size] at component level. Also the
             entries of `schemas.fitness`, if the model judges its input.
+        least_right: Replaces the manifest's limits of reliable answers.
     """
     equipment_id = machine.equipment.equipment_id
-    limits = {head.name: Limits.from_manifest(head, manifest) for head in manifest.task.heads}
+    limits = {
+        head.name: Limits.from_manifest(head, manifest, least_right) for head in manifest.task.heads
+    }
     numbers = {name: values.numpy() for name, values in decoded.items()}
     for window, start in enumerate(starts):
         own = {name: _rows_of(values, window, len(starts)) for name, values in numbers.items()}
@@ -120,7 +124,8 @@ def as_table(answers: Sequence[Answer]) -> pd.DataFrame:
     """Return a row an answer, with the columns of `Answer`."""
     table = pd.DataFrame(answers, columns=Answer._fields)
     numbers = dict.fromkeys(("probability", "low", "high"), "float64")
-    return table.astype({"answer": "object", **numbers})
+    objects = dict.fromkeys(("answer", "reliable", "reasons"), "object")
+    return table.astype({**objects, **numbers})
 
 
 def _given(head: HeadSpec, found: Finding) -> Iterator[_Given]:

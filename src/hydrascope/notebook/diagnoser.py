@@ -62,20 +62,27 @@ class Diagnoser:
 
     Args:
         bundle: Opened on the CPU.
+        least_right: As in `load`.
 
     Attributes:
         manifest: What the bundle says of itself: heads, machines and their sensors, window.
     """
 
-    def __init__(self, bundle: Bundle) -> None:
-        self.manifest = bundle.manifest
+    def __init__(self, bundle: Bundle, least_right: float | None = None) -> None:
+        self.manifest, self._least_right = bundle.manifest, least_right
         self._diagnoser = bundle.diagnoser
         self._prepared = MachineCache(bundle)
         self._engineer = FeatureEngineer(bundle.manifest.features)
         self._machines = {each.equipment.equipment_id: each for each in bundle.manifest.machines}
 
     @classmethod
-    def load(cls, source: str | Path, *, registry_uri: str = REGISTRY_URI) -> Self:
+    def load(
+        cls,
+        source: str | Path,
+        *,
+        registry_uri: str = REGISTRY_URI,
+        least_right: float | None = None,
+    ) -> Self:
         """Open a bundle or a checkpoint.
 
         Args:
@@ -83,12 +90,16 @@ class Diagnoser:
                 `models:/NAME@ALIAS` or `models:/NAME/VERSION`; or a checkpoint, a file or
                 `mlflow:RUN_ID`, which takes the data that it was trained on, where they lay then.
             registry_uri: Database or server of the registry.
+            least_right: The probability of being right from which an answer is reliable, 0 to 1;
+                None: the bundle's own for each head.
 
         Raises:
             SpecError: It is none of these, it is damaged, or an extra that it needs is not
                 installed.
         """
-        return cls(open_bundle(source, registry_uri))
+        if least_right is not None and not 0 <= least_right <= 1:
+            raise SpecError(f"least_right: {least_right!r} is not accepted; expected 0 to 1")
+        return cls(open_bundle(source, registry_uri), least_right)
 
     def predict(
         self,
@@ -199,7 +210,8 @@ class Diagnoser:
         return _Batch(prepared, [starts[row] for row in rows], fields, decoded)
 
     def _answers(self, batch: _Batch) -> Iterator[Answer]:
-        return answers_of(self.manifest, batch.prepared.machine, batch.starts, batch.decoded)
+        machine, limit = batch.prepared.machine, self._least_right
+        return answers_of(self.manifest, machine, batch.starts, batch.decoded, limit)
 
     def _heads(self, names: Sequence[str] | None) -> dict[str, HeadSpec]:
         heads = {head.name: head for head in self.manifest.task.heads}

@@ -69,7 +69,7 @@ def test_a_flag_is_explained_as_it_was_raised_not_by_what_is_more_probable(
     flag = diagnoser.predict(minute, reading=READING).set_index("head").loc["stable"]
     raised = flag["probability"] * 0.5 if not flag["answer"] else flag["probability"] * 1.01
     manifest = opened.manifest.model_copy(update={"thresholds": {"stable": float(raised)}})
-    other = Diagnoser(replace(opened, manifest=manifest))
+    other = Diagnoser(replace(opened, manifest=manifest), least_right=0.0)
     frames = [
         each.explain(minute, heads=["stable"], reading=READING) for each in (diagnoser, other)
     ]

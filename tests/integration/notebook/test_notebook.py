@@ -56,14 +56,16 @@ def test_answers_are_those_of_an_evaluation(
 def test_a_checkpoint_answers_as_its_bundle(
     light: str, wide: pd.DataFrame, expected: tuple[pd.DataFrame, list[TimeWindow]]
 ) -> None:
-    same(Diagnoser.load(light).predict(wide, reading=READING), expected[0])
+    same(Diagnoser.load(light, least_right=0.0).predict(wide, reading=READING), expected[0])
 
 
 def test_an_archive_answers_as_its_folder(
     folder: Path, diagnoser: Diagnoser, wide: pd.DataFrame, tmp_path: Path
 ) -> None:
     pack(folder, tmp_path / "rig.zip")
-    answers = Diagnoser.load(str(tmp_path / "rig.zip")).predict(wide, reading=READING)
+    answers = Diagnoser.load(str(tmp_path / "rig.zip"), least_right=0.0).predict(
+        wide, reading=READING
+    )
     pd.testing.assert_frame_equal(answers, diagnoser.predict(wide, reading=READING))
 
 
@@ -232,7 +234,9 @@ def test_a_bundle_of_a_registry_answers_as_its_folder(
     stored = ("registry=mlflow", "alias=champion", f"uri={uri}", f"artifacts={tmp_path / 'files'}")
     export.run(export_settings(light, tmp_path / "shipped", *stored))
     for name in ("models:/zema@champion", "models:/zema/1"):
-        answers = Diagnoser.load(name, registry_uri=uri).predict(wide, reading=READING)
+        answers = Diagnoser.load(name, registry_uri=uri, least_right=0.0).predict(
+            wide, reading=READING
+        )
         pd.testing.assert_frame_equal(answers, diagnoser.predict(wide, reading=READING))
 
 
@@ -273,11 +277,11 @@ def test_values_labels_and_intervals_have_their_columns(opened: Bundle) -> None:
     }
     start = pd.Timestamp("2024-05-01T12:00:00Z")
     assert [*answers_of(manifest, machine, [start], decoded)] == [
-        Answer("zema", start, "wear", None, None, 3.0, None, 2.5, 3.5),
-        Answer("zema", start, "drops", None, "inlet", 1.0, None, 0.0, 2.0),
-        Answer("zema", start, "drops", None, "outlet", 5.0, None, 3.0, 7.0),
-        Answer("zema", start, "faults", None, "a", True, 0.25, None, None),
-        Answer("zema", start, "faults", None, "b", False, 0.25, None, None),
+        Answer("zema", start, "wear", None, None, 3.0, None, 2.5, 3.5, None, None),
+        Answer("zema", start, "drops", None, "inlet", 1.0, None, 0.0, 2.0, None, None),
+        Answer("zema", start, "drops", None, "outlet", 5.0, None, 3.0, 7.0, None, None),
+        Answer("zema", start, "faults", None, "a", True, 0.25, None, None, None, None),
+        Answer("zema", start, "faults", None, "b", False, 0.25, None, None, None, None),
     ]
 
 
