@@ -1,4 +1,4 @@
-"""Where signals come from: one Protocol, one file a source."""
+"""Sources of signals: one protocol, and one file for each source."""
 
 from hydrascope.telemetry.parquet import ParquetSource
 from hydrascope.telemetry.source import Signal, TelemetrySource

@@ -1,7 +1,7 @@
-"""What two sources must have in common to be the same telemetry.
+"""Content hash of a source.
 
-The hash is of the samples, not of the files: the same recording in one Parquet file, in a hundred,
-in CSV or in a database has one fingerprint, and a graph store built from it is found again.
+It covers the samples, not the files. A recording has the same fingerprint in one Parquet file, a
+hundred of them, CSV or a database, so a graph store built from it is found again.
 """
 
 import hashlib
@@ -20,22 +20,22 @@ _RECORD = np.dtype([("time_us", "<i8"), ("value", "<f4")])
 class SampleDigest:
     """BLAKE2b of one sensor's good samples: (int64 microseconds, float32 value), little-endian.
 
-    Each instant once, in order of time, in the machine file's unit. How the samples are cut into
-    calls does not matter.
+    Samples come in order of time, each instant once, in the machine file's unit. How they are
+    divided into calls does not matter.
     """
 
     def __init__(self) -> None:
         self._hash = hashlib.blake2b(digest_size=32)
 
     def update(self, time_us: NDArray[np.int64], value: NDArray[np.float32]) -> None:
-        """Add samples [n] that follow the ones before."""
+        """Add samples [n] that are later than all previous ones."""
         records = np.empty(len(time_us), dtype=_RECORD)
         records["time_us"] = time_us
         records["value"] = value + np.float32(0.0)  # −0.0 equals 0.0, but not bit for bit
         self._hash.update(records.tobytes())
 
     def hexdigest(self) -> str:
-        """Return the hash of what has been added."""
+        """Return the hash of all samples added so far."""
         return self._hash.hexdigest()
 
 
@@ -48,11 +48,10 @@ def fingerprint(
     """Return the fingerprint of a source.
 
     Args:
-        machines: By equipment id.
-        samples: Digest of each sensor, by equipment id and sensor id; without those that have no
-            good sample.
-        labels: Label tables by equipment id, as a source answers them.
-        answers: Settings that decide how samples become signals and extents.
+        machines: Machines by equipment id.
+        samples: Digest of each sensor that has good samples, by equipment id and sensor id.
+        labels: Label tables by equipment id, as returned by a source.
+        answers: Settings that determine how samples become signals and extents.
     """
     content = {
         "machines": {name: machine.model_dump(mode="json") for name, machine in machines.items()},
@@ -75,4 +74,4 @@ def _plain_column(table: pd.DataFrame, name: str) -> list[object]:
         return list(column.dt.as_unit("us").astype("int64").tolist())
     numeric = pd.api.types.is_numeric_dtype(column)
     values = [float(each) if numeric else str(each) for each in column]
-    return [None if gone else each for gone, each in zip(column.isna(), values, strict=True)]
+    return [None if absent else each for absent, each in zip(column.isna(), values, strict=True)]

@@ -29,7 +29,7 @@ LABEL_MIN = 10.0
 COMMISSIONING_H = 50.0
 """The operating hours of commissioning; they end at the earliest onset of a fault."""
 _FIRST_COMMISSIONING = 10**6
-"""The number of its first recording, so that those of the observed life keep their draws."""
+"""The number of the first recording of commissioning; the observed life keeps its own draws."""
 _CACHED_RECORDINGS = 4
 
 
@@ -97,11 +97,11 @@ class FleetSource(FleetSettings):
         return hashlib.sha256(f"{self!r} {_version()}".encode()).hexdigest()
 
     def machine_fingerprint(self, equipment_id: str) -> str:
-        """Return a hash of all that determines one machine's telemetry; other machines do not."""
+        """Return a hash of all that determines one machine's telemetry."""
         self.member(equipment_id)
         recorded = (self.hours, self.recording_min, self.commissioning)
-        mine = (equipment_id, *recorded, self.life_h, self.fault_rate, self.seed)
-        return hashlib.sha256(f"{mine!r} {_version()}".encode()).hexdigest()
+        content = (equipment_id, *recorded, self.life_h, self.fault_rate, self.seed)
+        return hashlib.sha256(f"{content!r} {_version()}".encode()).hexdigest()
 
     def machines(self) -> Mapping[str, Machine]:
         """Return the machines by equipment id."""
@@ -161,7 +161,7 @@ class FleetSource(FleetSettings):
             extent.start + number * length for extent in self._extents for number in range(rows)
         ]
         truth = ground_truth(member.courses, components, begin_h)
-        # One array, because to insert hundreds of columns would take longer than all else.
+        # One array: inserting hundreds of columns would dominate the time.
         table = pd.DataFrame(np.column_stack(list(truth.values())), columns=list(truth))
         table.insert(0, "start", pd.DatetimeIndex(starts))
         table.insert(1, "end", pd.DatetimeIndex([start + length for start in starts]))

@@ -1,4 +1,4 @@
-"""`python -m hydrascope simulate`: a fleet into a folder, with a bar of machine-hours."""
+"""`python -m hydrascope simulate`: writes a fleet to a folder and shows a progress bar."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -13,7 +13,7 @@ from hydrascope.telemetry.fleet_export import Format, export_fleet
 
 
 def run(folder: Path, form: str, settings: Mapping[str, Any]) -> None:
-    """Simulate and write.
+    """Simulate a fleet and write it to `folder`.
 
     Raises:
         SpecError: A setting is not accepted, or the folder holds files.

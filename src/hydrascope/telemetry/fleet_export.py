@@ -1,4 +1,4 @@
-"""Writes a simulated fleet into a folder, like the telemetry of real machines."""
+"""Export of a simulated fleet to a folder, like the telemetry of real machines."""
 
 import json
 from collections.abc import Callable, Iterator
@@ -42,7 +42,7 @@ def export_fleet(
 ) -> None:
     """Write telemetry (narrow), machine files, labels and `fleet.json`.
 
-    However long the recordings are, memory holds a minute of one machine. `ParquetSource` reads
+    Memory holds one minute of one machine, however long the recordings are. `ParquetSource` reads
     folders of Parquet and CSV files.
 
     Args:

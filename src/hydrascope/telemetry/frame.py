@@ -24,27 +24,26 @@ from hydrascope.telemetry.recorded import RecordedSource
 from hydrascope.telemetry.resampling import ResampleMethod, margin_us
 
 NAME = "frame"
-"""What the table is called in messages."""
+"""The name of the table in messages."""
 TIME = "time"
-"""Column of a database's frame."""
+"""The column of times in frames from a database."""
 
 
 class FrameSource(RecordedSource):
-    """Telemetry of a DataFrame, narrow or wide, with the columns of a telemetry file.
+    """Telemetry in a DataFrame, narrow or wide, with the columns of a telemetry file.
 
-    Its rows become samples, and its samples become signals, just as those of a `ParquetSource`.
-    Only, who asks wants an answer: a sensor that no machine has, or one that was recorded much more
-    slowly than its machine file says, is refused here.
+    Rows become samples, and samples become signals, as in a `ParquetSource`. In contrast to it,
+    this source refuses unknown sensors and sensors recorded far below their declared rate.
 
     Args:
-        frame: Columns `timestamp`, `equipment_id`, `sensor_id`, `value` (perhaps `unit` and
-            flags), or `timestamp`, `equipment_id` and one a sensor (perhaps flags). What
-            `TimescaleConnector` returns has `time` for `timestamp`.
-        machines: All that it is of, by equipment id.
+        frame: Columns `timestamp`, `equipment_id`, `sensor_id`, `value` (optionally `unit` and
+            flags), or `timestamp`, `equipment_id` and one column per sensor (optionally flags).
+            Frames from `TimescaleConnector` have `time` instead of `timestamp`.
+        machines: All machines of the frame by equipment id.
         settings: How rows become signals.
 
     Raises:
-        SpecError: Naming column, value and what is accepted.
+        SpecError: A column or value is not accepted.
     """
 
     def __init__(
@@ -67,10 +66,10 @@ class FrameSource(RecordedSource):
             self._refuse_slow()
 
     def _refuse_slow(self) -> None:
-        """Refuse sensors that were recorded so slowly that most instants would have no value.
+        """Refuse sensors recorded so slowly that most instants would have no value.
 
         Raises:
-            SpecError: Naming the sensor, both rates and the remedy.
+            SpecError: There is one; the message names both rates and the remedy.
         """
         for name, machine in self._machines.items():
             for _, sensor in machine.topology.sensors:
@@ -127,7 +126,7 @@ def _pieces(
     columns = tuple(map(str, frame.columns))
     table = table_of(NAME, columns, quality_names(machines, settings))
     check_flags("reading", [table], settings)
-    # Also of sensors that no machine has: to be refused, not passed over.
+    # Unlisted sensors are read too, so that they can be refused.
     reading = replace(reading_of(machines, settings), unlisted=True)
     if table.layout is Layout.WIDE:
         _refuse_columns(table, machines)
@@ -148,16 +147,16 @@ def _pieces(
             if sensor_id in reading.sensors[equipment_id]:
                 pieces.setdefault((equipment_id, sensor_id), []).append(samples)
             elif len(samples.value):
-                of = {equipment_id: machines[equipment_id]}
-                raise SpecError(_no_sensor("sensor_id", sensor_id, of))
+                machine = {equipment_id: machines[equipment_id]}
+                raise SpecError(_no_sensor("sensor_id", sensor_id, machine))
     return pieces
 
 
 def _refuse_columns(table: Table, machines: Mapping[str, Machine]) -> None:
-    """Refuse a column that is no sensor of any machine.
+    """Refuse a column that is not a sensor of any machine.
 
     Raises:
-        SpecError: Naming it and the sensors that there are.
+        SpecError: There is one; the message lists the sensors.
     """
     known = {sensor.id for each in machines.values() for _, sensor in each.topology.sensors}
     for name in table.sensors:

@@ -1,4 +1,4 @@
-"""What a machine's telemetry is known by, so that a change to one machine is no change to all."""
+"""Fingerprints of single machines, so that a change to one machine does not affect the others."""
 
 from typing import Protocol, runtime_checkable
 
@@ -7,15 +7,15 @@ from hydrascope.telemetry.source import TelemetrySource
 
 @runtime_checkable
 class MachineFingerprints(Protocol):
-    """A source that can tell its machines' content apart."""
+    """A source with a fingerprint for each machine."""
 
     def machine_fingerprint(self, equipment_id: str) -> str:
-        """Hash of all telemetry of one machine."""
+        """Return a hash of all telemetry of one machine."""
         ...
 
 
 def machine_fingerprint(source: TelemetrySource, equipment_id: str) -> str:
-    """Return the hash of one machine's telemetry, or of all the source's where it has none."""
+    """Return the hash of one machine's telemetry, or of the whole source if it has no such hash."""
     if isinstance(source, MachineFingerprints):
         return source.machine_fingerprint(equipment_id)
     return source.fingerprint

@@ -16,25 +16,25 @@ from hydrascope.telemetry.folder.settings import FolderSettings
 from hydrascope.telemetry.recorded import RecordedSource
 
 _FEW = 10
-"""Flags that a message names."""
+"""How many flags a message lists."""
 
 
 class ParquetSource(RecordedSource):
     """Telemetry in files, narrow or wide, read by time range.
 
-    Files may overlap, be unsorted and repeat rows: of one sensor and instant the last row wins, by
-    the files' names and then by row. A sample is missing where its quality is not accepted or its
-    value is outside the range of its sensor.
+    Files may overlap, be unsorted and repeat rows. Of several rows for a sensor and instant, the
+    last one counts, by file name and then by row. A sample counts as missing if its quality is not
+    accepted or its value is outside the sensor's range.
 
     The samples of a sensor lie at its extent's start + k / rate. Memory is bounded by the window
     that is read and the largest block (row group) of the files.
 
     Args:
-        folder: Holds `*.parquet` and `*.csv`, at any depth.
+        folder: Contains `*.parquet` and `*.csv` files, at any depth.
         settings: Other keys of `folder.settings.FolderSettings`.
 
     Raises:
-        SpecError: A setting, a machine file, a label file or the head of a file is refused.
+        SpecError: A setting, machine file, label file or the head of a file is invalid.
     """
 
     def __init__(self, folder: str | Path, **settings: object) -> None:
@@ -62,7 +62,7 @@ class ParquetSource(RecordedSource):
         return index
 
     def remarks(self) -> list[str]:
-        """Return what a check of the folder says of it that harms a training, a line each."""
+        """Return the findings of a check of the folder that harm a training, one line each."""
         found = Examination.of(self._contents, self._index)
         return [each.line for each in findings(found) if each.severity <= Severity.HARMS]
 
@@ -73,7 +73,7 @@ class ParquetSource(RecordedSource):
         return self._index.digests.get(equipment_id, {})
 
     def _samples(self, equipment_id: str, first_us: int, end_us: int) -> dict[str, Samples]:
-        """Read the blocks of that time."""
+        """Read the good samples from the blocks that overlap the time range."""
         pieces: dict[str, list[Samples]] = {}
         for block in self._index.blocks:  # in the order of the files
             if block.last_us < first_us or block.first_us >= end_us:

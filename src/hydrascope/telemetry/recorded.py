@@ -1,4 +1,4 @@
-"""What all sources have in common that hold samples as they were recorded, at any times."""
+"""The common part of all sources of recorded samples."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
@@ -16,9 +16,9 @@ from hydrascope.telemetry.times import as_microseconds, as_time
 
 
 class RecordedSource(ABC):
-    """Makes signals, extents and the fingerprint from good samples, wherever they are kept.
+    """Computes signals, extents and the fingerprint from good samples, wherever they are stored.
 
-    A subclass finds the samples of a time, the stretches that they cover and their digests.
+    A subclass provides the samples of a time range, the stretches covered and the digests.
     """
 
     def __init__(
@@ -32,7 +32,7 @@ class RecordedSource(ABC):
 
     @abstractmethod
     def _stretches_us(self, equipment_id: str) -> Sequence[tuple[int, int]]:
-        """Return (start, end) of the extents, in order of time."""
+        """Return the (start, end) of each extent, in order of time."""
 
     @abstractmethod
     def _digests(self, equipment_id: str) -> Mapping[str, str]:
@@ -40,19 +40,16 @@ class RecordedSource(ABC):
 
     @abstractmethod
     def _samples(self, equipment_id: str, first_us: int, end_us: int) -> Mapping[str, Samples]:
-        """Return the good samples of a time by sensor id, in order of time, each instant once."""
+        """Return the good samples in [first_us, end_us) by sensor id, with ascending times."""
 
     @cached_property
     def fingerprint(self) -> str:
-        """Hash of samples, machines, labels and the settings that make signals of them.
-
-        Of the samples, not of where they are kept: see `telemetry.fingerprint`.
-        """
+        """Hash of samples, machines, labels and settings; see `telemetry.fingerprint`."""
         samples = {name: found for name in self._machines if (found := self._digests(name))}
         return fingerprint(self._machines, samples, self._labels, self._answers)
 
     def machine_fingerprint(self, equipment_id: str) -> str:
-        """Hash of what decides one machine's signals: labels and other machines do not."""
+        """Return a hash of all that determines one machine's signals, labels excluded."""
         self._refuse_unknown(equipment_id)
         machine = {equipment_id: self._machines[equipment_id]}
         samples = {equipment_id: self._digests(equipment_id)}
@@ -60,7 +57,7 @@ class RecordedSource(ABC):
 
     @property
     def _answers(self) -> dict[str, object]:
-        """Settings that decide how samples become signals and extents."""
+        """The settings that determine how samples become signals and extents."""
         return {
             "max_gap_s": self._max_gap_s,
             "resample": self._resampling.model_dump(mode="json"),
@@ -81,7 +78,7 @@ class RecordedSource(ABC):
     def read(self, equipment_id: str, window: TimeWindow) -> dict[str, Signal]:
         """Return the samples with `window.start <= time < window.end`, by sensor id.
 
-        Every sensor of the machine file is there; one that has no samples is all NaN.
+        The result has every sensor of the machine file; one without samples is all NaN.
 
         Raises:
             ValueError: The machine is unknown or the window leaves its extents.
@@ -98,7 +95,7 @@ class RecordedSource(ABC):
             recorded = ", ".join(map(str, extents[:3])) + (" …" if len(extents) > 3 else "")
             raise ValueError(f"no telemetry of {equipment_id!r} in {window}; recorded: {recorded}")
         sensors = [sensor for _, sensor in self._machines[equipment_id].topology.sensors]
-        # Samples beside the window decide its first and last values.
+        # Samples just outside the window affect its first and last values.
         slowest_hz = min(sensor.rate_hz for sensor in sensors)
         margin = margin_us(slowest_hz, self._resampling.hold_us)
         samples = self._samples(equipment_id, first_us - margin, end_us + margin)

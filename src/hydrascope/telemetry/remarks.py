@@ -1,4 +1,4 @@
-"""What a source knows to be amiss with its telemetry, though it can be read."""
+"""Problems of telemetry that a source can read nevertheless."""
 
 from typing import Protocol, runtime_checkable
 
@@ -7,13 +7,13 @@ from hydrascope.telemetry.source import TelemetrySource
 
 @runtime_checkable
 class Remarking(Protocol):
-    """A source that has looked at all of its telemetry."""
+    """A source that has examined all of its telemetry."""
 
     def remarks(self) -> list[str]:
-        """Return what harms a training, a line each."""
+        """Return the problems that harm a training, one line each."""
         ...
 
 
 def remarks(source: TelemetrySource) -> list[str]:
-    """Return a source's remarks; none of a source that makes none."""
+    """Return a source's remarks, or an empty list if it does not examine its telemetry."""
     return source.remarks() if isinstance(source, Remarking) else []

@@ -1,15 +1,15 @@
 """Samples at any times → samples at regular instants.
 
-T is the sensor's own period (one over the machine file's rate), t the instants, all in
-microseconds. Where nothing was recorded the result is NaN: real gaps are never bridged here, that
-is `features.cleaning`'s to do, if at all.
+T is the sensor's own period (one over the machine file's rate) and t an instant, both in
+microseconds. The result is NaN where nothing was recorded. Gaps are never bridged here; only
+`features.cleaning` can fill them.
 
-- interpolate: between two samples at most 1.5 T apart linearly; beside a gap the sample within
-  T / 2. Exact where a sample stands on its instant, and unmoved by jitter and phase.
-- mean: of the samples in [t - T / 2, t - T / 2 + width), the width being the longer of T and the
-  period of the instants. Samples that stand near their instants are never counted to the one
-  before. Going to a lower rate, this is the one that does not alias.
-- hold: the last sample at or before t, if not older than `hold_us`.
+- interpolate: linear between two samples at most 1.5 T apart; beside a gap, the sample within
+  T / 2. It is exact where a sample lies on its instant, and insensitive to jitter and phase.
+- mean: the mean of the samples in [t - T / 2, t - T / 2 + width). The width is T or the period of
+  the instants, whichever is longer, so a sample close to its instant is never assigned to the
+  previous one. Use this method to reduce the rate without aliasing.
+- hold: the last sample at or before t, if it is not older than `hold_us`.
 """
 
 import math
@@ -26,7 +26,7 @@ from hydrascope.telemetry.source import Signal
 
 
 class ResampleMethod(StrEnum):
-    """How samples at any times become samples at regular instants; see the module."""
+    """The methods of resampling, which the module describes."""
 
     INTERPOLATE = "interpolate"
     MEAN = "mean"
@@ -34,30 +34,30 @@ class ResampleMethod(StrEnum):
 
 
 class ResampleSettings(BaseModel):
-    """How every sensor is put on regular instants."""
+    """How all sensors are resampled to regular instants."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     method: ResampleMethod = ResampleMethod.INTERPOLATE
     rate_hz: Positive | None = None
-    """One rate for all sensors; None: each sensor's own, from the machine file."""
+    """One rate for all sensors; None uses each sensor's own rate from the machine file."""
     hold_s: Positive | None = None
-    """How long `hold` repeats a sample; None: one and a half of the sensor's own periods."""
+    """How long `hold` repeats a sample; None: 1.5 periods of the sensor."""
 
     @property
     def hold_us(self) -> int | None:
-        """The same in microseconds."""
+        """`hold_s` in microseconds."""
         return None if self.hold_s is None else round(self.hold_s * 1e6)
 
 
 _REACH = 1.5
-"""Periods between two samples with none missing: half a period is left for jitter."""
+"""The largest distance, in periods, of two consecutive samples; half a period allows for jitter."""
 _ROUNDING = 1e-6
-"""Periods by which a rounded time may miss an instant."""
+"""The tolerance, in periods, of a rounded time."""
 
 
 def instants(extent_us: int, first_us: int, end_us: int, rate_hz: float) -> NDArray[np.int64]:
-    """Return the k-th times `extent_us + k / rate_hz` in [first_us, end_us)."""
+    """Return the instants `extent_us + k / rate_hz` in [first_us, end_us)."""
     first = math.ceil((first_us - extent_us) * rate_hz / 1e6 - _ROUNDING)
     end = math.ceil((end_us - extent_us) * rate_hz / 1e6 - _ROUNDING)
     times: NDArray[np.int64] = np.rint(np.arange(first, end) * (1e6 / rate_hz)).astype(np.int64)
@@ -66,7 +66,7 @@ def instants(extent_us: int, first_us: int, end_us: int, rate_hz: float) -> NDAr
 
 
 def margin_us(rate_hz: float, hold_us: int | None) -> int:
-    """Return how far from an instant the samples may lie that decide its value."""
+    """Return how far from an instant a sample can affect its value, in microseconds."""
     return max(hold_us or 0, math.ceil(_REACH * 1e6 / rate_hz)) + 1
 
 
@@ -82,12 +82,12 @@ def regular(
     """Return a sensor's signal in [first_us, end_us).
 
     Args:
-        samples: Good ones, in order of time, from `margin_us` before to as long behind; None: none.
-        sensor: That they are of.
+        samples: Good samples in order of time, with a `margin_us` on both sides, or None.
+        sensor: The sensor.
         origin_us: Time from which the instants are counted.
-        first_us: First time that is wanted.
-        end_us: Time behind the last one.
-        settings: How.
+        first_us: Start of the signal.
+        end_us: End of the signal, exclusive.
+        settings: Method and rate.
     """
     rate_hz = settings.rate_hz or sensor.rate_hz
     at_us = instants(origin_us, first_us, end_us, rate_hz)
@@ -115,16 +115,16 @@ def resample(
     method: ResampleMethod,
     hold_us: int | None,
 ) -> NDArray[np.float32]:
-    """Return [instants] values; see the module.
+    """Return the values [instants].
 
     Args:
-        time_us: [n] ascending, each once.
-        value: [n], finite.
-        at_us: [instants], ascending.
-        period_us: T.
-        rate_hz: Of the instants.
-        method: How.
-        hold_us: For `hold`; None: 1.5 T.
+        time_us: Strictly ascending times [n].
+        value: Finite values [n].
+        at_us: Ascending instants [instants].
+        period_us: The sensor's period T.
+        rate_hz: Rate of the instants.
+        method: Method, as the module describes.
+        hold_us: Longest time to repeat a sample with `hold`; None: 1.5 T.
     """
     if not len(time_us) or not len(at_us):
         return np.full(len(at_us), np.nan, dtype=np.float32)
@@ -146,7 +146,7 @@ def _interpolate(
     after = np.searchsorted(time_us, at_us, side="right")
     left, right = (after - 1).clip(min=0), after.clip(max=len(time_us) - 1)
     since, until = at_us - time_us[left], time_us[right] - at_us
-    before, behind = since >= 0, until >= 0  # not so beyond the first and the last sample
+    before, behind = since >= 0, until >= 0  # false outside the recorded time
     span = time_us[right] - time_us[left]
     weight = since / np.maximum(span, 1)
     between = value[left] * (1 - weight) + value[right] * weight
@@ -170,7 +170,7 @@ def _mean(
     begin = at_us - period_us / 2
     first = np.searchsorted(time_us, begin)
     end = np.searchsorted(time_us, begin + width_us)
-    # One value past the end lets `reduceat` name it; every second sum is from an end to a first.
+    # `reduceat` needs an element at the end index; every second sum spans an end to the next first.
     padded = np.append(value.astype(np.float64), 0.0)
     sums = np.add.reduceat(padded, np.stack([first, end], axis=1).ravel())[::2]
     count = end - first

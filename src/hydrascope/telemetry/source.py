@@ -1,4 +1,4 @@
-"""Where signals come from: what every source of telemetry answers."""
+"""The interface of all sources of telemetry."""
 
 from collections.abc import Mapping
 from typing import Protocol
@@ -16,7 +16,7 @@ class TelemetrySource(Protocol):
 
     @property
     def fingerprint(self) -> str:
-        """Hash of all content: two sources with one fingerprint answer alike."""
+        """Hash of all content; sources with equal fingerprints return equal data."""
         ...
 
     def machines(self) -> Mapping[str, Machine]:
@@ -38,7 +38,7 @@ class TelemetrySource(Protocol):
     def labels(self, equipment_id: str) -> pd.DataFrame:
         """Return what is known of the machine's condition.
 
-        Columns `start` and `end` (UTC) and one column a label; a label of one component among
-        several is `<component_id>.<label>`. NaN where a label is missing.
+        The columns are `start` and `end` (UTC) and one per label. A label of one component among
+        several is called `<component_id>.<label>`. A missing label is NaN.
         """
         ...

@@ -1,4 +1,4 @@
-"""Microseconds since 1970, as all telemetry counts, ↔ Python's times."""
+"""Conversion between microseconds since 1970, the time base of all telemetry, and `datetime`."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -7,14 +7,14 @@ _MICROSECOND = timedelta(microseconds=1)
 
 EARLIEST_US = (datetime(1, 1, 1, tzinfo=UTC) - _EPOCH) // _MICROSECOND
 LATEST_US = (datetime(9999, 12, 31, tzinfo=UTC) - _EPOCH) // _MICROSECOND
-"""Between these a time can be asked for; PostgreSQL's infinities lie outside."""
+"""The range of times that can be requested; PostgreSQL's infinities lie outside it."""
 
 
 def as_microseconds(time: datetime) -> int:
-    """Return a time with zone in whole microseconds."""
+    """Convert a time with a zone to whole microseconds."""
     return (time - _EPOCH) // _MICROSECOND
 
 
 def as_time(time_us: int) -> datetime:
-    """Return microseconds as a time in UTC."""
+    """Convert microseconds to a time in UTC."""
     return _EPOCH + time_us * _MICROSECOND

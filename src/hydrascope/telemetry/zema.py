@@ -20,24 +20,24 @@ from hydrascope.telemetry.zema_recording import (
 )
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-"""Where the first cycle is placed."""
+"""The start of the first cycle."""
 
 _CONDITIONS = ["cooler", "valve", "pump", "accumulator"]
 _MICROSECOND = timedelta(microseconds=1)
 
 
 class ZemaSource:
-    """2205 load cycles of 60 s of a hydraulic test rig whose condition is known.
+    """The 2205 load cycles, of 60 s each, of a hydraulic test rig in known condition.
 
-    Without a folder it is the set reduced to 1 Hz that comes with the package, else a copy of
-    the original download at its native 100, 10 and 1 Hz, or of some of its lines.
+    Without a folder, this is the set at 1 Hz that comes with the package. A folder contains the
+    original download, at its native 100, 10 and 1 Hz, or some of its lines.
 
-    The set has no clock. Cycle k is placed at 1970-01-01T00:00Z + k x 60 s, so that the cycles
-    follow each other without a gap, in the order of the files.
+    The set has no clock. Cycle k starts at 1970-01-01T00:00Z + k x 60 s, so the cycles follow each
+    other without a gap, in the order of the files.
 
     Args:
-        folder: Holds the 17 sensors' text files and `profile.txt`.
-        verify: Whether the files of a whole set must be bit for bit those of the download.
+        folder: Contains the text files of the 17 sensors and `profile.txt`.
+        verify: Whether the files of a whole set must be identical to the download.
 
     Raises:
         SpecError: A file in the folder is missing, malformed or not the original.
@@ -62,11 +62,11 @@ class ZemaSource:
         return content.hexdigest()
 
     def machines(self) -> Mapping[str, Machine]:
-        """Return the one machine, the rig."""
+        """Return the rig, the only machine."""
         return {self.equipment_id: self._machine}
 
     def extents(self, equipment_id: str) -> list[TimeWindow]:
-        """Return the one stretch of all cycles."""
+        """Return the single stretch that contains all cycles."""
         self._refuse_other(equipment_id)
         duration = timedelta(seconds=CYCLE_S * self._recording.cycles)
         return [TimeWindow(start=EPOCH, end=EPOCH + duration)]
@@ -93,12 +93,12 @@ class ZemaSource:
         }
 
     def labels(self, equipment_id: str) -> pd.DataFrame:
-        """Return one row a cycle.
+        """Return one row per cycle.
 
-        Columns: `start`, `end` (UTC); `cooler`, `valve`, `pump`, `accumulator`, `stable` (float,
-        the raw values of `LABEL_VALUES`); `condition`, the combination of the four components'
-        values, as in "3/100/0/130"; for the whole set also `unseen_condition_fold` (0–4), such
-        that no condition occurs in two folds.
+        The columns are `start`, `end` (UTC); `cooler`, `valve`, `pump`, `accumulator`, `stable`
+        (float, the raw values of `LABEL_VALUES`); and `condition`, which joins the values of the
+        four components, as in "3/100/0/130". The whole set also has `unseen_condition_fold`
+        (0–4); no condition occurs in two folds.
         """
         self._refuse_other(equipment_id)
         cycles = self._recording.cycles
@@ -119,5 +119,5 @@ class ZemaSource:
 
 
 def _samples_before(time: datetime, rate_hz: float) -> int:
-    """Return how many samples lie before `time`: ceil(seconds x rate), exact for whole rates."""
+    """Count the samples before `time`: ceil(seconds x rate), exact for whole rates."""
     return -int(-((time - EPOCH) // _MICROSECOND) * rate_hz // 1_000_000)

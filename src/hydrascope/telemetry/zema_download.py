@@ -1,4 +1,4 @@
-"""Read and check a copy of the original ZeMA download: one tab-separated line a cycle."""
+"""Reads and checks a copy of the original ZeMA download: one tab-separated line per cycle."""
 
 import hashlib
 import json
@@ -24,15 +24,15 @@ _NUMBER = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?|nan", re.IGNORECASE
 
 
 def read_download(folder: Path, rates_hz: Mapping[str, float], verify: bool) -> Recording:
-    """Return the cycles in `folder`: one `<sensor>.txt` a sensor, and `profile.txt`.
+    """Read the cycles from one `<sensor>.txt` per sensor and `profile.txt`.
 
     Args:
-        folder: Holds the whole set or any number of its lines, the same ones in all files.
-        rates_hz: Native rate of each sensor; says how many columns its file must have.
-        verify: Whether the files of a whole set must be bit for bit those of the download.
+        folder: Contains the whole set, or the same subset of lines in all files.
+        rates_hz: Native rate of each sensor, which determines the columns of its file.
+        verify: Whether the files of a whole set must be identical to the download.
 
     Raises:
-        SpecError: A file is missing, malformed or not the original; names file, line and value.
+        SpecError: A file is missing, malformed or not the original.
     """
     columns = {name: round(rate * CYCLE_S) for name, rate in rates_hz.items()}
     columns["profile"] = len(LABEL_VALUES)
@@ -64,15 +64,15 @@ def read_download(folder: Path, rates_hz: Mapping[str, float], verify: bool) -> 
 
 
 def _git_blob_sha1(content: bytes) -> str:
-    """Return what `git hash-object` prints for a file of this content."""
+    """Return the hash that `git hash-object` prints for this content."""
     return hashlib.sha1(b"blob %d\0" % len(content) + content, usedforsecurity=False).hexdigest()
 
 
 def _parse(file: str, content: bytes, columns: int) -> NDArray[np.float32]:
-    """Return [cycles, columns].
+    """Parse the values [cycles, columns].
 
     Raises:
-        SpecError: At the first line or value that is not as it should be.
+        SpecError: A line or value is malformed; the message names the first.
     """
     lines = content.splitlines()
     if not lines:

@@ -1,4 +1,4 @@
-"""The ZeMA set as recorded: cycles of 17 sensors and their labels; the embedded 1 Hz set.
+"""Load cycles of the ZeMA set with their labels, and the embedded set at 1 Hz.
 
 See `assets/zema/README.md` for source, licence and meaning.
 """
@@ -17,10 +17,10 @@ from hydrascope.telemetry.source import Signal
 ASSETS = resources.files("hydrascope") / "assets" / "zema"
 
 CYCLE_S = 60
-"""Duration of a load cycle."""
+"""The duration of a load cycle."""
 
 SET_CYCLES = 2205
-"""Cycles of the whole set."""
+"""The number of cycles in the whole set."""
 
 LABEL_VALUES = {
     "cooler": (3, 20, 100),
@@ -29,10 +29,10 @@ LABEL_VALUES = {
     "accumulator": (90, 100, 115, 130),
     "stable": (0, 1),
 }
-"""The labels in the order of their columns, each with the values it takes.
+"""The labels in the order of their columns, each with its possible values.
 
-Cooler and valve in %, pump as a grade of leakage, accumulator in bar; stable is 0 (not 1!) when
-the cycle's conditions were stable.
+Cooler and valve are in %, pump is a grade of leakage, accumulator is in bar. Stable is 0 (not 1!)
+if conditions were stable during the cycle.
 """
 
 
@@ -41,19 +41,19 @@ class Recording:
     """Consecutive load cycles."""
 
     signals: Mapping[str, Signal]
-    """By sensor id, all cycles end to end."""
+    """The signals by sensor id, all cycles concatenated."""
     labels: NDArray[np.int16]
-    """[cycles, 5], the columns of `LABEL_VALUES`."""
+    """The labels [cycles, 5], in the order of `LABEL_VALUES`."""
     content_hash: str
 
     @property
     def cycles(self) -> int:
-        """Number of load cycles."""
+        """The number of load cycles."""
         return len(self.labels)
 
 
 def load_embedded() -> Recording:
-    """Return the whole set at 1 Hz, which comes with the package."""
+    """Load the whole set at 1 Hz, which comes with the package."""
     content = (ASSETS / "zema_1hz.npz").read_bytes()
     with np.load(BytesIO(content), allow_pickle=False) as arrays:
         telemetry, labels = (

@@ -315,7 +315,7 @@ def test_what_is_wrong_is_said_in_one_line_without_the_password(dsn: str, tmp_pa
         dsn.replace("postgres@", "postgres:hunter2@"),
         f"{dsn}?password=hunter2",
     ):
-        with pytest.raises(SpecError, match="holds a password") as error:
+        with pytest.raises(SpecError, match="contains a password") as error:
             TimescaleSource(secret)
         assert "hunter2" not in str(error.value)
     with pytest.raises(SpecError, match="no machine yet"):

@@ -133,13 +133,13 @@ def test_what_is_wrong_is_said_with_the_remedy_worst_first(folder: Path) -> None
         report, "press/p"
     )
     assert "% of the samples are missing (" in said(report, "press/p")
-    assert "always 20: it says nothing" in said(report, "press/T")
+    assert "always 20: no information" in said(report, "press/T")
     assert "recorded at 5 Hz, but the machine file says 10 Hz" in said(report, "press/x")
     assert "not in the machine file and left alone: y" in said(report, "press")
     assert "7 rows repeat an instant" in said(report, "press")
     assert "rows are out of order" in said(report, "press")
     assert "no machine file: its telemetry is left alone" in said(report, "saw")
-    assert "a column of quality flags, but which flags are good is not said" in said(
+    assert "a column of quality flags, but no setting says which are good" in said(
         report, "a.parquet"
     )
 

@@ -145,6 +145,6 @@ def test_a_source_remarks_what_the_check_says_that_harms(folder: Path) -> None:
     lines = "\n".join(ParquetSource(folder).remarks())
     assert "press: never recorded: T (the files have ' T')" in lines
     assert "b.csv.gz: passed over: compressed" in lines
-    assert "but which flags are good is not said" in lines
+    assert "but no setting says which are good" in lines
     again = "\n".join(ParquetSource(folder).remarks())  # from the index that is kept
     assert again == lines

@@ -239,7 +239,7 @@ OTHER = "2024-05-01T12:00:01Z,prö,p,1\n"
     [
         ((HEAD + LINE).encode("utf-16"), "a.csv: encoded in UTF-16; expected UTF-8: iconv -f UTF"),
         ((HEAD + LINE).encode("utf-32"), "a.csv: encoded in UTF-32; expected UTF-8: iconv -f UTF"),
-        ((HEAD + LINE).encode("utf-16-le"), "a.csv: no text, or encoded in UTF-16 or UTF-32"),
+        ((HEAD + LINE).encode("utf-16-le"), "a.csv: not text, or encoded in UTF-16 or UTF-32"),
         (HEAD.replace("value", "Öl").encode("latin-1"), "a.csv:1: byte 0xd6 is not UTF-8, but pe"),
         (
             (HEAD + LINE + LINE.replace("press", "prö")).encode("latin-1"),

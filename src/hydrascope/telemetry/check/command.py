@@ -1,4 +1,4 @@
-"""`python -m hydrascope check`: examine, judge, print."""
+"""`python -m hydrascope check`: examines a folder and prints the findings."""
 
 import sys
 from collections.abc import Mapping
@@ -14,21 +14,21 @@ from hydrascope.telemetry.check.report import print_report, trainable
 from hydrascope.telemetry.folder.settings import FolderSettings
 
 _FILE_WIDTH = 160
-"""Columns of the report where no terminal limits them."""
+"""The smallest width of the report in columns if the output is not a terminal."""
 
 
 def run(keys: Mapping[str, object], *, as_json: bool) -> bool:
-    """Check a folder and print what was found; progress goes to the standard error.
+    """Check a folder and print the findings; progress goes to standard error.
 
     Args:
-        keys: Of `FolderSettings`.
+        keys: Keys of `FolderSettings`.
         as_json: Print one JSON object instead of tables.
 
     Returns:
-        Whether a training would get through.
+        Whether a training would succeed.
 
     Raises:
-        SpecError: A key is wrong, or the folder holds no telemetry at all.
+        SpecError: A key is invalid, or the folder contains no telemetry.
     """
     settings = validate(FolderSettings, dict(keys), source="check")
     aside = Console(stderr=True)
@@ -41,12 +41,12 @@ def run(keys: Mapping[str, object], *, as_json: bool) -> bool:
             bar.update(tasks[what], completed=done)
 
         found = examine(settings, advance)
-    said = findings(found)
+    results = findings(found)
     if as_json:
-        sys.stdout.write(to_json(found, said) + "\n")
+        sys.stdout.write(to_json(found, results) + "\n")
     else:
         console = Console()
         if not console.is_terminal:
             console.width = max(console.width, _FILE_WIDTH)
-        print_report(console, found, said)
-    return trainable(said)
+        print_report(console, found, results)
+    return trainable(results)

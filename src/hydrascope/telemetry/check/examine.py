@@ -1,4 +1,4 @@
-"""Read a telemetry folder as a source would, but go on where a source would stop."""
+"""Reads a telemetry folder as a source does, but continues where a source would stop."""
 
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
@@ -25,29 +25,29 @@ from hydrascope.telemetry.folder.table_file import TableFile, open_table
 from hydrascope.telemetry.folder.time_order import in_time_order
 
 Progress = Callable[[str, int, int], object]
-"""(what is done, how much in all, how far)."""
+"""Takes (name of the step, total amount, amount done)."""
 
 
 @dataclass
 class Examination:
-    """What was found in a folder."""
+    """The content of a folder and its faults."""
 
     refused: list[str] = field(default_factory=list)
-    """What a source would refuse, one line each."""
+    """Faults for which a source would refuse the folder, one line each."""
     machines: Mapping[str, Machine] = field(default_factory=dict)
     sensors: dict[SensorKey, SensorStatistics] = field(default_factory=dict)
     labels: Mapping[str, pd.DataFrame] = field(default_factory=dict)
     passed_over: list[PassedOver] = field(default_factory=list)
     empty: list[Path] = field(default_factory=list)
-    """Files without a row."""
+    """Files without rows."""
     unjudged: list[Path] = field(default_factory=list)
-    """Files with flags of which none was said to be good."""
+    """Files with flags, if no accepted flags are set."""
     without_flags: list[Path] = field(default_factory=list)
-    """Files without flags, where good ones were named."""
+    """Files without flags, if accepted flags are set."""
 
     @classmethod
     def of(cls, contents: Contents, index: Index) -> "Examination":
-        """Return what is known of a folder that a source reads."""
+        """Return what a source already knows of its folder."""
         sensors = {
             (machine, sensor): stats
             for machine, every in index.statistics.items()
@@ -61,7 +61,7 @@ class Examination:
     def look_at_files(
         self, files: Sequence[TableFile], blocks: Sequence[Block], *, judges: bool
     ) -> None:
-        """Note which files hold no row, and which flags are not judged."""
+        """Record which files have no rows, and which have unjudged or no flags."""
         read = {block.file for block in blocks}
         self.empty = [file.path for number, file in enumerate(files) if number not in read]
         if judges:
@@ -74,7 +74,7 @@ def examine(settings: FolderSettings, progress: Progress) -> Examination:
     """Read all files of a folder once, in bounded memory.
 
     Raises:
-        SpecError: There is no telemetry at all.
+        SpecError: The folder contains no telemetry.
     """
     found = Examination()
     try:

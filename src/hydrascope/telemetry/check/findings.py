@@ -1,4 +1,4 @@
-"""What the numbers of a folder mean for a training, in words, and what to do about it."""
+"""Findings: what the statistics of a folder mean for a training, and the remedies."""
 
 import difflib
 from collections import defaultdict
@@ -17,55 +17,55 @@ _RATE_TOLERANCE = 0.05
 _MANY_MISSING = 0.05
 _FEW_OUTSIDE = 0.01
 _LONG_CONSTANT = 0.2
-"""Share of a recording that one value may last without a remark."""
+"""The share of a recording during which one value may persist without a finding."""
 
 _OFTEN = 2
-"""Times from which on an extreme value counts as repeated."""
+"""The number of times from which an extreme value counts as repeated."""
 _FAR, _FAR_MARK = 20.0, 3.0
-"""Spreads between a repeated extreme and the next value that no measurement leaves, in general and
-for the values in `_MARKS`."""
+"""The distance, in spreads, from which a repeated extreme is implausible: in general, and for the
+values in `_MARKS`."""
 _NINES = (99, 999, 9999, 99999, 999999, 99.99, 999.9, 999.99)
 _ENDS = (32767, 3276.7, 327.67, 32768, 3276.8, 327.68, 65535, 6553.5, 655.35)
 _MARKS = np.array([*_NINES, *_ENDS, 850, 1e10, 1e20, 1e30, 3.4028235e38])
-"""Sizes that devices and databases write for a missing value: nines, the ends of 16-bit integers
-(also scaled), 850 of a disconnected Pt100 transmitter, the largest float."""
+"""Absolute values that devices and databases write for a missing value: nines, the limits of 16-bit
+integers (also scaled), 850 of a disconnected Pt100 transmitter, the largest float."""
 
 
 class Severity(IntEnum):
-    """How bad it is; the worst first."""
+    """The severity of a finding, the worst first."""
 
     STOPS = 0
     """A training would stop, or would have nothing to learn from."""
     HARMS = 1
-    """A training would run, on less than was recorded or on something else."""
+    """A training would run, but on less than was recorded or on wrong values."""
     NOTE = 2
-    """Good to know."""
+    """For information."""
 
 
 class Finding(BaseModel):
-    """One thing that is wrong, and the remedy."""
+    """A problem and its remedy."""
 
     model_config = ConfigDict(frozen=True)
 
     severity: Severity
     subject: str
-    """File, machine or `machine/sensor`."""
+    """The file, machine or `machine/sensor`."""
     message: str
 
     @property
     def line(self) -> str:
-        """Subject and message."""
+        """Subject and message in one line."""
         return f"{self.subject}: {self.message}" if self.subject else self.message
 
 
 def findings(found: Examination) -> list[Finding]:
-    """Return everything worth saying, worst first."""
+    """Return all findings, worst first."""
     every = [
         *(_finding(Severity.STOPS, "", fault) for fault in found.refused),
-        *_of_machines(found),
-        *_of_sensors(found),
-        *_of_rows(found),
-        *_of_files(found),
+        *_machine_findings(found),
+        *_all_sensor_findings(found),
+        *_row_findings(found),
+        *_file_findings(found),
     ]
     return sorted(every, key=lambda each: each.severity)
 
@@ -74,7 +74,7 @@ def _finding(severity: Severity, subject: str, message: str) -> Finding:
     return Finding(severity=severity, subject=subject, message=message)
 
 
-def _of_machines(found: Examination) -> Iterator[Finding]:
+def _machine_findings(found: Examination) -> Iterator[Finding]:
     recorded = {machine for machine, _ in found.sensors}
     for name in sorted(recorded - set(found.machines)) if found.machines else ():
         yield _finding(
@@ -94,7 +94,7 @@ def _of_machines(found: Examination) -> Iterator[Finding]:
         unlisted = [sensor for machine_, sensor in found.sensors if machine_ == name]
         unlisted = [sensor for sensor in unlisted if sensor not in specs]
         if absent := [sensor for sensor, each in stats.items() if each is None]:
-            listed = ", ".join(f"{sensor}{_likeness(sensor, unlisted)}" for sensor in absent)
+            listed = ", ".join(f"{sensor}{_similar_name(sensor, unlisted)}" for sensor in absent)
             yield _finding(
                 Severity.HARMS,
                 name,
@@ -106,7 +106,7 @@ def _of_machines(found: Examination) -> Iterator[Finding]:
                 Severity.NOTE,
                 name,
                 "not in the machine file and left alone: "
-                f"{', '.join(map(_shown, unlisted))}; add those that matter",
+                f"{', '.join(map(_quoted, unlisted))}; add those that matter",
             )
         if not len(found.labels.get(name, ())):
             yield _finding(
@@ -114,24 +114,24 @@ def _of_machines(found: Examination) -> Iterator[Finding]:
             )
 
 
-def _likeness(sensor: str, unlisted: Sequence[str]) -> str:
-    """Name what the files may call a sensor that was never recorded."""
+def _similar_name(sensor: str, unlisted: Sequence[str]) -> str:
+    """Return a hint at the name that the files may use for a sensor."""
     within = [name for name in unlisted if sensor.casefold() in name.casefold()]
     near = within or difflib.get_close_matches(sensor, unlisted, n=1)
     return f" (the files have {near[0]!r})" if near else ""
 
 
-def _shown(name: str) -> str:
-    """Quote a name with what would not be seen."""
+def _quoted(name: str) -> str:
+    """Quote a name that begins or ends with spaces."""
     return name if name.strip() == name else repr(name)
 
 
-def _of_files(found: Examination) -> Iterator[Finding]:
+def _file_findings(found: Examination) -> Iterator[Finding]:
     for files, message in (
         (found.empty, "holds no row of telemetry; mend or delete it"),
         (
             found.unjudged,
-            "has a column of quality flags, but which flags are good is not said: all are taken; "
+            "has a column of quality flags, but no setting says which are good: all are taken; "
             "name the good ones in quality_accepted (--accept here)",
         ),
         (
@@ -151,12 +151,12 @@ def _of_files(found: Examination) -> Iterator[Finding]:
 
 
 def _and_more(files: Sequence[Path]) -> str:
-    """Name the first of some files."""
+    """Name the first file and count the others."""
     more = len(files) - 1
     return f"{files[0]}{f' and {more} more files' if more else ''}"
 
 
-def _of_rows(found: Examination) -> Iterator[Finding]:
+def _row_findings(found: Examination) -> Iterator[Finding]:
     for machine in sorted({machine for machine, _ in found.sensors}):
         stats = [each for (name, _), each in found.sensors.items() if name == machine]
         if repeated := sum(each.duplicates for each in stats):
@@ -167,7 +167,7 @@ def _of_rows(found: Examination) -> Iterator[Finding]:
             yield _finding(Severity.NOTE, machine, message)
 
 
-def _of_sensors(found: Examination) -> Iterator[Finding]:
+def _all_sensor_findings(found: Examination) -> Iterator[Finding]:
     for (machine, sensor), stats in found.sensors.items():
         specs = (
             {spec.id: spec for _, spec in found.machines[machine].topology.sensors}
@@ -176,11 +176,13 @@ def _of_sensors(found: Examination) -> Iterator[Finding]:
         )
         if found.machines and sensor not in specs:
             continue
-        for severity, message in _of_sensor(stats, specs.get(sensor)):
+        for severity, message in _sensor_findings(stats, specs.get(sensor)):
             yield _finding(severity, f"{machine}/{sensor}", message)
 
 
-def _of_sensor(stats: SensorStatistics, spec: SensorSpec | None) -> Iterator[tuple[Severity, str]]:
+def _sensor_findings(
+    stats: SensorStatistics, spec: SensorSpec | None
+) -> Iterator[tuple[Severity, str]]:
     if spec is not None:
         yield from _against_machine_file(stats, spec)
     if stats.first is None:
@@ -200,22 +202,22 @@ def _of_sensor(stats: SensorStatistics, spec: SensorSpec | None) -> Iterator[tup
         )
     for extreme in (stats.lowest, stats.highest):
         if extreme is not None:
-            yield from _of_extreme(extreme, stats.spread or 0.0)
+            yield from _extreme_findings(extreme, stats.spread or 0.0)
     if stats.minimum == stats.maximum and stats.samples > 1:
         yield (
             Severity.HARMS,
-            f"always {stats.minimum:g}: it says nothing; look whether the sensor is connected",
+            f"always {stats.minimum:g}: no information; check whether the sensor is connected",
         )
     elif stats.longest_constant_s > max(60.0, _LONG_CONSTANT * stats.duration_s):
         yield (
             Severity.NOTE,
-            f"one value for {stats.longest_constant_s:g} s on end; look whether the machine stood "
-            "still or the sensor hung",
+            f"constant for {stats.longest_constant_s:g} s; check whether the machine stood still "
+            "or the sensor hung",
         )
 
 
-def _of_extreme(extreme: Extreme, spread: float) -> Iterator[tuple[Severity, str]]:
-    """Say whether a value is hardly one that was measured."""
+def _extreme_findings(extreme: Extreme, spread: float) -> Iterator[tuple[Severity, str]]:
+    """Yield a finding if the extreme was probably not measured."""
     if extreme.next is None or extreme.times < _OFTEN:
         return
     distance = abs(extreme.value - extreme.next)
@@ -225,8 +227,8 @@ def _of_extreme(extreme: Extreme, spread: float) -> Iterator[tuple[Severity, str
     yield (
         Severity.HARMS if marks else Severity.NOTE,
         f"{extreme.value:g} was read {extreme.times:,} times, far from all other values (the next "
-        f"is {extreme.next:g}): is it a mark for a missing value? Give the sensor a range in the "
-        "machine file that leaves it out, as in range: [0, 400]",
+        f"is {extreme.next:g}): does it mark a missing value? Give the sensor a range in the "
+        "machine file that excludes it, as in range: [0, 400]",
     )
 
 
@@ -245,7 +247,7 @@ def _against_machine_file(
             Severity.HARMS,
             f"{stats.out_of_range / stats.samples:.1%} of the values are outside its range "
             f"{list(spec.range or ())} {spec.unit} and count as missing; correct the range, or "
-            "look at the sensor",
+            "check the sensor",
         )
     if stats.bad_quality:
         yield (

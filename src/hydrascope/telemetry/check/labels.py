@@ -1,4 +1,4 @@
-"""How long which label had which value."""
+"""The hours during which each label had each value."""
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
@@ -7,7 +7,7 @@ from typing import NamedTuple
 import pandas as pd
 
 _MANY = 12
-"""Values of one label from which on only the lowest and the highest are told."""
+"""The most values of a label that are listed; beyond, only lowest and highest are."""
 
 
 class LabelledTime(NamedTuple):
@@ -20,7 +20,7 @@ class LabelledTime(NamedTuple):
 
 
 def labelled_time(labels: Mapping[str, pd.DataFrame]) -> list[LabelledTime]:
-    """Return the time of every value, of numbers of many values of all of them together."""
+    """Return the time of each value; labels with many values are summarised in one entry."""
     tables: defaultdict[str, list[pd.DataFrame]] = defaultdict(list)
     for machine, table in labels.items():
         hours = (table["end"] - table["start"]).dt.total_seconds() / 3600 if len(table) else 0.0

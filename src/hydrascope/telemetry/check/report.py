@@ -1,4 +1,4 @@
-"""What was found in a folder, as tables for people and as one JSON object for machines."""
+"""Reports on a folder, as tables for people or as one JSON object for machines."""
 
 import json
 from collections.abc import Sequence
@@ -17,13 +17,13 @@ from hydrascope.telemetry.folder.statistics import SensorStatistics
 _STYLE = {Severity.STOPS: "bold red", Severity.HARMS: "yellow", Severity.NOTE: "dim"}
 
 _ALWAYS = ("samples", "Hz (declared)", "missing", "min", "median", "max")
-"""Columns that stand in every table."""
+"""The columns of every table."""
 
 _Sensors = dict[str, tuple[SensorStatistics | None, SensorSpec | None]]
 
 
-def as_json(found: Examination, said: Sequence[Finding]) -> str:
-    """Return what was found as JSON.
+def as_json(found: Examination, findings: Sequence[Finding]) -> str:
+    """Return the report as JSON.
 
     `{ok, machines: {id: {sensor: {...}}}, labels: [{label, value, machines, hours}], findings:
     [{severity, subject, message}]}`.
@@ -39,34 +39,34 @@ def as_json(found: Examination, said: Sequence[Finding]) -> str:
         }
         for machine, sensors in _by_machine(found).items()
     }
-    listed = [{**each.model_dump(), "severity": each.severity.name.lower()} for each in said]
+    listed = [{**each.model_dump(), "severity": each.severity.name.lower()} for each in findings]
     labels = [each._asdict() for each in labelled_time(found.labels)]
-    report = {"ok": trainable(said), "machines": machines, "labels": labels, "findings": listed}
+    report = {"ok": trainable(findings), "machines": machines, "labels": labels, "findings": listed}
     return json.dumps(report, indent=2)
 
 
-def trainable(said: Sequence[Finding]) -> bool:
-    """Whether nothing was found that would stop a training."""
-    return all(each.severity is not Severity.STOPS for each in said)
+def trainable(findings: Sequence[Finding]) -> bool:
+    """Return whether no finding would stop a training."""
+    return all(each.severity is not Severity.STOPS for each in findings)
 
 
-def print_report(console: Console, found: Examination, said: Sequence[Finding]) -> None:
-    """Print a table for each machine, one of the labels, then the findings, worst first."""
+def print_report(console: Console, found: Examination, findings: Sequence[Finding]) -> None:
+    """Print a table for each machine, a table of the labels, and the findings, worst first."""
     for machine, sensors in _by_machine(found).items():
         console.print(_table(machine, sensors, known=machine in found.machines))
     if times := labelled_time(found.labels):
         console.print(_labels(times))
-    for each in said:
+    for each in findings:
         subject = f"{escape(each.subject)}: " if each.subject else ""
         word = each.severity.name.lower()
         style = _STYLE[each.severity]
         console.print(f"[{style}]{word:6}[/] {subject}{escape(each.message)}", soft_wrap=True)
-    if not said:
+    if not findings:
         console.print("Nothing is wrong with this folder.")
 
 
 def _by_machine(found: Examination) -> dict[str, _Sensors]:
-    """Return every sensor that was recorded or declared."""
+    """Return all recorded or declared sensors by equipment id and sensor id."""
     machines: dict[str, _Sensors] = {
         name: {
             spec.id: (found.sensors.get((name, spec.id)), spec)
@@ -89,7 +89,7 @@ def _table(machine: str, sensors: _Sensors, *, known: bool) -> RenderableType:
     table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
     rows = {sensor: _cells(stats, spec) for sensor, (stats, spec) in sensors.items()}
     table.add_column("sensor", no_wrap=True)
-    # What is nowhere wrong needs no column: the table must fit into a terminal.
+    # To fit into a terminal, the table omits columns in which nothing is wrong.
     shown = [
         name
         for name in next(iter(rows.values()))
@@ -146,7 +146,7 @@ def _number(value: float | None) -> str:
 
 
 def _duration(seconds: float) -> str:
-    """Return a length of time in its largest fitting unit."""
+    """Format a duration in the largest suitable unit."""
     for unit, length in (("d", 86_400), ("h", 3600), ("min", 60)):
         if seconds >= 2 * length:
             return f"{seconds / length:.1f} {unit}"

@@ -1,1 +1,1 @@
-"""A folder of Parquet or CSV files: what `ParquetSource` and the check are made of."""
+"""Reading of folders of Parquet or CSV files, for `ParquetSource` and the check."""

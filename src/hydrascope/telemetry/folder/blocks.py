@@ -1,7 +1,7 @@
-"""The parts that files are read in: row groups of Parquet, stretches of lines of CSV.
+"""Blocks, the units in which files are read: row groups of Parquet, ranges of lines of CSV.
 
-Each block knows its first and last time, so that reading an hour opens the blocks of that hour
-alone, and its size bounds the memory that reading takes.
+Each block has its first and last time, so reading an hour opens only the blocks of that hour. The
+size of a block bounds the memory for reading.
 """
 
 from collections.abc import Iterator
@@ -29,11 +29,11 @@ from hydrascope.telemetry.folder.timestamps import to_microseconds
 
 CSV_BLOCK_BYTES = 8 * 2**20
 BATCH_ROWS = 2**16
-"""Rows decoded at once: they bound what lies in memory beside what is asked for."""
+"""The number of rows decoded at once, which bounds the memory beyond the result."""
 READ_BUFFER_BYTES = 2**18
 
 _TEXT = pa.dictionary(pa.int32(), pa.string())
-"""Ids repeat in every row; dictionaries keep each once."""
+"""Ids repeat in every row; a dictionary holds each once."""
 
 
 @dataclass(frozen=True)
@@ -41,33 +41,33 @@ class Block:
     """A part of one file."""
 
     file: int
-    """Position in the list of files."""
+    """The position in the list of files."""
     part: int
-    """Row group (Parquet) or first byte (CSV)."""
+    """The row group (Parquet) or first byte (CSV)."""
     size: int
-    """Rows (Parquet) or bytes (CSV)."""
+    """The size in rows (Parquet) or bytes (CSV)."""
     first_us: int
     last_us: int
-    """Earliest and latest time in it."""
+    """The latest time; `first_us` is the earliest."""
     cells: int
-    """About how many samples it holds."""
+    """The approximate number of samples."""
     equipment_id: str | None = None
-    """The machine, where the block is known to hold only one."""
+    """The machine, if the block is known to contain only one."""
 
     @property
     def ordinal(self) -> tuple[int, int]:
-        """Its place in the order of the files, in which a later row replaces an earlier one."""
+        """The sort key for the order of rows, in which later rows replace earlier ones."""
         return self.file, self.part
 
 
 def list_blocks(number: int, table: TableFile, time_zone: str | None) -> Iterator[Block]:
     """Yield the blocks of file `number`.
 
-    The times come from the statistics in a Parquet file where it has them; else its column of
-    times is read once.
+    The times come from the statistics of a Parquet file. If it has none, its column of times is
+    read once.
 
     Raises:
-        SpecError: A time is refused, or a line of a CSV file is malformed.
+        SpecError: A time is invalid, or a line of a CSV file is malformed.
     """
     width = max(1, len(table.sensors)) if table.layout is Layout.WIDE else 1
     parts = _csv_parts(table) if table.is_csv else _row_groups(table)
@@ -85,10 +85,10 @@ def list_blocks(number: int, table: TableFile, time_zone: str | None) -> Iterato
 
 
 def read_batches(table: TableFile, part: int, size: int, columns: list[str]) -> Iterator[Any]:
-    """Yield Arrow record batches of a block, ids as dictionaries, numbers of a CSV as float64.
+    """Yield Arrow record batches of a block: ids as dictionaries, CSV numbers as float64.
 
     Raises:
-        SpecError: A CSV line is malformed, or a file is damaged; names file, line and value.
+        SpecError: A CSV line is malformed, or a file is damaged.
     """
     if table.is_csv:
         yield from _read_lines(table, part, size, columns)
@@ -103,10 +103,10 @@ def read_batches(table: TableFile, part: int, size: int, columns: list[str]) -> 
         raise SpecError(f"damaged ({reason})", source=str(table.path)) from None
 
 
-# A row group is read by its number: with the file open, its footer is parsed once.
+# The file stays open, so that its footer is parsed once for all row groups.
 @lru_cache(maxsize=8)
 def _open(table: TableFile) -> Any:
-    # So Arrow reads page by page; by default it keeps the whole row group.
+    # These options make Arrow read page by page instead of a whole row group.
     return pq.ParquetFile(
         table.path,
         read_dictionary=list(_text_columns(table)),
@@ -130,7 +130,7 @@ def _row_groups(table: TableFile) -> Iterator[tuple[int, int]]:
 def _statistics(
     table: TableFile, part: int, time_zone: str | None
 ) -> tuple[int, int, str | None] | None:
-    """Return first and last time and, if there is only one, the machine of a row group."""
+    """Return the first and last time of a row group, and its machine if there is only one."""
     file = _open(table)
     group = file.metadata.row_group(part)
     found = {
@@ -142,7 +142,7 @@ def _statistics(
     kind = file.schema_arrow.field(TIMESTAMP).type
     if not pa.types.is_timestamp(kind) or times is None or not times.has_min_max:
         return None
-    if times.null_count:  # the reader refuses the row, with its number
+    if times.null_count:  # the reader will name the row
         return None
     ends = to_microseconds(pa.array([times.min, times.max], kind), TIMESTAMP, time_zone)
     one = ids is not None and ids.has_min_max and ids.min == ids.max and not ids.null_count
@@ -164,7 +164,7 @@ def _read_times(
 
 
 def _csv_parts(table: TableFile) -> Iterator[tuple[int, int]]:
-    """Cut a file behind its head into stretches of whole lines."""
+    """Divide a file, without its first line, into ranges of whole lines."""
     with table.path.open("rb") as file:
         file.readline()
         start = file.tell()

@@ -1,4 +1,4 @@
-"""Columns of a batch as NumPy arrays; n rows."""
+"""Columns of a batch of n rows as NumPy arrays."""
 
 from typing import Any
 
@@ -12,10 +12,10 @@ from hydrascope.telemetry.folder.table_file import TIMESTAMP
 
 
 def codes(batch: Any, name: str, empty: str | None = None) -> tuple[NDArray[np.int32], list[str]]:
-    """Return the position [n] of each row's text in a list of texts.
+    """Return codes [n] and the list of texts that they index.
 
     Raises:
-        SpecError: A row has none, and `empty` does not stand in for it.
+        SpecError: A row is empty and `empty` gives no replacement.
     """
     column = batch.column(name)
     if not pa.types.is_dictionary(column.type):
@@ -32,7 +32,7 @@ def codes(batch: Any, name: str, empty: str | None = None) -> tuple[NDArray[np.i
 
 
 def numbers(batch: Any, name: str) -> NDArray[np.float64]:
-    """Return [n], NaN where empty."""
+    """Return the numbers [n], NaN where empty."""
     column = batch.column(name)
     kind = column.type
     if not (

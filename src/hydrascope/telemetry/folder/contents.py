@@ -1,4 +1,4 @@
-"""What a folder holds: machines, labels, the heads of its files, and what is passed over."""
+"""The contents of a folder: machines, labels, file heads and the files passed over."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -17,7 +17,7 @@ from hydrascope.telemetry.folder.table_file import TableFile, open_table
 
 
 class Contents(NamedTuple):
-    """A folder whose settings, machine files, label files and heads of files are in order."""
+    """A folder whose settings, machine files, label files and file heads are valid."""
 
     folder: Path
     machines: Mapping[str, Machine]
@@ -28,10 +28,10 @@ class Contents(NamedTuple):
 
 
 def open_contents(settings: FolderSettings) -> Contents:
-    """Read all of a folder but its samples.
+    """Read everything in a folder except its samples.
 
     Raises:
-        SpecError: A setting, a machine file, a label file or the head of a file is refused.
+        SpecError: A setting, machine file, label file or the head of a file is invalid.
     """
     apart = label_files(settings.folder, settings.labels)
     tables, passed_over = find_tables(settings.folder, apart)

@@ -1,4 +1,4 @@
-"""What is wrong with a line of a CSV file, in our words."""
+"""Error messages for malformed lines of CSV files."""
 
 import re
 from collections.abc import Sequence
@@ -9,13 +9,13 @@ from hydrascope.schemas.text import not_utf8
 
 
 def csv_fault(path: Path, columns: Sequence[str], start: int, message: str) -> SpecError:
-    """Say in which line of the file Arrow stumbled, and over what.
+    """Return an error that names the line and the fault that Arrow found.
 
     Args:
         path: The file.
-        columns: Of the file.
+        columns: Columns of the file.
         start: Byte of the file at which Arrow began to read.
-        message: Arrow's.
+        message: Arrow's message.
     """
     with path.open("rb") as file:
         before = file.read(start).count(b"\n")

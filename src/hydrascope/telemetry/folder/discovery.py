@@ -1,4 +1,4 @@
-"""Which files of a folder are telemetry, and which are passed over, and why."""
+"""Finds the telemetry files of a folder, and the files passed over with the reasons."""
 
 import os
 from collections.abc import Iterator, Sequence
@@ -8,15 +8,15 @@ from typing import NamedTuple
 from hydrascope.schemas.errors import SpecError
 
 MACHINES, LABELS = "machines", "labels"
-"""Folders inside the folder that hold no telemetry."""
+"""Subfolders without telemetry."""
 SUFFIXES = (".parquet", ".csv")
-"""Of the files that are read."""
+"""The suffixes of files that are read."""
 
 _COMPRESSED = (".gz", ".bz2", ".xz", ".zst", ".lz4", ".zip", ".7z", ".tar", ".tgz", ".rar", ".br")
 _SHEETS = (".tsv", ".txt", ".dat", ".xlsx", ".xls", ".ods", ".json", ".jsonl", ".sqlite", ".db")
 _BINARY = (".feather", ".arrow", ".h5", ".hdf5", ".mat", ".pq", ".parq", ".orc", ".avro", ".tdms")
 _TABLES = (*_SHEETS, *_BINARY)
-"""Of files that may well be telemetry, but are not read."""
+"""The suffixes of files that may be telemetry, but are not read."""
 
 
 class PassedOver(NamedTuple):
@@ -28,21 +28,20 @@ class PassedOver(NamedTuple):
 
 
 class Discovery(NamedTuple):
-    """What is in a folder."""
+    """The files of a folder."""
 
     tables: list[Path]
-    """By name."""
+    """The tables to read, sorted by name."""
     passed_over: list[PassedOver]
 
 
 def find_tables(folder: Path, apart: Sequence[Path] = ()) -> Discovery:
-    """Look for Parquet and CSV files below `folder`, following links, without those in `apart`.
+    """Find the Parquet and CSV files below `folder`, following links, except those in `apart`.
 
-    Folders and files whose names begin with a dot are left alone, and so are `machines` and
-    `labels`.
+    `machines`, `labels` and names that begin with a dot are ignored.
 
     Raises:
-        SpecError: No such folder, or none of its files is telemetry.
+        SpecError: There is no such folder, or none of its files is telemetry.
     """
     if not folder.is_dir():
         raise SpecError(f"{folder}: no such folder; expected one of Parquet or CSV files")
@@ -57,15 +56,16 @@ def find_tables(folder: Path, apart: Sequence[Path] = ()) -> Discovery:
         else:
             tables.append(path)
     if not tables:
-        said = "".join(f"; {each.path.name} is passed over: {each.reason}" for each in passed_over)
+        reasons = (f"; {each.path.name} is passed over: {each.reason}" for each in passed_over)
         raise SpecError(
-            f"{folder}: no telemetry; expected files that end in .parquet or .csv{said[:200]}"
+            f"{folder}: no telemetry; expected files that end in .parquet or .csv"
+            f"{''.join(reasons)[:200]}"
         )
     return Discovery(sorted(tables), sorted(passed_over))
 
 
 def why_not_read(path: Path) -> PassedOver | None:
-    """Return why a file is no table that can be read; None: it may be one."""
+    """Return why a file cannot be read as a table, or None if it may be one."""
     suffix = path.suffix.lower()
     if not path.is_file():
         return PassedOver(path, "a link to nothing; mend or delete it", may_be_telemetry=True)
@@ -80,14 +80,14 @@ def why_not_read(path: Path) -> PassedOver | None:
 
 
 def _files(folder: Path, passed_over: list[PassedOver]) -> Iterator[Path]:
-    """Yield all files; a folder that several links lead to is walked through once."""
+    """Yield all files; a folder with several links to it is visited once."""
     walked = {folder.resolve()}
     for place, folders, files in os.walk(folder, followlinks=True):
         here = Path(place)
         kept = []
         for name in sorted(folders):
-            beside = here == folder and name in (MACHINES, LABELS)
-            if name.startswith(".") or beside:
+            other = here == folder and name in (MACHINES, LABELS)
+            if name.startswith(".") or other:
                 continue
             path = here / name
             if path.resolve() in walked:

@@ -1,4 +1,4 @@
-"""Which rows a file's own flags make bad; n rows."""
+"""Quality flags of n rows."""
 
 from collections.abc import Sequence
 from typing import Any, NamedTuple
@@ -15,16 +15,16 @@ from hydrascope.telemetry.folder.table_file import Table, TableFile
 
 
 class Flagged(NamedTuple):
-    """Rows whose flag is not accepted, [n]; none where flags are not judged."""
+    """Masks [n] of the rows whose flag is not accepted, all false if flags are not judged."""
 
     of_row: NDArray[np.bool_]
     of_sensor: dict[str, NDArray[np.bool_]]
     columns: tuple[str, ...]
-    """That hold the flags."""
+    """The columns of flags."""
 
 
 def flagged_rows(batch: Any, table: Table, accepted: frozenset[str] | None) -> Flagged:
-    """Hold the flags of a batch against the accepted ones; None accepts all."""
+    """Compare the flags of a batch with the accepted ones; None accepts all."""
     of_row: NDArray[np.bool_] = np.zeros(batch.num_rows, dtype=np.bool_)
     of_sensor: dict[str, NDArray[np.bool_]] = {}
     if accepted is None:
@@ -40,34 +40,34 @@ def flagged_rows(batch: Any, table: Table, accepted: frozenset[str] | None) -> F
 
 
 def check_flags(place: object, tables: Sequence[Table], settings: ReadingSettings) -> None:
-    """Refuse settings of flags that no table has.
+    """Refuse settings of flags if no table has flags.
 
     Args:
-        place: Where the tables are, for the message.
-        tables: All of them.
-        settings: To be checked.
+        place: Location of the tables, for the message.
+        tables: All tables.
+        settings: Settings to check.
 
     Raises:
-        SpecError: Naming the setting, its value and the columns there are.
+        SpecError: A setting has no column; the message lists the columns.
     """
     if not tables or any(table.flags for table in tables):
         return
-    there = f"{tables[0].name} has the columns {', '.join(tables[0].columns)}"
+    listed = f"{tables[0].name} has the columns {', '.join(tables[0].columns)}"
     if settings.quality_column is not None:
         raise SpecError(
             f"{place}: quality_column is {settings.quality_column!r}, but there is no such column; "
-            f"{there}"
+            f"{listed}"
         )
     if settings.quality_accepted is not None:
         raise SpecError(
             f"{place}: quality_accepted is {list(settings.quality_accepted)}, but there is no "
             f"column of flags under a usual name ({', '.join(USUAL)}); name it in quality_column, "
-            f"or leave quality_accepted out; {there}"
+            f"or leave quality_accepted out; {listed}"
         )
 
 
 def flags_in(files: Sequence[TableFile], blocks: Sequence[Block]) -> list[str]:
-    """Return the flags that the first block with some holds, as they stand there."""
+    """Return the flags in the first block that has any, as written."""
     block = next((block for block in blocks if files[block.file].flags), None)
     if block is None:
         return []

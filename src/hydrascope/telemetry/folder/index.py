@@ -1,9 +1,9 @@
-"""What must be known of a telemetry folder before any window of it can be read.
+"""Index of a telemetry folder, needed before any window can be read.
 
-One pass over all samples in order of time finds the extents and the digests. Its result is kept
-in a small file inside the folder and found again as long as names, sizes and modification times
-of the files, and all settings that it depends on, are the same: the same rule by which make
-decides. Who changes a file without changing either must delete `.hydrascope`.
+One pass over all samples in order of time finds the extents and the digests. The result is kept in
+a small file inside the folder. It is valid while the names, sizes and modification times of the
+files and all relevant settings stay the same. After a change that keeps size and modification
+time, delete `.hydrascope`.
 """
 
 import hashlib
@@ -30,10 +30,10 @@ from hydrascope.telemetry.folder.table_file import TableFile
 from hydrascope.telemetry.folder.time_order import ReadBlock, in_time_order
 
 _VERSION = 2
-"""Of what an index holds and how it is found; another one is not read."""
+"""The version of an index's content and computation; other versions are not read."""
 _FOLDER = ".hydrascope"
 _KEPT = 4
-"""Index files of one folder: settings that are tried in turn need not be scanned for each time."""
+"""The number of index files kept, so that alternating settings do not cause new scans."""
 
 _log = logging.getLogger(__name__)
 
@@ -45,20 +45,20 @@ class Index(BaseModel):
 
     blocks: tuple[Block, ...]
     stretches_us: dict[str, list[tuple[int, int]]]
-    """(start, end) of the extents by equipment id, in order of time."""
+    """The (start, end) of the extents by equipment id, in order of time."""
     digests: dict[str, dict[str, str]]
-    """Of the sensors that have samples, by equipment id and sensor id."""
+    """The digests of sensors with good samples, by equipment id and sensor id."""
     statistics: dict[str, dict[str, SensorStatistics]]
-    """Of everything that was recorded, known to a machine file or not, likewise."""
+    """Statistics of all recorded sensors, listed in a machine file or not, by the same ids."""
 
 
 def find_or_build(
     folder: Path, files: Sequence[TableFile], reading: Reading, max_gap_s: float
 ) -> Index:
-    """Return the folder's index, from its file if there is a valid one.
+    """Return the folder's index, from its file if that is valid.
 
     Raises:
-        SpecError: A file is refused.
+        SpecError: A telemetry file is invalid.
     """
     path = folder / _FOLDER / f"{_key(folder, files, reading, max_gap_s)}.json"
     try:
@@ -73,10 +73,10 @@ def find_or_build(
 
 
 def build(files: Sequence[TableFile], reading: Reading, max_gap_s: float) -> Index:
-    """Read all files once, in bounded memory.
+    """Build the index by reading all files once, in bounded memory.
 
     Raises:
-        SpecError: A file is refused.
+        SpecError: A telemetry file is invalid.
     """
     blocks = list_all(files, reading.time_zone)
     digests: dict[SensorKey, SampleDigest] = {}
@@ -111,7 +111,7 @@ def list_all(
     time_zone: str | None,
     progress: Callable[[int], object] | None = None,
 ) -> list[Block]:
-    """Return the blocks of all files; `progress` is told how many files are done."""
+    """Return the blocks of all files; `progress` receives the number of files done."""
     blocks: list[Block] = []
     for number, table in enumerate(files):
         blocks += list_blocks(number, table, time_zone)
@@ -121,7 +121,7 @@ def list_all(
 
 
 def reader(files: Sequence[TableFile], reading: Reading) -> ReadBlock:
-    """Return what reads a block of `files`."""
+    """Return a function that reads a block of `files`."""
 
     def read(block: Block, first_us: int, end_us: int | None) -> Pieces:
         return read_samples(files[block.file], block, reading, first_us, end_us)
@@ -132,7 +132,7 @@ def reader(files: Sequence[TableFile], reading: Reading) -> ReadBlock:
 def gathered(
     gatherers: Mapping[SensorKey, SensorGatherer], reading: Reading
 ) -> dict[SensorKey, SensorStatistics]:
-    """Return what was gathered of each sensor, held against the rate in the machine file."""
+    """Return the statistics of each sensor, relative to the rate in the machine file."""
     found = {}
     for machine, sensor in sorted(gatherers):
         spec = reading.sensors.get(machine, {}).get(sensor)
@@ -152,7 +152,7 @@ def _by_machine(
 
 def _key(folder: Path, files: Sequence[TableFile], reading: Reading, max_gap_s: float) -> str:
     accepted = reading.quality_accepted
-    decides = {
+    inputs = {
         "version": _VERSION,
         "files": [[str(f.path.relative_to(folder)), f.size, f.mtime_ns, f.flags] for f in files],
         "sensors": {
@@ -164,12 +164,12 @@ def _key(folder: Path, files: Sequence[TableFile], reading: Reading, max_gap_s: 
         "quality_accepted": sorted(accepted) if accepted is not None else None,
         "max_gap_s": max_gap_s,
     }
-    text = json.dumps(decides, sort_keys=True)
+    text = json.dumps(inputs, sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()[:32]
 
 
 def _write(path: Path, index: Index) -> None:
-    """Keep an index; written beside and renamed, so that no one reads half of it."""
+    """Write an index atomically and delete the oldest ones."""
     try:
         path.parent.mkdir(exist_ok=True)
         write_whole(path, index.model_dump_json())

@@ -1,4 +1,4 @@
-"""Label files: what is known of the machines' condition, and when."""
+"""Label files, which state the condition of machines over time."""
 
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -20,10 +20,10 @@ _REQUIRED = (EQUIPMENT, "start", "end")
 
 
 def label_files(folder: Path, pattern: str | None) -> list[Path]:
-    """Return the label files: `pattern` is a file, folder or glob; None: `labels/` in `folder`.
+    """Find the label files by `pattern` (file, folder or glob), or in `labels/` of `folder`.
 
     Raises:
-        SpecError: A pattern names none.
+        SpecError: No file matches the pattern.
     """
     files = find_files(pattern or str(folder / LABELS), SUFFIXES)
     if pattern is not None and not files:
@@ -32,7 +32,7 @@ def label_files(folder: Path, pattern: str | None) -> list[Path]:
 
 
 def passed_over_labels(folder: Path, pattern: str | None) -> list[PassedOver]:
-    """Return the files of a folder of labels that are not read."""
+    """Return the files in the folder of labels that are not read."""
     place = Path(pattern) if pattern is not None else folder / LABELS
     files = sorted(place.iterdir()) if place.is_dir() else []
     reasons = (why_not_read(file) for file in files if not file.name.startswith("."))
@@ -42,10 +42,10 @@ def passed_over_labels(folder: Path, pattern: str | None) -> list[PassedOver]:
 def read_labels(
     files: Iterable[Path], time_zone: str | None, machines: Iterable[str]
 ) -> Mapping[str, pd.DataFrame]:
-    """Return a label table for each machine, as `TelemetrySource.labels` answers it.
+    """Return a label table for each machine, in the form of `TelemetrySource.labels`.
 
     Raises:
-        SpecError: A file is refused, or two intervals of one machine overlap.
+        SpecError: A file is invalid, or two intervals of one machine overlap.
     """
     tables = [_read(file, time_zone) for file in files]
     if not tables:

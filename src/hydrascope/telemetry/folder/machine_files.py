@@ -8,7 +8,7 @@ from hydrascope.telemetry.folder.discovery import MACHINES
 
 
 def find_files(pattern: str, suffixes: tuple[str, ...]) -> list[Path]:
-    """Return the files that a path, a folder or a glob pattern names, by name."""
+    """Return the files that match a path, folder or glob pattern, sorted by name."""
     path = Path(pattern)
     if path.is_dir():
         found = list(path.iterdir())
@@ -20,14 +20,14 @@ def find_files(pattern: str, suffixes: tuple[str, ...]) -> list[Path]:
 
 
 def read_machines(folder: Path, pattern: str | None) -> dict[str, Machine]:
-    """Return the machines by equipment id.
+    """Read the machines by equipment id.
 
     Args:
-        folder: Of the telemetry.
+        folder: Folder of the telemetry.
         pattern: File, folder or glob of machine files; None: `machines/` inside `folder`.
 
     Raises:
-        SpecError: There are none, one of them is wrong, or two describe one machine.
+        SpecError: There is no machine file, one is invalid, or two describe one machine.
     """
     place = pattern if pattern is not None else str(folder / MACHINES)
     files = find_files(place, (".yaml", ".yml"))
@@ -48,10 +48,10 @@ def read_machines(folder: Path, pattern: str | None) -> dict[str, Machine]:
 
 
 def check_units(machines: Mapping[str, Machine], units: Mapping[str, str]) -> None:
-    """Refuse units of sensors that no machine has.
+    """Refuse units of unknown sensors.
 
     Raises:
-        SpecError: Naming the sensor and those there are.
+        SpecError: No machine has the sensor; the message lists those that exist.
     """
     known = sorted({s.id for m in machines.values() for _, s in m.topology.sensors})
     for sensor_id in units:

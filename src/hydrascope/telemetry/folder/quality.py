@@ -1,4 +1,4 @@
-"""Quality flags: in which columns of a file they stand, and when two of them are the same."""
+"""Quality flags: the columns that hold them, and their comparison."""
 
 from collections.abc import Collection, Sequence
 from typing import NamedTuple
@@ -16,19 +16,19 @@ USUAL = (
     "validity",
     "valid",
 )
-"""Names that a column of flags usually has, the likelier ones first, in lower case."""
+"""The usual names of columns of flags in lower case, the most likely first."""
 
 _BEFORE_NAME = "_.: -"
-"""What stands between a sensor's id and such a name: `p_out_quality`."""
+"""The characters that can separate a sensor's id and such a name, as in `p_out_quality`."""
 
 
 class QualityNames(NamedTuple):
-    """What decides which columns hold flags."""
+    """Names that determine which columns hold flags."""
 
     column: str | None
     """The setting; None: any usual name."""
     sensors: frozenset[str]
-    """Ids of the sensors of all machine files, which are no flags."""
+    """The sensor ids of all machine files, which are not flags."""
 
 
 class FlagColumn(NamedTuple):
@@ -36,18 +36,18 @@ class FlagColumn(NamedTuple):
 
     name: str
     sensor: str | None
-    """The sensor that it judges; None: the whole row."""
+    """The sensor that the flags apply to; None: the whole row."""
 
 
 def flag_columns(
     columns: Sequence[str], apart: Collection[str], names: QualityNames
 ) -> tuple[FlagColumn, ...]:
-    """Return the columns of flags: at most one of the row, and one for each sensor.
+    """Return the columns of flags: at most one for the row and one for each sensor.
 
     Args:
-        columns: Of a file.
-        apart: Columns that mean something else.
-        names: What decides.
+        columns: Columns of a file.
+        apart: Columns with another meaning.
+        names: Names of flags and sensors.
     """
     left = [name for name in columns if name not in apart and name not in names.sensors]
     words = (names.column.lower(),) if names.column is not None else USUAL
@@ -62,7 +62,7 @@ def flag_columns(
 
 
 def canonical(flag: object) -> str:
-    """Return a flag as it is compared: `192`, `192.0` and ` 192` are one, so are `Good`, `good`."""
+    """Normalise a flag: `192`, `192.0` and ` 192` are equal, as are `Good` and `good`."""
     text = str(flag).strip().casefold()
     text = {"true": "1", "false": "0"}.get(text, text)
     try:

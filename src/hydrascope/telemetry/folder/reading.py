@@ -1,4 +1,4 @@
-"""How the rows of a folder become samples: which sensors, in which units, which rows count."""
+"""Rules by which rows become samples: sensors, units and accepted rows."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -10,27 +10,27 @@ from hydrascope.telemetry.folder.settings import ReadingSettings
 
 @dataclass(frozen=True)
 class Reading:
-    """How rows become samples."""
+    """The rules by which rows become samples."""
 
     sensors: Mapping[str, Mapping[str, SensorSpec]]
-    """By equipment id and sensor id, from the machine files."""
+    """The sensors of the machine files, by equipment id and sensor id."""
     time_zone: str | None
     units: Mapping[str, str]
-    """Units that files hold, by sensor id, where they differ from the machine file's."""
+    """The units in the files, by sensor id, if they differ from the machine file."""
     quality_accepted: frozenset[str] | None
-    """Flags of good samples, as `folder.quality.canonical` has them; None takes all."""
+    """Flags of good samples, normalised by `folder.quality.canonical`; None accepts all."""
     unlisted: bool = False
-    """Whether to read also what no machine file knows, as it stands."""
+    """Whether to read sensors that are in no machine file, too, without conversion."""
 
     def wants(self, equipment_id: str, sensor_id: str) -> bool:
-        """Whether samples of this sensor are read."""
+        """Return whether samples of this sensor are read."""
         return self.unlisted or sensor_id in self.sensors.get(equipment_id, {})
 
 
 def reading_of(
     machines: Mapping[str, Machine], settings: ReadingSettings, *, unlisted: bool = False
 ) -> Reading:
-    """Return how the rows of a table become samples."""
+    """Return the rules for these machines and settings."""
     accepted = settings.quality_accepted
     return Reading(
         sensors={
@@ -45,6 +45,6 @@ def reading_of(
 
 
 def quality_names(machines: Mapping[str, Machine], settings: ReadingSettings) -> QualityNames:
-    """Return what decides which columns hold flags."""
+    """Return the names that determine which columns hold flags."""
     ids = (sensor.id for machine in machines.values() for _, sensor in machine.topology.sensors)
     return QualityNames(settings.quality_column, frozenset(ids))

@@ -1,7 +1,4 @@
-"""Rows of a block → samples by sensor: ids resolved, units converted, bad ones marked.
-
-Shapes: n rows.
-"""
+"""n rows of a block → samples by sensor, with units converted and bad samples marked."""
 
 from collections.abc import Iterator
 from typing import Any, NamedTuple
@@ -31,7 +28,7 @@ from hydrascope.telemetry.folder.table_file import (
 from hydrascope.telemetry.folder.timestamps import Microseconds, to_microseconds
 
 Pieces = dict[SensorKey, list[Samples]]
-"""Samples of each sensor in the order of the file, in several pieces."""
+"""The samples of each sensor in the order of the file, in several pieces."""
 
 
 def read_samples(
@@ -45,15 +42,15 @@ def read_samples(
     """Return the samples of a block with `first_us <= time < end_us`, in the order of the file.
 
     Args:
-        table: The file that the block is of.
-        block: What to read.
+        table: The file that contains the block.
+        block: The block.
         reading: How rows become samples.
-        first_us: First time that is wanted.
-        end_us: Time behind the last one; None: to the end.
-        equipment_id: Machine that is wanted; None: all.
+        first_us: Start of the time range.
+        end_us: End of the time range, exclusive; None: no end.
+        equipment_id: The machine to read; None: all.
 
     Raises:
-        SpecError: Naming file, column, value and what is accepted.
+        SpecError: A value or unit in the file is not accepted.
     """
     columns = needed_columns(table, reading, equipment_id)
     pieces: Pieces = {}
@@ -83,13 +80,13 @@ def batch_samples(
 
     Args:
         batch: Arrow record batch of n rows.
-        time_us: Their times, [n].
-        table: What the columns mean.
+        time_us: Times of the rows [n].
+        table: Meaning of the columns.
         reading: How rows become samples.
-        equipment_id: Machine that is wanted; None: all.
+        equipment_id: The machine to read; None: all.
 
     Raises:
-        SpecError: Naming column, value and what is accepted.
+        SpecError: A value or unit is not accepted.
     """
     split = _narrow if table.layout is Layout.NARROW else _wide
     bad = flagged_rows(batch, table, reading.quality_accepted)
@@ -97,7 +94,7 @@ def batch_samples(
 
 
 def needed_columns(table: Table, reading: Reading, equipment_id: str | None = None) -> list[str]:
-    """Return the columns that are needed, and no others: Parquet leaves the rest on the disk."""
+    """Return the columns that are needed; Parquet does not read any others from disk."""
     judges = reading.quality_accepted is not None
     flags = [flag.name for flag in table.flags if judges]
     if table.layout is Layout.NARROW:
@@ -123,7 +120,7 @@ def _narrow(
 
     code = machine.astype(np.int64) * len(sensors) + sensor
     count = np.bincount(code, minlength=1)
-    # NumPy sorts 16-bit integers by radix, in linear time.
+    # NumPy sorts 16-bit integers by radix sort, in linear time.
     narrow = code.astype(np.uint16) if len(count) <= 2**16 else code
     order = np.argsort(narrow, kind="stable") if (count > 0).sum() > 1 else np.arange(len(code))
     ends = np.cumsum(count)
@@ -158,12 +155,12 @@ def _wide(
 
 
 class _Units(NamedTuple):
-    """Units that a file's own column tells."""
+    """Units from a file's own column."""
 
     code: NDArray[np.int32]
-    """[n], position in `names`."""
+    """The positions [n] in `names`."""
     names: list[str]
-    """Empty text: the machine file's unit."""
+    """The units; an empty text means the machine file's unit."""
 
 
 def _samples(
@@ -174,7 +171,7 @@ def _samples(
     row_units: _Units | None,
     reading: Reading,
 ) -> Samples:
-    """Convert and judge the samples of one sensor; an empty value is no sample."""
+    """Convert the samples of one sensor and mark bad ones; an empty value is not a sample."""
     spec = reading.sensors.get(key[0], {}).get(key[1])
     if spec is not None:
         try:
@@ -187,7 +184,7 @@ def _samples(
 def _converted(
     value: NDArray[np.float64], unit: str, override: str | None, row_units: _Units | None
 ) -> NDArray[np.float64]:
-    """Return the values in `unit`: from `override`, else from what the file tells row by row."""
+    """Convert values to `unit`, from `override` or else from the unit of each row."""
     if override is not None:
         scale, offset = conversion(override, unit)
         return value * scale + offset

@@ -1,4 +1,4 @@
-"""What is told of one sensor, gathered from slices in order of time in bounded memory."""
+"""Statistics of one sensor, computed from slices in order of time in bounded memory."""
 
 from typing import Any
 
@@ -9,14 +9,14 @@ from pydantic import BaseModel, ConfigDict
 from hydrascope.schemas.samples import BAD_QUALITY, OUT_OF_RANGE, Ordered
 
 _GAP = 1.5
-"""Periods between two samples from which on one is missing."""
+"""The number of periods between two samples from which one counts as missing."""
 _KEPT = 2**13
-"""Values that a quantile is taken of: exact up to here, beyond of evenly spaced ones. There may be
-thousands of sensors."""
+"""The most values kept for quantiles, which are exact up to this number of values. Beyond it, they
+are taken from evenly spaced values, as there may be thousands of sensors."""
 
 
 class Extreme(BaseModel):
-    """The lowest or the highest good value of a sensor."""
+    """The lowest or highest good value of a sensor."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -24,45 +24,45 @@ class Extreme(BaseModel):
     times: int
     """How often it was read."""
     next: float | None
-    """The nearest other value; None where there is none."""
+    """The nearest other value, if there is one."""
 
 
 class SensorStatistics(BaseModel):
-    """A sensor as it was recorded. Times in seconds, values in the sensor's unit."""
+    """Statistics of a recorded sensor. Values are in the sensor's unit."""
 
     model_config = ConfigDict(frozen=True)
 
     samples: int
-    """Instants with a value, good or bad."""
+    """The number of instants with a value, good or bad."""
     rate_hz: float | None
-    """One over the usual distance of two good samples; None with fewer than two."""
+    """One over the median interval between good samples; None with fewer than two."""
     first: str | None
     last: str | None
-    """Times of the first and last good sample."""
+    """The time of the last good sample; `first` is that of the first."""
     duration_s: float
     gaps: int
-    """Stretches without a good sample for longer than one and a half of the usual distance."""
+    """The number of intervals between good samples longer than 1.5 times the usual interval."""
     longest_gap_s: float
     missing: float
-    """Share of the samples that are absent or bad, of those due between first and last."""
+    """The share of absent or bad samples among those expected between first and last."""
     bad_quality: int
     out_of_range: int
     minimum: float | None
     median: float | None
     maximum: float | None
-    """Of all samples but those of bad quality, out of range or not."""
+    """The maximum; like minimum and median, of all samples except those of bad quality."""
     lowest: Extreme | None
     highest: Extreme | None
     spread: float | None
-    """Between the quartiles of the good values."""
+    """The interquartile range of the good values."""
     longest_constant_s: float
-    """Longest stretch of one value."""
+    """The longest time during which the value did not change."""
     duplicates: int
     unsorted: int
 
 
 class SensorGatherer:
-    """Gathers `SensorStatistics` of one sensor."""
+    """Accumulates the `SensorStatistics` of one sensor."""
 
     def __init__(self) -> None:
         self._counts = dict.fromkeys(
@@ -79,7 +79,7 @@ class SensorGatherer:
         self._gaps = self._longest_gap_us = self._longest_constant_us = 0
 
     def add(self, ordered: Ordered) -> None:
-        """Add samples that follow the ones before."""
+        """Add samples that are later than all previous ones."""
         samples = ordered.samples
         self._counts["samples"] += len(samples.value)
         self._counts["bad_quality"] += int((samples.state == BAD_QUALITY).sum())
@@ -121,7 +121,7 @@ class SensorGatherer:
         self._last_us, self._last_value = int(time_us[-1]), value[-1]
 
     def statistics(self, declared_hz: float | None) -> SensorStatistics:
-        """Return what was gathered; `declared_hz` is the machine file's rate, if there is one."""
+        """Return the statistics; `declared_hz` is the machine file's rate, if it has one."""
         step_us = self._steps.median()
         rate_hz = 1e6 / step_us if step_us else None
         first_us = self._last_us if self._first_us is None else self._first_us
@@ -149,7 +149,7 @@ class SensorGatherer:
 
 
 class _EvenlySpaced:
-    """Every k-th of the values that were added, k doubling whenever they become too many."""
+    """Every k-th of the added values; k doubles whenever too many are kept."""
 
     def __init__(self) -> None:
         self._kept = np.empty(0)
@@ -174,7 +174,7 @@ class _EvenlySpaced:
 
 
 class _Lowest:
-    """The lowest of the values that were added, how often it came, and the next one."""
+    """The lowest of the added values, the number of its occurrences, and the next value."""
 
     def __init__(self) -> None:
         self._value, self._next, self._times = np.inf, np.inf, 0

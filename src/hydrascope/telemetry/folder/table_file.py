@@ -1,4 +1,4 @@
-"""The files of a telemetry folder: which they are and how their columns are laid out."""
+"""The files of a telemetry folder and the layout of their columns."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,43 +17,43 @@ from hydrascope.telemetry.folder.text_head import first_line
 
 TIMESTAMP, EQUIPMENT, SENSOR, VALUE = "timestamp", "equipment_id", "sensor_id", "value"
 UNIT = "unit"
-"""Columns of a file; the last one may be missing, and others may hold flags (`folder.quality`)."""
+"""Optional column of a file; other columns may hold flags (`folder.quality`)."""
 
 
 class Layout(StrEnum):
-    """How samples stand in a table."""
+    """The layout of samples in a table."""
 
     NARROW = "narrow"
-    """A row a sample: timestamp, equipment_id, sensor_id, value[, quality][, unit]."""
+    """One row per sample: timestamp, equipment_id, sensor_id, value[, quality][, unit]."""
     WIDE = "wide"
-    """A row an instant: timestamp, equipment_id, and a column a sensor."""
+    """One row per instant: timestamp, equipment_id, and one column per sensor."""
 
 
 @dataclass(frozen=True)
 class Table:
-    """Columns and what they mean."""
+    """Columns and their meaning."""
 
     name: str
-    """What the table is called in messages."""
+    """The name of the table in messages."""
     columns: tuple[str, ...]
     flags: tuple[FlagColumn, ...]
-    """Columns of quality flags; of a narrow table one at most."""
+    """The columns of quality flags; a narrow table has one at most."""
 
     @property
     def layout(self) -> Layout:
-        """How samples stand in it."""
+        """The layout of the samples."""
         return Layout.NARROW if SENSOR in self.columns else Layout.WIDE
 
     @property
     def sensors(self) -> tuple[str, ...]:
-        """Columns of a wide table that may be sensors."""
+        """The columns of a wide table that may be sensors."""
         apart = (TIMESTAMP, EQUIPMENT, *(flag.name for flag in self.flags))
         return tuple(name for name in self.columns if name not in apart)
 
 
 @dataclass(frozen=True)
 class TableFile(Table):
-    """A file, its columns and what they mean."""
+    """A file, its columns and their meaning."""
 
     path: Path
     size: int
@@ -61,13 +61,13 @@ class TableFile(Table):
 
     @property
     def is_csv(self) -> bool:
-        """Whether it is text."""
+        """Whether the file is CSV, not Parquet."""
         return self.path.suffix.lower() == ".csv"
 
 
 @contextmanager
 def naming(path: Path) -> Iterator[None]:
-    """Have a `SpecError` from inside name the file, unless it names a source already."""
+    """Add the file to a `SpecError` raised inside, unless it already names a source."""
     try:
         yield
     except SpecError as error:
@@ -81,10 +81,10 @@ def open_table(path: Path, quality: QualityNames) -> TableFile:
 
     Args:
         path: The file.
-        quality: What decides which of its columns hold flags.
+        quality: Names that determine which columns hold flags.
 
     Raises:
-        SpecError: It is not what its name says, or its columns are neither narrow nor wide.
+        SpecError: The content does not match the suffix, or the layout is neither narrow nor wide.
     """
     columns = read_columns(path)
     with naming(path):
@@ -94,15 +94,15 @@ def open_table(path: Path, quality: QualityNames) -> TableFile:
 
 
 def table_of(name: str, columns: tuple[str, ...], quality: QualityNames) -> Table:
-    """Tell what columns mean.
+    """Determine the meaning of columns.
 
     Args:
-        name: What the table is called in messages.
-        columns: Their names.
-        quality: What decides which of them hold flags.
+        name: Name of the table in messages.
+        columns: Names of the columns.
+        quality: Names that determine which columns hold flags.
 
     Raises:
-        SpecError: They are neither those of a narrow table nor of a wide one.
+        SpecError: The layout is neither narrow nor wide.
     """
     required = [TIMESTAMP, EQUIPMENT]
     narrow = SENSOR in columns or VALUE in columns
@@ -129,7 +129,7 @@ def read_columns(path: Path) -> tuple[str, ...]:
     """Return the names of a file's columns.
 
     Raises:
-        SpecError: The file cannot be read as what its name says.
+        SpecError: The file cannot be read in the format of its suffix.
     """
     try:
         if path.suffix.lower() == ".csv":

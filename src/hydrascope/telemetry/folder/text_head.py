@@ -1,4 +1,4 @@
-"""The first line of a text file, or what is wrong with the text."""
+"""Reads the first line of a text file and checks the encoding."""
 
 import codecs
 from pathlib import Path
@@ -7,7 +7,7 @@ from hydrascope.schemas.errors import SpecError
 from hydrascope.schemas.text import not_utf8
 
 _LONGEST_BYTES = 2**22
-"""A first line that is longer is none."""
+"""The most bytes read for a first line."""
 
 _MARKS = (  # those of four bytes begin with those of two
     (codecs.BOM_UTF32_LE, "UTF-32"),
@@ -18,11 +18,11 @@ _MARKS = (  # those of four bytes begin with those of two
 
 
 def first_line(path: Path) -> bytes:
-    """Return the first line of a UTF-8 file, with its end.
+    """Return the first line of a UTF-8 file, with its line ending.
 
     Raises:
-        SpecError: The file is empty, in another encoding, or its lines do not end with LF.
-        OSError: It cannot be read.
+        SpecError: The file is empty, has another encoding, or its lines do not end with LF.
+        OSError: The file cannot be read.
     """
     with path.open("rb") as file:
         head = file.readline(_LONGEST_BYTES)
@@ -32,7 +32,7 @@ def first_line(path: Path) -> bytes:
                 f"{path}: encoded in {name}; expected UTF-8: iconv -f {name} -t UTF-8 FILE > NEW"
             )
     if b"\0" in head:
-        raise SpecError(f"{path}: no text, or encoded in UTF-16 or UTF-32; expected UTF-8")
+        raise SpecError(f"{path}: not text, or encoded in UTF-16 or UTF-32; expected UTF-8")
     try:
         head.decode()
     except UnicodeDecodeError:

@@ -1,8 +1,8 @@
 """All samples of a folder in order of time, in slices that fit into memory.
 
-Files may overlap, and rows may stand in any order. Sorted files are read once. Where many blocks
-cover the same time, as in shuffled files, a slice keeps what belongs to it and the blocks are read
-again for the next one: slower, but in bounded memory.
+Files may overlap, and rows may be in any order. Sorted files are read once. If many blocks cover
+the same time, as in shuffled files, they are read again for each slice. This is slower, but keeps
+memory bounded.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -15,12 +15,12 @@ from hydrascope.telemetry.folder.blocks import Block
 from hydrascope.telemetry.folder.rows import Pieces
 
 SLICE_CELLS = 2_000_000
-"""Samples that a slice aims at; with sorting, some 50 bytes each."""
+"""The target size of a slice in samples; with sorting, each takes some 50 bytes."""
 LARGEST_SLICE_CELLS = 4_000_000
-"""Up to here a slice grows to hold a whole block, which then is decoded only once."""
+"""The size up to which a slice grows to hold a whole block, which is then decoded only once."""
 
 ReadBlock = Callable[[Block, int, int | None], Pieces]
-"""(block, first_us, end_us) → its samples in that time."""
+"""(block, first_us, end_us) → the block's samples in that time."""
 
 _Kept = list[tuple[tuple[int, int], SensorKey, Samples]]
 
@@ -30,12 +30,12 @@ def in_time_order(
     read: ReadBlock,
     progress: Callable[[int], object] | None = None,
 ) -> Iterator[dict[SensorKey, Ordered]]:
-    """Yield slice after slice; no sample of a slice is earlier than one of the slice before.
+    """Yield slices; no sample is earlier than any sample of a previous slice.
 
     Args:
-        blocks: Of all files.
+        blocks: Blocks of all files.
         read: Reads a block.
-        progress: Is told after each slice how many cells have been dealt with.
+        progress: Called after each slice with the number of cells processed.
     """
     if not blocks:
         return
@@ -77,7 +77,7 @@ def _split(
     now: dict[SensorKey, list[tuple[tuple[int, int], Samples]]],
     later: _Kept,
 ) -> None:
-    """Put the samples before `end` into `now`, the others into `later`."""
+    """Add the samples before `end` to `now` and the others to `later`."""
     after = samples.time_us >= end
     if not after.any():
         now.setdefault(key, []).append((ordinal, samples))
@@ -88,7 +88,7 @@ def _split(
 
 
 class _Plan:
-    """Blocks in order of time, and how many cells lie between two times, taken as evenly spread."""
+    """Blocks in order of time. Estimates cells in a time range as if they were evenly spread."""
 
     def __init__(self, blocks: Sequence[Block]) -> None:
         self.blocks = sorted(blocks, key=lambda block: (block.first_us, block.ordinal))
@@ -100,27 +100,27 @@ class _Plan:
         self.budget = int(self._cells.max().clip(SLICE_CELLS, LARGEST_SLICE_CELLS))
 
     def within(self, begin: int, end: int) -> NDArray[np.intp]:
-        """Return the blocks that hold unread samples of a slice."""
+        """Return the blocks with unread samples in [begin, end)."""
         upto = int(np.searchsorted(self._first, end))
         open_ = ~self.done[:upto] & (self._end[:upto] > begin)
         return np.flatnonzero(open_)
 
     def cells_after(self, index: int, time_us: int) -> int:
-        """Return how many cells of a block lie at `time_us` or later."""
+        """Estimate the cells of a block at `time_us` or later."""
         share = (self._end[index] - time_us) / (self._end[index] - self._first[index])
         return int(self._cells[index] * min(1.0, max(0.0, float(share))))
 
     def cells_before(self, time_us: int) -> int:
-        """Return how many cells of all blocks lie before `time_us`."""
+        """Estimate the cells of all blocks before `time_us`."""
         share = (time_us - self._first) / (self._end - self._first)
         return int((self._cells * share.clip(0.0, 1.0)).sum())
 
     def cut(self, begin: int) -> int:
-        """Return the end of the slice from `begin`: at the start of a block if one will do."""
+        """Return the end of the slice from `begin`: the start of a block, if one is suitable."""
         if self._between(begin, self.end_us) <= self.budget:
             return self.end_us
         starts = self._first[np.searchsorted(self._first, begin, side="right") :]
-        # Double the reach until it is too much, then halve the uncertainty.
+        # Double the reach until it exceeds the budget, then bisect.
         reach = 1
         while reach < len(starts) and self._between(begin, int(starts[reach])) <= self.budget:
             reach *= 2
@@ -137,7 +137,7 @@ class _Plan:
         return begin + max(1, int((stop - begin) * self.budget / self._between(begin, stop)))
 
     def _between(self, begin: int, end: int) -> float:
-        """Return how many unread cells lie in a slice."""
+        """Estimate the unread cells in [begin, end)."""
         index = self.within(begin, end)
         first, last = self._first[index], self._end[index]
         overlap = np.minimum(last, end) - np.maximum(first, begin)

@@ -1,6 +1,6 @@
 """Columns of times → microseconds since 1970-01-01T00:00Z, the time base of all telemetry.
 
-Microseconds are what a `TimeWindow` and PostgreSQL resolve; finer digits are cut off.
+`TimeWindow` and PostgreSQL resolve microseconds; finer digits are truncated.
 """
 
 import re
@@ -19,16 +19,16 @@ _PER_SECOND = {"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}
 
 
 def to_microseconds(column: Any, name: str, time_zone: str | None) -> Microseconds:
-    """Return [n] int64.
+    """Convert times to microseconds [n].
 
     Args:
         column: Arrow array or chunked array of timestamps or of ISO 8601 text.
-        name: Of the column, for messages.
-        time_zone: IANA zone of the times that carry none; None refuses them.
+        name: Name of the column, for messages.
+        time_zone: IANA zone of times without a zone; None refuses such times.
 
     Raises:
-        SpecError: A time is missing, is no time, or has no zone and none is given; the message
-            starts with the column's name.
+        SpecError: A time is missing, malformed, or has no zone and `time_zone` is None. The
+            message starts with the column's name.
     """
     if pa.types.is_dictionary(column.type):
         column = column.cast(column.type.value_type)
@@ -52,7 +52,7 @@ def to_microseconds(column: Any, name: str, time_zone: str | None) -> Microsecon
 
 
 def _parsed(column: Any, name: str, time_zone: str | None) -> Any:
-    """Read ISO 8601 text: all with an offset, or all without one."""
+    """Parse ISO 8601 text, either all with or all without an offset."""
     kinds = [pa.timestamp("ns", "UTC"), pa.timestamp("ns")]
     refused = []
     for kind in kinds if time_zone is None else reversed(kinds):
@@ -60,7 +60,7 @@ def _parsed(column: Any, name: str, time_zone: str | None) -> Any:
             return pc.cast(column, kind)
         except pa.ArrowInvalid as error:
             refused += re.findall(r"'(.*?)'", str(error))[:1]
-    # A value that is no time at all, else the first that is unlike the others.
+    # Name a value that is not a time, or else the first that differs in having an offset.
     wrong = next((value for value in refused if refused.count(value) > 1), refused[0])
     raise SpecError(
         f"{name}: {wrong!r} is not accepted; expected times as in 2024-05-01T12:00:00Z, "
@@ -69,7 +69,7 @@ def _parsed(column: Any, name: str, time_zone: str | None) -> Any:
 
 
 def _placed(column: Any, name: str, time_zone: str | None) -> Any:
-    """Give times without a zone the one they were written in."""
+    """Assign the zone to times without one."""
     if time_zone is None:
         value = column[0].as_py() if len(column) else ""
         raise SpecError(

@@ -1,4 +1,4 @@
-"""Telemetry in PostgreSQL, with TimescaleDB or without it."""
+"""Telemetry in PostgreSQL, with or without TimescaleDB."""
 
 from importlib.util import find_spec
 

@@ -1,4 +1,4 @@
-"""`python -m hydrascope db upgrade` and `ingest`: connect, do, and say what was done."""
+"""The commands `python -m hydrascope db upgrade` and `ingest`."""
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -29,23 +29,23 @@ from hydrascope.telemetry.zema import ZemaSource
 
 
 def _fleet() -> TelemetrySource:
-    # The simulator is compiled when it is first imported; no other source needs it.
+    # Importing the simulator compiles it; no other source needs it.
     from hydrascope.telemetry.fleet import FleetSource
 
     return FleetSource(machines_per_kind=1, hours=0.5)
 
 
 NAMED: Mapping[str, Callable[[], TelemetrySource]] = {"zema": ZemaSource, "fleet": _fleet}
-"""Sources that need no folder; the fleet has a machine of each kind."""
+"""Sources without a folder; the fleet has one machine of each kind."""
 
 
 def run_upgrade(
     settings: DatabaseSettings, compress_after_days: int | None, retain_days: int | None
 ) -> None:
-    """Bring a database to the present schema and print what was applied.
+    """Upgrade a database to the current schema and print the migrations applied.
 
     Raises:
-        DatabaseError: It does not answer, or refuses.
+        DatabaseError: The database does not answer or refuses.
     """
     connector = TimescaleConnector(settings)
     try:
@@ -61,11 +61,11 @@ def run_upgrade(
 
 
 def run_ingest(settings: DatabaseSettings, what: str, folder_keys: dict[str, Any]) -> None:
-    """Write a folder's or a named source's telemetry and print how much of it was new.
+    """Write the telemetry of a folder or named source and print the number of new rows.
 
     Raises:
-        SpecError: The source is refused.
-        DatabaseError: The database does not answer, or refuses.
+        SpecError: The source is invalid.
+        DatabaseError: The database does not answer or refuses.
     """
     delivery = _delivery(what, folder_keys)
     connector = TimescaleConnector(settings)
@@ -86,11 +86,11 @@ def run_replay(
     every_s: float,
     for_s: float | None,
 ) -> None:
-    """Write telemetry in real time until interrupted, or for some seconds.
+    """Write telemetry in real time until interrupted, or for `for_s` seconds.
 
     Raises:
-        SpecError: The source is refused.
-        DatabaseError: The database does not answer, or refuses.
+        SpecError: The source is invalid.
+        DatabaseError: The database does not answer or refuses.
     """
     source = _source(what, folder_keys)
     connector = TimescaleConnector(settings)
@@ -121,16 +121,16 @@ def _delivery(what: str, folder_keys: dict[str, Any]) -> Delivery:
 def _source(what: str, folder_keys: dict[str, Any]) -> TelemetrySource:
     if what in NAMED:
         if given := [key for key, value in folder_keys.items() if value is not None]:
-            raise SpecError(f"{given[0]}: {what} takes none; expected it with a folder only")
+            raise SpecError(f"{given[0]}: not accepted for {what}; expected only with a folder")
         return NAMED[what]()
     return ParquetSource(Path(what), **folder_keys)
 
 
 class _Speed(ProgressColumn):
-    """Rows per second since the start."""
+    """Rows written and rows per second."""
 
     def render(self, task: Task) -> Text:
-        """Return the speed, once there is one."""
+        """Return the text of the column."""
         return Text(f"{task.completed:,.0f} rows, {task.speed or 0:,.0f} rows/s")
 
 

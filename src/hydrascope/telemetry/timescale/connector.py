@@ -1,4 +1,4 @@
-"""The database as a service uses it: asynchronous, by machine and time."""
+"""Asynchronous access to the database by machine and time."""
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
@@ -27,22 +27,22 @@ from hydrascope.telemetry.timescale.writing import TRANSACTION_ROWS, Batch, writ
 
 
 class Request(NamedTuple):
-    """Telemetry that is asked for."""
+    """A request for telemetry."""
 
     equipment_id: str
     window: TimeWindow
     sensors: Sequence[str] | None = None
-    """None: all of the machine."""
+    """The sensors; None: all of the machine."""
 
 
 class TimescaleConnector:
     """Reads and writes the telemetry of machines; an asynchronous context manager.
 
     A frame of telemetry has the columns `time` (UTC), `sensor_id` (categorical) and `value`
-    (float64, in the unit that the database holds), ordered by sensor and then by time.
+    (float64, in the unit stored in the database), ordered by sensor and then by time.
 
     Args:
-        settings: Of the database.
+        settings: Settings of the database.
         table: An existing wide table to read from; None: Hydrascope's own table.
     """
 
@@ -64,7 +64,7 @@ class TimescaleConnector:
         await self.database.close()
 
     async def health_check(self) -> Health:
-        """Ask for a sign of life now; `database.last_health` has the last regular one."""
+        """Check the database now; `database.last_health` has the last result."""
         return await self.database.health_check()
 
     async def fetch_sensor_data(
@@ -78,9 +78,9 @@ class TimescaleConnector:
 
         Args:
             equipment_id: The machine.
-            time_window: Half-open, with time zone.
-            sensors: Wanted ones; None: all.
-            quality: Accepted flags; None: all. A wide table has none.
+            time_window: The window, with time zone.
+            sensors: The sensors; None: all.
+            quality: Accepted flags; None: all. A wide table has no flags.
 
         Raises:
             SpecError: The machine or a sensor is unknown.
@@ -89,17 +89,17 @@ class TimescaleConnector:
         names, selection = await self._selected(equipment_id, time_window, sensors, quality)
 
         async def work(connection: Connection) -> pd.DataFrame:
-            # Ordered in here, because what is returned is held until the retrying has ended.
+            # Ordered here, because retrying holds the returned value until it ends.
             parts = await self.table.read(connection, selection)
             return _frame(in_order(parts, len(names)), names)
 
         return await self.database.run(work)
 
     async def fetch_batch_sensor_data(self, requests: Sequence[Request]) -> list[pd.DataFrame]:
-        """Return the frame of each request; as many at a time as there are connections.
+        """Return the frame of each request, using all connections concurrently.
 
         Raises:
-            SpecError, DatabaseError: The first that occurs; the others are then cancelled.
+            SpecError, DatabaseError: The first error; it cancels the other requests.
         """
         room = asyncio.Semaphore(self.database.settings.pool_max)
 
@@ -122,32 +122,31 @@ class TimescaleConnector:
         quality: Sequence[int] | None = None,
         rows: int = SLICE_ROWS,
     ) -> AsyncIterator[pd.DataFrame]:
-        """Yield frames of consecutive times, of `rows` rows more or less, in bounded memory.
+        """Yield frames of consecutive times and about `rows` rows each, in bounded memory.
 
-        A frame is fetched when it is asked for; after a lost connection it goes on with the frame
-        that it had come to.
+        Frames are fetched on demand. After a lost connection, only the current frame is fetched
+        again.
 
         Raises:
-            SpecError, DatabaseError: As `fetch_sensor_data`.
+            SpecError, DatabaseError: As in `fetch_sensor_data`.
         """
         names, selection = await self._selected(equipment_id, time_window, sensors, quality)
         async for parts in slices(self.database, self.table, selection, rows):
             yield _frame(in_order(parts, len(names)), names)
 
     async def write_telemetry(self, equipment_id: str, frame: pd.DataFrame) -> int:
-        """Write a frame of telemetry; return how many rows are new or new in value.
+        """Write a frame of telemetry and return the number of new or changed rows.
 
-        Writing rows again changes nothing; a row of a sensor and instant that is there already
-        replaces it, and of several in the frame the last wins. The rows are written in
-        transactions of 250,000.
+        A row replaces an existing one for the same sensor and instant; of several in the frame,
+        the last one counts. Rows are written in transactions of 250,000.
 
         Args:
-            equipment_id: A machine that was saved before.
-            frame: Columns `time` (with zone), `sensor_id`, `value` and, if it is to be other than
-                0 (good), `quality`. A row without value is left out.
+            equipment_id: A machine that has been saved.
+            frame: Columns `time` (with zone), `sensor_id`, `value` and optionally `quality` (by
+                default 0, good). Rows without a value are skipped.
 
         Raises:
-            SpecError: A column is missing, a time has no zone, a sensor is unknown.
+            SpecError: A column is missing, a time has no zone, or a sensor is unknown.
             DatabaseError: The database does not answer.
         """
         _check_frame(frame)
@@ -170,7 +169,7 @@ class TimescaleConnector:
         return await self.write_batch(batch.take(np.flatnonzero(np.isfinite(value))))
 
     async def write_batch(self, batch: Batch) -> int:
-        """Write samples by the sensors' keys; else as `write_telemetry`."""
+        """Write samples that are identified by sensor keys; otherwise like `write_telemetry`."""
         changed = 0
         for part in batch.in_order().split(TRANSACTION_ROWS):
 
@@ -181,7 +180,7 @@ class TimescaleConnector:
         return changed
 
     async def sensor_keys(self, equipment_id: str) -> Mapping[str, int]:
-        """Return the key of each of a machine's sensors, for `write_batch`.
+        """Return the keys of a machine's sensors for `write_batch`.
 
         Raises:
             SpecError: The machine is unknown.
@@ -214,7 +213,7 @@ class TimescaleConnector:
 
 def _frame(rows: FetchedSamples, names: Sequence[str]) -> pd.DataFrame:
     sensor = pd.Categorical.from_codes(rows.sensor, dtype=pd.CategoricalDtype(list(names)))
-    # By its type: to localise would copy the column.
+    # Localising would copy the column; setting its type does not.
     time = pd.DatetimeIndex(rows.time_us, dtype=pd.DatetimeTZDtype("us", "UTC"), copy=False)
     return pd.DataFrame({"time": time, "sensor_id": sensor, "value": rows.value}, copy=False)
 

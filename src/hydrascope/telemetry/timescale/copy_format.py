@@ -1,9 +1,9 @@
 """PostgreSQL's binary COPY format ↔ NumPy columns, without a Python object per value.
 
 A row is a 16-bit count of fields, then each field as a 32-bit length and its bytes, all
-big-endian. Our queries give fixed-width types and no NULL (a missing value is NaN), so all rows
-have one size and a buffer of them is one array of records. What deviates is noticed, because every
-count and every length is compared.
+big-endian. Our queries return fixed-width types and no NULL (a missing value is NaN). All rows thus
+have the same size, and a buffer of rows is one array of records. Every count and length is
+checked.
 
 Source: PostgreSQL documentation, "COPY", File Formats, Binary Format.
 """
@@ -19,16 +19,16 @@ T = TypeVar("T")
 _HEADER = b"PGCOPY\n\xff\r\n\0" + bytes(8)  # no flags, no extension
 _TRAILER = b"\xff\xff"
 POSTGRES_EPOCH_US = 946_684_800_000_000
-"""2000-01-01T00:00Z, where PostgreSQL counts from, in microseconds since 1970."""
+"""PostgreSQL's epoch, 2000-01-01T00:00Z, in microseconds since 1970."""
 _DECODE_BYTES = 2**20
-"""Decoded at once: enough for NumPy to be fast, little beside what is kept."""
+"""The number of bytes decoded at once: enough to be fast, but little memory."""
 
 
 class RowFormat:
     """The layout of a row of given columns."""
 
     def __init__(self, kinds: Mapping[str, str]) -> None:
-        """Take NumPy's types by column, such as i8, i4, i2, f8."""
+        """Define the row by the NumPy type of each column, such as i8, i4, i2 or f8."""
         self.names = tuple(kinds)
         fields = [("count", ">i2")]
         for name, kind in kinds.items():
@@ -41,7 +41,7 @@ class RowFormat:
         self._kinds = dict(kinds)
 
     def encode(self, columns: Mapping[str, NDArray[Any]], rows_at_once: int) -> Iterator[bytes]:
-        """Yield what COPY … FROM STDIN (FORMAT binary) takes."""
+        """Yield the input of COPY … FROM STDIN (FORMAT binary)."""
         yield _HEADER
         count = len(columns[self.names[0]])
         for begin in range(0, count, rows_at_once):
@@ -53,10 +53,10 @@ class RowFormat:
         yield _TRAILER
 
     def decode(self, content: bytes | memoryview) -> dict[str, NDArray[Any]]:
-        """Return the columns of whole rows, in native byte order.
+        """Return the columns of whole rows in native byte order.
 
         Raises:
-            ValueError: A row has another layout: a NULL, or another type.
+            ValueError: A row has a NULL or another type.
         """
         records = np.frombuffer(content, dtype=self.dtype)
         for name in self.dtype.names or ():
@@ -66,33 +66,33 @@ class RowFormat:
 
 
 class CopyReader(Generic[T]):
-    """Takes the output of COPY … TO STDOUT in pieces of any size and keeps what is made of them.
+    """Decodes the output of COPY … TO STDOUT, in pieces of any size.
 
     Args:
-        rows: Of the query's columns.
-        made: Returns what is kept of the columns of some rows.
+        rows: Format of the query's columns.
+        convert: Converts the columns of some rows to the result that is kept.
     """
 
-    def __init__(self, rows: RowFormat, made: Callable[[dict[str, NDArray[Any]]], T]) -> None:
+    def __init__(self, rows: RowFormat, convert: Callable[[dict[str, NDArray[Any]]], T]) -> None:
         self._rows = rows
-        self._made = made
+        self._convert = convert
         self._pending: list[bytes] = []
         self._bytes = 0
         self._begun = False
         self._parts: list[T] = []
 
     async def write(self, piece: bytes) -> None:
-        """Take a piece; a coroutine, because asyncpg waits for it."""
+        """Add a piece; asyncpg requires a coroutine."""
         self._pending.append(piece)
         self._bytes += len(piece)
         if self._bytes >= _DECODE_BYTES:
             self._decode(self._joined())
 
     def parts(self) -> list[T]:
-        """Return all rows in parts, once the COPY has ended.
+        """Return the results of all rows in parts, once the COPY has ended.
 
         Raises:
-            ValueError: It has not ended as it should.
+            ValueError: The output is incomplete.
         """
         content = self._joined()
         if not content.endswith(_TRAILER):
@@ -114,16 +114,16 @@ class CopyReader(Generic[T]):
     def _decode(self, content: bytes) -> None:
         size = self._rows.dtype.itemsize
         whole = len(content) // size * size
-        self._parts.append(self._made(self._rows.decode(memoryview(content)[:whole])))
+        self._parts.append(self._convert(self._rows.decode(memoryview(content)[:whole])))
         self._pending, self._bytes = [content[whole:]], len(content) - whole
 
 
 def to_postgres_us(time_us: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Return microseconds since 1970 as PostgreSQL counts them."""
+    """Convert microseconds since 1970 to PostgreSQL's epoch."""
     return time_us - POSTGRES_EPOCH_US
 
 
 def from_postgres_us(time_us: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Return PostgreSQL's microseconds as microseconds since 1970, in place."""
+    """Convert PostgreSQL's microseconds to microseconds since 1970, in place."""
     time_us += POSTGRES_EPOCH_US
     return time_us

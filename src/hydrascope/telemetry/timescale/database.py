@@ -1,4 +1,4 @@
-"""A pool of connections that waits, retries and gives up as it was told, and leaks nothing."""
+"""A pool of connections with timeouts, retries and health checks."""
 
 import asyncio
 import logging
@@ -29,29 +29,29 @@ from hydrascope.telemetry.timescale.errors import (
 from hydrascope.telemetry.timescale.settings import DatabaseSettings
 
 Connection = Any
-"""An asyncpg connection; the library comes without types."""
+"""An asyncpg connection; the library has no type annotations."""
 T = TypeVar("T")
 
 _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.1, 5.0
 _CLOSE_S = 5.0
 _IDLE_S = 60.0
-"""After which a connection that nobody uses is closed."""
+"""The time after which an idle connection is closed."""
 
 _log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
 class Health:
-    """What a health check found.
+    """The result of a health check.
 
     Attributes:
         ok: Whether the database answered.
-        error: Why not; empty where it did.
-        latency_s: Time of a round trip, waiting for a connection included.
+        error: The reason if it did not, else empty.
+        latency_s: Time of a round trip, including the wait for a connection.
         connections: Open connections of the pool.
-        idle: Those of them that nobody uses.
-        pool_max: How many there may be.
-        server: Version of PostgreSQL, and of TimescaleDB where it is installed.
+        idle: Idle ones among them.
+        pool_max: Most connections of the pool.
+        server: Version of PostgreSQL, and of TimescaleDB if installed.
         checked_at: Unix time.
     """
 
@@ -68,8 +68,8 @@ class Health:
 class Database:
     """One database. Use it as an asynchronous context manager, or `close` it.
 
-    Connections are opened when they are first needed, so that an object can be made while the
-    database is away. Must be used in one event loop.
+    Connections are opened when first needed, so the object can be created while the database is
+    unreachable. It must be used in one event loop.
     """
 
     def __init__(self, settings: DatabaseSettings) -> None:
@@ -85,11 +85,11 @@ class Database:
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        """Close."""
+        """Close the database."""
         await self.close()
 
     async def close(self) -> None:
-        """End the health checks and all connections; those in use are broken off after 5 s."""
+        """Stop the health checks and close all connections, after 5 s even those in use."""
         watch, self._watch = self._watch, None
         if watch is not None:
             watch.cancel()
@@ -103,20 +103,20 @@ class Database:
                 pool.terminate()
 
     async def run(self, work: Callable[[Connection], Awaitable[T]]) -> T:
-        """Return what `work` makes of a connection.
+        """Return the result of `work` on a connection.
 
-        It is done again, with pauses that grow and vary, where a retry can help (a lost
-        connection, a server that starts or is full, a conflict of transactions), so it must do no
-        harm when it is done twice: a transaction, or reading.
+        `work` is retried, with growing random pauses, if that can help: after a lost connection,
+        if the server is starting or full, or after a conflict of transactions. It must therefore
+        be idempotent, like a transaction or a read.
 
         Raises:
-            DatabaseError: Of the kind that says what one can do about it.
+            DatabaseError: The subclass states the remedy.
         """
         retrying = AsyncRetrying(
             retry=retry_if_exception(is_curable),
             wait=wait_random_exponential(_FIRST_PAUSE_S, _LONGEST_PAUSE_S),
             stop=stop_after_delay(self.settings.retry_for_s),
-            before_sleep=self._tell,
+            before_sleep=self._log_retry,
             reraise=True,
         )
         try:
@@ -126,7 +126,7 @@ class Database:
         return answer
 
     async def transaction(self, work: Callable[[Connection], Awaitable[T]]) -> T:
-        """Return what `work` makes of a connection inside a transaction; else as `run`."""
+        """Run `work` inside a transaction; otherwise like `run`."""
 
         async def inside(connection: Connection) -> T:
             async with connection.transaction():
@@ -135,7 +135,7 @@ class Database:
         return await self.run(inside)
 
     async def health_check(self) -> Health:
-        """Ask for a sign of life; never raises a `DatabaseError`."""
+        """Check the database; never raises a `DatabaseError`."""
         start, server, error = time.perf_counter(), "", ""
         try:
             server = await self._once(_version)
@@ -168,9 +168,9 @@ class Database:
             asyncpg.InternalClientError,
             asyncpg.InterfaceError,
         ):
-            # To ask for an orderly end could take as long again: the connection is dropped, and
-            # the server's statement_timeout ends what still runs there. One that has ended by
-            # itself is back in the pool already, and nothing can be asked of it.
+            # An orderly end could take as long again, so the connection is dropped; the server's
+            # statement_timeout ends what still runs there. A connection that has already ended is
+            # back in the pool, and raises InterfaceError.
             with suppress(asyncpg.InterfaceError):
                 connection.terminate()
             raise
@@ -194,9 +194,9 @@ class Database:
             return self._pool
 
     async def _new_pool(self) -> Any:
-        """Return a pool with `pool_min` connections, or as many as can be had now."""
+        """Open a pool with `pool_min` connections, or as many as the server grants now."""
         settings = self.settings
-        # Given a min_size, asyncpg forgets what it has opened when one of them is refused.
+        # With a min_size, asyncpg leaks the opened connections if one is refused.
         pool = await asyncpg.create_pool(
             settings.dsn,
             password=settings.password(),
@@ -211,8 +211,8 @@ class Database:
             },
         )
         try:
-            asked = (pool.acquire() for _ in range(settings.pool_min))
-            opened = await asyncio.gather(*asked, return_exceptions=True)
+            requests = (pool.acquire() for _ in range(settings.pool_min))
+            opened = await asyncio.gather(*requests, return_exceptions=True)
             for connection in opened:
                 if not isinstance(connection, BaseException):
                     await pool.release(connection)
@@ -228,7 +228,7 @@ class Database:
                 _log.warning("%s", health.error)
             await asyncio.sleep(self.settings.health_s)
 
-    def _tell(self, state: RetryCallState) -> None:
+    def _log_retry(self, state: RetryCallState) -> None:
         error = state.outcome.exception() if state.outcome else None
         _log.warning("%s: %s; trying again", self.settings.place, _short(error))
 

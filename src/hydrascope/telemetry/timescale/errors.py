@@ -1,4 +1,4 @@
-"""What can go wrong with a database, by what one can do about it."""
+"""Database errors, classified by their remedy."""
 
 import ssl
 
@@ -8,23 +8,23 @@ from hydrascope.schemas.errors import ServiceError
 
 
 class DatabaseError(ServiceError):
-    """The database did not do what was asked; the message says which one, what and why."""
+    """A request to the database failed; the message names the database and the reason."""
 
 
 class DatabaseUnavailableError(DatabaseError):
-    """It could not be reached, or broke off, for as long as was tried: try again later."""
+    """The database could not be reached or disconnected during all retries: try again later."""
 
 
 class DatabaseTimeoutError(DatabaseError):
-    """It took longer than it may: ask for less, or allow more time."""
+    """The request timed out: ask for less, or allow more time."""
 
 
 class DatabaseQueryError(DatabaseError):
-    """It refuses: a missing table or right, a wrong password or certificate; no retry cures it."""
+    """The database refused: missing table or right, wrong password or certificate. Do not retry."""
 
 
 _CONNECTION_LOST = "08"
-"""Class of states."""
+"""The class of SQL states for lost connections."""
 _CURABLE_STATES = (
     "53300",  # too_many_connections
     "40001",  # serialization_failure
@@ -34,7 +34,7 @@ _CURABLE_STATES = (
     "57P03",  # cannot_connect_now
 )
 QUERY_CANCELED = "57014"
-"""By statement_timeout, unless somebody cancelled it by hand."""
+"""The SQL state after statement_timeout or a manual cancellation."""
 
 
 FAILURES = (
@@ -43,20 +43,20 @@ FAILURES = (
     asyncpg.InternalClientError,
     OSError,  # with TimeoutError
 )
-"""What the driver raises when a question is not answered."""
+"""The exceptions that the driver raises if a request fails."""
 
 
 def is_curable(error: BaseException) -> bool:
-    """Whether the same question may be answered if it is asked again."""
+    """Return whether a retry may succeed."""
     if isinstance(error, asyncpg.PostgresError):
         state = str(error.sqlstate)
         return state in _CURABLE_STATES or state.startswith(_CONNECTION_LOST)
     if isinstance(error, asyncpg.InternalClientError):
-        return True  # what a connection says that was ended while nobody used it
+        return True  # raised by a connection that ended while idle
     if isinstance(error, asyncpg.InterfaceError):
-        # Raised about a connection that has ended in the meantime, and about wrong arguments. A
-        # connection has one user here: what else it is said to be doing ended with its backend.
+        # Raised for a connection that has ended, and for wrong arguments. As each connection has
+        # one user here, "another operation" means one that ended with its backend.
         return any(word in str(error) for word in ("closed", "closing", "another operation"))
     if isinstance(error, ssl.SSLError) or "rejected SSL upgrade" in str(error):
-        return False  # a certificate that is not trusted, or a server without TLS
+        return False  # untrusted certificate, or a server without TLS
     return isinstance(error, OSError) and not isinstance(error, TimeoutError)

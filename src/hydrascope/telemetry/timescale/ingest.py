@@ -1,4 +1,4 @@
-"""Write what comes from elsewhere: once, however often it is started, and on where it stopped."""
+"""Resumable ingestion of telemetry: rows are written once, however often it is started."""
 
 import time
 from collections.abc import Callable, Mapping
@@ -23,7 +23,7 @@ from hydrascope.telemetry.timescale.origins import (
 from hydrascope.telemetry.timescale.writing import TRANSACTION_ROWS, Batch, write
 
 Progress = Callable[[int], object]
-"""Is told of so many rows more that have been dealt with."""
+"""Takes the number of rows processed since the last call."""
 
 _UPTO = "SELECT upto_us FROM hydrascope.ingests WHERE origin = $1"
 _ADVANCE = """
@@ -35,13 +35,13 @@ Keys = Mapping[SensorKey, int]
 
 
 def ingest(connector: TimescaleConnector, delivery: Delivery, progress: Progress) -> int:
-    """Write machines, labels and telemetry; return how many rows are new or new in value.
+    """Write machines, labels and telemetry; return the number of new or changed rows.
 
-    The next slice is read while the one before is written. How far one has come is written with
-    the rows themselves, so that an ingestion that was broken off, however hard, goes on there.
+    The next slice is read while the previous one is written. The progress is written in the same
+    transaction as the rows, so an interrupted ingestion resumes where it stopped.
 
     Raises:
-        SpecError: A file is refused, or a machine does not go with what is stored.
+        SpecError: A file is invalid, or a machine contradicts the stored one.
         DatabaseError: The database does not answer.
     """
     keys = _register(connector, delivery)
@@ -56,16 +56,16 @@ def replay(
     for_s: float | None,
     progress: Progress,
 ) -> int:
-    """Write a source's telemetry as if it were recorded now, in real time; return the rows.
+    """Write a source's telemetry in real time, as if recorded now; return the number of rows.
 
-    Each machine's first extent is placed at the present time, and again and again behind its end.
+    The first extent of each machine starts now and is repeated without end.
 
     Args:
-        connector: To write to.
-        source: Whose telemetry is replayed.
-        every_s: Time between two writings.
-        for_s: When to stop; None: never.
-        progress: Is told of the rows that were written.
+        connector: Connector of the database.
+        source: Source of the telemetry.
+        every_s: Time between two writes.
+        for_s: Time after which to stop; None: never.
+        progress: Receives the number of rows of each write.
     """
     delivery = from_source(source)
     keys = _register(connector, Delivery(delivery.machines, {}, []))
@@ -89,7 +89,7 @@ def replay(
 def _replayed(
     source: TelemetrySource, name: str, first_us: int, end_us: int, begun_us: int
 ) -> dict[SensorKey, Samples]:
-    """Return what is recorded from `first_us` to `end_us` after the start of the replay."""
+    """Return the samples from `first_us` to `end_us` after the start of the replay."""
     extent = source.extents(name)[0]
     extent_us = as_microseconds(extent.start)
     lap_us = as_microseconds(extent.end) - extent_us
@@ -125,7 +125,7 @@ def _ingest_origin(
     connector: TimescaleConnector, origin: Origin, keys: Keys, progress: Progress
 ) -> int:
     upto_us = wait(connector.database.run(lambda c: c.fetchval(_UPTO, origin.name)))
-    changed = dealt_with = 0
+    changed = processed = 0
     writing: Future[int] | None = None
     try:
         for slice_ in origin.slices(EARLIEST_US if upto_us is None else upto_us):
@@ -133,19 +133,19 @@ def _ingest_origin(
                 changed += writing.result()
             batch = _batch(slice_.samples, keys)
             writing = start(_write(connector, origin.name, batch, slice_))
-            dealt_with += len(batch.time_us)
+            processed += len(batch.time_us)
             progress(len(batch.time_us))
         if writing is not None:
             changed += writing.result()
     finally:
         if writing is not None:
             writing.cancel()
-    progress(max(0, origin.rows - dealt_with))  # what was there before, or held no sample
+    progress(max(0, origin.rows - processed))  # rows written earlier, or without a sample
     return changed
 
 
 async def _write(connector: TimescaleConnector, origin: str, batch: Batch, slice_: Slice) -> int:
-    """Write a slice in some transactions, the last of which says how far one has come."""
+    """Write a slice in several transactions; the last one also records the progress."""
     *parts, last = list(batch.split(TRANSACTION_ROWS)) or [batch]
     changed = 0
     for part in parts:
@@ -160,9 +160,9 @@ async def _write(connector: TimescaleConnector, origin: str, batch: Batch, slice
 
 
 def _batch(samples: Mapping[SensorKey, Samples], keys: Keys) -> Batch:
-    """Join the samples in the order of the sensors' keys, the order of the table's index."""
-    there = {keys[name]: each for name, each in samples.items() if len(each.time_us)}
-    found = sorted(there.items(), key=lambda item: item[0])
+    """Join the samples in the order of the sensor keys, which is that of the table's index."""
+    by_key = {keys[name]: each for name, each in samples.items() if len(each.time_us)}
+    found = sorted(by_key.items(), key=lambda item: item[0])
     none = Samples(np.empty(0, np.int64), np.empty(0, np.float32), np.empty(0, np.uint8))
     pieces = [each for _, each in found] or [none]
     length = [len(each.time_us) for each in pieces]

@@ -1,4 +1,4 @@
-"""Asynchronous work done for those who wait: one event loop in a thread of its own per process."""
+"""Asynchronous work for synchronous callers: one event loop per process, in its own thread."""
 
 import asyncio
 import os
@@ -9,19 +9,19 @@ from typing import Any, TypeVar
 
 T = TypeVar("T")
 
-# Reentrant: garbage may be collected, and connections closed, by whoever holds it.
+# Reentrant, because the holder may collect garbage and thereby close connections.
 _lock = threading.RLock()
 _loops: dict[int, asyncio.AbstractEventLoop] = {}
-"""By process: a forked child has its parent's variables, but not its threads."""
+"""The loop by process id, as a forked child has its parent's variables, but not its threads."""
 
 
 def start(work: Coroutine[Any, Any, T]) -> "Future[T]":
-    """Begin to work and return at once."""
+    """Start the work and return immediately."""
     return asyncio.run_coroutine_threadsafe(work, _loop())
 
 
 def wait(work: Coroutine[Any, Any, T]) -> T:
-    """Return the result; who interrupts the waiting interrupts the work."""
+    """Wait for the work and return its result; an interrupt cancels the work."""
     future = start(work)
     try:
         return future.result()
@@ -30,7 +30,7 @@ def wait(work: Coroutine[Any, Any, T]) -> T:
 
 
 def iterate(items: AsyncIterator[T]) -> Iterator[T]:
-    """Yield what an asynchronous iterator does."""
+    """Yield the items of an asynchronous iterator."""
     while True:
         try:
             item = wait(_next(items))

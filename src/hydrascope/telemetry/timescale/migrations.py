@@ -1,4 +1,4 @@
-"""Bring a database to the present schema: ordered SQL, each file once, all or nothing."""
+"""Upgrades a database to the current schema: ordered SQL files, each applied once, atomically."""
 
 import hashlib
 from importlib import resources
@@ -7,7 +7,7 @@ from hydrascope.telemetry.timescale.database import Connection, Database
 from hydrascope.telemetry.timescale.errors import DatabaseQueryError
 
 _FOLDER = resources.files("hydrascope.telemetry.timescale") / "sql"
-_LOCK = 0x68796472  # any number, the same in all processes that upgrade at once
+_LOCK = 0x68796472  # an arbitrary number that all upgrading processes share
 
 _LEDGER = """
 CREATE SCHEMA IF NOT EXISTS hydrascope;
@@ -22,18 +22,18 @@ CREATE TABLE IF NOT EXISTS hydrascope.migrations (
 async def upgrade(
     database: Database, *, compress_after_days: int | None = 7, retain_days: int | None = None
 ) -> list[str]:
-    """Apply what is missing, and what TimescaleDB adds where the server has it.
+    """Apply missing migrations, and set up TimescaleDB if the server has it.
 
     Args:
-        database: To be upgraded.
-        compress_after_days: TimescaleDB compresses what is older; None: nothing.
-        retain_days: TimescaleDB deletes what is older; None: nothing.
+        database: The database.
+        compress_after_days: TimescaleDB compresses older rows; None: none.
+        retain_days: TimescaleDB deletes older rows; None: none.
 
     Returns:
-        Names of the migrations that were applied.
+        Names of the applied migrations.
 
     Raises:
-        DatabaseError: The rights do not suffice, or an applied migration is not the one we know.
+        DatabaseError: The rights do not suffice, or an applied migration differs from ours.
     """
     settings = {
         "hydrascope.compress_after_days": compress_after_days,
@@ -64,7 +64,7 @@ async def _apply_missing(connection: Connection, place: str) -> list[str]:
         sha256 = hashlib.sha256(text.encode()).hexdigest()
         if known.get(file.name, sha256) != sha256:
             raise DatabaseQueryError(
-                f"{place}: migration {file.name} was applied in another wording; expected the "
+                f"{place}: another version of migration {file.name} was applied; expected the "
                 "one of this version: upgrade Hydrascope, or start with an empty database"
             )
         if file.name not in known:

@@ -1,4 +1,4 @@
-"""The table `hydrascope.telemetry`: a row a sample."""
+"""The table `hydrascope.telemetry`, with one row per sample."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -55,10 +55,10 @@ GROUP BY equipment.revision
 
 
 class NarrowTable:
-    """Hydrascope's own table, with the machines and sensors that it knows."""
+    """Hydrascope's own table of the registered machines and sensors."""
 
     async def sensors(self, connection: Connection, equipment_id: str) -> dict[str, str | None]:
-        """Return each sensor's unit."""
+        """Return the unit of each sensor."""
         rows = await connection.fetch(
             """
             SELECT sensor_id, unit FROM hydrascope.sensors
@@ -74,13 +74,13 @@ class NarrowTable:
     async def bounds_us(
         self, connection: Connection, equipment_id: str, sensors: Sequence[str]
     ) -> tuple[int, int] | None:
-        """Look at the first and last entry of the index for each sensor."""
+        """Return the first and last time, from the index."""
         keys = await sensor_keys(connection, equipment_id, sensors)
         first, last = await connection.fetchrow(_BOUNDS, keys)
         return None if first is None else (as_microseconds(first), as_microseconds(last))
 
     async def count(self, connection: Connection, selection: Selection) -> int:
-        """Count the rows, of any quality, in the index."""
+        """Count the rows of any quality, from the index."""
         keys = await sensor_keys(connection, selection.equipment_id, selection.sensors)
         ends = as_time(selection.first_us), as_time(selection.end_us)
         return int(await connection.fetchval(_COUNT, keys, *ends))
@@ -94,7 +94,7 @@ class NarrowTable:
         if selection.quality is not None:
             template += _ACCEPTED
             values.append(_array(selection.quality))
-        # Keys are small numbers: a table of them is faster than a search.
+        # Keys are small numbers, so a lookup table is faster than a search.
         position = np.zeros(max(keys, default=0) + 1, dtype=code_type(len(keys)))
         position[keys] = np.arange(len(keys))
 
@@ -105,7 +105,7 @@ class NarrowTable:
         return await copy_out(connection, READ_ROWS, rows, template, *values)
 
     async def state(self, connection: Connection, equipment_id: str) -> str | None:
-        """Join the counters with the machine's own revision and last time, which are immediate."""
+        """Join the counters, which lag, with the machine's revision and last time."""
         row = await connection.fetchrow(_STATE, equipment_id)
         if row is None:
             return None
@@ -119,7 +119,7 @@ async def sensor_keys(
     """Return the key of each sensor.
 
     Raises:
-        SpecError: The machine or a sensor is unknown; naming those there are.
+        SpecError: The machine or a sensor is unknown; the message lists those that exist.
     """
     rows = await connection.fetch(
         """
@@ -136,24 +136,24 @@ async def sensor_keys(
 
 
 def refuse_unknown_sensors(equipment_id: str, sensors: Sequence[str], known: Sequence[str]) -> None:
-    """Refuse the first sensor that is not known.
+    """Refuse unknown sensors.
 
     Raises:
-        SpecError: Naming it and those there are.
+        SpecError: A sensor is unknown; the message lists those that exist.
     """
-    there = set(known)
+    accepted = set(known)
     for name in sensors:
-        if name not in there:
+        if name not in accepted:
             listed = ", ".join(known[:20]) + (" …" if len(known) > 20 else "")
             hint = closest(name, known)
             raise SpecError(f"{equipment_id}: no sensor {name!r}; there are: {listed}{hint}")
 
 
 async def refuse_unknown_equipment(connection: Connection, equipment_id: str) -> None:
-    """Refuse a machine that the database does not know, or of which it knows no sensor.
+    """Refuse a machine that is unknown or has no sensors.
 
     Raises:
-        SpecError: Naming those there are.
+        SpecError: Always; the message lists the machines that exist.
     """
     rows = await connection.fetch(
         "SELECT equipment_id FROM hydrascope.equipment ORDER BY equipment_key LIMIT 20"

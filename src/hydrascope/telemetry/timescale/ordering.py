@@ -1,4 +1,4 @@
-"""Rows in the order of sensors and times."""
+"""Sorting of rows by sensor and time."""
 
 import numpy as np
 
@@ -6,27 +6,27 @@ from hydrascope.telemetry.timescale.tables import FetchedSamples, code_type
 
 
 def in_order(parts: list[FetchedSamples], sensors: int) -> FetchedSamples:
-    """Return rows by sensor and then by time, each instant once: of several the last wins.
+    """Sort rows by sensor and then by time; of several rows for an instant, keep the last.
 
-    The server gives them in an order of its own, mostly by time within each sensor; it takes longer
-    to sort than NumPy. Each part is sorted by itself and dealt out to where its sensors' rows
-    belong, so that hardly more than the rows themselves and the result is in memory.
+    The server returns rows in its own order, mostly by time within each sensor, and sorts more
+    slowly than NumPy. Each part is sorted separately and written to its place in the result, so
+    memory holds little more than the rows and the result.
 
     Args:
-        parts: In any order; the list is emptied, and each part freed once it is dealt out.
-        sensors: How many there are.
+        parts: Parts in any order; the list is emptied, so that each part is freed after use.
+        sensors: Number of sensors.
     """
     counts = [np.bincount(part.sensor, minlength=sensors) for part in parts]
     total = np.sum(counts, axis=0, dtype=np.int64) if parts else np.zeros(sensors, dtype=np.int64)
     ends = total.cumsum()
-    begin = ends.copy()  # of each sensor: where its rows begin that are dealt out already
+    begin = ends.copy()  # where each sensor's rows that are already placed begin
     rows = int(total.sum())
     time_us, value = np.empty(rows, dtype=np.int64), np.empty(rows, dtype=np.float64)
-    # The last part first: it lies behind the others in memory, which can so be given back.
+    # From the last part on: it is last in memory, so that memory can be returned.
     while parts:
         part, count = parts.pop(), counts.pop()
         begin -= count
-        # NumPy sorts integers of up to 16 bits by radix, in linear time.
+        # NumPy sorts integers of up to 16 bits by radix sort, in linear time.
         index = np.argsort(part.sensor, kind="stable")
         place = np.arange(len(index)) + np.repeat(begin - (count.cumsum() - count), count)
         time_us[place] = part.time_us[index]

@@ -1,4 +1,4 @@
-"""Where telemetry comes from that is written into a database, in slices of time."""
+"""Origins of telemetry to ingest, read in slices of time."""
 
 import hashlib
 import json
@@ -20,26 +20,26 @@ from hydrascope.telemetry.source import Signal, TelemetrySource
 from hydrascope.telemetry.times import as_microseconds, as_time
 
 CHUNK_SAMPLES = 1_000_000
-"""Samples of a source that are read at once."""
+"""The number of samples read from a source at once."""
 
 
 @dataclass(frozen=True)
 class Slice:
-    """Samples of a stretch of time, with their states; later slices hold later times."""
+    """Samples of a range of time with their states; slices follow each other in time."""
 
     samples: Mapping[SensorKey, Samples]
     end_us: int
-    """Time behind the last of them."""
+    """The end of the range, exclusive."""
 
 
 @dataclass(frozen=True)
 class Origin:
-    """Telemetry that comes in order of time.
+    """Telemetry in order of time.
 
     Attributes:
-        name: Of what decides which rows come; how far one has come is kept under it.
-        rows: About how many there are.
-        slices: Yields those with times at or after a time in microseconds.
+        name: Hash of all that determines the rows; the progress is stored under it.
+        rows: Approximate number of rows.
+        slices: Yields the slices from a time in microseconds on.
     """
 
     name: str
@@ -49,7 +49,7 @@ class Origin:
 
 @dataclass(frozen=True)
 class Delivery:
-    """What is written into a database."""
+    """The content to write to a database."""
 
     machines: Mapping[str, Machine]
     labels: Mapping[str, pd.DataFrame]
@@ -57,10 +57,10 @@ class Delivery:
 
 
 def from_folder(settings: FolderSettings) -> Delivery:
-    """Return the rows of a folder as they are, the bad ones with their state.
+    """Return all rows of a folder, bad ones with their state.
 
     Raises:
-        SpecError: A file is refused.
+        SpecError: A file is invalid.
     """
     contents = open_contents(settings)
     files, machines = contents.files, contents.machines
@@ -77,7 +77,7 @@ def from_folder(settings: FolderSettings) -> Delivery:
             if ends:
                 yield Slice(samples, max(ends) + 1)
 
-    decides = [
+    inputs = [
         settings.model_dump(mode="json", include={"time_zone", "units", "quality_accepted"}),
         [[str(file.path.absolute()), file.size, file.mtime_ns, file.flags] for file in files],
         {name: machine.model_dump(mode="json") for name, machine in machines.items()},
@@ -85,12 +85,12 @@ def from_folder(settings: FolderSettings) -> Delivery:
     return Delivery(
         machines,
         contents.labels,
-        [Origin(_hash(decides), sum(block.cells for block in blocks), slices)],
+        [Origin(_hash(inputs), sum(block.cells for block in blocks), slices)],
     )
 
 
 def from_source(source: TelemetrySource) -> Delivery:
-    """Return the signals of a source, machine after machine."""
+    """Return the signals of a source, one machine after the other."""
     machines = {name: _at_its_rates(source, machine) for name, machine in source.machines().items()}
     origins = [
         Origin(_hash([source.fingerprint, name]), _count(source, machine), _reads(source, machine))
@@ -100,7 +100,7 @@ def from_source(source: TelemetrySource) -> Delivery:
 
 
 def samples_of(signal: Signal, extent_us: int, first_us: int, end_us: int) -> Samples:
-    """Return the finite samples of a signal that was read from a stretch of an extent."""
+    """Return the finite samples of a signal in [first_us, end_us) of an extent."""
     time_us = instants(extent_us, first_us, end_us, signal.rate_hz)
     return judged(time_us, signal.values.astype(np.float64), None)
 
@@ -128,7 +128,7 @@ def _reads(source: TelemetrySource, machine: Machine) -> Callable[[int], Iterato
 
 
 def _at_its_rates(source: TelemetrySource, machine: Machine) -> Machine:
-    """Return the machine with the rates that the source's signals have, where they are lower."""
+    """Return the machine with the rates of the source's signals."""
     name, topology = machine.equipment.equipment_id, machine.topology
     extent = source.extents(name)[0]
     slowest_s = 1.0 / min(sensor.rate_hz for _, sensor in topology.sensors)
@@ -160,5 +160,5 @@ def _samples_per_second(machine: Machine) -> float:
     return sum(sensor.rate_hz for _, sensor in machine.topology.sensors)
 
 
-def _hash(decides: object) -> str:
-    return hashlib.sha256(json.dumps(decides, sort_keys=True).encode()).hexdigest()
+def _hash(inputs: object) -> str:
+    return hashlib.sha256(json.dumps(inputs, sort_keys=True).encode()).hexdigest()

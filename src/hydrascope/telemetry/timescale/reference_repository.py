@@ -1,4 +1,4 @@
-"""Reference windows of machines, as the service keeps them."""
+"""Reference windows of machines, stored for the service."""
 
 import hashlib
 
@@ -7,13 +7,13 @@ from hydrascope.telemetry.timescale.repositories import equipment_key
 
 
 class ReferenceRepository:
-    """One JSON text a machine, whose content is its writer's."""
+    """One JSON text per machine; its content is up to the caller."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
     async def digests(self) -> dict[str, str]:
-        """Return the SHA-256, in hex, of each machine's text, by equipment id."""
+        """Return the hexadecimal SHA-256 of each machine's text, by equipment id."""
 
         async def work(connection: Connection) -> dict[str, str]:
             rows = await connection.fetch(
@@ -39,7 +39,7 @@ class ReferenceRepository:
         return None if content is None else content.encode()
 
     async def save(self, equipment_id: str, content: bytes) -> str:
-        """Keep a machine's text in the place of another one; return its SHA-256, in hex.
+        """Save or replace a machine's text; return its hexadecimal SHA-256.
 
         Raises:
             SpecError: The machine is unknown.

@@ -1,4 +1,4 @@
-"""Machines, how they are built, and what is known of their condition."""
+"""Storage of machines, topologies and labels."""
 
 import json
 from collections.abc import Mapping
@@ -20,17 +20,17 @@ ORDER BY equipment_key
 
 
 class TopologyRepository:
-    """How machines are built; a change makes a new version, and old ones stay."""
+    """Topologies of machines; a change creates a new version, and old versions remain."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
     async def save(self, topology: GraphTopology) -> int:
-        """Return the version that holds this topology: the latest one if it is equal to it."""
+        """Save a topology, unless it equals the latest version; return its version."""
         return await self._database.transaction(lambda c: save_topology(c, topology))
 
     async def get(self, topology_id: str, version: int | None = None) -> GraphTopology:
-        """Return a version; None: the latest.
+        """Return a version of a topology; None: the latest.
 
         Raises:
             SpecError: There is no such topology or version.
@@ -63,14 +63,14 @@ class EquipmentRepository:
         self._database = database
 
     async def all(self) -> dict[str, Machine]:
-        """Return all machines by equipment id, in the order in which they came."""
+        """Return all machines by equipment id, in order of creation."""
         return await self._fetch(None)
 
     async def get(self, equipment_id: str) -> Machine:
         """Return one machine.
 
         Raises:
-            SpecError: There is no such machine; naming those there are.
+            SpecError: There is no such machine; the message lists those that exist.
         """
         found = await self._fetch(equipment_id)
         if not found:
@@ -82,10 +82,10 @@ class EquipmentRepository:
         return found[equipment_id]
 
     async def save(self, machine: Machine) -> None:
-        """Add a machine, or bring it to this state.
+        """Add or replace a machine.
 
         Raises:
-            SpecError: A sensor has another unit, and telemetry in the old one.
+            SpecError: A sensor's unit changes, but telemetry is stored in the old one.
         """
         await self._database.transaction(lambda c: _save_machine(c, machine))
 
@@ -104,15 +104,15 @@ class EquipmentRepository:
 
 
 class LabelRepository:
-    """What is known of the machines' condition, and when."""
+    """Labels of machines."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
     async def save(self, equipment_id: str, table: pd.DataFrame) -> None:
-        """Add rows of a label table, as `TelemetrySource.labels` has it.
+        """Add rows of a label table in the form of `TelemetrySource.labels`.
 
-        A row replaces the one that starts at the same time.
+        A row replaces an existing one with the same start.
 
         Raises:
             SpecError: The machine is unknown.
@@ -137,7 +137,7 @@ class LabelRepository:
         await self._database.transaction(work)
 
     async def of(self, equipment_id: str) -> pd.DataFrame:
-        """Return a machine's labels, as `TelemetrySource.labels` does.
+        """Return a machine's labels in the form of `TelemetrySource.labels`.
 
         Raises:
             SpecError: The machine is unknown.
@@ -161,7 +161,7 @@ class LabelRepository:
 
 
 async def equipment_key(connection: Connection, equipment_id: str) -> int:
-    """Return the machine's number.
+    """Return the key of a machine.
 
     Raises:
         SpecError: The machine is unknown.
@@ -175,7 +175,7 @@ async def equipment_key(connection: Connection, equipment_id: str) -> int:
 
 
 async def save_topology(connection: Connection, topology: GraphTopology) -> int:
-    """Return the version of a topology, inside the caller's transaction."""
+    """Save a topology inside the caller's transaction; return its version."""
     content = json.dumps(topology.model_dump(mode="json"))
     await connection.execute("SELECT pg_advisory_xact_lock(hashtext($1))", topology.id)
     latest = await connection.fetchrow(
@@ -252,7 +252,7 @@ async def _save_machine(connection: Connection, machine: Machine) -> None:
 
 
 def _content(row: Mapping[Any, Any], names: list[Any]) -> dict[str, float | int | str]:
-    """Return a row's labels as JSON has them, without those that are missing."""
+    """Return a row's labels as JSON values, without missing ones."""
     content: dict[str, float | int | str] = {}
     for name in names:
         value = row[name]

@@ -1,8 +1,8 @@
-"""What must be known of a machine's telemetry before any window of it can be read.
+"""Scan of a machine's telemetry, needed before any window can be read.
 
-One pass over its samples in order of time finds the extents and the digests. The result is kept
-in a small file and found again for as long as the database says that nothing was written; where it
-cannot say so (a view), and after every write, the pass is made anew.
+One pass over its samples in order of time finds the extents and the digests. The result is kept in
+a small file and is valid until the database reports a write. If it cannot report writes (a view),
+every use makes a new pass.
 """
 
 import hashlib
@@ -19,7 +19,7 @@ from hydrascope.telemetry.coverage import Coverage
 from hydrascope.telemetry.fingerprint import SampleDigest
 
 _VERSION = 1
-"""Of what a scan holds and how it is found."""
+"""The version of a scan's content and computation."""
 
 _log = logging.getLogger(__name__)
 
@@ -30,27 +30,27 @@ class Scan(BaseModel):
     model_config = ConfigDict(frozen=True)
 
     state: str | None
-    """What the table said before the pass; see `tables.SampleTable.state`."""
+    """The state of the table before the pass; see `tables.SampleTable.state`."""
     stretches_us: list[tuple[int, int]]
     digests: dict[str, str]
-    """Of the sensors that have good samples."""
+    """The digests of the sensors with good samples."""
 
 
 def find_or_scan(
     folder: Path,
-    decides: Mapping[str, object],
+    inputs: Mapping[str, object],
     state: str | None,
-    scanned: Callable[[], Scan],
+    make_scan: Callable[[], Scan],
 ) -> Scan:
     """Return a machine's scan, from its file in `folder` if nothing was written since.
 
     Args:
-        folder: Of such files; made if need be.
-        decides: All else that the result depends on, as JSON has it.
-        state: What the table says now; None: it cannot say.
-        scanned: Makes the pass.
+        folder: Folder of the scan files; created if necessary.
+        inputs: Everything else that determines the result, as JSON values.
+        state: Current state of the table; None: unknown.
+        make_scan: Makes the pass.
     """
-    text = json.dumps({"version": _VERSION, **decides}, sort_keys=True)
+    text = json.dumps({"version": _VERSION, **inputs}, sort_keys=True)
     path = folder / f"{hashlib.sha256(text.encode()).hexdigest()[:32]}.json"
     try:
         kept = Scan.model_validate_json(path.read_bytes())
@@ -60,7 +60,7 @@ def find_or_scan(
         pass
     except (OSError, ValidationError):
         _log.warning("%s is damaged; reading the telemetry again", path)
-    scan = scanned()
+    scan = make_scan()
     try:
         folder.mkdir(parents=True, exist_ok=True)
         write_whole(path, scan.model_dump_json())
@@ -78,10 +78,10 @@ def scan(
     """Make the pass.
 
     Args:
-        slices: Good samples by sensor id, slice after slice in order of time.
-        rates_hz: By sensor id.
-        max_gap_s: Longest silence within an extent.
-        state: To be kept with the result.
+        slices: Slices of good samples by sensor id, in order of time.
+        rates_hz: Rates by sensor id.
+        max_gap_s: Longest gap within an extent.
+        state: State of the table, kept with the result.
     """
     digests: dict[str, SampleDigest] = {}
     coverage = Coverage(round(max_gap_s * 1e6))

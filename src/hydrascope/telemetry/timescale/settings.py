@@ -1,4 +1,4 @@
-"""How a database is reached and how telemetry stands in it, validated."""
+"""Validated settings of databases and tables."""
 
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
@@ -10,20 +10,20 @@ from hydrascope.schemas.base import Positive, Text, TimeZone
 
 
 class DatabaseSettings(BaseModel):
-    """A database and how patient its users are."""
+    """Address, connection pool and timeouts of a database."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     dsn: str = Field(pattern=r"^postgres(ql)?://")
-    """As libpq knows it, without a password: `postgresql://user@host:5432/name?sslmode=…`."""
+    """Connection URI of libpq, without a password: `postgresql://user@host:5432/name?sslmode=…`."""
     password_file: Path | None = None
-    """Holds the password; None: what libpq would take (PGPASSWORD, PGPASSFILE, ~/.pgpass)."""
+    """File with the password; None: as in libpq (PGPASSWORD, PGPASSFILE, ~/.pgpass)."""
     pool_min: int = Field(default=2, ge=0)
     pool_max: int = Field(default=10, ge=1)
     timeout_s: Positive = 30.0
-    """Longest time that one question may take, waiting for a connection included."""
+    """Longest time of one request, including the wait for a connection."""
     retry_for_s: float = Field(default=60.0, ge=0)
-    """How long a question is asked again after a lost connection; 0: once."""
+    """How long a request is retried after a lost connection; 0: no retry."""
     health_s: Positive = 30.0
     """Time between two health checks."""
 
@@ -34,10 +34,10 @@ class DatabaseSettings(BaseModel):
         return self
 
     def password(self) -> str | None:
-        """Return what the password file holds; None without one.
+        """Return the password from the password file, or None without one.
 
         Raises:
-            SpecError: It cannot be read.
+            SpecError: The file cannot be read.
         """
         if self.password_file is None:
             return None
@@ -56,16 +56,16 @@ class DatabaseSettings(BaseModel):
 
 
 class WideTableSettings(BaseModel):
-    """An existing table with a row an instant and a column a sensor, which is left as it is."""
+    """An existing table with one row per instant and one column per sensor; it is only read."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     name: Text
-    """Table or view, with its schema or without: `public.sensor_data`."""
+    """Table or view, optionally with its schema: `public.sensor_data`."""
     time: Text = "timestamp"
     equipment: Text = "equipment_id"
     columns: dict[str, Text] = Field(default_factory=dict)
-    """Columns by sensor id, where they are not named like the sensor."""
+    """Columns by sensor id, if their name is not the sensor id."""
     time_zone: TimeZone | None = None
     """IANA zone of a time column of the type `timestamp` (without time zone)."""
 
@@ -74,18 +74,18 @@ def database_settings(**keys: object) -> DatabaseSettings:
     """Return validated settings.
 
     Raises:
-        SpecError: A key is wrong, or the DSN holds a password: it would end up in logs, in shell
-            histories and in what tracking keeps of a run.
+        SpecError: A key is invalid, or the DSN contains a password, which would end up in logs,
+            shell histories and tracked configurations.
     """
     refuse_password(keys.get("dsn"))
     return validate(DatabaseSettings, keys, source="database")
 
 
 def refuse_password(dsn: object) -> None:
-    """Refuse a DSN with a password in it, without repeating it.
+    """Refuse a DSN that contains a password, without repeating it.
 
     Raises:
-        SpecError: It has one.
+        SpecError: The DSN contains a password.
     """
     if isinstance(dsn, str):
         parts = urlsplit(dsn)
@@ -95,7 +95,7 @@ def refuse_password(dsn: object) -> None:
             inside = "password" in parse_qs(parts.query)
         if inside:
             raise SpecError(
-                "holds a password, which would be logged; put it into PGPASSWORD, ~/.pgpass "
+                "contains a password, which would be logged; put it into PGPASSWORD, ~/.pgpass "
                 "or a file named by password_file",
                 path="dsn",
             )

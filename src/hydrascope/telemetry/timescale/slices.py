@@ -1,4 +1,4 @@
-"""All rows of a selection in slices of time that fit into memory."""
+"""Reads all rows of a selection in slices of time that fit into memory."""
 
 from collections.abc import AsyncIterator
 
@@ -6,20 +6,19 @@ from hydrascope.telemetry.timescale.database import Connection, Database
 from hydrascope.telemetry.timescale.tables import FetchedSamples, SampleTable, Selection
 
 SLICE_ROWS = 1_000_000
-"""Rows that a slice aims at; each takes some 35 bytes while it is fetched."""
+"""The target number of rows of a slice; each takes some 35 bytes during the fetch."""
 _FIRST_SPAN_US = 60_000_000
 _GROWTH = 16
-"""How much longer than the one before a slice may be."""
+"""The largest ratio of the lengths of two consecutive slices."""
 
 
 async def slices(
     database: Database, table: SampleTable, selection: Selection, rows: int = SLICE_ROWS
 ) -> AsyncIterator[list[FetchedSamples]]:
-    """Yield slice after slice, in parts, none of them empty.
+    """Yield non-empty slices, each as a list of parts.
 
-    Rows are counted before they are fetched, so that a stretch with more than the ones before is
-    cut shorter. Every slice is a question of its own: after a lost connection the current one is
-    asked again.
+    Rows are counted before the fetch, and a slice with too many is shortened. Each slice is a
+    separate request, so after a lost connection only the current one is repeated.
     """
     begin, span = selection.first_us, _FIRST_SPAN_US
 

@@ -32,10 +32,10 @@ from hydrascope.telemetry.timescale.tables import FetchedSamples, Selection
 
 
 class SourceSettings(RecordedSettings):
-    """Keys of `TimescaleSource` beside the database's."""
+    """Keys of `TimescaleSource` besides those of the database."""
 
     equipment: tuple[Text, ...] | None = Field(default=None, min_length=1)
-    """Machines that are wanted; None: all."""
+    """Machines to read; None: all."""
     machines: str | None = None
     """File, folder or glob of machine files; None: the machines of the database."""
     labels: str | None = None
@@ -43,33 +43,33 @@ class SourceSettings(RecordedSettings):
     table: WideTableSettings | None = None
     """A wide table; None: Hydrascope's own table."""
     since: AwareDatetime | None = None
-    """First time that is read; None: the first there is."""
+    """Start of the time to read; None: the first row."""
     until: AwareDatetime | None = None
-    """Time behind the last one that is read."""
+    """End of the time to read, exclusive; None: the last row."""
     quality_accepted: tuple[int, ...] | None = Field(default=(GOOD,), min_length=1)
     """Flags of good samples; None: all."""
     scans: Path = Path("outputs/scans")
-    """Folder of what one pass over each machine's telemetry found."""
+    """Folder of the cached results of one pass over each machine's telemetry."""
 
 
 POOL = {"pool_min": 0, "pool_max": 2}
-"""Connections of each process, of which a training has many."""
+"""The default size of the pool; each process of a training has one."""
 
 
 class TimescaleSource(RecordedSource):
     """Telemetry in PostgreSQL or TimescaleDB, in Hydrascope's own table or in a wide one.
 
-    It can be pickled and forked: every process opens connections of its own when it first reads.
+    It can be pickled and forked; each process opens its own connections when it first reads.
     Memory is bounded by the window that is read.
 
     Args:
-        dsn: Of the database, without a password.
-        password_file: Holds the password; None: PGPASSWORD, PGPASSFILE or ~/.pgpass.
-        settings: Keys of `SourceSettings` and of `settings.DatabaseSettings`; of connections, each
-            process keeps 0 open and has 2 at most if nothing else is said.
+        dsn: URI of the database, without a password.
+        password_file: File with the password; None: PGPASSWORD, PGPASSFILE or ~/.pgpass.
+        settings: Keys of `SourceSettings` and `settings.DatabaseSettings`. By default, each process
+            keeps 0 connections open and has 2 at most.
 
     Raises:
-        SpecError: A setting, a machine or a label is refused.
+        SpecError: A setting, machine or label is invalid.
         DatabaseError: The database does not answer.
     """
 
@@ -89,13 +89,13 @@ class TimescaleSource(RecordedSource):
         self._conversions: dict[str, dict[str, Conversion]] = {}
 
     def __getstate__(self) -> dict[str, object]:
-        """Leave the connections behind."""
+        """Return the state without connections."""
         return self.__dict__ | {"_open": None}
 
     @property
     def _connector(self) -> TimescaleConnector:
         if self._open is None or self._open[0] != os.getpid():
-            # What a parent process opened is its own; here it is only forgotten.
+            # A connector from the parent process is not closed here, only dropped.
             connector = TimescaleConnector(self._database, self._settings.table)
             weakref.finalize(self, _close, os.getpid(), connector).atexit = False
             self._open = os.getpid(), connector
@@ -104,20 +104,20 @@ class TimescaleSource(RecordedSource):
     def _find_machines(self) -> dict[str, Machine]:
         settings = self._settings
         if settings.machines is not None:
-            there = read_machines(Path(), settings.machines)
+            known = read_machines(Path(), settings.machines)
         elif settings.table is not None:
             raise SpecError(
                 "not given; expected the machine files of the table's rows", path="machines"
             )
         else:
-            there = wait(self._connector.equipment.all())
-        wanted = settings.equipment or tuple(there)
-        if unknown := [name for name in wanted if name not in there]:
-            listed = ", ".join(map(repr, there)) or "none yet"
+            known = wait(self._connector.equipment.all())
+        wanted = settings.equipment or tuple(known)
+        if unknown := [name for name in wanted if name not in known]:
+            listed = ", ".join(map(repr, known)) or "none yet"
             raise SpecError(f"no machine {unknown[0]!r}; there is: {listed}", path="equipment")
         if not wanted:
             raise SpecError(f"{self._database.place}: no machine yet; ingest some, or name files")
-        return {name: there[name] for name in wanted}
+        return {name: known[name] for name in wanted}
 
     def _find_labels(self, machines: Mapping[str, Machine]) -> Mapping[str, Any]:
         settings = self._settings
@@ -169,7 +169,7 @@ class TimescaleSource(RecordedSource):
         return self._scan(equipment_id).digests
 
     def _slices(self, equipment_id: str) -> Iterator[Mapping[str, Samples]]:
-        """Yield all samples between since and until, slice after slice."""
+        """Yield slices of all samples between since and until."""
         table, database = self._connector.table, self._connector.database
         names = tuple(self._units(equipment_id))
         ends = wait(
@@ -201,10 +201,10 @@ class TimescaleSource(RecordedSource):
         return Selection(equipment_id, names, first_us, end_us, self._settings.quality_accepted)
 
     def _units(self, equipment_id: str) -> dict[str, Conversion]:
-        """Return the sensors that machine file and table both know, and how values are converted.
+        """Return the conversions of the sensors that are both in the machine file and the table.
 
         Raises:
-            SpecError: A unit cannot be converted into the machine file's.
+            SpecError: A unit cannot be converted to the machine file's unit.
         """
         if equipment_id not in self._conversions:
             table, database = self._connector.table, self._connector.database
@@ -221,7 +221,7 @@ class TimescaleSource(RecordedSource):
         return self._conversions[equipment_id]
 
     def _split(self, equipment_id: str, parts: list[FetchedSamples]) -> dict[str, Samples]:
-        """Convert, judge and deal out to the sensors."""
+        """Convert values and return the good samples by sensor."""
         conversions = self._units(equipment_id)
         specs = {s.id: s for _, s in self._machines[equipment_id].topology.sensors}
         rows = in_order(parts, len(conversions))
@@ -235,9 +235,9 @@ class TimescaleSource(RecordedSource):
 
 
 def _close(pid: int, connector: TimescaleConnector) -> None:
-    """Begin to close the connections, in the process that opened them.
+    """Start to close the connections, in the process that opened them.
 
-    Garbage is collected in any thread, in that of the event loop too: nothing may be waited for.
+    Garbage may be collected in any thread, even the event loop's, so this must not wait.
     """
     if pid == os.getpid():
         start(connector.database.close())

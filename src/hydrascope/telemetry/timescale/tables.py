@@ -1,8 +1,8 @@
-"""What a table of telemetry answers, whatever its layout; and how its rows are fetched.
+"""The interface of tables of telemetry, and the fetching of their rows.
 
-Values reach the server as parameters. Where COPY, which takes none, or an identifier is concerned,
-the statement is put together by the server's own `format`, which quotes both: `%I` an identifier,
-`%L` a value. No statement is ever put together here from what somebody gave us.
+Values reach the server as parameters. COPY takes no parameters, and identifiers cannot be
+parameters; there, the server's own `format` builds the statement and quotes identifiers (`%I`) and
+values (`%L`). Statements are never built here from user input.
 """
 
 from collections.abc import Callable, Sequence
@@ -18,23 +18,23 @@ T = TypeVar("T")
 
 
 class FetchedSamples(NamedTuple):
-    """n samples as they come, in any order."""
+    """n samples in any order."""
 
     time_us: NDArray[np.int64]
-    """[n], since 1970-01-01T00:00Z."""
+    """The times [n] since 1970-01-01T00:00Z."""
     sensor: NDArray[np.unsignedinteger]
-    """[n], position in the list of sensors that was asked for; of the type `code_type`."""
+    """The positions [n] in the list of requested sensors, of type `code_type`."""
     value: NDArray[np.float64]
-    """[n], as stored; NaN where the table has nothing."""
+    """The values [n] as stored; NaN where the table is empty."""
 
 
 def code_type(sensors: int) -> np.dtype[Any]:
-    """Return the smallest type for the positions of so many sensors."""
+    """Return the smallest type for the positions of `sensors` sensors."""
     return np.min_scalar_type(max(sensors - 1, 0))
 
 
 class Selection(NamedTuple):
-    """Which rows are meant."""
+    """A selection of rows."""
 
     equipment_id: str
     sensors: tuple[str, ...]
@@ -45,55 +45,55 @@ class Selection(NamedTuple):
 
 
 class SampleTable(Protocol):
-    """A table of telemetry; each method is one or a few statements on a connection."""
+    """A table of telemetry; each method runs a few statements on a connection."""
 
     async def sensors(self, connection: Connection, equipment_id: str) -> dict[str, str | None]:
-        """Return the unit (None: not known) of each of a machine's sensors.
+        """Return the unit (None: unknown) of each sensor of a machine.
 
         Raises:
-            SpecError: There is no such machine; naming those there are.
+            SpecError: There is no such machine; the message lists those that exist.
         """
         ...
 
     async def bounds_us(
         self, connection: Connection, equipment_id: str, sensors: Sequence[str]
     ) -> tuple[int, int] | None:
-        """Return the first and the last time of any row of these sensors; None without rows."""
+        """Return the first and last time of all rows of these sensors, or None without rows."""
         ...
 
     async def count(self, connection: Connection, selection: Selection) -> int:
-        """Return about how many values would be read, not fewer."""
+        """Return an upper estimate of the number of values to read."""
         ...
 
     async def read(self, connection: Connection, selection: Selection) -> list[FetchedSamples]:
-        """Return the rows, in parts."""
+        """Return the rows in parts."""
         ...
 
     async def state(self, connection: Connection, equipment_id: str) -> str | None:
-        """Return what changes whenever the machine's telemetry does; None where nothing tells."""
+        """Return a text that changes with the machine's telemetry, or None if there is none."""
         ...
 
 
 async def copy_out(
     connection: Connection,
     rows: RowFormat,
-    made: Callable[[dict[str, NDArray[Any]]], T],
+    convert: Callable[[dict[str, NDArray[Any]]], T],
     template: str,
     *values: object,
 ) -> list[T]:
-    """Return what is made of a query's columns, part by part.
+    """Run a query by COPY and return its rows, converted part by part.
 
     Args:
-        connection: To ask on.
+        connection: The connection.
         rows: Types of the query's columns.
-        made: Returns what is kept of the columns of some rows.
+        convert: Converts the columns of some rows to the result that is kept.
         template: The query, for the server's `format`.
-        values: What `format` quotes into it.
+        values: Values that `format` quotes into it.
     """
     query = await connection.fetchval(
         "SELECT format($1, VARIADIC $2::text[])", template, [str(value) for value in values]
     )
-    reader = CopyReader(rows, made)
+    reader = CopyReader(rows, convert)
     await connection.copy_from_query(query, output=reader.write, format="binary")
     return reader.parts()
 
@@ -114,10 +114,10 @@ LEFT JOIN pg_stat_all_tables ON relid = relation
 
 
 async def write_counters(connection: Connection, relation: int) -> str | None:
-    """Return what changes with every write to a table, its partitions or its chunks.
+    """Return a text that changes with every write to a table, its partitions or its chunks.
 
-    These are the server's own statistics, so that it does not matter who writes; it publishes
-    them some seconds (at most ten) after a write. None for a view, and where they are switched off.
+    It consists of the server's own statistics, so it covers all writers. The server publishes them
+    at most ten seconds after a write. The result is None for a view, and if statistics are off.
     """
     row = await connection.fetchrow(_COUNTERS, relation)
     return f"{row['server']} {row['state']}" if row["counted"] else None

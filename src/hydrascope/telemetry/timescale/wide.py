@@ -1,4 +1,4 @@
-"""Somebody else's table: a row an instant, a column a sensor. It is read as it is."""
+"""An existing table of another application, with one row per instant and one column per sensor."""
 
 from collections.abc import Sequence
 from typing import Any, NamedTuple
@@ -34,32 +34,32 @@ ORDER BY attnum
 
 
 class _Found(NamedTuple):
-    """What the catalogue says about the table."""
+    """The table's properties from the catalogue."""
 
     relation: int
     path: tuple[str, str]
-    """Schema and name."""
+    """The schema and the name."""
     zoned: bool
-    """Whether times carry their zone."""
+    """Whether times have a zone."""
     columns: dict[str, str]
-    """Column of each sensor."""
+    """The column of each sensor."""
 
 
 class WideTable:
-    """A table of which a mapping says which column is what."""
+    """A wide table, with a mapping of its columns."""
 
     def __init__(self, settings: WideTableSettings) -> None:
         self._settings = settings
         self._known: _Found | None = None
 
     async def sensors(self, connection: Connection, equipment_id: str) -> dict[str, str | None]:
-        """Return the sensors that have a column; the table does not know units."""
+        """Return the sensors that have a column, without units."""
         found = await self._found(connection)
-        there = await self._fetch(
+        exists = await self._fetch(
             connection, "SELECT EXISTS (SELECT FROM %I.%I WHERE %I = %L)",
             *found.path, self._settings.equipment, equipment_id,
         )  # fmt: skip
-        if not there[0][0]:
+        if not exists[0][0]:
             rows = await self._fetch(
                 connection,
                 "SELECT DISTINCT id::text FROM (SELECT %I AS id FROM %I.%I LIMIT 100000) AS seen "
@@ -80,7 +80,7 @@ class WideTable:
         equipment_id: str,
         sensors: Sequence[str],  # noqa: ARG002, a row holds them all
     ) -> tuple[int, int] | None:
-        """Return the ends of the machine's rows, whatever they hold."""
+        """Return the first and last time of the machine's rows, even if they are empty."""
         found = await self._found(connection)
         rows = await self._fetch(
             connection,
@@ -101,7 +101,7 @@ class WideTable:
         return int(rows[0][0]) * len(selection.sensors)
 
     async def read(self, connection: Connection, selection: Selection) -> list[FetchedSamples]:
-        """Copy the rows and turn them, a column after the other; an empty cell is no sample."""
+        """Copy the rows and concatenate their columns; an empty cell is not a sample."""
         found = await self._found(connection)
         refuse_unknown_sensors(selection.equipment_id, selection.sensors, list(found.columns))
         values = self._values(found, selection)
@@ -116,11 +116,11 @@ class WideTable:
 
         def rows(columns: dict[str, NDArray[Any]]) -> FetchedSamples:
             value = np.concatenate([columns.pop(str(k)) for k in range(len(selection.sensors))])
-            there = ~np.isnan(value)
+            filled = ~np.isnan(value)
             time_us = from_postgres_us(columns["time"])
             code = np.arange(len(selection.sensors), dtype=kind).repeat(len(time_us))
             time_us = np.tile(time_us, len(selection.sensors))
-            return FetchedSamples(time_us[there], code[there], value[there])
+            return FetchedSamples(time_us[filled], code[filled], value[filled])
 
         if not selection.sensors:
             return []
@@ -136,7 +136,7 @@ class WideTable:
         return f"{bounds} {counters}"
 
     def _where(self, found: _Found) -> str:
-        """Select by values 3 and on; a bound is brought to the column's type, for its index."""
+        """Return FROM and WHERE; bounds are cast to the column type, so that its index applies."""
         zone = "" if found.zoned else " AT TIME ZONE %2$L"
         return (
             " FROM %3$I.%4$I WHERE %5$I = %6$L "
@@ -167,7 +167,7 @@ class WideTable:
         """Check the mapping against the table.
 
         Raises:
-            SpecError: There is no such table or column, or its type is not what it should be.
+            SpecError: A table or column does not exist, or its type is not accepted.
         """
         mapping = self._settings
         if not rows:
@@ -215,7 +215,7 @@ class WideTable:
 
     @staticmethod
     async def _fetch(connection: Connection, template: str, *values: object) -> Sequence[Any]:
-        """Fetch a query whose identifiers and values the server quotes."""
+        """Run a query whose identifiers and values the server quotes."""
         texts = [str(value) for value in values]
         query = await connection.fetchval("SELECT format($1, VARIADIC $2::text[])", template, texts)
         rows: Sequence[Any] = await connection.fetch(query)

@@ -1,4 +1,4 @@
-"""Write samples by COPY: each sensor and instant once, however often they are written."""
+"""Idempotent writing of samples by COPY: one row per sensor and instant."""
 
 from collections.abc import AsyncIterator, Iterator
 from typing import NamedTuple
@@ -13,7 +13,7 @@ from hydrascope.telemetry.timescale.database import Connection
 
 WRITE_ROWS = RowFormat({"time": "i8", "sensor_key": "i4", "value": "f8", "quality": "i2"})
 TRANSACTION_ROWS = 250_000
-"""Rows that are written or not written together: a second or two on a small server."""
+"""The number of rows per transaction, a second or two of work on a small server."""
 _ENCODED_ROWS = 2**15
 
 _OCCUPIED = """
@@ -38,19 +38,15 @@ WHERE (there.value, there.quality) IS DISTINCT FROM (excluded.value, excluded.qu
 
 
 class Batch(NamedTuple):
-    """n samples of known sensors."""
+    """n samples of registered sensors; all arrays are [n], times since 1970-01-01T00:00Z."""
 
     time_us: NDArray[np.int64]
-    """[n], since 1970-01-01T00:00Z."""
     sensor_key: NDArray[np.int32]
-    """[n]."""
     value: NDArray[np.float64]
-    """[n]."""
     quality: NDArray[np.int16]
-    """[n]."""
 
     def in_order(self) -> "Batch":
-        """Return it by sensor and time, each instant once: of several the last wins."""
+        """Sort by sensor and time; of several samples for an instant, keep the last."""
         order = np.lexsort((self.time_us, self.sensor_key))
         time_us, sensor_key = self.time_us[order], self.sensor_key[order]
         differs = (np.diff(time_us) != 0) | (np.diff(sensor_key) != 0)
@@ -64,16 +60,16 @@ class Batch(NamedTuple):
         )
 
     def split(self, rows: int) -> Iterator["Batch"]:
-        """Yield parts of at most so many rows."""
+        """Yield parts of at most `rows` rows."""
         for begin in range(0, len(self.time_us), rows):
             yield self.take(slice(begin, begin + rows))
 
 
 async def write(connection: Connection, batch: Batch) -> int:
-    """Write an ordered batch inside the caller's transaction; return how many rows it changed.
+    """Write an ordered batch inside the caller's transaction; return the number of changed rows.
 
-    Where the table has nothing of these sensors in this time, rows go straight into it; else
-    through a temporary table, from which those that differ are taken over.
+    If the table has no rows of these sensors in this time, the batch is copied directly.
+    Otherwise, it goes through a temporary table, from which differing rows are merged.
     """
     if not len(batch.time_us):
         return 0
@@ -89,11 +85,11 @@ async def write(connection: Connection, batch: Batch) -> int:
     if occupied or not await _written_straight(connection, batch):
         await connection.execute(_STAGE)
         await _copy(connection, "staged", "pg_temp", batch)
-        said = await connection.execute(_MERGE)
+        status = await connection.execute(_MERGE)
         await connection.execute("DROP TABLE pg_temp.staged")
-        changed = int(said.split()[-1])
+        changed = int(status.split()[-1])
     if changed:
-        # In order of the keys, so that two writers wait for each other instead of both.
+        # Locking in the order of the keys prevents a deadlock of two writers.
         await connection.execute(
             """
             UPDATE hydrascope.equipment SET revision = revision + 1
@@ -109,7 +105,7 @@ async def write(connection: Connection, batch: Batch) -> int:
 
 
 async def _written_straight(connection: Connection, batch: Batch) -> bool:
-    """Copy into the table; False where somebody else wrote one of the rows in the meantime."""
+    """Copy into the table; return False if another writer has added one of the rows."""
     try:
         async with connection.transaction():
             await _copy(connection, "telemetry", "hydrascope", batch)
