@@ -1,4 +1,4 @@
-"""What loaders hand to a training: graphs laid end to end, with their answers."""
+"""Batches for training: concatenated graphs and their targets."""
 
 from typing import NamedTuple
 
@@ -10,21 +10,20 @@ from hydrascope.graphs.fields import GraphInputs
 
 
 class TrainingBatch(NamedTuple):
-    """A batch with its answers."""
+    """A batch with its targets."""
 
     inputs: GraphInputs
     targets: dict[str, Tensor]
-    """A head's name → float [G, L] (machine level) or [N, L] (component level), L = 1 but for
-    multi-label heads; classes as their number, NaN where there is no label."""
+    """The targets by head: float [G, L] (machine level) or [N, L] (component level). L is 1 except
+    for multi-label heads. Classes are their number; a missing label is NaN."""
     window: Tensor
-    """[G] int64; row of the dataset's window table that each graph was made from."""
+    """The row [G] int64 of each graph in the dataset's window table."""
 
 
 class RowBatch(NamedTuple):
-    """Rows of the window table that make up one batch."""
+    """The rows of the window table in one batch."""
 
     rows: NDArray[np.int64]
     epoch: int
-    """In which they are drawn."""
     augment: bool
-    """Whether the dataset's transforms apply: in training."""
+    """Whether the dataset's transforms apply, as in training."""

@@ -1,7 +1,7 @@
-"""Memory for batches that is used again, because new memory costs more than to fill it.
+"""Reusable memory for batches.
 
-The first write to each page of new memory is a fault that the system answers with a page of zeros:
-of a batch of 1.3 MB that takes longer than the gather itself.
+The first write to each page of new memory causes a page fault, and the system zeroes the page. For
+a batch of 1.3 MB, this takes longer than the gather itself.
 """
 
 import math
@@ -12,15 +12,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 _KEPT = 16
-"""Buffers kept: four fields of the batch in use, of the one being made, and of evaluations."""
+"""The number of buffers: four fields each for the batch in use, the next one and evaluations."""
 
 
 class BufferPool:
-    """Hands out arrays; takes their memory back when nothing refers to it any more.
+    """Provides arrays and reuses their memory once nothing refers to it.
 
-    A tensor made of such an array, and every view of it, holds a reference to its buffer. So the
-    reference count says whether a batch is still in use, and none is ever overwritten. A pool
-    pickles as an empty one.
+    A tensor made from such an array, and every view of it, holds a reference to the buffer. The
+    reference count thus shows whether a batch is in use, and none is overwritten. A pool pickles
+    as an empty pool.
     """
 
     def __init__(self) -> None:
@@ -31,7 +31,7 @@ class BufferPool:
         return BufferPool, ()
 
     def empty(self, shape: tuple[int, ...], dtype: np.dtype[Any]) -> NDArray[Any]:
-        """Return an array of any content."""
+        """Return an uninitialised array."""
         size = math.prod(shape) * dtype.itemsize
         buffer = self._free_buffer(size)
         if buffer is None:
@@ -41,14 +41,14 @@ class BufferPool:
 
     def _free_buffer(self, size: int) -> NDArray[np.uint8] | None:
         for position, length in enumerate(self._lengths):
-            # Not so large that a small batch would hold the memory of a large one.
+            # A small batch must not hold the memory of a large one.
             if size <= length <= 2 * size and _references(self._buffers, position) == _UNUSED:
                 return self._buffers[position]
         return None
 
     def _keep(self, buffer: NDArray[np.uint8]) -> None:
         if len(self._buffers) == _KEPT:
-            # The oldest; who still uses it keeps it alive.
+            # Drop the oldest; if it is in use, its references keep it alive.
             del self._buffers[0], self._lengths[0]
         self._buffers.append(buffer)
         self._lengths.append(len(buffer))
@@ -59,4 +59,4 @@ def _references(buffers: list[NDArray[np.uint8]], position: int) -> int:
 
 
 _UNUSED = _references([np.empty(1, np.uint8)], 0)
-"""References to a buffer that only the list holds; how Python counts its own differs by version."""
+"""The reference count of an unused buffer, which depends on the version of Python."""

@@ -1,4 +1,4 @@
-"""Build the stores of a fleet: every chunk of every machine is a task of its own for joblib."""
+"""Builds the stores of a fleet; every chunk of every machine is a separate joblib task."""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -35,20 +35,20 @@ from hydrascope.features.engineer import FeatureEngineer
 from hydrascope.telemetry.source import TelemetrySource
 
 MAPPED_BYTES = 192 * 2**20
-"""Stores of more than this together are read by calls rather than mapped, so that memory stays
-flat however large they are."""
+"""The total size of stores up to which they are mapped. Larger ones are read by system calls, so
+that memory stays flat."""
 MAPPED_STORES = 4096
-"""The same for their number: a process may have 65,530 maps on Linux."""
+"""The most stores that are mapped; a process can have 65,530 maps on Linux."""
 
 
 @dataclass(frozen=True)
 class StoreConfig:
-    """Where the stores of windows lie and how they are made and read.
+    """Location, building and reading of the stores of windows.
 
     Attributes:
-        folder: Holds one folder a machine and content; shared by all runs, and by all nodes.
-        n_jobs: Processes that build, -1 for one a core; None for what
-            `joblib.parallel_config` says, which is how a Ray cluster builds.
+        folder: Contains one folder per machine and content; shared by all runs and nodes.
+        n_jobs: Processes that build, -1 for one per core; None follows `joblib.parallel_config`,
+            which is how a Ray cluster builds.
         preload: Hold all windows in memory.
         verify: When checksums are compared.
         progress: Show a bar with windows/s on a terminal.
@@ -63,7 +63,7 @@ class StoreConfig:
 
 @dataclass(frozen=True)
 class _Order:
-    """One machine's store to be built."""
+    """A machine's store to build."""
 
     plan: WindowPlan
     spec: StoreSpec
@@ -75,10 +75,10 @@ def open_stores(
     engineer: FeatureEngineer,
     config: StoreConfig,
 ) -> list[GraphStore]:
-    """Return the stores of all plans, built as far as they are missing or damaged.
+    """Return the stores of all plans; build those that are missing or damaged.
 
-    Any number of processes may do so at the same time: each machine's store is built by one of
-    them, and the others take the machines that are free, or wait.
+    Any number of processes may do this at the same time. Each machine's store is built by one of
+    them; the others build other machines or wait.
     """
     orders = [_Order(plan, store_spec(source, plan, engineer)) for plan in plans]
     nbytes = sum(order.spec.windows * order.spec.window_bytes for order in orders)
@@ -117,8 +117,8 @@ def _build(
             fleet.build(left, wait=False)
             left = _missing(left, config)
             if left:
-                # Another process is at all that is left. One machine is waited for at a time and
-                # with no other locked, so that no two processes wait for each other.
+                # Other processes are building the rest. Waiting for one machine at a time, without
+                # another lock, prevents a deadlock.
                 fleet.build(left[:1], wait=True)
                 left = _missing(left, config)
 
@@ -142,7 +142,7 @@ class _Fleet:
         self._writers: dict[str, StoreWriter] = {}
 
     def build(self, orders: Sequence[_Order], *, wait: bool) -> None:
-        """Build what no other process is building."""
+        """Build the stores that no other process is building."""
         pool = Parallel(n_jobs=self._config.n_jobs, return_as="generator_unordered")
         try:
             for name, chunk, sums in pool(self._tasks(orders, wait=wait)):
@@ -156,7 +156,7 @@ class _Fleet:
             self._writers.clear()
 
     def _tasks(self, orders: Sequence[_Order], *, wait: bool) -> Iterator[Any]:
-        """Yield the chunks of one machine after the other; joblib asks when it has room."""
+        """Yield the chunks of one machine after the other, as joblib requests them."""
         for order in orders:
             writer = claim(self._config.folder, order.spec, wait=wait)
             if writer is None:
@@ -188,7 +188,7 @@ class _Speed(ProgressColumn):
     """Windows per second since the start."""
 
     def render(self, task: Task) -> Text:
-        """Return the speed, once there is one."""
+        """Return the speed, if it is known."""
         return Text(f"{task.speed:.0f} windows/s" if task.speed else "")
 
 

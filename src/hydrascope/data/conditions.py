@@ -1,4 +1,4 @@
-"""The condition a window was recorded under: the grades of its components, together."""
+"""Conditions of windows: the combined grades of their components."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -13,13 +13,13 @@ _GRADES = (HeadKind.BINARY, HeadKind.MULTI_CLASS, HeadKind.ORDINAL)
 
 
 class Conditions(NamedTuple):
-    """Grades of all windows of a dataset; W windows, K heads.
+    """The conditions of all windows of a dataset, with W windows and K heads.
 
     Attributes:
         heads: Names of the heads that grade one component by classes.
-        grades: [W, K] int64; position of the class, -1 where it is not known.
-        number: [W] int64; of the build and the tuple of grades, without gaps; -1 where any grade is
-            unknown. Without such heads all windows of a build are of one condition.
+        grades: Positions of the classes, [W, K] int64; -1 where unknown.
+        number: Consecutive number of each combination of build and grades, [W] int64; -1 if any
+            grade is unknown. Without such heads, all windows of a build have one condition.
     """
 
     heads: tuple[str, ...]
@@ -28,10 +28,10 @@ class Conditions(NamedTuple):
 
 
 def conditions(machines: Sequence[StoredMachine], heads: Sequence[HeadSpec]) -> Conditions:
-    """Return the conditions that the windows of some machines were recorded under.
+    """Return the conditions of the windows of some machines.
 
-    A condition is what can be set or worn independently of the others: the grade of one component.
-    What a head says of a whole machine is none.
+    Only grades of single components count, since they can vary independently. Heads of a whole
+    machine do not.
     """
     graded = tuple(head.name for head in heads if _grades_one_component(head, machines))
     builds: dict[int, int] = {}

@@ -1,4 +1,4 @@
-"""What decides the numbers of a store: a change in any of it makes another store."""
+"""The inputs that determine the content of a store; any change to them leads to another store."""
 
 import hashlib
 from collections.abc import Mapping
@@ -15,8 +15,8 @@ from hydrascope.telemetry.machine_fingerprint import machine_fingerprint
 from hydrascope.telemetry.source import TelemetrySource
 
 CHUNK_BYTES = 16 * 2**20
-"""Samples read, or numbers written, of one chunk: small beside the memory of any worker, large
-beside what starting a task and opening a file cost."""
+"""The target size of a chunk, read or written: small compared to a worker's memory, but large
+enough to outweigh the cost of starting a task and opening a file."""
 MAX_CHUNK_WINDOWS = 256
 
 _CODE: Mapping[str, tuple[str, ...]] = {
@@ -34,11 +34,11 @@ _CODE: Mapping[str, tuple[str, ...]] = {
     "hydrascope.data": ("windows.py", "extraction.py"),
     "hydrascope.data.store": ("window_fields.py",),
 }
-"""The code that computes what is stored: files by package, all of its files where none is named."""
+"""The code that computes the content: files by package, or all files if none is listed."""
 
 
 def store_spec(source: TelemetrySource, plan: WindowPlan, engineer: FeatureEngineer) -> StoreSpec:
-    """Return what the store of one machine's windows is to hold."""
+    """Return the specification of the store of one machine's windows."""
     topology = plan.machine.topology
     physics = engineer.config.edge_dynamic or engineer.config.use_hydraulic
     fields = window_fields(topology, engineer, plan.spec.steps)
@@ -52,11 +52,11 @@ def store_spec(source: TelemetrySource, plan: WindowPlan, engineer: FeatureEngin
         content={
             "source": machine_fingerprint(source, plan.equipment_id),
             "topology": topology.model_dump(mode="json"),
-            # Age, maintenance and nominal values of this machine enter by its physics alone.
+            # Age, maintenance and nominal values only affect the physics.
             "equipment": plan.machine.equipment.model_dump(mode="json") if physics else None,
             "window": asdict(plan.spec),
             "extents": [str(extent) for extent in plan.extents],
-            # Normalised is what is read, not what is stored.
+            # Features are normalised after reading, not in the store.
             "features": engineer.config.model_dump(mode="json", exclude={"normalization"}),
             "code": code_version(),
         },
@@ -65,9 +65,9 @@ def store_spec(source: TelemetrySource, plan: WindowPlan, engineer: FeatureEngin
 
 @cache
 def code_version() -> str:
-    """Hash of the code that computes what is stored.
+    """Return a hash of the code that computes the content.
 
-    Comments count: to compute a store again is cheap, to trust a stale one is not.
+    It includes comments, since computing a store again is cheaper than trusting a stale one.
     """
     content = hashlib.sha256()
     for package, names in _CODE.items():

@@ -1,4 +1,4 @@
-"""Source → windows → stores → split → loaders, as Lightning asks for them."""
+"""Lightning data module: source → windows → stores → split → loaders."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -60,21 +60,21 @@ from hydrascope.telemetry.source import TelemetrySource
 
 
 class HydraulicDataModule(LightningDataModule):
-    """Windows of every machine of a source, stored, split, and served in batches.
+    """Stores and splits the windows of all machines of a source and serves them in batches.
 
     Attributes (after `setup`, those of windows and labels after `plan`):
-        input_spec: What the numbers of a batch mean.
+        input_spec: Meaning of the numbers in a batch.
         machines: Machines by equipment id.
         dataset: All windows.
-        table: A row for each window: `equipment_id`, `start`, labels.
-        reference: [rows] whether a window is a reference of its machine.
-        split: Rows of the table in each part; references are in none.
-        conditions: The condition each window was recorded under, as its graded heads say.
+        table: One row per window: `equipment_id`, `start`, labels.
+        reference: Whether a window is a reference of its machine, [rows].
+        split: Rows of the table in each part, without references.
+        conditions: Condition of each window, from the heads that grade components.
         label_counts: Labelled windows of each part, by head, component, label and class.
-        units: [rows] number of the group that the split keeps together, or of the window itself.
-        healthy_labels: Label column → its value or values in a healthy window; if the task has
+        units: Number of the group that the split keeps together, or of the window itself, [rows].
+        healthy_labels: Label column → its value or values in a healthy window, if the task has
             `normality`.
-        healthy: [rows] 1 healthy, 0 not, NaN unknown; likewise.
+        healthy: 1 healthy, 0 unhealthy, NaN unknown, [rows], if the task has `normality`.
     """
 
     input_spec: InputSpec
@@ -113,10 +113,10 @@ class HydraulicDataModule(LightningDataModule):
         self._ready = False
 
     def plan(self) -> None:
-        """Find the windows, label and split them; no telemetry is read yet.
+        """Find, label and split the windows without reading telemetry.
 
         Raises:
-            SpecError: The source, its labels and the task do not go together.
+            SpecError: The source, its labels and the task do not match.
         """
         self.machines = dict(self.source.machines())
         heads = self.task.heads
@@ -140,16 +140,16 @@ class HydraulicDataModule(LightningDataModule):
         self._plans, self._targets = plans, targets
 
     def check(self) -> None:
-        """Refuse what cannot be trained on and judged.
+        """Check that the parts allow training and evaluation.
 
         Raises:
-            SpecError: A part is empty, or a head cannot be learned or judged by its labels.
+            SpecError: A part is empty, or the labels of a head do not suffice.
         """
         check_parts(self.split)
         check_counts(self.task.heads, self.label_counts)
 
     def setup(self, stage: str | None = None) -> None:  # noqa: ARG002 (Lightning names it)
-        """Open the stores, building what is missing; once, whatever the stage."""
+        """Open the stores and build missing ones, only once for all stages."""
         if self._ready:
             return
         if not self._plans:
@@ -169,18 +169,18 @@ class HydraulicDataModule(LightningDataModule):
         self._ready = True
 
     def remarks(self) -> list[str]:
-        """Return what harms a training on telemetry and labels, though it is possible."""
+        """Return the problems of telemetry and labels that harm a training."""
         return [*remarks(self.source), *remarks_on_labels(self.task.heads, self.label_counts)]
 
     def overfit(self, windows: int) -> None:
-        """Have so few windows, spread over the training part, trained and validated on."""
+        """Train and validate on `windows` windows, evenly spread over the training part."""
         rows = self.split.train
         few = rows[np.linspace(0, len(rows) - 1, min(windows, len(rows))).astype(np.int64)]
         self.split = self.split._replace(train=few, val=few)
 
     @contextmanager
     def validation_joined(self) -> Iterator[None]:
-        """Have the validation windows among those that are trained on, for a while."""
+        """Add the validation windows to the training windows inside the context."""
         before = self.split
         joined = np.sort(np.concatenate([before.train, before.val]))
         self.split = before._replace(train=joined, val=before.val[:0])
@@ -194,10 +194,10 @@ class HydraulicDataModule(LightningDataModule):
     def training_parts(
         self, row: Callable[[Tensor, Tensor], Tensor]
     ) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
-        """Yield rows, features and observed of the training windows, some at a time.
+        """Yield rows, features and masks of the training windows, part by part.
 
         Args:
-            row: Makes the rows of the sensors' slots and kinds, `FeatureNormalizer.row`.
+            row: Maps slots and kinds of sensors to rows, such as `FeatureNormalizer.row`.
         """
         for machine, rows in self.dataset.locate(self.split.train):
             own = row(machine.layout.sensor_slot, machine.layout.sensor_kind)
@@ -205,13 +205,13 @@ class HydraulicDataModule(LightningDataModule):
                 yield own, features, observed
 
     def training_machine_parts(self) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
-        """Yield the machines' own features likewise: one slot for all, and which are known."""
+        """Yield row 0, features and masks of the machine features of the training windows."""
         for machine, rows in self.dataset.locate(self.split.train):
             for features, known in machine.parts((MACHINE_FEATURES, MACHINE_FEATURES_MASK), rows):
                 yield torch.zeros(1, dtype=torch.int64), features, known
 
     def training_targets(self, head: str) -> Tensor:
-        """Return a head's targets in the training windows, [rows, L]; NaN where missing."""
+        """Return the targets [rows, L] of a head in the training windows; NaN where missing."""
         parts = self.dataset.locate(self.split.train)
         return torch.cat([machine.targets[head][rows].flatten(0, 1) for machine, rows in parts])
 
@@ -221,8 +221,8 @@ class HydraulicDataModule(LightningDataModule):
             self.dataset, self.loader, self.split.train, training=True, table=self.table
         )
         if self.trainer is not None:
-            # Lightning tells the epoch once it has the loader's iterator, and of a training
-            # resumed between two epochs it keeps that one.
+            # Lightning sets the epoch only after creating the loader's iterator, and reuses that
+            # iterator in a training resumed between two epochs.
             progress = self.trainer.fit_loop.epoch_progress.current
             loader.windows.set_epoch(progress.processed)  # type: ignore[attr-defined]
         return loader
@@ -232,7 +232,7 @@ class HydraulicDataModule(LightningDataModule):
         return create_dataloader(self.dataset, self.loader, self.split.val)
 
     def healthy_dataloader(self, rows: NDArray[np.int64]) -> WindowLoader:
-        """Serve those of windows `rows` that are healthy, in order and without transforms."""
+        """Serve the healthy windows among `rows`, in order and without transforms."""
         return create_dataloader(self.dataset, self.loader, rows[self.healthy[rows] == 1])
 
     def test_dataloader(self) -> WindowLoader:
@@ -240,11 +240,11 @@ class HydraulicDataModule(LightningDataModule):
         return create_dataloader(self.dataset, self.loader, self.split.test)
 
     def _transform(self) -> None:
-        """Have the transforms draw from the training windows of now."""
+        """Set the transforms, which draw from the current training windows."""
         self.dataset.transforms = (*self._recombining(), *self.transforms)
 
     def _recombining(self) -> Iterator[Transform]:
-        """Yield the transforms that make windows of other windows, which come first."""
+        """Yield the transforms that combine windows; these come first."""
         if self.recombination.labels or self.recombination.drift:
             bank = Bank(self.split.train, self.conditions, self.dataset.gather)
             if self.recombination.labels:
@@ -259,7 +259,7 @@ class HydraulicDataModule(LightningDataModule):
             yield Transplants(machine_bank, times)
 
     def _split(self) -> Split:
-        """Split what is no reference."""
+        """Split the windows that are not references."""
         if not self.task.heads:
             state = np.where(self.reference, np.float32(np.nan), self.healthy)
             return split_healthy(self.table, state, self.split_spec)
@@ -268,7 +268,7 @@ class HydraulicDataModule(LightningDataModule):
         return Split(*(rest[part] for part in parts))
 
     def _with_references(self, machines: Sequence[StoredMachine]) -> list[StoredMachine]:
-        """Return the machines with what their sensors said in their reference windows."""
+        """Return the machines with the references of their sensors."""
         found, first = [], 0
         for machine in machines:
             rows = np.flatnonzero(self.reference[first : first + len(machine)])
@@ -278,7 +278,7 @@ class HydraulicDataModule(LightningDataModule):
         return found
 
     def _layouts(self) -> dict[str, GraphLayout]:
-        """Return each machine's layout, the same object for machines of equal topology."""
+        """Return the layout of each machine; machines of equal topology share one object."""
         layouts: dict[str, GraphLayout] = {}
         by_topology: dict[str, GraphLayout] = {}
         for equipment_id, machine in self.machines.items():

@@ -1,4 +1,4 @@
-"""Windows of many machines as one dataset over their stores: a batch is one gather a field."""
+"""A dataset over the stores of many machines; a batch is one gather per field."""
 
 from bisect import bisect_right
 from collections.abc import Sequence
@@ -21,19 +21,19 @@ from hydrascope.graphs.graph import HydraulicGraph, to_graph
 from hydrascope.graphs.layout import GraphLayout, concatenate
 
 _TEMPLATES = 64
-"""Compositions of a batch whose static part is kept; a fleet of one build has but two."""
+"""The number of cached static parts of batches; a fleet of one build needs only two."""
 
 
 class HydraulicGraphDataset(Dataset[HydraulicGraph | TrainingBatch]):
-    """Row `i` is the i-th window, machine after machine.
+    """The windows of all machines; row `i` is the i-th window, machine after machine.
 
-    `dataset[7]` is a PyTorch Geometric graph, `dataset.gather([3, 7, 9])` a batch. Nothing is read
-    before it is asked for.
+    `dataset[7]` is a PyTorch Geometric graph, `dataset.gather([3, 7, 9])` a batch. Windows are read
+    on demand.
 
     Args:
-        machines: Machines and their stores; all with references, or none.
-        transforms: Changes made to batches of a training (rows drawn as a `RowBatch`), in order.
-        seed: What a transform draws is a function of (seed, epoch, window).
+        machines: Machines and their stores; either all have references or none.
+        transforms: Transforms of training batches (rows drawn as a `RowBatch`), in order.
+        seed: Seed of the transforms, whose draws are functions of (seed, epoch, window).
     """
 
     def __init__(
@@ -50,7 +50,7 @@ class HydraulicGraphDataset(Dataset[HydraulicGraph | TrainingBatch]):
         self._references = all(machine.reference is not None for machine in self.machines)
 
     def __getstate__(self) -> dict[str, Any]:
-        # Templates are kept by the identity of layouts, which another process has others of.
+        # Templates are cached by the ids of layouts, which differ between processes.
         return {**self.__dict__, "_templates": {}}
 
     def __len__(self) -> int:
@@ -61,7 +61,7 @@ class HydraulicGraphDataset(Dataset[HydraulicGraph | TrainingBatch]):
     @overload
     def __getitem__(self, rows: RowBatch) -> TrainingBatch: ...
     def __getitem__(self, rows: int | RowBatch) -> HydraulicGraph | TrainingBatch:
-        """Return one window as a graph with the fields of `GraphInputs`, or a loader's batch."""
+        """Return a window as a graph with the fields of `GraphInputs`, or a batch of rows."""
         if isinstance(rows, RowBatch):
             batch = self.gather(rows.rows)
             for number, transform in enumerate(self.transforms if rows.augment else ()):
@@ -73,14 +73,13 @@ class HydraulicGraphDataset(Dataset[HydraulicGraph | TrainingBatch]):
         return to_graph(batch.inputs, **targets)
 
     def __getitems__(self, rows: Sequence[int]) -> TrainingBatch:
-        """Return a batch; what a plain `torch.utils.data.DataLoader` calls."""
+        """Return a batch; a plain `torch.utils.data.DataLoader` calls this."""
         return self.gather(rows)
 
     def gather(self, rows: Sequence[int] | WindowNumbers) -> TrainingBatch:
-        """Return windows as one batch; graphs stand in ascending order of their rows.
+        """Return windows as one batch; graphs are in ascending order of their rows.
 
-        The static tensors may be shared with other batches of the same machines: replace them,
-        never write into them.
+        The static tensors may be shared with other batches: replace them, never write to them.
 
         Raises:
             StoreDamagedError: A checksum does not match.
@@ -95,15 +94,15 @@ class HydraulicGraphDataset(Dataset[HydraulicGraph | TrainingBatch]):
         return TrainingBatch(inputs._replace(**fields), _targets(parts), torch.from_numpy(wanted))
 
     def get_equipment_ids(self) -> list[str]:
-        """Return the machines' ids, in the order of their windows."""
+        """Return the equipment ids in the order of the windows."""
         return [machine.equipment_id for machine in self.machines]
 
     def get_statistics(self) -> DatasetStatistics:
-        """Read all windows once and return what they are like; memory stays flat."""
+        """Return statistics of all windows, read once in bounded memory."""
         return dataset_statistics(self.machines)
 
     def locate(self, rows: WindowNumbers) -> list[tuple[StoredMachine, WindowNumbers]]:
-        """Return the machines that rows, ascending, belong to, and their windows' own numbers."""
+        """Return the machines of ascending rows, each with the numbers of its own windows."""
         if not len(rows):
             return []
         lowest, highest = rows[0].item(), rows[-1].item()
@@ -111,7 +110,7 @@ class HydraulicGraphDataset(Dataset[HydraulicGraph | TrainingBatch]):
             raise IndexError(f"windows {lowest} … {highest} asked for; there are {len(self)}")
         holder = bisect_right(self._first_rows, lowest) - 1
         first = self._first_rows[holder]
-        if highest < self._first_rows[holder + 1]:  # often, and then this is all there is to do
+        if highest < self._first_rows[holder + 1]:  # fast path: a single machine
             return [(self.machines[holder], rows - first)]
         number = np.searchsorted(self._first_row, rows, side="right") - 1
         begins = np.flatnonzero(np.diff(number, prepend=-1))
@@ -121,7 +120,7 @@ class HydraulicGraphDataset(Dataset[HydraulicGraph | TrainingBatch]):
         ]
 
     def _template(self, graphs: Sequence[tuple[GraphLayout, int]]) -> GraphInputs:
-        """Return the inputs of a batch with empty fields; the same tensors each time."""
+        """Return the cached inputs of a batch with empty fields."""
         runs = list(graphs[:1])
         for layout, count in graphs[1:]:
             if runs[-1][0] is layout:
@@ -139,10 +138,7 @@ class HydraulicGraphDataset(Dataset[HydraulicGraph | TrainingBatch]):
 
 
 def _empty_batch(layout: GraphLayout, count: int, steps: int, width: int) -> GraphInputs:
-    """Lay out graphs whose windows are yet to be gathered: no features; what is off stays so.
-
-    References, [S, steps, width], are unknown.
-    """
+    """Lay out graphs without features; references [S, steps, width] are unknown."""
     lines = layout.edge_index.shape[1]
     features = torch.empty(count, layout.num_sensors, steps, 0)
     line, machine = torch.empty(count, lines, steps, 0), torch.empty(count, steps, 0)
@@ -160,7 +156,7 @@ def _empty_batch(layout: GraphLayout, count: int, steps: int, width: int) -> Gra
 
 
 def _targets(parts: Sequence[tuple[StoredMachine, WindowNumbers]]) -> dict[str, Tensor]:
-    # NumPy gathers so little in a fifth of the time that PyTorch takes.
+    # For such small gathers, NumPy is five times as fast as PyTorch.
     gathered = [
         {
             name: torch.from_numpy(target.numpy().take(rows, 0).reshape(-1, target.shape[2]))

@@ -1,4 +1,4 @@
-"""Read the telemetry of some windows of a machine and compute what a store holds of them."""
+"""Computes the stored fields of a machine's windows from its telemetry."""
 
 from datetime import timedelta
 from typing import Any
@@ -29,10 +29,10 @@ def extract_windows(
 def compute_windows(
     source: TelemetrySource, plan: WindowPlan, engineer: FeatureEngineer, rows: range
 ) -> WindowFields:
-    """Return what windows `rows` of a machine say.
+    """Compute the fields of windows `rows` of a machine.
 
-    Reads from the first window's start (and the sample held there) to the last one's end. A
-    window's numbers are the same bit for bit whatever the other windows of `rows`.
+    Telemetry is read from the sample before the first window's start to the last window's end. The
+    result for a window is bit for bit independent of the other windows in `rows`.
     """
     topology, steps = plan.machine.topology, plan.spec.steps
     computer = WindowComputer(plan.machine, engineer, plan.spec)
@@ -45,7 +45,7 @@ def compute_windows(
         part = slice(done, done + len(starts_s))
         signals, from_s = _read(source, plan, extent, starts_s)
         features[part], observed[part] = computer.features(signals, starts_s, from_s)
-        # float64 holds today's Unix time to a fraction of a microsecond.
+        # float64 resolves current Unix time to a fraction of a microsecond.
         ends_s = extent.start.timestamp() + starts_s + plan.spec.window_s
         end_s[part] = torch.from_numpy(ends_s)
         done = part.stop
@@ -53,7 +53,7 @@ def compute_windows(
 
 
 def samples_per_window(topology: GraphTopology, window_s: float) -> int:
-    """Return about how many samples of all sensors one window takes."""
+    """Return the approximate number of samples of all sensors in a window."""
     return round(sum(sensor.rate_hz for _, sensor in topology.sensors) * window_s)
 
 
@@ -63,18 +63,18 @@ def _read(
     extent: TimeWindow,
     starts_s: NDArray[np.float64],
 ) -> tuple[dict[str, Signal], float]:
-    """Return the signals and the time they begin, in seconds after the start of the extent.
+    """Return the signals and their start in seconds after the start of the extent.
 
-    They begin early enough for the slowest sensor's sample before the first window. Only what is
-    read says how slow it is, so where a signal comes slower than its sensor, it is read again.
+    They start early enough to include the slowest sensor's sample before the first window. As a
+    signal may be slower than its sensor, which only shows after reading, reading may be repeated.
     """
     rates_hz = [sensor.rate_hz for _, sensor in plan.machine.topology.sensors]
     period_s = 1.0 / min(rates_hz, default=1.0)
     end_s = float(starts_s[-1]) + plan.spec.window_s
     end = min(extent.end, extent.start + timedelta(seconds=end_s))
     while True:
-        # A multiple of the longest period: all sensors whose rates are multiples of the slowest
-        # one's have a sample just there. One period more, for those that have not.
+        # At a multiple of the longest period, all sensors with rates that are multiples of the
+        # slowest rate have a sample. One more period covers the others.
         periods = np.floor(float(starts_s[0]) / period_s + 1e-9) - 1
         begin = extent.start + timedelta(seconds=max(0.0, float(periods) * period_s))
         signals = source.read(plan.equipment_id, TimeWindow(start=begin, end=end))

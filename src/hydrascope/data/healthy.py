@@ -1,4 +1,4 @@
-"""Which windows are healthy, by their labels, and how they are split to learn from them alone."""
+"""Healthy windows: their selection by labels, and splits for learning from them alone."""
 
 from collections.abc import Mapping
 
@@ -13,14 +13,14 @@ from hydrascope.schemas.errors import SpecError, closest
 from hydrascope.schemas.task import HeadLevel, TaskSpec
 
 HEALTHY = "healthy"
-"""Target of a batch beside the heads': [G, 1], 1 healthy, 0 not, NaN unknown."""
+"""The additional target of a batch, [G, 1]: 1 healthy, 0 unhealthy, NaN unknown."""
 
 
 def healthy_labels(task: TaskSpec, table: pd.DataFrame) -> Mapping[str, object]:
-    """Return each label column's value, or values, in a healthy window; none: all are healthy.
+    """Return the value or values of each label column in a healthy window; empty: all are healthy.
 
-    They are those of the task's normality, or where it names none, of the heads that have a healthy
-    value: `<component>.<label>` for each component that the table has it of, else `<label>`.
+    They come from the task's normality or else from the heads with a healthy value. Columns are
+    `<component>.<label>` for each component in the table, or else `<label>`.
     """
     if task.normality is not None and task.normality.healthy is not None:
         return task.normality.healthy
@@ -40,13 +40,13 @@ def healthy_labels(task: TaskSpec, table: pd.DataFrame) -> Mapping[str, object]:
 
 
 def healthy_windows(table: pd.DataFrame, healthy: Mapping[str, object]) -> NDArray[np.float32]:
-    """Return 1 for each healthy window of a table, 0 for others, NaN where a label is missing.
+    """Return the state of each window: 1 healthy, 0 unhealthy, NaN unknown.
 
-    A window is healthy if every label has (one of) its healthy values; unhealthy if one has not,
-    whatever else is missing. Where `healthy` is empty all windows are.
+    A window is healthy if every label has one of its healthy values, and unhealthy if any label has
+    another value, even if others are missing. If `healthy` is empty, all windows are healthy.
 
     Raises:
-        SpecError: No such label column, or no healthy window.
+        SpecError: There is no such label column, or no healthy window.
     """
     unknown = np.zeros(len(table), dtype=bool)
     unhealthy = np.zeros(len(table), dtype=bool)
@@ -72,15 +72,15 @@ def healthy_windows(table: pd.DataFrame, healthy: Mapping[str, object]) -> NDArr
 
 
 def healthy_target(state: NDArray[np.float32]) -> Tensor:
-    """Return one machine's windows as a target, [W, 1, 1]."""
+    """Return the states of one machine's windows as a target [W, 1, 1]."""
     return torch.from_numpy(state).reshape(-1, 1, 1)
 
 
 def split_healthy(table: pd.DataFrame, state: NDArray[np.float32], spec: SplitSpec) -> Split:
-    """Split the healthy windows; all unhealthy ones are tested on, unknown ones are in no part.
+    """Split the healthy windows; add all unhealthy ones to the test part and omit unknown ones.
 
     Raises:
-        SpecError: The healthy windows do not allow such a split, or one part of it is empty.
+        SpecError: The healthy windows do not allow such a split, or a part is empty.
     """
     rows = np.flatnonzero(state == 1)
     split = make_split(table.iloc[rows].reset_index(drop=True), spec)

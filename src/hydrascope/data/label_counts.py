@@ -1,6 +1,6 @@
-"""How many windows of each part are labelled how: head × component × label × class.
+"""Counts of labelled windows in each part by head, component, label and class.
 
-The base of all that is said of labels. Shapes: W windows, N components, L labels of a head.
+Shapes: W windows, N components, L labels of a head.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -21,16 +21,16 @@ HEAD, COMPONENT, LABEL, CLASS = "head", "component", "label", "class"
 PARTS = ("train", "val", "test")
 LOWEST, HIGHEST = "lowest", "highest"
 COLUMNS = (HEAD, COMPONENT, LABEL, CLASS, *PARTS, LOWEST, HIGHEST)
-"""Of the table: what is counted, labelled windows of each part, and the values in training."""
+"""The columns of the table: keys, labelled windows of each part, and range in training."""
 
 NUMBER = "number"
-"""Stands for the class of a regression."""
+"""The entry for regressions in place of a class."""
 
 
 class _Class(NamedTuple):
     name: str
     code: int | None
-    """Its place in the head's list; None counts any number."""
+    """The position in the head's list; None counts any number."""
 
 
 def count_labels(
@@ -39,26 +39,26 @@ def count_labels(
     targets: Sequence[Mapping[str, Tensor]],
     split: Split,
 ) -> pd.DataFrame:
-    """Return a row for each head, component, label and class, with `COLUMNS`.
+    """Return a row with `COLUMNS` for each head, component, label and class.
 
     Args:
-        heads: Of the task.
-        topologies: Of each machine.
-        targets: Of each machine, as `encode_targets` gives them.
-        split: Rows of all machines' windows, one machine after the other.
+        heads: Heads of the task.
+        topologies: Topology of each machine.
+        targets: Targets of each machine from `encode_targets`.
+        split: Rows of the windows of all machines, one machine after the other.
     """
     rows: list[tuple[object, ...]] = []
     for head in heads:
         parts: dict[tuple[str, str], list[tuple[Tensor, ...]]] = {}
         first = 0
-        # Neighbours of one build are counted together.
+        # Consecutive machines of one build are counted together.
         for topology, alike in groupby(zip(topologies, targets, strict=True), key=itemgetter(0)):
-            of_head = torch.cat([target[head.name] for _, target in alike])
-            mine = [of_head[_within(part, first, len(of_head))] for part in split]
-            first += len(of_head)
+            encoded = torch.cat([target[head.name] for _, target in alike])
+            in_part = [encoded[_within(part, first, len(encoded))] for part in split]
+            first += len(encoded)
             for place, component in _places(head, topology):
                 for number, label in enumerate(head.columns):
-                    found = tuple(part[:, place, number] for part in mine)
+                    found = tuple(part[:, place, number] for part in in_part)
                     parts.setdefault((component, label), []).append(found)
         for (component, label), of_machines in parts.items():
             joined = [torch.cat(each) for each in zip(*of_machines, strict=True)]
@@ -75,7 +75,7 @@ def _within(rows: np.ndarray, first: int, length: int) -> Tensor:
 
 
 def _places(head: HeadSpec, topology: GraphTopology) -> Iterator[tuple[int, str]]:
-    """Yield where in a head's target a component stands, and its id; none of a machine."""
+    """Yield position and id of each component in a head's target; the id is "" for a machine."""
     if head.level is HeadLevel.MACHINE:
         yield 0, ""
         return
@@ -93,7 +93,7 @@ def _classes(head: HeadSpec) -> Iterator[_Class]:
 
 
 def _counts(cls: _Class, parts: Sequence[Tensor]) -> tuple[float, ...]:
-    """Return the windows of each part, and lowest and highest value in training."""
+    """Return the counts of each part, and the lowest and highest value in training."""
     wanted = [~part.isnan() if cls.code is None else part == cls.code for part in parts]
     values = parts[0][wanted[0]]
     ends = (float(values.min()), float(values.max())) if len(values) else (np.nan, np.nan)

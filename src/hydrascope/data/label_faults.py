@@ -1,4 +1,4 @@
-"""What is wrong with labels before anything is trained: refused, or said."""
+"""Checks of labels before training: errors and remarks."""
 
 import difflib
 from collections.abc import Iterator, Sequence
@@ -14,20 +14,20 @@ from hydrascope.schemas.task import HeadKind, HeadLevel, HeadSpec
 
 _ONE_ANSWER = (HeadKind.BINARY, HeadKind.MULTI_CLASS, HeadKind.ORDINAL)
 _ALIKE = 0.8
-"""Of two names, of which one may be the other misspelt (`difflib`)."""
+"""The similarity (`difflib`) of two names from which one may be a misspelling of the other."""
 
 
 def check_parts(split: Split) -> None:
-    """Refuse a split of which a part is empty.
+    """Refuse a split with an empty part.
 
     Raises:
-        SpecError: Naming the part and the windows of each.
+        SpecError: A part is empty; the message gives the sizes of all parts.
     """
     sizes = {"training": len(split.train), "validation": len(split.val), "test": len(split.test)}
     if empty := [name for name, size in sizes.items() if not size]:
-        there = ", ".join(f"{size} {name}" for name, size in sizes.items())
+        listed = ", ".join(f"{size} {name}" for name, size in sizes.items())
         raise SpecError(
-            f"no {empty[0]} window ({there}); record more, or choose a shorter "
+            f"no {empty[0]} window ({listed}); record more, or choose a shorter "
             "data.window.stride_s or window_s, another data.split.name or data.split.val_fraction",
             path="data.split",
         )
@@ -38,10 +38,10 @@ def check_columns(
     topologies: Sequence[GraphTopology],
     tables: Sequence[pd.DataFrame],
 ) -> None:
-    """Refuse label columns that are misspelt: read by no head, while a head misses its own.
+    """Refuse misspelt label columns: no head reads them, while a head lacks its own.
 
     Raises:
-        SpecError: Naming the head, the column it misses and what stands in its place.
+        SpecError: A head has no label column, or a column is probably misspelt.
     """
     present = dict.fromkeys(str(c) for table in tables for c in table.columns)
     columns = [name for name in present if name not in (EQUIPMENT, "start")]
@@ -65,9 +65,10 @@ def check_columns(
                 f"{near[0]!r}? The labels have: {', '.join(columns)}"
             )
     for head in heads:
-        mine = [names for each, names in wanted if each is head]
-        if not any(name in present for names in mine for name in names):
-            expected = ", ".join(dict.fromkeys(names[0] for names in mine)) or "a component of it"
+        accepted = [names for each, names in wanted if each is head]
+        if not any(name in present for names in accepted for name in names):
+            first = dict.fromkeys(names[0] for names in accepted)
+            expected = ", ".join(first) or "a component of it"
             raise SpecError(
                 f"task head {head.name!r}: the data source has no label for it; expected a column "
                 f"{expected}; the labels have: {', '.join(columns) or 'none'}"
@@ -77,9 +78,9 @@ def check_columns(
 def _strange(
     unread: Sequence[str], head: HeadSpec, topologies: Sequence[GraphTopology]
 ) -> list[str]:
-    """Return the columns that may be one of a head's, misspelt.
+    """Return the columns that may be misspelt columns of a head.
 
-    Where a head asks all components, a column of one of them is another label of it.
+    If the head covers all components, columns of known components are other labels.
     """
     if head.level is HeadLevel.MACHINE or head.components is not None:
         return list(unread)
@@ -88,16 +89,15 @@ def _strange(
 
 
 def check_counts(heads: Sequence[HeadSpec], counts: pd.DataFrame) -> None:
-    """Refuse what cannot be learned or judged.
+    """Check that the labels allow training and evaluation.
 
     Args:
-        heads: Of the task.
-        counts: As `count_labels` gives them.
+        heads: Heads of the task.
+        counts: Counts from `count_labels`.
 
     Raises:
-        SpecError: A head has no label in training or in test, only one value in training, or in
-            test a class that training does not show; or no head has one in validation. Names
-            head, class and windows.
+        SpecError: A head has no label in training or test, only one value in training, or a class
+            in test that is absent in training; or no head has a label in validation.
     """
     faults = [fault for head in heads for fault in _faults(head, counts[counts[HEAD] == head.name])]
     if heads and not counts["val"].any():
@@ -111,11 +111,11 @@ def check_counts(heads: Sequence[HeadSpec], counts: pd.DataFrame) -> None:
 
 def _faults(head: HeadSpec, counts: pd.DataFrame) -> Iterator[str]:
     sizes = counts[["train", "val", "test"]].sum()
-    there = ", ".join(f"{sizes[part]} in {part}" for part in sizes.index)
+    listed = ", ".join(f"{sizes[part]} in {part}" for part in sizes.index)
     for part, name in (("train", "training"), ("test", "test")):
         if not sizes[part]:
             yield (
-                f"head {head.name!r}: no labelled window in the {name} part (labelled: {there}); "
+                f"head {head.name!r}: no labelled window in the {name} part (labelled: {listed}); "
                 "label more, or choose another data.split"
             )
             return
@@ -136,28 +136,28 @@ def _faults(head: HeadSpec, counts: pd.DataFrame) -> Iterator[str]:
 
 
 def _constant(head: HeadSpec, counts: pd.DataFrame) -> bool:
-    """Tell whether no label of a head has two values in training."""
+    """Return whether no label of a head has two values in training."""
     by = [COMPONENT, LABEL] if head.kind is HeadKind.MULTI_LABEL else [LABEL]
     values = counts.groupby(by)
     return not (values[LOWEST].min() < values[HIGHEST].max()).any()
 
 
 def remarks_on_labels(heads: Sequence[HeadSpec], counts: pd.DataFrame) -> list[str]:
-    """Return what is lacking but can be lived with, a line for each head and part."""
+    """Return what is lacking without preventing a training, one line per head and part."""
     lines = []
     for head in heads:
-        mine = counts[counts[HEAD] == head.name]
-        if not mine["val"].any():
+        rows = counts[counts[HEAD] == head.name]
+        if not rows["val"].any():
             lines.append(f"labels: head {head.name!r}: in validation none; it is not calibrated")
         for part, name in (("train", "training"), ("test", "test")):
-            bare = mine.groupby(COMPONENT)[part].sum()
-            if lacking := [str(each) for each in bare[bare == 0].index if each]:
+            found = rows.groupby(COMPONENT)[part].sum()
+            if lacking := [str(each) for each in found[found == 0].index if each]:
                 lines.append(f"labels: head {head.name!r}: in {name} none of {', '.join(lacking)}")
             if head.kind is HeadKind.REGRESSION:
                 continue
             several = head.kind is HeadKind.MULTI_LABEL
-            asked = mine[mine[CLASS] == "1"] if several else mine
-            seen = asked.groupby(LABEL if several else CLASS, sort=False)[part].sum()
+            positive = rows[rows[CLASS] == "1"] if several else rows
+            seen = positive.groupby(LABEL if several else CLASS, sort=False)[part].sum()
             names = [str(name) if several else repr(name) for name in seen.index[seen == 0]]
             if names:
                 lines.append(f"labels: head {head.name!r}: in {name} never {', '.join(names)}")

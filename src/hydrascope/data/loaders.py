@@ -1,4 +1,4 @@
-"""Loaders of batches over a dataset: plain, for training and validation, resumable in an epoch."""
+"""Loaders of batches over a dataset, resumable within an epoch."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -19,16 +19,16 @@ from hydrascope.schemas.errors import SpecError
 
 @dataclass(frozen=True)
 class DataLoaderConfig:
-    """How batches are made.
+    """Settings of batches.
 
     Attributes:
-        batch_size: Windows a batch, of each process under DDP.
+        batch_size: Windows per batch, in each process under DDP.
         num_workers: Loader processes; 0 gathers in the training process, which is fastest for a
             store in the system's cache.
-        balance: What to draw equally often in training: `condition`, or the classes of a head by
-            its name; None: every window once an epoch.
-        drop_last: Whether training leaves out a last batch that is not full.
-        seed: Of the order of the training windows.
+        balance: What to draw equally often in training: `condition`, or the name of a head for its
+            classes; None: every window once per epoch.
+        drop_last: Whether training skips a last batch that is not full.
+        seed: Seed of the order of the training windows.
     """
 
     batch_size: int = 64
@@ -39,10 +39,10 @@ class DataLoaderConfig:
 
 
 class WindowLoader(DataLoader[TrainingBatch]):
-    """A loader that can go on in the middle of an epoch.
+    """A loader that can resume in the middle of an epoch.
 
-    Its state counts the batches that were handed out, not those that loader processes have made
-    ahead. Lightning stores it with every checkpoint.
+    Its state counts the batches served, not those prefetched by loader processes. Lightning stores
+    it with every checkpoint.
     """
 
     def __init__(
@@ -61,13 +61,13 @@ class WindowLoader(DataLoader[TrainingBatch]):
         self._served = 0
 
     def __iter__(self) -> Iterator[TrainingBatch]:  # type: ignore[override]
-        # A generator, so that nothing is drawn before the epoch is set, which Lightning does
-        # after it has asked for the iterator.
+        # A generator delays drawing until Lightning has set the epoch, which it does after
+        # requesting the iterator.
         self._served = self.windows.offset
-        # In this process PyTorch's own iterator does nothing more, and takes 40 µs a batch to.
+        # Without workers, this equals PyTorch's own iterator, but saves 40 µs per batch.
         direct = map(self.dataset.__getitem__, self.windows)
         batches = super().__iter__() if self.num_workers else direct
-        # Not a loop over them, which would hold a batch, and its memory, while the next is made.
+        # A loop would keep a batch, and its memory, while the next one is made.
         yield from map(self._counted, batches)
 
     def _counted(self, batch: TrainingBatch) -> TrainingBatch:
@@ -75,16 +75,16 @@ class WindowLoader(DataLoader[TrainingBatch]):
         return batch
 
     def state_dict(self) -> dict[str, Any]:
-        """Return the epoch and how many of its batches have been handed out."""
+        """Return the epoch and the number of its batches served."""
         return {"epoch": self.windows.epoch, "offset": self._served}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Go on after that batch."""
+        """Resume after the last batch served."""
         self.windows.load_state_dict(state)
 
 
 def _already_batched(batch: Any) -> Any:
-    """With `batch_size=None` the dataset is asked for whole batches."""
+    """Return the batch; with `batch_size=None`, the dataset returns whole batches."""
     return batch
 
 
@@ -96,17 +96,17 @@ def create_dataloader(
     training: bool = False,
     table: pd.DataFrame | None = None,
 ) -> WindowLoader:
-    """Serve windows in batches.
+    """Return a loader of windows in batches.
 
     Args:
-        dataset: What to serve from.
-        config: How.
-        rows: Which windows; all if None.
-        training: Shuffled, balanced and transformed; else in order, each once.
-        table: The window table; needed to balance by condition.
+        dataset: The dataset.
+        config: Settings of batches.
+        rows: The windows; all if None.
+        training: Whether to shuffle, balance and transform; otherwise in order, each once.
+        table: The window table; required to balance by condition.
 
     Raises:
-        SpecError: There is nothing to balance by.
+        SpecError: The windows cannot be balanced as configured.
     """
     rows = np.arange(len(dataset)) if rows is None else rows
     balance = config.balance if training else None
@@ -128,7 +128,7 @@ def create_train_val_loaders(
     config: DataLoaderConfig,
     table: pd.DataFrame | None = None,
 ) -> tuple[WindowLoader, WindowLoader]:
-    """Serve the training windows for training, and the validation windows in order."""
+    """Return a training loader and a loader of the validation windows in order."""
     train = create_dataloader(dataset, config, split.train, training=True, table=table)
     return train, create_dataloader(dataset, config, split.val)
 
@@ -136,12 +136,12 @@ def create_train_val_loaders(
 def balance_classes(
     dataset: HydraulicGraphDataset, balance: str, table: pd.DataFrame | None
 ) -> NDArray[np.int64]:
-    """Return the class of every window by condition or by a head; -1 where it is not known.
+    """Return the class of each window by condition or by a head; -1 where unknown.
 
-    Where a head speaks of several components or labels, each combination is a class.
+    For a head with several components or labels, each combination is a class.
 
     Raises:
-        SpecError: No such head and no condition, or the values are too many to be classes.
+        SpecError: There is no such head or condition, or there are too many values for classes.
     """
     if balance == CONDITION and table is not None and CONDITION in table:
         return pd.factorize(table[CONDITION])[0].astype(np.int64)

@@ -1,9 +1,9 @@
-"""Windows under conditions that were never recorded: sums and differences of windows that were.
+"""Windows under unrecorded conditions, as sums and differences of recorded windows.
 
-A network that is trained on combinations of conditions learns the combinations, and fails under
-those it has not seen. These transforms make new ones, on the assumption that effects add, which a
-linear discriminant makes too. What one grade does to the sensors, measured as the difference of
-two windows that differ in that grade alone, is added to a third window.
+A network trained on combinations of conditions learns the combinations and fails under new ones.
+These transforms create new combinations, on the assumption that effects add, as in a linear
+discriminant. The effect of a grade is the difference of two windows that differ only in that
+grade; it is added to a third window.
 """
 
 from dataclasses import dataclass
@@ -23,13 +23,13 @@ from hydrascope.schemas.errors import SpecError
 
 @dataclass(frozen=True)
 class RecombinationSpec:
-    """Say how often a window is changed at most, each time with probability one half; 0: never.
+    """The most changes to a window, each with probability one half; 0: none.
 
     Attributes:
-        labels: By `Recombination`.
-        drift: By `DriftTransplant`.
-        drift_reach: Its reach.
-        transplants: By `data.transplants.Transplants`.
+        labels: Changes by `Recombination`.
+        drift: Changes by `DriftTransplant`.
+        drift_reach: Reach of `DriftTransplant`.
+        transplants: Changes by `data.transplants.Transplants`.
     """
 
     labels: int = 0
@@ -39,24 +39,24 @@ class RecombinationSpec:
 
 
 class _Pairs(NamedTuple):
-    """Pairs of conditions that differ in one grade alone: the one given up, and the one taken."""
+    """Pairs of conditions that differ only in one grade: `given` is replaced by `taken`."""
 
     taken: NDArray[np.int64]
     given: NDArray[np.int64]
     grade: NDArray[np.int64]
-    """Of the taken one."""
+    """The grade in `taken`."""
 
 
 class Bank:
-    """The training windows by condition, to draw differences from.
+    """The training windows by condition, for drawing differences.
 
     Args:
         rows: The training windows.
         known: The conditions of all windows.
-        gather: Returns windows, ascending, as a batch.
+        gather: Returns ascending windows as a batch.
 
     Raises:
-        SpecError: No head grades one component.
+        SpecError: No head grades a single component.
     """
 
     def __init__(self, rows: WindowNumbers, known: Conditions, gather: Gather) -> None:
@@ -77,13 +77,13 @@ class Bank:
 
     @property
     def has_pairs(self) -> bool:
-        """Tell whether any two conditions differ in one grade alone."""
+        """Whether any two conditions differ in only one grade."""
         return bool(self._pairs)
 
     def _find_pairs(
         self, known: Conditions, windows: WindowNumbers
     ) -> dict[tuple[int, int], _Pairs]:
-        """Return pairs by head and grade given up; `windows` has one of each condition."""
+        """Return pairs by head and replaced grade; `windows` has one window of each condition."""
         grades, numbers = known.grades[windows], known.number[windows]  # [conditions, K]
         differ = grades[:, None] != grades[None]
         pairs = {}
@@ -91,9 +91,9 @@ class Bank:
             alone = differ[..., head] & (differ.sum(-1) == 1)
             taken, given = np.nonzero(alone)
             for grade in np.unique(grades[given, head]).tolist():
-                mine = grades[given, head] == grade
+                match = grades[given, head] == grade
                 pairs[head, grade] = _Pairs(
-                    numbers[taken[mine]], numbers[given[mine]], grades[taken[mine], head]
+                    numbers[taken[match]], numbers[given[match]], grades[taken[match], head]
                 )
         return pairs
 
@@ -103,21 +103,21 @@ class Bank:
         return found
 
     def draw(self, condition: int, random: np.random.Generator) -> int:
-        """Return a window of a condition."""
+        """Draw a window of a condition."""
         members = self._members[condition]
         return int(members[random.integers(len(members))])
 
     def draw_alike(self, random: np.random.Generator) -> tuple[int, int]:
-        """Return any window, and one of its condition."""
+        """Draw any window and another one of its condition."""
         taken = int(self._order[random.integers(len(self._order))])
         return taken, self.draw(int(self._number[taken]), random)
 
     def draw_pair(
         self, head: int, grade: int, random: np.random.Generator
     ) -> tuple[int, int, int] | None:
-        """Return two windows whose difference leads from `grade` to another, and that one.
+        """Draw two windows whose difference replaces `grade`, and return them with the new grade.
 
-        None where no pair gives up this grade.
+        Return None if no pair replaces this grade.
         """
         pairs = self._pairs.get((head, grade))
         if pairs is None:
@@ -130,14 +130,14 @@ class Bank:
 
 @dataclass(frozen=True)
 class Recombination:
-    """Gives windows other grades: x + a − b, with a and b alike in all grades but one.
+    """Changes grades of windows: x + a − b, where a and b differ only in one grade.
 
-    b has the grade of x, and the new window has that of a. Other heads say nothing of it any more:
-    their targets become missing.
+    b has the grade of x; the new window has the grade of a. The targets of other heads become
+    missing.
 
     Attributes:
-        bank: Where a and b are drawn from.
-        times: How often a window is changed at most; each time with probability one half.
+        bank: Source of a and b.
+        times: Most changes to a window, each with probability one half.
     """
 
     bank: Bank
@@ -156,16 +156,16 @@ class Recombination:
         terms = WindowSums()
         grades = [self.bank.grades(window) for window in batch.window.tolist()]
         changed: dict[int, list[int]] = {}
-        for graph, (rng, mine) in enumerate(zip(random, grades, strict=True)):
+        for graph, (rng, current) in enumerate(zip(random, grades, strict=True)):
             for _ in range(self.times):
-                head = int(rng.integers(len(mine)))
-                if rng.random() < 0.5 or mine[head] < 0:
+                head = int(rng.integers(len(current)))
+                if rng.random() < 0.5 or current[head] < 0:
                     continue
-                found = self.bank.draw_pair(head, mine[head], rng)
+                found = self.bank.draw_pair(head, current[head], rng)
                 if found is not None:
-                    taken, given, mine[head] = found
+                    taken, given, current[head] = found
                     terms.add(graph, taken, given)
-                    changed[graph] = mine
+                    changed[graph] = current
         if not changed:
             return batch
         return self._relabelled(terms.applied(batch, self.bank.gather, self.bank.heads), changed)
@@ -190,17 +190,17 @@ class Recombination:
 
 @dataclass(frozen=True)
 class DriftTransplant:
-    """Adds drift to windows: x + a − b, with a and b of one condition; the grades stay.
+    """Adds drift to windows: x + a − b, where a and b have the same condition.
 
-    What differs between two windows of one condition is no condition but drift: temperatures, the
-    state of the oil, the order of the trials. It might have met x as well, or more of it. The
-    target of another head stays where a and b have the same; else it becomes missing. All windows
-    are drawn equally often, because where there are many of one condition, they drifted far.
+    Two windows of one condition differ by drift: temperatures, the state of the oil, the order of
+    the trials. The same drift, or more, could have affected x. Grades stay; the target of another
+    head becomes missing if a and b differ in it. All windows are drawn equally often, since
+    conditions with many windows drifted far.
 
     Attributes:
-        bank: Where a and b are drawn from.
-        times: How often a window is changed at most; each time with probability one half.
-        reach: The difference is stretched by a factor drawn evenly between 1 and this.
+        bank: Source of a and b.
+        times: Most changes to a window, each with probability one half.
+        reach: Largest factor of the difference, drawn evenly from 1 on.
     """
 
     bank: Bank

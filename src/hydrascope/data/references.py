@@ -1,6 +1,6 @@
-"""Reference windows: a machine's own, from a time when it was known to be sound.
+"""Reference windows of a machine, from a time when it was known to be healthy.
 
-They are read beside each of its windows; nothing is learned from them, and nothing is judged.
+The network reads them together with each window; they are in no part of the split.
 """
 
 from dataclasses import dataclass
@@ -20,12 +20,12 @@ from hydrascope.schemas.errors import SpecError, closest
 
 @dataclass(frozen=True)
 class ReferenceSpec:
-    """Which windows are references; at most one of the first two is given, without both none are.
+    """Selection of reference windows, by `label` or `first_h`; without both, there are none.
 
     Attributes:
         label: Label column that is 1 in reference windows.
-        first_h: The first so many hours of each machine's telemetry.
-        per_step: Whether each step has a reference of its own.
+        first_h: Length of the reference time, from the start of each machine's telemetry.
+        per_step: Whether each step has its own reference.
     """
 
     label: str | None = None
@@ -34,17 +34,17 @@ class ReferenceSpec:
 
     @property
     def active(self) -> bool:
-        """Whether there are any."""
+        """Whether there are reference windows."""
         return self.label is not None or self.first_h is not None
 
 
 def reference_windows(
     table: pd.DataFrame, window_s: float, spec: ReferenceSpec
 ) -> NDArray[np.bool_]:
-    """Return which windows of a table are references, [rows].
+    """Return a mask [rows] of the reference windows of a table.
 
     Raises:
-        SpecError: No such label column; no window is a reference, or every one.
+        SpecError: There is no such label column, or no window or every window is a reference.
     """
     chosen = np.zeros(len(table), dtype=np.bool_)
     if spec.label is not None:
@@ -72,9 +72,9 @@ def reference_windows(
 def sensor_reference(
     machine: StoredMachine, rows: WindowNumbers, spec: ReferenceSpec
 ) -> SensorReference:
-    """Return the reference of a machine whose reference windows are `rows`, read some at a time.
+    """Compute the reference of a machine with reference windows `rows` in bounded memory.
 
-    As `graphs.reference.mean_reference` has it.
+    See `graphs.reference.mean_reference`.
     """
     parts = machine.parts((SENSOR_FEATURES, SENSOR_OBSERVED), rows)
     sensors, steps, features = machine.store.layout[SENSOR_FEATURES][0]

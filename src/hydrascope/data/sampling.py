@@ -1,4 +1,4 @@
-"""In which order windows are drawn: a function of (seed, epoch) alone, whatever went on before."""
+"""The order in which windows are drawn, a function of (seed, epoch) only."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -13,23 +13,23 @@ from hydrascope.data.windows import WindowNumbers
 
 
 class WindowSampler(Sampler[RowBatch]):
-    """Yields one process's batches of rows, epoch after epoch.
+    """Yields the batches of rows of one process.
 
-    Each step takes the next `batch_size` x processes rows of the epoch's order and deals them out
-    evenly. So all processes take equally many steps, and all of them together see each row once;
-    of a last step with fewer rows than processes some are seen twice.
+    Each step takes the next `batch_size` x processes rows of the epoch's order and distributes them
+    evenly. All processes thus take the same number of steps, and together they see each row once.
+    If the last step has fewer rows than processes, some rows occur twice.
 
     Args:
         rows: Rows of the window table to draw from.
-        batch_size: Of each process.
-        shuffle: Whether to draw in random order; else the rows' own.
-        classes: [len(rows)] int64; draw all classes equally often, as many rows in all as there
-            are of known class. A row of a small class comes again and again, but no row of a class
-            twice before each has come once; -1, unknown, never comes.
-        drop_last: Whether to leave out the last step of an epoch if it is not full.
+        batch_size: Batch size of each process.
+        shuffle: Whether to draw in random order; otherwise in the order of the rows.
+        classes: Classes [len(rows)] int64 to draw equally often; -1, unknown, is never drawn. The
+            total is the number of rows of known class. Rows of a small class are repeated, but only
+            after every row of the class has been drawn.
+        drop_last: Whether to skip the last step of an epoch if it is not full.
         augment: Whether the dataset's transforms apply to these batches.
-        seed: Of the order.
-        rank: This process among `world_size`; None for both: as `torch.distributed` says.
+        seed: Seed of the order.
+        rank: Rank of this process; None with `world_size`: from `torch.distributed`.
         world_size: Number of processes.
     """
 
@@ -54,10 +54,10 @@ class WindowSampler(Sampler[RowBatch]):
         self._rank, self._world_size = rank, world_size
         self.epoch = 0
         self.offset = 0
-        """Batches to skip of the next pass: those that a training took before it was resumed."""
+        """The number of batches to skip in the next pass, as a resumed training has used them."""
 
     def set_epoch(self, epoch: int) -> None:
-        """Choose the epoch; Lightning calls this. Another epoch is begun at its beginning."""
+        """Set the epoch; a new epoch starts at its first batch. Lightning calls this."""
         if epoch != self.epoch:
             self.epoch, self.offset = epoch, 0
 
@@ -78,11 +78,11 @@ class WindowSampler(Sampler[RowBatch]):
             yield RowBatch(rows, self.epoch, self.augment)
 
     def state_dict(self) -> dict[str, Any]:
-        """Return where the next pass begins."""
+        """Return the epoch and the offset of the next pass."""
         return {"epoch": self.epoch, "offset": self.offset}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Begin the next pass of that epoch there."""
+        """Set the epoch and the offset of the next pass."""
         self.epoch, self.offset = state["epoch"], state["offset"]
 
     def _order(self) -> WindowNumbers:
@@ -106,7 +106,7 @@ class WindowSampler(Sampler[RowBatch]):
 
 
 def _balanced(classes: NDArray[np.int64], random: np.random.Generator) -> NDArray[np.int64]:
-    """Return len(classes) positions, of each class equally many to within one."""
+    """Return len(classes) positions, the same number (±1) from each class."""
     present = random.permutation(np.unique(classes))
     shares = np.array_split(np.arange(len(classes)), len(present))
     drawn = []

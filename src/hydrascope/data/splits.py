@@ -1,7 +1,7 @@
-"""Which windows train, which decide when to stop, and which are judged.
+"""Splits of windows into training, validation and test.
 
-Neighbouring windows are alike: a random split puts near copies of the test windows into training
-and flatters every model. It is here to show that, not to be reported.
+Neighbouring windows are alike, so a random split puts near copies of test windows into training and
+overrates every model. It exists to demonstrate this, not to be reported.
 """
 
 import hashlib
@@ -17,14 +17,14 @@ from hydrascope.data.windows import WindowNumbers, microseconds
 from hydrascope.schemas.errors import SpecError
 
 CONDITION = "condition"
-"""Column that names the combination of labelled conditions a window was recorded under."""
+"""The column with the combination of labelled conditions of a window."""
 EQUIPMENT = "equipment_id"
 PUBLISHED_FOLD = "unseen_condition_fold"
-"""Column of a data set that fixes the folds of its unseen-conditions protocol."""
+"""The column with the published folds of a data set's unseen-conditions protocol."""
 
 
 class Split(NamedTuple):
-    """Row numbers of the window table, disjoint, each ascending."""
+    """Disjoint sets of rows of the window table, each ascending."""
 
     train: WindowNumbers
     val: WindowNumbers
@@ -32,7 +32,7 @@ class Split(NamedTuple):
 
     @property
     def fingerprint(self) -> str:
-        """SHA-256 of the rows of each part."""
+        """The SHA-256 of the rows of all parts."""
         digest = hashlib.sha256()
         for rows in self:
             digest.update(f"{len(rows)} ".encode())
@@ -42,19 +42,19 @@ class Split(NamedTuple):
 
 @dataclass(frozen=True)
 class SplitSpec:
-    """How to split.
+    """Settings of a split.
 
     Attributes:
         name: One of `SPLITS`.
-        folds: Number of parts that are the test set in turn.
-        fold: Which of them is.
-        val_fraction: Share of the others held back to decide when to stop.
-        group: Column of `unseen_conditions`.
-        window_s: Length of a window: the gap that `time_blocks` leaves.
-        val_group: Column whose values are held back whole in place of those that are dealt out:
-            where few groups are left to learn from, none need be given up. Of `unseen_conditions`.
-        share: Of what is not judged, how much is learned from and validated on. Of
-            `unseen_conditions` and `by_machine`.
+        folds: Number of folds.
+        fold: The fold to test on.
+        val_fraction: Share of the other folds used for validation.
+        group: Group column of `unseen_conditions`.
+        window_s: Length of a window, which is the gap in `time_blocks`.
+        val_group: Column of the groups held back for validation, in place of `group`, for
+            `unseen_conditions`. If few groups are left to train on, none has to be given up.
+        share: Share of the data outside the test set to use, for `unseen_conditions` and
+            `by_machine`.
     """
 
     name: str
@@ -68,7 +68,7 @@ class SplitSpec:
 
     @property
     def unit(self) -> str:
-        """What is dealt out whole, in the plural."""
+        """The units that are never divided between parts, in the plural."""
         return {"unseen_conditions": "conditions", "by_machine": "machines"}.get(
             self.name, "windows"
         )
@@ -86,12 +86,11 @@ def make_split(table: pd.DataFrame, spec: SplitSpec) -> Split:
 def unseen_conditions(table: pd.DataFrame, spec: SplitSpec) -> Split:
     """Split so that no group of the group column is in two parts.
 
-    The folds are the published ones where the data set has as many, else the groups are dealt
-    out, the largest first, each to the smallest fold. A window of unknown group is in no part,
-    since it might be of any.
+    Published folds are used if their number matches. Otherwise, the groups are assigned to the
+    smallest fold, the largest group first. A window of unknown group is in no part.
 
     Raises:
-        SpecError: The windows have no group, or too few to train, validate and test on.
+        SpecError: The windows have no groups, or too few for three parts.
     """
     if spec.group not in table:
         raise SpecError(
@@ -112,7 +111,7 @@ def unseen_conditions(table: pd.DataFrame, spec: SplitSpec) -> Split:
 
 
 def units(table: pd.DataFrame, spec: SplitSpec) -> NDArray[np.int64]:
-    """Return the number of the `SplitSpec.unit` that each window belongs to, [W]."""
+    """Return the number of each window's `SplitSpec.unit`, [W]."""
     match spec.unit:
         case "conditions":
             return pd.factorize(table[spec.group])[0]
@@ -122,17 +121,17 @@ def units(table: pd.DataFrame, spec: SplitSpec) -> NDArray[np.int64]:
 
 
 def by_machine(table: pd.DataFrame, spec: SplitSpec) -> Split:
-    """Split so that no machine is in two parts, to judge on machines never seen.
+    """Split so that no machine is in two parts, to test on unseen machines.
 
     Raises:
-        SpecError: Too few machines to train, validate and test on.
+        SpecError: There are too few machines for three parts.
     """
     machines = table[EQUIPMENT]
     return _grouped(machines, spec, _fold_of_row(machines, spec.folds), machines)
 
 
 def random_windows(table: pd.DataFrame, spec: SplitSpec) -> Split:
-    """Deal windows out at random. Leaks: report nothing from it."""
+    """Split at random. This leaks, so do not report its results."""
     order = np.random.default_rng(0).permutation(len(table))
     parts = np.array_split(order, spec.folds)
     rest = np.concatenate([part for number, part in enumerate(parts) if number != spec.fold])
@@ -141,7 +140,7 @@ def random_windows(table: pd.DataFrame, spec: SplitSpec) -> Split:
 
 
 def chronological(table: pd.DataFrame, spec: SplitSpec) -> Split:
-    """Train on the past, judge on the future: the last 1/`folds` of each machine's windows."""
+    """Train on the past and test on the future: the last 1/`folds` of each machine's windows."""
     if spec.fold != 0:
         raise SpecError(f"data.fold is {spec.fold}; accepted with data.split.name=chronological: 0")
     parts: list[list[WindowNumbers]] = [[], [], []]
@@ -155,22 +154,21 @@ def chronological(table: pd.DataFrame, spec: SplitSpec) -> Split:
 
 
 def time_blocks(table: pd.DataFrame, spec: SplitSpec) -> Split:
-    """Cut each machine's windows into `folds` blocks of time; block `fold` is the test set.
+    """Divide each machine's windows into `folds` blocks of time; block `fold` is the test set.
 
-    Validated is on the windows just before the test block, before the first one on the last
-    windows of all. Between two parts lies a gap of one window's length at least: the windows in it
-    are in no part, so that no two parts share samples, or the state of a machine that changes
-    slowly.
+    Validation uses the windows just before the test block, or the last windows if the first block
+    is tested. Between two parts, windows are left out for at least one window's length. The parts
+    thus share no samples, and no state of a machine that changes slowly.
 
     Raises:
-        SpecError: No machine has windows enough for all parts.
+        SpecError: No machine has enough windows for all parts.
     """
     start_s = microseconds(table["start"]) / 1e6
     parts: list[list[WindowNumbers]] = [[], [], []]
     for rows in _machines_in_time(table):
         blocks = np.array_split(rows, spec.folds)
         test = blocks[spec.fold]
-        # In a circle, what ends with the windows just before the test block.
+        # In circular order, so that it ends just before the test block.
         rest = np.concatenate([*blocks[spec.fold + 1 :], *blocks[: spec.fold]])
         train, val = np.split(rest, [len(rest) - round(len(rest) * spec.val_fraction)])
         val = _apart(start_s, val, test, spec.window_s)
@@ -206,14 +204,14 @@ def _machines_in_time(table: pd.DataFrame) -> list[WindowNumbers]:
 def _apart(
     start_s: NDArray[np.float64], rows: WindowNumbers, others: WindowNumbers, window_s: float
 ) -> WindowNumbers:
-    """Keep those of `rows` with a window's length or more between them and any of `others`."""
+    """Keep the `rows` that are at least a window's length away from all `others`."""
     if not len(others) or not len(rows):
         return rows
-    there, here = np.sort(start_s[others]), start_s[rows]
-    after = np.searchsorted(there, here)
+    start, other = start_s[rows], np.sort(start_s[others])
+    after = np.searchsorted(other, start)
     nearest = np.minimum(
-        np.abs(here - there[np.maximum(after - 1, 0)]),
-        np.abs(here - there[np.minimum(after, len(there) - 1)]),
+        np.abs(start - other[np.maximum(after - 1, 0)]),
+        np.abs(start - other[np.minimum(after, len(other) - 1)]),
     )
     return rows[nearest >= 2 * window_s - 1e-6]
 
@@ -221,13 +219,13 @@ def _apart(
 def _grouped(
     groups: pd.Series, spec: SplitSpec, fold_of_row: NDArray[np.int64], held_by: pd.Series
 ) -> Split:
-    """Judge the windows of a fold, and hold values of `held_by` back of the others."""
+    """Test on the windows of a fold and hold back values of `held_by` for validation."""
     known = groups.notna().to_numpy()
     test = np.flatnonzero(known & (fold_of_row == spec.fold))
     rest = np.flatnonzero(known & held_by.notna().to_numpy() & (fold_of_row != spec.fold))
     # The held-back groups depend on the fold alone: seeds vary the network, not the data.
-    mine = held_by.iloc[rest]
-    order = np.random.default_rng(spec.fold).permutation(mine.unique())
+    value = held_by.iloc[rest]
+    order = np.random.default_rng(spec.fold).permutation(value.unique())
     if len(order) < 2:
         raise SpecError(
             f"data.split.folds is {spec.folds}: {len(order)} {held_by.name} is left beside fold "
@@ -235,12 +233,12 @@ def _grouped(
         )
     if spec.share < 1.0:
         order = order[: max(2, round(len(order) * spec.share))]
-        rest = rest[mine.isin(order).to_numpy()]
-        mine = held_by.iloc[rest]
-    share = mine.value_counts().loc[order].cumsum() / len(rest)
+        rest = rest[value.isin(order).to_numpy()]
+        value = held_by.iloc[rest]
+    share = value.value_counts().loc[order].cumsum() / len(rest)
     # At least one group is held back, and at least one is not.
     held = order[: min(int(np.searchsorted(share, spec.val_fraction)) + 1, len(order) - 1)]
-    in_val = mine.isin(held).to_numpy()
+    in_val = value.isin(held).to_numpy()
     return Split(train=rest[~in_val], val=rest[in_val], test=test)
 
 

@@ -1,4 +1,4 @@
-"""What a dataset is like, in one pass over its windows."""
+"""Statistics of a dataset, computed in one pass over its windows."""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -14,30 +14,30 @@ from hydrascope.data.stored_machine import StoredMachine
 
 @dataclass(frozen=True)
 class DatasetStatistics:
-    """Sizes, features and labels of a dataset.
+    """Statistics of sizes, features and labels.
 
-    The feature tensors are [slots, F] float64 over the observed sub-windows of each sensor slot
-    (`InputSpec.sensor_slots`), in the sensor's units; NaN where a slot was never observed.
+    Sizes per graph are means over the windows. The feature tensors are [slots, F] float64 over the
+    observed sub-windows of each sensor slot (`InputSpec.sensor_slots`), in the sensor's unit. A
+    slot that was never observed is NaN.
     """
 
     windows: int
     machines: int
     components_per_graph: float
-    """Mean over the windows, as the two below."""
     sensors_per_graph: float
     edges_per_graph: float
     observed_share: float
-    """Share of the sensors' sub-windows that are observed."""
+    """The share of observed sub-windows of all sensors."""
     feature_mean: Tensor
     feature_std: Tensor
     feature_min: Tensor
     feature_max: Tensor
     labels: Mapping[str, Mapping[float, int]]
-    """A head's name → how often each value of its target occurs."""
+    """The number of occurrences of each target value, by head."""
 
 
 def dataset_statistics(machines: Sequence[StoredMachine]) -> DatasetStatistics:
-    """Read every window once; moments are merged as in Chan, Golub & LeVeque (1983)."""
+    """Compute statistics; moments are merged as in Chan, Golub & LeVeque (1983)."""
     slots = 1 + max(slot for machine in machines for slot in machine.layout.sensor_slot.tolist())
     features = machines[0].store.manifest.fields[SENSOR_FEATURES].shape[-1]
     count = torch.zeros(slots, 1, dtype=torch.float64)
@@ -84,7 +84,7 @@ def dataset_statistics(machines: Sequence[StoredMachine]) -> DatasetStatistics:
 
 
 def _mean(machines: Sequence[StoredMachine], sizes: Iterable[int]) -> float:
-    """Return the mean over all windows of a size that each machine has."""
+    """Return the mean of the machines' sizes over all windows."""
     weights = [len(machine) for machine in machines]
     return float(np.average(list(sizes), weights=weights))
 

@@ -1,4 +1,4 @@
-"""One machine of a dataset: its graph, its stored windows, its answers."""
+"""A machine of a dataset, with its graph, stored windows and targets."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ from hydrascope.graphs.fields import SensorReference
 from hydrascope.graphs.layout import GraphLayout
 
 _READ_ROWS = 1024
-"""Windows held in memory at once by what walks over many."""
+"""The number of windows read at once when iterating over many."""
 
 
 @dataclass(frozen=True)
@@ -23,10 +23,10 @@ class StoredMachine:
 
     Attributes:
         equipment_id: The machine.
-        layout: The static part of its graphs; one object for all machines built alike.
-        store: The part that changes from window to window.
-        targets: As `encode_targets` gives them.
-        reference: Of its own reference windows; None where the data set has none.
+        layout: The static part of its graphs, shared by machines of the same build.
+        store: The fields that differ between windows.
+        targets: Targets from `encode_targets`.
+        reference: Reference of its sensors, if the data set has references.
     """
 
     equipment_id: str
@@ -39,7 +39,7 @@ class StoredMachine:
         return len(self.store)
 
     def read(self, name: str, rows: WindowNumbers | None = None) -> Tensor:
-        """Return one field of windows `rows`, ascending (None: all), [len(rows), *shape]."""
+        """Return one field [len(rows), *shape] of ascending windows `rows` (None: all)."""
         rows = np.arange(len(self)) if rows is None else rows
         shape, dtype = self.store.layout[name]
         out = np.empty((len(rows), *shape), dtype)
@@ -48,23 +48,23 @@ class StoredMachine:
         return torch.from_numpy(out)
 
     def parts(self, names: Sequence[str], rows: WindowNumbers) -> Iterator[list[Tensor]]:
-        """Yield fields of windows `rows`, ascending, some at a time: memory stays flat."""
+        """Yield fields of ascending windows `rows`, part by part in bounded memory."""
         for first in range(0, len(rows), _READ_ROWS):
             part = rows[first : first + _READ_ROWS]
             yield [self.read(name, part) for name in names]
 
 
 def of_one_build(machines: Sequence[StoredMachine]) -> bool:
-    """Tell whether all machines have the same sensors at the same places."""
+    """Return whether all machines have the same sensors at the same places."""
     return len({tuple(machine.layout.sensor_slot.tolist()) for machine in machines}) == 1
 
 
 def gather_fields(
     parts: Sequence[tuple[StoredMachine, WindowNumbers]], buffers: BufferPool
 ) -> dict[str, Tensor]:
-    """Return every field of windows of several machines, the first two axes made one.
+    """Return all fields of windows of several machines, with the first two axes joined.
 
-    One buffer a field, and one gather a machine into it.
+    Each field has one buffer, with one gather per machine.
     """
     gathered = {}
     if len(parts) == 1:
@@ -90,10 +90,7 @@ def gather_fields(
 def gather_references(
     parts: Sequence[tuple[StoredMachine, WindowNumbers]], buffers: BufferPool
 ) -> dict[str, Tensor]:
-    """Return the references of windows of several machines, all of which have some.
-
-    One buffer a field, and one call that fills it.
-    """
+    """Return the references for windows of several machines, each field in one buffer."""
     each = [machine.reference or () for machine, rows in parts for _ in range(len(rows))]
     sensors = sum(machine.layout.num_sensors * len(rows) for machine, rows in parts)
     gathered = {}

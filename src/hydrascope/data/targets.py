@@ -1,4 +1,4 @@
-"""From the labels of a window table to the target tensors of the heads."""
+"""Encoding of the labels of a window table as target tensors."""
 
 from collections import defaultdict
 from collections.abc import Sequence
@@ -16,14 +16,15 @@ from hydrascope.schemas.task import HeadKind, HeadLevel, HeadSpec
 def encode_targets(
     heads: Sequence[HeadSpec], topology: GraphTopology, table: pd.DataFrame
 ) -> dict[str, Tensor]:
-    """Return one float32 tensor a head; NaN where there is no label.
+    """Return one float32 tensor per head; NaN where there is no label.
 
-    Shapes, for W windows, N components: machine level [W, 1, L], component level [W, N, L], with
-    L labels of a head that has some, else L = 1. Classes are their position in the head's list.
+    For W windows and N components, shapes are [W, 1, L] at machine level and [W, N, L] at component
+    level. L is the number of the head's labels, or 1. Classes are their position in the head's
+    list.
 
     Raises:
-        SpecError: A label is no number, or none of the head's classes (0 and 1 of a binary or
-            multi-label head).
+        SpecError: A label is not a number, or not one of the head's classes (0 and 1 for a binary
+            or multi-label head).
     """
     return {head.name: _encode(head, topology, table) for head in heads}
 
@@ -31,10 +32,10 @@ def encode_targets(
 def encode_machines(
     heads: Sequence[HeadSpec], topologies: Sequence[GraphTopology], tables: Sequence[pd.DataFrame]
 ) -> list[dict[str, Tensor]]:
-    """Return `encode_targets` of each machine; those of one build are encoded together.
+    """Encode the targets of each machine; machines of one build are encoded together.
 
     Raises:
-        SpecError: As `encode_targets`.
+        SpecError: As in `encode_targets`.
     """
     alike: defaultdict[object, list[int]] = defaultdict(list)
     for number, (topology, table) in enumerate(zip(topologies, tables, strict=True)):
@@ -51,9 +52,9 @@ def encode_machines(
 
 
 def candidates(head: HeadSpec, topology: GraphTopology) -> dict[str, list[list[str]]]:
-    """Return the columns that a head's labels may stand in, of which the first that exists counts.
+    """Return the possible columns of each label of a head; the first existing one is used.
 
-    By component id, "" of the whole machine; for each of the head's labels.
+    They are by component id, or "" for the whole machine.
     """
     if head.level is HeadLevel.MACHINE:
         return {"": [[name] for name in head.columns]}
@@ -79,7 +80,7 @@ def _encode(head: HeadSpec, topology: GraphTopology, table: pd.DataFrame) -> Ten
 
 
 def _labels(head: HeadSpec, table: pd.DataFrame, columns: Sequence[Sequence[str]]) -> Tensor:
-    """Read a head's labels, [W, L], each from the first of its columns that exists."""
+    """Read the labels [W, L] of a head, each from the first existing column."""
     values = [_column(head, table, names) for names in columns]
     return torch.from_numpy(np.stack(values, axis=-1).astype(np.float32))
 

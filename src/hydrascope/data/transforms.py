@@ -1,10 +1,9 @@
-"""Changes made to the windows of a training.
+"""Augmentation of training windows.
 
-So that a network does not rest on one sensor, one line or one alignment in time.
-
-What is drawn for a window is a function of (seed, epoch, window, transform) alone: it does not
-depend on the batch, the loader process or the rank, and comes back when a training is resumed.
-A batch's tensors are replaced, never written into.
+It prevents a network from relying on one sensor, one line or one alignment in time. The draws for a
+window are a function of (seed, epoch, window, transform). They do not depend on the batch, the
+loader process or the rank, and are the same after a training is resumed. A batch's tensors are
+replaced, never written to.
 """
 
 from collections.abc import Iterable, Sequence
@@ -18,11 +17,11 @@ from torch import Tensor
 from hydrascope.data.batch import TrainingBatch
 
 Generators = Sequence[np.random.Generator]
-"""One for each graph of a batch."""
+"""One generator for each graph of a batch."""
 
 
 class Transform(Protocol):
-    """Returns a changed batch; draws for graph g from `random[g]` only."""
+    """A transform of batches that draws for graph g from `random[g]` only."""
 
     def __call__(self, batch: TrainingBatch, random: Generators) -> TrainingBatch:
         """Return the changed batch."""
@@ -36,15 +35,15 @@ def generators(draw: tuple[int, ...], windows: Tensor) -> list[np.random.Generat
 
 @dataclass(frozen=True)
 class FeatureNoise:
-    """Adds normal noise of `std` times each feature's own deviation over the window's steps.
+    """Adds normal noise of `std` times each feature's standard deviation over the window's steps.
 
-    So it needs no unit, and a sensor that stands still stays so.
+    It needs no unit, and constant features stay constant.
     """
 
     std: float
 
     def __call__(self, batch: TrainingBatch, random: Generators) -> TrainingBatch:
-        """Return the batch with other features; what is not observed is not counted."""
+        """Return the batch with noisy features; unobserved steps do not affect the deviation."""
         x, weight = batch.inputs.sensor_features, batch.inputs.sensor_observed.unsqueeze(-1)
         count = weight.sum(1, keepdim=True).clamp(min=1)
         mean = (x * weight).sum(1, keepdim=True) / count
@@ -61,14 +60,14 @@ class FeatureNoise:
 class SensorDropout:
     """Makes some sensors of a window unobserved, but never all of them.
 
-    Each window draws how large a share may go, evenly between 0 and `largest`, so that a network
-    sees windows that lack nothing, little and much.
+    Each window draws the expected share evenly between 0 and `largest`, so that a network sees
+    windows with few and with many missing sensors.
     """
 
     largest: float
 
     def __call__(self, batch: TrainingBatch, random: Generators) -> TrainingBatch:
-        """Return the batch with another mask; the features stay, as of any masked sensor."""
+        """Return the batch with a new mask; masked features keep their values."""
         kept = []
         for rng, sensors in zip(random, sensors_of(batch), strict=True):
             share = self.largest * rng.random()
@@ -81,7 +80,7 @@ class SensorDropout:
 
 @dataclass(frozen=True)
 class EdgeDropout:
-    """Takes each directed edge of a window away with probability `share`."""
+    """Removes each directed edge of a window with probability `share`."""
 
     share: float
 
@@ -107,13 +106,13 @@ class EdgeDropout:
 class TimeJitter:
     """Shifts each window by up to `max_steps` steps; steps shifted in are masked.
 
-    Not for windows aligned with a load cycle under statistics of their own for each step.
+    Do not use it for windows aligned with a load cycle if each step has its own statistics.
     """
 
     max_steps: int
 
     def __call__(self, batch: TrainingBatch, random: Generators) -> TrainingBatch:
-        """Return the batch with all that a window measured shifted by the same steps."""
+        """Return the batch with all measured fields of a window shifted by the same steps."""
         inputs = batch.inputs
         shift = torch.tensor(
             [rng.integers(-self.max_steps, self.max_steps, endpoint=True) for rng in random]

@@ -1,9 +1,9 @@
-"""Windows with faults of other machines: what happened to one is added to another of its build.
+"""Windows with faults of other machines: the change of one is added to another of its build.
 
-Faults come alone or in few combinations with few machines, and a network that is trained on these
-learns them by heart. As in `data.recombination` effects are assumed to add; but here what varies is
-not the grade of a component under test but which of many components have what, and how far. So
-pairs are drawn of one machine, which had a fault less, or a smaller one, at another time.
+Few machines show few combinations of faults, which a network then learns by heart. As in
+`data.recombination`, effects are assumed to add. Here, however, any of many components can have any
+fault of any severity. Pairs are therefore windows of one machine at two times, of which one has
+fewer or smaller faults.
 """
 
 from collections.abc import Mapping, Sequence
@@ -23,20 +23,20 @@ from hydrascope.schemas.errors import SpecError
 from hydrascope.schemas.task import HeadKind, HeadLevel, HeadSpec
 
 _UNKNOWN = -1.0
-"""Of a label that is missing; two such are alike."""
+"""The value of missing labels, which are equal to each other."""
 
 
 class MachineBank:
-    """The training windows by machine, to draw pairs of one machine from.
+    """The training windows by machine, for drawing pairs of one machine.
 
     Args:
-        machines: All of the data set, in the order of their windows.
+        machines: All machines of the data set, in the order of their windows.
         rows: The training windows, ascending.
-        heads: The task's.
-        gather: Returns windows, ascending, as a batch.
+        heads: Heads of the task.
+        gather: Returns ascending windows as a batch.
 
     Raises:
-        SpecError: No head speaks of components.
+        SpecError: There is no component-level head.
     """
 
     def __init__(
@@ -50,13 +50,13 @@ class MachineBank:
         of_component = [head for head in heads if head.level is HeadLevel.COMPONENT]
         if not of_component:
             raise SpecError(
-                "data.transforms.transplants needs heads that speak of components; accepted with "
-                "this task: 0"
+                "data.transforms.transplants needs component-level heads; accepted with this task: "
+                "0"
             )
         self._first = np.cumsum([0, *(len(machine) for machine in machines)])
         self._build = np.array([id(machine.layout) for machine in machines])
-        mine = np.searchsorted(self._first, rows, side="right") - 1
-        numbers, begin = np.unique(mine, return_index=True)
+        owner = np.searchsorted(self._first, rows, side="right") - 1
+        numbers, begin = np.unique(owner, return_index=True)
         self._windows = dict(zip(numbers.tolist(), np.split(rows, begin[1:]), strict=True))
         self._alike = {
             build: numbers[self._build[numbers] == build] for build in set(self._build.tolist())
@@ -66,28 +66,28 @@ class MachineBank:
         self._labels = [_flat(machine, self.of_component) for machine in machines]
 
     def machine(self, window: int) -> int:
-        """Return the number of the machine that a window is of."""
+        """Return the number of a window's machine."""
         return int(np.searchsorted(self._first, window, side="right") - 1)
 
     def labels(self, window: int) -> NDArray[np.float32]:
-        """Return all that is said of a window's components, flat; -1 where nothing is."""
+        """Return all component labels of a window, flat; -1 where missing."""
         machine = self.machine(window)
         found: NDArray[np.float32] = self._labels[machine][window - self._first[machine]]
         return found
 
     def apart(self, labels: NDArray[np.float32]) -> dict[str, Tensor]:
-        """Return flat labels of a window by head, [N, L]; NaN where nothing is said."""
-        said = np.where(labels == _UNKNOWN, np.float32(np.nan), labels)
+        """Return flat labels of a window by head, [N, L]; NaN where missing."""
+        known = np.where(labels == _UNKNOWN, np.float32(np.nan), labels)
         parts, first = {}, 0
-        components = len(said) // sum(self._sizes)
+        components = len(known) // sum(self._sizes)
         for name, size in zip(self.of_component, self._sizes, strict=True):
-            part = said[first : first + components * size]
+            part = known[first : first + components * size]
             parts[name] = torch.from_numpy(part.reshape(components, size))
             first += components * size
         return parts
 
     def draw(self, window: int, random: np.random.Generator) -> tuple[int, int]:
-        """Return two windows of one machine of the build of `window`."""
+        """Draw two windows of one machine that has the build of `window`."""
         alike = self._alike[int(self._build[self.machine(window)])]
         windows = self._windows[int(alike[random.integers(len(alike))])]
         taken, given = random.integers(len(windows), size=2)
@@ -96,16 +96,15 @@ class MachineBank:
 
 @dataclass(frozen=True)
 class Transplants:
-    """Adds what another machine had at one time and not at another: x + a − b.
+    """Adds the change of another machine between two times: x + a − b.
 
-    a and b are of one machine of the same build. Wherever they differ in what its components have,
-    x has to have what b has, and takes what a has; where it has not, x stays as it is. Heads of
-    machines follow from those of components they are made of; of the others nothing is said any
-    more.
+    a and b are windows of one machine of the same build. Where their component labels differ, x
+    must have the labels of b and gets those of a; otherwise, x is not changed. Targets of machines
+    follow from those of their components if they are made of them, and become missing if not.
 
     Attributes:
-        bank: Where a and b are drawn from.
-        times: How often a window is changed at most; each time with probability one half.
+        bank: Source of a and b.
+        times: Most changes to a window, each with probability one half.
     """
 
     bank: MachineBank
@@ -115,17 +114,17 @@ class Transplants:
         """Return the batch with other features and targets."""
         sums, changed = WindowSums(), {}
         for graph, (rng, window) in enumerate(zip(random, batch.window.tolist(), strict=True)):
-            mine = self.bank.labels(window)
+            labels = self.bank.labels(window)
             for _ in range(self.times):
                 if rng.random() < 0.5:
                     continue
                 taken, given = self.bank.draw(window, rng)
                 a, b = self.bank.labels(taken), self.bank.labels(given)
                 differ = a != b
-                if (mine[differ] == b[differ]).all():
-                    mine = np.where(differ, a, mine)
+                if (labels[differ] == b[differ]).all():
+                    labels = np.where(differ, a, labels)
                     sums.add(graph, taken, given)
-                    changed[graph] = mine
+                    changed[graph] = labels
         if not changed:
             return batch
         return self._relabelled(sums.applied(batch, self.bank.gather, batch.targets), changed)
@@ -151,19 +150,19 @@ class Transplants:
 
 
 def _flat(machine: StoredMachine, heads: Sequence[str]) -> NDArray[np.float32]:
-    """Return all that heads say of a machine's components, [W, numbers]; -1 where nothing."""
+    """Return all component labels of a machine, [W, numbers]; -1 where missing."""
     each = [machine.targets[name].flatten(1).numpy() for name in heads]
     flat: NDArray[np.float32] = np.nan_to_num(np.concatenate(each, axis=1), nan=_UNKNOWN)
     return flat
 
 
-def _of_components(head: HeadSpec, said: Tensor, graph: Tensor, graphs: int) -> Tensor:
-    """Return what is true of machines, [G, L], by what is of their components, [N, L].
+def _of_components(head: HeadSpec, target: Tensor, graph: Tensor, graphs: int) -> Tensor:
+    """Return the targets [G, L] of machines from those of their components, [N, L].
 
-    The least health of any component, and each label that any of them has.
+    They are the least health of any component, and each label that any component has.
     """
     least = head.kind is HeadKind.REGRESSION
-    known = torch.nan_to_num(said, nan=torch.inf if least else -torch.inf)
+    known = torch.nan_to_num(target, nan=torch.inf if least else -torch.inf)
     empty = known.new_full((graphs, known.shape[1]), torch.nan)
     rows = graph.unsqueeze(1).expand_as(known)
     made = empty.scatter_reduce(0, rows, known, "amin" if least else "amax", include_self=False)

@@ -1,4 +1,4 @@
-"""Windows to which differences of other windows are added."""
+"""Addition of differences of windows to other windows."""
 
 from collections.abc import Callable, Collection, Sequence
 
@@ -11,11 +11,11 @@ from hydrascope.data.transforms import components_of, sensors_of
 from hydrascope.data.windows import WindowNumbers
 
 Gather = Callable[[WindowNumbers], TrainingBatch]
-"""Returns windows, ascending, as a batch."""
+"""Returns ascending windows as a batch."""
 
 
 class WindowSums:
-    """Differences of windows that are to be added to the graphs of a batch of the same builds."""
+    """Differences of windows to add to the graphs of a batch."""
 
     def __init__(self) -> None:
         self._graph: list[int] = []
@@ -24,7 +24,7 @@ class WindowSums:
         self._given: list[int] = []
 
     def add(self, graph: int, taken: int, given: int, factor: float = 1.0) -> None:
-        """Add `factor` times window `taken` less window `given` to a graph of the same build."""
+        """Add `factor` times (window `taken` − window `given`) to a graph of the same build."""
         self._factor.append(factor)
         self._graph.append(graph)
         self._taken.append(taken)
@@ -33,10 +33,10 @@ class WindowSums:
     def applied(
         self, batch: TrainingBatch, gather: Gather, settled: Collection[str]
     ) -> TrainingBatch:
-        """Return the batch with the sums; a sensor counts as observed where all terms observe it.
+        """Return the batch with the sums; a sensor is observed where all terms observe it.
 
-        Line and machine features stay those of the window itself. So do the targets of the heads
-        that are `settled`; those of others are missing where the two windows of a term differ.
+        Line and machine features do not change, nor do the targets of `settled` heads. Targets of
+        other heads become missing where the two windows of a term differ.
         """
         if not self._graph:
             return batch
@@ -69,7 +69,7 @@ class WindowSums:
         place: WindowNumbers,
         settled: Collection[str],
     ) -> dict[str, Tensor]:
-        """Return the targets of a batch; `place` is where the terms lie in `bank`."""
+        """Return the targets of a batch; `place` has the positions of the terms in `bank`."""
         taken, given = np.split(place, 2)
         targets = dict(batch.targets)
         for name in (name for name in targets if name not in settled):
@@ -90,16 +90,16 @@ class WindowSums:
 def _aligned(
     graph: Sequence[int], place: Sequence[int], sizes: Sequence[int], others: Sequence[int]
 ) -> tuple[Tensor, Tensor]:
-    """Return the rows of graphs of a batch and those of the graphs of another one, in pairs.
+    """Return the paired rows of graphs in a batch and of graphs in another batch.
 
     Args:
-        graph: Of the batch.
-        place: Of the other batch, as many.
-        sizes: How many rows each graph of the batch has: sensors, or components.
-        others: Likewise, of the other batch.
+        graph: Graphs of the batch.
+        place: Paired graphs of the other batch.
+        sizes: Rows (sensors or components) of each graph of the batch.
+        others: Rows of each graph of the other batch.
     """
-    mine, theirs = np.cumsum([0, *sizes]), np.cumsum([0, *others])
+    first, other = np.cumsum([0, *sizes]), np.cumsum([0, *others])
     pairs = list(zip(graph, place, strict=True))
-    target = np.concatenate([np.arange(mine[g], mine[g + 1]) for g, _ in pairs])
-    source = np.concatenate([np.arange(theirs[p], theirs[p + 1]) for _, p in pairs])
+    target = np.concatenate([np.arange(first[g], first[g + 1]) for g, _ in pairs])
+    source = np.concatenate([np.arange(other[p], other[p + 1]) for _, p in pairs])
     return torch.from_numpy(target), torch.from_numpy(source)

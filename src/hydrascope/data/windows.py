@@ -1,4 +1,4 @@
-"""Where the windows of a machine lie in time, and which labels hold for them."""
+"""The windows of a machine in time, and their labels."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -17,16 +17,16 @@ from hydrascope.schemas.time import TimeWindow
 from hydrascope.telemetry.source import TelemetrySource
 
 WindowNumbers = NDArray[np.int64]
-"""Numbers of windows: rows of the window table, of the dataset and of a split."""
+"""Numbers of windows, which are rows of the window table and of the dataset."""
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True)
 class WindowPlan:
-    """All windows of one machine, numbered in order of time; takes memory by extent, not window.
+    """All windows of one machine, numbered in order of time; its memory grows with extents only.
 
     Attributes:
-        extents: Stretches of telemetry that hold a window at least.
+        extents: Stretches of telemetry that contain at least one window.
     """
 
     machine: Machine
@@ -35,7 +35,7 @@ class WindowPlan:
 
     @property
     def equipment_id(self) -> str:
-        """The machine's id."""
+        """The equipment id of the machine."""
         return self.machine.equipment.equipment_id
 
     def __len__(self) -> int:
@@ -43,19 +43,19 @@ class WindowPlan:
 
     @cached_property
     def _first(self) -> NDArray[np.int64]:
-        """[extents + 1]: number of the first window of each extent."""
+        """The number of the first window of each extent, [extents + 1]."""
         return np.cumsum([0, *(self.spec.count(extent) for extent in self.extents)])
 
     def stretches(self, rows: range) -> Iterator[tuple[TimeWindow, NDArray[np.float64]]]:
-        """Yield each extent that windows `rows` lie in, and their starts in s after its start."""
+        """Yield each extent of windows `rows`, with their starts in seconds after its start."""
         holder = int(np.searchsorted(self._first, rows.start, side="right")) - 1
         for number in range(holder, len(self.extents)):
             first, stop = (int(row) for row in self._first[number : number + 2])
             if first >= rows.stop:
                 return
             begin, end = max(first, rows.start) - first, min(stop, rows.stop) - first
-            mine = np.arange(begin, end, dtype=np.float64)
-            yield self.extents[number], mine * self.spec.stride_s
+            windows = np.arange(begin, end, dtype=np.float64)
+            yield self.extents[number], windows * self.spec.stride_s
 
     def starts(self) -> pd.DatetimeIndex:
         """Return the start of every window."""
@@ -77,16 +77,16 @@ def plan_windows(source: TelemetrySource, machine: Machine, spec: WindowSpec) ->
     extents = tuple(extent for extent in source.extents(equipment_id) if spec.count(extent))
     if not extents:
         raise SpecError(
-            f"no telemetry of {equipment_id} lasts {spec.window_s} s on end",
+            f"no telemetry of {equipment_id} lasts {spec.window_s} s without a gap",
             path="data.window.window_s",
         )
     return WindowPlan(machine, spec, extents)
 
 
 def window_table(plan: WindowPlan, labels: pd.DataFrame) -> pd.DataFrame:
-    """Return a row for each window: `equipment_id`, `start`, and the labels in force at its end.
+    """Return a row for each window: `equipment_id`, `start`, and the labels at its end.
 
-    In force is the label row whose interval holds the window's last microsecond.
+    These are the labels whose interval contains the window's last microsecond.
     """
     starts = plan.starts()
     labels = labels.sort_values("start", ignore_index=True)
@@ -94,7 +94,7 @@ def window_table(plan: WindowPlan, labels: pd.DataFrame) -> pd.DataFrame:
     row = np.searchsorted(microseconds(labels["start"]), last, side="right") - 1
     inside = row >= 0
     inside[inside] = last[inside] < microseconds(labels["end"])[row[inside]]
-    # Row −1 is in no label table: those windows get NaN.
+    # Row −1 does not exist, so windows without a label get NaN.
     table = labels.drop(columns=["start", "end"]).reindex(np.where(inside, row, -1))
     table.index = pd.RangeIndex(len(table))
     table.insert(0, "equipment_id", plan.equipment_id)
@@ -103,21 +103,21 @@ def window_table(plan: WindowPlan, labels: pd.DataFrame) -> pd.DataFrame:
 
 
 def join_tables(tables: Sequence[pd.DataFrame]) -> pd.DataFrame:
-    """Put window tables one below the other.
+    """Concatenate window tables.
 
-    Neighbours of the same columns first: hundreds of columns that most tables lack take a tenth of
-    the time so.
+    Consecutive tables with the same columns are joined first, which takes a tenth of the time if
+    there are hundreds of columns that most tables lack.
     """
     alike = groupby(tables, key=lambda table: tuple(table.columns))
     return pd.concat([pd.concat(list(group)) for _, group in alike], ignore_index=True)
 
 
 def microsecond(time: datetime) -> int:
-    """Return an instant in µs since 1970."""
+    """Convert a time to µs since 1970."""
     return (time - _EPOCH) // timedelta(microseconds=1)
 
 
 def microseconds(times: pd.Series) -> NDArray[np.int64]:
-    """Return instants in µs since 1970, whatever their time zone."""
+    """Convert times in any time zone to µs since 1970."""
     utc = pd.to_datetime(times, utc=True)  # the columns of an empty table may have no type yet
     return np.asarray(utc.dt.as_unit("us"), dtype="datetime64[us]").astype(np.int64)

@@ -1,1 +1,1 @@
-"""The packed store: windows on disk, one folder a machine and content."""
+"""The packed store of windows on disk, with one folder per machine and content."""

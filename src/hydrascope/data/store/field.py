@@ -1,4 +1,4 @@
-"""One field of a store: an array of windows in one file, mapped into memory or held in it."""
+"""A field of a store: an array of windows in one file, mapped or held in memory."""
 
 import io
 import math
@@ -15,7 +15,7 @@ from hydrascope.data.store.format import StoreDamagedError, StoreField, plain_by
 
 
 def create_field(path: Path, field: StoreField, windows: int) -> None:
-    """Write the header and reserve the length; what is not written yet takes no space on disk."""
+    """Write the header and set the length; unwritten parts take no space on disk."""
     header = _header(field, windows)
     with path.open("wb") as file:
         file.write(header)
@@ -23,10 +23,10 @@ def create_field(path: Path, field: StoreField, windows: int) -> None:
 
 
 def data_offset(path: Path, field: StoreField, windows: int) -> int:
-    """Return where the data of a field begin.
+    """Return the offset of a field's data in its file.
 
     Raises:
-        StoreDamagedError: The file is missing, or has not the header and length that it should.
+        StoreDamagedError: The file is missing, or its header or length is wrong.
     """
     header = _header(field, windows)
     size = len(header) + windows * field.window_bytes
@@ -41,7 +41,7 @@ def data_offset(path: Path, field: StoreField, windows: int) -> int:
 
 
 def _header(field: StoreField, windows: int) -> bytes:
-    """Return what NumPy writes before the data of such an array (NPY 1.0)."""
+    """Return the NPY 1.0 header of the array."""
     header = io.BytesIO()
     shape = (windows, *field.shape)
     described = {"descr": field.dtype, "fortran_order": False, "shape": shape}
@@ -52,8 +52,8 @@ def _header(field: StoreField, windows: int) -> bytes:
 def write_rows(path: Path, field: StoreField, windows: int, first: int, rows: NDArray[Any]) -> None:
     """Write consecutive windows from window `first` on.
 
-    Plain writes rather than stores into a map: they report a full disk as an error instead of
-    ending the process, and another node that shares the folder sees them.
+    Unlike stores to a mapped file, plain writes report a full disk as an error instead of ending
+    the process, and other nodes that share the folder see them.
     """
     with path.open("r+b") as file:
         file.seek(data_offset(path, field, windows) + first * field.window_bytes)
@@ -61,14 +61,14 @@ def write_rows(path: Path, field: StoreField, windows: int, first: int, rows: ND
 
 
 class FieldReader:
-    """Reads windows of one field: [W, *shape].
+    """Reads windows of one field, [W, *shape].
 
-    Mapped, a file is read as memory is: fastest, but every page read counts as this process's
-    memory (and Linux may map 2 MB for each byte asked for) until the map is closed. Not mapped, it
-    is read by calls to the system, which costs a tenth more and no memory at all.
+    A mapped file is read fastest. However, every page read counts as this process's memory until
+    the map is closed, and Linux may map 2 MB for each byte read. Without a map, system calls read
+    the file, which takes a tenth more time and no memory.
 
     Raises:
-        StoreDamagedError: As `data_offset`.
+        StoreDamagedError: As in `data_offset`.
     """
 
     def __init__(self, path: Path, field: StoreField, windows: int, *, mapped: bool) -> None:
@@ -84,12 +84,12 @@ class FieldReader:
             self._array = flat.reshape(windows, *field.shape)
 
     def preload(self, windows: int) -> None:
-        """Hold all windows in memory from now on."""
+        """Load all windows into memory."""
         mapped, array = self._array is not None, self.read(0, windows)
         self._array = array.copy() if mapped else array
 
     def read(self, first: int, stop: int) -> NDArray[Any]:
-        """Return windows first … stop - 1; not to be written into."""
+        """Return windows first … stop - 1; do not write to them."""
         if self._array is not None:
             return self._array[first:stop]
         out = np.empty((stop - first, *self._shape), self._dtype)
@@ -97,15 +97,15 @@ class FieldReader:
         return out
 
     def take(self, rows: NDArray[np.int64], out: NDArray[Any]) -> None:
-        """Copy windows, ascending, into `out` [len(rows), *shape], contiguous."""
+        """Copy ascending windows to contiguous `out` [len(rows), *shape]."""
         first = rows[0]
         if self._array is None:
             self._read_into(rows, out)
         elif rows[-1] - first == len(rows) - 1 and (np.diff(rows) == 1).all():
             out[...] = self._array[first : first + len(rows)]
         else:
-            # "clip" only says that the rows need no check; "raise" would gather into a second
-            # buffer first, lest an error leaves `out` half written.
+            # "clip" skips the check of the rows; "raise" would gather into a second buffer first,
+            # so that an error does not leave `out` half written.
             self._array.take(rows, 0, out, "clip")
 
     def _read_into(self, rows: NDArray[np.int64], out: NDArray[Any]) -> None:
@@ -123,7 +123,7 @@ class FieldReader:
 
 
 def sync(paths: Sequence[Path]) -> None:
-    """Wait until files or folders are on the disk."""
+    """Wait until files or folders are written to disk."""
     for path in paths:
         descriptor = os.open(path, os.O_RDONLY)
         try:

@@ -1,4 +1,4 @@
-"""Reading the packed store of one machine's windows."""
+"""Reader of the packed store of one machine's windows."""
 
 from collections.abc import Iterator, Mapping
 from enum import StrEnum
@@ -19,36 +19,36 @@ from hydrascope.data.store.format import (
 
 
 class Verify(StrEnum):
-    """When checksums are compared. Lengths and headers of the files always are, on opening."""
+    """When to compare checksums. Lengths and headers of the files are always checked on opening."""
 
     NEVER = "never"
     READ = "read"
-    """Each chunk when a window of it is first read: one pass over the data, spread over the first
-    epoch; a process that reads few windows checks few chunks."""
+    """Check each chunk when one of its windows is first read. This pass over the data is spread
+    over the first epoch; a process that reads few windows checks few chunks."""
     OPEN = "open"
-    """All chunks on opening: one pass over the data before the first batch, as fast as the disk
-    reads (from the system's cache some 20 GB/s)."""
+    """Check all chunks on opening. This pass over the data takes as long as reading the disk (from
+    the system's cache some 20 GB/s)."""
 
 
 class GraphStore:
-    """The windows of one machine, one array a field.
+    """The windows of one machine, with one array per field.
 
-    Any number of processes may read at the same time. It pickles as its path, so that loader
-    processes open the files themselves.
+    Any number of processes may read at the same time. It pickles as its path, so loader processes
+    open the files themselves.
 
     Args:
         folder: The store's own folder.
         verify: When to compare checksums.
         preload: Hold all arrays in memory.
-        mapped: Map the files into memory, which is right for small ones; see `FieldReader`.
+        mapped: Map the files into memory, which suits small ones; see `FieldReader`.
 
     Attributes:
-        layout: Shape of a window's part and type of each field.
+        layout: Shape of a window and type, by field.
         window_bytes: Bytes of one window over all fields.
         nbytes: Bytes of all arrays.
 
     Raises:
-        StoreDamagedError: Manifest or files are missing or not what they should be.
+        StoreDamagedError: Manifest or files are missing or damaged.
     """
 
     def __init__(
@@ -101,20 +101,20 @@ class GraphStore:
         return self.manifest.windows
 
     def take(self, name: str, rows: NDArray[np.int64], out: NDArray[Any]) -> None:
-        """Copy windows `rows`, ascending, of one field into `out` [len(rows), *shape].
+        """Copy ascending windows `rows` of one field to `out` [len(rows), *shape].
 
         Raises:
-            StoreDamagedError: A window lies in a chunk that is damaged.
+            StoreDamagedError: A window is in a damaged chunk.
         """
         if self._unchecked is not None:
             self._check(np.unique(rows // self.manifest.chunk_windows))
         self._fields[name].take(rows, out)
 
     def read(self, first: int, stop: int) -> dict[str, NDArray[Any]]:
-        """Return windows first … stop - 1 of all fields, not to be written into.
+        """Return windows first … stop - 1 of all fields; do not write to them.
 
         Raises:
-            StoreDamagedError: As `take`.
+            StoreDamagedError: As in `take`.
         """
         if self._unchecked is not None and stop > first:
             size = self.manifest.chunk_windows
@@ -122,11 +122,11 @@ class GraphStore:
         return {name: reader.read(first, stop) for name, reader in self._fields.items()}
 
     def chunks(self) -> Iterator[range]:
-        """Yield the windows of each chunk: what to walk over a store by."""
+        """Yield the windows of each chunk, for iterating over the store."""
         yield from map(self.manifest.rows, range(self.manifest.chunks))
 
     def damaged_chunks(self) -> list[int]:
-        """Compare all checksums; return the chunks that are not as they were written."""
+        """Compare all checksums and return the damaged chunks."""
         return [chunk for chunk in range(self.manifest.chunks) if not self._intact(chunk)]
 
     def _check(self, chunks: NDArray[np.int64]) -> None:

@@ -1,7 +1,7 @@
-"""What of a graph changes from window to window: the fields that a store holds.
+"""The fields of a store, which differ between the windows of a graph.
 
-A field's name is that of the field of `GraphInputs` that it becomes. Its first axis counts what a
-graph has several of (sensors, lines; one machine); in a batch that axis runs over all graphs.
+Field names are those in `GraphInputs`. The first axis of a window is over sensors, lines or the
+single machine; in a batch, it runs over all graphs.
 """
 
 from torch import Tensor
@@ -23,9 +23,9 @@ MACHINE_FEATURES_MASK = "machine_features_mask"
 def window_fields(
     topology: GraphTopology, engineer: FeatureEngineer, steps: int
 ) -> dict[str, StoreField]:
-    """Return the fields of one machine's windows; shapes as in `GraphInputs` for one graph.
+    """Return the fields of one machine's windows, with shapes as in `GraphInputs` for one graph.
 
-    A group that is switched off has no field.
+    Disabled groups of features have no field.
     """
     sensors, edges = len(topology.sensors), len(topology.directed_edges())
     line, machine = edge_dynamic_names(engineer.config), engineer.config.hydraulic_names
@@ -43,7 +43,7 @@ def window_fields(
 
 
 def as_stored(fields: WindowFields) -> dict[str, Tensor]:
-    """Return computed fields under the names and in the shapes in which a store holds them."""
+    """Return computed fields with the names and shapes of a store."""
     stored = fields._asdict()
     stored[MACHINE_FEATURES] = fields.machine_features.unsqueeze(1)
     stored[MACHINE_FEATURES_MASK] = fields.machine_features_mask.unsqueeze(1)

@@ -1,9 +1,9 @@
-"""Building the store of one machine, so that a crash at any moment loses one chunk at most.
+"""Writer of one machine's store; a crash at any time loses at most one chunk.
 
-A chunk is written, then noted in a journal together with its checksum. When all are, files and
-manifest are brought to the disk, and the folder gets its final name: a folder of that name is
-complete. Whoever finds an unfinished one compares its chunks with the journal, keeps those that
-are as noted, and builds the others.
+Each chunk is written and then recorded in a journal with its checksum. After the last chunk, files
+and manifest are synchronised to disk, and the folder gets its final name, which marks it complete.
+To resume an unfinished store, its chunks are compared with the journal, and only those that differ
+are built.
 """
 
 import shutil
@@ -30,15 +30,15 @@ from hydrascope.data.store.format import (
 from hydrascope.schemas.whole_file import names, write_whole
 
 Checksums = dict[str, str]
-"""A field's name → the checksum of its part of a chunk."""
+"""The checksums of a chunk by field."""
 
 
 def write_chunk(
     folder: Path, spec: StoreSpec, chunk: int, arrays: Mapping[str, NDArray[Any]]
 ) -> Checksums:
-    """Write the arrays of one chunk into an unfinished store; any process may.
+    """Write the arrays of one chunk to an unfinished store, from any process.
 
-    Two processes that write the same chunk write the same bytes, so neither harms the other.
+    Two processes may write the same chunk, since they write the same bytes.
     """
     rows = spec.rows(chunk)
     for name, field in spec.fields.items():
@@ -52,15 +52,15 @@ def write_chunk(
 
 
 class StoreWriter:
-    """Holds the lock of an unfinished store and knows which of its chunks are missing.
+    """An unfinished store, with its lock and its missing chunks.
 
     Attributes:
         folder: The unfinished store, for `write_chunk`.
-        pending: Chunks to be written.
+        pending: Chunks to write.
     """
 
     def __init__(self, stores: Path, spec: StoreSpec, lock: FileLock) -> None:
-        """Use `claim`: it takes the lock."""
+        """Use `claim`, which takes the lock."""
         self.spec, self._lock = spec, lock
         self._final = stores / spec.name
         self.folder = _unfinished(self._final)
@@ -77,13 +77,13 @@ class StoreWriter:
         return len(self._sums) == self.spec.chunks
 
     def record(self, chunk: int, sums: Checksums) -> None:
-        """Note that a chunk has been written."""
+        """Record that a chunk has been written."""
         self._sums[chunk] = sums
         self._journal.write(journal_line(chunk, sums))
         self._journal.flush()
 
     def finish(self) -> None:
-        """Give the complete store its name and unlock it."""
+        """Give the complete store its final name and unlock it."""
         assert self.complete
         self._journal.close()
         manifest = Manifest(
@@ -102,12 +102,12 @@ class StoreWriter:
         self._lock.release()
 
     def abandon(self) -> None:
-        """Unlock the unfinished store; what is written is kept for the next process."""
+        """Unlock the unfinished store; the next process resumes it."""
         self._journal.close()
         self._lock.release()
 
     def _kept(self) -> dict[int, Checksums]:
-        """Make the files ready; return the chunks that stand there as the journal says."""
+        """Prepare the files and return the chunks that match the journal."""
         spec, kept = self.spec, read_journal(self.folder, self.spec)
         for name, field in spec.fields.items():
             path = field_file(self.folder, name)
@@ -126,12 +126,12 @@ class StoreWriter:
 
 
 def claim(stores: Path, spec: StoreSpec, *, wait: bool) -> StoreWriter | None:
-    """Lock a store to build it; None if it is complete, or another process is at it.
+    """Lock a store to build it; return None if it is complete or another process builds it.
 
     Args:
-        stores: The folder of all stores; made if missing.
-        spec: What the store is to hold.
-        wait: Whether to wait for the other process. Its lock ends with it, however it ends.
+        stores: The folder of all stores; created if missing.
+        spec: The specification of the store.
+        wait: Whether to wait for the other process, whose lock ends with it in any case.
     """
     if is_complete(stores, spec):
         return None
@@ -148,12 +148,12 @@ def claim(stores: Path, spec: StoreSpec, *, wait: bool) -> StoreWriter | None:
 
 
 def is_complete(stores: Path, spec: StoreSpec) -> bool:
-    """Whether the store has its final name."""
+    """Return whether the store is complete."""
     return (stores / spec.name).is_dir()
 
 
 def mark_unfinished(stores: Path, spec: StoreSpec) -> None:
-    """Make a damaged store an unfinished one, so that the next `claim` rebuilds what is damaged."""
+    """Mark a damaged store as unfinished, so that the next `claim` rebuilds damaged chunks."""
     final = stores / spec.name
     with _lock(stores, spec):
         if not final.is_dir():
@@ -179,5 +179,5 @@ def _unfinished(final: Path) -> Path:
 
 
 def _lock(stores: Path, spec: StoreSpec) -> FileLock:
-    # Not bound to a thread: joblib asks for the next chunks from threads of its own.
+    # Not bound to a thread, since joblib requests chunks from its own threads.
     return FileLock(stores / f"{spec.name}.lock", thread_local=False)
