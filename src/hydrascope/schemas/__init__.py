@@ -1,4 +1,4 @@
-"""What a machine, a sensor, a task is."""
+"""Specifications of machines, sensors and tasks."""
 
 from hydrascope.schemas.component import ComponentSpec, SensorSpec
 from hydrascope.schemas.errors import SpecError, validate

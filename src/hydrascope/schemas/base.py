@@ -1,4 +1,4 @@
-"""What all specifications share: their strictness and the types of their fields."""
+"""The base class and the field types of all specifications."""
 
 from typing import Annotated
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -13,11 +13,11 @@ class Spec(BaseModel):
 
 
 Identifier = Annotated[str, Field(max_length=128, pattern=r"^[A-Za-z][A-Za-z0-9_-]*$")]
-"""Name of one thing in a machine; without dots, which separate a component from its label, and
-short enough for the name of a file."""
+"""A name in a machine: without dots, which separate a component from its label, and short enough
+for the name of a file."""
 
 Word = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
-"""A kind or a place, such as `relief_valve` or `inlet`."""
+"""A kind or position, such as `relief_valve` or `inlet`."""
 
 Text = Annotated[str, Field(min_length=1)]
 
@@ -31,7 +31,7 @@ def _known_zone(name: str) -> str:
 
 
 TimeZone = Annotated[str, AfterValidator(_known_zone)]
-"""A name of the IANA time zone database."""
+"""A name in the IANA time zone database."""
 
 # Numbers are strict: pydantic would otherwise read `true` as 1 and "12" as 12.
 Number = Annotated[float, Field(strict=True)]

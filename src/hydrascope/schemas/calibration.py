@@ -1,4 +1,4 @@
-"""What was learned on held-out windows about how far answers can be trusted."""
+"""Calibration of answers, learned on held-out windows."""
 
 from collections.abc import Mapping
 from typing import Annotated
@@ -12,39 +12,39 @@ Share = Annotated[float, Field(strict=True, ge=0, le=1)]
 
 
 class Conformal(Spec):
-    """How far an answer may be from the truth in a stated share of windows."""
+    """Conformal prediction: sets and intervals that contain the truth with a given probability."""
 
     coverage: Annotated[float, Field(strict=True, gt=0, lt=1)]
-    """Share of new windows, drawn as the held-out ones were, whose truth is among what is kept."""
+    """The share of new windows, drawn like the held-out ones, whose truth is in the prediction."""
     margins: Mapping[Text, tuple[Number, ...]]
-    """A head's name → how strange an outcome may be to be kept (`models.conformal`); one number,
-    of a head with labels one a label. Heads with too few held-out windows have none."""
+    """The largest nonconformity of accepted outcomes by head (`models.conformal`): one number, or
+    one for each label. Heads with too few held-out windows have none."""
     windows: Annotated[int, Field(strict=True, ge=0)]
     units: Annotated[int, Field(strict=True, ge=0)]
-    """How many of what the split keeps together the windows were of."""
+    """The number of groups, kept together by the split, that the windows belong to."""
     unit: Text
-    """What that is, in the plural: conditions, machines, or windows."""
+    """The kind of group, in the plural: conditions, machines, or windows."""
 
 
 class Calibration(Spec):
-    """Fitted on windows that the answers were not trained on."""
+    """Calibration fitted on windows outside the training part."""
 
     temperatures: Mapping[Text, tuple[Positive, ...]]
-    """A head's name → what its logits are divided by; one number, of a multi-label head one a
-    label. Heads without one answer as they were trained to."""
+    """The divisors of the logits by head: one number, or one for each label of a multi-label head.
+    Other heads are not calibrated."""
     thresholds: Mapping[Text, Share]
-    """`<head>.<label>` of a multi-label head → calibrated probability from which it is flagged."""
+    """The calibrated probability from which `<head>.<label>` of a multi-label head is flagged."""
     conformal: Conformal
     uncalibrated: Mapping[Text, Text]
-    """Heads with outcomes that are left as they were trained → why."""
+    """Heads with uncalibrated outcomes → the reason."""
 
 
 FLAG_PROBABILITY = 0.5
-"""From which a flag is raised where no threshold was chosen."""
+"""The probability from which a flag is raised if no threshold was chosen."""
 
 
 def flag_names(head: HeadSpec) -> tuple[str, ...]:
-    """Return the names by which thresholds know a head's flags; none for a head without flags."""
+    """Return the names of a head's flags in thresholds, if it has flags."""
     match head.kind:
         case HeadKind.BINARY:
             return (head.name,)

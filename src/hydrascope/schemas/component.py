@@ -1,4 +1,4 @@
-"""A component of a machine and the sensors it carries."""
+"""Components of machines and their sensors."""
 
 from typing import Annotated
 
@@ -9,26 +9,26 @@ from hydrascope.schemas.kinds import SENSOR_UNITS, ComponentType, SensorKind
 
 
 def _suggested(kinds: type[ComponentType] | type[SensorKind]) -> WithJsonSchema:
-    """Let editors complete the built-in kinds and still accept declared ones."""
+    """Return a schema with which editors complete built-in kinds and accept declared ones."""
     word = {"type": "string", "pattern": r"^[a-z][a-z0-9_]*$"}
     return WithJsonSchema({"anyOf": [{"enum": [str(kind) for kind in kinds]}, word]})
 
 
 class SensorSpec(Spec):
-    """A sensor: what it measures, in which unit, how often, and where on its component."""
+    """A sensor of a component."""
 
     id: Identifier
-    """Its name in telemetry; no other sensor of the machine has it."""
+    """Name in telemetry, unique within the machine."""
     kind: Annotated[Word, _suggested(SensorKind)]
-    """What it measures."""
+    """Measured quantity."""
     unit: Text
-    """Unit of `range`, and of its values in telemetry that names no other; one of its kind's."""
+    """Unit of `range`, and of telemetry that names no other unit; one that its kind accepts."""
     rate_hz: Positive
-    """Samples a second."""
+    """Samples per second."""
     range: tuple[Number, Number] | None = None
-    """Lowest and highest value the sensor can give, in its unit."""
+    """Lowest and highest value that the sensor can measure, in its unit."""
     position: Word | None = None
-    """Where on the component, such as inlet or outlet."""
+    """Position on the component, such as inlet or outlet."""
     description: str = ""
     """For people."""
 
@@ -49,15 +49,15 @@ class SensorSpec(Spec):
 
 
 class ComponentSpec(Spec):
-    """A component: its kind, its nominal values and any number of sensors, none included."""
+    """A component with nominal values and any number of sensors."""
 
     id: Identifier
-    """Its name in lines, labels and answers; no other component of the machine has it."""
+    """Name in lines, labels and answers, unique within the machine."""
     kind: Annotated[Word, _suggested(ComponentType)]
-    """What it is."""
+    """Kind of the component."""
     name: str = ""
     """For people."""
     nominal: dict[Word, Number] = Field(default_factory=dict)
-    """Nominal values, the unit in the name: `pressure_bar`, `displacement_cm3`."""
+    """Nominal values with the unit in the name: `pressure_bar`, `displacement_cm3`."""
     sensors: tuple[SensorSpec, ...] = ()
-    """What it carries."""
+    """Sensors on the component."""

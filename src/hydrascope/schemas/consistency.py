@@ -1,7 +1,7 @@
-"""Faults of a topology that no single field shows: who is named, who is joined.
+"""Checks of a topology across fields: kinds, unique ids and connections.
 
-They are sought in the plain data, as far as it can be read, so that they are reported together
-with the faults of single fields.
+They use the plain data as far as it is readable, so their faults are reported together with those
+of single fields.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -14,7 +14,7 @@ from hydrascope.schemas.kinds import SENSOR_UNITS, ComponentType, SensorKind
 
 
 class _Entry(NamedTuple):
-    """One readable item of a list, and where it stands."""
+    """A readable item of a list and its location."""
 
     location: Location
     value: object
@@ -35,7 +35,7 @@ class _Entry(NamedTuple):
 
 
 def find_inconsistencies(topology: Mapping[str, object]) -> list[InitErrorDetails]:
-    """Return every inconsistency of a topology's plain data, located relative to it."""
+    """Return all inconsistencies of a topology's plain data, with locations relative to it."""
     whole = _Entry((), topology)
     components = whole.items("components")
     sensors = [sensor for component in components for sensor in component.items("sensors")]
@@ -46,7 +46,7 @@ def find_inconsistencies(topology: Mapping[str, object]) -> list[InitErrorDetail
         *_repeated_ids(sensors),
     ]
     ids = [component.field("id") for component in components]
-    if all(isinstance(each, str) for each in ids):  # else a good edge would look like a bad one
+    if all(isinstance(each, str) for each in ids):  # otherwise, correct edges would be refused
         wrong_ends = list(_wrong_ends(edges, [str(each) for each in ids]))
         faults += wrong_ends or _islands(components, edges)
     return faults
@@ -58,7 +58,7 @@ def _unknown_kinds(
     component_kinds = whole.items("component_kinds")
     for each in component_kinds:
         if each.value in list(ComponentType):
-            yield inconsistency(each.location, each.value, "this kind is built in already")
+            yield inconsistency(each.location, each.value, "this kind is already built in")
     known = [*ComponentType, *(str(each.value) for each in component_kinds)]
     yield from _undeclared(components, known, "component_kinds")
 
@@ -66,12 +66,12 @@ def _unknown_kinds(
     units_of: Mapping[str, object] = declared if isinstance(declared, Mapping) else {}
     for name in units_of:
         if name in SENSOR_UNITS:
-            yield inconsistency(("sensor_kinds", name), name, "this kind is built in already")
+            yield inconsistency(("sensor_kinds", name), name, "this kind is already built in")
     yield from _undeclared(sensors, [*SensorKind, *map(str, units_of)], "sensor_kinds")
     for sensor in sensors:
         kind, unit = sensor.field("kind"), sensor.field("unit")
         if not isinstance(kind, str) or not isinstance(unit, str) or kind in SENSOR_UNITS:
-            continue  # wrong in itself, or checked by the sensor
+            continue  # a fault of the field, or checked by the sensor
         units = units_of.get(kind)
         if isinstance(units, (list, tuple)) and unit not in units:
             yield sensor.fault("unit", f"a {kind} sensor accepts: {', '.join(map(str, units))}")
@@ -111,12 +111,12 @@ def _wrong_ends(edges: Sequence[_Entry], ids: Sequence[str]) -> Iterator[InitErr
 
 
 def _islands(components: Sequence[_Entry], edges: Sequence[_Entry]) -> Iterator[InitErrorDetails]:
-    """Name the first component of each part that no line joins to the largest part."""
+    """Yield a fault for each part that is not connected to the largest part."""
     part = {str(component.field("id")): {str(component.field("id"))} for component in components}
     for edge in edges:
         source, target = part.get(str(edge.field("source"))), part.get(str(edge.field("target")))
         if source is None or target is None:
-            return  # an end is missing: which parts it would join is not known
+            return  # an end is missing, so the parts are unknown
         joined = source | target
         part.update(dict.fromkeys(joined, joined))
 

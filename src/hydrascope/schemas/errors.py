@@ -1,4 +1,4 @@
-"""What a user wrote is wrong: every fault at once, one line each, with path, value and remedy."""
+"""Errors in user input; all faults are reported at once, one line each."""
 
 import difflib
 import re
@@ -17,7 +17,7 @@ _SHORT.maxstring = _SHORT.maxother = 60
 
 
 class Fault(NamedTuple):
-    """One thing that is wrong: where (`edges[3].length_m`; empty: the whole), and the remedy."""
+    """A fault: its path (`edges[3].length_m`; empty: the whole) and the message with the remedy."""
 
     path: str
     message: str
@@ -27,12 +27,12 @@ class Fault(NamedTuple):
 
 
 class SpecError(ValueError):
-    """A file or a value that a user gave is wrong; the message says where, what and the remedy.
+    """A file or value given by a user is invalid; the message names place, value and remedy.
 
     Args:
-        faults: At least one: its message, or path and message.
-        path: Of those that are a message alone.
-        source: The file, folder or command that they are of; begins the message.
+        faults: At least one fault, as a message or as (path, message).
+        path: Path of the faults given as a message.
+        source: The file, folder or command with the faults, which begins the message.
     """
 
     def __init__(self, *faults: str | tuple[str, str], path: str = "", source: str = "") -> None:
@@ -49,26 +49,25 @@ class SpecError(ValueError):
         return "\n  ".join([f"{self.source}: {len(lines)} errors", *lines])
 
     def under(self, path: str) -> "SpecError":
-        """Return the same faults, found in the part at `path` of something larger."""
+        """Return the same faults with `path` as a prefix."""
         faults = [(f"{path}.{name}" if name else path, message) for name, message in self.faults]
         return SpecError(*faults, source=self.source)
 
 
 class ServiceError(Exception):
-    """A part outside this program failed, such as a database; the message says which and why."""
+    """An external service, such as a database, failed; the message names it and the reason."""
 
 
 def validate(model: type[ModelT], data: object, source: str | None = None) -> ModelT:
-    """Return `data` as an instance of `model`.
+    """Validate `data` and return it as an instance of `model`.
 
     Args:
         model: The pydantic model to build.
-        data: Plain mappings, lists and scalars, as YAML or Hydra hand them over.
-        source: Where the data came from (a file name), which begins the message; None: the
-            model's name.
+        data: Plain mappings, lists and scalars, as from YAML or Hydra.
+        source: Origin of the data (a file name), which begins the message; None: the model's name.
 
     Raises:
-        SpecError: Naming every fault of `data`, one line each.
+        SpecError: The data are invalid; the message has one line for each fault.
     """
     try:
         return model.model_validate(data)
@@ -77,12 +76,12 @@ def validate(model: type[ModelT], data: object, source: str | None = None) -> Mo
 
 
 def explain(error: ValidationError, model: type[BaseModel]) -> Iterator[Fault]:
-    """Yield each fault of `error`, which arose from validating `model`."""
+    """Yield each fault of `error`, raised by the validation of `model`."""
     faults = error.errors()
     below = {fault["loc"][:length] for fault in faults for length in range(len(fault["loc"]))}
     for fault in faults:
         if fault["type"] == "too_short" and fault["loc"] in below:
-            continue  # pydantic leaves the faulty items out when it counts
+            continue  # pydantic does not count faulty items
         path = dotted(fault["loc"]) or "(whole file)"
         match fault["type"]:
             case "missing":
@@ -98,9 +97,9 @@ def explain(error: ValidationError, model: type[BaseModel]) -> Iterator[Fault]:
 
 
 def inconsistency(location: Location, value: object, message: str) -> InitErrorDetails:
-    """Return a fault that a model's own check found at `location`, relative to that model.
+    """Return a fault found by a model's own check at `location`, relative to that model.
 
-    Raise a list of them with `refuse`. `message` says what is accepted in place of `value`.
+    Raise a list of them with `refuse`. `message` names what is accepted in place of `value`.
     """
     kind = PydanticCustomError("inconsistent", "{message}", {"message": message})
     return InitErrorDetails(type=kind, loc=location, input=value)
@@ -109,29 +108,29 @@ def inconsistency(location: Location, value: object, message: str) -> InitErrorD
 def refuse(
     title: str, inconsistencies: Sequence[InitErrorDetails], cause: ValidationError | None = None
 ) -> ValidationError:
-    """Return the error that carries a model's own `inconsistencies` beside its fields' faults.
+    """Return an error with a model's `inconsistencies` and the faults of its fields.
 
-    pydantic stops before a model's own checks when a field is wrong; with this, a validator in
-    mode "wrap" reports both in one pass.
+    pydantic skips a model's own checks if a field is invalid; with this, a validator in mode "wrap"
+    reports both in one pass.
     """
     faults = [_restated(fault) for fault in cause.errors()] if cause else []
     return ValidationError.from_exception_data(title, [*faults, *inconsistencies])
 
 
 def dotted(location: Location) -> str:
-    """Return `("edges", 3, "length_m")` as `edges[3].length_m`."""
+    """Format a location: `("edges", 3, "length_m")` becomes `edges[3].length_m`."""
     path = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in location)
     return path.removeprefix(".")
 
 
 def closest(word: object, accepted: Sequence[str]) -> str:
-    """Return `; did you mean 'x'?` for the accepted word nearest to `word`, else nothing."""
+    """Return `; did you mean 'x'?` with the accepted word closest to `word`, or an empty text."""
     near = difflib.get_close_matches(str(word), map(str, accepted), n=1)
     return f"; did you mean {near[0]!r}?" if near else ""
 
 
 def _accepted(fault: ErrorDetails) -> str:
-    """Say what is accepted: pydantic's message, and for enumerations the nearest value."""
+    """Return pydantic's message, with the closest value of an enumeration."""
     message = fault["msg"].removeprefix("Value error, ")
     message = re.sub(r"^Input should be ", "expected ", message)
     if fault["type"] in ("enum", "literal_error"):
@@ -141,7 +140,7 @@ def _accepted(fault: ErrorDetails) -> str:
 
 
 def _restated(fault: ErrorDetails) -> InitErrorDetails:
-    """Make a reported fault raisable again (pydantic accepts only its own types by name)."""
+    """Convert a reported fault so that it can be raised again."""
     context = {**fault.get("ctx", {}), "message": fault["msg"]}
     kind = PydanticCustomError(fault["type"], "{message}", context)
     return InitErrorDetails(type=kind, loc=fault["loc"], input=fault["input"])

@@ -1,4 +1,4 @@
-"""Read a JSON file, or say in which line it is none."""
+"""Reading of JSON files, with the line in error messages."""
 
 import json
 from pathlib import Path
@@ -12,7 +12,7 @@ def load_json(path: Path) -> dict[str, Any]:
     """Return the object in a JSON file.
 
     Raises:
-        SpecError: The file cannot be read, or holds no JSON object; with file and line.
+        SpecError: The file cannot be read, or does not contain a JSON object.
     """
     try:
         content = path.read_bytes()
@@ -24,7 +24,7 @@ def load_json(path: Path) -> dict[str, Any]:
         raise SpecError(f"{path}: {not_utf8(content)}") from None
     except json.JSONDecodeError as error:
         raise SpecError(
-            f"{path}:{error.lineno}:{error.colno}: no JSON ({error.msg}); was it cut off or edited?"
+            f"{path}:{error.lineno}:{error.colno}: not JSON ({error.msg}); cut off or edited?"
         ) from None
     if not isinstance(found, dict):
         raise SpecError(f"{path}: holds a {type(found).__name__}; expected an object")

@@ -1,4 +1,4 @@
-"""JSON Schema of the files a user writes, so that editors complete, explain and check them."""
+"""JSON Schema of user files, with which editors complete, explain and check them."""
 
 import ast
 import inspect
@@ -18,14 +18,14 @@ FILE_MODELS: dict[str, type[BaseModel]] = {"machine": Machine, "task": TaskSpec}
 
 
 class _Explained(GenerateJsonSchema):
-    """Adds what stands below each key in the code.
+    """Adds the docstring of each key.
 
-    pydantic can do that too, when it makes a class; then each start of each command would take
-    20 ms longer.
+    pydantic can do the same when it creates a class, but then every command would start 20 ms
+    later.
     """
 
     def model_schema(self, schema: ModelSchema) -> JsonSchemaValue:
-        """Return the schema of one model, its keys explained."""
+        """Return the schema of one model with descriptions of its keys."""
         made = super().model_schema(schema)
         for key, meaning in meanings(schema["cls"]).items():
             made["properties"][key]["description"] = meaning
@@ -45,7 +45,7 @@ def json_schema(file: str) -> dict[str, object]:
 
 
 def meanings(of: type) -> dict[str, str]:
-    """Return what stands below each key of a model, or member of an enumeration, as one line."""
+    """Return the docstring of each key of a model or member of an enumeration, as one line."""
     (definition,) = ast.parse(dedent(inspect.getsource(of))).body
     assert isinstance(definition, ast.ClassDef)
     found = {}

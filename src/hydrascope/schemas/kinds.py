@@ -1,10 +1,10 @@
-"""The kinds of components, sensors, lines and materials that a machine is made of."""
+"""Kinds of components, sensors, lines and materials."""
 
 from enum import StrEnum
 
 
 class ComponentType(StrEnum):
-    """Built-in kinds of components; a machine file may declare further ones."""
+    """Built-in kinds of components; a machine file can declare more."""
 
     PUMP = "pump"
     HYDRAULIC_MOTOR = "hydraulic_motor"
@@ -28,7 +28,7 @@ class ComponentType(StrEnum):
 
 
 class SensorKind(StrEnum):
-    """Built-in kinds of sensors; a machine file may declare further ones."""
+    """Built-in kinds of sensors; a machine file can declare more."""
 
     PRESSURE = "pressure"
     FLOW = "flow"
@@ -70,11 +70,11 @@ SENSOR_UNITS: dict[str, tuple[str, ...]] = {
     SensorKind.WATER_CONTENT: ("%", "ppm"),
     SensorKind.VISCOSITY: ("mm2/s", "cSt"),
 }
-"""Accepted units of each built-in kind of sensor, the canonical one first."""
+"""The accepted units of each built-in kind of sensor, the canonical unit first."""
 
 
 class EdgeType(StrEnum):
-    """What joins two components."""
+    """Kinds of connections between two components."""
 
     PRESSURE_LINE = "pressure_line"
     """Oil under working pressure."""
@@ -87,13 +87,13 @@ class EdgeType(StrEnum):
     PILOT_LINE = "pilot_line"
     """Oil that controls a valve or a pump."""
     GAS_LINE = "gas_line"
-    """Gas, as that of an accumulator."""
+    """Gas, such as that of an accumulator."""
     MECHANICAL = "mechanical"
-    """A shaft or rod; its diameter and length stand for the line's."""
+    """A shaft or rod, with its diameter and length."""
 
 
 class Material(StrEnum):
-    """What a line is made of."""
+    """Wall materials of lines."""
 
     STEEL = "steel"
     RUBBER = "rubber"

@@ -1,4 +1,4 @@
-"""One machine: who it is and how it is built; with all names that a machine file is made of."""
+"""Machines, and all names that occur in a machine file."""
 
 import hashlib
 from datetime import date
@@ -31,43 +31,42 @@ __all__ = [
 
 
 class EquipmentMetadata(Spec):
-    """Who a machine is: its name plate."""
+    """The name plate of a machine."""
 
     equipment_id: Identifier
-    """Its name in telemetry, labels and answers."""
+    """Name in telemetry, labels and answers."""
     name: Text
     """For people."""
     manufacturer: Text | None = None
-    """Who built it."""
+    """Name of the manufacturer."""
     model: Text | None = None
-    """What its maker calls it."""
+    """Manufacturer's name of the model."""
     serial_number: Text | None = None
-    """Its maker's number of it."""
+    """Manufacturer's serial number."""
     commissioned: date | None = None
-    """First day of service; the age of the machine's lines counts from it."""
+    """First day of service, from which the age of the lines counts."""
     maintenance: tuple[date, ...] = ()
     """Days on which the machine was serviced, in any order."""
     location: Text | None = None
-    """Where it stands."""
+    """Where the machine is."""
     nominal: dict[Word, Number] = Field(default_factory=dict)
-    """Nominal values of the whole machine, the unit in the name: `pressure_bar`, `power_kw`; of its
-    oil: `viscosity_40_c_mm2_s`, `viscosity_100_c_mm2_s`, `density_15_c_kg_m3`, `expansion_per_k`.
-    """
+    """Nominal values with the unit in the name: `pressure_bar`, `power_kw`; of the oil:
+    `viscosity_40_c_mm2_s`, `viscosity_100_c_mm2_s`, `density_15_c_kg_m3`, `expansion_per_k`."""
 
 
 class Machine(Spec):
     """The content of a machine file."""
 
     schema_version: Literal[1] = 1
-    """Form of this file."""
+    """Version of the file's format."""
     equipment: EquipmentMetadata
-    """Who the machine is."""
+    """Name plate of the machine."""
     topology: GraphTopology
-    """How it is built."""
+    """Components and lines."""
 
     @cached_property
     def digest(self) -> str:
-        """SHA-256 of all content, in hex."""
+        """The hexadecimal SHA-256 of all content."""
         return hashlib.sha256(self.model_dump_json().encode()).hexdigest()
 
     @classmethod
@@ -75,6 +74,6 @@ class Machine(Spec):
         """Read a machine file.
 
         Raises:
-            SpecError: Naming every fault of the file, one line each.
+            SpecError: The file is invalid; the message has one line for each fault.
         """
         return validate(cls, load_yaml(Path(path)), source=str(path))

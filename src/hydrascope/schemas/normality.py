@@ -1,5 +1,5 @@
-"""Names of what a network says of how far from normal something is."""
+"""Names of a network's normality scores."""
 
 MACHINE, COMPONENT, SENSOR = "normality.machine", "normality.component", "normality.sensor"
 LEVELS = (MACHINE, COMPONENT, SENSOR)
-"""Names of the answers: [G, 1], [N, 1] and [S, 1]."""
+"""The names of the scores, with shapes [G, 1], [N, 1] and [S, 1]."""

@@ -1,7 +1,7 @@
-"""Samples of one sensor as they were recorded: any order, any distance, some of them bad.
+"""Recorded samples of one sensor: in any order, at any times, some of them bad.
 
-Files, tables in memory, databases and requests to the service are judged by `judge` alone: the same
-samples are the same telemetry wherever they come from.
+Files, tables in memory, databases and requests to the service all use `judge`, so the same samples
+give the same telemetry.
 """
 
 from collections.abc import Sequence
@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 from hydrascope.schemas.machine import SensorSpec
 
 GOOD, BAD_QUALITY, OUT_OF_RANGE, EMPTY = 0, 1, 2, 3
-"""State of a sample; all but the good ones are missing to whoever reads a signal. The first three
-are the flags of our own table; an empty one (NaN, or beyond float32) is no sample at all."""
+"""States of samples; in a signal, only good ones are present. The first three are also the flags in
+Hydrascope's own table. An empty value (NaN, or beyond float32) is not a sample."""
 
 SensorKey = tuple[str, str]
 """Equipment id and sensor id."""
@@ -24,18 +24,18 @@ class Samples(NamedTuple):
     """n samples of one sensor."""
 
     time_us: NDArray[np.int64]
-    """[n], since 1970-01-01T00:00Z."""
+    """The times [n] since 1970-01-01T00:00Z."""
     value: NDArray[np.float32]
-    """[n], finite, in the machine file's unit."""
+    """The finite values [n] in the machine file's unit."""
     state: NDArray[np.uint8]
-    """[n], `GOOD`, `BAD_QUALITY` or `OUT_OF_RANGE`."""
+    """The states [n]: `GOOD`, `BAD_QUALITY` or `OUT_OF_RANGE`."""
 
     def take(self, index: NDArray[np.bool_] | NDArray[np.int64] | slice) -> "Samples":
         """Return the samples at `index`."""
         return Samples(self.time_us[index], self.value[index], self.state[index])
 
     def good(self) -> "Samples":
-        """Return the samples that count."""
+        """Return the good samples."""
         keep = self.state == GOOD
         return self if keep.all() else self.take(keep)
 
@@ -43,12 +43,12 @@ class Samples(NamedTuple):
 def judge(
     value: NDArray[np.float64], sensor: SensorSpec | None, flagged: NDArray[np.bool_] | None = None
 ) -> NDArray[np.uint8]:
-    """Return the state of each of n values, [n].
+    """Return the states [n] of n values.
 
     Args:
-        value: [n], in the machine file's unit; NaN where nothing was recorded.
-        sensor: That they are of; None: one that no machine file knows, with any range.
-        flagged: [n] whether a quality flag that is not accepted stands beside it; None: none does.
+        value: Values [n] in the machine file's unit; NaN where nothing was recorded.
+        sensor: The sensor; None: one in no machine file, without a range.
+        flagged: Mask [n] of values with a quality flag that is not accepted; None: no flags.
     """
     state = np.full(len(value), GOOD, dtype=np.uint8)
     if sensor is not None and sensor.range is not None:
@@ -61,7 +61,7 @@ def judge(
 
 
 def _float32(value: NDArray[np.float64]) -> NDArray[np.float32]:
-    with np.errstate(over="ignore"):  # what it cannot hold is infinite, and so no sample
+    with np.errstate(over="ignore"):  # values beyond float32 become infinite and thus empty
         return value.astype(np.float32)
 
 
@@ -71,11 +71,11 @@ def judged(
     sensor: SensorSpec | None,
     flagged: NDArray[np.bool_] | None = None,
 ) -> Samples:
-    """Return the samples of n times and values, without the empty ones; arguments as in `judge`."""
+    """Return the samples at n times without empty ones; other arguments are as in `judge`."""
     state = judge(value, sensor, flagged)
     samples = Samples(time_us, _float32(value), state)
-    there = state != EMPTY
-    return samples if there.all() else samples.take(there)
+    present = state != EMPTY
+    return samples if present.all() else samples.take(present)
 
 
 class Ordered(NamedTuple):
@@ -83,13 +83,13 @@ class Ordered(NamedTuple):
 
     samples: Samples
     duplicates: int
-    """Rows that a later row of the same instant replaced."""
+    """The number of rows replaced by a later row for the same instant."""
     unsorted: int
-    """Rows that stood after a row of a later time."""
+    """The number of rows after a row of a later time."""
 
 
 def in_order(pieces: Sequence[Samples]) -> Ordered:
-    """Join pieces of one sensor, given in the order of the files; of one instant the last wins."""
+    """Join and sort pieces of one sensor; of several samples for an instant, the last counts."""
     if len(pieces) == 1:
         joined = pieces[0]
     else:

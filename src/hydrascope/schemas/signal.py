@@ -1,4 +1,4 @@
-"""Samples of a sensor, as every source of telemetry and every request hands them over."""
+"""Signals, the common form of all telemetry from sources and requests."""
 
 from dataclasses import dataclass
 
@@ -10,11 +10,11 @@ from numpy.typing import NDArray
 class Signal:
     """Equidistant samples of one sensor.
 
-    Sample i belongs to the time `start + i / rate_hz`, start being the first sampling instant
-    within the window that was asked for.
+    Sample i is at `start + i / rate_hz`, where start is the first sampling instant in the
+    requested window.
     """
 
     values: NDArray[np.float32]
-    """[samples], in the sensor's unit; NaN where a value is missing."""
+    """The values [samples] in the sensor's unit; NaN where missing."""
     rate_hz: float
-    """The rate of these samples, which may be lower than the sensor's own."""
+    """The rate of the samples, which can be lower than the sensor's own."""

@@ -1,4 +1,4 @@
-"""What is predicted: a task is a list of heads, written as data."""
+"""Tasks, which define predictions as a list of heads."""
 
 from collections.abc import Mapping
 from enum import StrEnum
@@ -10,83 +10,82 @@ from hydrascope.schemas.base import Identifier, Number, Positive, Spec, Text
 
 
 class HeadLevel(StrEnum):
-    """Whether a head speaks of single components or of the whole machine."""
+    """Levels of heads: single components or the whole machine."""
 
     COMPONENT = "component"
     MACHINE = "machine"
 
 
 class HeadKind(StrEnum):
-    """What a head predicts."""
+    """Kinds of heads."""
 
     REGRESSION = "regression"
     BINARY = "binary"
     MULTI_LABEL = "multi_label"
     MULTI_CLASS = "multi_class"
     ORDINAL = "ordinal"
-    """Classes in an order; the network says for each but the last whether it is exceeded."""
+    """Ordered classes; for each but the last, the network predicts whether it is exceeded."""
 
 
 _GRADED = (HeadKind.MULTI_CLASS, HeadKind.ORDINAL)
 _JOINED = (HeadKind.REGRESSION, HeadKind.BINARY, HeadKind.MULTI_LABEL)
-"""Kinds whose answers of components make one of their machine."""
+"""The kinds whose component answers can be combined to a machine's answer."""
 
 HEALTH = "health"
-"""Label, of machines and of components, that is 1 for what is sound and 0 for what has failed."""
+"""The label of the health of machines and components, from 1 (sound) to 0 (failed)."""
 
 
 class ClassSpec(Spec):
-    """One class of a head: the value it has in the label column, and its name."""
+    """A class of a head."""
 
     value: Number
-    """As it stands in the label column."""
+    """Value in the label column."""
     name: Text
     """For people."""
 
 
 class HeadSpec(Spec):
-    """One thing to predict. The order of `classes` and `labels` is that of the outputs."""
+    """A prediction of the task. The order of `classes` and `labels` is that of the outputs."""
 
     name: Identifier
-    """Name of its answers, in tables and in the service."""
+    """Name of the answers, in tables and in the service."""
     level: HeadLevel
-    """Whom it speaks of."""
+    """Whether the head predicts for components or machines."""
     kind: HeadKind
-    """What it predicts."""
+    """Kind of the prediction."""
     components: tuple[Identifier, ...] | None = Field(default=None, min_length=1)
-    """Ids of the components a component-level head applies to; all if None."""
+    """Ids of the components that a component-level head applies to; None: all."""
     label: Text | None = Field(default=None, validate_default=True)
-    """Label column; the head's name if None. A head with labels reads one column a label."""
+    """Label column; None: the head's name. A head with labels reads one column for each."""
     classes: tuple[ClassSpec, ...] = Field(default=(), validate_default=True)
-    """Classes of a multi-class or ordinal head, an ordinal one's from lowest to highest."""
+    """Classes of a multi-class or ordinal head; ordinal classes from lowest to highest."""
     labels: tuple[Text, ...] = Field(default=(), validate_default=True)
-    """Names of a multi-label head's labels; of a regression that has several values, theirs."""
+    """Labels of a multi-label head, or names of a regression's values if it has several."""
     unit: Text | None = None
     """Unit of the label's values."""
     healthy: Number | None = Field(default=None, validate_default=True)
-    """Value of a sound component or machine: one of the classes', 0 or 1 of a binary head. Its
-    probability is what a service calls health, windows that have it are what normality learns from;
-    None: the head says nothing of health."""
+    """Value of a healthy component or machine: the value of a class, or 0 or 1 for a binary head.
+    The service reports its probability as health, and normality learns from windows with this
+    value. None: the head does not describe health."""
     weight: Positive = 1.0
     """Factor of the head's loss."""
     huber_delta: Positive = 1.0
-    """Of a regression without quantiles: errors beyond it count by their size, smaller ones by
-    their square, as much as they would at it. Small beside the label's spread, what is learned is
-    the median rather than the mean."""
+    """Threshold of the Huber loss of a regression without quantiles: the loss is quadratic below it
+    and linear above it. If it is small compared to the label's spread, the head learns the median
+    rather than the mean."""
     quantiles: tuple[Number, ...] = ()
-    """Of a regression that answers with an interval, such as 0.05, 0.5, 0.95; learned by the
-    pinball loss. None: one value, learned by the Huber loss."""
+    """Quantiles of a regression that predicts an interval, such as 0.05, 0.5, 0.95, learned by the
+    pinball loss. Empty: one value, learned by the Huber loss."""
     focal_gamma: Annotated[float, Field(strict=True, ge=0)] = 0.0
-    """Of a binary, multi-label or multi-class head: how much less rows count that are answered
-    rightly already (focal loss); 0: cross-entropy."""
+    """Exponent of the focal loss of a binary, multi-label or multi-class head, which reduces the
+    weight of rows that are already predicted well; 0: cross-entropy."""
     class_weights: bool = False
-    """Of a head with classes: whether all classes of the training windows count the same, however
-    many windows they have."""
+    """Whether all classes in the training windows have the same total weight."""
     evidence: Identifier | None = None
-    """The component-level head whose answers a network makes this one's of. Of a machine-level
-    head: labels are joined by the log-sum-exp of their logits over the components, `health` is the
-    least of any component. Of a component-level regression of `health`: a regression with labels,
-    severities from 0 (sound) to 1 (failed); `health` is 1 less the largest of the component."""
+    """The component-level head from which the network derives this one. For a machine-level head,
+    labels are joined by the log-sum-exp of the components' logits, and `health` is the minimum over
+    the components. For a component-level regression of `health`, it is a regression with labels:
+    severities from 0 (sound) to 1 (failed). `health` is then 1 minus the largest severity."""
 
     @field_validator("components")
     @classmethod
@@ -185,19 +184,19 @@ class HeadSpec(Spec):
             health = (info.data.get("label") or info.data.get("name")) == HEALTH
             if not health or info.data.get("kind") is not HeadKind.REGRESSION:
                 raise ValueError(
-                    "only a machine-level head, or a regression of health, is made of components' "
-                    "answers; leave it out"
+                    "only a machine-level head, or a regression of health, can be derived from "
+                    "components; leave it out"
                 )
         return evidence
 
     @property
     def median(self) -> int:
-        """Position of a regression's value among its outputs; of one with labels, the first's."""
+        """The position of a regression's value among its outputs; with labels, of the first."""
         return self.quantiles.index(0.5) if self.quantiles else 0
 
     @property
     def size(self) -> int:
-        """Number of the network's outputs."""
+        """The number of the network's outputs."""
         match self.kind:
             case HeadKind.MULTI_LABEL | HeadKind.REGRESSION if self.labels:
                 return len(self.labels)
@@ -212,39 +211,39 @@ class HeadSpec(Spec):
 
     @property
     def columns(self) -> tuple[str, ...]:
-        """Label columns that the head reads."""
+        """The label columns that the head reads."""
         return self.labels or (self.label or self.name,)
 
 
 class NormalitySpec(Spec):
-    """What healthy telemetry looks like, learned without a label of any fault."""
+    """Learning of healthy telemetry without labels of faults."""
 
     healthy: Mapping[Text, Number | Text | tuple[Number | Text, ...]] | None = None
-    """Label column → its value (or values) in a healthy window. None: what the heads call healthy;
-    where no head does, all windows are healthy."""
+    """Label column → its value or values in a healthy window. None: as the heads define it; if no
+    head does, all windows are healthy."""
     false_alarm_rate: Annotated[float, Field(strict=True, gt=0.0, lt=0.5)] = 0.01
     """Share of healthy windows in which a score may exceed its threshold."""
     smoothing: Annotated[float, Field(strict=True, ge=0.0, lt=1.0)] = 0.0
-    """Share of the window before in an exponentially weighted mean of scores; 0: none."""
+    """Weight of the previous mean in an exponentially weighted mean of scores; 0: no smoothing."""
     weight: Positive = 1.0
-    """Factor of the forecast's loss beside the heads'."""
+    """Factor of the forecast's loss."""
 
 
 _LOSSES = ("forecast", "normality")
-"""Names of losses that are no head's."""
+"""The names of losses that do not belong to a head."""
 
 
 class TaskSpec(Spec):
     """The content of a task file: heads that are learned together, normality, or both."""
 
     name: Identifier
-    """Stands in reports and bundles."""
+    """Name in reports and bundles."""
     description: str = ""
     """For people."""
     normality: NormalitySpec | None = None
-    """Learns what is healthy; None: nothing does."""
+    """Learning of healthy telemetry; None: off."""
     heads: tuple[HeadSpec, ...] = Field(default=(), validate_default=True)
-    """What is predicted of labels."""
+    """Predictions of labels."""
 
     @field_validator("heads")
     @classmethod
@@ -257,7 +256,7 @@ class TaskSpec(Spec):
         if repeated := sorted({name for name in names if names.count(name) > 1}):
             raise ValueError(f"expected heads of distinct names; repeated: {', '.join(repeated)}")
         if taken := sorted(set(names).intersection(_LOSSES)):
-            raise ValueError(f"expected names that are no loss's; taken: {', '.join(taken)}")
+            raise ValueError(f"expected other names than those of losses: {', '.join(taken)}")
         for head in heads:
             if head.evidence and (fault := _unfit(head, {each.name: each for each in heads})):
                 raise ValueError(f"{head.name}: evidence {head.evidence!r} {fault}")
@@ -265,32 +264,32 @@ class TaskSpec(Spec):
 
 
 def _unfit(head: HeadSpec, heads: Mapping[str, HeadSpec]) -> str | None:
-    """Say why a head cannot be made of its evidence; None where it can."""
+    """Return why a head cannot be derived from its evidence, or None if it can."""
     of = heads.get(head.evidence or "")
     if of is None or of.level is not HeadLevel.COMPONENT:
         components = [name for name, each in heads.items() if each.level is HeadLevel.COMPONENT]
         accepted = ", ".join(components) or "none is in this task"
-        return f"is no component-level head; accepted: {accepted}"
+        return f"is not a component-level head; accepted: {accepted}"
     if head.level is HeadLevel.COMPONENT:
         return _unfit_severities(head, of)
     if head.kind not in _JOINED or of.kind is not head.kind:
         return f"is of kind {of.kind}; accepted: both of one kind of {', '.join(_JOINED)}"
     if of.columns != head.columns:
-        mine, theirs = ", ".join(head.columns), ", ".join(of.columns)
-        return f"reads {theirs}; accepted: a head that reads {mine}, in this order"
+        columns, read = ", ".join(head.columns), ", ".join(of.columns)
+        return f"reads {read}; accepted: a head that reads {columns}, in this order"
     if head.kind is HeadKind.REGRESSION and (head.columns != (HEALTH,) or head.labels):
-        return f"is a regression; accepted: one of the label {HEALTH}, whose least counts"
+        return f"is a regression; accepted: one of the label {HEALTH}"
     if head.quantiles or of.quantiles:
-        return "has quantiles, or is to make some; accepted: heads without"
+        return "cannot be combined with quantiles; accepted: two heads without quantiles"
     return None
 
 
 def _unfit_severities(head: HeadSpec, of: HeadSpec) -> str | None:
-    """Say why the health of components cannot be made of a head's severities."""
+    """Return why the health of components cannot be derived from severities, or None."""
     if of.kind is not HeadKind.REGRESSION or not of.labels or of.evidence:
-        return "has no severities; accepted: a regression with labels that is made of no other"
+        return "has no severities; accepted: a regression with labels and without evidence"
     if of.components != head.components:
-        return "speaks of other components; accepted: one of the same components"
+        return "has other components; accepted: a head with the same components"
     if head.quantiles:
-        return "is to make quantiles; accepted: a head without"
+        return "cannot give quantiles; accepted: a head without quantiles"
     return None

@@ -1,8 +1,8 @@
-"""What is said of bytes that are no text."""
+"""Error messages for bytes that are not text."""
 
 
 def not_utf8(content: bytes) -> str:
-    """Say what to do about bytes that are not UTF-8."""
+    """Return a message with the remedy for bytes that are not UTF-8."""
     try:
         content.decode()
     except UnicodeDecodeError as error:

@@ -23,11 +23,11 @@ class TimeWindow(Spec):
 
     @property
     def duration(self) -> timedelta:
-        """Time from start to end."""
+        """The time from start to end."""
         return self.end - self.start
 
     def contains(self, other: "TimeWindow") -> bool:
-        """Whether `other` lies within this window."""
+        """Return whether `other` is within this window."""
         return self.start <= other.start and other.end <= self.end
 
     def __str__(self) -> str:

@@ -1,4 +1,4 @@
-"""How a machine is built: components joined by lines."""
+"""Topologies of machines: components connected by lines."""
 
 from collections.abc import Mapping
 from functools import cached_property
@@ -21,43 +21,43 @@ class EdgeSpec(Spec):
     """A line from one component to another."""
 
     source: Identifier
-    """Id of the component where it begins."""
+    """Id of the component where the line begins."""
     target: Identifier
-    """Id of the component where it ends."""
+    """Id of the component where the line ends."""
     kind: EdgeType
-    """What it is."""
+    """Kind of line."""
     diameter_mm: Positive
     """Inner diameter."""
     length_m: Positive
-    """From end to end."""
+    """Length from end to end."""
     material: Material
-    """What its wall is made of."""
+    """Material of the wall."""
     pressure_rating_bar: Positive | None = None
-    """Highest pressure that it is made for."""
+    """Maximum working pressure."""
     bidirectional: Flag = True
-    """Whether a change at the target is felt at the source too, as in any line without a check
-    valve; it need not flow both ways."""
+    """Whether a change at the target also affects the source, as in any line without a check valve.
+    The oil need not flow both ways."""
 
 
 class GraphTopology(Spec):
-    """Components and the lines between them: one connected graph.
+    """Components and lines, which form one connected graph.
 
-    Machines of the same build share the id. Kinds beyond `ComponentType` and `SensorKind` are
-    declared here, so that a turbine or a compressor fits.
+    Machines of the same build share the id. Kinds beyond `ComponentType` and `SensorKind`, such as
+    a turbine or a compressor, are declared here.
     """
 
     id: Identifier
     """Name of the build."""
     component_kinds: tuple[Word, ...] = ()
-    """Further kinds of components."""
+    """Additional kinds of components."""
     sensor_kinds: dict[Word, Annotated[tuple[Text, ...], Field(min_length=1)]] = Field(
         default_factory=dict
     )
-    """Further kinds of sensors, each with the units it accepts."""
+    """Additional kinds of sensors, each with its accepted units."""
     components: Annotated[tuple[ComponentSpec, ...], Field(min_length=1)]
-    """Parts of the machine; each is joined with the others, at least through further ones."""
+    """Parts of the machine, all connected with each other directly or indirectly."""
     edges: tuple[EdgeSpec, ...] = ()
-    """Lines between them."""
+    """Lines between components."""
 
     @model_validator(mode="wrap")
     @classmethod
@@ -73,7 +73,7 @@ class GraphTopology(Spec):
 
     @property
     def component_index(self) -> Mapping[str, int]:
-        """Position of each component id in `components`."""
+        """The position of each component id in `components`."""
         return MappingProxyType({each.id: index for index, each in enumerate(self.components)})
 
     @cached_property
@@ -108,7 +108,7 @@ class GraphTopology(Spec):
         return directed
 
     def to_pyg(self) -> "Data":
-        """Return the bare graph as PyTorch Geometric knows it.
+        """Convert the bare graph to PyTorch Geometric.
 
         Returns:
             Data with `edge_index` [2, E] int64 over the directed edges, `num_nodes` (N), and

@@ -1,4 +1,4 @@
-"""Units of measurement: from the unit of a file to that of the machine file, or of the kind.
+"""Conversion of units of measurement.
 
 Factors are exact, from the definitions in NIST Special Publication 811 (2008), appendix B.8 and
 its footnotes: 1 in = 25.4 mm, 1 lb = 0.45359237 kg, g = 9.80665 m/s², 1 gal (US) = 231 in³,
@@ -75,7 +75,7 @@ _OF_BASE: dict[str, dict[str, Fraction | int]] = {
     "ratio": {"1": 1, "%": Fraction(1, 100), "ppm": _MILLIONTH},
     "kinematic viscosity": {"mm2/s": 1, "cSt": 1, "m2/s": 10**6},
 }
-"""What one of each unit is of the quantity's base unit."""
+"""The factor from each unit to its quantity's base unit."""
 
 _UNITS = {
     name: _Unit(quantity, Fraction(scale))
@@ -89,44 +89,44 @@ _UNITS = {
 
 
 def conversion(source: str, target: str) -> Conversion:
-    """Return what turns a value in `source` into one in `target`.
+    """Return the conversion of values from `source` to `target`.
 
-    A unit that only a machine file knows is accepted where it need not be converted.
+    Units declared in a machine file are accepted if no conversion is needed.
 
     Raises:
-        SpecError: A unit is unknown, or the two measure different things.
+        SpecError: A unit is unknown, or the units belong to different quantities.
     """
     if source == target:
         return Conversion(1.0, 0.0)
-    here, there = _UNITS.get(source), _UNITS.get(target)
-    if there is None:
+    given, wanted = _UNITS.get(source), _UNITS.get(target)
+    if wanted is None:
         raise SpecError(f"unit {source!r} is not accepted; expected {target!r}")
     accepted = same_quantity(target)
-    if here is None or here.quantity != there.quantity:
+    if given is None or given.quantity != wanted.quantity:
         raise SpecError(
             f"unit {source!r} cannot be converted to {target!r}; accepted: {', '.join(accepted)}"
-            + (closest(source, accepted) if here is None else "")
+            + (closest(source, accepted) if given is None else "")
         )
     return Conversion(
-        scale=float(here.scale / there.scale),
-        offset=float((here.offset - there.offset) / there.scale),
+        scale=float(given.scale / wanted.scale),
+        offset=float((given.offset - wanted.offset) / wanted.scale),
     )
 
 
 def same_quantity(unit: str) -> list[str]:
-    """Return the units that convert to a unit, itself among them; none of an unknown one."""
+    """Return all units that can be converted to a unit, or none if it is unknown."""
     known = _UNITS.get(unit)
     return [name for name, each in _UNITS.items() if known and each.quantity == known.quantity]
 
 
 def to_canonical(kind: str, unit: str) -> Conversion | None:
-    """Return what turns a sensor's values into the canonical unit of its kind.
+    """Return the conversion of a sensor's values to the canonical unit of its kind.
 
-    None for a kind that only a machine file knows, and where the two measure different things: an
-    acceleration becomes a vibration velocity only where its frequency is known.
+    It is None for declared kinds and between different quantities: an acceleration, for example,
+    can be converted to a vibration velocity only if the frequency is known.
     """
     canonical = SENSOR_UNITS.get(kind, ("",))[0]
-    here, there = _UNITS.get(unit), _UNITS.get(canonical)
-    if here is None or there is None or here.quantity != there.quantity:
+    given, wanted = _UNITS.get(unit), _UNITS.get(canonical)
+    if given is None or wanted is None or given.quantity != wanted.quantity:
         return None
     return conversion(unit, canonical)

@@ -1,4 +1,4 @@
-"""Files that are whole or absent under their final name, whatever happens while one is written."""
+"""Atomic writing of files."""
 
 import errno
 import os
@@ -8,25 +8,25 @@ from contextlib import contextmanager
 from pathlib import Path
 
 NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES})
-"""Why a file cannot be written, where a user can help it."""
+"""The reasons for a failed write that a user can remedy."""
 
 
 @contextmanager
 def whole_file(path: Path) -> Iterator[Path]:
-    """Give a place beside `path` to write to; what is there in the end gets its name at once.
+    """Yield a temporary path to write to, which replaces `path` atomically at the end.
 
-    What stood under the name stays until then, and if anything fails.
+    If anything fails, `path` does not change.
 
     Raises:
-        OSError: It cannot be written; names `path`.
+        OSError: The file cannot be written; the error names `path`.
     """
-    writer = f"{os.getpid()}-{threading.get_ident()}"  # threads of a service write at once, too
+    writer = f"{os.getpid()}-{threading.get_ident()}"  # threads of a service write concurrently
     part = path.with_name(f".{path.stem}.{writer}.part{path.suffix}")
     try:
         with names(path):
             yield part
             with part.open("rb+") as file:
-                os.fsync(file.fileno())  # some file systems say only then that they are full
+                os.fsync(file.fileno())  # some file systems report only then that they are full
             part.replace(path)
     finally:
         part.unlink(missing_ok=True)
@@ -34,7 +34,7 @@ def whole_file(path: Path) -> Iterator[Path]:
 
 @contextmanager
 def names(path: Path) -> Iterator[None]:
-    """Have an `OSError` from inside name `path`, as that of a full disk does not by itself."""
+    """Add `path` to an `OSError` raised inside, since that of a full disk names no file."""
     try:
         yield
     except OSError as error:
@@ -44,17 +44,17 @@ def names(path: Path) -> Iterator[None]:
 
 
 def write_whole(path: Path, text: str) -> None:
-    """Write a text file, whole or not at all.
+    """Write a text file atomically.
 
     Raises:
-        OSError: It cannot be written; names `path`.
+        OSError: The file cannot be written; the error names `path`.
     """
     with whole_file(path) as part:
         part.write_text(text, encoding="utf-8")
 
 
 def no_room(error: OSError) -> str:
-    """Say in one line what could not be written, and what to do."""
+    """Return one line that names the file that could not be written and the remedy."""
     place = f"{error.filename}: " if error.filename else ""
     return (
         f"{place}cannot be written ({error.strerror}); make room, or write elsewhere; what stood "

@@ -1,4 +1,4 @@
-"""Read a YAML 1.2 file, refusing what YAML silently accepts."""
+"""Reading of YAML 1.2 files, with checks that YAML itself lacks."""
 
 import codecs
 import re
@@ -24,7 +24,7 @@ def load_yaml(path: Path) -> object:
     """Return the plain content of one YAML file.
 
     Raises:
-        SpecError: The file cannot be read, is not YAML, or repeats a key; with file and line.
+        SpecError: The file cannot be read, is not YAML, or repeats a key.
     """
     try:
         content = path.read_bytes()
@@ -46,19 +46,19 @@ def load_yaml(path: Path) -> object:
 
 
 def _unreadable(content: bytes, error: yaml.reader.ReaderError) -> str:
-    """Say why bytes are no text of a YAML file."""
+    """Return why bytes are not the text of a YAML file."""
     marked = content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
     try:
         content.decode()
     except UnicodeDecodeError:
-        return f"no UTF-16 ({error.reason})" if marked else not_utf8(content)
-    return f"a character that no YAML has ({error.reason}); take it out"
+        return f"not UTF-16 ({error.reason})" if marked else not_utf8(content)
+    return f"a character that YAML does not allow ({error.reason}); take it out"
 
 
 class _Loader(yaml.SafeLoader):
     """Reads the core schema of YAML 1.2 and refuses repeated keys.
 
-    PyYAML's own is YAML 1.1, in which `010` is 8, `1:30` is 90, `1e3` is text and `no` is false.
+    PyYAML reads YAML 1.1, in which `010` is 8, `1:30` is 90, `1e3` is text and `no` is false.
     """
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
@@ -75,7 +75,7 @@ class _Loader(yaml.SafeLoader):
 
 
 def follow_yaml_1_2(loader: type[yaml.SafeLoader]) -> None:
-    """Have a loader, and those derived from it from now on, read scalars as YAML 1.2 has them."""
+    """Make a loader, and classes derived from it later, read scalars as in YAML 1.2."""
     loader.yaml_implicit_resolvers = {}
     for kind, pattern, first in (
         ("merge", re.compile("<<"), "<"),

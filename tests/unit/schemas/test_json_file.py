@@ -11,10 +11,10 @@ from hydrascope.schemas.json_file import load_json
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (b'{"a": 1,\n "b": ', r"x\.json:2:7: no JSON \(Expecting value\)"),
+        (b'{"a": 1,\n "b": ', r"x\.json:2:7: not JSON \(Expecting value\)"),
         (b"[1]", r"x\.json: holds a list; expected an object"),
         ('{"Größe": 1}'.encode("latin-1"), r"x\.json: byte 0xf6 is not UTF-8"),
-        (b"", r"x\.json:1:1: no JSON"),
+        (b"", r"x\.json:1:1: not JSON"),
     ],
 )
 def test_what_is_no_json_object_is_refused_with_its_line(

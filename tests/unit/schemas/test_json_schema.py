@@ -47,7 +47,7 @@ def test_a_schema_explains_every_key(file: str) -> None:
 
 def test_an_explanation_is_one_line_of_the_code() -> None:
     key = definition("machine", "EdgeSpec")["properties"]["bidirectional"]
-    assert key["description"].startswith("Whether a change at the target is felt at the source too")
+    assert key["description"].startswith("Whether a change at the target also affects the source")
     assert "\n" not in key["description"]
 
 

@@ -245,7 +245,7 @@ def test_a_built_in_kind_cannot_be_declared_anew() -> None:
         ("a: 1\nb: 2\na: 3\n", r"press\.yaml:3:1: key 'a' repeats the one in line 1"),
         ("a: *nowhere\n", r"press\.yaml:1:4: .*alias"),
         ("a: !!python/object:os.system x\n", r"press\.yaml:1:4: could not determine a constructor"),
-        ("\x00", r"press\.yaml:1: a character that no YAML has"),
+        ("\x00", r"press\.yaml:1: a character that YAML does not allow"),
         ("", r"press\.yaml: \(whole file\): None is not accepted"),
     ],
 )

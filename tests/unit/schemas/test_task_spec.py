@@ -130,8 +130,11 @@ def test_a_machine_is_made_of_components_by_a_head_of_its_kind(fields: dict[str,
 @pytest.mark.parametrize(
     ("fields", "remedy"),
     [
-        ({"kind": "binary", "evidence": "lost"}, "no component-level head; accepted: leaks, worn"),
-        ({"kind": "binary", "evidence": "machine"}, "no component-level head"),
+        (
+            {"kind": "binary", "evidence": "lost"},
+            "not a component-level head; accepted: leaks, worn",
+        ),
+        ({"kind": "binary", "evidence": "machine"}, "not a component-level head"),
         ({"kind": "binary", "evidence": "leaks"}, "is of kind multi_label; accepted: both of one"),
         ({"kind": "ordinal", "classes": GRADES, "evidence": "graded"}, "is of kind ordinal"),
         (
@@ -142,7 +145,7 @@ def test_a_machine_is_made_of_components_by_a_head_of_its_kind(fields: dict[str,
         ({"kind": "regression", "label": "wear", "evidence": "wear"}, "one of the label health"),
         (
             {"kind": "regression", "label": "health", "quantiles": [0.5], "evidence": "worn"},
-            "accepted: heads without",
+            "accepted: two heads without quantiles",
         ),
     ],
 )
@@ -171,7 +174,7 @@ def test_the_health_of_components_may_be_made_of_severities() -> None:
     [
         (LEAKS, {}, "has no severities; accepted: a regression with labels"),
         (WEAR, {}, "has no severities"),
-        (SEVERITY, {"components": ["pump"]}, "one of the same components"),
+        (SEVERITY, {"components": ["pump"]}, "a head with the same components"),
         (SEVERITY, {"quantiles": [0.5]}, "accepted: a head without"),
         (SEVERITY, {"label": "wear"}, "a regression of health"),
     ],
