@@ -1,4 +1,4 @@
-"""Signal → numbers: features of one sensor's window, one torch implementation for all callers.
+"""Features of one sensor's window, in one torch implementation for all callers.
 
-Import from the modules: `features.config` needs no torch, `features.engineer` does.
+Import from the modules, since `features.config` does not need torch.
 """

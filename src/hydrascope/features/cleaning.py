@@ -1,7 +1,7 @@
-"""Missing samples filled, outliers made missing: before any feature is computed.
+"""Removal of outliers and filling of gaps, before features are computed.
 
-Shapes: `...` any batch axes, n samples. NaN and infinite samples are missing; nothing here changes
-the tensor that it is given.
+Shapes: `...` any batch axes, n samples. NaN and infinite samples are missing. Input tensors are not
+changed.
 """
 
 import torch
@@ -11,22 +11,22 @@ from hydrascope.features.config import CleaningConfig, Fill
 from hydrascope.features.window import interpolate
 
 _NORMAL_QUARTILE = 0.6745
-"""Third quartile of the standard normal distribution: a MAD is that many standard deviations."""
+"""The third quartile of the standard normal distribution: a MAD is 0.6745 standard deviations."""
 
 
 def clean(x: Tensor, config: CleaningConfig, rate_hz: float) -> Tensor:
-    """Return `x` [..., n], outliers removed first, then gaps filled.
+    """Remove outliers from `x` [..., n], then fill gaps.
 
     Args:
-        x: Samples of whole windows: what is usual is judged within each.
-        config: What is done.
-        rate_hz: Of the samples.
+        x: Samples of whole windows; outliers are relative to their window.
+        config: Settings of the cleaning.
+        rate_hz: Rate of the samples.
     """
     if config.outlier_threshold is not None:
         x = without_outliers(x, config.outlier_threshold)
     if config.fill is Fill.MASK:
         return x
-    # A product such as 0.3 · 10 may come out a rounding error below the whole number it is.
+    # A product such as 0.3 · 10 can be just below the whole number, due to rounding.
     gap = None if config.max_gap_s is None else int(config.max_gap_s * rate_hz + 1e-6)
     return fill_gaps(x, config.fill, gap)
 
@@ -38,8 +38,8 @@ def without_outliers(x: Tensor, threshold: float) -> Tensor:
     along the last axis; 3.5 is the usual threshold (B. Iglewicz, D. Hoaglin: How to Detect and
     Handle Outliers, ASQC, 1993).
 
-    Where more than half of the samples are equal, MAD is 0 and tells nothing of the spread: then
-    nothing is an outlier, or else every switching of an on-off signal would be one.
+    If more than half of the samples are equal, MAD is 0 and does not measure the spread. Then there
+    are no outliers; otherwise, every change of an on-off signal would be one.
     """
     distance = (x - _median(x)).abs()
     mad = _median(distance)
@@ -48,14 +48,14 @@ def without_outliers(x: Tensor, threshold: float) -> Tensor:
 
 
 def fill_gaps(x: Tensor, fill: Fill, max_gap: int | None) -> Tensor:
-    """Return `x` [..., n] with gaps of at most `max_gap` samples filled, longer ones left whole.
+    """Return `x` [..., n] with gaps of at most `max_gap` samples filled.
 
     Args:
         x: Samples.
-        fill: FORWARD repeats the last sample before a gap, BACKWARD the first after it,
-            INTERPOLATE draws the line between the two; MASK fills nothing. A gap at an edge is
-            filled only from a sample that there is: never by INTERPOLATE.
-        max_gap: Longest gap that is filled, in samples; None: any.
+        fill: FORWARD repeats the last sample before a gap, BACKWARD the first one after it, and
+            INTERPOLATE is linear between the two; MASK fills nothing. A gap at an edge is filled
+            only if the required sample exists, so never by INTERPOLATE.
+        max_gap: Longest gap to fill, in samples; None: any.
     """
     n = x.shape[-1]
     if fill is Fill.MASK or n == 0:
@@ -81,7 +81,7 @@ def fill_gaps(x: Tensor, fill: Fill, max_gap: int | None) -> Tensor:
 
 
 def _median(x: Tensor) -> Tensor:
-    """Return [..., 1], the mean of the two middle valid samples; NaN where there are none."""
+    """Return the median [..., 1] of the valid samples, or NaN without any."""
     if x.shape[-1] == 0:
         return x.new_full((*x.shape[:-1], 1), torch.nan)
     valid = torch.isfinite(x)
@@ -89,5 +89,5 @@ def _median(x: Tensor) -> Tensor:
     ordered = torch.where(valid, x, torch.inf).sort(-1).values
     low = ordered.gather(-1, ((count - 1) // 2).clamp(min=0))
     high = ordered.gather(-1, (count // 2).clamp(max=x.shape[-1] - 1))
-    # Halved first: the sum of two huge numbers would overflow.
+    # Halved first, since the sum of two huge numbers could overflow.
     return torch.where(count > 0, low / 2 + high / 2, torch.nan)

@@ -1,7 +1,7 @@
-"""Which features are extracted, and how many that makes; imports no torch.
+"""Configuration of features; imports no torch.
 
-Names and counts come from the config alone, so that a network can be sized before any signal is
-read; `FeatureEngineer` extracts exactly these, in this order.
+It determines the names and number of features, so a network can be sized before any signal is read.
+`FeatureEngineer` extracts exactly these features in this order.
 """
 
 from enum import StrEnum
@@ -16,17 +16,17 @@ LEVEL_NAMES = ("level", "log_level")
 HYDRAULIC_NAMES = ("pressure_ratio", "temperature_delta", "flow_efficiency", "cavitation_index")
 
 Method = Literal["standardize", "minmax", "robust", "none"]
-"""How `features.normalizer` brings features to a common scale."""
+"""The method by which `features.normalizer` scales features."""
 
 NormaliseBy = Literal["sensor", "kind"]
-"""Whether it has statistics of each sensor of a known build, or of each kind of sensors."""
+"""Whether the statistics are per sensor of a known build, or per kind of sensor."""
 
 Percentile = Annotated[float, Field(ge=0, le=100)]
 SampleCount = Annotated[int, Field(ge=1)]
 
 
 class Fill(StrEnum):
-    """What becomes of a gap; see `features.cleaning`."""
+    """Methods of filling gaps; see `features.cleaning`."""
 
     MASK = "mask"
     FORWARD = "forward"
@@ -35,24 +35,24 @@ class Fill(StrEnum):
 
 
 class CleaningConfig(BaseModel):
-    """What is done to the samples of a window before its features are computed."""
+    """Cleaning of the samples of a window before its features are computed."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     fill: Fill = Fill.MASK
     max_gap_s: float | None = Field(default=1.0, gt=0)
-    """Longest gap that is filled, in seconds; None: any."""
+    """Longest gap to fill, in seconds; None: any."""
     outlier_threshold: float | None = Field(default=None, gt=0)
-    """Modified z-score beyond which a sample counts as missing; None: none does."""
+    """Modified z-score from which a sample counts as missing; None: off."""
 
     @property
     def active(self) -> bool:
-        """Whether anything is done at all."""
+        """Whether the cleaning changes anything."""
         return self.fill is not Fill.MASK or self.outlier_threshold is not None
 
 
 def _group(name: str, *, on: bool) -> Any:
-    """Return a switch whose key in files is `name`; in Python it begins with `use_`."""
+    """Return a switch with the key `name` in files and a name with `use_` in Python."""
     accepted = AliasChoices(name, f"use_{name}")
     return Field(on, validation_alias=accepted, serialization_alias=name)
 
@@ -60,8 +60,8 @@ def _group(name: str, *, on: bool) -> Any:
 class FeatureConfig(BaseModel):
     """The feature groups of each sensor and sub-window, and their parameters.
 
-    Every count below follows from it. `conf/features/default.yaml` says the same defaults; there
-    the switches are called `statistical`, `frequency`, `temporal` and `hydraulic`.
+    `conf/features/default.yaml` has the same defaults; there, the switches are called
+    `statistical`, `frequency`, `temporal` and `hydraulic`.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -70,32 +70,32 @@ class FeatureConfig(BaseModel):
     use_frequency: bool = _group("frequency", on=False)
     use_temporal: bool = _group("temporal", on=False)
     levels: bool = False
-    """`level` repeats the statistical group's `mean`; without that group it stands alone."""
+    """Mean of the samples (also in the statistical group) and its signed logarithm."""
     patch: bool = True
     use_hydraulic: bool = _group("hydraulic", on=False)
-    """Machine-level: what relates the quantities of one machine to each other."""
+    """Machine-level features, which relate the quantities of one machine to each other."""
     edge_dynamic: bool = False
-    """Of each line, from the telemetry of its two ends; beside the static edge features."""
+    """Dynamic features of each line, from the telemetry of its two ends."""
 
     percentiles: tuple[Percentile, ...] = (5, 25, 50, 75, 95)
-    """In percent."""
+    """Percentiles in percent."""
     num_frequencies: int = Field(default=10, ge=1)
-    """How many of the largest spectral amplitudes are kept."""
+    """Number of the largest spectral amplitudes."""
     window_sizes: tuple[SampleCount, ...] = (5, 10, 30)
     """Lengths of the rolling windows, in samples."""
     ema_span: int = Field(default=10, ge=1)
-    """Span of the exponential moving average in samples: its weight is 2 / (span + 1)."""
+    """Span of the exponential moving average in samples; its weight is 2 / (span + 1)."""
     autocorrelation_lags: tuple[SampleCount, ...] = (1, 5, 10)
-    """In samples."""
+    """Lags of the autocorrelation in samples."""
     patch_length: int = Field(default=6, ge=2)
-    """Samples that a sub-window is resampled to."""
+    """Number of samples that a sub-window is resampled to."""
     cleaning: CleaningConfig = CleaningConfig()
-    """Applied to whole windows, before they are cut into sub-windows."""
+    """Cleaning of whole windows, before they are divided into sub-windows."""
     min_valid_fraction: float = Field(default=0.5, gt=0, le=1)
     """A sub-window with a smaller share of finite samples counts as unobserved."""
     normalization: Method | None = None
-    """How a training brings the features to a common scale (`features.normalizer`); None: as
-    `data.normalise.method` says. The features themselves keep the units of their sensors."""
+    """Scaling of the features in a training (`features.normalizer`); None: `data.normalise.method`.
+    The stored features keep the units of their sensors."""
 
     @model_validator(mode="after")
     def _something_is_extracted_once(self) -> Self:
@@ -125,7 +125,7 @@ class FeatureConfig(BaseModel):
 
     @property
     def frequency_names(self) -> tuple[str, ...]:
-        """The largest spectral amplitudes, descending, and what sums the spectrum up."""
+        """The largest spectral amplitudes, descending, and the summaries of the spectrum."""
         if not self.use_frequency:
             return ()
         amplitudes = tuple(f"amplitude_{rank}" for rank in range(1, self.num_frequencies + 1))
@@ -151,12 +151,12 @@ class FeatureConfig(BaseModel):
 
     @property
     def patch_names(self) -> tuple[str, ...]:
-        """The resampled samples themselves."""
+        """The resampled samples."""
         return tuple(f"patch_{i}" for i in range(self.patch_length)) if self.patch else ()
 
     @property
     def hydraulic_names(self) -> tuple[str, ...]:
-        """Features of the whole machine, in the order of `features.hydraulic`."""
+        """The features of the whole machine, in the order of `features.hydraulic`."""
         return HYDRAULIC_NAMES if self.use_hydraulic else ()
 
     @property
@@ -172,35 +172,35 @@ class FeatureConfig(BaseModel):
 
     @property
     def statistical_count(self) -> int:
-        """Features of the statistical group; 11 by default."""
+        """The number of features in the statistical group, 11 by default."""
         return len(self.statistical_names)
 
     @property
     def frequency_count(self) -> int:
-        """Features of the frequency group; 0 by default, because the group is off; else 12."""
+        """The number of features in the frequency group: 0 by default (off), else 12."""
         return len(self.frequency_names)
 
     @property
     def temporal_count(self) -> int:
-        """Features of the temporal group; 0 by default, because the group is off; else 11."""
+        """The number of features in the temporal group: 0 by default (off), else 11."""
         return len(self.temporal_names)
 
     @property
     def levels_count(self) -> int:
-        """Features of the levels group; 0 by default, because the group is off; else 2."""
+        """The number of features in the levels group: 0 by default (off), else 2."""
         return len(self.level_names)
 
     @property
     def patch_count(self) -> int:
-        """Samples of the patch; 6 by default."""
+        """The number of samples in the patch, 6 by default."""
         return len(self.patch_names)
 
     @property
     def hydraulic_count(self) -> int:
-        """Features of the whole machine; 0 by default, because the group is off; else 4."""
+        """The number of features of the whole machine: 0 by default (off), else 4."""
         return len(self.hydraulic_names)
 
     @property
     def sensor_feature_count(self) -> int:
-        """All features of one sensor; 17 by default."""
+        """The number of features of one sensor, 17 by default."""
         return len(self.sensor_feature_names)

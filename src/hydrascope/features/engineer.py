@@ -1,4 +1,4 @@
-"""The feature engineer: one window of a sensor in, its features out, for any batch of windows.
+"""The feature engineer, which extracts the features of sensor windows.
 
 Shapes: `...` any batch axes, n samples, F features.
 """
@@ -20,43 +20,41 @@ from hydrascope.features.window import prepare_window
 class FeatureEngineer(nn.Module):
     """Maps samples [..., n] to features [..., F], in the order of `feature_names`.
 
-    NaN and infinite samples are missing. Order-free features are computed over the valid samples,
-    order-dependent ones over the window with its gaps interpolated linearly and its edges held.
-    Short, constant and empty windows have defined values: no answer is NaN or infinite. Whether
-    enough of a window was there to be believed is `observed`'s to say.
+    NaN and infinite samples are missing. Features that ignore the order are computed over the valid
+    samples; others use linear interpolation in gaps and hold the edges. Features are finite even
+    for short, constant and empty windows; `observed` tells whether a window has enough samples.
 
-    Works in float32 and float64, on any device, and under `torch.export` with a fixed n. It has no
-    parameters; features keep the units of the sensor.
+    It works in float32 and float64, on any device, and under `torch.export` with a fixed n. It has
+    no parameters; features keep the units of the sensor.
     """
 
     def __init__(self, config: FeatureConfig | None = None) -> None:
-        """`config`: None for the 17 default features."""
+        """Use `config`, or the 17 default features."""
         super().__init__()
         self.config = config if config is not None else FeatureConfig()
 
     @property
     def feature_names(self) -> tuple[str, ...]:
-        """Names of the F features, in the order in which they are extracted."""
+        """The names of the F features, in the order of extraction."""
         return self.config.sensor_feature_names
 
     @property
     def num_features(self) -> int:
-        """F."""
+        """The number F of features."""
         return self.config.sensor_feature_count
 
     def forward(self, x: Tensor, sampling_rate_hz: float | Tensor) -> Tensor:
         """Extract the features of each window.
 
         Args:
-            x: [..., n] float32 or float64, samples in the sensor's unit.
-            sampling_rate_hz: one for all, or a tensor that broadcasts to `...`.
+            x: Samples [..., n] float32 or float64 in the sensor's unit.
+            sampling_rate_hz: One rate for all, or a tensor that broadcasts to `...`.
 
         Returns:
-            [..., F], of the dtype of `x`; values beyond the dtype's range are clamped to it.
+            Features [..., F] of the dtype of `x`, clamped to its range.
 
         Raises:
             ValueError: `x` is not float32 or float64, or the sampling rate is not positive.
-
         """
         if x.dtype not in (torch.float32, torch.float64):
             raise ValueError(f"samples are {x.dtype}; features take float32 or float64")
@@ -91,8 +89,8 @@ class FeatureEngineer(nn.Module):
         return torch.cat(groups, dim=-1).clamp(-limit, limit)
 
     def observed(self, x: Tensor) -> Tensor:
-        """Return [...] bool: whether enough of the samples `x` [..., n] are finite."""
+        """Return a mask [...] of the windows of `x` [..., n] with enough finite samples."""
         n = x.shape[-1]
-        # A product such as 0.1 · 30 may come out a rounding error above the whole number it is.
+        # A product such as 0.1 · 30 can be just above the whole number, due to rounding.
         needed = max(1, math.ceil(n * self.config.min_valid_fraction - 1e-9))
         return torch.isfinite(x).sum(-1) >= needed

@@ -1,4 +1,4 @@
-"""Frequency group: which oscillations a window holds.
+"""Frequency group: the oscillations in a window.
 
 Shapes: `...` any batch axes, n samples, K = ⌊n / 2⌋ spectral bins without the one at 0 Hz.
 Computed over the gap-filled window.
@@ -21,19 +21,18 @@ def frequency_features(window: Window, sampling_rate_hz: Tensor, num_frequencies
 
     - amplitude: Aₖ = 2 |Xₖ| / n, and |Xₖ| / n at the Nyquist bin of an even n, which has no mirror
       image; a sine that fits the window has its own amplitude. The `num_frequencies` largest,
-      descending, in the signal's unit; 0 beyond the K that exist
-    - dominant frequency: that of the largest amplitude, in Hz; 0 for a constant signal
+      descending, in the signal's unit; 0 beyond K
+    - dominant frequency: the frequency of the largest amplitude, in Hz; 0 for a constant signal
     - spectral entropy: -Σ pₖ ln pₖ / ln K with pₖ = Pₖ / Σ Pₖ of the one-sided periodogram
-      Pₖ ∝ |Xₖ|², halved at Nyquist; from 0 (one line) to 1 (white). 0 where K < 2 or constant
+      Pₖ ∝ |Xₖ|², halved at Nyquist; from 0 (one line) to 1 (white). 0 if K < 2 or constant
 
     Args:
-        window: of n samples.
-        sampling_rate_hz: broadcastable to [..., 1].
-        num_frequencies: amplitudes to keep.
+        window: Window of n samples.
+        sampling_rate_hz: Sampling rate, broadcastable to [..., 1].
+        num_frequencies: Number of amplitudes.
 
     Returns:
-        [..., num_frequencies + 2].
-
+        Features [..., num_frequencies + 2].
     """
     signal = window.of_filled.scaled
     n = signal.shape[-1]
@@ -48,7 +47,7 @@ def frequency_features(window: Window, sampling_rate_hz: Tensor, num_frequencies
     total = power.sum(-1, keepdim=True)
     varies = total > 0
 
-    # Halving the Nyquist bin once more makes its amplitude half of the others'.
+    # Halving the Nyquist bin again gives half the amplitude.
     squared = torch.cat((power[..., :-1], power[..., -1:] / 2), dim=-1) if n % 2 == 0 else power
     kept = min(num_frequencies, bins)
     amplitudes = largest(squared, kept).sqrt() * (window.scale * (2 / n))

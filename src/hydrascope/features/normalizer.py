@@ -1,4 +1,4 @@
-"""Bring features to a common scale, by the statistics of the training windows."""
+"""Normalisation of features by the statistics of the training windows."""
 
 from collections.abc import Iterable, Mapping
 
@@ -16,28 +16,28 @@ _STATISTICS: Mapping[Method, type[Statistics]] = {
 
 
 class FeatureNormalizer(nn.Module):
-    """z = (x − center) / scale, one row of statistics per sensor or kind of sensor, and feature.
+    """Normalises features: z = (x − center) / scale, with statistics per row and feature.
 
     | method | center | scale |
     |---|---|---|
     | standardize | mean | standard deviation |
     | minmax | minimum | maximum − minimum |
-    | robust | median | interquartile range, deaf to a few faulty windows |
+    | robust | median | interquartile range, insensitive to a few faulty windows |
     | none | 0 | 1, and z is not clipped |
 
-    With `per_step` each step has its own row too: where a window is aligned with a repeating load
-    cycle, what a fault changes is small beside what the cycle does, and would drown in a common
-    variance.
+    With `per_step`, each step has its own statistics. In windows aligned with a repeating load
+    cycle, the effect of a fault is small compared to the cycle, and a common variance would hide
+    it.
 
     Args:
-        rows: Slots of sensors or kinds of sensors, as `by` says; 1 for features of whole machines.
-        steps: T.
-        features: F.
-        per_step: See above.
-        clip: z is limited to ± this.
-        method: See above.
-        by: Whether each sensor of a known build has statistics of its own, or shares them with all
-            of its kind, those of machines that training has not shown among them.
+        rows: Number of sensor slots or kinds, according to `by`; 1 for features of machines.
+        steps: Number T of steps.
+        features: Number F of features.
+        per_step: Whether each step has its own statistics.
+        clip: Limit (±) of z.
+        method: Method of the table.
+        by: Whether statistics are per sensor of a known build, or per kind of sensor, which also
+            suits machines that were not in the training.
     """
 
     center: Tensor
@@ -61,18 +61,15 @@ class FeatureNormalizer(nn.Module):
 
     @property
     def of_any_build(self) -> bool:
-        """Whether it has no statistics of single sensors, so that it suits unknown builds."""
+        """Whether it suits unknown builds, since it has no statistics of single sensors."""
         return self.method == "none" or self.by == "kind"
 
     def row(self, slot: Tensor, kind: Tensor) -> Tensor:
-        """Return which of each sensor's two numbers is its row here."""
+        """Return the row of each sensor, which is its kind or its slot."""
         return kind if self.by == "kind" else slot
 
     def statistics(self) -> Statistics | None:
-        """Return empty statistics of this normaliser's method and shape, for a worker to fill.
-
-        None where the method needs none.
-        """
+        """Return empty statistics for a worker to fill, or None if the method needs none."""
         if self.method == "none":
             return None
         rows, steps, features = self.center.shape
@@ -80,23 +77,22 @@ class FeatureNormalizer(nn.Module):
 
     @torch.no_grad()
     def adopt(self, statistics: Statistics) -> None:
-        """Normalise by these statistics from now on."""
+        """Set the statistics to normalise by."""
         center, scale = statistics.center_and_scale()
-        # A feature that did not vary in training (rounding aside) is centred, not blown up.
+        # A feature that was constant in training, up to rounding, is centred but not scaled.
         scale = torch.where(scale > 1e-6 * (1.0 + center.abs()), scale, 1.0)
         self.center.copy_(center)
         self.scale.copy_(scale)
 
     @torch.no_grad()
     def fit(self, parts: Iterable[tuple[Tensor, Tensor, Tensor]]) -> None:
-        """Gather statistics from training windows in one pass, and adopt them.
+        """Compute the statistics of training windows in one pass and adopt them.
 
         A row that was never observed keeps center 0 and scale 1.
 
         Args:
-            parts: Some windows of one machine each, in any number and order: rows [S] int64,
-                features [W, S, T, F] and observed [W, S, T] or [W, S, T, F] bool. Machines that
-                share rows share statistics.
+            parts: Parts of single machines in any order: rows [S] int64, features [W, S, T, F] and
+                observed [W, S, T] or [W, S, T, F] bool. Machines can share rows.
         """
         statistics = self.statistics()
         if statistics is not None:
@@ -105,10 +101,7 @@ class FeatureNormalizer(nn.Module):
             self.adopt(statistics)
 
     def forward(self, features: Tensor, observed: Tensor, row: Tensor) -> Tensor:
-        """Normalise [S, T, F]; what is not observed becomes 0 and stays masked.
-
-        `observed` is [S, T] or [S, T, F] bool.
-        """
+        """Normalise [S, T, F]; `observed` is [S, T] or [S, T, F], and other values become 0."""
         z = features
         if self.method != "none":
             z = (features - self.center[row]) / self.scale[row]

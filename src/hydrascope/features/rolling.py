@@ -9,11 +9,11 @@ import torch
 from torch import Tensor
 
 Runs = tuple[Tensor, Tensor | None]
-"""Mean and variance [..., n - w + 1] of each run of w samples; None: all variances are 0."""
+"""The mean and variance [..., n - w + 1] of each run of w samples; None: all variances are 0."""
 
 
 def rolling_variances(signal: Tensor, sizes: Sequence[int]) -> Iterator[Tensor]:
-    """Yield for each size w ≤ n the population variance [..., n - w + 1] of each run of w samples.
+    """Yield the population variances [..., n - w + 1] of all runs of w samples, for each size w.
 
     Long runs are joined from short ones by the pairwise rule of Chan, Golub & LeVeque (Updating
     formulae and a pairwise algorithm for computing sample variances, 1979), in O(n log w): for
@@ -21,8 +21,9 @@ def rolling_variances(signal: Tensor, sizes: Sequence[int]) -> Iterator[Tensor]:
 
         μ = (a μₐ + b μ_b) / (a + b),   v = (a vₐ + b v_b) / (a + b) + a b ((μₐ - μ_b) / (a + b))².
 
-    No term is negative. Differences of cumulated sums would lose all digits of a small ripple on a
-    large swing in float32; this loses none. Sizes reuse the runs of the sizes before them.
+    No term is negative, so this is accurate even for a small ripple on a large swing in float32,
+    where differences of cumulative sums lose all digits. Each size (at most n) reuses the runs of
+    previous sizes.
     """
     runs_of: dict[int, Runs] = {1: (signal, None)}
 

@@ -1,4 +1,4 @@
-"""Statistical group: what the values of a window are like, whatever their order.
+"""Statistical group: features of the values of a window, independent of their order.
 
 Shapes: `...` any batch axes, n samples of which m are valid, P percentiles. Computed over the
 valid samples; a window without any gives zeros.
@@ -23,15 +23,14 @@ def statistical_features(window: Window, percentiles: Sequence[float]) -> Tensor
     - skewness: g₁ = m₃ / m₂^1.5 and excess kurtosis: g₂ = m₄ / m₂² - 3, with the central moments
       mₖ = Σ (xᵢ - μ)ᵏ / m (SciPy's biased ones); both 0 for a constant signal
 
-    All in the signal's unit, but for skewness and kurtosis, which are dimensionless.
+    Skewness and kurtosis are dimensionless; the others are in the signal's unit.
 
     Args:
-        window: of n samples.
-        percentiles: P, in percent.
+        window: Window of n samples.
+        percentiles: P percentiles in percent.
 
     Returns:
-        [..., 6 + P].
-
+        Features [..., 6 + P].
     """
     deviations = window.of_valid.scaled
     squares = deviations.square()
@@ -41,13 +40,13 @@ def statistical_features(window: Window, percentiles: Sequence[float]) -> Tensor
     m4 = squares.square().sum(-1, keepdim=True) / count
     varies = m2 > 0
     safe = torch.where(varies, m2, 1.0)
-    # Not `safe**1.5`: a power is rounded otherwise in the last lanes of a vector register, and the
-    # answer would depend on how many windows are computed at once.
+    # Not `safe**1.5`, as its rounding differs in the last lanes of a vector register, so the result
+    # would depend on how many windows are computed at once.
     skewness = m3 / (safe * safe.sqrt())
     kurtosis = torch.where(varies, m4 / safe**2 - 3, 0.0)
 
     last = count - 1
-    # In float64, because a float32 rank among 10⁵ samples is off by a hundredth of one.
+    # In float64, since a float32 rank among 10⁵ samples has an error of 0.01.
     rank = last * last.new_tensor([p / 100 for p in percentiles], dtype=torch.float64)
     below = rank.floor().to(torch.int64)
     above = torch.minimum(below + 1, last)

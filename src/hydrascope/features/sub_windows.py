@@ -1,4 +1,4 @@
-"""How telemetry is cut: into windows, and each of them into equal sub-windows."""
+"""Division of telemetry into windows, and of windows into equal sub-windows."""
 
 from dataclasses import dataclass
 
@@ -28,7 +28,7 @@ class WindowSpec:
         return int(np.floor(room / self.stride_s + 1e-9)) + 1 if room >= -1e-9 else 0
 
     def starts_s(self, extent: TimeWindow) -> NDArray[np.float64]:
-        """Start of each whole window that fits into `extent`, in seconds after its start."""
+        """Return the starts of all whole windows in `extent`, in seconds after its start."""
         return np.arange(self.count(extent), dtype=np.float64) * self.stride_s
 
 
@@ -41,18 +41,18 @@ def sub_windows(
 ) -> Tensor:
     """Cut a signal into [..., W, T, samples]; samples past its end are missing (NaN).
 
-    Each window is cleaned by itself, as a whole: what it holds does not depend on what was
-    recorded beside it, so that a service that sees this window alone reads the same.
-
-    A sensor slower than one sample in a sub-window gives its last sample before each (hold).
+    Each window is cleaned separately as a whole. It thus does not depend on neighbouring telemetry,
+    and a service that only sees this window obtains the same result. A sensor with less than one
+    sample in a sub-window repeats its last sample (hold).
 
     Args:
-        signal: Read from `from_s` on; its values may be [..., samples] of several sensors.
-        starts_s: Start of each window in seconds after the start of the extent, where sample 0
-            of the whole recording lies.
-        spec: How windows are cut.
-        cleaning: What is done to each window's samples first.
-        from_s: Seconds after the start of the extent; at or before the first sample needed.
+        signal: Signal from `from_s` on; its values can be [..., samples] of several sensors.
+        starts_s: Starts of the windows in seconds after the start of the extent, which is the time
+            of sample 0 of the whole recording.
+        spec: Division into windows and sub-windows.
+        cleaning: Cleaning of each window.
+        from_s: Start of the signal in seconds after the start of the extent, at or before the first
+            required sample.
     """
     step_s = spec.window_s / spec.steps
     samples = max(1, int(step_s * signal.rate_hz + 1e-6))
@@ -66,7 +66,7 @@ def sub_windows(
         return values[..., index.clamp(max=count)]
     begin = index[:, :1, 0]
     within = index - begin.unsqueeze(-1)
-    width = within[:, -1, -1:] + 1  # [W, 1]; rounding may give one sample more or less
+    width = within[:, -1, -1:] + 1  # [W, 1]; rounding can change it by one sample
     offset = torch.arange(int(width.max()))
     whole = values[..., (begin + offset).clamp(max=count)]
     whole = clean(torch.where(offset < width, whole, torch.nan), cleaning, signal.rate_hz)

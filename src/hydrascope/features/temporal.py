@@ -1,4 +1,4 @@
-"""Temporal group: how a window develops.
+"""Temporal group: the development of a window over time.
 
 Shapes: `...` any batch axes, n samples, W rolling windows, L lags. Computed over the gap-filled
 window x, with i = 0 … n - 1.
@@ -36,15 +36,14 @@ def temporal_features(
     - trend: the least-squares slope over time, in the signal's unit per second; 0 for one sample
 
     Args:
-        window: of n samples.
-        sampling_rate_hz: broadcastable to [..., 1].
-        window_sizes: the W sizes in samples.
-        ema_span: in samples.
-        lags: the L lags in samples.
+        window: Window of n samples.
+        sampling_rate_hz: Sampling rate, broadcastable to [..., 1].
+        window_sizes: W sizes in samples.
+        ema_span: Span of the EMA in samples.
+        lags: L lags in samples.
 
     Returns:
-        [..., 2 W + 1 + L + 1].
-
+        Features [..., 2 W + 1 + L + 1].
     """
     center, signal = window.of_filled
     n = signal.shape[-1]
@@ -69,15 +68,15 @@ def temporal_features(
 
 @lru_cache(maxsize=32)
 def _linear_weights(n: int, sizes: tuple[int, ...], ema_span: int) -> NDArray[np.float64]:
-    """Return [n, W + 2]: the weights of the last rolling means, of the EMA and of the trend.
+    """Return the weights [n, W + 2] of the last rolling means, the EMA and the trend.
 
-    By NumPy, so that a traced program holds them as a constant instead of recomputing them.
+    They are computed by NumPy, so that a traced program has them as a constant.
     """
     age = np.arange(n - 1, -1, -1, dtype=np.float64)
     alpha = 2 / (ema_span + 1)
     ema = alpha * (1 - alpha) ** age
-    ema[0] = (1 - alpha) ** (n - 1)  # the first sample stands for all that came before it
-    ema[ema < np.finfo(np.float32).tiny] = 0  # subnormal factors slow a product down tenfold
+    ema[0] = (1 - alpha) ** (n - 1)  # the first sample represents all previous ones
+    ema[ema < np.finfo(np.float32).tiny] = 0  # subnormal factors make a product ten times slower
     time = (n - 1) / 2 - age
     slope = time / max(float(np.square(time).sum()), 0.5)
     means = [(age < size) / size for size in sizes]
@@ -85,7 +84,7 @@ def _linear_weights(n: int, sizes: tuple[int, ...], ema_span: int) -> NDArray[np
 
 
 def _lagged_product(signal: Tensor, lag: int) -> Tensor:
-    """Return [..., 1], the sum of products of all samples `lag` apart."""
+    """Return the sum [..., 1] of the products of all samples `lag` apart."""
     n = signal.shape[-1]
     if lag >= n:
         return torch.zeros_like(signal[..., :1])

@@ -1,4 +1,4 @@
-"""A window made ready for the feature groups: gaps handled, sorted, centred and scaled once.
+"""Preparation of a window for all feature groups: gaps, sorting, centring and scaling.
 
 Shapes: `...` any batch axes, n samples. Samples that are NaN or infinite are missing.
 """
@@ -15,44 +15,44 @@ class Deviations(NamedTuple):
     """A signal as `center + scale · scaled`, with Σ scaled ≈ 0."""
 
     center: Tensor
-    """[..., 1], the mean, in the signal's unit."""
+    """The mean [..., 1] in the signal's unit."""
     scaled: Tensor
-    """[..., n], dimensionless, |scaled| ≤ 8."""
+    """The dimensionless deviations [..., n], |scaled| ≤ 8."""
 
 
 class Window(NamedTuple):
-    """What the feature groups read."""
+    """The input of the feature groups, in the signal's unit."""
 
     filled: Tensor
-    """[..., n], the signal's unit; gaps interpolated linearly, edges held, zeros if all missing."""
+    """The samples [..., n]; gaps are interpolated, edges held, and all zeros if all are missing."""
     ordered: Tensor
-    """[..., n], the signal's unit; valid samples ascending, then as many medians as are missing."""
+    """The valid samples in ascending order [..., n], followed by the median for missing ones."""
     valid_count: Tensor
-    """[..., 1] int64."""
+    """The number [..., 1] int64 of valid samples."""
     scale: Tensor
-    """[..., 1], a power of two near the largest magnitude, in the signal's unit."""
+    """A power of two [..., 1] near the largest magnitude."""
     of_valid: Deviations
-    """The valid samples about their mean, missing ones 0: for what ignores the order."""
+    """Deviations of valid samples, 0 for missing ones, for features that ignore the order."""
     of_filled: Deviations
-    """`filled` about its mean: for what depends on the order."""
+    """Deviations of `filled`, for features that depend on the order."""
 
 
 def prepare_window(x: Tensor) -> Window:
     """Handle the gaps of `x` [..., n], sort it, centre and scale it.
 
-    Eager code looks first whether anything is missing at all, which is one cheap sum. A traced
-    program cannot branch on data and always takes the general path; it gives the same numbers.
+    Eager code first checks whether any sample is missing, by one cheap sum. A traced program cannot
+    branch on data and always takes the general path, with the same result.
     """
-    # Non-finite samples make the sum non-finite. So can an overflow: that only costs time.
+    # Missing samples make the sum non-finite. An overflow does, too, but only costs time.
     if not torch.compiler.is_compiling() and bool(torch.isfinite(x.sum())):
         return _complete(x)
     return _with_gaps(x)
 
 
 def interpolate(low: Tensor, high: Tensor, weight: Tensor) -> Tensor:
-    """Return `(1 - weight) · low + weight · high`, never outside the two, exact where equal.
+    """Return `(1 - weight) · low + weight · high`, clamped to the two and exact if they are equal.
 
-    The shorter `low + weight · (high - low)` overflows between huge numbers of opposite sign.
+    The shorter `low + weight · (high - low)` overflows for huge numbers of opposite sign.
     """
     blend = low * (1 - weight) + high * weight
     return blend.clamp(torch.minimum(low, high), torch.maximum(low, high))
@@ -93,9 +93,9 @@ def _with_gaps(x: Tensor) -> Window:
 
 
 def _power_of_two(magnitude: Tensor) -> Tensor:
-    """Return the power of two in (magnitude / 4, magnitude / 2]: dividing by it loses no bit.
+    """Return the power of two in (magnitude / 4, magnitude / 2], so that division is exact.
 
-    Far enough from the ends of the number range for its reciprocal to be a normal number too.
+    Its reciprocal is a normal number, too.
     """
     magnitude = magnitude.clamp(min=4 * torch.finfo(magnitude.dtype).tiny)
     mantissa, _ = torch.frexp(magnitude)
@@ -105,8 +105,8 @@ def _power_of_two(magnitude: Tensor) -> Tensor:
 def _roughly_centred(x: Tensor, pivot: Tensor, scale: Tensor) -> Tensor:
     """Return (x - pivot) / scale.
 
-    Subtracting a sample first keeps the digits of a small ripple on a large level, and makes a
-    constant signal exactly zero, which no mean does.
+    Subtracting a sample first preserves a small ripple on a large level and makes a constant signal
+    exactly zero, unlike subtracting the mean.
     """
     inverse = 1 / scale
     return x * inverse - pivot * inverse
@@ -121,5 +121,5 @@ def _bridges(known: Tensor, valid: Tensor) -> Tensor:
     left = torch.where(valid, position, first).cummax(-1).values
     right = torch.where(valid, position, last).flip(-1).cummin(-1).values.flip(-1)
     weight = (position - left).to(known.dtype) / (right - left).clamp(min=1)
-    # On an edge both neighbours are the same sample, and the weight counts away from it.
+    # At an edge, both neighbours are the same sample, and the weight is outside [0, 1].
     return interpolate(known.gather(-1, left), known.gather(-1, right), weight.clamp(0, 1))

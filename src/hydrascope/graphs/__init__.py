@@ -1,1 +1,1 @@
-"""Numbers and topology become a graph."""
+"""Graphs, built from features and topologies."""

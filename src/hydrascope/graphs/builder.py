@@ -1,4 +1,4 @@
-"""The graph builder: one window of a machine's telemetry in, PyTorch Geometric's graph out."""
+"""The graph builder: from a window of telemetry to a PyTorch Geometric graph."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
@@ -25,16 +25,16 @@ from hydrascope.telemetry.frame import FrameSource
 
 
 class GraphBuilder:
-    """Builds the graph of a window of any machine, as `HydraulicGraphDataset` holds it.
+    """Builds the graph of a window of any machine, as in `HydraulicGraphDataset`.
 
-    Components are nodes, their sensors a set with masks (`sensor_component` says whose), lines are
-    edges in both directions where they are bidirectional. `graphs.fields` has every field.
+    Components are nodes, each with a set of sensors (`sensor_component`) and masks. Lines are
+    edges, in both directions if they are bidirectional. `graphs.fields` describes every field.
 
     Args:
-        engineer: The features of a sub-window.
-        window: How long a window is, and in how many sub-windows it is cut.
-        heads: The task's heads; none: no targets to mask.
-        spec: The vocabulary of the network that will read the graphs; None: that of each topology.
+        engineer: Extracts the features of a sub-window.
+        window: Length of a window and number of its sub-windows.
+        heads: Heads of the task, if any.
+        spec: Vocabulary of the network that reads the graphs; None: that of each topology.
         reading: Keys of `ReadingSettings`, such as `time_zone` and `quality_accepted`.
     """
 
@@ -61,16 +61,16 @@ class GraphBuilder:
         """Build the graph of one window.
 
         Args:
-            sensor_data: Telemetry of this machine: a row a sample (`timestamp` or `time`,
-                `sensor_id`, `value`) or a row an instant and a column a sensor.
-            topology: How the machine is built.
-            metadata: Which machine it is, and the dates that ages count from.
-            start: Of the window, with time zone; None: that of the first stretch of good samples
-                that is long enough.
-            reference: Of the machine's own reference windows; None where there are none.
+            sensor_data: Telemetry of the machine: one row per sample (`timestamp` or `time`,
+                `sensor_id`, `value`), or one row per instant with one column per sensor.
+            topology: Topology of the machine.
+            metadata: Name plate of the machine, with the dates for ages.
+            start: Start of the window, with time zone; None: that of the first sufficiently long
+                stretch of good samples.
+            reference: Reference of the machine's sensors, if any.
 
         Raises:
-            SpecError: A column, a sensor or a kind is unknown, or no stretch holds a whole window.
+            SpecError: A column, sensor or kind is unknown, or no stretch contains a whole window.
         """
         machine = Machine(equipment=metadata, topology=topology)
         name = metadata.equipment_id
@@ -105,7 +105,7 @@ def input_spec(
     window: WindowSpec,
     heads: Iterable[HeadSpec],
 ) -> InputSpec:
-    """Return the vocabulary of all graphs of some machines, of these features and heads."""
+    """Return the vocabulary of the graphs of some machines with these features and heads."""
     return InputSpec.of(
         topologies,
         config.sensor_feature_names,

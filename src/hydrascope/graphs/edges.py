@@ -50,7 +50,7 @@ def edge_features(edge: EdgeSpec) -> list[float]:
 def edge_tensors(topology: GraphTopology) -> tuple[Tensor, Tensor]:
     """Return `edge_index` [2, E] int64 and `edge_features` [E, 8] float32 of a topology.
 
-    A bidirectional line gives two edges with equal features.
+    A bidirectional line has two edges with equal features.
     """
     edges = topology.directed_edges()
     index = torch.tensor([(source, target) for source, target, _ in edges], dtype=torch.int64)

@@ -1,7 +1,8 @@
 """Flow in a straight round line from the pressures at its ends, and the loss for a given flow.
 
-Darcy–Weisbach, Δp = f (L / d) ρ v² / 2, written in K = Re √f. K holds the pressure loss but not the
-flow, K = (d / ν) √(2 d Δp / (ρ L)), so that Re as a function of K gives the flow without iteration:
+Darcy–Weisbach, Δp = f (L / d) ρ v² / 2, in terms of K = Re √f. K depends on the pressure loss, but
+not on the flow: K = (d / ν) √(2 d Δp / (ρ L)). Re as a function of K thus gives the flow without
+iteration:
 
 - laminar, Re ≤ 2300: f = 64 / Re, so Re = K² / 64 (Hagen–Poiseuille)
 - turbulent, Re ≥ 4000: Re = -0.869 K ln(ε / (3.7 d) + 2.52 / K), which is the explicit flow formula
@@ -29,11 +30,12 @@ ROUGHNESS_MM = {
 Mechanics", table 6.1)."""
 
 LAMINAR_RE, TURBULENT_RE = 2300.0, 4000.0
-"""Reynolds numbers where the laminar law ends and the turbulent one begins (White, section 6.1)."""
+"""The Reynolds numbers where the laminar law ends and the turbulent law begins (White, section
+6.1)."""
 _LAMINAR_K = 8 * sqrt(LAMINAR_RE)
 """K at the end of the laminar range: √(64 Re)."""
 _BISECTIONS = 60
-"""Halvings of a bracket of some 20 (ln K) down to the last digit of a float64."""
+"""The number of bisections of an interval of some 20 (ln K) to the precision of float64."""
 
 
 def line_flow_m3_s(
@@ -45,15 +47,15 @@ def line_flow_m3_s(
     density_kg_m3: Tensor,
     viscosity_m2_s: Tensor,
 ) -> Tensor:
-    """Return the flow Q [...] in m³/s that a pressure drop drives; its sign is that of the drop.
+    """Return the flow Q [...] in m³/s caused by a pressure drop, with the sign of the drop.
 
     Args:
-        pressure_drop_pa: p at the source minus p at the target.
-        diameter_m: d, inner.
-        length_m: L.
-        roughness_m: ε of the wall.
-        density_kg_m3: ρ.
-        viscosity_m2_s: ν, kinematic.
+        pressure_drop_pa: Pressure at the source minus that at the target.
+        diameter_m: Inner diameter d.
+        length_m: Length L.
+        roughness_m: Roughness ε of the wall.
+        density_kg_m3: Density ρ.
+        viscosity_m2_s: Kinematic viscosity ν.
     """
     per_velocity = diameter_m / viscosity_m2_s  # Re = v d / ν
     drop = pressure_drop_pa.abs()
@@ -71,9 +73,10 @@ def line_loss_pa(
     density_kg_m3: Tensor,
     viscosity_m2_s: Tensor,
 ) -> Tensor:
-    """Return the pressure loss Δp [...] in Pa of a flow: the inverse of `line_flow_m3_s`.
+    """Return the pressure loss Δp [...] in Pa of a flow, the inverse of `line_flow_m3_s`.
 
-    Closed in the laminar range, by bisection above it. Arguments as there.
+    It has a closed form in the laminar range and uses bisection above it. Other arguments are as in
+    `line_flow_m3_s`.
     """
     per_velocity = diameter_m / viscosity_m2_s
     reynolds = flow_m3_s.abs() * 4 / (pi * diameter_m**2) * per_velocity
@@ -83,10 +86,10 @@ def line_loss_pa(
 
 
 def _reynolds(friction: Tensor, relative_roughness: Tensor) -> Tensor:
-    """Re [...] as a function of K = Re √f [...] and ε / d [...]; rises with K."""
+    """Return Re [...] for K = Re √f [...] and ε / d [...]; it increases with K."""
     relative_roughness = relative_roughness.to(friction)
     turbulent_k = _turbulent_start(relative_roughness)
-    # Logarithms are taken of numbers within each law's range only, so that no branch is infinite.
+    # Clamping to each law's range keeps all branches finite.
     turbulent = _turbulent(friction.clamp(min=_LAMINAR_K), relative_roughness)
     low, high = log(_LAMINAR_K), turbulent_k.log()
     position = ((friction.clamp(min=_LAMINAR_K).log() - low) / (high - low)).clamp(0, 1)
@@ -103,8 +106,8 @@ def _reynolds(friction: Tensor, relative_roughness: Tensor) -> Tensor:
 
 
 def _friction_number(reynolds: Tensor, relative_roughness: Tensor) -> Tensor:
-    """K [...] as a function of Re [...]."""
-    # f < 1 in every line, so K = Re √f lies below Re.
+    """Return K [...] for Re [...]."""
+    # f < 1 in every line, so K = Re √f < Re.
     low = torch.full_like(reynolds, log(_LAMINAR_K))
     high = reynolds.clamp(min=_LAMINAR_K).log()
     for _ in range(_BISECTIONS):
@@ -120,16 +123,16 @@ def _wall(friction: Tensor, relative_roughness: Tensor) -> Tensor:
 
 
 def _turbulent(friction: Tensor, relative_roughness: Tensor) -> Tensor:
-    """Swamee & Jain's Q = -0.965 √(g d⁵ h / L) ln(…), as Re = 4 Q / (π d ν) of K.
+    """Return Re = 4 Q / (π d ν) of K by Swamee & Jain, Q = -0.965 √(g d⁵ h / L) ln(…).
 
-    √(g d⁵ h / L) is K ν d / √2. Within 2 % of Colebrook's equation.
+    √(g d⁵ h / L) is K ν d / √2. The error is within 2 % of Colebrook's equation.
     """
     factor = -0.965 * 4 / (pi * sqrt(2))
     return factor * friction * _wall(friction, relative_roughness).log()
 
 
 def _turbulent_slope(friction: Tensor, relative_roughness: Tensor) -> Tensor:
-    """D ln Re / d ln K of `_turbulent`."""
+    """Return d ln Re / d ln K of `_turbulent`."""
     wall = _wall(friction, relative_roughness)
     slope: Tensor = 1 - sqrt(6.34) / (friction * wall * wall.log())
     return slope
@@ -150,9 +153,9 @@ def _hermite(
 ) -> Tensor:
     """Return the cubic over [0, 1] with these values and slopes at its ends.
 
-    It rises throughout where neither slope is above three times the mean one (F. N. Fritsch,
-    R. E. Carlson, SIAM J. Numer. Anal. 17, 1980). That holds for ε / d up to 0.01; hydraulic lines
-    stay below 0.002.
+    It is monotone if no slope exceeds three times the mean slope (F. N. Fritsch, R. E. Carlson,
+    SIAM J. Numer. Anal. 17, 1980). This holds for ε / d up to 0.01; hydraulic lines are below
+    0.002.
     """
     rest = 1 - position
     return (

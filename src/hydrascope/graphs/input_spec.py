@@ -1,4 +1,4 @@
-"""What the numbers of a batch mean: vocabularies and counts, fixed when a network is made."""
+"""The meaning of the numbers in a batch: vocabularies and sizes, fixed for each network."""
 
 from collections.abc import Iterable, Sequence
 
@@ -18,14 +18,14 @@ _OF = "/"
 
 
 def sensor_slot(topology_id: str, sensor_id: str) -> str:
-    """Name the place of a sensor in every machine of one build."""
+    """Return the name of a sensor's slot, common to all machines of one build."""
     return f"{topology_id}{_OF}{sensor_id}"
 
 
 class InputSpec(BaseModel):
-    """The vocabulary of component kinds, sensor kinds and sensor slots, and the tensor sizes.
+    """The vocabularies of component kinds, sensor kinds and sensor slots, and the tensor sizes.
 
-    It travels with the checkpoint and the bundle, so that an index means the same everywhere.
+    They are part of checkpoints and bundles, so that an index means the same everywhere.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -34,19 +34,19 @@ class InputSpec(BaseModel):
     sensor_kinds: tuple[str, ...]
     sensor_slots: tuple[str, ...]
     sensor_roles: tuple[SensorRole, ...] = ()
-    """Those that the sensors in the slots play."""
+    """The roles of the sensors in the slots."""
     feature_names: tuple[str, ...]
     edge_dynamic_names: tuple[str, ...] = ()
-    """None unless `features.edge_dynamic` is on."""
+    """The dynamic features of lines, if `features.edge_dynamic` is on."""
     machine_feature_names: tuple[str, ...] = ()
-    """None unless `features.hydraulic` is on."""
+    """The features of the machine, if `features.hydraulic` is on."""
     nominal_names: tuple[str, ...] = ()
-    """Of the components' nominal values, `ComponentSpec.nominal`."""
+    """The names of the components' nominal values, `ComponentSpec.nominal`."""
     most_components: int = 0
-    """Of any machine; 0 in what older versions wrote."""
+    """The most components of any machine; 0 in files of older versions."""
     steps: int
     component_heads: tuple[str, ...]
-    """Names of the component-level heads, in the order of `GraphInputs.component_heads`."""
+    """The component-level heads, in the order of `GraphInputs.component_heads`."""
 
     @classmethod
     def of(
@@ -59,9 +59,9 @@ class InputSpec(BaseModel):
         edge_dynamic_names: Iterable[str] = (),
         machine_feature_names: Iterable[str] = (),
     ) -> "InputSpec":
-        """Collect the vocabularies: all built-in kinds first, then those the machines declare.
+        """Collect the vocabularies of machines: first built-in kinds, then declared ones.
 
-        Nominal values are those that any of the machines has, sorted by name.
+        The nominal values are those of any machine, sorted by name.
         """
         topologies = list(topologies)
         component_kinds = dict.fromkeys(kind.value for kind in ComponentType)
@@ -92,7 +92,7 @@ class InputSpec(BaseModel):
 
     @property
     def builds(self) -> dict[str, list[int]]:
-        """Return the rows of `sensor_slots` of each build, by the name of its topology."""
+        """The rows of `sensor_slots` for each build, by topology id."""
         found: dict[str, list[int]] = {}
         for row, slot in enumerate(self.sensor_slots):
             found.setdefault(slot.rpartition(_OF)[0], []).append(row)
@@ -102,7 +102,7 @@ class InputSpec(BaseModel):
         """Return the row of a component's kind.
 
         Raises:
-            SpecError: It is unknown.
+            SpecError: The kind is unknown.
         """
         return _row(self.component_kinds, component.kind, f"component {component.id!r}")
 
@@ -110,23 +110,23 @@ class InputSpec(BaseModel):
         """Return the row of a sensor's kind.
 
         Raises:
-            SpecError: It is unknown.
+            SpecError: The kind is unknown.
         """
         return _row(self.sensor_kinds, sensor.kind, f"sensor {sensor.id!r}")
 
     def slot(self, topology_id: str, sensor_id: str) -> int:
-        """Return the row of a sensor's place in its topology, or of none: one behind the last."""
+        """Return the row of a sensor's slot, or one past the end if it has none."""
         return _place(self.sensor_slots, sensor_slot(topology_id, sensor_id))
 
     def role(self, component: ComponentSpec, sensor: SensorSpec) -> int:
-        """Return the row of a sensor's role, or of none: one behind the last."""
+        """Return the row of a sensor's role, or one past the end if it is unknown."""
         return _place(self.sensor_roles, SensorRole.of(component, sensor))
 
     def check_build(self, topology: GraphTopology) -> None:
-        """Refuse a topology with a sensor that has no slot.
+        """Check that all sensors of a topology have slots.
 
         Raises:
-            SpecError: Naming it, and what reads it.
+            SpecError: A sensor has no slot.
         """
         for _, sensor in topology.sensors:
             if self.slot(topology.id, sensor.id) == len(self.sensor_slots):

@@ -1,4 +1,4 @@
-"""The static part of a graph, and how many windows of it become one batch."""
+"""The static part of a graph, and its combination with windows to a batch."""
 
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
@@ -16,7 +16,7 @@ from hydrascope.schemas.task import HeadLevel, HeadSpec
 
 
 class GraphLayout(NamedTuple):
-    """What of a graph is the same in every window; fields as in `GraphInputs`."""
+    """The fields of a graph that are the same in all windows, as in `GraphInputs`."""
 
     sensor_slot: Tensor
     sensor_kind: Tensor
@@ -41,17 +41,17 @@ class GraphLayout(NamedTuple):
     ) -> "GraphLayout":
         """Lay out a topology in the vocabulary of `spec`.
 
-        A nominal value that `spec` has no name for is left out.
+        Nominal values that are not in `spec` are omitted.
 
         Args:
-            topology: Of a machine.
-            spec: Of the network that will read it.
-            heads: Of the task.
-            any_build: Whether sensors that `spec` has no slot for are accepted, because nothing
-                reads slots.
+            topology: Topology of a machine.
+            spec: Vocabulary of the network that reads the graphs.
+            heads: Heads of the task.
+            any_build: Whether to accept sensors without a slot in `spec`, because the network does
+                not read slots.
 
         Raises:
-            SpecError: A kind, or unless `any_build` a sensor, is not in the vocabulary.
+            SpecError: A kind (or a sensor, unless `any_build`) is not in the vocabulary.
         """
         sensors = topology.sensors
         if not any_build:
@@ -81,20 +81,20 @@ class GraphLayout(NamedTuple):
 
     @property
     def num_sensors(self) -> int:
-        """S of one window."""
+        """The number S of sensors of one window."""
         return self.sensor_slot.shape[0]
 
     @property
     def num_components(self) -> int:
-        """N of one window."""
+        """The number N of components of one window."""
         return self.component_kind.shape[0]
 
     def batch(self, windows: WindowFields, reference: SensorReference | None = None) -> GraphInputs:
-        """Lay B windows of one machine end to end.
+        """Concatenate B windows of one machine.
 
         Args:
-            windows: What changes from window to window.
-            reference: Of this machine; None where there is none.
+            windows: Fields of the windows.
+            reference: Reference of this machine, if any.
         """
         count = windows.sensor_features.shape[0]
         if reference is None:
@@ -132,7 +132,7 @@ class GraphLayout(NamedTuple):
 
 
 def concatenate(batches: Sequence[GraphInputs]) -> GraphInputs:
-    """Join batches of different machines, shifting what points at components and graphs."""
+    """Join batches of different machines and shift indices of components and graphs."""
     if len(batches) == 1:
         return batches[0]
     components = graphs = 0

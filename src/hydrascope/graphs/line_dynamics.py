@@ -16,16 +16,16 @@ from hydrascope.schemas.machine import EdgeSpec, GraphTopology, Machine
 
 EDGE_DYNAMIC_SCALES = {
     "flow": 100.0,  # l/min
-    "pressure_drop": 10.0,  # bar: lines are laid out to lose little
+    "pressure_drop": 10.0,  # bar: lines are designed for small losses
     "temperature_difference": 10.0,  # K
-    "vibration": 10.0,  # mm/s: near where ISO 20816 finds any machine's vibration damaging
+    "vibration": 10.0,  # mm/s: close to where vibration damages any machine (ISO 20816)
     "age": 10.0,  # years
     "maintenance": 1.0,  # years since the last one
 }
-"""Each feature's name and what it is divided by."""
+"""The divisor of each feature."""
 EDGE_DYNAMIC_NAMES = tuple(EDGE_DYNAMIC_SCALES)
 EDGE_DYNAMIC_LIMIT = 10.0
-"""Scaled features are limited to ± this: a faulty pressure sensor gives any flow."""
+"""The limit (±) of scaled features, as a faulty pressure sensor can cause any flow."""
 
 _YEAR_S = 365.25 * 86400
 _M3_S_TO_L_MIN = 60_000.0
@@ -37,13 +37,13 @@ _WITHOUT_OIL = (EdgeType.MECHANICAL, EdgeType.GAS_LINE)
 class LineDynamics:
     """Flow, pressure drop, temperature difference, vibration, age and maintenance of each line.
 
-    - pressure drop p_source - p_target and temperature difference T_source - T_target: of the
-      sensors at the source's outlet and the target's inlet; neither for a shaft
-    - flow: Darcy–Weisbach (`graphs.flow`) from that drop, with the oil of the machine at the mean
-      temperature of the two ends, or else of all components that oil flows through; not for gas
+    - pressure drop p_source - p_target and temperature difference T_source - T_target: from the
+      sensors at the source's outlet and the target's inlet; not for shafts
+    - flow: Darcy–Weisbach (`graphs.flow`) from that drop, for the machine's oil at the mean
+      temperature of the two ends, or else of all components with oil; not for gas
     - vibration: mean velocity of the vibration sensors of both components
-    - age: from the machine's `commissioned`; maintenance: from the latest of its `maintenance` days
-      before the window's end; both to the window's end
+    - age: time from the machine's `commissioned` to the window's end
+    - maintenance: time from the latest of its `maintenance` days to the window's end
 
     The reverse edge of a bidirectional line has the first three negated.
     """
@@ -93,12 +93,11 @@ class LineDynamics:
         """Compute the features of windows.
 
         Args:
-            values: [W, S, T] sensors' means in canonical units, NaN where unknown.
-            end_s: [W] float64, Unix time of each window's end.
+            values: Means [W, S, T] of the sensors in canonical units, NaN where unknown.
+            end_s: Unix times [W] float64 of the ends of the windows.
 
         Returns:
-            [W, E, T, 6] dimensionless, 0 where unknown; and bool, whether known.
-
+            Dimensionless features [W, E, T, 6], 0 where unknown, and a mask of known ones.
         """
         source_bar, target_bar = (mean_at(values, end) for end in self._pressure)
         source_c, target_c = (mean_at(values, end) for end in self._temperature)
@@ -137,7 +136,7 @@ class LineDynamics:
 
 
 def _wetted(topology: GraphTopology) -> set[int]:
-    """Components that oil flows through; a motor's winding is no measure of the oil."""
+    """Return the components with oil; the temperature of a motor's winding is not the oil's."""
     return {
         topology.component_index[end]
         for line in topology.edges
@@ -147,8 +146,8 @@ def _wetted(topology: GraphTopology) -> set[int]:
 
 
 def _directions(topology: GraphTopology) -> tuple[Tensor, Tensor]:
-    """Line [E] int64 and sign [E] of each directed edge, in the order of the topology's."""
-    number = {line: row for row, line in enumerate(topology.edges)}  # equal lines behave alike
+    """Return line [E] int64 and sign [E] of the topology's directed edges."""
+    number = {line: row for row, line in enumerate(topology.edges)}  # equal lines are the same
     index = topology.component_index
 
     def sign(source: int, line: EdgeSpec) -> float:
@@ -160,7 +159,7 @@ def _directions(topology: GraphTopology) -> tuple[Tensor, Tensor]:
 
 
 def _years_since(days: list[date], end_s: Tensor) -> Tensor:
-    """[W] -> [W, 1, 1] float64: since the latest of `days` before it; NaN where there is none."""
+    """Return the years [W, 1, 1] from the latest of ascending `days` to `end_s`, NaN if none."""
     past = torch.full_like(end_s, torch.nan)
     for day in days:
         passed = (end_s - datetime.combine(day, time(), UTC).timestamp()) / _YEAR_S
@@ -169,5 +168,5 @@ def _years_since(days: list[date], end_s: Tensor) -> Tensor:
 
 
 def _column(values: list[float] | list[bool]) -> Tensor:
-    """[L] -> [L, 1], to stand beside [..., L, T]."""
+    """Return values [L] as [L, 1], to broadcast with [..., L, T]."""
     return torch.tensor(values).reshape(-1, 1)

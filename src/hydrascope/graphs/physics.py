@@ -1,4 +1,4 @@
-"""What follows from a machine's telemetry by physics: features of its lines and of the whole of it.
+"""Physical features of a machine's lines and of the whole machine.
 
 Shapes: W windows, S sensors, T steps, F features, E directed edges.
 """
@@ -15,14 +15,14 @@ from hydrascope.schemas.machine import Machine
 
 
 def edge_dynamic_names(config: FeatureConfig) -> tuple[str, ...]:
-    """Names of the dynamic features of a line; none while they are switched off."""
+    """Return the names of the dynamic features of lines, empty if they are off."""
     return EDGE_DYNAMIC_NAMES if config.edge_dynamic else ()
 
 
 class MachinePhysics:
-    """Completes the sensors' features of one machine by those of its lines and of the machine.
+    """Adds the features of lines and of the machine to those of its sensors.
 
-    A group that is switched off has width 0.
+    A group that is off has width 0.
     """
 
     def __init__(self, machine: Machine, config: FeatureConfig) -> None:
@@ -35,12 +35,12 @@ class MachinePhysics:
         self._mean = config.sensor_feature_names.index("mean") if on else 0
 
     def window_fields(self, features: Tensor, observed: Tensor, end_s: Tensor) -> WindowFields:
-        """Compute what the features lack to make graphs of the windows.
+        """Compute the fields of windows from the features of sensors.
 
         Args:
-            features: [W, S, T, F] in the sensors' units.
-            observed: [W, S, T] bool.
-            end_s: [W] float64, Unix time of each window's end.
+            features: Features [W, S, T, F] in the sensors' units.
+            observed: Mask [W, S, T].
+            end_s: Unix times [W] float64 of the ends of the windows.
         """
         windows, steps = features.shape[0], features.shape[2]
         edge, edge_known = _nothing(features, windows, self._edges, steps)
@@ -54,6 +54,6 @@ class MachinePhysics:
 
 
 def _nothing(like: Tensor, *shape: int) -> tuple[Tensor, Tensor]:
-    """Return values and mask of a group that is switched off."""
+    """Return values and mask of a group that is off."""
     values = like.new_zeros(*shape, 0)
     return values, values.to(torch.bool)

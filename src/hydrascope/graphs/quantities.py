@@ -1,4 +1,4 @@
-"""What the sensors of a machine say of a place in it: means over the sensors that stand there.
+"""Quantities at places in a machine, as means over the sensors there.
 
 Shapes: S sensors, T steps, R places, `...` any batch axes (windows).
 """
@@ -13,13 +13,13 @@ from hydrascope.schemas.machine import GraphTopology
 from hydrascope.schemas.units import Conversion, to_canonical
 
 INLET, OUTLET = "inlet", "outlet"
-"""Words of `SensorSpec.position` that name a port of the component."""
+"""The values of `SensorSpec.position` that name a port of the component."""
 
 _UNDEFINED = Conversion(float("nan"), float("nan"))
 
 
 class CanonicalUnits:
-    """Brings the values of a machine's sensors to the canonical units of their kinds."""
+    """Converts the values of a machine's sensors to the canonical units of their kinds."""
 
     def __init__(self, topology: GraphTopology) -> None:
         rows = [
@@ -29,7 +29,7 @@ class CanonicalUnits:
         self.scale, self.offset = table.unsqueeze(-1).unbind(1)
 
     def __call__(self, values: Tensor, observed: Tensor) -> Tensor:
-        """[..., S, T] in the sensors' units, and bool -> canonical, NaN where there is no value."""
+        """Convert values [..., S, T] from the sensors' units; NaN where not observed."""
         return torch.where(observed, values * self.scale + self.offset, torch.nan)
 
 
@@ -38,9 +38,9 @@ def sensors_at(
 ) -> list[int]:
     """Return the rows of a component's sensors of one kind.
 
-    A sensor without a position speaks for every port. One with a position speaks for that alone:
-    between the inlet and the outlet of a valve lies what the valve does. `port` None: all sensors,
-    wherever they stand.
+    A sensor without a position counts for every port, one with a position only for that one, since
+    a component such as a valve changes the quantity between its ports. With `port` None, all
+    sensors count.
     """
     return [
         row
@@ -52,7 +52,7 @@ def sensors_at(
 
 
 def selection(rows: Sequence[Sequence[int]], num_sensors: int) -> Tensor:
-    """Return [R, S] float32: 1 where a sensor stands at a place."""
+    """Return a matrix [R, S] float32 with 1 where a sensor is at a place."""
     chosen = torch.zeros(len(rows), num_sensors)
     for place, sensors in enumerate(rows):
         chosen[place, list(sensors)] = 1.0
@@ -60,7 +60,7 @@ def selection(rows: Sequence[Sequence[int]], num_sensors: int) -> Tensor:
 
 
 def mean_at(values: Tensor, chosen: Tensor) -> Tensor:
-    """[..., S, T], [R, S] -> [..., R, T]; the mean of the values there are, NaN without any."""
+    """Return the means [..., R, T] of known values [..., S, T] by `chosen` [R, S], or NaN."""
     known = torch.isfinite(values)
     total = torch.einsum("rs,...st->...rt", chosen, torch.where(known, values, 0.0))
     count = torch.einsum("rs,...st->...rt", chosen, known.to(values))

@@ -1,4 +1,4 @@
-"""What a machine's sensors said in its reference windows: computed here for data set and service.
+"""References of a machine's sensors, computed here for both data set and service.
 
 Shapes: W windows, S sensors, T steps, F features.
 """
@@ -18,15 +18,15 @@ def mean_reference(
     *,
     per_step: bool,
 ) -> SensorReference:
-    """Return the means of the features of each sensor over a machine's reference windows.
+    """Return the mean features of each sensor over a machine's reference windows.
 
-    Over what is observed in them, and over the steps too unless `per_step`. Summed in double
-    precision.
+    The means are over observed sub-windows, and over the steps unless `per_step`. Sums are in
+    double precision.
 
     Args:
-        parts: Features [W, S, T, F] and observed [W, S, T] of some windows at a time.
+        parts: Parts of the windows, as features [W, S, T, F] and masks [W, S, T].
         shape: S, T, F.
-        per_step: Whether each step has a reference of its own, as the normalisation has.
+        per_step: Whether each step has its own reference, as in the normalisation.
     """
     sensors, steps, features = shape
     axes = (0,) if per_step else (0, 2)

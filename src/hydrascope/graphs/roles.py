@@ -1,4 +1,4 @@
-"""Which sensors of a machine tell its operating point, found from the topology alone.
+"""The sensors that give a machine's operating point, found from the topology.
 
 | role | sensors |
 |---|---|
@@ -8,8 +8,8 @@
 | measured flow | flow at the outlet of the main pump |
 | theoretical flow | `displacement_cm3` of the main pump times the speed of the pump or of what drives it through a shaft, or else times the pump's `speed_rpm` |
 
-The main pump is the first in the file with a pressure sensor at its outlet, or else the first. A
-role that nobody plays is unknown, and masks what depends on it.
+The main pump is the first one in the file with a pressure sensor at its outlet, or else the first
+pump. A role without sensors is unknown, and features that depend on it are masked.
 
 Shapes: W windows, S sensors, T steps.
 """  # noqa: E501
@@ -25,11 +25,11 @@ from hydrascope.schemas.kinds import ComponentType, EdgeType, SensorKind
 from hydrascope.schemas.machine import GraphTopology
 
 ATMOSPHERE_BAR = 1.01325
-"""Standard atmosphere (ISO 2533). Pressure sensors of hydraulics read gauge pressure."""
+"""Standard atmosphere (ISO 2533); hydraulic pressure sensors measure gauge pressure."""
 
 
 class Roles(NamedTuple):
-    """Rows of the sensors in each role, and the main pump's nominal values."""
+    """The rows of the sensors in each role, and the main pump's nominal values (NaN if unknown)."""
 
     upstream_pressure: list[int]
     downstream_pressure: list[int]
@@ -38,13 +38,11 @@ class Roles(NamedTuple):
     flow: list[int]
     speed: list[int]
     displacement_cm3: float
-    """NaN where unknown."""
     speed_rpm: float
-    """NaN where unknown."""
 
 
 def find_roles(topology: GraphTopology) -> Roles:
-    """Find who plays which role; see the table above."""
+    """Find the sensors of each role; see the table above."""
     pump = _main_pump(topology)
     cold, warm = _temperatures(topology)
     nominal = {} if pump is None else topology.components[pump].nominal
@@ -61,7 +59,7 @@ def find_roles(topology: GraphTopology) -> Roles:
 
 
 class MachineFeatures:
-    """The hydraulic features of a machine, step by step."""
+    """Computes the hydraulic features of a machine for each step."""
 
     def __init__(self, topology: GraphTopology) -> None:
         self.roles = find_roles(topology)
@@ -71,11 +69,10 @@ class MachineFeatures:
         """Compute the features of windows.
 
         Args:
-            values: [W, S, T] sensors' means in canonical units, NaN where unknown.
+            values: Means [W, S, T] of the sensors in canonical units, NaN where unknown.
 
         Returns:
-            [W, T, 4] as `hydraulic_features` has them, 0 where unknown; and bool, whether known.
-
+            Features [W, T, 4] of `hydraulic_features`, 0 where unknown, and a mask of known ones.
         """
         upstream, downstream, inlet, outlet, flow, speed = mean_at(values, self._chosen).unbind(-2)
         speed = torch.where(torch.isfinite(speed), speed, self.roles.speed_rpm)
@@ -118,10 +115,10 @@ def _return_pressure(topology: GraphTopology) -> list[int]:
 
 
 def _temperatures(topology: GraphTopology) -> tuple[list[int], list[int]]:
-    """Rows of what the machine is fed with and of what it gives back."""
+    """Return the rows of the inlet and the outlet temperature."""
     for kind in (ComponentType.COOLER, ComponentType.TANK):
         for component in _of_kind(topology, kind):
-            # Positions are needed here: one sensor for both ports would make the difference 0.
+            # Positions are required, since one sensor for both ports would give a difference of 0.
             at_port = [
                 [
                     row

@@ -1,7 +1,6 @@
-"""What part sensors play, in words that machines of different builds share.
+"""Roles of sensors, in terms that machines of different builds share.
 
-Not to be confused with `graphs.roles`, which finds the sensors that features of a whole machine are
-made of.
+In contrast, `graphs.roles` finds the sensors for features of a whole machine.
 """
 
 from collections.abc import Mapping
@@ -19,24 +18,24 @@ FAMILIES: Mapping[str, str] = {
     ComponentType.PROPORTIONAL_VALVE: "valve",
     ComponentType.SERVO_VALVE: "valve",
 }
-"""Kinds of components that take each other's place in machines of different builds."""
+"""The kinds of components that replace each other in machines of different builds."""
 PORTS = frozenset(
     {"inlet", "outlet", "drain", "supply", "return", "a", "b", "drop", "coolant", "tank"}
 )
-"""Positions that mean the same on any machine; others are names of one machine's parts."""
+"""The positions with the same meaning on any machine; others name parts of one machine."""
 INTERVAL = frozenset({SensorKind.TEMPERATURE})
-"""Kinds of sensors whose zero is arbitrary, so that differences count and ratios do not."""
+"""The kinds of sensors with an arbitrary zero, where only differences are meaningful."""
 
 
 class SensorRole(NamedTuple):
-    """The part that a sensor plays."""
+    """The role of a sensor."""
 
     family: str
-    """Of its component."""
+    """The family of its component."""
     sensor: str
-    """Its kind, with its port where it has one."""
+    """The kind of sensor, with its port if it has one."""
     interval: bool
-    """Whether its kind is one of `INTERVAL`."""
+    """Whether the kind is one of `INTERVAL`."""
 
     @classmethod
     def of(cls, component: ComponentSpec, sensor: SensorSpec) -> "SensorRole":
@@ -47,11 +46,11 @@ class SensorRole(NamedTuple):
 
 
 def span(sensor: SensorSpec) -> float:
-    """Return the span of a sensor's range, in its unit; 1 where the machine file gives none."""
+    """Return the width of a sensor's range in its unit, or 1 without a range."""
     low, high = sensor.range or (0.0, 1.0)
     return high - low
 
 
 def family(kind: str) -> str:
-    """Return the family of a kind of components, the kind itself where it is alone."""
+    """Return the family of a kind of components, or the kind itself if it has none."""
     return FAMILIES.get(kind, kind)

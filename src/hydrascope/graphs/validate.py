@@ -1,4 +1,4 @@
-"""What is wrong with a graph, in words."""
+"""Validation of graphs."""
 
 from collections.abc import Iterator
 
@@ -36,18 +36,18 @@ _AXES: dict[str, tuple[str, ...]] = {
 _TYPES = {"mask": torch.bool, "observed": torch.bool, "heads": torch.bool} | dict.fromkeys(
     ("slot", "kind", "role", "component", "place", "index"), torch.int64
 )
-"""Type of a field by the last word of its name; the others hold floating point numbers."""
+"""The type of a field by the last word of its name; other fields are floating point."""
 
 
 def validate_graph(data: Data, spec: InputSpec | None = None) -> list[str]:
-    """Return everything that is wrong with a graph or a PyG batch of graphs; empty if nothing is.
+    """Return all faults of a graph or a PyG batch of graphs, empty if there are none.
 
     Args:
-        data: Of `GraphBuilder`, or made by hand with the same fields.
-        spec: The network that is to read it; widths and vocabularies are checked too if given.
+        data: Graph of `GraphBuilder`, or any graph with the same fields.
+        spec: Vocabulary of the network that reads it, to check widths and indices, too.
     """
     faults = list(_shape_faults(data, spec))
-    if faults:  # what follows indexes by what these found to be missing or misshapen
+    if faults:  # the other checks need all fields in the right shape
         return faults
     return [*_index_faults(data, spec), *_value_faults(data), *_structure_faults(data)]
 
@@ -81,16 +81,16 @@ def _shape_faults(data: Data, spec: InputSpec | None) -> Iterator[str]:
         if value.dtype != wanted if wanted else not value.is_floating_point():
             yield f"{name} holds {value.dtype}; expected {wanted or 'floating point numbers'}"
         for axis, size in zip(_AXES[name], value.shape, strict=True):
-            expected, said_by = sizes.setdefault(axis, (size, name))
+            expected, origin = sizes.setdefault(axis, (size, name))
             if size != expected:
-                yield f"{name} has {size} {axis}; expected {expected} ({said_by})"
+                yield f"{name} has {size} {axis}; expected {expected} ({origin})"
 
 
 def _index_faults(data: Data, spec: InputSpec | None) -> Iterator[str]:
     limits = {"edge_index": int(data.num_nodes), "sensor_component": int(data.num_nodes)}
     if spec is not None:
         limits |= {
-            # One more each: that of none.
+            # One more row each stands for unknown.
             "sensor_slot": len(spec.sensor_slots) + 1,
             "sensor_role": len(spec.sensor_roles) + 1,
             "sensor_kind": len(spec.sensor_kinds),

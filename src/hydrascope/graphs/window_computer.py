@@ -1,6 +1,5 @@
-"""From the signals of some windows of a machine to what their graphs are made of.
+"""Computation of the fields of windows from signals, for both stores and the service.
 
-Whoever needs the numbers of a window computes them here: the store of a training, and the service.
 Shapes: W windows, S sensors, T steps, F features.
 """
 
@@ -20,17 +19,17 @@ from hydrascope.schemas.machine import Machine
 from hydrascope.schemas.signal import Signal
 
 SAMPLES_AT_ONCE = 2**17
-"""Sensors alike are computed together up to so many samples: few calls for a service's few windows,
-flat memory for a store's many."""
+"""The number of samples of similar sensors that are computed together: few calls for the windows
+of a service, flat memory for those of a store."""
 
 
 class WindowComputer:
-    """Computes windows of one machine, each the same bit for bit whatever is computed with it.
+    """Computes windows of one machine; each result is bit for bit independent of the others.
 
     Args:
-        machine: Its sensors, lines and dates.
-        engineer: The features of a sub-window.
-        spec: How windows are cut.
+        machine: The machine, with sensors, lines and dates.
+        engineer: Extracts the features of a sub-window.
+        spec: Division into windows and sub-windows.
     """
 
     def __init__(self, machine: Machine, engineer: FeatureEngineer, spec: WindowSpec) -> None:
@@ -44,9 +43,9 @@ class WindowComputer:
         """Return the features [W, S, T, F] and which sub-windows are observed [W, S, T].
 
         Args:
-            signals: By sensor id; other sensors are left alone, missing ones are not observed.
-            starts_s: Of the windows, [W]; with `from_s` as in `sub_windows`.
-            from_s: Where the signals begin.
+            signals: Signals by sensor id; unknown sensors are ignored, missing ones not observed.
+            starts_s: Starts [W] of the windows, as in `sub_windows`.
+            from_s: Start of the signals, as in `sub_windows`.
         """
         shape = (len(starts_s), len(self._rows), self.spec.steps)
         features = torch.zeros(*shape, self.engineer.num_features)
@@ -70,5 +69,5 @@ class WindowComputer:
         return features, observed
 
     def window_fields(self, features: Tensor, observed: Tensor, end_s: Tensor) -> WindowFields:
-        """Add what follows by physics; `end_s` [W] float64: Unix time of each window's end."""
+        """Add physical features; `end_s` [W] float64 has the Unix times of the windows' ends."""
         return self._physics.window_fields(features, observed, end_s)
