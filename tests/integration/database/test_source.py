@@ -1,7 +1,6 @@
 """The database as a source: the same telemetry as the files that it was ingested from."""
 
 import asyncio
-import json
 import os
 import pickle
 from pathlib import Path
@@ -9,74 +8,12 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-import yaml
-from databases import connected, machine, none_left, sql
-from jobs import Train
-from typer.testing import CliRunner
+from databases import connected, none_left, sql
+from stored_source import START, ingest
 
-from hydrascope.cli import app
 from hydrascope.schemas import SpecError, TimeWindow
 from hydrascope.telemetry import ParquetSource, TelemetrySource
-from hydrascope.telemetry.fleet import FleetSource
-from hydrascope.telemetry.fleet_export import Format, export_fleet
 from hydrascope.telemetry.timescale.source import TimescaleSource
-
-START = pd.Timestamp("2024-05-01T12:00:00Z")
-
-
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Two machines in narrow Parquet and wide CSV: gaps, repeats, flags, other units, labels."""
-    folder = tmp_path_factory.mktemp("source") / "telemetry"
-    (folder / "machines").mkdir(parents=True)
-    (folder / "labels").mkdir()
-    for name in ("press", "lift"):
-        described = machine(3, name).model_dump(mode="json", exclude_defaults=True)
-        described["topology"]["components"][0]["sensors"][0]["range"] = [0.0, 160.0]
-        (folder / "machines" / f"{name}.yaml").write_text(yaml.safe_dump(described))
-    random = np.random.default_rng(1)
-    rows = pd.DataFrame(
-        {
-            "timestamp": np.repeat(START + pd.to_timedelta(np.arange(3000) * 0.1, unit="s"), 3),
-            "equipment_id": "press",
-            "sensor_id": np.tile(["s0", "s1", "s2"], 3000),
-            "value": random.normal(120, 25, 9000),
-            "quality": np.where(random.random(9000) < 0.01, "bad", "good"),
-        }
-    )
-    rows = rows[(rows.index < 4000) | (rows.index > 4600)].sample(frac=1, random_state=2)
-    again = rows.sample(200, random_state=3).assign(value=99.0)
-    pd.concat([rows, again]).to_parquet(folder / "press.parquet", index=False)
-    wide = pd.DataFrame(random.normal(100, 5, (2000, 3)), columns=["s0", "s1", "s2"])
-    wide = wide.mask(random.random(wide.shape) < 0.05)
-    wide.insert(0, "timestamp", START + pd.to_timedelta(np.arange(2000) * 0.1, unit="s"))
-    wide.insert(1, "equipment_id", "lift")
-    wide.to_csv(folder / "lift.csv", index=False)
-    labels = pd.DataFrame(
-        {
-            "equipment_id": ["press"] * 10 + ["lift"] * 10,
-            "start": list(START + pd.to_timedelta(np.arange(10) * 20, unit="s")) * 2,
-            "end": list(START + pd.to_timedelta(np.arange(1, 11) * 20, unit="s")) * 2,
-            "wear": [float(number % 2) for number in range(20)],
-            "pump.grade": [number % 3 for number in range(20)],
-            "shift": ["early", "late"] * 10,
-        }
-    )
-    labels.to_csv(folder / "labels" / "labels.csv", index=False)
-    return folder
-
-
-@pytest.fixture
-def ingested(dsn: str, folder: Path) -> str:
-    ingest(folder, dsn, "--accept", "good")
-    return dsn
-
-
-def ingest(what: object, dsn: str, *options: str) -> str:
-    arguments = ["ingest", str(what), "--dsn", dsn, *options]
-    result = CliRunner().invoke(app, arguments, catch_exceptions=False)
-    assert result.exit_code == 0
-    return result.stdout
 
 
 def same(a: TelemetrySource, b: TelemetrySource) -> bool:
@@ -243,71 +180,6 @@ def test_a_source_is_pickled_and_forked_without_its_connections(
     np.testing.assert_array_equal(source.read("lift", extent)["s1"].values, expected)
     del source, twin
     assert none_left(ingested)
-
-
-def assert_trains_alike(
-    run_training: Train, folder: Path, dsn: str, tmp_path: Path, flagged: bool, *overrides: str
-) -> None:
-    """Training from the database has the stores and the results of training from the files.
-
-    Those hold flags of quality, or none.
-    """
-    results, stores = {}, {}
-    sources = {
-        "parquet": (f"data.source.folder={folder}",),
-        "timescale": (f"data.source.dsn={dsn}", f"data.source.scans={tmp_path}/scans"),
-    }
-    for name, own in sources.items():
-        store = tmp_path / name
-        own = (f"data={name}", *own, f"data.store.folder={store}")
-        if name == "parquet" and flagged:
-            own = (*own, "data.source.quality_accepted=[good]")
-        run = run_training(*own, *overrides)
-        results[name] = json.loads((run / "results.json").read_text())["test"]
-        stores[name] = sorted(path.name for path in store.iterdir() if path.is_dir())
-    assert results["timescale"] == results["parquet"]
-    assert stores["timescale"] == stores["parquet"]
-    assert stores["parquet"]
-
-
-def test_training_from_the_database_is_training_from_the_files(
-    ingested: str, folder: Path, tmp_path: Path, run_training: Train
-) -> None:
-    assert_trains_alike(
-        run_training,
-        folder,
-        ingested,
-        tmp_path,
-        True,
-        "data.window.window_s=10",
-        "data.window.stride_s=10",
-        "data.window.steps=2",
-        "task.heads=[{name: wear, level: machine, kind: binary}]",
-        "trainer.max_epochs=2",
-    )
-
-
-def test_a_fleet_trains_from_the_database_as_from_its_files(
-    dsn: str, tmp_path: Path, run_training: Train
-) -> None:
-    folder = tmp_path / "fleet"
-    fleet = FleetSource(machines_per_kind=3, kinds=["robot"], hours=0.2, recording_min=4.0)
-    export_fleet(fleet, folder, Format.PARQUET, lambda _: None)
-    ingest(folder, dsn)
-    assert_trains_alike(
-        run_training,
-        folder,
-        dsn,
-        tmp_path,
-        False,
-        "experiment=fleet",
-        "data.window.window_s=120",
-        "data.window.stride_s=120",
-        "data.window.steps=4",
-        "data.split.name=by_machine",
-        "data.split.folds=3",
-        "trainer.max_epochs=1",
-    )
 
 
 def test_what_is_wrong_is_said_in_one_line_without_the_password(dsn: str, tmp_path: Path) -> None:
