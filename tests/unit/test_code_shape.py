@@ -7,7 +7,8 @@ from typing import NamedTuple
 
 import pytest
 
-SOURCE = Path(__file__).parents[2] / "src" / "hydrascope"
+TESTS = Path(__file__).parents[1]
+SOURCE = TESTS.parent / "src" / "hydrascope"
 MOST_LINES, MOST_FUNCTION_LINES, MOST_PARAMETERS = 300, 60, 8
 
 EXCEPTIONS = {
@@ -121,6 +122,11 @@ def too_much() -> dict[str, str]:
 def test_files_and_functions_are_short_and_are_given_little_but_for_those_with_a_reason() -> None:
     unexplained = {name: why for name, why in too_much().items() if name not in EXCEPTIONS}
     assert unexplained == {}
+
+
+def test_files_of_tests_are_short_without_exception() -> None:
+    sizes = {file: len(file.read_text("utf-8").splitlines()) for file in TESTS.rglob("*.py")}
+    assert [file for file, size in sizes.items() if size > MOST_LINES] == []
 
 
 def test_an_exception_that_is_not_needed_any_more_is_gone() -> None:
