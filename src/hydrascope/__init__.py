@@ -42,7 +42,7 @@ if TYPE_CHECKING:
     from hydrascope.telemetry.timescale.settings import DatabaseSettings
     from hydrascope.telemetry.timescale.source import TimescaleSource
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 __all__ = [
     "DataLoaderConfig",
     "DatabaseSettings",
