@@ -13,6 +13,7 @@ from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from importlib.metadata import distribution
 from pathlib import Path
+from socket import create_server
 from threading import Thread
 from urllib.request import urlopen
 
@@ -45,7 +46,7 @@ NOT_OF_A_SERVICE = {
 def test_what_is_wrong_at_the_start_is_one_line_and_exit_code_2(tmp_path: Path) -> None:
     done = _python(f"""
 import runpy, sys
-sys.argv = ["serve.py", "bundle={tmp_path}"]
+sys.argv = ["serve.py", "bundle={tmp_path}", "port=0"]
 try:
     runpy.run_path("serve.py", run_name="__main__")
 finally:
@@ -57,6 +58,37 @@ finally:
     imported = set(done.stdout.split())
     assert {"fastapi", "uvicorn"} < imported
     assert not (NOT_OF_A_SERVICE | {"torch"}) & imported  # torch is the model's process's
+
+
+@pytest.mark.parametrize(
+    ("setting", "fault"),
+    [
+        ("port={busy}", "port: {busy} is not accepted; expected a free port, or 0 for any"),
+        (
+            "host=192.0.2.1",
+            "host: '192.0.2.1' is not accepted; expected an address of this machine",
+        ),
+        ("host=no.such.host.invalid", "host: 'no.such.host.invalid' is not accepted; expected an"),
+    ],
+)
+def test_an_address_that_cannot_be_listened_on_is_one_line_before_anything_is_loaded(
+    setting: str, fault: str, tmp_path: Path
+) -> None:
+    keys = tmp_path / "keys.yaml"
+    keys.write_text("")
+    with create_server(("127.0.0.1", 0)) as other:
+        busy = other.getsockname()[1]
+        done = _python(f"""
+import sys
+from hydrascope.serving.main import main
+try:
+    main(["bundle={tmp_path / "gone"}", "keys={keys}", "{setting.format(busy=busy)}"])
+finally:
+    print("uvicorn" in sys.modules)
+""")
+    assert (done.returncode, done.stdout) == (2, "False\n")
+    assert done.stderr.startswith(f"serve.py: {fault.format(busy=busy)}")
+    assert len(done.stderr.strip().splitlines()) == 1
 
 
 def test_the_models_process_imports_nothing_of_a_training() -> None:

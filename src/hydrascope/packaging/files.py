@@ -45,7 +45,11 @@ def check_bundle(folder: Path, verify_key: Path | None = None) -> Manifest:
         content = (folder / MANIFEST).read_bytes()
         plain = json.loads(content)
     except (FileNotFoundError, NotADirectoryError):
-        raise SpecError(f"{str(folder)!r} holds no {MANIFEST}", path="bundle") from None
+        fault = f"holds no {MANIFEST}" if folder.exists() else "does not exist"
+        raise SpecError(
+            f"{str(folder)!r} {fault}; expected the folder or the archive of a bundle",
+            path="bundle",
+        ) from None
     except (json.JSONDecodeError, UnicodeDecodeError) as error:
         raise SpecError(
             f"{MANIFEST} of {str(folder)!r} is not JSON: {error}", path="bundle"

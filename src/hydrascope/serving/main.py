@@ -1,7 +1,9 @@
 """The command: read the settings, start the service and its HTTP server."""
 
+import errno
 import gc
 import os
+import socket
 import sys
 from asyncio import AbstractEventLoop
 from collections.abc import Callable, Sequence
@@ -29,12 +31,32 @@ def main(arguments: Sequence[str], command: str | None = None) -> None:
         return
     try:
         settings = read_settings(arguments, command or "serve.py")
+        _check_address(settings.host, settings.port, command or "serve.py")
         _serve(settings)
     except SpecError as error:
         if os.environ.get("HYDRASCOPE_TRACEBACK") == "1":
             raise
         print(error, file=sys.stderr)
         sys.exit(USAGE_ERROR)
+
+
+def _check_address(host: str, port: int, source: str) -> None:
+    """Refuse an address that cannot be listened on, before the model is loaded.
+
+    Raises:
+        SpecError: Naming host or port, and the reason.
+    """
+    try:
+        for family, _, _, _, place in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM):
+            socket.create_server(place[:2], family=family).close()
+    except OSError as error:
+        busy = error.errno in (errno.EADDRINUSE, errno.EACCES)
+        field = f"port: {port}" if busy else f"host: {host!r}"
+        reason, _, _ = str(error.strerror).partition(" (while")
+        wanted = "a free port, or 0 for any" if busy else "an address of this machine"
+        raise SpecError(
+            f"{field} is not accepted; expected {wanted} ({reason})", source=source
+        ) from None
 
 
 def _serve(settings: ServeSettings) -> None:

@@ -63,6 +63,7 @@ def test_a_reference_is_kept_shown_and_removed_whether_or_not_the_model_reads_it
         ("signals.PS99", {"values": [1.0]}, "windows[1].signals.PS99"),
         ("signals.PS1.unit", "degC", "windows[1].signals.PS1.unit"),
         ("signals.PS1.values", [1.0] * 61, "windows[1].signals.PS1.values"),
+        ("signals.PS1.rate_hz", None, "windows[1].signals.PS1.rate_hz"),
         ("signals.PS1.values", ["1"], "windows[1].signals.PS1.values[0]"),
         ("signals", None, "windows[1].signals"),
         ("start", "soon", "windows[1].start"),

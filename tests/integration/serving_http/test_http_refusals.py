@@ -26,6 +26,7 @@ from hydrascope.serving.access.api_keys import new_key
         ("signals.PS1.rate_hz", 0, "signals.PS1.rate_hz"),
         ("signals.PS1.rate_hz", 1e8, "signals.PS1.rate_hz"),
         ("signals.PS1.rate_hz", 1e308, "signals.PS1.rate_hz"),
+        ("signals.PS1.rate_hz", None, "signals.PS1.rate_hz"),  # 60 samples, which are not of 100 Hz
         ("signals.PS1.values", [], "signals.PS1.values"),
         ("signals.PS1.values", ["1"], "signals.PS1.values[0]"),
         ("signals.PS1.values", [1.0] * 61, "signals.PS1.values"),

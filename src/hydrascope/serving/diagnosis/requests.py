@@ -30,7 +30,8 @@ class SignalIn(_Body):
     values: Annotated[list[Number | None], Field(min_length=1, max_length=MAX_SAMPLES)]
     """null where a sample is missing; a signal may end before the window."""
     rate_hz: Positive | None = None
-    """Sampling rate; null: the machine file's."""
+    """Sampling rate; null: the machine file's, and then the signal fills half of the window or
+    more, since fewer samples were probably taken at another rate."""
     unit: Text | None = None
     """Unit, converted to the machine file's; null: the machine file's."""
 
@@ -84,7 +85,7 @@ def read_window(request: WindowIn, machine: Machine, window_s: float) -> Telemet
 
     Raises:
         SpecError: A sensor is unknown, a unit cannot be converted, a signal is longer than the
-            window.
+            window, or it is much shorter and does not say its rate.
     """
     sensors = {sensor.id: sensor for _, sensor in machine.topology.sensors}
     signals: dict[str, Signal] = {}
@@ -120,6 +121,13 @@ def _read_signal(given: SignalIn, sensor: SensorSpec, window_s: float) -> Signal
             f"{len(given.values)} samples at {rate_hz:g} Hz are more than the {limit} of a window "
             f"of {window_s:g} s",
             path="values",
+        )
+    if given.rate_hz is None and 2 * len(given.values) < limit:
+        raise SpecError(
+            f"not given, and {len(given.values)} samples at the machine file's {rate_hz:g} Hz fill "
+            f"less than half of a window of {window_s:g} s; expected the rate of these samples, "
+            f"or {limit} samples",
+            path="rate_hz",
         )
     values = np.array(given.values, dtype=np.float64)
     if given.unit is not None and given.unit != sensor.unit:
