@@ -29,7 +29,7 @@ def validate(
     require("hydra", "train", "hydrascope config validate")
     from hydrascope.experiment.check import check
 
-    check(given or [], None if config_dir is None else existing_folder(config_dir))
+    check(given or [], None if config_dir is None else existing_folder(config_dir, "--config-dir"))
     print("valid:", *(given or ["the defaults"]))
 
 

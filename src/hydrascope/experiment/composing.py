@@ -31,7 +31,7 @@ def composed(
         looking_first_into(own),
         initialize_config_dir(str(conf.resolve()), version_base="1.3"),
     ):
-        return compose(name, readable(overrides), return_hydra_config=hydra)
+        return compose(name, readable(overrides, options(folders)), return_hydra_config=hydra)
 
 
 def help_text(

@@ -20,14 +20,18 @@ def take_own(arguments: Sequence[str]) -> tuple[Path | None, list[str]]:
     for argument in remaining:
         name, sign, value = argument.partition("=")
         if name in ("--config-dir", "-cd"):
-            own = existing_folder(value if sign else next(remaining, ""))
+            own = existing_folder(value if sign else next(remaining, ""), "--config-dir")
         else:
             others.append(argument)
     return own, others
 
 
-def existing_folder(named: str) -> Path:
+def existing_folder(named: str, option: str) -> Path:
     """Return the folder of a user's own configuration files.
+
+    Args:
+        named: The folder's path.
+        option: The option or argument that names it, for the message.
 
     Raises:
         SpecError: The folder does not exist.
@@ -37,7 +41,7 @@ def existing_folder(named: str) -> Path:
         # Imported only here: it imports pydantic, which `--help` does not need.
         from hydrascope.schemas.errors import SpecError
 
-        raise SpecError(f"--config-dir: {named!r} is not accepted; expected a folder")
+        raise SpecError(f"{option}: {named!r} is not accepted; expected a folder")
     return folder
 
 

@@ -11,7 +11,7 @@ from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
 from hydrascope.experiment.base import Settings
-from hydrascope.experiment.config_files import places, take_own
+from hydrascope.experiment.config_files import options, places, take_own
 from hydrascope.experiment.importing import load
 from hydrascope.experiment.job_settings import (
     TrainSettings,
@@ -61,7 +61,7 @@ def launch(
     with one_line_errors(f"{script}.py", prefix):
         own, arguments = take_own(sys.argv[1:])
     register_new_folder()
-    sys.argv[1:] = readable(arguments)
+    sys.argv[1:] = readable(arguments, options(places(conf, own)))
     if _TORCHRUN in os.environ and os.environ["RANK"] != "0":
         sys.argv.append("hydra.output_subdir=null")  # the first process writes it
     trials: list[tuple[TrainSettings, list[str]]] = []

@@ -1,15 +1,15 @@
 """Training from Python."""
 
-from pathlib import Path
-
 from hydrascope.experiment.config_files import existing_folder
 from hydrascope.experiment.python_call import SCRIPT, settings_of_call, spec_errors
 from hydrascope.experiment.train import run
 from hydrascope.notebook.training_run import TrainingRun
+from hydrascope.schemas.arguments import PathOrText, checked
 
 
+@checked
 def fit(
-    *overrides: str, config_dir: str | Path | None = None, quiet: bool = False, **settings: object
+    *overrides: str, config_dir: PathOrText | None = None, quiet: bool = False, **settings: object
 ) -> TrainingRun:
     """Train as `train.py` does, in this process, and return the run.
 
@@ -30,7 +30,7 @@ def fit(
             or what is wrong with the data.
         KeyboardInterrupt: It was interrupted; `resume` goes on with it.
     """
-    own = existing_folder(str(config_dir)) if config_dir is not None else None
+    own = None if config_dir is None else existing_folder(str(config_dir), "config_dir")
     told = settings_of_call(overrides, settings, own)
     try:
         with spec_errors("fit", SCRIPT):

@@ -80,6 +80,9 @@ def test_files_of_ones_own_come_first(tmp_path: Path) -> None:
         (["sweep=tpe"], {}, r"sweep: takes the command line"),
         ([], {"lr_find": True}, r"lr_find: true is no training; accepted: false"),
         (["nonsense"], {}, r"nonsense: not of the form key=value"),
+        ([], {"model": 5}, r"model=5: no such option; accepted: arma, "),
+        ([5], {}, r"overrides\[0\]: 5 is not accepted; expected a valid string"),
+        ([], {"config_dir": 5}, r"config_dir: 5 is not accepted; expected a path"),
     ],
 )
 def test_what_is_wrong_is_one_line(
@@ -110,7 +113,7 @@ def test_a_damaged_checkpoint_is_one_line_of_an_evaluation(
 
 
 def test_a_folder_of_files_that_is_not_there_is_named() -> None:
-    with pytest.raises(SpecError, match=r"'nowhere' is not accepted; expected a folder"):
+    with pytest.raises(SpecError, match=r"^config_dir: 'nowhere' is not accepted; expected a f"):
         fit(config_dir="nowhere")
 
 

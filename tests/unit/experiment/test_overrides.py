@@ -64,6 +64,13 @@ def test_options_and_groups_are_left_alone() -> None:
     assert readable(given) == given
 
 
+@pytest.mark.parametrize("value", ["5", "null", "true", "[1]", "[mlp,2]"])
+def test_what_is_no_option_of_a_group_is_answered_with_the_options(value: str) -> None:
+    with pytest.raises(SpecError, match=r"no such option; accepted: ddp, default, fsdp") as refused:
+        check([f"trainer={value}"])
+    assert str(refused.value).startswith(f"train.py: trainer={value}: ")
+
+
 def test_a_value_with_a_comma_is_refused_with_how_to_quote_it() -> None:
     with pytest.raises(ConfigCompositionException) as error:
         composed("resume=/runs/a,b.ckpt")
