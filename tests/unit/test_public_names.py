@@ -2,11 +2,16 @@
 
 import subprocess
 import sys
+from collections.abc import Callable, Iterator
+from functools import partial
+from inspect import Parameter, signature
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 import hydrascope
+from hydrascope.schemas import SpecError
 
 ROOT = Path(__file__).parents[2]
 
@@ -17,6 +22,58 @@ def test_every_public_name_is_there_and_documented(name: str) -> None:
     assert name in dir(hydrascope)
     assert f"`{name}`" in (ROOT / "docs" / "python.md").read_text("utf-8") or name == "__version__"
     assert name == "__version__" or found.__doc__
+
+
+class Odd:
+    """What no argument accepts."""
+
+
+def checked_calls() -> Iterator[Any]:
+    """Yield what takes arguments: functions, classes that are no pydantic models, their methods."""
+    skipped = {"SpecError", "FeatureConfig", "NetworkConfig", "DatabaseSettings"}
+    for name in hydrascope.__all__:
+        found = getattr(hydrascope, name)
+        if callable(found) and name not in skipped and not hasattr(found, "model_fields"):
+            yield pytest.param(found, id=name)
+    from hydrascope import Diagnoser, GraphBuilder, TimescaleConnector, TrainingRun
+
+    for kind, methods in {
+        Diagnoser: ("predict", "explain"),
+        GraphBuilder: ("build_graph",),
+        TrainingRun: ("evaluate",),
+        TimescaleConnector: (
+            "fetch_sensor_data",
+            "fetch_batch_sensor_data",
+            "iter_sensor_data",
+            "write_telemetry",
+            "sensor_keys",
+        ),
+    }.items():
+        for method in methods:
+            bound = partial(getattr(kind, method), None)
+            yield pytest.param(bound, id=f"{kind.__name__}.{method}")
+    yield pytest.param(Diagnoser.load, id="Diagnoser.load")
+
+
+@pytest.mark.parametrize("call", [*checked_calls()])
+def test_a_wrong_argument_is_named_with_its_value_and_what_is_accepted(
+    call: Callable[..., object],
+) -> None:
+    given, names = [], []
+    keys = {}
+    for each in signature(call).parameters.values():
+        if each.kind is Parameter.KEYWORD_ONLY:
+            keys[each.name] = Odd()
+        elif each.kind is not Parameter.VAR_KEYWORD:
+            given.append(Odd())
+        else:
+            continue
+        names.append(each.name)
+    with pytest.raises(SpecError) as refused:
+        call(*given, **keys)
+    assert [path.partition("[")[0] for path, _ in refused.value.faults] == names
+    assert all("Odd object at" in each for _, each in refused.value.faults)
+    assert all("is not accepted; expected " in each for _, each in refused.value.faults)
 
 
 def test_a_name_that_is_not_public_is_no_attribute() -> None:

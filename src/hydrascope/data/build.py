@@ -32,6 +32,7 @@ from hydrascope.data.store.writer import (
 )
 from hydrascope.data.windows import WindowPlan
 from hydrascope.features.engineer import FeatureEngineer
+from hydrascope.schemas.arguments import checked_fields
 from hydrascope.telemetry.source import TelemetrySource
 
 MAPPED_BYTES = 192 * 2**20
@@ -41,6 +42,7 @@ MAPPED_STORES = 4096
 """The most stores that are mapped; a process can have 65,530 maps on Linux."""
 
 
+@checked_fields
 @dataclass(frozen=True)
 class StoreConfig:
     """Location, building and reading of the stores of windows.

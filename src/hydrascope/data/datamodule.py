@@ -3,12 +3,14 @@
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
+from typing import Annotated
 
 import numpy as np
 import pandas as pd
 import torch
 from lightning import LightningDataModule
 from numpy.typing import NDArray
+from pydantic import PlainValidator
 from torch import Tensor
 
 from hydrascope.data.build import StoreConfig, open_stores
@@ -53,10 +55,18 @@ from hydrascope.features.sub_windows import WindowSpec
 from hydrascope.graphs.builder import input_spec
 from hydrascope.graphs.input_spec import InputSpec
 from hydrascope.graphs.layout import GraphLayout
+from hydrascope.schemas.arguments import checked
 from hydrascope.schemas.machine import Machine
 from hydrascope.schemas.task import TaskSpec
 from hydrascope.telemetry.remarks import remarks
 from hydrascope.telemetry.source import TelemetrySource
+
+
+def _source(value: object) -> object:
+    methods = ("machines", "extents", "read", "labels")
+    if not all(callable(getattr(value, name, None)) for name in methods):
+        raise ValueError(f"expected a source of telemetry, which has {', '.join(methods)}")
+    return value
 
 
 class HydraulicDataModule(LightningDataModule):
@@ -89,9 +99,10 @@ class HydraulicDataModule(LightningDataModule):
     healthy_labels: Mapping[str, object]
     healthy: NDArray[np.float32]
 
+    @checked
     def __init__(
         self,
-        source: TelemetrySource,
+        source: Annotated[TelemetrySource, PlainValidator(_source)],
         window: WindowSpec,
         engineer: FeatureEngineer,
         task: TaskSpec,

@@ -19,6 +19,7 @@ from hydrascope.data.windows import WindowNumbers
 from hydrascope.graphs.fields import GraphInputs, SensorReference, WindowFields
 from hydrascope.graphs.graph import HydraulicGraph, to_graph
 from hydrascope.graphs.layout import GraphLayout, concatenate
+from hydrascope.schemas.arguments import checked
 
 _TEMPLATES = 64
 """The number of cached static parts of batches; a fleet of one build needs only two."""
@@ -36,6 +37,7 @@ class HydraulicGraphDataset(Dataset[HydraulicGraph | TrainingBatch]):
         seed: Seed of the transforms, whose draws are functions of (seed, epoch, window).
     """
 
+    @checked
     def __init__(
         self,
         machines: Sequence[StoredMachine],

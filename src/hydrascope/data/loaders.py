@@ -2,11 +2,12 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
+from pydantic import Field
 from torch.utils.data import DataLoader
 
 from hydrascope.data.batch import TrainingBatch
@@ -14,9 +15,11 @@ from hydrascope.data.dataset import HydraulicGraphDataset
 from hydrascope.data.sampling import WindowSampler
 from hydrascope.data.splits import CONDITION, Split
 from hydrascope.data.windows import WindowNumbers
+from hydrascope.schemas.arguments import checked, checked_fields
 from hydrascope.schemas.errors import SpecError
 
 
+@checked_fields
 @dataclass(frozen=True)
 class DataLoaderConfig:
     """Settings of batches.
@@ -31,8 +34,8 @@ class DataLoaderConfig:
         seed: Seed of the order of the training windows.
     """
 
-    batch_size: int = 64
-    num_workers: int = 0
+    batch_size: Annotated[int, Field(ge=1)] = 64
+    num_workers: Annotated[int, Field(ge=0)] = 0
     balance: str | None = None
     drop_last: bool = False
     seed: int = 0
@@ -88,6 +91,7 @@ def _already_batched(batch: Any) -> Any:
     return batch
 
 
+@checked
 def create_dataloader(
     dataset: HydraulicGraphDataset,
     config: DataLoaderConfig,
@@ -122,6 +126,7 @@ def create_dataloader(
     return WindowLoader(dataset, sampler, config)
 
 
+@checked
 def create_train_val_loaders(
     dataset: HydraulicGraphDataset,
     split: Split,

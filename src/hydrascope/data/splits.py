@@ -7,13 +7,15 @@ overrates every model. It exists to demonstrate this, not to be reported.
 import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Annotated, NamedTuple
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
+from pydantic import Field
 
 from hydrascope.data.windows import WindowNumbers, microseconds
+from hydrascope.schemas.arguments import checked_fields
 from hydrascope.schemas.errors import SpecError
 
 CONDITION = "condition"
@@ -40,6 +42,7 @@ class Split(NamedTuple):
         return digest.hexdigest()
 
 
+@checked_fields
 @dataclass(frozen=True)
 class SplitSpec:
     """Settings of a split.
@@ -58,13 +61,13 @@ class SplitSpec:
     """
 
     name: str
-    folds: int
-    fold: int
-    val_fraction: float
+    folds: Annotated[int, Field(ge=1)]
+    fold: Annotated[int, Field(ge=0)]
+    val_fraction: Annotated[float, Field(ge=0, lt=1)]
     group: str = CONDITION
     window_s: float = 0.0
     val_group: str | None = None
-    share: float = 1.0
+    share: Annotated[float, Field(gt=0, le=1)] = 1.0
 
     @property
     def unit(self) -> str:
@@ -80,6 +83,8 @@ def make_split(table: pd.DataFrame, spec: SplitSpec) -> Split:
     Raises:
         SpecError: The table does not allow such a split.
     """
+    if spec.name not in SPLITS:
+        raise SpecError(f"split.name: {spec.name!r} is not accepted; expected {', '.join(SPLITS)}")
     return SPLITS[spec.name](table, spec)
 
 

@@ -8,7 +8,7 @@ replaced, never written to.
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 import torch
@@ -20,6 +20,7 @@ Generators = Sequence[np.random.Generator]
 """One generator for each graph of a batch."""
 
 
+@runtime_checkable
 class Transform(Protocol):
     """A transform of batches that draws for graph g from `random[g]` only."""
 

@@ -15,6 +15,7 @@ from hydrascope.features.patch import patch_features
 from hydrascope.features.statistical import statistical_features
 from hydrascope.features.temporal import temporal_features
 from hydrascope.features.window import prepare_window
+from hydrascope.schemas.arguments import checked
 
 
 class FeatureEngineer(nn.Module):
@@ -28,6 +29,7 @@ class FeatureEngineer(nn.Module):
     no parameters; features keep the units of the sensor.
     """
 
+    @checked
     def __init__(self, config: FeatureConfig | None = None) -> None:
         """Use `config`, or the 17 default features."""
         super().__init__()
@@ -56,8 +58,9 @@ class FeatureEngineer(nn.Module):
         Raises:
             ValueError: `x` is not float32 or float64, or the sampling rate is not positive.
         """
-        if x.dtype not in (torch.float32, torch.float64):
-            raise ValueError(f"samples are {x.dtype}; features take float32 or float64")
+        if not isinstance(x, Tensor) or x.dtype not in (torch.float32, torch.float64):
+            found = x.dtype if isinstance(x, Tensor) else type(x).__name__
+            raise ValueError(f"samples are {found}; features take tensors of float32 or float64")
         if not isinstance(sampling_rate_hz, Tensor) and not 0 < sampling_rate_hz < math.inf:
             raise ValueError(f"sampling_rate_hz={sampling_rate_hz} must be positive and finite")
         if x.numel() == 0:

@@ -7,6 +7,7 @@ from torch import Tensor, nn
 
 from hydrascope.features.config import Method, NormaliseBy
 from hydrascope.features.statistics import Extremes, Moments, Quartiles, Statistics, per_feature
+from hydrascope.schemas.arguments import checked
 
 _STATISTICS: Mapping[Method, type[Statistics]] = {
     "standardize": Moments,
@@ -43,6 +44,7 @@ class FeatureNormalizer(nn.Module):
     center: Tensor
     scale: Tensor
 
+    @checked
     def __init__(
         self,
         rows: int,

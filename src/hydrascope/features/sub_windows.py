@@ -1,26 +1,33 @@
 """Division of telemetry into windows, and of windows into equal sub-windows."""
 
 from dataclasses import dataclass
+from typing import Annotated
 
 import numpy as np
 import torch
 import torch.nn.functional as F
 from numpy.typing import NDArray
+from pydantic import Field
 from torch import Tensor
 
 from hydrascope.features.cleaning import clean
 from hydrascope.features.config import CleaningConfig
+from hydrascope.schemas.arguments import checked_fields
 from hydrascope.schemas.signal import Signal
 from hydrascope.schemas.time import TimeWindow
 
+Duration = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+"""In seconds."""
 
+
+@checked_fields
 @dataclass(frozen=True)
 class WindowSpec:
     """`window_s` seconds every `stride_s` seconds, each cut into `steps` equal sub-windows."""
 
-    window_s: float
-    stride_s: float
-    steps: int
+    window_s: Duration
+    stride_s: Duration
+    steps: Annotated[int, Field(ge=1)]
 
     def count(self, extent: TimeWindow) -> int:
         """Return how many whole windows fit into `extent`."""

@@ -16,6 +16,7 @@ from hydrascope.graphs.input_spec import InputSpec
 from hydrascope.graphs.layout import GraphLayout
 from hydrascope.graphs.physics import edge_dynamic_names
 from hydrascope.graphs.window_computer import WindowComputer
+from hydrascope.schemas.arguments import checked
 from hydrascope.schemas.errors import SpecError, validate
 from hydrascope.schemas.machine import EquipmentMetadata, GraphTopology, Machine
 from hydrascope.schemas.task import HeadLevel, HeadSpec
@@ -38,6 +39,7 @@ class GraphBuilder:
         reading: Keys of `ReadingSettings`, such as `time_zone` and `quality_accepted`.
     """
 
+    @checked
     def __init__(
         self,
         engineer: FeatureEngineer,
@@ -49,6 +51,7 @@ class GraphBuilder:
         self.engineer, self.window, self.heads, self.spec = engineer, window, tuple(heads), spec
         self._reading = validate(ReadingSettings, dict(reading or {}), source="reading")
 
+    @checked
     def build_graph(
         self,
         sensor_data: pd.DataFrame,

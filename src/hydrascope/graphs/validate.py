@@ -9,6 +9,7 @@ from torch_geometric.data import Data
 from hydrascope.graphs.fields import NUM_EDGE_FEATURES, GraphInputs
 from hydrascope.graphs.graph import BATCH_ONLY
 from hydrascope.graphs.input_spec import InputSpec
+from hydrascope.schemas.arguments import checked
 
 _AXES: dict[str, tuple[str, ...]] = {
     "sensor_features": ("sensors", "steps", "features"),
@@ -39,6 +40,7 @@ _TYPES = {"mask": torch.bool, "observed": torch.bool, "heads": torch.bool} | dic
 """The type of a field by the last word of its name; other fields are floating point."""
 
 
+@checked
 def validate_graph(data: Data, spec: InputSpec | None = None) -> list[str]:
     """Return all faults of a graph or a PyG batch of graphs, empty if there are none.
 

@@ -12,6 +12,7 @@ from hydrascope.models.calibration import Temperatures
 from hydrascope.models.decode import decode
 from hydrascope.models.fitness.screening import Fitness
 from hydrascope.models.normality_scores import Normality
+from hydrascope.schemas.arguments import checked
 from hydrascope.schemas.task import HeadSpec
 
 
@@ -34,6 +35,7 @@ class TensorDiagnoser(nn.Module):
     calibration: Temperatures | None
     fitness: Fitness | None
 
+    @checked
     def __init__(
         self,
         normalizer: FeatureNormalizer,

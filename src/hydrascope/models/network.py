@@ -20,6 +20,7 @@ from hydrascope.models.blocks.token_attention import MachineAttention
 from hydrascope.models.config import NetworkConfig
 from hydrascope.models.layers.pooling import MachinePool, known_mean
 from hydrascope.models.layers.segment import segment_sum
+from hydrascope.schemas.arguments import checked
 from hydrascope.schemas.task import HeadSpec
 
 
@@ -55,6 +56,7 @@ class UniversalTemporalGNN(Network):
 
     Config = NetworkConfig
 
+    @checked
     def __init__(self, config: NetworkConfig, spec: InputSpec, heads: Sequence[HeadSpec]) -> None:
         super().__init__(config, spec, heads)
         channels, attention_heads = config.hidden_channels, config.attention_heads

@@ -3,7 +3,6 @@
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, Self, TypedDict
 
 import pandas as pd
@@ -20,6 +19,7 @@ from hydrascope.notebook.loading import need, open_bundle
 from hydrascope.packaging.bundle import Bundle
 from hydrascope.packaging.registry import REGISTRY_URI
 from hydrascope.schemas import fitness
+from hydrascope.schemas.arguments import PathOrText, checked
 from hydrascope.schemas.errors import SpecError, validate
 from hydrascope.schemas.fitness import SensorState
 from hydrascope.schemas.machine import Machine
@@ -68,6 +68,7 @@ class Diagnoser:
         manifest: What the bundle says of itself: heads, machines and their sensors, window.
     """
 
+    @checked
     def __init__(self, bundle: Bundle, least_right: float | None = None) -> None:
         self.manifest, self._least_right = bundle.manifest, least_right
         self._diagnoser = bundle.diagnoser
@@ -76,9 +77,10 @@ class Diagnoser:
         self._machines = {each.equipment.equipment_id: each for each in bundle.manifest.machines}
 
     @classmethod
+    @checked
     def load(
         cls,
-        source: str | Path,
+        source: PathOrText,
         *,
         registry_uri: str = REGISTRY_URI,
         least_right: float | None = None,
@@ -101,6 +103,7 @@ class Diagnoser:
             raise SpecError(f"least_right: {least_right!r} is not accepted; expected 0 to 1")
         return cls(open_bundle(source, registry_uri), least_right)
 
+    @checked
     def predict(
         self,
         frame: pd.DataFrame,
@@ -138,6 +141,7 @@ class Diagnoser:
             answers += self._answers(batch)
         return as_table(answers)
 
+    @checked
     def explain(
         self,
         frame: pd.DataFrame,

@@ -13,6 +13,7 @@ from hydrascope.experiment.python_call import spec_errors
 from hydrascope.experiment.run_folder import new_folder
 from hydrascope.experiment.training_job import RESULTS
 from hydrascope.notebook.diagnoser import Diagnoser, FrameOptions
+from hydrascope.schemas.arguments import PathOrText, checked
 from hydrascope.schemas.errors import SpecError
 from hydrascope.schemas.json_file import load_json
 from hydrascope.training.checkpoint import read_checkpoint
@@ -28,7 +29,8 @@ class TrainingRun:
         SpecError: It holds no run that has ended.
     """
 
-    def __init__(self, folder: str | Path) -> None:
+    @checked
+    def __init__(self, folder: PathOrText) -> None:
         self.folder = Path(folder).expanduser().absolute()
         if not (self.folder / RESULTS).is_file():
             raise SpecError(
@@ -83,6 +85,7 @@ class TrainingRun:
         """Say which sensors the answers leaned on, as `Diagnoser.explain`."""
         return self.diagnoser.explain(frame, heads=heads, **options)
 
+    @checked
     def evaluate(self, *, missing_sensors: bool = False, quiet: bool = False) -> pd.DataFrame:
         """Judge the checkpoint on its test windows, as `evaluate.py` does.
 

@@ -12,7 +12,17 @@ from pydantic_core import ErrorDetails, InitErrorDetails, PydanticCustomError
 Location = tuple[int | str, ...]
 ModelT = TypeVar("ModelT", bound=BaseModel)
 
-_SHORT = Repr()
+_PASSWORD = re.compile(r"://[^/@\s]*:[^/\s]*@")
+
+
+class _Short(Repr):
+    """Writes values in few characters, and addresses without their users and passwords."""
+
+    def repr_str(self, text: str, level: int) -> str:
+        return super().repr_str(_PASSWORD.sub("://…@", text), level)
+
+
+_SHORT = _Short()
 _SHORT.maxstring = _SHORT.maxother = 60
 
 
@@ -133,6 +143,13 @@ def _accepted(fault: ErrorDetails) -> str:
     """Return pydantic's message, with the closest value of an enumeration."""
     message = fault["msg"].removeprefix("Value error, ")
     message = re.sub(r"^Input should be ", "expected ", message)
+    match fault["type"]:
+        case "sequence_str":
+            message = f"expected a list, as in [{_SHORT.repr(fault['input'])}]"
+        case "path_type":
+            message = "expected a path"
+        case "is_instance_of" if fault["ctx"]["class"] == "Sequence":
+            message = "expected a list"
     if fault["type"] in ("enum", "literal_error"):
         words = re.findall(r"'([^']*)'", fault["ctx"]["expected"])
         message += closest(fault["input"], words)

@@ -1,11 +1,7 @@
 """The page that puts the parts together by hand is run, on a real server that holds the rig."""
 
-import ast
-import asyncio
-import inspect
 import re
 from pathlib import Path
-from types import CodeType
 from typing import Any
 
 import pytest
@@ -22,19 +18,6 @@ DSN = "postgresql://hydrascope@localhost/plant"
 """What the page calls the database."""
 
 
-def run(code: CodeType) -> dict[str, Any]:
-    """Run code that may await at the top, as a notebook's; return its names."""
-    names: dict[str, Any] = {}
-
-    async def work() -> None:
-        coroutine = eval(code, names)
-        assert inspect.iscoroutine(coroutine)
-        await coroutine
-
-    asyncio.run(work())
-    return names
-
-
 @pytest.fixture
 def names(dsn: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
     """What the page has made."""
@@ -46,7 +29,9 @@ def names(dsn: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str
     )
     monkeypatch.chdir(tmp_path)
     torch.manual_seed(0)
-    return run(compile(block.replace(DSN, dsn), "page", "exec", ast.PyCF_ALLOW_TOP_LEVEL_AWAIT))
+    found: dict[str, Any] = {}
+    exec(block.replace(DSN, dsn), found)
+    return found
 
 
 def test_the_parts_make_one_chain_from_a_database_to_a_network(names: dict[str, Any]) -> None:

@@ -88,6 +88,8 @@ def test_only_the_heads_that_are_named_are_explained(
     pd.testing.assert_frame_equal(of_two, named)
     with pytest.raises(SpecError, match=r"^heads: no head 'pumps'; accepted: cooler, valve, pump"):
         diagnoser.explain(wide, heads=["pumps"], reading=READING)
+    with pytest.raises(SpecError, match=r"heads: 'valve' is not accepted; .* as in \['valve'\]$"):
+        diagnoser.explain(wide, heads="valve", reading=READING)
 
 
 def test_without_captum_the_extra_is_named(

@@ -32,6 +32,9 @@ from hydrascope.schemas import SpecError
         ({"machine": "zema"}, {"equipment_id": "zema"}, "equipment_id: 'zema' is given, and the"),
         ({}, {"stride_s": 0}, "stride_s: 0 is not accepted; expected seconds, above 0"),
         ({}, {"stride_s": float("nan")}, "stride_s: nan is not accepted; expected seconds"),
+        ({}, {"stride_s": "x"}, "Diagnoser.predict: stride_s: 'x' is not accepted; expected a val"),
+        ({}, {"reading": 5}, "Diagnoser.predict: reading: 5 is not accepted; expected a valid dic"),
+        ({}, {"frame": None}, "Diagnoser.predict: frame: None is not accepted; expected an instan"),
         (
             {},
             {"reading": {"zone": "UTC"}},
@@ -66,7 +69,7 @@ def test_what_is_wrong_is_one_line_with_what_is_accepted(
         case {"machine": name}:
             frame = frame.assign(equipment_id=[name, *["zema"] * 59])
     with pytest.raises(SpecError, match=f"^{fault}") as refused:
-        diagnoser.predict(frame, **{"reading": READING, **more})  # type: ignore[arg-type]
+        diagnoser.predict(**{"frame": frame, "reading": READING, **more})  # type: ignore[arg-type]
     assert "\n" not in str(refused.value)
 
 
@@ -100,6 +103,12 @@ def test_a_machine_of_several_must_be_named(of_two: Diagnoser, wide: pd.DataFram
 def test_no_bundle_and_no_checkpoint_are_refused(tmp_path: Path) -> None:
     with pytest.raises(SpecError, match=r"^bundle: .* holds no manifest.json"):
         Diagnoser.load(tmp_path)
+    gone = r"^bundle: .*/gone' does not exist; expected the folder or"
+    with pytest.raises(SpecError, match=gone):
+        Diagnoser.load(tmp_path / "gone")
+    wrong = r"^Diagnoser.load: source: 5 is not accepted; expected a p"
+    with pytest.raises(SpecError, match=wrong):
+        Diagnoser.load(5)  # type: ignore[arg-type]
     with pytest.raises(SpecError, match=r"^ckpt: .* cannot be read"):
         Diagnoser.load(tmp_path / "best.ckpt")
     registry = f"sqlite:///{tmp_path / 'registry.db'}"

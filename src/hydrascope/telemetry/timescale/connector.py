@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from hydrascope.schemas import SpecError, TimeWindow
+from hydrascope.schemas.arguments import checked
 from hydrascope.telemetry.times import as_microseconds
 from hydrascope.telemetry.timescale.database import Connection, Database, Health
 from hydrascope.telemetry.timescale.errors import DatabaseError
@@ -46,6 +47,7 @@ class TimescaleConnector:
         table: An existing wide table to read from; None: Hydrascope's own table.
     """
 
+    @checked
     def __init__(self, settings: DatabaseSettings, table: WideTableSettings | None = None) -> None:
         self.database = Database(settings)
         self.table: SampleTable = NarrowTable() if table is None else WideTable(table)
@@ -67,6 +69,7 @@ class TimescaleConnector:
         """Check the database now; `database.last_health` has the last result."""
         return await self.database.health_check()
 
+    @checked
     async def fetch_sensor_data(
         self,
         equipment_id: str,
@@ -95,6 +98,7 @@ class TimescaleConnector:
 
         return await self.database.run(work)
 
+    @checked
     async def fetch_batch_sensor_data(self, requests: Sequence[Request]) -> list[pd.DataFrame]:
         """Return the frame of each request, using all connections concurrently.
 
@@ -114,6 +118,7 @@ class TimescaleConnector:
             raise errors.exceptions[0] from None
         return [task.result() for task in tasks]
 
+    @checked
     async def iter_sensor_data(
         self,
         equipment_id: str,
@@ -134,6 +139,7 @@ class TimescaleConnector:
         async for parts in slices(self.database, self.table, selection, rows):
             yield _frame(in_order(parts, len(names)), names)
 
+    @checked
     async def write_telemetry(self, equipment_id: str, frame: pd.DataFrame) -> int:
         """Write a frame of telemetry and return the number of new or changed rows.
 
@@ -179,6 +185,7 @@ class TimescaleConnector:
             changed += await self.database.transaction(work)
         return changed
 
+    @checked
     async def sensor_keys(self, equipment_id: str) -> Mapping[str, int]:
         """Return the keys of a machine's sensors for `write_batch`.
 

@@ -10,6 +10,7 @@ import numpy as np
 from pydantic import AwareDatetime, Field
 
 from hydrascope.schemas import Machine, SpecError, validate
+from hydrascope.schemas.arguments import PathOrText, checked
 from hydrascope.schemas.base import Text
 from hydrascope.schemas.samples import GOOD, Samples, judged
 from hydrascope.schemas.units import Conversion, conversion
@@ -73,7 +74,10 @@ class TimescaleSource(RecordedSource):
         DatabaseError: The database does not answer.
     """
 
-    def __init__(self, dsn: str, password_file: str | None = None, **settings: object) -> None:
+    @checked
+    def __init__(
+        self, dsn: str, password_file: PathOrText | None = None, **settings: object
+    ) -> None:
         database = {
             name: settings.pop(name) for name in DatabaseSettings.model_fields.keys() & settings
         }
