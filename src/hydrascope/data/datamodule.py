@@ -3,14 +3,12 @@
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
-from typing import Annotated
 
 import numpy as np
 import pandas as pd
 import torch
 from lightning import LightningDataModule
 from numpy.typing import NDArray
-from pydantic import PlainValidator
 from torch import Tensor
 
 from hydrascope.data.build import StoreConfig, open_stores
@@ -59,14 +57,7 @@ from hydrascope.schemas.arguments import checked
 from hydrascope.schemas.machine import Machine
 from hydrascope.schemas.task import TaskSpec
 from hydrascope.telemetry.remarks import remarks
-from hydrascope.telemetry.source import TelemetrySource
-
-
-def _source(value: object) -> object:
-    methods = ("machines", "extents", "read", "labels")
-    if not all(callable(getattr(value, name, None)) for name in methods):
-        raise ValueError(f"expected a source of telemetry, which has {', '.join(methods)}")
-    return value
+from hydrascope.telemetry.source import CheckedSource
 
 
 class HydraulicDataModule(LightningDataModule):
@@ -102,7 +93,7 @@ class HydraulicDataModule(LightningDataModule):
     @checked
     def __init__(
         self,
-        source: Annotated[TelemetrySource, PlainValidator(_source)],
+        source: CheckedSource,
         window: WindowSpec,
         engineer: FeatureEngineer,
         task: TaskSpec,

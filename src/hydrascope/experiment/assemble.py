@@ -20,6 +20,7 @@ from hydrascope.data.transforms import (
     TimeJitter,
     Transform,
 )
+from hydrascope.experiment.base import Target
 from hydrascope.experiment.data_settings import DataSettings, TransformSettings
 from hydrascope.experiment.job_settings import TrainSettings
 from hydrascope.features.config import FeatureConfig
@@ -32,6 +33,7 @@ from hydrascope.models.recipe import (
     DiagnoserRecipe,
     ModelRecipe,
     NormaliserRecipe,
+    imported,
     load_diagnoser,
     model_class,
 )
@@ -39,6 +41,7 @@ from hydrascope.schemas.calibration import Calibration
 from hydrascope.schemas.errors import SpecError, validate
 from hydrascope.schemas.task import TaskSpec
 from hydrascope.tasks.losses import class_weights
+from hydrascope.telemetry.source import METHODS, TelemetrySource
 from hydrascope.training.checkpoint import Checkpoint
 from hydrascope.training.module import DiagnosisModule, LossPlan
 from hydrascope.training.schedule import WarmupCosine
@@ -49,8 +52,7 @@ def build_datamodule(
 ) -> HydraulicDataModule:
     """Build the data module; it reads nothing before its `setup`."""
     return HydraulicDataModule(
-        # Plain lists and mappings: only this room knows OmegaConf's types.
-        instantiate({**data.source.model_dump(by_alias=True), "_convert_": "all"}),
+        _source(data.source),
         WindowSpec(data.window.window_s, data.window.stride_s, data.window.steps),
         FeatureEngineer(features),
         task,
@@ -88,6 +90,29 @@ def build_datamodule(
             data.reference.label, data.reference.first_h, data.normalise.per_step
         ),
     )
+
+
+def _source(settings: Target) -> TelemetrySource:
+    """Build the source; of what a checkpoint names, nothing but a source is called.
+
+    Raises:
+        SpecError: There is no such class, or it is not a source.
+    """
+    try:
+        kind = imported(settings.target)
+    except SpecError as error:
+        raise SpecError(f"data.source._target_: {error}") from None
+    if not isinstance(kind, type) or not all(
+        callable(getattr(kind, name, None)) for name in METHODS
+    ):
+        raise SpecError(
+            f"data.source._target_: {settings.target!r} is not accepted; expected a class with the "
+            f"methods {', '.join(METHODS)}"
+        )
+    # Plain lists and mappings: only this room knows OmegaConf's types.
+    keys = {**settings.model_dump(by_alias=True), "_convert_": "all", "_recursive_": False}
+    source: TelemetrySource = instantiate(keys)
+    return source
 
 
 def model_kind(settings: TrainSettings) -> type[Model]:

@@ -12,6 +12,7 @@ from hydrascope.experiment.job_settings import OUR_MODELS, TrainSettings, valida
 from hydrascope.experiment.sweep.search_settings import take_sweep
 from hydrascope.experiment.yaml_dialect import yaml_1_2
 from hydrascope.schemas.errors import SpecError
+from hydrascope.schemas.yaml_file import load_yaml
 
 SOURCE = "train.py"
 
@@ -50,7 +51,10 @@ def _plain(given: Sequence[str], own: Path | None) -> object:
             raise SpecError(f"{given[0]}: no such file")
         group = _group(file, own)
         if group is None:
-            whole = OmegaConf.load(file)
+            content = load_yaml(file)
+            if not isinstance(content, dict):
+                raise SpecError(f"{given[0]}: expected the keys of a configuration")
+            whole = OmegaConf.create(content)
             # Hydra fills this in when a job starts.
             OmegaConf.update(whole, "run_dir", ".")
             return OmegaConf.to_container(whole, resolve=True, throw_on_missing=True)

@@ -54,17 +54,27 @@ class DiagnoserRecipe(_Part):
     calibration: Calibration | None = None
 
 
+def imported(target: str) -> object:
+    """Import what a path such as `package.module.Class` names.
+
+    Raises:
+        SpecError: It does not exist.
+    """
+    module, _, name = target.rpartition(".")
+    try:
+        found: object = getattr(import_module(module), name)
+    except (ImportError, ValueError, AttributeError) as error:
+        raise SpecError(f"{target!r} is not accepted: {' '.join(str(error).split())}") from None
+    return found
+
+
 def model_class(target: str) -> type[Model]:
     """Import a model's class.
 
     Raises:
         SpecError: The class does not exist or is not a model.
     """
-    module, _, name = target.rpartition(".")
-    try:
-        found = getattr(import_module(module), name)
-    except (ImportError, ValueError, AttributeError) as error:
-        raise SpecError(f"{target!r} is not accepted: {' '.join(str(error).split())}") from None
+    found = imported(target)
     if not (isinstance(found, type) and issubclass(found, Network | ClosedFormModel)):
         raise SpecError(
             f"{target!r} is not accepted; expected a subclass of "

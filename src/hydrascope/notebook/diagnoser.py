@@ -228,7 +228,7 @@ class Diagnoser:
         window = self.manifest.window
         stride_s = window.window_s if stride_s is None else stride_s
         if not 0 < stride_s < math.inf:
-            raise SpecError(f"stride_s: {stride_s!r} is not accepted; expected seconds, above 0")
+            raise SpecError(f"stride_s: {stride_s:g} is not accepted; expected seconds, above 0")
         return WindowSpec(window.window_s, stride_s, window.steps)
 
     def _with_machine(self, frame: pd.DataFrame, equipment_id: str | None) -> pd.DataFrame:

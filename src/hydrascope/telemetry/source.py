@@ -1,14 +1,18 @@
 """The interface of all sources of telemetry."""
 
 from collections.abc import Mapping
-from typing import Protocol
+from typing import Annotated, Protocol
 
 import pandas as pd
+from pydantic import PlainValidator
 
 from hydrascope.schemas import Machine, TimeWindow
 from hydrascope.schemas.signal import Signal
 
-__all__ = ["Signal", "TelemetrySource"]
+__all__ = ["METHODS", "CheckedSource", "Signal", "TelemetrySource"]
+
+METHODS = ("machines", "extents", "read", "labels")
+"""Methods by which a source is recognised; the fingerprint may take long to compute."""
 
 
 class TelemetrySource(Protocol):
@@ -42,3 +46,13 @@ class TelemetrySource(Protocol):
         several is called `<component_id>.<label>`. A missing label is NaN.
         """
         ...
+
+
+def _source(value: object) -> object:
+    if not all(callable(getattr(value, name, None)) for name in METHODS):
+        raise ValueError(f"expected a source of telemetry, which has {', '.join(METHODS)}")
+    return value
+
+
+CheckedSource = Annotated[TelemetrySource, PlainValidator(_source)]
+"""A source as an argument of the Python interface."""
