@@ -6,6 +6,7 @@ from pathlib import Path
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
+import hypothesis
 import pytest
 import torch
 
@@ -22,6 +23,8 @@ from hydrascope.schemas.yaml_file import load_yaml
 from hydrascope.telemetry import ZemaSource
 
 torch.set_num_threads(1)
+hypothesis.settings.register_profile("any_machine", deadline=None)  # a busy one is slow, not wrong
+hypothesis.settings.load_profile("any_machine")
 
 ROOT = Path(__file__).parents[1]
 
