@@ -3,16 +3,38 @@
 import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, ValidationError, field_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import (
+    BaseSettings,
+    DotEnvSettingsSource,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+)
 
 from hydrascope.schemas.errors import SpecError, explain
+from hydrascope.schemas.text import not_utf8
 
 Count = Annotated[int, Field(ge=1)]
 Seconds = Annotated[float, Field(gt=0)]
 _LOOPBACK = ("127.0.0.1", "::1", "localhost")
+
+
+_OTHERS = ("hydrascope_dsn", "hydrascope_traceback")
+"""Variables of other commands, which `.env` may hold too."""
+
+
+class _EnvFile(DotEnvSettingsSource):
+    """Leaves out what is not meant for the service; a misspelt key of ours stays and is refused."""
+
+    def __call__(self) -> dict[str, Any]:
+        return {
+            key: value
+            for key, value in super().__call__().items()
+            if key in self.settings_cls.model_fields
+            or (key.startswith(self.env_prefix.lower()) and key not in _OTHERS)
+        }
 
 
 class ServeSettings(BaseSettings):
@@ -90,6 +112,18 @@ class ServeSettings(BaseSettings):
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     """Lowest level that is logged."""
 
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003 (pydantic passes both by name)
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Return where settings come from: the command line, the environment, `.env`."""
+        return init_settings, env_settings, _EnvFile(settings_cls)
+
     @field_validator("keys")
     @classmethod
     def _exists(cls, keys: Path | None) -> Path | None:
@@ -118,6 +152,8 @@ def read_settings(arguments: Sequence[str], command: str = "serve.py") -> ServeS
         settings = ServeSettings(**given)  # type: ignore[arg-type]  # pydantic reads text
     except ValidationError as error:
         raise SpecError(*explain(error, ServeSettings), source=command) from None
+    except UnicodeDecodeError as error:
+        raise SpecError(f"{command}: .env: {not_utf8(error.object)}") from None
     if settings.keys is None and settings.host not in _LOOPBACK:
         raise SpecError(
             f"{command}: host: {settings.host!r} lets others in, and there are no keys; set "

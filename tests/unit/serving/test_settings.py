@@ -27,6 +27,23 @@ def test_the_command_line_wins_over_the_environment_and_that_over_the_file(
     assert settings.bundle == "bundles/a=b"
 
 
+def test_what_the_file_says_to_other_programs_is_passed_over_and_a_misspelt_key_is_not(
+    elsewhere: Path,
+) -> None:
+    others = "HYDRASCOPE_DSN=postgresql://u@h/n\nHYDRASCOPE_TRACEBACK=1\nPGPASSWORD=x\nA=b\n"
+    (elsewhere / ".env").write_text(f"{others}HYDRASCOPE_QUEUE=5\n")
+    assert read_settings(["bundle=x"]).queue == 5
+    (elsewhere / ".env").write_text(f"{others}HYDRASCOPE_QEUE=5\n")
+    with pytest.raises(SpecError, match="hydrascope_qeue: unknown key"):
+        read_settings(["bundle=x"])
+
+
+def test_a_file_in_another_encoding_is_one_line(elsewhere: Path) -> None:
+    (elsewhere / ".env").write_bytes("HYDRASCOPE_BUNDLE=größe\n".encode("latin-1"))
+    with pytest.raises(SpecError, match=r"\.env: byte 0xf6 is not UTF-8"):
+        read_settings([])
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [

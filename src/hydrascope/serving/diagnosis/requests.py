@@ -39,7 +39,10 @@ class SignalIn(_Body):
 class WindowIn(_Body):
     """One window: its samples, or where in the database they are."""
 
-    start: Annotated[AwareDatetime, Field(lt=datetime(9999, 1, 1, tzinfo=UTC))]
+    start: Annotated[
+        AwareDatetime,
+        Field(ge=datetime(1, 1, 2, tzinfo=UTC), lt=datetime(9999, 1, 1, tzinfo=UTC)),
+    ]
     """Start of the window; its length is the model's."""
     signals: Annotated[dict[Identifier, SignalIn], Field(min_length=1)] | None = None
     """By sensor ID; null: read from the database."""

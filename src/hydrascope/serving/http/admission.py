@@ -15,6 +15,8 @@ from hydrascope.serving.observability.metrics import Metrics
 _LOG = logging.getLogger("hydrascope.access")
 _REQUEST_ID = re.compile(rb"[A-Za-z0-9._-]{1,64}")
 _DIAGNOSE = "/v1/diagnose"
+_PLAIN = b"identity"
+"""The content coding that changes nothing (RFC 9110, section 12.5.3)."""
 _HEADERS = [
     (b"x-content-type-options", b"nosniff"),
     (b"referrer-policy", b"no-referrer"),
@@ -49,7 +51,9 @@ class AdmissionMiddleware:
             await self._app(scope, receive, send)
             return
         started = time.perf_counter()
-        headers = dict(scope["headers"])
+        headers, method = dict(scope["headers"]), scope["method"]
+        if method == "HEAD":  # routes know GET, whose answer without its body this is
+            scope = {**scope, "method": "GET"}
         given = headers.get(b"x-request-id", b"")
         identifier = given.decode() if _REQUEST_ID.fullmatch(given) else uuid.uuid4().hex
         token = request_id.set(identifier)
@@ -61,6 +65,8 @@ class AdmissionMiddleware:
                 status = message["status"]
                 extra = [(b"x-request-id", identifier.encode()), *_HEADERS]
                 message = {**message, "headers": [*message["headers"], *extra]}
+            elif method == "HEAD":
+                message = {**message, "body": b""}
             await send(message)
 
         try:
@@ -74,13 +80,21 @@ class AdmissionMiddleware:
                 raise
             await problem_of(error).response()(scope, receive, answer)
         finally:
-            self._record(scope, status, time.perf_counter() - started)
+            self._record(scope, method, status, time.perf_counter() - started)
             request_id.reset(token)
 
     def _problem(self, scope: Scope, headers: dict[bytes, bytes]) -> ProblemError | None:
         length = headers.get(b"content-length", b"0")
         if length.isdigit() and int(length) > self._max_body:
             return self._too_large()
+        coding = headers.get(b"content-encoding", _PLAIN).strip().lower()
+        if coding != _PLAIN:
+            return ProblemError(
+                415,
+                f"Content-Encoding: {coding.decode('latin-1')!r} is not accepted; send the body "
+                "as it is.",
+                headers={"Accept-Encoding": _PLAIN.decode()},
+            )
         if scope["path"].startswith(_DIAGNOSE):
             refusal = self._refusal()
             return None if refusal is None else problem_of(refusal)
@@ -102,7 +116,7 @@ class AdmissionMiddleware:
     def _too_large(self) -> ProblemError:
         return ProblemError(413, f"A request may have {self._max_body} bytes.")
 
-    def _record(self, scope: Scope, status: int, seconds: float) -> None:
+    def _record(self, scope: Scope, method: str, status: int, seconds: float) -> None:
         route = getattr(scope.get("route"), "path", None)
         if route is None:  # refused, or unknown: clients must not make new labels
             route = scope["path"] if scope["path"].startswith(_DIAGNOSE) else "other"
@@ -112,7 +126,7 @@ class AdmissionMiddleware:
         level = logging.DEBUG if route in ("/healthz", "/readyz", "/metrics") else logging.INFO
         if _LOG.isEnabledFor(level):
             fields = {
-                "method": scope["method"],
+                "method": method,
                 "path": scope["path"],
                 "status": status,
                 "ms": round(1000 * seconds, 2),

@@ -26,7 +26,7 @@ from hydrascope.serving.observability.logs import request_id
 
 _LOG = logging.getLogger(__name__)
 MEDIA_TYPE = "application/problem+json"
-REFUSED = (400, 401, 403, 413, 422)
+REFUSED = (400, 401, 403, 413, 415, 422)
 """Statuses of a request that is not valid."""
 FAULTY = (500, 503, 504)
 """Statuses of a valid request that cannot be answered now."""

@@ -1,6 +1,8 @@
-"""JSON bodies as RFC 8259 has them, with limited nesting."""
+"""JSON bodies as RFC 8259 has them: as JSON declared, in UTF-8, with unique keys, not too deep."""
 
-from collections.abc import Callable, Coroutine
+import json
+from collections.abc import Callable, Coroutine, Iterator
+from email.message import Message
 from typing import Any
 
 from fastapi import Request
@@ -10,14 +12,15 @@ from starlette.responses import Response
 
 from hydrascope.serving.http.problems import ProblemError
 
+_BOM = b"\xef\xbb\xbf"
 _NO_BRACKETS = bytes(set(range(256)) - set(b"[]{}"))
 
 
 class _StrictRequest(Request):
-    """Refuses NaN, Infinity and deep nesting."""
+    """Refuses NaN, Infinity, keys that come twice and deep nesting."""
 
     async def json(self) -> Any:
-        body = await self.body()
+        body = (await self.body()).removeprefix(_BOM)  # some clients write this mark
         deepest = depth = 0
         # Brackets in strings count too, which valid requests do not notice. Strings can hide
         # nesting from this count; the parser refuses that from 200 levels on.
@@ -28,9 +31,14 @@ class _StrictRequest(Request):
         if deepest > limit:
             raise ProblemError(400, f"The body nests {deepest} levels deep; accepted: {limit}.")
         try:
-            return from_json(body, allow_inf_nan=False)
+            content = from_json(body, allow_inf_nan=False)
         except ValueError as error:
             raise ProblemError(400, f"The body is not JSON: {error}.") from None
+        # A key that comes twice leaves one colon more in the body than in the content. Equal
+        # numbers spare the slower parser, which sees every key.
+        if body.count(b":") != sum(_colons(content)):
+            json.loads(body, object_pairs_hook=_unique)
+        return content
 
 
 class StrictRoute(APIRoute):
@@ -41,6 +49,51 @@ class StrictRoute(APIRoute):
         handle = super().get_route_handler()
 
         async def strict(request: Request) -> Response:
+            if self.body_field is not None:
+                _check_type(request.headers.get("content-type"))
             return await handle(_StrictRequest(request.scope, request.receive))
 
         return strict
+
+
+def _check_type(given: str | None) -> None:
+    """Refuse a body that is not declared to be JSON in UTF-8.
+
+    FastAPI would take it for a text, and find that a text is not what it expects.
+    """
+    header = Message()
+    header["content-type"] = given or "none/none"
+    kind, charset = header.get_content_type(), header.get_content_charset("utf-8")
+    is_json = kind == "application/json" or (
+        kind.startswith("application/") and kind.endswith("+json")
+    )
+    if not is_json or charset not in ("utf-8", "utf8", "us-ascii"):
+        raise ProblemError(
+            415,
+            f"Content-Type: {given!r} is not accepted; expected application/json, in UTF-8."
+            if given
+            else "Content-Type: missing; expected application/json.",
+        )
+
+
+def _colons(content: object) -> Iterator[int]:
+    """Yield how many colons a JSON text needs for the parts of its content."""
+    match content:
+        case dict():
+            for key, value in content.items():
+                yield 1 + key.count(":")
+                yield from _colons(value)
+        case [first, *_] if not isinstance(first, float | int):  # long lists hold numbers
+            for value in content:
+                yield from _colons(value)
+        case str():
+            yield content.count(":")
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for key, value in pairs:
+        if key in found:
+            raise ProblemError(400, f"The body has the key {key[:80]!r} twice in one object.")
+        found[key] = value
+    return found
