@@ -19,6 +19,7 @@ from torch.distributed.elastic.multiprocessing import DefaultLogsSpecs, SignalEx
 from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
 from torch.distributed.launcher.api import LaunchConfig, elastic_launch
 
+from hydrascope.console import print_anything
 from hydrascope.experiment.complaints import USER_ERRORS, complaint, users
 from hydrascope.experiment.job_settings import TrainSettings
 from hydrascope.experiment.start import USAGE_ERROR
@@ -80,6 +81,7 @@ def run_in_processes(job: Job, settings: TrainSettings) -> None:
 
 def _work(job: Job, plain: dict[str, Any]) -> SpecError | None:
     """Run the job in one of the processes; return the user's error, if any."""
+    print_anything()
     try:
         job(TrainSettings.model_validate(plain))
     except USER_ERRORS as error:
