@@ -152,7 +152,8 @@ def test_an_interrupted_sweep_ends_its_trials_and_is_one_line(kind: str, tmp_pat
     given = {"grid": ["seed=1,2"], "search": ["sweep=tpe", "sweep.trials=2"]}[kind]
     folder = tmp_path / "sweep"
     small = [each for each in TINY if kind == "search" or not each.startswith("sweep.")]
-    options = [*given, *small, "tracking=none", "launcher.parallel=1", f"hydra.sweep.dir={folder}"]
+    options = [*given, *small, "launcher.parallel=1", f"hydra.sweep.dir={folder}"]
+    number = {"grid": signal.SIGTERM, "search": signal.SIGINT}[kind]
     with subprocess.Popen(
         [sys.executable, str(ROOT / "train.py"), "-m", *options],
         cwd=tmp_path,
@@ -161,7 +162,7 @@ def test_an_interrupted_sweep_ends_its_trials_and_is_one_line(kind: str, tmp_pat
         text=True,
     ) as process:
         wait_until(lambda: bool(processes_of(folder)) or process.poll() is not None)
-        process.send_signal(signal.SIGINT)
+        process.send_signal(number)
         _, said = process.communicate(timeout=300)
     assert process.returncode == 130
     assert said.startswith(f"train.py: interrupted; {folder}: ")
@@ -169,6 +170,9 @@ def test_an_interrupted_sweep_ends_its_trials_and_is_one_line(kind: str, tmp_pat
     assert len(said.splitlines()) == 1
     assert not processes_of(folder)
     assert "interrupted" in (folder / "summary.csv").read_text()
+    client = MlflowClient(f"sqlite:///{tmp_path / 'mlruns.db'}")
+    runs = client.search_runs([client.get_experiment_by_name("hydrascope").experiment_id])
+    assert {run.info.status for run in runs} == {"KILLED"}
 
 
 def test_the_value_of_a_trial_is_that_of_the_checkpoint_it_kept(killed: Path) -> None:

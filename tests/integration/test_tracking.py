@@ -206,11 +206,16 @@ def test_a_run_whose_test_fails_is_failed_in_mlflow(
 def test_a_checkpoint_that_is_not_there_is_one_error(
     ckpt: str, complaint: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{tmp_path / 'runs.db'}")
-    with pytest.raises(SpecError, match="ckpt: ") as error:
-        evaluated(ckpt, tmp_path / "evaluated")
-    assert complaint in str(error.value)
-    assert "\n" not in str(error.value)
+    database = tmp_path / "runs.db"
+    uri = f"sqlite:///{database}"
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", uri)
+    for exists in (False, True):
+        with pytest.raises(SpecError, match="ckpt: ") as error:
+            evaluated(ckpt, tmp_path / "evaluated")
+        assert complaint in str(error.value)
+        assert "\n" not in str(error.value)
+        assert database.exists() == exists  # looking something up creates no database
+        mlflow.MlflowClient(uri).search_experiments()
 
 
 def test_a_server_that_is_away_is_one_error(

@@ -7,6 +7,7 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 from hydrascope.packaging.manifest import Manifest
+from hydrascope.schemas.database_file import is_missing
 from hydrascope.schemas.errors import SpecError
 
 if TYPE_CHECKING:
@@ -88,6 +89,12 @@ def fetch(bundle: str, uri: str, folder: Path) -> Path:
     if named is None:
         raise SpecError(
             f"{bundle!r} is not accepted; expected models:/NAME@ALIAS or models:/NAME/N",
+            path="bundle",
+        )
+    if is_missing(uri):
+        raise SpecError(
+            f"{bundle!r} is not in the registry {uri!r}: there is no such file, seen from "
+            f"{Path.cwd()}",
             path="bundle",
         )
     client = _client(uri)

@@ -12,7 +12,7 @@ from textwrap import shorten
 from typing import Any
 
 from hydrascope.schemas.errors import SpecError
-from hydrascope.schemas.whole_file import write_whole
+from hydrascope.schemas.whole_file import names, write_whole
 from hydrascope.tracking.destination import Destination
 
 _UNSENT = "mlflow_unsent_{start_ms}.jsonl"
@@ -59,7 +59,7 @@ class Delivery:
         if not self._away:
             self.flush()
             return
-        with self._file.open("a", encoding="utf-8") as file:
+        with names(self._file), self._file.open("a", encoding="utf-8") as file:
             file.write(json.dumps(entry) + "\n")
         if time.monotonic() >= self._next_try:
             self.flush()
@@ -143,7 +143,8 @@ def send_kept(folder: Path, say: Callable[[str], object]) -> None:
         raise SpecError(f"{folder}: holds nothing that MLflow has not been told")
     for file in files:
         try:
-            header, *entries = [json.loads(line) for line in file.read_text("utf-8").splitlines()]
+            whole, _, _ = file.read_text("utf-8").rpartition("\n")  # a full disk cuts the last line
+            header, *entries = [json.loads(line) for line in whole.splitlines()]
             delivery = Delivery(Destination(**header), folder, say, entries)
         except (ValueError, TypeError) as error:
             raise SpecError(f"{file}: damaged ({error})") from None

@@ -7,6 +7,7 @@ from pathlib import Path
 from mlflow import MlflowClient
 from mlflow.exceptions import MlflowException
 
+from hydrascope.schemas.database_file import is_missing
 from hydrascope.schemas.errors import SpecError
 from hydrascope.tracking.delivery import limit_retries
 
@@ -26,10 +27,21 @@ def fetch_checkpoint(named: str, folder: Path) -> Path:
         SpecError: The name is malformed, MLflow holds nothing of that name, or it is away.
     """
     uri = os.environ.get("MLFLOW_TRACKING_URI", DATABASE)
+    run, model = _RUN.fullmatch(named), _MODEL.fullmatch(named)
+    if run is None and model is None:
+        raise SpecError(
+            f"ckpt: {named!r} is not accepted; expected mlflow:RUN_ID, models:/NAME@ALIAS or "
+            "models:/NAME/VERSION"
+        )
+    if is_missing(uri):
+        raise SpecError(
+            f"ckpt: {named!r} is not in {uri!r} (there is no such file, seen from {Path.cwd()}); "
+            "MLFLOW_TRACKING_URI names another database or server"
+        )
     limit_retries()
     try:
         client = MlflowClient(uri)
-        run_id = _run_id(client, named)
+        run_id = _run_id(client, run, model)
         stored = {file.path for file in client.list_artifacts(run_id, Path(BEST).parent.as_posix())}
         if BEST not in stored:
             raise SpecError(
@@ -48,15 +60,11 @@ def fetch_checkpoint(named: str, folder: Path) -> Path:
         raise SpecError(f"ckpt: {named!r}: {uri!r} does not hand it out ({error})") from None
 
 
-def _run_id(client: MlflowClient, named: str) -> str:
-    if run := _RUN.fullmatch(named):
+def _run_id(client: MlflowClient, run: re.Match[str] | None, model: re.Match[str] | None) -> str:
+    """Return the id of the run that one of the two matches names."""
+    if run is not None:
         return str(client.get_run(run["run"]).info.run_id)
-    model = _MODEL.fullmatch(named)
-    if model is None:
-        raise SpecError(
-            f"ckpt: {named!r} is not accepted; expected mlflow:RUN_ID, models:/NAME@ALIAS or "
-            "models:/NAME/VERSION"
-        )
+    assert model is not None
     if model["alias"]:
         version = client.get_model_version_by_alias(model["name"], model["alias"])
     else:

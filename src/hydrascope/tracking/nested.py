@@ -47,5 +47,6 @@ class NestedRuns:
 
     def finish(self, values: dict[str, float], status: str = "FINISHED") -> None:
         """Log the best values and end the run of the sweep."""
-        self._run.log_metrics(values)
+        if values:
+            self._run.log_metrics(values)
         self._run.end(status)

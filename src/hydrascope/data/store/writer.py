@@ -79,8 +79,9 @@ class StoreWriter:
     def record(self, chunk: int, sums: Checksums) -> None:
         """Record that a chunk has been written."""
         self._sums[chunk] = sums
-        self._journal.write(journal_line(chunk, sums))
-        self._journal.flush()
+        with names(self.folder / JOURNAL):
+            self._journal.write(journal_line(chunk, sums))
+            self._journal.flush()
 
     def finish(self) -> None:
         """Give the complete store its final name and unlock it."""

@@ -82,17 +82,19 @@ def _launcher(settings: LauncherSettings, folder: Path) -> Launcher:
 
 @contextmanager
 def _interruptible() -> Iterator[None]:
-    """Let processes that are started meanwhile handle SIGINT, with which Ray and submitit end them.
+    """Let SIGINT and SIGTERM interrupt this process, so that a sweep ends its trials and its run.
 
-    Shells make background commands, and so their children, ignore SIGINT.
+    Processes that are started meanwhile handle SIGINT too, with which Ray and submitit end them.
+    Shells make background commands, and so their children, ignore it.
     """
-    before = signal.getsignal(signal.SIGINT)
-    if before is signal.SIG_IGN:
-        signal.signal(signal.SIGINT, signal.default_int_handler)
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    for number in before:
+        signal.signal(number, signal.default_int_handler)
     try:
         yield
     finally:
-        signal.signal(signal.SIGINT, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 class _Started(Protocol):

@@ -19,14 +19,9 @@ def run(trials: Sequence[Trial]) -> None:
     """Train all trials; a failed trial does not stop the others.
 
     Raises:
-        SpecError: Two trials have the same folder; or some have failed, after all have ended.
+        SpecError: Some have failed, after all have ended.
     """
     first = trials[0][0]
-    if len({Path(settings.run_dir).absolute() for settings, _ in trials}) < len(trials):
-        raise SpecError(
-            f"run_dir: {first.run_dir!r} would be the folder of several trials; leave it out, and "
-            "name the folder of all trials with hydra.sweep.dir=…"
-        )
     folder = Path(first.run_dir).absolute().parent
     with open_launcher(first.launcher, folder) as launcher:
         grid = _Grid(trials, folder, launcher)
@@ -64,18 +59,16 @@ class _Grid(Sweep):
         for number in self._began.keys() - self._rows.keys():
             self._note(number, "interrupted", "", "")
             self.end_run(Path(self._settings[number].run_dir).name, "KILLED")
-        self._summarize("KILLED")
+        self._summarize()
         return (
             "summary.csv lists the trials so far; continue one with its overrides and "
             "resume=…/checkpoints/last.ckpt"
         )
 
-    def _summarize(self, status: str) -> list[dict[str, str]]:
+    def _summarize(self) -> list[dict[str, str]]:
         rows = [row for _, row in sorted(self._rows.items())]
         if rows:
             summarize(rows, self.name, self.folder, self.console)
-        if self.runs:
-            self.runs.finish({}, status)
         return rows
 
     def _note(self, number: int, state: str, value: str, why: str) -> None:
@@ -94,7 +87,9 @@ class _Grid(Sweep):
         Raises:
             SpecError: Some trials have failed.
         """
-        rows = self._summarize("FINISHED")
+        rows = self._summarize()
+        if self.runs:
+            self.runs.finish({})
         failed = [row for row in rows if row["why"]]
         if failed:
             raise SpecError(

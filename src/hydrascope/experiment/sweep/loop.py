@@ -84,6 +84,8 @@ class Sweep(ABC):
             keep_busy(self._started(), self._settled, self._parallel)
         except KeyboardInterrupt:
             how = self.interrupted()
+            if self.runs:
+                self.runs.finish({}, "KILLED")
             raise KeyboardInterrupt(f"interrupted; {self.folder}: {how}") from None
 
     def say(self, line: str) -> None:

@@ -9,6 +9,7 @@ from hydrascope.experiment.job_settings import TrainSettings
 from hydrascope.experiment.launcher.base import Launcher
 from hydrascope.experiment.launcher.command import Command
 from hydrascope.schemas.whole_file import write_whole
+from hydrascope.tracking.metrics_file import METRICS
 
 
 class TrialProcess:
@@ -46,13 +47,11 @@ class TrialProcess:
 
     def metrics(self) -> dict[int, dict[str, float]]:
         """Return epoch → metric → value, for the epochs so far."""
-        file = self.folder / "metrics.csv"
+        file = self.folder / METRICS
         if not file.is_file():
             return {}
-        # The trial may be writing the last line at this moment.
-        whole, _, _ = file.read_text("utf-8").rpartition("\n")
         found: dict[int, dict[str, float]] = {}
-        for row in csv.DictReader(whole.splitlines()):
+        for row in csv.DictReader(file.read_text("utf-8").splitlines()):
             if row.get("epoch"):
                 values = {name: float(text) for name, text in row.items() if text}
                 found.setdefault(int(float(row["epoch"])), {}).update(values)

@@ -3,9 +3,11 @@
 import os
 import signal
 import sys
+import traceback
 from pathlib import Path
 from threading import Thread
 
+from hydrascope.console import print_anything
 from hydrascope.experiment.complaints import complaint, users
 from hydrascope.experiment.job_settings import TrainSettings
 from hydrascope.experiment.start import USAGE_ERROR
@@ -22,15 +24,23 @@ def _end_with_the_sweep() -> None:
 
 
 def main() -> None:
-    """Run the training; report a user error in one line, with exit code 2."""
+    """Run the training; the last line of a failed one says why, with exit code 2 for a user error.
+
+    The sweep shows that line.
+    """
+    print_anything()
     Thread(target=_end_with_the_sweep, daemon=True).start()
     try:
         run(TrainSettings.model_validate_json(Path(sys.argv[1]).read_text("utf-8")))
-    except Exception as error:
-        if not users(error):
-            raise
-        print(complaint(error, "train.py"), file=sys.stderr)
-        sys.exit(USAGE_ERROR)
+    except Exception as error:  # noqa: BLE001 (all of them end here)
+        by_user = users(error)
+        if by_user:
+            why = "; ".join(map(str.strip, str(complaint(error, "train.py")).splitlines()))
+        else:
+            traceback.print_exc()
+            why = f"{type(error).__name__}: {next(iter(str(error).splitlines()), '')}"
+        print(why, file=sys.stderr)
+        sys.exit(USAGE_ERROR if by_user else 1)
 
 
 if __name__ == "__main__":
