@@ -23,6 +23,7 @@ from hydrascope.data.transforms import (
 from hydrascope.experiment.base import Target
 from hydrascope.experiment.data_settings import DataSettings, TransformSettings
 from hydrascope.experiment.job_settings import TrainSettings
+from hydrascope.experiment.run_settings import TrackingSettings
 from hydrascope.features.config import FeatureConfig
 from hydrascope.features.engineer import FeatureEngineer
 from hydrascope.features.sub_windows import WindowSpec
@@ -202,10 +203,19 @@ def _optimizer_factory(settings: TrainSettings) -> Any:
 
 
 def checkpoint_record(settings: TrainSettings, data: HydraulicDataModule) -> dict[str, Any]:
-    """Return the plain data from which a checkpoint's diagnoser can be rebuilt."""
+    """Return the plain data from which a checkpoint's diagnoser can be rebuilt.
+
+    It does not say where the run was, so that a run resumed in another folder writes the same file.
+    """
+    nowhere = {
+        "run_dir": ".",
+        "resume": None,
+        "tracking": TrackingSettings(mlflow=None, wandb=None),
+    }
+    recorded = settings.model_copy(update=nowhere)
     return {
         "version": __version__,
-        "settings": settings.model_dump(mode="json", by_alias=True),
+        "settings": recorded.model_dump(mode="json", by_alias=True),
         "input_spec": data.input_spec.model_dump(mode="json"),
         "data_fingerprint": data.source.fingerprint,
     }

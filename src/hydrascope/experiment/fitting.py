@@ -20,6 +20,7 @@ from rich.table import Table
 
 from hydrascope.data.datamodule import HydraulicDataModule
 from hydrascope.experiment.processes import is_first_process
+from hydrascope.experiment.run_folder import CHECKPOINTS
 from hydrascope.experiment.run_settings import CallbackSettings, HardwareSettings, TrainerSettings
 from hydrascope.experiment.start import INTERRUPTED
 from hydrascope.graphs.fields import GraphInputs
@@ -76,7 +77,7 @@ class LightningRun:
     @property
     def checkpoints(self) -> Path:
         """The folder of the run's checkpoints."""
-        return self.run_dir / "checkpoints"
+        return self.run_dir / CHECKPOINTS
 
     def train(self, module: DiagnosisModule, training: Training) -> None:
         """Train a module's diagnoser on the configured devices, in the configured precision.

@@ -2,8 +2,9 @@
 
 import os
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import NamedTuple, Self
 
 import hydra
 from hydra.core.hydra_config import HydraConfig
@@ -14,18 +15,20 @@ from hydrascope.experiment.base import Settings
 from hydrascope.experiment.config_files import options, places, take_own
 from hydrascope.experiment.importing import load
 from hydrascope.experiment.job_settings import (
+    ExportSettings,
     TrainSettings,
     validate_evaluate,
     validate_export,
     validate_train,
 )
 from hydrascope.experiment.overrides import readable
-from hydrascope.experiment.run_folder import register_new_folder
+from hydrascope.experiment.run_folder import claim, register_new_folder, remove_unused
 from hydrascope.experiment.search_path import looking_first_into
 from hydrascope.experiment.start import one_line_errors
 from hydrascope.experiment.sweep.search_settings import take_sweep
 from hydrascope.experiment.yaml_dialect import yaml_1_2
 from hydrascope.schemas.errors import SpecError
+from hydrascope.schemas.whole_file import write_whole
 
 VALIDATE: Mapping[str, Callable[[object], Settings]] = {
     "train": validate_train,
@@ -36,6 +39,32 @@ VALIDATE: Mapping[str, Callable[[object], Settings]] = {
 
 _TORCHRUN = "TORCHELASTIC_RUN_ID"
 """The environment variable that torchrun sets."""
+
+
+class _Composed(NamedTuple):
+    """A run that has been composed and checked."""
+
+    settings: Settings
+    overrides: list[str]
+    in_grid: bool
+    """Whether it is one of the runs of `-m`."""
+    folder: Path
+    """Hydra's folder of the run."""
+    record: Mapping[str, str]
+    """File name → what `.hydra` in this folder says about the composition."""
+
+    @classmethod
+    def of(cls, settings: Settings, config: DictConfig) -> Self:
+        """Return the run that Hydra has just composed."""
+        own = HydraConfig.get()
+        record = {"config": config, "hydra": {"hydra": own}, "overrides": own.overrides.task}
+        return cls(
+            settings,
+            list(own.overrides.task),
+            own.mode == RunMode.MULTIRUN,
+            Path(own.runtime.output_dir),
+            {f"{name}.yaml": OmegaConf.to_yaml(content) for name, content in record.items()},
+        )
 
 
 def launch(
@@ -62,10 +91,7 @@ def launch(
         own, arguments = take_own(sys.argv[1:])
     register_new_folder()
     sys.argv[1:] = readable(arguments, options(places(conf, own)))
-    if _TORCHRUN in os.environ and os.environ["RANK"] != "0":
-        sys.argv.append("hydra.output_subdir=null")  # the first process writes it
-    trials: list[tuple[TrainSettings, list[str]]] = []
-    jobs: list[Settings] = []
+    composed: list[_Composed] = []
 
     @hydra.main(version_base="1.3", config_path=str(conf.resolve()), config_name=script)
     def main(config: DictConfig) -> None:
@@ -81,18 +107,54 @@ def launch(
                 _check_torchrun(prefix, sweeps=multirun or sweep is not None)
             if sweep:
                 load("hydrascope.experiment.sweep.search").run(settings, sweep)
-            elif multirun and isinstance(settings, TrainSettings):
-                trials.append((settings, list(HydraConfig.get().overrides.task)))
-            else:
-                jobs.append(settings)
+                return
+            composed.append(_Composed.of(settings, config))
 
-    with one_line_errors(f"{script}.py", prefix):
-        with yaml_1_2(places(conf, own)), looking_first_into(own):
-            main()
-        for settings in jobs:  # after Hydra, so that its YAML dialect does not affect them
-            load(job).run(settings)
-        if trials:
-            load("hydrascope.experiment.sweep.grid").run(trials)
+    try:
+        with one_line_errors(f"{script}.py", prefix):
+            with yaml_1_2(places(conf, own)), looking_first_into(own):
+                main()
+            # After Hydra, so that its YAML dialect does not affect them.
+            _begin(composed)
+            trials = [
+                (run.settings, run.overrides)
+                for run in composed
+                if run.in_grid and isinstance(run.settings, TrainSettings)
+            ]
+            if trials:
+                load("hydrascope.experiment.sweep.grid").run(trials)
+            else:
+                for run in composed:
+                    load(job).run(run.settings)
+    finally:
+        remove_unused()
+
+
+def _begin(runs: Sequence[_Composed]) -> None:
+    """Claim the folders of all runs, then record in them how the runs were composed.
+
+    Hydra itself would write these records before the settings are checked, and not as whole files.
+
+    Raises:
+        SpecError: A folder is that of another run.
+    """
+    if _TORCHRUN in os.environ and os.environ["RANK"] != "0":
+        return  # the first process does it
+    trainings = [run.settings for run in runs if isinstance(run.settings, TrainSettings)]
+    for number, settings in enumerate(trainings):
+        if settings.run_dir in [other.run_dir for other in trainings[:number]]:
+            raise SpecError(
+                f"run_dir: {settings.run_dir!r} would be the folder of several trials; leave it "
+                "out, and name the folder of all trials with hydra.sweep.dir=…"
+            )
+        if not settings.lr_find:
+            claim(settings.run_dir, settings.resume)
+    for run in runs:
+        if not isinstance(run.settings, ExportSettings):
+            folder = run.folder / ".hydra"
+            folder.mkdir(parents=True, exist_ok=True)
+            for name, text in run.record.items():
+                write_whole(folder / name, text)
 
 
 def _check_searchable(settings: TrainSettings) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 
 import lightning
 import torch.distributed as dist
-from lightning.pytorch.loggers import CSVLogger, Logger
+from lightning.pytorch.loggers import Logger
 from rich.console import Console
 from rich.syntax import Syntax
 from yaml import safe_dump
@@ -50,6 +50,7 @@ from hydrascope.tracking.loggers import (
     store_files,
     wandb_logger,
 )
+from hydrascope.tracking.metrics_file import MetricsFile
 from hydrascope.tracking.provenance import COMMIT, commit, write_provenance
 from hydrascope.training.checkpoint import read_checkpoint
 from hydrascope.training.fit_normality import fit_features
@@ -252,7 +253,7 @@ def _loggers(
 
     tags = {"task": task, "version": __version__}
     commit_tag = {COMMIT: code} if (code := commit()) else {}  # W&B records it itself
-    loggers: list[Logger] = [CSVLogger(run_dir, name="", version="")]
+    loggers: list[Logger] = [MetricsFile(run_dir)]
     if mlflow := tracking.mlflow:
         loggers.append(
             mlflow_logger(
@@ -276,7 +277,6 @@ def _quieten_libraries() -> None:
         ".*recommended to use `self.log.*sync_dist=True.*",  # all processes log the same value
         ".*WeightAveraging doesn't support sharding.*",  # with FSDP it is refused
         ".*LeafSpec.*is deprecated.*",  # Lightning's own use of torch
-        ".*Experiment logs directory .* is not empty.*",  # Hydra has written its `.hydra` there
         ".*Checkpoint directory .* exists and is not empty.*",
     ):
         warnings.filterwarnings("ignore", message)

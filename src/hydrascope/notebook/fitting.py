@@ -2,6 +2,7 @@
 
 from hydrascope.experiment.config_files import existing_folder
 from hydrascope.experiment.python_call import SCRIPT, settings_of_call, spec_errors
+from hydrascope.experiment.run_folder import claim, remove_unused
 from hydrascope.experiment.train import run
 from hydrascope.notebook.training_run import TrainingRun
 from hydrascope.schemas.arguments import PathOrText, checked
@@ -15,7 +16,7 @@ def fit(
 
     `fit("experiment=zema", trainer={"max_epochs": 2})` is `train.py experiment=zema
     trainer.max_epochs=2`. The run has a folder of its own below `outputs/`, or the one that
-    `run_dir` names.
+    `run_dir` names, which no other run may have.
 
     Args:
         overrides: As on the command line: `group=option`, `key=value`.
@@ -31,10 +32,13 @@ def fit(
         KeyboardInterrupt: It was interrupted; `resume` goes on with it.
     """
     own = None if config_dir is None else existing_folder(str(config_dir), "config_dir")
-    told = settings_of_call(overrides, settings, own)
     try:
+        told = settings_of_call(overrides, settings, own)
         with spec_errors("fit", SCRIPT):
+            claim(told.run_dir, told.resume)
             run(told, quiet=quiet)
     except SystemExit as ended:  # as a script ends once Lightning has shut everything down
         raise KeyboardInterrupt(f"run_dir: {told.run_dir}") from ended
+    finally:
+        remove_unused()
     return TrainingRun(told.run_dir)

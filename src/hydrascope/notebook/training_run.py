@@ -48,9 +48,9 @@ class TrainingRun:
 
     @cached_property
     def settings(self) -> TrainSettings:
-        """Everything that the training was told."""
+        """Everything that the training was told, without its trackers."""
         recorded = read_checkpoint(self.checkpoint).record["settings"]
-        return TrainSettings.model_validate(recorded)
+        return TrainSettings.model_validate(recorded | {"run_dir": str(self.folder)})
 
     @cached_property
     def diagnoser(self) -> Diagnoser:

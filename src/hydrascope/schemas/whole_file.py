@@ -55,8 +55,8 @@ def write_whole(path: Path, text: str) -> None:
 
 def no_room(error: OSError) -> str:
     """Return one line that names the file that could not be written and the remedy."""
-    place = f"{error.filename}: " if error.filename else ""
+    place = error.filename or f"a file below {Path.cwd()}"
     return (
-        f"{place}cannot be written ({error.strerror}); make room, or write elsewhere; what stood "
+        f"{place}: cannot be written ({error.strerror}); make room, or write elsewhere; what stood "
         "there before is as it was"
     )

@@ -1,6 +1,8 @@
 """The files of Lightning's checkpoints: atomic writing, and which of them are kept."""
 
 import shutil
+import sys
+from collections import OrderedDict
 from collections.abc import Callable
 from io import BytesIO
 from pathlib import Path
@@ -15,16 +17,35 @@ from hydrascope.schemas.whole_file import whole_file
 
 
 def save_whole(content: object, file: Path) -> None:
-    """Save `content` with `torch.save`, completely or not at all.
+    """Save `content` with `torch.save`, completely or not at all; equal content as equal bytes.
 
     Raises:
         OSError: The file cannot be written; the message names it.
     """
     buffer = BytesIO()  # so that a full disk raises an OSError, unlike with torch
-    torch.save(content, buffer)
+    torch.save(_canonical(content), buffer)
     file.parent.mkdir(parents=True, exist_ok=True)
     with whole_file(file) as part:
         part.write_bytes(buffer.getvalue())
+
+
+def _canonical(content: Any) -> Any:
+    """Return equal content in which equal texts are one object and no container is shared.
+
+    A pickle refers to an object that it has seen before. What a training has read from a
+    checkpoint shares other objects than what it has made itself.
+    """
+    if type(content) is str:
+        return sys.intern(content)
+    if type(content) in (list, tuple):
+        return type(content)(map(_canonical, content))
+    if type(content) in (dict, OrderedDict):
+        pairs = ((_canonical(key), _canonical(value)) for key, value in content.items())
+        copied = type(content)(pairs)
+        if isinstance(copied, OrderedDict):  # that of a module has versions as an attribute
+            vars(copied).update(_canonical(vars(content)))
+        return copied
+    return content
 
 
 def copy_whole(file: Path, folder: Path) -> None:

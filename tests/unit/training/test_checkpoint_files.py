@@ -83,6 +83,19 @@ def test_a_better_epoch_behind_it_replaces_the_best_of_before(tmp_path: Path) ->
     assert (epoch(best.best_model_path), epoch(tmp_path / "first" / "best.ckpt")) == (2, 1)
 
 
+def test_equal_content_gives_equal_bytes_whichever_objects_it_shares(tmp_path: Path) -> None:
+    step, same = "step", [1, 2]
+    shared = {"a": {step: same}, "b": {step: same}}
+    apart = {"a": {"step": [1, 2]}, "b": {"".join(("st", "ep")): [1, 2]}}
+    save_whole(shared, tmp_path / "shared.ckpt")
+    save_whole(apart, tmp_path / "apart.ckpt")
+    assert (tmp_path / "shared.ckpt").read_bytes() == (tmp_path / "apart.ckpt").read_bytes()
+    module = torch.nn.BatchNorm1d(2)
+    save_whole(module.state_dict(), tmp_path / "module.ckpt")
+    loaded = torch.load(tmp_path / "module.ckpt", weights_only=True)
+    assert loaded._metadata == module.state_dict()._metadata
+
+
 def test_a_checkpoint_holds_no_folder(tmp_path: Path) -> None:
     fit(tmp_path / "first", (0.5,))
     assert str(tmp_path).encode() not in (tmp_path / "first" / "last.ckpt").read_bytes()
