@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -56,6 +57,7 @@ def train(plan: Plan, seed: int, fold: int) -> None:
     run_dir, first = plan.run_dir(seed, fold), seed == plan.seeds[0]
     run_dir.mkdir(parents=True, exist_ok=True)
     if not (run_dir / "results.json").exists():
+        shutil.rmtree(run_dir / "checkpoints", ignore_errors=True)  # of one that was interrupted
         overrides = [
             "experiment=zema",
             f"run_dir={run_dir}",
