@@ -45,9 +45,8 @@ class _Composed(NamedTuple):
     """A run that has been composed and checked."""
 
     settings: Settings
-    overrides: list[str]
-    in_grid: bool
-    """Whether it is one of the runs of `-m`."""
+    trial: tuple[TrainSettings, list[str]] | None
+    """The same with its overrides, if it is one of the trainings of `-m`."""
     folder: Path
     """Hydra's folder of the run."""
     record: Mapping[str, str]
@@ -60,8 +59,9 @@ class _Composed(NamedTuple):
         record = {"config": config, "hydra": {"hydra": own}, "overrides": own.overrides.task}
         return cls(
             settings,
-            list(own.overrides.task),
-            own.mode == RunMode.MULTIRUN,
+            (settings, list(own.overrides.task))
+            if own.mode == RunMode.MULTIRUN and isinstance(settings, TrainSettings)
+            else None,
             Path(own.runtime.output_dir),
             {f"{name}.yaml": OmegaConf.to_yaml(content) for name, content in record.items()},
         )
@@ -116,12 +116,7 @@ def launch(
                 main()
             # After Hydra, so that its YAML dialect does not affect them.
             _begin(composed)
-            trials = [
-                (run.settings, run.overrides)
-                for run in composed
-                if run.in_grid and isinstance(run.settings, TrainSettings)
-            ]
-            if trials:
+            if trials := [run.trial for run in composed if run.trial]:
                 load("hydrascope.experiment.sweep.grid").run(trials)
             else:
                 for run in composed:

@@ -153,3 +153,15 @@ def test_an_evaluation_says_what_the_training_said_with_intervals(
 def test_a_folder_without_a_run_is_refused(tmp_path: Path) -> None:
     with pytest.raises(SpecError, match=r"^folder: .* holds no results.json; expected the folder"):
         TrainingRun(tmp_path)
+
+
+def test_a_second_run_is_not_given_the_folder_of_the_first_and_what_is_refused_leaves_none(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "first" / "checkpoints").mkdir(parents=True)
+    with pytest.raises(SpecError, match="run_dir: 'first' is the folder of another run"):
+        fit(run_dir="first", tracking="none")
+    with pytest.raises(SpecError, match="no such file"):
+        fit("data.source.folder=nowhere", tracking="none", quiet=True)
+    assert [path.name for path in tmp_path.iterdir()] == ["first"]
