@@ -53,7 +53,9 @@ def store_spec(source: TelemetrySource, plan: WindowPlan, engineer: FeatureEngin
             "source": machine_fingerprint(source, plan.equipment_id),
             "topology": topology.model_dump(mode="json"),
             # Age, maintenance and nominal values only affect the physics.
-            "equipment": plan.machine.equipment.model_dump(mode="json") if physics else None,
+            "equipment": plan.machine.equipment.model_dump(mode="json", exclude={"aliases"})
+            if physics
+            else None,
             "window": asdict(plan.spec),
             "extents": [str(extent) for extent in plan.extents],
             # Features are normalised after reading, not in the store.

@@ -9,7 +9,12 @@ from hydra.errors import (
     OverrideParseException,
 )
 from omegaconf import DictConfig
-from omegaconf.errors import ConfigKeyError, MissingMandatoryValue, OmegaConfBaseException
+from omegaconf.errors import (
+    ConfigAttributeError,
+    ConfigKeyError,
+    MissingMandatoryValue,
+    OmegaConfBaseException,
+)
 
 from hydrascope.schemas.errors import ServiceError, SpecError, closest
 from hydrascope.schemas.whole_file import NO_ROOM, no_room
@@ -58,8 +63,12 @@ def _message(error: BaseException) -> str:
         case MissingConfigException(missing_cfg_file=str(file), options=options) if options:
             group, _, option = file.rpartition("/")
             return f"{group}={option}: no such option; accepted: {', '.join(options)}"
-        case ConfigCompositionException(__cause__=OmegaConfBaseException() as cause):
+        case ConfigCompositionException(
+            __cause__=ConfigKeyError() | ConfigAttributeError() as cause
+        ):
             return _unknown_key(cause)
+        case ConfigCompositionException(__cause__=OmegaConfBaseException() as cause):
+            return _composed(cause)
         case ConfigCompositionException():
             return _composition(error)
         case OverrideParseException(override=override):
@@ -70,7 +79,9 @@ def _message(error: BaseException) -> str:
             return str(cause)
         case ConfigKeyError():
             return _unknown_key(error)
-        case InstantiationException() | OmegaConfBaseException():
+        case OmegaConfBaseException():
+            return _composed(error)
+        case InstantiationException():
             return " ".join(str(error).split())
         case OSError() if error.errno in NO_ROOM:
             return no_room(error)
@@ -84,10 +95,18 @@ def _composition(error: ConfigCompositionException) -> str:
     return " ".join(str(error).split())
 
 
+def _composed(error: OmegaConfBaseException) -> str:
+    """Say which key OmegaConf could not resolve; the lines behind the first are its own state."""
+    reason = str(error).split("\n    full_key:")[0]
+    message = f"{error.full_key}: {reason}" if error.full_key else reason
+    remedy = "; ${ begins an interpolation, \\${ is the characters" if "${" in message else ""
+    return " ".join(message.split()) + remedy
+
+
 def _unknown_key(cause: OmegaConfBaseException) -> str:
     key, parent = cause.full_key, cause.parent_node
-    if key is None or not isinstance(parent, DictConfig):
-        return " ".join(str(cause).split())
+    if not key or not isinstance(parent, DictConfig):
+        return _composed(cause)
     if key in RENAMED:
         return f"{key}: {RENAMED[key]}"
     accepted = [str(name) for name in parent if name != "hydra"]

@@ -89,8 +89,8 @@ def launch(
     prefix = command or f"{script}.py"
     with one_line_errors(f"{script}.py", prefix):
         own, arguments = take_own(sys.argv[1:])
+        sys.argv[1:] = readable(arguments, options(places(conf, own)))
     register_new_folder()
-    sys.argv[1:] = readable(arguments, options(places(conf, own)))
     composed: list[_Composed] = []
 
     @hydra.main(version_base="1.3", config_path=str(conf.resolve()), config_name=script)

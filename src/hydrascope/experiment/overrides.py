@@ -11,6 +11,8 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
 from hydra.errors import HydraException
 
+from hydrascope.schemas.errors import SpecError
+
 
 def readable(arguments: Sequence[str], groups: Collection[str] = ()) -> list[str]:
     """Return the arguments, quoted where Hydra could not read them.
@@ -18,12 +20,17 @@ def readable(arguments: Sequence[str], groups: Collection[str] = ()) -> list[str
     Args:
         arguments: As on the command line.
         groups: Names of all configuration groups.
+
+    Raises:
+        SpecError: An argument has a value, but no key.
     """
     return [_readable(argument, groups) for argument in arguments]
 
 
 def _readable(argument: str, groups: Collection[str]) -> str:
     key, sign, value = argument.partition("=")
+    if not key:
+        raise SpecError(f"{argument}: not of the form key=value or group=option")
     if not sign or argument.startswith("-"):
         return argument
     parsed = _parsed(argument)

@@ -31,6 +31,11 @@ def unpack(archive: Path, folder: Path) -> None:
     try:
         with zipfile.ZipFile(archive) as file:
             entries = file.infolist()
+            if any(entry.filename.endswith("/data.pkl") for entry in entries):
+                raise SpecError(
+                    f"{archive} is a checkpoint; expected a bundle, as export.py writes it",
+                    path="bundle",
+                )
             for entry in entries:
                 if entry.filename != Path(entry.filename).name or "\\" in entry.filename:
                     raise SpecError(

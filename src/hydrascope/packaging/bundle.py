@@ -1,6 +1,5 @@
 """Reading a bundle: everything that is needed to answer."""
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,6 +24,7 @@ from hydrascope.packaging.manifest import Manifest, sha256
 from hydrascope.packaging.parity import difference, golden_answers
 from hydrascope.packaging.references import split_references
 from hydrascope.schemas.errors import SpecError, validate
+from hydrascope.schemas.json_file import parse_json
 
 
 @dataclass(frozen=True)
@@ -80,9 +80,9 @@ def read_diagnoser(folder: Path) -> TensorDiagnoser:
             another package is not installed here.
     """
     try:
-        plain = json.loads((folder / CONFIG).read_bytes())
-    except ValueError as error:  # not JSON, or not text
-        raise SpecError(f"{CONFIG} is not JSON: {error}", path="bundle") from None
+        plain = parse_json((folder / CONFIG).read_bytes(), CONFIG)
+    except SpecError as error:
+        raise error.under("bundle") from None
     recipe = validate(DiagnoserRecipe, plain, source=f"bundle: {CONFIG}")
     try:
         return load_diagnoser(recipe, _read_tensors(folder / WEIGHTS))

@@ -3,7 +3,6 @@
 Nothing here needs torch, which takes seconds to import.
 """
 
-import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,6 +12,7 @@ from hydrascope.packaging.archive import unpack
 from hydrascope.packaging.manifest import SCHEMA_VERSION, Manifest, sha256
 from hydrascope.packaging.signature import check_signature
 from hydrascope.schemas.errors import SpecError, validate
+from hydrascope.schemas.json_file import parse_json
 
 MANIFEST, CONFIG, WEIGHTS, GOLDEN, REFERENCES, CARD, ONNX, SIGNATURE = (
     "manifest.json",
@@ -43,17 +43,15 @@ def check_bundle(folder: Path, verify_key: Path | None = None) -> Manifest:
     """
     try:
         content = (folder / MANIFEST).read_bytes()
-        plain = json.loads(content)
+        plain = parse_json(content, f"{MANIFEST} of {str(folder)!r}")
     except (FileNotFoundError, NotADirectoryError):
         fault = f"holds no {MANIFEST}" if folder.exists() else "does not exist"
         raise SpecError(
             f"{str(folder)!r} {fault}; expected the folder or the archive of a bundle",
             path="bundle",
         ) from None
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
-        raise SpecError(
-            f"{MANIFEST} of {str(folder)!r} is not JSON: {error}", path="bundle"
-        ) from None
+    except SpecError as error:
+        raise error.under("bundle") from None
     if verify_key is not None:
         if not (folder / SIGNATURE).is_file():
             raise SpecError(
@@ -61,10 +59,10 @@ def check_bundle(folder: Path, verify_key: Path | None = None) -> Manifest:
             )
         check_signature(content, (folder / SIGNATURE).read_bytes(), verify_key)
     version = plain.get("schema_version") if isinstance(plain, dict) else None
-    if version in range(1, SCHEMA_VERSION):
+    if isinstance(version, int) and version != SCHEMA_VERSION:
+        remedy = "export its checkpoint again" if version < SCHEMA_VERSION else "update Hydrascope"
         raise SpecError(
-            f"{str(folder)!r} is of schema version {version}, accepted: {SCHEMA_VERSION}; "
-            "export its checkpoint again",
+            f"{str(folder)!r} is of schema version {version}, accepted: {SCHEMA_VERSION}; {remedy}",
             path="bundle",
         )
     manifest = validate(Manifest, plain, source=f"bundle: {MANIFEST}")
@@ -89,4 +87,8 @@ def as_folder(path: Path) -> Iterator[Path]:
         return
     with TemporaryDirectory(prefix="hydrascope-bundle-") as folder:
         unpack(path, Path(folder))
-        yield Path(folder)
+        try:
+            yield Path(folder)
+        except SpecError as error:  # which names a folder that nobody knows
+            faults = [(key, message.replace(folder, str(path))) for key, message in error.faults]
+            raise SpecError(*faults, source=error.source) from None

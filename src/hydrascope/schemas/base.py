@@ -3,7 +3,7 @@
 from typing import Annotated
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
 
 
 class Spec(BaseModel):
@@ -20,6 +20,21 @@ Word = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
 """A kind or position, such as `relief_valve` or `inlet`."""
 
 Text = Annotated[str, Field(min_length=1)]
+
+Texts = Annotated[
+    tuple[Text, ...],
+    Field(min_length=1),
+    BeforeValidator(lambda given: given if isinstance(given, (list, tuple)) else (given,)),
+    WithJsonSchema(
+        {
+            "anyOf": [
+                {"type": "string", "minLength": 1},
+                {"type": "array", "items": {"type": "string", "minLength": 1}, "minItems": 1},
+            ]
+        }
+    ),
+]
+"""One text or several; one needs no brackets."""
 
 
 def _known_zone(name: str) -> str:

@@ -130,3 +130,24 @@ def _islands(components: Sequence[_Entry], edges: Sequence[_Entry]) -> Iterator[
         named |= island
         others = "".join(f" and {other}" for other in sorted(island - {identifier}))
         yield component.fault("id", f"expected a line that joins it{others} to the rest")
+
+
+def strange_aliases(
+    aliases: Mapping[str, Sequence[str]], ids: Sequence[str]
+) -> Iterator[InitErrorDetails]:
+    """Yield the faults of a machine's aliases, located relative to the machine.
+
+    Args:
+        aliases: Further names of sensors, by sensor id.
+        ids: Of all sensors.
+    """
+    owner = dict(zip(ids, ids, strict=True))
+    for sensor_id, names in aliases.items():
+        where = ("equipment", "aliases", sensor_id)
+        if sensor_id not in ids:
+            message = f"expected the id of a sensor: {', '.join(ids)}{closest(sensor_id, ids)}"
+            yield inconsistency(where, sensor_id, message)
+        for number, name in enumerate(names):
+            if owner.setdefault(name, sensor_id) != sensor_id:
+                message = f"expected one sensor for each name, but {owner[name]!r} has it already"
+                yield inconsistency((*where, number), name, message)

@@ -150,6 +150,10 @@ def _accepted(fault: ErrorDetails) -> str:
             message = "expected a path"
         case "is_instance_of" if fault["ctx"]["class"] == "Sequence":
             message = "expected a list"
+        case "model_type" | "model_attributes_type":
+            message = "expected keys with values, as in `key: value`"
+    if fault["type"] in ("string_type", "path_type") and isinstance(fault["input"], (int, float)):
+        message += "; put it into quotes"
     if fault["type"] in ("enum", "literal_error"):
         words = re.findall(r"'([^']*)'", fault["ctx"]["expected"])
         message += closest(fault["input"], words)

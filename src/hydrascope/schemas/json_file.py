@@ -18,14 +18,25 @@ def load_json(path: Path) -> dict[str, Any]:
         content = path.read_bytes()
     except OSError as error:
         raise SpecError(f"{path}: {error.strerror}") from None
-    try:
-        found = json.loads(content.decode())
-    except UnicodeDecodeError:
-        raise SpecError(f"{path}: {not_utf8(content)}") from None
-    except json.JSONDecodeError as error:
-        raise SpecError(
-            f"{path}:{error.lineno}:{error.colno}: not JSON ({error.msg}); cut off or edited?"
-        ) from None
+    found = parse_json(content, str(path))
     if not isinstance(found, dict):
         raise SpecError(f"{path}: holds a {type(found).__name__}; expected an object")
     return found
+
+
+def parse_json(content: bytes, source: str) -> object:
+    """Parse a JSON text.
+
+    Raises:
+        SpecError: It is not JSON, or not UTF-8; begins with `source` and the line.
+    """
+    try:
+        return json.loads(content.decode("utf-8-sig"))
+    except UnicodeDecodeError:
+        fault = f"{source}: {not_utf8(content)}"
+    except json.JSONDecodeError as error:
+        place = f"{source}:{error.lineno}:{error.colno}"
+        fault = f"{place}: not JSON ({error.msg}); cut off or edited?"
+    except (RecursionError, ValueError) as error:  # too deep, or a number of thousands of digits
+        fault = f"{source}: JSON that cannot be read ({error})"
+    raise SpecError(fault)

@@ -6,11 +6,12 @@ from functools import cached_property
 from pathlib import Path
 from typing import Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
-from hydrascope.schemas.base import Identifier, Number, Spec, Text, Word
+from hydrascope.schemas.base import Identifier, Number, Spec, Text, Texts, Word
 from hydrascope.schemas.component import ComponentSpec, SensorSpec
-from hydrascope.schemas.errors import validate
+from hydrascope.schemas.consistency import strange_aliases
+from hydrascope.schemas.errors import refuse, validate
 from hydrascope.schemas.kinds import SENSOR_UNITS, ComponentType, EdgeType, Material, SensorKind
 from hydrascope.schemas.topology import EdgeSpec, GraphTopology
 from hydrascope.schemas.yaml_file import load_yaml
@@ -52,6 +53,9 @@ class EquipmentMetadata(Spec):
     nominal: dict[Word, Number] = Field(default_factory=dict)
     """Nominal values with the unit in the name: `pressure_bar`, `power_kw`; of the oil:
     `viscosity_40_c_mm2_s`, `viscosity_100_c_mm2_s`, `density_15_c_kg_m3`, `expansion_per_k`."""
+    aliases: dict[Identifier, Texts] = Field(default_factory=dict)
+    """Further names of its sensors in files and data frames, by sensor id: `p_out: 4711.PV`,
+    `t_oil: [Hydraulik/Druck 1, TT 102]`."""
 
 
 class Machine(Spec):
@@ -63,6 +67,20 @@ class Machine(Spec):
     """Name plate of the machine."""
     topology: GraphTopology
     """Components and lines."""
+
+    @model_validator(mode="after")
+    def _aliases_of_sensors(self) -> Self:
+        # Not from `topology.sensors`: once cached, it would go into changed copies of the topology.
+        ids = [sensor.id for each in self.topology.components for sensor in each.sensors]
+        if faults := list(strange_aliases(self.equipment.aliases, ids)):
+            raise refuse(type(self).__name__, faults)
+        return self
+
+    @property
+    def sensor_names(self) -> dict[str, str]:
+        """Return the sensor id of each alias."""
+        aliases = self.equipment.aliases.items()
+        return {name: sensor_id for sensor_id, names in aliases for name in names}
 
     @cached_property
     def digest(self) -> str:

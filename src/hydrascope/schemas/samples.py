@@ -5,7 +5,7 @@ give the same telemetry.
 """
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +15,9 @@ from hydrascope.schemas.machine import SensorSpec
 GOOD, BAD_QUALITY, OUT_OF_RANGE, EMPTY = 0, 1, 2, 3
 """States of samples; in a signal, only good ones are present. The first three are also the flags in
 Hydrascope's own table. An empty value (NaN, or beyond float32) is not a sample."""
+
+_REACH = 1.5
+"""Steps up to which two samples follow each other, with none missing between them."""
 
 SensorKey = tuple[str, str]
 """Equipment id and sensor id."""
@@ -76,6 +79,18 @@ def judged(
     samples = Samples(time_us, _float32(value), state)
     present = state != EMPTY
     return samples if present.all() else samples.take(present)
+
+
+def usual_step_us(steps_us: NDArray[np.number[Any]]) -> float:
+    """Return the distance at which a sensor is recorded.
+
+    Missing samples make some distances longer; so it is the median of those near the short ones.
+
+    Args:
+        steps_us: Distances of the samples, at least one.
+    """
+    short = np.quantile(steps_us, 0.25)
+    return float(np.median(steps_us[steps_us <= _REACH * short]))
 
 
 class Ordered(NamedTuple):

@@ -43,10 +43,14 @@ def load_yaml(path: Path) -> object:
         raise SpecError(f"{path}:{line}: {_unreadable(content, error)}") from None
     except yaml.YAMLError as error:
         raise SpecError(f"{path}: {' '.join(str(error).split())}") from None
+    except RecursionError:
+        raise SpecError(f"{path}: nested too deeply to be read") from None
 
 
 def _unreadable(content: bytes, error: yaml.reader.ReaderError) -> str:
     """Return why bytes are not the text of a YAML file."""
+    if content.startswith((codecs.BOM_UTF32_LE, codecs.BOM_UTF32_BE)):
+        return "encoded in UTF-32; expected UTF-8: iconv -f UTF-32 -t UTF-8 FILE > NEW"
     marked = content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
     try:
         content.decode()
@@ -61,16 +65,26 @@ class _Loader(yaml.SafeLoader):
     PyYAML reads YAML 1.1, in which `010` is 8, `1:30` is 90, `1e3` is text and `no` is false.
     """
 
+    def construct_object(self, node: yaml.Node, deep: bool = False) -> Any:
+        try:
+            return super().construct_object(node, deep)
+        except ValueError as error:  # of a number of thousands of digits, or no date
+            raise yaml.constructor.ConstructorError(
+                None, None, str(error), node.start_mark
+            ) from None
+
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
         first: dict[str, int] = {}
         for key, _ in node.value:
             if key.tag == f"{_TAG}merge":
                 continue
+            if not isinstance(key, yaml.ScalarNode):
+                problem = "a key that is a list or a mapping; expected text"
+                raise yaml.constructor.ConstructorError(None, None, problem, key.start_mark)
             if key.value in first:
                 problem = f"key {key.value!r} repeats the one in line {first[key.value]}; keep one"
                 raise yaml.constructor.ConstructorError(None, None, problem, key.start_mark)
-            if isinstance(key.value, str):
-                first[key.value] = key.start_mark.line + 1
+            first[key.value] = key.start_mark.line + 1
         return super().construct_mapping(node, deep)
 
 

@@ -53,8 +53,12 @@ def fingerprint(
         labels: Label tables by equipment id, as returned by a source.
         answers: Settings that determine how samples become signals and extents.
     """
+    names = {"equipment": {"aliases"}}  # what the files call a sensor makes no difference
     content = {
-        "machines": {name: machine.model_dump(mode="json") for name, machine in machines.items()},
+        "machines": {
+            name: machine.model_dump(mode="json", exclude=names)
+            for name, machine in machines.items()
+        },
         "samples": samples,
         "labels": {name: _plain(table) for name, table in labels.items() if len(table)},
         "answers": answers,

@@ -1,5 +1,6 @@
 """A table in memory as a source of telemetry."""
 
+import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
@@ -8,9 +9,9 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from hydrascope.schemas import Machine, SpecError
-from hydrascope.schemas.errors import closest
-from hydrascope.schemas.samples import Samples, in_order
+from hydrascope.schemas import Machine, SensorSpec, SpecError
+from hydrascope.schemas.samples import Samples, in_order, usual_step_us
+from hydrascope.telemetry.check.names import alike, remedy
 from hydrascope.telemetry.coverage import Coverage
 from hydrascope.telemetry.fingerprint import SampleDigest
 from hydrascope.telemetry.folder.flags import check_flags
@@ -57,34 +58,17 @@ class FrameSource(RecordedSource):
         except SpecError as error:
             raise SpecError(*error.faults, source=NAME) from None
         self._good: dict[str, dict[str, Samples]] = {name: {} for name in machines}
-        for (equipment_id, sensor_id), found in pieces.items():
-            good = in_order(found).samples.good()
-            if len(good.value):
-                self._good[equipment_id][sensor_id] = good
         resampling = settings.resample
-        if resampling.rate_hz is None and resampling.method is not ResampleMethod.HOLD:
-            self._refuse_slow()
-
-    def _refuse_slow(self) -> None:
-        """Refuse sensors recorded so slowly that most instants would have no value.
-
-        Raises:
-            SpecError: There is one; the message names both rates and the remedy.
-        """
-        for name, machine in self._machines.items():
+        own_rates = resampling.rate_hz is None and resampling.method is not ResampleMethod.HOLD
+        for equipment_id, machine in machines.items():
             for _, sensor in machine.topology.sensors:
-                samples = self._good[name].get(sensor.id)
-                if samples is None or len(samples.value) < 2:
+                if (equipment_id, sensor.id) not in pieces:
                     continue
-                distance_us = float(np.median(np.diff(samples.time_us)))
-                if distance_us > margin_us(sensor.rate_hz, None):
-                    found_hz = 1e6 / distance_us
-                    raise SpecError(
-                        f"{NAME}: sensor {sensor.id} of {name} has samples at {found_hz:.3g} Hz, "
-                        f"its machine file says {sensor.rate_hz:g} Hz; name the rate of the "
-                        f"training in reading, as in {{'resample': {{'rate_hz': {found_hz:.3g}}}}}"
-                        ", or leave the sensor out"
-                    )
+                samples = in_order(pieces[equipment_id, sensor.id]).samples
+                if own_rates:
+                    _refuse_slow(equipment_id, sensor, samples)
+                if len((good := samples.good()).value):
+                    self._good[equipment_id][sensor.id] = good
 
     @cached_property
     def _stretches(self) -> dict[str, list[tuple[int, int]]]:
@@ -117,15 +101,43 @@ class FrameSource(RecordedSource):
         }
 
 
+def _refuse_slow(equipment_id: str, sensor: SensorSpec, samples: Samples) -> None:
+    """Refuse a sensor that was recorded so slowly that most instants would have no value.
+
+    Raises:
+        SpecError: Naming the sensor, both rates and the remedy.
+    """
+    if len(samples.value) < 2:  # good and bad ones count
+        return
+    distance_us = usual_step_us(np.diff(samples.time_us))
+    if distance_us > margin_us(sensor.rate_hz, None):
+        found_hz = 1e6 / distance_us
+        raise SpecError(
+            f"{NAME}: sensor {sensor.id} of {equipment_id} has samples at "
+            f"{found_hz:.3g} Hz, its machine file says {sensor.rate_hz:g} Hz; name the rate of the "
+            f"training in reading, as in {{'resample': {{'rate_hz': {found_hz:.3g}}}}}, or leave "
+            "the sensor out"
+        )
+
+
 def _pieces(
     frame: pd.DataFrame, machines: Mapping[str, Machine], settings: ReadingSettings
 ) -> Pieces:
     """Return all samples, in the order of the rows."""
+    if frame.index.name in (TIMESTAMP, TIME):
+        frame = frame.reset_index()
     if TIMESTAMP not in frame:
         frame = frame.rename(columns={TIME: TIMESTAMP})
     columns = tuple(map(str, frame.columns))
     table = table_of(NAME, columns, quality_names(machines, settings))
     check_flags("reading", [table], settings)
+    if table.flags and settings.quality_accepted is None:
+        warnings.warn(
+            f"{NAME}: {table.flags[0].name!r} holds quality flags, but which are good is not said: "
+            "all samples are taken; name the good flags in reading, as in "
+            "{'quality_accepted': ['good']}",
+            stacklevel=2,
+        )
     # Unlisted sensors are read too, so that they can be refused.
     reading = replace(reading_of(machines, settings), unlisted=True)
     if table.layout is Layout.WIDE:
@@ -133,7 +145,7 @@ def _pieces(
     try:
         needed = frame.set_axis(columns, axis=1)[needed_columns(table, reading)]
         batches = pa.Table.from_pandas(needed, preserve_index=False).to_batches()
-    except pa.ArrowException as error:
+    except (pa.ArrowException, TypeError) as error:  # a TypeError of columns that Arrow lacks
         raise SpecError("; ".join(map(str, error.args))) from None
     pieces: Pieces = {}
     for batch in batches:
@@ -158,15 +170,16 @@ def _refuse_columns(table: Table, machines: Mapping[str, Machine]) -> None:
     Raises:
         SpecError: There is one; the message lists the sensors.
     """
-    known = {sensor.id for each in machines.values() for _, sensor in each.topology.sensors}
     for name in table.sensors:
-        if name not in known:
+        if name in table.unlisted:
             raise SpecError(_no_sensor("column", name, machines))
 
 
 def _no_sensor(field: str, sensor_id: str, machines: Mapping[str, Machine]) -> str:
-    ids = {sensor.id: None for each in machines.values() for _, sensor in each.topology.sensors}
+    specs = {sensor.id: sensor for each in machines.values() for _, sensor in each.topology.sensors}
+    renamed = alike([*specs], [sensor_id])
+    meant = "".join(f"; did you mean {each!r}? Rename it" for each in renamed)
     return (
         f"{field}: {sensor_id!r} is no sensor of {', '.join(machines)}; accepted: "
-        f"{', '.join(ids)}{closest(sensor_id, [*ids])}"
+        f"{', '.join(specs)}{meant}{remedy(renamed, specs)}"
     )

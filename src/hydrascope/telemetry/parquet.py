@@ -55,16 +55,19 @@ class ParquetSource(RecordedSource):
                     f"flag; quality_accepted is {list(self._settings.quality_accepted or ())}, the "
                     f"flags are {', '.join(map(repr, flags_in(files, index.blocks)[:_FEW]))}"
                 )
-            raise SpecError(
-                f"{self._settings.folder}: no good sample of machine {unread[0]!r} (python -m "
-                "hydrascope check says why); expected telemetry for every machine file"
-            )
+            said = findings(Examination.of(self._contents, index))
+            why = next(each.line for each in said if each.severity is Severity.STOPS)
+            raise SpecError(f"{self._settings.folder}: {why}")
         return index
 
     def remarks(self) -> list[str]:
         """Return the findings of a check of the folder that harm a training, one line each."""
-        found = Examination.of(self._contents, self._index)
-        return [each.line for each in findings(found) if each.severity <= Severity.HARMS]
+        found = findings(Examination.of(self._contents, self._index))
+        lines = [each.line for each in found if each.severity <= Severity.HARMS]
+        if notes := len(found) - len(lines):
+            more = "a note more" if notes == 1 else f"{notes} notes more"
+            lines.append(f"{self._settings.folder}: python -m hydrascope check shows {more}")
+        return lines
 
     def _stretches_us(self, equipment_id: str) -> Sequence[tuple[int, int]]:
         return self._index.stretches_us[equipment_id]

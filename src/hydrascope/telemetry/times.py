@@ -8,6 +8,8 @@ _MICROSECOND = timedelta(microseconds=1)
 EARLIEST_US = (datetime(1, 1, 1, tzinfo=UTC) - _EPOCH) // _MICROSECOND
 LATEST_US = (datetime(9999, 12, 31, tzinfo=UTC) - _EPOCH) // _MICROSECOND
 """The range of times that can be requested; PostgreSQL's infinities lie outside it."""
+END_US = (datetime.max.replace(tzinfo=UTC) - _EPOCH) // _MICROSECOND
+"""The last time that Python has."""
 
 
 def as_microseconds(time: datetime) -> int:
@@ -16,5 +18,5 @@ def as_microseconds(time: datetime) -> int:
 
 
 def as_time(time_us: int) -> datetime:
-    """Convert microseconds to a time in UTC."""
-    return _EPOCH + time_us * _MICROSECOND
+    """Convert microseconds to a time in UTC, at most the last that Python has."""
+    return _EPOCH + min(time_us, END_US) * _MICROSECOND

@@ -1,5 +1,6 @@
 """Checkpoints: reading without executing code, and writing."""
 
+import pickle
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -47,9 +48,15 @@ def read_checkpoint(path: str | Path) -> Checkpoint:
         content = torch.load(file, map_location="cpu", weights_only=True)
     except OSError as error:
         raise SpecError(f"ckpt: {str(file)!r} cannot be read ({error.strerror})") from error
+    except pickle.UnpicklingError as error:  # torch would have it loaded with all its code
+        raise SpecError(
+            f"ckpt: {str(file)!r} is damaged or not a checkpoint (it holds more than tensors and "
+            "plain data)"
+        ) from error
     except Exception as error:  # torch.load can raise almost anything for damaged bytes
-        reason = next(iter(str(error).splitlines()), type(error).__name__)
-        raise SpecError(f"ckpt: {str(file)!r} is damaged or not a checkpoint ({reason})") from error
+        raise SpecError(
+            f"ckpt: {str(file)!r} is damaged or not a checkpoint (was it cut off?)"
+        ) from error
     match content:
         case {
             "hydrascope": dict(record),

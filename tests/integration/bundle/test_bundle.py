@@ -92,7 +92,7 @@ def test_a_damaged_bundle_is_refused(copy: Path, damage: str) -> None:
         ('"hidden_channels": 16', '"hidden_channels": 32', "size mismatch"),
         ('"hidden_channels": 16', '"hidden_channel": 16', "did you mean 'hidden_channels'"),
         ('"method": "standardize"', '"method": "guess"', "config.json: normaliser.method: 'guess'"),
-        ("{", "[", "config.json is not JSON"),
+        ("{", "[", "not JSON"),
     ],
 )
 def test_a_configuration_that_builds_no_model_of_these_weights_is_refused_though_its_hash_is_right(

@@ -39,6 +39,9 @@ def composed(*overrides: str) -> dict[str, object]:
         "C:\\runs\\",
         "it's here.ckpt",
         "a;b&c|d",
+        "/mean_%r.bin",
+        "#1.ckpt",
+        "user@host",
     ],
 )
 def test_a_value_arrives_as_it_was_typed(value: str) -> None:
@@ -137,3 +140,54 @@ def test_a_whole_configuration_that_is_checked_names_its_line(tmp_path: Path) ->
     file.write_text("seed: 1\nseed: 2\n")
     with pytest.raises(SpecError, match=r"config\.yaml:2:1: key 'seed' repeats the one in line 1"):
         check([str(file)])
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"\xef\xbb\xbfseed: 1\n", r"x\.yaml:1: begins with a byte order mark \(BOM\)"),
+        ("seed: 1\n".encode("utf-16"), r"x\.yaml: byte 0xff is not UTF-8"),
+        (b"seed: 1\0\n", r"x\.yaml:2: a character that YAML does not allow"),
+        (b"[a]: 1\n", r"x\.yaml:2:1: a key that is a list or a mapping"),
+        (b"seed: !!timestamp 2024-13-01\n", r"x\.yaml:2:7: month must be in 1\.\.12"),
+        (b"seed: " + b"9" * 5000 + b"\n", r"x\.yaml:2:7: Exceeds the limit"),
+        (b"seed: " + b"[" * 3000 + b"]" * 3000 + b"\n", r"x\.yaml: nested too deeply"),
+        (b"defaults: {a: b}\n", r"Invalid defaults list in 'experiment/x'"),
+        (b"defaults: [x]\n", r"the configurations refer to themselves"),
+        (b"seed: ${seed}\n", r"^train\.py: seed: Recursive interpolation detected$"),
+        (b"seed: ${nope}\n", r"^train\.py: seed: Interpolation key 'nope' not found$"),
+        (b"seed: ${nope\n", r"^train\.py: seed: .*; \$\{ begins an interpolation, "),
+        (b"seed: ${}\n", r"^train\.py: seed: .*; \$\{ begins an interpolation, "),
+        (b"~: 1\n", r"^train\.py: Incompatible key type 'NoneType'$"),
+    ],
+)
+def test_a_configuration_that_cannot_be_composed_is_one_line(
+    tmp_path: Path, content: bytes, message: str
+) -> None:
+    (tmp_path / "experiment").mkdir()
+    marked = content.startswith((b"\xef", b"\xff"))
+    head = b"" if marked else b"# @package _global_\n"
+    (tmp_path / "experiment" / "x.yaml").write_bytes(head + content)
+    with pytest.raises(SpecError, match=message) as error:
+        check(["experiment=x"], tmp_path)
+    assert "\n" not in str(error.value)
+
+
+def test_a_bug_of_ours_is_no_fault_of_a_configuration() -> None:
+    with pytest.raises(ValueError, match=r"^ours$") as error, yaml_1_2([]):
+        raise ValueError("ours")
+    assert not isinstance(error.value, SpecError)
+
+
+@pytest.mark.parametrize(
+    ("override", "message"),
+    [
+        ("=3", "=3: not of the form key=value or group=option"),
+        ("resume=2024", "resume: 2024 is not accepted; expected a valid string; put it into quo"),
+        ("resume=${x", "resume: no viable alternative at input '${x'; ${ begins an interpolation"),
+    ],
+)
+def test_an_override_that_cannot_be_read_is_one_line(override: str, message: str) -> None:
+    with pytest.raises(SpecError) as error:
+        check([override])
+    assert str(error.value).startswith(f"train.py: {message}")

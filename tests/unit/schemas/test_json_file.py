@@ -15,6 +15,8 @@ from hydrascope.schemas.json_file import load_json
         (b"[1]", r"x\.json: holds a list; expected an object"),
         ('{"Größe": 1}'.encode("latin-1"), r"x\.json: byte 0xf6 is not UTF-8"),
         (b"", r"x\.json:1:1: not JSON"),
+        (b"[" * 100_000, r"x\.json: JSON that cannot be read \(maximum recursion"),
+        (b'{"a": ' + b"9" * 5000 + b"}", r"x\.json: JSON that cannot be read \(Exceeds the limit"),
     ],
 )
 def test_what_is_no_json_object_is_refused_with_its_line(
@@ -28,7 +30,8 @@ def test_what_is_no_json_object_is_refused_with_its_line(
 
 def test_an_object_is_read_and_an_absent_file_is_named(tmp_path: Path) -> None:
     file = tmp_path / "x.json"
-    file.write_text('{"a": [1]}')
-    assert load_json(file) == {"a": [1]}
+    for mark in ("", "\ufeff"):
+        file.write_text(mark + '{"a": [1]}', encoding="utf-8")
+        assert load_json(file) == {"a": [1]}
     with pytest.raises(SpecError, match=r"y\.json: No such file"):
         load_json(tmp_path / "y.json")

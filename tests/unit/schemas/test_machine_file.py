@@ -246,7 +246,12 @@ def test_a_built_in_kind_cannot_be_declared_anew() -> None:
         ("a: *nowhere\n", r"press\.yaml:1:4: .*alias"),
         ("a: !!python/object:os.system x\n", r"press\.yaml:1:4: could not determine a constructor"),
         ("\x00", r"press\.yaml:1: a character that YAML does not allow"),
-        ("", r"press\.yaml: \(whole file\): None is not accepted"),
+        ("", r"press\.yaml: \(whole file\): None is not accepted; expected keys with values"),
+        ("[a]: 1\n", r"press\.yaml:1:1: a key that is a list or a mapping; expected text"),
+        ("a: !!timestamp 2024-13-01\n", r"press\.yaml:1:4: month must be in 1\.\.12"),
+        (f"a: {'9' * 5000}\n", r"press\.yaml:1:4: Exceeds the limit"),
+        (f"a: {'[' * 5000}{']' * 5000}\n", r"press\.yaml: nested too deeply to be read"),
+        ("a: 1\n---\nb: 2\n", r"press\.yaml:2:1: but found another document"),
     ],
 )
 def test_a_file_that_is_no_yaml_is_refused_with_its_line(

@@ -55,7 +55,7 @@ def test_what_is_kept_is_read_again_to_the_bit(reference: GivenReference) -> Non
 
 @pytest.mark.parametrize(
     ("content", "said"),
-    [(b"{", "there is not JSON"), (b'{"window_s": 60}', "machine: missing, but required")],
+    [(b"{", r"there:1:2: not JSON"), (b'{"window_s": 60}', "machine: missing, but required")],
 )
 def test_what_is_no_reference_is_refused_by_its_place(content: bytes, said: str) -> None:
     with pytest.raises(SpecError, match=said):
@@ -110,7 +110,7 @@ def test_a_folder_keeps_references_until_they_are_removed_or_the_sensors_are_oth
     assert not asyncio.run(store.remove_reference("zema"))
     assert asyncio.run(FileEquipmentStore({"zema": machine}, tmp_path).reference(machine)) is None
     (tmp_path / "references" / "zema.json").write_text("{")
-    with pytest.raises(SpecError, match=r"zema\.json is not JSON"):
+    with pytest.raises(SpecError, match=r"zema\.json:1:2: not JSON"):
         FileEquipmentStore({"zema": machine}, tmp_path)
 
 

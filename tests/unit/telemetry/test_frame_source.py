@@ -1,5 +1,6 @@
 """A DataFrame is the same telemetry as a file of the same rows."""
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -7,7 +8,7 @@ import pandas as pd
 import pytest
 from telemetry_folders import every, make_folder, narrow, write
 
-from hydrascope.schemas import SpecError
+from hydrascope.schemas import Machine, SpecError
 from hydrascope.telemetry import ParquetSource
 from hydrascope.telemetry.folder.settings import ReadingSettings
 from hydrascope.telemetry.frame import FrameSource
@@ -73,6 +74,69 @@ def test_a_machine_that_is_unknown_is_refused(tmp_path: Path) -> None:
         SpecError, match=r"^frame: equipment_id: no machine 'mill'; there is: press$"
     ):
         FrameSource(wide_frame().assign(equipment_id="mill"), machines, ReadingSettings())
+
+
+def narrow_machines(folder: Path) -> Mapping[str, Machine]:
+    return ParquetSource(_written(folder, wide_frame())).machines()
+
+
+ROWS = pd.DataFrame({"timestamp": every(0.1, 300), "equipment_id": "press", "p": 1.0})
+
+
+@pytest.mark.parametrize(
+    "frame",
+    [
+        ROWS.set_index("timestamp"),
+        ROWS.rename(columns={"timestamp": "time"}).set_index("time"),
+        ROWS.assign(p=pd.Categorical(ROWS["p"])),
+        ROWS.assign(p=ROWS["p"].astype("Int64")),
+        ROWS.assign(p=ROWS["p"].convert_dtypes(dtype_backend="pyarrow")),
+        ROWS.assign(timestamp=[each.tz_convert("Asia/Tokyo") for each in ROWS["timestamp"]]),
+    ],
+    ids=["index", "time index", "categorical", "nullable", "arrow", "other zone"],
+)
+def test_a_frame_of_any_dtype_is_read(frame: pd.DataFrame, tmp_path: Path) -> None:
+    source = FrameSource(frame, narrow_machines(tmp_path), ReadingSettings())
+    (extent,) = source.extents("press")
+    assert np.isfinite(source.read("press", extent)["p"].values).sum() == 300
+
+
+@pytest.mark.parametrize(
+    "frame",
+    [
+        ROWS.assign(p=ROWS["p"].where(ROWS.index % 3 != 1)),
+        ROWS.assign(p=ROWS["p"].where(ROWS.index % 3 != 1).astype("Float64")),
+        ROWS.assign(quality=np.where(ROWS.index % 20, "bad", "good")),
+        ROWS.assign(quality=np.where(ROWS.index % 20, "bad", "good"), status="running"),
+    ],
+)
+def test_empty_and_flagged_samples_do_not_make_a_sensor_slow(
+    frame: pd.DataFrame, tmp_path: Path
+) -> None:
+    settings = {"quality_accepted": ["good"]} if "quality" in frame else {}
+    reading = ReadingSettings.model_validate(settings)
+    source = FrameSource(frame, narrow_machines(tmp_path), reading)
+    assert source.extents("press")
+
+
+def test_a_slow_sensor_is_refused_with_both_rates(tmp_path: Path) -> None:
+    slow = ROWS.assign(timestamp=every(1, 300))
+    with pytest.raises(SpecError, match=r"sensor p of press has samples at 1 Hz, .* says 10 Hz"):
+        FrameSource(slow, narrow_machines(tmp_path), ReadingSettings())
+
+
+def test_flags_of_which_none_is_said_to_be_good_are_warned_of(tmp_path: Path) -> None:
+    with pytest.warns(UserWarning, match=r"'quality' holds quality flags, but which are good is"):
+        FrameSource(ROWS.assign(quality=192), narrow_machines(tmp_path), ReadingSettings())
+
+
+@pytest.mark.parametrize(
+    "column", [pd.arrays.SparseArray(np.ones(300)), np.ones(300) * 1j, ["on"] * 300]
+)
+def test_a_column_that_holds_no_numbers_is_one_line(column: object, tmp_path: Path) -> None:
+    with pytest.raises(SpecError, match=r"^frame: .*\bp\b") as error:
+        FrameSource(ROWS.assign(p=column), narrow_machines(tmp_path), ReadingSettings())
+    assert "\n" not in str(error.value)
 
 
 def _written(folder: Path, frame: pd.DataFrame) -> Path:

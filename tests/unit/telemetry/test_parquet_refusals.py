@@ -68,8 +68,11 @@ def refusal(folder: Path, **settings: object) -> str:
             ROWS.assign(unit="psy"),
             "a.parquet: sensor p: unit 'psy' cannot be converted to 'bar'; accepted: Pa, hPa, ",
         ),
-        (ROWS.assign(value=500.0), "f: no good sample of machine 'press' (python -m hydrascope"),
-        (ROWS.assign(equipment_id="saw"), "f: no good sample of machine 'press'"),
+        (ROWS.assign(value=500.0), "f: press: no good sample of any of its sensors"),
+        (
+            ROWS.assign(equipment_id="saw"),
+            "f: press: no good sample of any of its sensors; compare",
+        ),
     ],
 )
 def test_a_table_is_refused_with_file_column_and_value(
@@ -87,11 +90,11 @@ def test_a_table_is_refused_with_file_column_and_value(
         (lambda line: line.partition(",")[2], "a.csv:5: 3 values; expected 4, separated by commas"),
         (
             lambda line: "01.05.2024" + line[10:],
-            "a.csv: timestamp: '01.05.2024 12:00:00.300+00:00' is not accepted; expected times",
+            "a.csv:5: timestamp: '01.05.2024 12:00:00.300+00:00' is not accepted; expected times",
         ),
         (
             lambda line: line.replace("+00:00", ""),
-            "a.csv: timestamp: '2024-05-01 12:00:00.300' is not accepted; expected times as in "
+            "a.csv:5: timestamp: '2024-05-01 12:00:00.300' is not accepted; expected times as in "
             "2024-05-01T12:00:00Z, all with or all without an offset",
         ),
     ],
@@ -200,7 +203,7 @@ def test_a_folder_without_telemetry_or_machines_is_refused(folder: Path) -> None
         ),
         (
             "equipment_id,start,end,wear\npress,noon,2024-05-01T12:00:00Z,1\n",
-            "labels/l.csv: start: 'noon' is not accepted; expected times as in",
+            "labels/l.csv:2: start: 'noon' is not accepted; expected times as in",
         ),
         (
             "equipment_id,start,end,wear\nsaw,2024-05-01T12:00:00Z,2024-05-01T12:00:01Z,1\n",

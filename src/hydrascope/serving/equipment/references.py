@@ -1,6 +1,5 @@
 """Reference windows that the service is given: their requests, their files, how they are shown."""
 
-import json
 from collections.abc import Mapping
 
 import numpy as np
@@ -8,6 +7,7 @@ from pydantic import AwareDatetime, BaseModel
 
 from hydrascope.schemas.base import Identifier, Number, Positive, Spec
 from hydrascope.schemas.errors import SpecError, validate
+from hydrascope.schemas.json_file import parse_json
 from hydrascope.schemas.machine import Machine
 from hydrascope.schemas.signal import Signal
 from hydrascope.serving.windows import GivenReference, ReferenceUse, TelemetryWindow
@@ -97,11 +97,7 @@ def load_reference(content: bytes, source: str) -> GivenReference:
     Raises:
         SpecError: The content is not valid; names `source`.
     """
-    try:
-        plain = json.loads(content)
-    except ValueError as error:
-        raise SpecError(f"{source} is not JSON: {error}") from None
-    found = validate(KeptReference, plain, source=source)
+    found = validate(KeptReference, parse_json(content, source), source=source)
     windows = (
         TelemetryWindow(found.machine, window.start, _signals(window.signals))
         for window in found.windows

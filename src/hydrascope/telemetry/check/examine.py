@@ -37,6 +37,8 @@ class Examination:
     machines: Mapping[str, Machine] = field(default_factory=dict)
     sensors: dict[SensorKey, SensorStatistics] = field(default_factory=dict)
     labels: Mapping[str, pd.DataFrame] = field(default_factory=dict)
+    units: Mapping[str, str] = field(default_factory=dict)
+    """The setting."""
     passed_over: list[PassedOver] = field(default_factory=list)
     empty: list[Path] = field(default_factory=list)
     """Files without rows."""
@@ -44,6 +46,8 @@ class Examination:
     """Files with flags, if no accepted flags are set."""
     without_flags: list[Path] = field(default_factory=list)
     """Files without flags, if accepted flags are set."""
+    several_flags: list[TableFile] = field(default_factory=list)
+    """Files with more columns of flags than are used."""
 
     @classmethod
     def of(cls, contents: Contents, index: Index) -> "Examination":
@@ -53,7 +57,8 @@ class Examination:
             for machine, every in index.statistics.items()
             for sensor, stats in every.items()
         }
-        found = cls([], contents.machines, sensors, contents.labels, contents.passed_over)
+        found = cls([], contents.machines, sensors, contents.labels)
+        found.units, found.passed_over = contents.reading.units, contents.passed_over
         judges = contents.reading.quality_accepted is not None
         found.look_at_files(contents.files, index.blocks, judges=judges)
         return found
@@ -62,6 +67,7 @@ class Examination:
         self, files: Sequence[TableFile], blocks: Sequence[Block], *, judges: bool
     ) -> None:
         """Record which files have no rows, and which have unjudged or no flags."""
+        self.several_flags = [file for file in files if file.flags and file.spare_flags]
         read = {block.file for block in blocks}
         self.empty = [file.path for number, file in enumerate(files) if number not in read]
         if judges:
@@ -76,7 +82,7 @@ def examine(settings: FolderSettings, progress: Progress) -> Examination:
     Raises:
         SpecError: The folder contains no telemetry.
     """
-    found = Examination()
+    found = Examination(units=settings.units)
     try:
         apart = label_files(settings.folder, settings.labels)
     except SpecError as error:

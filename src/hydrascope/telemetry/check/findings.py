@@ -1,6 +1,5 @@
 """Findings: what the statistics of a folder mean for a training, and the remedies."""
 
-import difflib
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from enum import IntEnum
@@ -10,7 +9,9 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict
 
 from hydrascope.schemas import SensorSpec
+from hydrascope.schemas.errors import closest
 from hydrascope.telemetry.check.examine import Examination
+from hydrascope.telemetry.check.names import alike, other_unit, remedy
 from hydrascope.telemetry.folder.statistics import Extreme, SensorStatistics
 
 _RATE_TOLERANCE = 0.05
@@ -78,29 +79,46 @@ def _machine_findings(found: Examination) -> Iterator[Finding]:
     recorded = {machine for machine, _ in found.sensors}
     for name in sorted(recorded - set(found.machines)) if found.machines else ():
         yield _finding(
-            Severity.HARMS, name, "no machine file: its telemetry is left alone; write one for it"
+            Severity.HARMS,
+            _quoted(name),
+            "no machine file: its telemetry is left alone; write one for it"
+            f"{closest(name, [*found.machines])}",
         )
     for name, machine in found.machines.items():
         specs = {sensor.id: sensor for _, sensor in machine.topology.sensors}
         stats = {sensor: found.sensors.get((name, sensor)) for sensor in specs}
+        unlisted = [sensor for machine_, sensor in found.sensors if machine_ == name]
+        unlisted = [sensor for sensor in unlisted if sensor not in specs]
+        absent = [sensor for sensor, each in stats.items() if each is None or not each.samples]
+        renamed = alike(absent, unlisted)
         if not any(each is not None and each.first is not None for each in stats.values()):
             yield _finding(
                 Severity.STOPS,
                 name,
                 "no good sample of any of its sensors; compare equipment_id, the sensors' ids, "
-                "ranges and units in files and machine file",
+                f"ranges and units in files and machine file{remedy(renamed, specs)}",
             )
             continue
-        unlisted = [sensor for machine_, sensor in found.sensors if machine_ == name]
-        unlisted = [sensor for sensor in unlisted if sensor not in specs]
-        if absent := [sensor for sensor, each in stats.items() if each is None]:
-            listed = ", ".join(f"{sensor}{_similar_name(sensor, unlisted)}" for sensor in absent)
+        if absent:
+            listed = ", ".join(
+                f"{each} (the files have {renamed[each]!r})" if each in renamed else each
+                for each in absent
+            )
             yield _finding(
                 Severity.HARMS,
                 name,
                 f"never recorded: {listed}; take them out of the machine file, or correct their "
-                "ids there or in the files",
+                f"ids there or in the files{remedy(renamed, specs)}",
             )
+        for alias, sensor in machine.sensor_names.items():
+            unit = other_unit(alias, specs[sensor])
+            if unit and sensor not in found.units:
+                yield _finding(
+                    Severity.HARMS,
+                    f"{name}/{sensor}",
+                    f"the name {alias!r} says {unit}, the machine file {specs[sensor].unit}: if "
+                    f"the files hold {unit}, name it in units (--unit here)",
+                )
         if unlisted:
             yield _finding(
                 Severity.NOTE,
@@ -114,16 +132,9 @@ def _machine_findings(found: Examination) -> Iterator[Finding]:
             )
 
 
-def _similar_name(sensor: str, unlisted: Sequence[str]) -> str:
-    """Return a hint at the name that the files may use for a sensor."""
-    within = [name for name in unlisted if sensor.casefold() in name.casefold()]
-    near = within or difflib.get_close_matches(sensor, unlisted, n=1)
-    return f" (the files have {near[0]!r})" if near else ""
-
-
 def _quoted(name: str) -> str:
-    """Quote a name that begins or ends with spaces."""
-    return name if name.strip() == name else repr(name)
+    """Quote a name with what would not be seen."""
+    return name if name and name.isprintable() and name.strip() == name else repr(name)
 
 
 def _file_findings(found: Examination) -> Iterator[Finding]:
@@ -142,6 +153,14 @@ def _file_findings(found: Examination) -> Iterator[Finding]:
     ):
         if files:
             yield _finding(Severity.HARMS, _and_more(files), message)
+    for file in found.several_flags:
+        used, spare = file.flags[0].name, ", ".join(map(repr, file.spare_flags))
+        yield _finding(
+            Severity.NOTE,
+            str(file.path),
+            f"the flags in {used!r} are used, those in {spare} are not; another column is named in "
+            "quality_column (--flags here)",
+        )
     reasons: defaultdict[tuple[str, bool], list[Path]] = defaultdict(list)
     for path, reason, may_be_telemetry in found.passed_over:
         reasons[reason, may_be_telemetry].append(path)
@@ -251,7 +270,7 @@ def _against_machine_file(
         )
     if stats.bad_quality:
         yield (
-            Severity.NOTE,
+            Severity.HARMS if stats.bad_quality == stats.samples else Severity.NOTE,
             f"{stats.bad_quality / stats.samples:.1%} of the samples are flagged bad and count as "
             "missing",
         )

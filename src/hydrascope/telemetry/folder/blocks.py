@@ -10,6 +10,7 @@ from functools import lru_cache
 from io import BytesIO
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.csv
 import pyarrow.parquet as pq
@@ -28,6 +29,8 @@ from hydrascope.telemetry.folder.table_file import (
 from hydrascope.telemetry.folder.timestamps import to_microseconds
 
 CSV_BLOCK_BYTES = 8 * 2**20
+LONGEST_ROW_BYTES = 2**20
+"""A row with more behind a line break in quotes is none."""
 BATCH_ROWS = 2**16
 """The number of rows decoded at once, which bounds the memory beyond the result."""
 READ_BUFFER_BYTES = 2**18
@@ -81,6 +84,7 @@ def list_blocks(number: int, table: TableFile, time_zone: str | None) -> Iterato
                 rows = size
         if known is not None:
             first_us, last_us, equipment_id = known
+            equipment_id = equipment_id or table.partition.get(EQUIPMENT)
             yield Block(number, part, size, first_us, last_us, rows * width, equipment_id)
 
 
@@ -90,13 +94,21 @@ def read_batches(table: TableFile, part: int, size: int, columns: list[str]) -> 
     Raises:
         SpecError: A CSV line is malformed, or a file is damaged.
     """
-    if table.is_csv:
-        yield from _read_lines(table, part, size, columns)
-        return
+    own = [name for name in columns if name not in table.partition]
+    read = _read_lines(table, part, size, own) if table.is_csv else _read_group(table, part, own)
+    for batch in read:
+        for name in columns:
+            if name in table.partition:
+                value = pa.array([table.partition[name]])
+                code = pa.array(np.zeros(batch.num_rows, dtype=np.int32))
+                batch = batch.append_column(name, pa.DictionaryArray.from_arrays(code, value))
+        yield batch
+
+
+def _read_group(table: TableFile, number: int, columns: list[str]) -> Iterator[Any]:
     try:
-        file = _open(table)
-        yield from file.iter_batches(
-            BATCH_ROWS, row_groups=[part], columns=columns, use_threads=False
+        yield from _open(table).iter_batches(
+            BATCH_ROWS, row_groups=[number], columns=columns, use_threads=False
         )
     except (pa.ArrowException, OSError) as error:
         reason = str(error).splitlines()[0]
@@ -118,7 +130,7 @@ def _open(table: TableFile) -> Any:
 def _text_columns(table: TableFile) -> tuple[str, ...]:
     wanted = (EQUIPMENT, SENSOR, UNIT) if table.layout is Layout.NARROW else (EQUIPMENT,)
     flags = (flag.name for flag in table.flags)
-    return (*(name for name in wanted if name in table.columns), *flags)
+    return (*(name for name in wanted if name in table.in_file), *flags)
 
 
 def _row_groups(table: TableFile) -> Iterator[tuple[int, int]]:
@@ -144,9 +156,16 @@ def _statistics(
         return None
     if times.null_count:  # the reader will name the row
         return None
-    ends = to_microseconds(pa.array([times.min, times.max], kind), TIMESTAMP, time_zone)
+    try:
+        found_ends = pa.array([times.min, times.max], kind)
+    except OverflowError:  # beyond the years of Python; the reader says so
+        return None
+    ends = to_microseconds(found_ends, TIMESTAMP, time_zone)
     one = ids is not None and ids.has_min_max and ids.min == ids.max and not ids.null_count
-    return int(ends[0]), int(ends[1]), str(ids.min) if one and ids is not None else None
+    if not one or ids is None:
+        return int(ends[0]), int(ends[1]), None
+    equipment_id = ids.min.decode() if isinstance(ids.min, bytes) else str(ids.min)
+    return int(ends[0]), int(ends[1]), equipment_id
 
 
 def _read_times(
@@ -164,14 +183,20 @@ def _read_times(
 
 
 def _csv_parts(table: TableFile) -> Iterator[tuple[int, int]]:
-    """Divide a file, without its first line, into ranges of whole lines."""
+    """Cut a file behind its head into stretches of whole rows."""
     with table.path.open("rb") as file:
         file.readline()
         start = file.tell()
         while start < table.size:
-            file.seek(min(start + CSV_BLOCK_BYTES, table.size))
-            file.readline()
+            file.seek(start)
+            quotes = (file.read(CSV_BLOCK_BYTES) + file.readline()).count(b'"')
             end = file.tell()
+            # An open quote: the row goes on in the next line.
+            while (
+                quotes % 2 and file.tell() - end < LONGEST_ROW_BYTES and (line := file.readline())
+            ):
+                quotes += line.count(b'"')
+            end = end if quotes % 2 else file.tell()
             yield start, end - start
             start = end
 
@@ -182,12 +207,13 @@ def _read_lines(table: TableFile, start: int, size: int, columns: list[str]) -> 
         content = file.read(size)
     if not content.strip():
         return
-    text = {TIMESTAMP: pa.string()} | dict.fromkeys(_text_columns(table), _TEXT)
+    text = dict.fromkeys(_text_columns(table), _TEXT)
+    text |= dict.fromkeys((TIMESTAMP, *table.unlisted), pa.string())
     try:
         read = pa.csv.read_csv(
             BytesIO(content),
             read_options=pa.csv.ReadOptions(
-                use_threads=False, column_names=table.columns, block_size=max(len(content), 1)
+                use_threads=False, column_names=table.in_file, block_size=max(len(content), 1)
             ),
             convert_options=pa.csv.ConvertOptions(
                 include_columns=columns,
@@ -195,5 +221,5 @@ def _read_lines(table: TableFile, start: int, size: int, columns: list[str]) -> 
             ),
         )
     except pa.ArrowInvalid as error:
-        raise csv_fault(table.path, table.columns, start, str(error)) from None
+        raise csv_fault(table.path, table.in_file, start, str(error)) from None
     yield from read.to_batches()

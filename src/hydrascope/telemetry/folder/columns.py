@@ -21,7 +21,7 @@ def codes(batch: Any, name: str, empty: str | None = None) -> tuple[NDArray[np.i
     if not pa.types.is_dictionary(column.type):
         column = column.cast(pa.string()).dictionary_encode()
     code = column.indices
-    names = [str(each) for each in column.dictionary.to_pylist()]
+    names = column.dictionary.cast(pa.string()).to_pylist()
     if code.null_count:
         if empty is None:
             row = int(np.flatnonzero(code.is_null().to_numpy(zero_copy_only=False))[0])
@@ -32,8 +32,14 @@ def codes(batch: Any, name: str, empty: str | None = None) -> tuple[NDArray[np.i
 
 
 def numbers(batch: Any, name: str) -> NDArray[np.float64]:
-    """Return the numbers [n], NaN where empty."""
+    """Return [n], NaN where empty.
+
+    Raises:
+        SpecError: The column does not hold numbers.
+    """
     column = batch.column(name)
+    if pa.types.is_dictionary(column.type):  # what pandas calls categorical
+        column = column.cast(column.type.value_type)
     kind = column.type
     if not (
         pa.types.is_integer(kind)
@@ -47,3 +53,16 @@ def numbers(batch: Any, name: str) -> NDArray[np.float64]:
         zero_copy_only=False
     )
     return numbers
+
+
+def numbers_if_any(batch: Any, name: str) -> NDArray[np.float64]:
+    """Return [n], all NaN if the column holds anything but numbers, or numbers as text."""
+    column = batch.column(name)
+    try:
+        if pa.types.is_string(column.type):
+            given = pc.if_else(pc.equal(column, ""), None, column)
+            text: NDArray[np.float64] = pc.cast(given, pa.float64()).to_numpy(zero_copy_only=False)
+            return text
+        return numbers(batch, name)
+    except (pa.ArrowInvalid, SpecError):
+        return np.full(batch.num_rows, np.nan)

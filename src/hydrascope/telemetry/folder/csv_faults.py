@@ -1,11 +1,38 @@
 """Error messages for malformed lines of CSV files."""
 
+import csv
 import re
 from collections.abc import Sequence
 from pathlib import Path
 
 from hydrascope.schemas.errors import SpecError
 from hydrascope.schemas.text import not_utf8
+
+
+class CellError(SpecError):
+    """A value in a column is wrong.
+
+    Args:
+        column: Its name.
+        value: As it stands in a text file.
+        message: What is wrong with it.
+    """
+
+    def __init__(self, column: str, value: str, message: str) -> None:
+        super().__init__(message, path=column)
+        self.column, self.value = column, value
+
+
+def place_of(fault: CellError, path: Path) -> str:
+    """Return a CSV file and the first line in which the value stands."""
+    with path.open(newline="", encoding="utf-8-sig", errors="replace") as file:
+        rows = csv.reader(file)
+        try:
+            number = next(rows).index(fault.column)
+            lines = (rows.line_num for row in rows if row[number : number + 1] == [fault.value])
+            return f"{path}:{next(lines)}"
+        except (csv.Error, StopIteration, ValueError):
+            return str(path)
 
 
 def csv_fault(path: Path, columns: Sequence[str], start: int, message: str) -> SpecError:

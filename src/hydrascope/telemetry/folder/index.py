@@ -29,7 +29,7 @@ from hydrascope.telemetry.folder.statistics import SensorGatherer, SensorStatist
 from hydrascope.telemetry.folder.table_file import TableFile
 from hydrascope.telemetry.folder.time_order import ReadBlock, in_time_order
 
-_VERSION = 2
+_VERSION = 3
 """The version of an index's content and computation; other versions are not read."""
 _FOLDER = ".hydrascope"
 _KEPT = 4
@@ -88,7 +88,7 @@ def build(files: Sequence[TableFile], reading: Reading, max_gap_s: float) -> Ind
         for (machine, sensor), ordered in slice_.items():
             gatherers[machine, sensor].add(ordered)
             samples = ordered.samples.good()
-            if reading.wants(machine, sensor) and len(samples.value):
+            if reading.wants((machine, sensor)) and len(samples.value):
                 digest = digests.setdefault((machine, sensor), SampleDigest())
                 digest.update(samples.time_us, samples.value)
                 period_us = round(1e6 / reading.sensors[machine][sensor].rate_hz)
@@ -159,6 +159,7 @@ def _key(folder: Path, files: Sequence[TableFile], reading: Reading, max_gap_s: 
             machine: {name: [spec.unit, spec.rate_hz, spec.range] for name, spec in sensors.items()}
             for machine, sensors in reading.sensors.items()
         },
+        "aliases": reading.aliases,
         "time_zone": reading.time_zone,
         "units": dict(reading.units),
         "quality_accepted": sorted(accepted) if accepted is not None else None,

@@ -28,7 +28,7 @@ class QualityNames(NamedTuple):
     column: str | None
     """The setting; None: any usual name."""
     sensors: frozenset[str]
-    """The sensor ids of all machine files, which are not flags."""
+    """The sensor ids and aliases of all machine files, which are not flags."""
 
 
 class FlagColumn(NamedTuple):
@@ -59,6 +59,11 @@ def flag_columns(
             own = (f"{sensor}{sign}{word}".lower() for word in words for sign in _BEFORE_NAME)
             found += [FlagColumn(lower[name], sensor) for name in own if name in lower][:1]
     return tuple(found)
+
+
+def is_usual(name: str) -> bool:
+    """Whether a column has a name that flags usually have."""
+    return name.strip().lower() in USUAL
 
 
 def canonical(flag: object) -> str:

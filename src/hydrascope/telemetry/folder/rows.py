@@ -1,6 +1,6 @@
 """n rows of a block → samples by sensor, with units converted and bad samples marked."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -11,7 +11,7 @@ from hydrascope.schemas.errors import SpecError
 from hydrascope.schemas.samples import Samples, SensorKey, judged
 from hydrascope.schemas.units import conversion
 from hydrascope.telemetry.folder.blocks import Block, read_batches
-from hydrascope.telemetry.folder.columns import codes, numbers
+from hydrascope.telemetry.folder.columns import codes, numbers, numbers_if_any
 from hydrascope.telemetry.folder.flags import Flagged, flagged_rows
 from hydrascope.telemetry.folder.reading import Reading
 from hydrascope.telemetry.folder.table_file import (
@@ -104,7 +104,7 @@ def needed_columns(table: Table, reading: Reading, equipment_id: str | None = No
     sensors = [
         name
         for name in table.sensors
-        if reading.unlisted or any(reading.wants(machine, name) for machine in machines)
+        if reading.unlisted or any(reading.wants(reading.key(each, name)) for each in machines)
     ]
     return [TIMESTAMP, EQUIPMENT, *sensors, *flags]
 
@@ -120,17 +120,35 @@ def _narrow(
 
     code = machine.astype(np.int64) * len(sensors) + sensor
     count = np.bincount(code, minlength=1)
+    keys = {
+        each: reading.key(machines[each // len(sensors)], sensors[each % len(sensors)])
+        for each in np.flatnonzero(count).tolist()
+    }
+    if len(set(keys.values())) < len(keys):
+        code, count = _joined(code, keys)
     # NumPy sorts 16-bit integers by radix sort, in linear time.
     narrow = code.astype(np.uint16) if len(count) <= 2**16 else code
     order = np.argsort(narrow, kind="stable") if (count > 0).sum() > 1 else np.arange(len(code))
     ends = np.cumsum(count)
-    for each in np.flatnonzero(count):
-        key = machines[each // len(sensors)], sensors[each % len(sensors)]
-        if (wanted is not None and key[0] != wanted) or not reading.wants(*key):
+    for each in np.flatnonzero(count).tolist():
+        key = keys[each]
+        if (wanted is not None and key[0] != wanted) or not reading.wants(key):
             continue
         rows = order[ends[each] - count[each] : ends[each]]
         row_units = _Units(unit[rows], units) if unit is not None else None
         yield key, _samples(key, time_us[rows], value[rows], bad[rows], row_units, reading)
+
+
+def _joined(
+    code: NDArray[np.int64], keys: Mapping[int, SensorKey]
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Give all names of a sensor one code, so that its rows stay in order; and count the codes."""
+    first: dict[SensorKey, int] = {}
+    lookup = np.arange(max(keys) + 1)
+    for each, key in keys.items():
+        lookup[each] = first.setdefault(key, each)
+    code = lookup[code]
+    return code, np.bincount(code, minlength=1)
 
 
 def _wide(
@@ -146,11 +164,12 @@ def _wide(
         if rows.all():
             rows = slice(None)
         for sensor in sensors:
-            if reading.wants(equipment_id, sensor):
-                value = numbers(batch, sensor)[rows]
+            key = reading.key(equipment_id, sensor)
+            if reading.wants(key):
+                read = numbers if reading.knows(key) else numbers_if_any
+                value = read(batch, sensor)[rows]
                 own = flagged.of_sensor.get(sensor)
                 bad = (flagged.of_row if own is None else flagged.of_row | own)[rows]
-                key = equipment_id, sensor
                 yield key, _samples(key, time_us[rows], value, bad, None, reading)
 
 

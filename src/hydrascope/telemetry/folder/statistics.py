@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict
 
-from hydrascope.schemas.samples import BAD_QUALITY, OUT_OF_RANGE, Ordered
+from hydrascope.schemas.samples import BAD_QUALITY, OUT_OF_RANGE, Ordered, usual_step_us
 
 _GAP = 1.5
 """The number of periods between two samples from which one counts as missing."""
@@ -35,7 +35,7 @@ class SensorStatistics(BaseModel):
     samples: int
     """The number of instants with a value, good or bad."""
     rate_hz: float | None
-    """One over the median interval between good samples; None with fewer than two."""
+    """One over the usual interval between samples, good or bad; None with fewer than two."""
     first: str | None
     last: str | None
     """The time of the last good sample; `first` is that of the first."""
@@ -74,6 +74,7 @@ class SensorGatherer:
         self._good = 0
         self._first_us: int | None = None
         self._last_us = self._constant_since_us = 0
+        self._last_any_us: int | None = None
         self._last_value = np.float32(0)
         self._period_us: float | None = None
         self._gaps = self._longest_gap_us = self._longest_constant_us = 0
@@ -86,6 +87,13 @@ class SensorGatherer:
         self._counts["out_of_range"] += int((samples.state == OUT_OF_RANGE).sum())
         self._counts["duplicates"] += ordered.duplicates
         self._counts["unsorted"] += ordered.unsorted
+        if len(samples.time_us):
+            before = [] if self._last_any_us is None else [self._last_any_us]
+            steps = np.diff(samples.time_us, prepend=np.array(before, dtype=np.int64))
+            self._steps.add(steps.astype(np.float64))
+            if self._period_us is None and len(steps):
+                self._period_us = usual_step_us(steps)
+            self._last_any_us = int(samples.time_us[-1])
         recorded = samples.value[samples.state != BAD_QUALITY]
         if len(recorded):
             low, high = self._extremes or (np.inf, -np.inf)
@@ -106,9 +114,6 @@ class SensorGatherer:
             time_us = np.append(np.int64(self._last_us), time_us)
             value = np.append(self._last_value, value)
         steps = np.diff(time_us)
-        self._steps.add(steps.astype(np.float64))
-        if self._period_us is None and len(steps):
-            self._period_us = float(np.median(steps))
         if self._period_us is not None:
             gaps = steps[steps > _GAP * self._period_us]
             self._gaps += len(gaps)
@@ -122,7 +127,7 @@ class SensorGatherer:
 
     def statistics(self, declared_hz: float | None) -> SensorStatistics:
         """Return the statistics; `declared_hz` is the machine file's rate, if it has one."""
-        step_us = self._steps.median()
+        step_us = self._steps.usual()
         rate_hz = 1e6 / step_us if step_us else None
         first_us = self._last_us if self._first_us is None else self._first_us
         duration_s = (self._last_us - first_us) / 1e6
@@ -165,6 +170,9 @@ class _EvenlySpaced:
 
     def median(self) -> float | None:
         return float(np.median(self._kept)) if len(self._kept) else None
+
+    def usual(self) -> float | None:
+        return usual_step_us(self._kept) if len(self._kept) else None
 
     def spread(self) -> float | None:
         if not len(self._kept):

@@ -16,6 +16,16 @@ _MARKS = (  # those of four bytes begin with those of two
     (codecs.BOM_UTF16_BE, "UTF-16"),
 )
 
+_BINARY = (
+    (b"\x1f\x8b", "compressed by gzip; unpack it"),
+    (b"PK\x03\x04", "an archive (zip) or a spreadsheet; unpack it, or save it as CSV"),
+    (b"\x28\xb5\x2f\xfd", "compressed by zstd; unpack it"),
+    (b"BZh", "compressed by bzip2; unpack it"),
+    (b"\xfd7zXZ", "compressed by xz; unpack it"),
+    (b"PAR1", "Parquet; let its name end in .parquet"),
+)
+"""What binary files begin with."""
+
 
 def first_line(path: Path) -> bytes:
     """Return the first line of a UTF-8 file, with its line ending.
@@ -31,6 +41,9 @@ def first_line(path: Path) -> bytes:
             raise SpecError(
                 f"{path}: encoded in {name}; expected UTF-8: iconv -f {name} -t UTF-8 FILE > NEW"
             )
+    for mark, name in _BINARY:
+        if head.startswith(mark):
+            raise SpecError(f"{path}: no text, but {name}")
     if b"\0" in head:
         raise SpecError(f"{path}: not text, or encoded in UTF-16 or UTF-32; expected UTF-8")
     try:

@@ -4,6 +4,7 @@
 """
 
 import re
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -12,10 +13,15 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from hydrascope.schemas.errors import SpecError
+from hydrascope.telemetry.folder.csv_faults import CellError
+from hydrascope.telemetry.times import EARLIEST_US, END_US
 
 Microseconds = NDArray[np.int64]
 
 _PER_SECOND = {"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}
+
+_COUNTS = (("s", 1e11), ("ms", 1e14), ("us", 1e17))
+"""Unit and the number from which on it would be a time after the year 5000."""
 
 
 def to_microseconds(column: Any, name: str, time_zone: str | None) -> Microseconds:
@@ -35,17 +41,22 @@ def to_microseconds(column: Any, name: str, time_zone: str | None) -> Microsecon
     if column.null_count:
         row = int(np.flatnonzero(column.is_null().to_numpy(zero_copy_only=False))[0])
         raise SpecError(f"{name}: empty in row {row + 1} of a block; expected a time in every row")
+    if pa.types.is_string_view(column.type):
+        column = column.cast(pa.string())
     if pa.types.is_string(column.type) or pa.types.is_large_string(column.type):
         column = _parsed(column, name, time_zone)
     if not pa.types.is_timestamp(column.type):
         raise SpecError(
             f"{name}: of type {column.type}; expected timestamps, or text as in "
-            "2024-05-01T12:00:00Z"
+            f"2024-05-01T12:00:00Z{_counted(column[0].as_py()) if len(column) else ''}"
         )
     if column.type.tz is None:
         column = _placed(column, name, time_zone)
     per_second = _PER_SECOND[column.type.unit]
     ticks: Microseconds = column.cast(pa.int64()).to_numpy(zero_copy_only=False)
+    early, late = (limit * per_second // 10**6 for limit in (EARLIEST_US, END_US))
+    if len(ticks) and not early <= ticks.min() <= ticks.max() <= late:
+        raise SpecError(f"{name}: a time outside the years 1 to 9999; expected one in them")
     if per_second > 10**6:
         return ticks // (per_second // 10**6)
     return ticks * (10**6 // per_second)
@@ -53,18 +64,43 @@ def to_microseconds(column: Any, name: str, time_zone: str | None) -> Microsecon
 
 def _parsed(column: Any, name: str, time_zone: str | None) -> Any:
     """Parse ISO 8601 text, either all with or all without an offset."""
-    kinds = [pa.timestamp("ns", "UTC"), pa.timestamp("ns")]
+    zones = ["UTC", None] if time_zone is None else [None, "UTC"]
+    parsed, refused = _cast(column, zones)
+    if parsed is not None:
+        return parsed
+    # A value that is no time at all, else the first that is unlike the others.
+    alone = (value for value in refused if _cast(pa.array([value]), zones)[0] is None)
+    wrong = next(alone, refused[0])
+    raise CellError(
+        name,
+        wrong,
+        f"{wrong!r} is not accepted; expected times as in 2024-05-01T12:00:00Z, all with or all "
+        f"without an offset{_counted(wrong)}",
+    )
+
+
+def _cast(column: Any, zones: Sequence[str | None]) -> tuple[Any, list[str]]:
+    """Return the times, else None and the values at which it failed."""
     refused = []
-    for kind in kinds if time_zone is None else reversed(kinds):
-        try:
-            return pc.cast(column, kind)
-        except pa.ArrowInvalid as error:
-            refused += re.findall(r"'(.*?)'", str(error))[:1]
-    # Name a value that is not a time, or else the first that differs in having an offset.
-    wrong = next((value for value in refused if refused.count(value) > 1), refused[0])
-    raise SpecError(
-        f"{name}: {wrong!r} is not accepted; expected times as in 2024-05-01T12:00:00Z, "
-        "all with or all without an offset"
+    for unit in ("ns", "us"):  # nanoseconds end in the year 2262
+        for zone in zones:
+            try:
+                return pc.cast(column, pa.timestamp(unit, zone)), []
+            except pa.ArrowInvalid as error:
+                refused += re.findall(r"'(.*?)'", str(error))[:1]
+    return None, refused
+
+
+def _counted(value: object) -> str:
+    """Say how a number that counts from 1970 becomes a time."""
+    try:
+        number = float(str(value))
+    except ValueError:
+        return ""
+    unit = next((unit for unit, limit in _COUNTS if number < limit), "ns")
+    return (
+        f"; if {value} counts {unit} since 1970, write pandas.to_datetime(…, unit={unit!r}, "
+        "utc=True)"
     )
 
 
