@@ -208,7 +208,7 @@ def test_a_bundle_that_was_replaced_is_not_taken_for_the_old_one(
 ) -> None:
     aside = place.rename(place.with_name("aside"))
     kill(model)
-    with pytest.raises(ProcessEndedError, match="holds no manifest"):
+    with pytest.raises(ProcessEndedError, match="does not exist"):
         runner.run(model.answer(windows[:1]))
     with pytest.raises(EngineFaultError):  # not: the machine is at fault
         runner.run(engine_of(model, deadline_s=60.0).check(_unseen(windows[0].machine)))

@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from shutil import rmtree
 
 import pandas as pd
 import pytest
@@ -102,6 +103,8 @@ def test_a_command_of_the_readme_runs(
         with service(workplace / "bundles" / "current") as running:
             assert running.process.poll() is None
         return
+    for output in (word.removeprefix("output=") for word in words if word.startswith("output=")):
+        rmtree(workplace / output, ignore_errors=True)  # another page may have written it
     monkeypatch.chdir(workplace)
     monkeypatch.syspath_prepend(workplace)  # as python itself puts a script's folder there
     # In this process, because importing torch and Lightning anew takes longer than the command.

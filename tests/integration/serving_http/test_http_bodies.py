@@ -12,7 +12,7 @@ from serving_parts import Served
 @pytest.mark.parametrize(
     ("headers", "detail"),
     [
-        ({}, "Content-Type: missing; expected application/json."),
+        ({}, "Content-Type: none is not accepted; expected application/json, in UTF-8."),
         (
             {"content-type": "application/x-www-form-urlencoded"},
             "Content-Type: 'application/x-www-form-urlencoded' is not accepted; expected "

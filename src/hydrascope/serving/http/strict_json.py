@@ -68,11 +68,9 @@ def _check_type(given: str | None) -> None:
         kind.startswith("application/") and kind.endswith("+json")
     )
     if not is_json or charset not in ("utf-8", "utf8", "us-ascii"):
+        shown = repr(given) if given else "none"
         raise ProblemError(
-            415,
-            f"Content-Type: {given!r} is not accepted; expected application/json, in UTF-8."
-            if given
-            else "Content-Type: missing; expected application/json.",
+            415, f"Content-Type: {shown} is not accepted; expected application/json, in UTF-8."
         )
 
 
