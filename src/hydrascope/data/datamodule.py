@@ -21,6 +21,7 @@ from hydrascope.data.healthy import (
     healthy_windows,
     split_healthy,
 )
+from hydrascope.data.interval_units import interval_units
 from hydrascope.data.label_counts import count_labels
 from hydrascope.data.label_faults import (
     check_columns,
@@ -36,7 +37,7 @@ from hydrascope.data.recombination import (
     RecombinationSpec,
 )
 from hydrascope.data.references import ReferenceSpec, reference_windows, sensor_reference
-from hydrascope.data.splits import Split, SplitSpec, make_split, units
+from hydrascope.data.splits import Split, SplitSpec, make_split
 from hydrascope.data.store.window_fields import (
     MACHINE_FEATURES,
     MACHINE_FEATURES_MASK,
@@ -72,7 +73,8 @@ class HydraulicDataModule(LightningDataModule):
         split: Rows of the table in each part, without references.
         conditions: Condition of each window, from the heads that grade components.
         label_counts: Labelled windows of each part, by head, component, label and class.
-        units: Number of the group that the split keeps together, or of the window itself, [rows].
+        unit: The units that intervals resample, in the plural, such as machines.
+        units: Number of each window's unit, [rows]; see `interval_units`.
         healthy_labels: Label column → its value or values in a healthy window, if the task has
             `normality`.
         healthy: 1 healthy, 0 unhealthy, NaN unknown, [rows], if the task has `normality`.
@@ -86,6 +88,7 @@ class HydraulicDataModule(LightningDataModule):
     conditions: Conditions
     split: Split
     label_counts: pd.DataFrame
+    unit: str
     units: NDArray[np.int64]
     healthy_labels: Mapping[str, object]
     healthy: NDArray[np.float32]
@@ -138,7 +141,7 @@ class HydraulicDataModule(LightningDataModule):
         self.reference = reference_windows(self.table, self.window.window_s, self.reference_spec)
         self.split = self._split()
         self.label_counts = count_labels(heads, topologies, targets, self.split)
-        self.units = units(self.table, self.split_spec)
+        self.unit, self.units = interval_units(self.table, self.split_spec, self.split)
         self._plans, self._targets = plans, targets
 
     def check(self) -> None:
@@ -172,7 +175,11 @@ class HydraulicDataModule(LightningDataModule):
 
     def remarks(self) -> list[str]:
         """Return the problems of telemetry and labels that harm a training."""
-        return [*remarks(self.source), *remarks_on_labels(self.task.heads, self.label_counts)]
+        found = [*remarks(self.source), *remarks_on_labels(self.task.heads, self.label_counts)]
+        out = int((~self.reference).sum()) - sum(map(len, self.split))
+        if self.split_spec.name == "column" and out:
+            found.append(f"data.split: {out} of {len(self.table)} windows are in no part")
+        return found
 
     def overfit(self, windows: int) -> None:
         """Train and validate on `windows` windows, evenly spread over the training part."""

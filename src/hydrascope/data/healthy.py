@@ -79,12 +79,21 @@ def healthy_target(state: NDArray[np.float32]) -> Tensor:
 def split_healthy(table: pd.DataFrame, state: NDArray[np.float32], spec: SplitSpec) -> Split:
     """Split the healthy windows; add all unhealthy ones to the test part and omit unknown ones.
 
+    Parts that are named (`column`) stay as they are, without the unhealthy windows of training and
+    validation.
+
     Raises:
         SpecError: The healthy windows do not allow such a split, or a part is empty.
     """
     rows = np.flatnonzero(state == 1)
-    split = make_split(table.iloc[rows].reset_index(drop=True), spec)
-    train, val, test = (rows[part] for part in split)
+    unhealthy = np.flatnonzero(state == 0)
+    if spec.name == "column":
+        named = make_split(table, spec)
+        train, val, test = (np.intersect1d(part, rows) for part in named)
+        unhealthy = np.intersect1d(named.test, unhealthy)
+    else:
+        split = make_split(table.iloc[rows].reset_index(drop=True), spec)
+        train, val, test = (rows[part] for part in split)
     if not (len(train) and len(val)):
         raise SpecError(
             f"{len(rows)} healthy windows leave {len(train)} to train on and "
@@ -92,4 +101,4 @@ def split_healthy(table: pd.DataFrame, state: NDArray[np.float32], spec: SplitSp
             "data.window.stride_s, larger data.split.val_fraction)",
             path="data.split",
         )
-    return Split(train, val, np.sort(np.concatenate([test, np.flatnonzero(state == 0)])))
+    return Split(train, val, np.sort(np.concatenate([test, unhealthy])))

@@ -13,12 +13,12 @@ import pandas as pd
 import torch
 from torch import Tensor
 
+from hydrascope.data.named_parts import PARTS
 from hydrascope.data.splits import Split
 from hydrascope.schemas.machine import GraphTopology
 from hydrascope.schemas.task import HeadKind, HeadLevel, HeadSpec
 
 HEAD, COMPONENT, LABEL, CLASS = "head", "component", "label", "class"
-PARTS = ("train", "val", "test")
 LOWEST, HIGHEST = "lowest", "highest"
 COLUMNS = (HEAD, COMPONENT, LABEL, CLASS, *PARTS, LOWEST, HIGHEST)
 """The columns of the table: keys, labelled windows of each part, and range in training."""

@@ -6,8 +6,9 @@ from collections.abc import Iterator, Sequence
 import pandas as pd
 
 from hydrascope.data.label_counts import CLASS, COMPONENT, HEAD, HIGHEST, LABEL, LOWEST
-from hydrascope.data.splits import EQUIPMENT, Split
+from hydrascope.data.splits import Split
 from hydrascope.data.targets import candidates
+from hydrascope.data.windows import EQUIPMENT
 from hydrascope.schemas.errors import SpecError
 from hydrascope.schemas.machine import GraphTopology
 from hydrascope.schemas.task import HeadKind, HeadLevel, HeadSpec

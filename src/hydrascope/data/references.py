@@ -9,10 +9,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from hydrascope.data.splits import EQUIPMENT
 from hydrascope.data.store.window_fields import SENSOR_FEATURES, SENSOR_OBSERVED
 from hydrascope.data.stored_machine import StoredMachine
-from hydrascope.data.windows import WindowNumbers, microseconds
+from hydrascope.data.windows import EQUIPMENT, WindowNumbers, microseconds
 from hydrascope.graphs.fields import SensorReference
 from hydrascope.graphs.reference import mean_reference
 from hydrascope.schemas.errors import SpecError, closest

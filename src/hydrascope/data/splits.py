@@ -5,7 +5,7 @@ overrates every model. It exists to demonstrate this, not to be reported.
 """
 
 import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated, NamedTuple
 
@@ -14,13 +14,13 @@ import pandas as pd
 from numpy.typing import NDArray
 from pydantic import Field
 
-from hydrascope.data.windows import WindowNumbers, microseconds
+from hydrascope.data.named_parts import PARTS, label_column, parts_in_column, parts_in_lists
+from hydrascope.data.windows import EQUIPMENT, WindowNumbers, microseconds
 from hydrascope.schemas.arguments import checked_fields
 from hydrascope.schemas.errors import SpecError
 
 CONDITION = "condition"
 """The column with the combination of labelled conditions of a window."""
-EQUIPMENT = "equipment_id"
 PUBLISHED_FOLD = "unseen_condition_fold"
 """The column with the published folds of a data set's unseen-conditions protocol."""
 
@@ -54,10 +54,14 @@ class SplitSpec:
         val_fraction: Share of the other folds used for validation.
         group: Group column of `unseen_conditions`.
         window_s: Length of a window, which is the gap in `time_blocks`.
-        val_group: Column of the groups held back for validation, in place of `group`, for
-            `unseen_conditions`. If few groups are left to train on, none has to be given up.
+        val_group: Column of the groups held back for validation, for `unseen_conditions` and
+            `by_machine` in place of their own groups. If few groups are left to train on, none has
+            to be given up. For `column`, if it names no validation windows.
         share: Share of the data outside the test set to use, for `unseen_conditions` and
             `by_machine`.
+        column: Label column with the part of each window, of `column`.
+        parts: Machines and times of each part in place of `column`; see `parts_in_lists`.
+        interval_group: Column of the units that intervals resample; None: see `interval_units`.
     """
 
     name: str
@@ -68,13 +72,9 @@ class SplitSpec:
     window_s: float = 0.0
     val_group: str | None = None
     share: Annotated[float, Field(gt=0, le=1)] = 1.0
-
-    @property
-    def unit(self) -> str:
-        """The units that are never divided between parts, in the plural."""
-        return {"unseen_conditions": "conditions", "by_machine": "machines"}.get(
-            self.name, "windows"
-        )
+    column: str = "split"
+    parts: Mapping[str, Sequence[str]] | None = None
+    interval_group: str | None = None
 
 
 def make_split(table: pd.DataFrame, spec: SplitSpec) -> Split:
@@ -107,22 +107,7 @@ def unseen_conditions(table: pd.DataFrame, spec: SplitSpec) -> Split:
         fold_of_row = table[published].to_numpy()
     else:
         fold_of_row = _fold_of_row(table[spec.group], spec.folds)
-    held_by = spec.group if spec.val_group is None else spec.val_group
-    if held_by not in table:
-        raise SpecError(
-            f"data.split.val_group is {held_by!r}; the source has: {', '.join(table.columns)}"
-        )
-    return _grouped(table[spec.group], spec, fold_of_row, table[held_by])
-
-
-def units(table: pd.DataFrame, spec: SplitSpec) -> NDArray[np.int64]:
-    """Return the number of each window's `SplitSpec.unit`, [W]."""
-    match spec.unit:
-        case "conditions":
-            return pd.factorize(table[spec.group])[0]
-        case "machines":
-            return pd.factorize(table[EQUIPMENT])[0]
-    return np.arange(len(table))
+    return _grouped(table[spec.group], spec, fold_of_row, _held_by(table, spec, spec.group))
 
 
 def by_machine(table: pd.DataFrame, spec: SplitSpec) -> Split:
@@ -132,7 +117,51 @@ def by_machine(table: pd.DataFrame, spec: SplitSpec) -> Split:
         SpecError: There are too few machines for three parts.
     """
     machines = table[EQUIPMENT]
-    return _grouped(machines, spec, _fold_of_row(machines, spec.folds), machines)
+    held_by = _held_by(table, spec, EQUIPMENT)
+    return _grouped(machines, spec, _fold_of_row(machines, spec.folds), held_by)
+
+
+def column(table: pd.DataFrame, spec: SplitSpec) -> Split:
+    """Split as a label column or lists of machines and times say.
+
+    If they name no validation windows, values of `val_group` are held back from the training ones.
+    A training window that shares samples with a window of another part is in no part, nor is such a
+    validation window.
+
+    Raises:
+        SpecError: A name is not accepted, or a part has no window.
+    """
+    if spec.fold != 0:
+        raise SpecError(f"data.fold is {spec.fold}; accepted with data.split.name=column: 0")
+    if spec.parts is None:
+        path, part = "data.split.column", parts_in_column(table, spec.column)
+    else:
+        path, part = "data.split.parts", parts_in_lists(table, spec.parts, spec.window_s)
+    train, val, test = (np.flatnonzero(part == name) for name in PARTS)
+    if spec.val_group is not None:
+        if len(val):
+            raise SpecError(
+                f"{spec.val_group!r} is given, but {path} names {len(val)} windows val; accepted: "
+                "one of the two",
+                path="data.split.val_group",
+            )
+        train, val = _held_back(train, label_column(table, "val_group", spec.val_group), spec)
+    for name, rows in zip(PARTS, (train, val, test), strict=True):
+        if not len(rows):
+            hint = ", or data.split.val_group=equipment_id" if name == "val" else ""
+            raise SpecError(f"no window is in {name}; accepted: one or more{hint}", path=path)
+    start_s = microseconds(table["start"]) / 1e6
+    place = np.full(len(table), -1)
+    for number, rows in enumerate((train, val, test)):
+        place[rows] = number
+    kept: list[list[WindowNumbers]] = [[], []]
+    for rows in _machines_in_time(table):
+        own = [rows[place[rows] == number] for number in range(3)]
+        others = np.concatenate(own[1:])
+        kept[0].append(_apart(start_s, own[0], others, spec.window_s))
+        kept[1].append(_apart(start_s, own[1], own[2], spec.window_s))
+    train, val = (np.sort(np.concatenate(each)) for each in kept)
+    return Split(train, val, test)
 
 
 def random_windows(table: pd.DataFrame, spec: SplitSpec) -> Split:
@@ -176,8 +205,8 @@ def time_blocks(table: pd.DataFrame, spec: SplitSpec) -> Split:
         # In circular order, so that it ends just before the test block.
         rest = np.concatenate([*blocks[spec.fold + 1 :], *blocks[: spec.fold]])
         train, val = np.split(rest, [len(rest) - round(len(rest) * spec.val_fraction)])
-        val = _apart(start_s, val, test, spec.window_s)
-        train = _apart(start_s, train, np.concatenate([val, test]), spec.window_s)
+        val = _apart(start_s, val, test, 2 * spec.window_s)
+        train = _apart(start_s, train, np.concatenate([val, test]), 2 * spec.window_s)
         for part, chosen in zip(parts, (train, val, test), strict=True):
             part.append(chosen)
     split = Split(*(np.sort(np.concatenate(part)) for part in parts))
@@ -192,6 +221,7 @@ def time_blocks(table: pd.DataFrame, spec: SplitSpec) -> Split:
 SPLITS: Mapping[str, Callable[[pd.DataFrame, SplitSpec], Split]] = {
     "unseen_conditions": unseen_conditions,
     "by_machine": by_machine,
+    "column": column,
     "time_blocks": time_blocks,
     "chronological": chronological,
     "random": random_windows,
@@ -207,9 +237,9 @@ def _machines_in_time(table: pd.DataFrame) -> list[WindowNumbers]:
 
 
 def _apart(
-    start_s: NDArray[np.float64], rows: WindowNumbers, others: WindowNumbers, window_s: float
+    start_s: NDArray[np.float64], rows: WindowNumbers, others: WindowNumbers, apart_s: float
 ) -> WindowNumbers:
-    """Keep the `rows` that are at least a window's length away from all `others`."""
+    """Keep the `rows` that start at least `apart_s` seconds before or after all `others`."""
     if not len(others) or not len(rows):
         return rows
     start, other = start_s[rows], np.sort(start_s[others])
@@ -218,7 +248,7 @@ def _apart(
         np.abs(start - other[np.maximum(after - 1, 0)]),
         np.abs(start - other[np.minimum(after, len(other) - 1)]),
     )
-    return rows[nearest >= 2 * window_s - 1e-6]
+    return rows[nearest >= apart_s - 1e-6]
 
 
 def _grouped(
@@ -227,14 +257,22 @@ def _grouped(
     """Test on the windows of a fold and hold back values of `held_by` for validation."""
     known = groups.notna().to_numpy()
     test = np.flatnonzero(known & (fold_of_row == spec.fold))
-    rest = np.flatnonzero(known & held_by.notna().to_numpy() & (fold_of_row != spec.fold))
+    rest = np.flatnonzero(known & (fold_of_row != spec.fold))
+    return Split(*_held_back(rest, held_by, spec), test)
+
+
+def _held_back(
+    rest: WindowNumbers, held_by: pd.Series, spec: SplitSpec
+) -> tuple[WindowNumbers, WindowNumbers]:
+    """Divide windows into training and validation by whole values of `held_by`."""
+    rest = rest[held_by.iloc[rest].notna().to_numpy()]
     # The held-back groups depend on the fold alone: seeds vary the network, not the data.
     value = held_by.iloc[rest]
     order = np.random.default_rng(spec.fold).permutation(value.unique())
     if len(order) < 2:
         raise SpecError(
-            f"data.split.folds is {spec.folds}: {len(order)} {held_by.name} is left beside fold "
-            f"{spec.fold}, but one is needed to train on and one to validate on"
+            f"data.split.name is {spec.name!r}: {len(order)} {held_by.name} is left beside the "
+            f"test part (fold {spec.fold}), but one is needed to train on and one to validate on"
         )
     if spec.share < 1.0:
         order = order[: max(2, round(len(order) * spec.share))]
@@ -244,7 +282,11 @@ def _grouped(
     # At least one group is held back, and at least one is not.
     held = order[: min(int(np.searchsorted(share, spec.val_fraction)) + 1, len(order) - 1)]
     in_val = value.isin(held).to_numpy()
-    return Split(train=rest[~in_val], val=rest[in_val], test=test)
+    return rest[~in_val], rest[in_val]
+
+
+def _held_by(table: pd.DataFrame, spec: SplitSpec, otherwise: str) -> pd.Series:
+    return label_column(table, "val_group", otherwise if spec.val_group is None else spec.val_group)
 
 
 def _fold_of_row(groups: pd.Series, folds: int) -> NDArray[np.int64]:

@@ -16,6 +16,8 @@ from hydrascope.schemas.machine import Machine
 from hydrascope.schemas.time import TimeWindow
 from hydrascope.telemetry.source import TelemetrySource
 
+EQUIPMENT = "equipment_id"
+"""The column of the window table with the machine."""
 WindowNumbers = NDArray[np.int64]
 """Numbers of windows, which are rows of the window table and of the dataset."""
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -97,7 +99,7 @@ def window_table(plan: WindowPlan, labels: pd.DataFrame) -> pd.DataFrame:
     # Row −1 does not exist, so windows without a label get NaN.
     table = labels.drop(columns=["start", "end"]).reindex(np.where(inside, row, -1))
     table.index = pd.RangeIndex(len(table))
-    table.insert(0, "equipment_id", plan.equipment_id)
+    table.insert(0, EQUIPMENT, plan.equipment_id)
     table.insert(1, "start", starts)
     return table
 

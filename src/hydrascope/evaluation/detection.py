@@ -144,7 +144,7 @@ def detection_intervals(
         `false_alarm_rate`: [low, high]. `faults`: for each fault the intervals of `detected` and
         `auroc`. An interval is null if there are too few units or windows.
     """
-    bootstrap = Bootstrap.of(data.split_spec.unit, data.units, windows)
+    bootstrap = Bootstrap.of(data.unit, data.units, windows)
     healthy = data.healthy[windows] == 1
     ranked = np.nan_to_num(scores, nan=-1.0)
 

@@ -9,7 +9,8 @@ from typing import Any
 import pandas as pd
 from rich.table import Table
 
-from hydrascope.data.label_counts import CLASS, HEAD, LABEL, PARTS
+from hydrascope.data.label_counts import CLASS, HEAD, LABEL
+from hydrascope.data.named_parts import PARTS
 from hydrascope.evaluation.predictions import HeadPredictions
 from hydrascope.schemas.calibration import flag_thresholds
 from hydrascope.schemas.task import HeadSpec

@@ -73,6 +73,9 @@ def build_datamodule(
             window_s=data.window.window_s,
             val_group=data.split.val_group,
             share=data.split.share,
+            column=data.split.column,
+            parts=None if data.split.parts is None else data.split.parts.model_dump(),
+            interval_group=data.split.interval_group,
         ),
         loader=DataLoaderConfig(
             batch_size=data.batch_size,

@@ -2,7 +2,7 @@
 
 from typing import Annotated, Literal
 
-from pydantic import Field, ValidationInfo, field_validator
+from pydantic import BeforeValidator, Field, ValidationInfo, field_validator
 
 from hydrascope.experiment.base import Count, Positive, Settings, Target, UserPath
 from hydrascope.features.config import Method, NormaliseBy
@@ -39,15 +39,39 @@ class ReferenceSettings(Settings):
         return first_h
 
 
+Listed = list[Annotated[str, BeforeValidator(str)]]
+"""Machines, whose ids may be numbers, or times."""
+
+
+class NamedParts(Settings):
+    """Machines (`press_7`) or times (`start/end` in ISO 8601) of each part."""
+
+    train: Annotated[Listed, Field(min_length=1)]
+    val: Listed = Field(default_factory=list)
+    test: Annotated[Listed, Field(min_length=1)]
+
+
 class SplitSettings(Settings):
     """Which windows are for training, validation and test."""
 
-    name: Literal["unseen_conditions", "by_machine", "time_blocks", "chronological", "random"]
+    name: Literal[
+        "unseen_conditions", "by_machine", "column", "time_blocks", "chronological", "random"
+    ]
     group: str
     folds: Annotated[int, Field(ge=2, le=100)]
     val_fraction: Annotated[float, Field(gt=0.0, lt=0.5)]
     val_group: str | None = None  # not in older checkpoints
     share: Annotated[float, Field(gt=0.0, le=1.0)] = 1.0  # not in older checkpoints
+    column: str = "split"  # not in older checkpoints
+    parts: NamedParts | None = None  # not in older checkpoints
+    interval_group: str | None = None  # not in older checkpoints
+
+    @field_validator("parts")
+    @classmethod
+    def _read(cls, parts: NamedParts | None, info: ValidationInfo) -> NamedParts | None:
+        if parts is not None and info.data.get("name") != "column":
+            raise ValueError("expected null, or data.split.name=column")
+        return parts
 
 
 class StoreSettings(Settings):

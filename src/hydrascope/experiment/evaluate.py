@@ -59,7 +59,7 @@ def run(settings: EvaluateSettings, *, quiet: bool = False) -> None:
     raw = predict(diagnoser, data.test_dataloader()) if calibration else {}
     diagnoser.calibration = calibration
     predictions = predict(diagnoser, data.test_dataloader())
-    bootstrap = Bootstrap.of(data.split_spec.unit, data.units, data.split.test)
+    bootstrap = Bootstrap.of(data.unit, data.units, data.split.test)
 
     report: dict[str, Any] = {
         "ckpt": settings.ckpt if file is None else str(file),
@@ -132,7 +132,7 @@ def _print(console: Console, report: dict[str, Any], restored: Restored, title: 
         detected = {trained.model.name: report["normality"]}
         console.print(detection_table("Normality: AUROC, share detected", detected))
         held_out = int(diagnoser.normality.held_out)
-        console.print(promise(held_out, data.split_spec.unit, trained.task.normality))
+        console.print(promise(held_out, data.unit, trained.task.normality))
 
 
 def _of_heads(

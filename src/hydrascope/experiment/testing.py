@@ -103,7 +103,7 @@ def answers_held_out(
         {name: rows for name, rows in predictions.items() if name not in reasons},
         reasons,
         data.units,
-        data.split_spec.unit,
+        data.unit,
     )
 
 
@@ -133,7 +133,7 @@ def test(
     results = {name: head_metrics(diagnoser.heads, tested, diagnoser.thresholds)}
     if baselines and data.task.heads:
         results |= _quick_models(name, data, diagnoser, seed)
-    bootstrap = Bootstrap.of(data.split_spec.unit, data.units, data.split.test)
+    bootstrap = Bootstrap.of(data.unit, data.units, data.split.test)
     return Tested(
         results,
         localisation(diagnoser.heads, tested, data, bootstrap, name),

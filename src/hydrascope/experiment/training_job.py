@@ -234,7 +234,7 @@ def _print(
         console.print("\n".join(localisation_lines(tested.located)), soft_wrap=True)
     if data.task.normality and diagnoser.normality:
         console.print(detection_table(f"{title}; AUROC, share detected", tested.detectors))
-        held_out, unit = int(diagnoser.normality.held_out), data.split_spec.unit
+        held_out, unit = int(diagnoser.normality.held_out), data.unit
         console.print(promise(held_out, unit, data.task.normality))
     _say_remarks(data, console)
 
