@@ -22,7 +22,7 @@ from benchmarks._rows import Row, at_least, at_most, median_times_s
 from hydrascope.data.build import StoreConfig
 from hydrascope.data.datamodule import HydraulicDataModule
 from hydrascope.data.loaders import DataLoaderConfig, create_dataloader
-from hydrascope.data.splits import SplitSpec
+from hydrascope.data.split_spec import SplitSpec
 from hydrascope.data.store.reader import Verify
 from hydrascope.data.store.window_fields import SENSOR_FEATURES, SENSOR_OBSERVED
 from hydrascope.features.engineer import FeatureEngineer

@@ -8,7 +8,8 @@ import pandas as pd
 from benchmarks._fleet import FEATURES, SyntheticFleet
 from benchmarks._rows import Row, at_least, at_most, resident_mb
 from hydrascope.data.content import store_spec
-from hydrascope.data.splits import SplitSpec, make_split
+from hydrascope.data.split_spec import SplitSpec
+from hydrascope.data.splits import make_split
 from hydrascope.data.windows import plan_windows, window_table
 from hydrascope.features.engineer import FeatureEngineer
 from hydrascope.features.sub_windows import WindowSpec

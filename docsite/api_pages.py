@@ -51,6 +51,7 @@ ROOMS = {
             "hydrascope.data.build.StoreConfig",
             "hydrascope.data.dataset.HydraulicGraphDataset",
             "hydrascope.data.loaders",
+            "hydrascope.data.split_spec",
             "hydrascope.data.splits",
         ),
     ),

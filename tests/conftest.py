@@ -13,7 +13,7 @@ import torch
 from hydrascope.data.build import StoreConfig
 from hydrascope.data.datamodule import HydraulicDataModule
 from hydrascope.data.loaders import DataLoaderConfig
-from hydrascope.data.splits import SplitSpec
+from hydrascope.data.split_spec import SplitSpec
 from hydrascope.experiment.importing import uncollected
 from hydrascope.features.config import FeatureConfig
 from hydrascope.features.engineer import FeatureEngineer

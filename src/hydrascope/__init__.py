@@ -17,7 +17,7 @@ if TYPE_CHECKING:
         create_dataloader,
         create_train_val_loaders,
     )
-    from hydrascope.data.splits import SplitSpec
+    from hydrascope.data.split_spec import SplitSpec
     from hydrascope.features.config import FeatureConfig
     from hydrascope.features.engineer import FeatureEngineer
     from hydrascope.features.normalizer import FeatureNormalizer
@@ -79,7 +79,7 @@ _HOMES: Mapping[str, tuple[str, ...]] = {
     "data.datamodule": ("HydraulicDataModule",),
     "data.dataset": ("HydraulicGraphDataset",),
     "data.loaders": ("DataLoaderConfig", "create_dataloader", "create_train_val_loaders"),
-    "data.splits": ("SplitSpec",),
+    "data.split_spec": ("SplitSpec",),
     "features.config": ("FeatureConfig",),
     "features.engineer": ("FeatureEngineer",),
     "features.normalizer": ("FeatureNormalizer",),

@@ -12,7 +12,7 @@ from hydrascope.data.build import StoreConfig
 from hydrascope.data.loaders import DataLoaderConfig
 from hydrascope.data.recombination import RecombinationSpec
 from hydrascope.data.references import ReferenceSpec
-from hydrascope.data.splits import SplitSpec
+from hydrascope.data.split_spec import SplitSpec
 from hydrascope.experiment.config_files import CONF
 from hydrascope.features.config import FeatureConfig
 from hydrascope.models.config import NetworkConfig

@@ -95,6 +95,9 @@ def check(
     accept: Accept = None,
     flags: Flags = None,
     unit: Unit = None,
+    window_s: Annotated[
+        float | None, typer.Option(min=0.0, help="Name machines recorded for fewer seconds.")
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
     """Report problems in a telemetry folder; exit code 1 if training would stop at one."""
@@ -109,7 +112,7 @@ def check(
         "quality_column": flags,
         "units": dict(_pair(each) for each in unit or ()),
     }
-    if not run(settings, as_json=as_json):
+    if not run(settings, as_json=as_json, window_s=window_s):
         raise typer.Exit(1)
 
 

@@ -37,23 +37,24 @@ from hydrascope.data.recombination import (
     RecombinationSpec,
 )
 from hydrascope.data.references import ReferenceSpec, reference_windows, sensor_reference
-from hydrascope.data.splits import Split, SplitSpec, make_split
+from hydrascope.data.split_spec import Split, SplitSpec
+from hydrascope.data.splits import make_split
 from hydrascope.data.store.window_fields import (
     MACHINE_FEATURES,
     MACHINE_FEATURES_MASK,
     SENSOR_FEATURES,
     SENSOR_OBSERVED,
 )
-from hydrascope.data.stored_machine import StoredMachine
+from hydrascope.data.stored_machine import StoredMachine, layouts_of
 from hydrascope.data.targets import encode_machines
 from hydrascope.data.transforms import Transform
 from hydrascope.data.transplants import MachineBank, Transplants
-from hydrascope.data.windows import WindowPlan, join_tables, plan_windows, window_table
+from hydrascope.data.windows import WindowPlan, join_tables, plan_machines, window_table
+from hydrascope.features.config import Short
 from hydrascope.features.engineer import FeatureEngineer
 from hydrascope.features.sub_windows import WindowSpec
 from hydrascope.graphs.builder import input_spec
 from hydrascope.graphs.input_spec import InputSpec
-from hydrascope.graphs.layout import GraphLayout
 from hydrascope.schemas.arguments import checked
 from hydrascope.schemas.machine import Machine
 from hydrascope.schemas.task import TaskSpec
@@ -66,7 +67,8 @@ class HydraulicDataModule(LightningDataModule):
 
     Attributes (after `setup`, those of windows and labels after `plan`):
         input_spec: Meaning of the numbers in a batch.
-        machines: Machines by equipment id.
+        machines: Machines by equipment id, without skipped ones.
+        too_short: Machines whose recordings are all shorter than a window: skipped or padded.
         dataset: All windows.
         table: One row per window: `equipment_id`, `start`, labels.
         reference: Whether a window is a reference of its machine, [rows].
@@ -82,6 +84,7 @@ class HydraulicDataModule(LightningDataModule):
 
     input_spec: InputSpec
     machines: dict[str, Machine]
+    too_short: Sequence[str]
     dataset: HydraulicGraphDataset
     table: pd.DataFrame
     reference: NDArray[np.bool_]
@@ -107,12 +110,13 @@ class HydraulicDataModule(LightningDataModule):
         transforms: Sequence[Transform] = (),
         reference: ReferenceSpec | None = None,
         recombination: RecombinationSpec | None = None,
+        short: Short = "stop",
     ) -> None:
         super().__init__()
         self.source, self.window, self.engineer, self.task = source, window, engineer, task
         self.store, self.split_spec, self.loader = store, split, loader
         self.transforms, self.reference_spec = transforms, reference or ReferenceSpec()
-        self.recombination = recombination or RecombinationSpec()
+        self.recombination, self.short = recombination or RecombinationSpec(), short
         self._plans: list[WindowPlan] = []
         self._targets: list[dict[str, Tensor]] = []
         self._ready = False
@@ -123,11 +127,11 @@ class HydraulicDataModule(LightningDataModule):
         Raises:
             SpecError: The source, its labels and the task do not match.
         """
-        self.machines = dict(self.source.machines())
-        heads = self.task.heads
+        machines, heads = self.source.machines(), self.task.heads
+        plans, self.too_short = plan_machines(self.source, machines, self.window, self.short)
+        self.machines = {plan.equipment_id: plan.machine for plan in plans}
         topologies = [machine.topology for machine in self.machines.values()]
         self.input_spec = input_spec(topologies, self.engineer.config, self.window, heads)
-        plans = [plan_windows(self.source, m, self.window) for m in self.machines.values()]
         tables = [window_table(plan, self.source.labels(plan.equipment_id)) for plan in plans]
         targets = encode_machines(heads, topologies, tables)
         check_columns(heads, topologies, tables)
@@ -161,7 +165,7 @@ class HydraulicDataModule(LightningDataModule):
             self.plan()
         plans, targets, heads = self._plans, self._targets, self.task.heads
         stores = open_stores(self.source, plans, self.engineer, self.store)
-        layouts = self._layouts()
+        layouts = layouts_of(self.machines, self.input_spec, heads)
         stored = [
             StoredMachine(plan.equipment_id, layouts[plan.equipment_id], store, target)
             for plan, store, target in zip(plans, stores, targets, strict=True)
@@ -177,6 +181,12 @@ class HydraulicDataModule(LightningDataModule):
         """Return the problems of telemetry and labels that harm a training."""
         found = [*remarks(self.source), *remarks_on_labels(self.task.heads, self.label_counts)]
         out = int((~self.reference).sum()) - sum(map(len, self.split))
+        if self.too_short:
+            found.append(
+                f"data.window.short={self.short}: {len(self.too_short)} of "
+                f"{len(self.source.machines())} machines have no recording as long as a window: "
+                + ", ".join(self.too_short)
+            )
         if self.split_spec.name == "column" and out:
             found.append(f"data.split: {out} of {len(self.table)} windows are in no part")
         return found
@@ -269,12 +279,15 @@ class HydraulicDataModule(LightningDataModule):
 
     def _split(self) -> Split:
         """Split the windows that are not references."""
+        spec = self.split_spec.without(self.source.machines().keys() - self.machines.keys())
         if not self.task.heads:
             state = np.where(self.reference, np.float32(np.nan), self.healthy)
-            return split_healthy(self.table, state, self.split_spec)
-        rest = np.flatnonzero(~self.reference)
-        parts = make_split(self.table.iloc[rest].reset_index(drop=True), self.split_spec)
-        return Split(*(rest[part] for part in parts))
+            split = split_healthy(self.table, state, spec)
+        else:
+            rest = np.flatnonzero(~self.reference)
+            parts = make_split(self.table.iloc[rest].reset_index(drop=True), spec)
+            split = Split(*(rest[part] for part in parts))
+        return split.judged_last(self.table) if spec.test == "last" else split
 
     def _with_references(self, machines: Sequence[StoredMachine]) -> list[StoredMachine]:
         """Return the machines with the references of their sensors."""
@@ -285,16 +298,3 @@ class HydraulicDataModule(LightningDataModule):
             found.append(replace(machine, reference=reference))
             first += len(machine)
         return found
-
-    def _layouts(self) -> dict[str, GraphLayout]:
-        """Return the layout of each machine; machines of equal topology share one object."""
-        layouts: dict[str, GraphLayout] = {}
-        by_topology: dict[str, GraphLayout] = {}
-        for equipment_id, machine in self.machines.items():
-            key = machine.topology.model_dump_json()
-            if key not in by_topology:
-                by_topology[key] = GraphLayout.of(
-                    machine.topology, self.input_spec, self.task.heads
-                )
-            layouts[equipment_id] = by_topology[key]
-        return layouts

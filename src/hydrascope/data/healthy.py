@@ -8,7 +8,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from hydrascope.data.splits import Split, SplitSpec, make_split
+from hydrascope.data.split_spec import Split, SplitSpec
+from hydrascope.data.splits import make_split
 from hydrascope.schemas.errors import SpecError, closest
 from hydrascope.schemas.task import HeadLevel, TaskSpec
 

@@ -5,7 +5,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from hydrascope.data.named_parts import label_column
-from hydrascope.data.splits import CONDITION, Split, SplitSpec
+from hydrascope.data.split_spec import CONDITION, Split, SplitSpec
 from hydrascope.data.windows import EQUIPMENT
 
 

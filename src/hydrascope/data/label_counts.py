@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from hydrascope.data.named_parts import PARTS
-from hydrascope.data.splits import Split
+from hydrascope.data.split_spec import Split
 from hydrascope.schemas.machine import GraphTopology
 from hydrascope.schemas.task import HeadKind, HeadLevel, HeadSpec
 

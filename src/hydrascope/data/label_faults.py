@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 import pandas as pd
 
 from hydrascope.data.label_counts import CLASS, COMPONENT, HEAD, HIGHEST, LABEL, LOWEST
-from hydrascope.data.splits import Split
+from hydrascope.data.split_spec import Split
 from hydrascope.data.targets import candidates
 from hydrascope.data.windows import EQUIPMENT
 from hydrascope.schemas.errors import SpecError

@@ -13,7 +13,7 @@ from torch.utils.data import DataLoader
 from hydrascope.data.batch import TrainingBatch
 from hydrascope.data.dataset import HydraulicGraphDataset
 from hydrascope.data.sampling import WindowSampler
-from hydrascope.data.splits import CONDITION, Split
+from hydrascope.data.split_spec import CONDITION, Split
 from hydrascope.data.windows import WindowNumbers
 from hydrascope.schemas.arguments import checked, checked_fields
 from hydrascope.schemas.errors import SpecError

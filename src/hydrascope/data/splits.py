@@ -4,77 +4,16 @@ Neighbouring windows are alike, so a random split puts near copies of test windo
 overrates every model. It exists to demonstrate this, not to be reported.
 """
 
-import hashlib
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Annotated, NamedTuple
+from collections.abc import Callable, Mapping
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from pydantic import Field
 
 from hydrascope.data.named_parts import PARTS, label_column, parts_in_column, parts_in_lists
+from hydrascope.data.split_spec import CONDITION, PUBLISHED_FOLD, Split, SplitSpec
 from hydrascope.data.windows import EQUIPMENT, WindowNumbers, microseconds
-from hydrascope.schemas.arguments import checked_fields
 from hydrascope.schemas.errors import SpecError
-
-CONDITION = "condition"
-"""The column with the combination of labelled conditions of a window."""
-PUBLISHED_FOLD = "unseen_condition_fold"
-"""The column with the published folds of a data set's unseen-conditions protocol."""
-
-
-class Split(NamedTuple):
-    """Disjoint sets of rows of the window table, each ascending."""
-
-    train: WindowNumbers
-    val: WindowNumbers
-    test: WindowNumbers
-
-    @property
-    def fingerprint(self) -> str:
-        """The SHA-256 of the rows of all parts."""
-        digest = hashlib.sha256()
-        for rows in self:
-            digest.update(f"{len(rows)} ".encode())
-            digest.update(rows.astype("<i8").tobytes())
-        return digest.hexdigest()
-
-
-@checked_fields
-@dataclass(frozen=True)
-class SplitSpec:
-    """Settings of a split.
-
-    Attributes:
-        name: One of `SPLITS`.
-        folds: Number of folds.
-        fold: The fold to test on.
-        val_fraction: Share of the other folds used for validation.
-        group: Group column of `unseen_conditions`.
-        window_s: Length of a window, which is the gap in `time_blocks`.
-        val_group: Column of the groups held back for validation, for `unseen_conditions` and
-            `by_machine` in place of their own groups. If few groups are left to train on, none has
-            to be given up. For `column`, if it names no validation windows.
-        share: Share of the data outside the test set to use, for `unseen_conditions` and
-            `by_machine`.
-        column: Label column with the part of each window, of `column`.
-        parts: Machines and times of each part in place of `column`; see `parts_in_lists`.
-        interval_group: Column of the units that intervals resample; None: see `interval_units`.
-    """
-
-    name: str
-    folds: Annotated[int, Field(ge=1)]
-    fold: Annotated[int, Field(ge=0)]
-    val_fraction: Annotated[float, Field(ge=0, lt=1)]
-    group: str = CONDITION
-    window_s: float = 0.0
-    val_group: str | None = None
-    share: Annotated[float, Field(gt=0, le=1)] = 1.0
-    column: str = "split"
-    parts: Mapping[str, Sequence[str]] | None = None
-    interval_group: str | None = None
 
 
 def make_split(table: pd.DataFrame, spec: SplitSpec) -> Split:

@@ -1,7 +1,7 @@
 """The windows of a machine in time, and their labels."""
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from itertools import groupby
@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from hydrascope.features.config import Short
 from hydrascope.features.sub_windows import WindowSpec
 from hydrascope.schemas.errors import SpecError
 from hydrascope.schemas.machine import Machine
@@ -56,8 +57,8 @@ class WindowPlan:
             if first >= rows.stop:
                 return
             begin, end = max(first, rows.start) - first, min(stop, rows.stop) - first
-            windows = np.arange(begin, end, dtype=np.float64)
-            yield self.extents[number], windows * self.spec.stride_s
+            extent = self.extents[number]
+            yield extent, self.spec.starts_s(extent, begin, end)
 
     def starts(self) -> pd.DatetimeIndex:
         """Return the start of every window."""
@@ -75,14 +76,44 @@ def plan_windows(source: TelemetrySource, machine: Machine, spec: WindowSpec) ->
     Raises:
         SpecError: No stretch of the telemetry is as long as a window.
     """
-    equipment_id = machine.equipment.equipment_id
-    extents = tuple(extent for extent in source.extents(equipment_id) if spec.count(extent))
-    if not extents:
+    (plan,), _ = plan_machines(source, {machine.equipment.equipment_id: machine}, spec)
+    return plan
+
+
+def plan_machines(
+    source: TelemetrySource,
+    machines: Mapping[str, Machine],
+    spec: WindowSpec,
+    short: Short = "stop",
+) -> tuple[list[WindowPlan], list[str]]:
+    """Find the windows of all machines without reading telemetry.
+
+    Returns:
+        The plans in the order of the machines, and the machines whose recordings are all shorter
+        than a window. If these are padded, the longest recording of each has one window.
+
+    Raises:
+        SpecError: There are such machines and `short` is stop, or there are no others to keep.
+    """
+    plans, brief = [], []
+    for equipment_id, machine in machines.items():
+        extents = source.extents(equipment_id)
+        whole = tuple(extent for extent in extents if spec.count(extent))
+        if whole:
+            plans.append(WindowPlan(machine, spec, whole))
+            continue
+        brief.append(equipment_id)
+        if short == "pad" and extents:
+            longest = max(extents, key=lambda extent: extent.duration)
+            plans.append(WindowPlan(machine, replace(spec, padded=True), (longest,)))
+    if brief and (short == "stop" or not plans):
         raise SpecError(
-            f"no telemetry of {equipment_id} lasts {spec.window_s} s without a gap",
+            f"no telemetry of {', '.join(brief)} lasts {spec.window_s:g} s without a gap "
+            f"({len(brief)} of {len(machines)} machines); accepted: a shorter window, or "
+            "data.window.short=skip or pad",
             path="data.window.window_s",
         )
-    return WindowPlan(machine, spec, extents)
+    return plans, brief
 
 
 def window_table(plan: WindowPlan, labels: pd.DataFrame) -> pd.DataFrame:

@@ -15,7 +15,7 @@ from sklearn.dummy import DummyClassifier
 from sklearn.ensemble import ExtraTreesClassifier
 from torch import Tensor
 
-from hydrascope.data.splits import Split
+from hydrascope.data.split_spec import Split
 from hydrascope.data.store.window_fields import SENSOR_FEATURES, SENSOR_OBSERVED
 from hydrascope.data.stored_machine import StoredMachine, of_one_build
 from hydrascope.evaluation.predictions import HeadPredictions

@@ -17,6 +17,7 @@ from hydrascope.schemas.normality import COMPONENT, LEVELS, MACHINE, SENSOR
 from hydrascope.schemas.task import NormalitySpec
 from hydrascope.tasks.alarm_thresholds import resolved_rate, smoothed, wilson_interval
 
+_STATES = {"healthy": 1, "unhealthy": 0}
 ANY = "any"
 """The name of the row for all unhealthy windows."""
 COLUMNS = ("window", "equipment_id", "start", "level", "id", "score", "alarm")
@@ -27,8 +28,8 @@ def score_table(
 ) -> pd.DataFrame:
     """Return every smoothed score of the test windows, one a row, with the columns `COLUMNS`.
 
-    `id` names the sensor, the component or the machine. A `score` of 1 is the threshold; NaN means
-    that there was nothing to score.
+    `id` names the sensor, the component or the machine. A `score` of 1 is the threshold. `score`
+    and `alarm` are missing if there was nothing to score.
     """
     parts = []
     for batch in data.test_dataloader():
@@ -53,7 +54,7 @@ def score_table(
             table.loc[rows.index, "score"] = smoothed(
                 values, rows, data.window.stride_s, spec.smoothing
             )
-    table["alarm"] = table["score"] > 1.0
+    table["alarm"] = (table["score"] > 1.0).astype("boolean").where(table["score"].notna())
     return table[list(COLUMNS)]
 
 
@@ -97,20 +98,23 @@ def detection(
 ) -> dict[str, Any]:
     """Judge one detector's scores of the test windows; its threshold is 1.
 
-    Windows without a score raise no alarm and rank below all others.
+    Windows without a score, such as those in a gap, are counted apart and judged by nothing else.
 
     Returns:
+        `not_scored`: the number of healthy and of unhealthy windows without a score.
         `false_alarms`: the number of alarms and of healthy windows, the rate with its 95 %
         interval, the requested rate, and the lowest rate that `held_out` units of the split can
         guarantee. `faults`: for each fault its number of windows, the share detected, and the AUROC
         against the healthy windows.
     """
-    healthy = data.healthy[windows] == 1
-    ranked = np.nan_to_num(scores, nan=-1.0)
-    alarm = ranked > 1.0
+    scored, state = ~np.isnan(scores), data.healthy[windows]
+    not_scored = {name: int((~scored & (state == value)).sum()) for name, value in _STATES.items()}
+    windows, scores, state = windows[scored], scores[scored], state[scored]
+    healthy, alarm = state == 1, scores > 1.0
     alarms, count = int(alarm[healthy].sum()), int(healthy.sum())
     low, high = wilson_interval(alarms, count)
     report: dict[str, Any] = {
+        "not_scored": not_scored,
         "false_alarms": {
             "alarms": alarms,
             "windows": count,
@@ -126,7 +130,7 @@ def detection(
         if not chosen.any():
             continue
         truth = np.r_[np.zeros(count), np.ones(int(chosen.sum()))]
-        both = np.r_[ranked[healthy], ranked[chosen]]
+        both = np.r_[scores[healthy], scores[chosen]]
         report["faults"][name] = {
             "windows": int(chosen.sum()),
             "detected": float(alarm[chosen].mean()),
@@ -144,12 +148,12 @@ def detection_intervals(
         `false_alarm_rate`: [low, high]. `faults`: for each fault the intervals of `detected` and
         `auroc`. An interval is null if there are too few units or windows.
     """
+    windows, scores = windows[~np.isnan(scores)], scores[~np.isnan(scores)]
     bootstrap = Bootstrap.of(data.unit, data.units, windows)
     healthy = data.healthy[windows] == 1
-    ranked = np.nan_to_num(scores, nan=-1.0)
 
     def share(chosen: NDArray[np.bool_]) -> list[float] | None:
-        counts = np.stack([chosen, chosen & (ranked > 1.0)], axis=1).astype(np.float64)
+        counts = np.stack([chosen, chosen & (scores > 1.0)], axis=1).astype(np.float64)
         with np.errstate(invalid="ignore"):  # a draw without such windows has no share
             drawn = bootstrap.of_sums(counts, windows, lambda s: {"share": s[:, 1] / s[:, 0]})
         return bootstrap.interval(drawn["share"])
@@ -159,7 +163,7 @@ def detection_intervals(
         if not chosen.any():
             continue
         either = healthy | chosen
-        score, present = ranked[either], chosen[either]
+        score, present = scores[either], chosen[either]
         drawn = bootstrap.of_rows(windows[either], partial(auroc, score, present))
         found["faults"][name] = {"detected": share(chosen), "auroc": bootstrap.interval(drawn)}
     return found
@@ -172,9 +176,15 @@ def detection_table(title: str, reports: Mapping[str, Mapping[str, Any]]) -> Tab
     for name in reports:
         table.add_column(name, justify="right")
     every = list(reports.values())
+    if any(any(each["not_scored"].values()) for each in every):
+        missing = (each["not_scored"] for each in every)
+        table.add_row(
+            "not scored",
+            *(f"{each['healthy']} healthy, {each['unhealthy']} unhealthy" for each in missing),
+        )
     table.add_row("false alarms", *(_alarms(each["false_alarms"]) for each in every))
     for fault, found in every[0]["faults"].items():
-        cells = [_found(each["faults"][fault]) for each in every]
+        cells = [_found(each["faults"].get(fault)) for each in every]
         table.add_row(f"{fault} ({found['windows']})", *cells)
     return table
 
@@ -186,7 +196,9 @@ def _alarms(alarms: Mapping[str, Any]) -> str:
     return f"{100 * alarms['rate']:.1f} % ({100 * low:.0f}–{100 * high:.0f})"
 
 
-def _found(fault: Mapping[str, Any]) -> str:
+def _found(fault: Mapping[str, Any] | None) -> str:
+    if fault is None:
+        return "–"
     auroc = "–" if fault["auroc"] is None else f"{fault['auroc']:.3f}"
     return f"{auroc}, {100 * fault['detected']:.0f} %"
 

@@ -11,7 +11,7 @@ from hydrascope.data.datamodule import HydraulicDataModule
 from hydrascope.data.loaders import DataLoaderConfig
 from hydrascope.data.recombination import RecombinationSpec
 from hydrascope.data.references import ReferenceSpec
-from hydrascope.data.splits import SplitSpec
+from hydrascope.data.split_spec import SplitSpec
 from hydrascope.data.store.reader import Verify
 from hydrascope.data.transforms import (
     EdgeDropout,
@@ -54,7 +54,7 @@ def build_datamodule(
     """Build the data module; it reads nothing before its `setup`."""
     return HydraulicDataModule(
         _source(data.source),
-        WindowSpec(data.window.window_s, data.window.stride_s, data.window.steps),
+        WindowSpec(**data.window.model_dump(exclude={"short"})),
         FeatureEngineer(features),
         task,
         store=StoreConfig(
@@ -75,6 +75,7 @@ def build_datamodule(
             share=data.split.share,
             column=data.split.column,
             parts=None if data.split.parts is None else data.split.parts.model_dump(),
+            test=data.split.test,
             interval_group=data.split.interval_group,
         ),
         loader=DataLoaderConfig(
@@ -93,6 +94,7 @@ def build_datamodule(
         reference=ReferenceSpec(
             data.reference.label, data.reference.first_h, data.normalise.per_step
         ),
+        short=data.window.short,
     )
 
 

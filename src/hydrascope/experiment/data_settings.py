@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 from pydantic import BeforeValidator, Field, ValidationInfo, field_validator
 
 from hydrascope.experiment.base import Count, Positive, Settings, Target, UserPath
-from hydrascope.features.config import Method, NormaliseBy
+from hydrascope.features.config import Method, NormaliseBy, Short
 
 
 class WindowSettings(Settings):
@@ -14,6 +14,8 @@ class WindowSettings(Settings):
     window_s: Positive
     stride_s: Positive
     steps: Count
+    last: bool = False  # not in older checkpoints
+    short: Short = "stop"  # not in older checkpoints
 
 
 class NormaliseSettings(Settings):
@@ -64,6 +66,7 @@ class SplitSettings(Settings):
     share: Annotated[float, Field(gt=0.0, le=1.0)] = 1.0  # not in older checkpoints
     column: str = "split"  # not in older checkpoints
     parts: NamedParts | None = None  # not in older checkpoints
+    test: Literal["all", "last"] = "all"  # not in older checkpoints
     interval_group: str | None = None  # not in older checkpoints
 
     @field_validator("parts")

@@ -21,6 +21,9 @@ Method = Literal["standardize", "minmax", "robust", "none"]
 NormaliseBy = Literal["sensor", "kind"]
 """Whether the statistics are per sensor of a known build, or per kind of sensor."""
 
+Short = Literal["stop", "skip", "pad"]
+"""What becomes of machines whose recordings are all shorter than a window."""
+
 Percentile = Annotated[float, Field(ge=0, le=100)]
 SampleCount = Annotated[int, Field(ge=1)]
 

@@ -23,20 +23,40 @@ Duration = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 @checked_fields
 @dataclass(frozen=True)
 class WindowSpec:
-    """`window_s` seconds every `stride_s` seconds, each cut into `steps` equal sub-windows."""
+    """`window_s` seconds every `stride_s` seconds, each cut into `steps` equal sub-windows.
+
+    Attributes:
+        last: Whether one more window ends with each extent, if the stride leads to none.
+        padded: Whether an extent that is shorter than a window has one that ends with it. Its
+            samples before the extent are missing.
+    """
 
     window_s: Duration
     stride_s: Duration
     steps: Annotated[int, Field(ge=1)]
+    last: bool = False
+    padded: bool = False
 
     def count(self, extent: TimeWindow) -> int:
-        """Return how many whole windows fit into `extent`."""
-        room = (extent.end - extent.start).total_seconds() - self.window_s
-        return int(np.floor(room / self.stride_s + 1e-9)) + 1 if room >= -1e-9 else 0
+        """Return how many windows `extent` has."""
+        room_s = self._room_s(extent)
+        if room_s < -1e-9:
+            return int(self.padded)
+        strides = int(np.floor(room_s / self.stride_s + 1e-9))
+        return strides + 1 + (self.last and room_s - strides * self.stride_s > 1e-6)
 
-    def starts_s(self, extent: TimeWindow) -> NDArray[np.float64]:
-        """Return the starts of all whole windows in `extent`, in seconds after its start."""
-        return np.arange(self.count(extent), dtype=np.float64) * self.stride_s
+    def starts_s(
+        self, extent: TimeWindow, first: int = 0, stop: int | None = None
+    ) -> NDArray[np.float64]:
+        """Return the starts of windows `first` to `stop` in seconds after the start of `extent`."""
+        count = self.count(extent)
+        starts_s = np.arange(first, count if stop is None else stop, dtype=np.float64)
+        starts_s *= self.stride_s
+        return np.minimum(starts_s, self._room_s(extent)) if self.last or self.padded else starts_s
+
+    def _room_s(self, extent: TimeWindow) -> float:
+        """Return the start of the window that ends with `extent`, in seconds after its start."""
+        return (extent.end - extent.start).total_seconds() - self.window_s
 
 
 def sub_windows(
@@ -46,7 +66,7 @@ def sub_windows(
     cleaning: CleaningConfig | None = None,
     from_s: float = 0.0,
 ) -> Tensor:
-    """Cut a signal into [..., W, T, samples]; samples past its end are missing (NaN).
+    """Cut a signal into [..., W, T, samples]; samples before and past it are missing (NaN).
 
     Each window is cleaned separately as a whole. It thus does not depend on neighbouring telemetry,
     and a service that only sees this window obtains the same result. A sensor with less than one
@@ -70,12 +90,17 @@ def sub_windows(
     count = signal.values.shape[-1]
     values = F.pad(torch.from_numpy(signal.values), (0, 1), value=torch.nan)
     if cleaning is None or not cleaning.active:
-        return values[..., index.clamp(max=count)]
+        return values[..., _inside(index, count)]
     begin = index[:, :1, 0]
     within = index - begin.unsqueeze(-1)
     width = within[:, -1, -1:] + 1  # [W, 1]; rounding can change it by one sample
     offset = torch.arange(int(width.max()))
-    whole = values[..., (begin + offset).clamp(max=count)]
+    whole = values[..., _inside(begin + offset, count)]
     whole = clean(torch.where(offset < width, whole, torch.nan), cleaning, signal.rate_hz)
     samples_of = within.flatten(1).expand(*whole.shape[:-1], -1)
     return whole.gather(-1, samples_of).reshape(*whole.shape[:-1], *within.shape[1:])
+
+
+def _inside(index: Tensor, count: int) -> Tensor:
+    """Return the positions of samples; `count` where there is none."""
+    return torch.where(index < 0, count, index.clamp(max=count))

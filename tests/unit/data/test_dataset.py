@@ -16,7 +16,7 @@ from hydrascope.data.build import StoreConfig
 from hydrascope.data.datamodule import HydraulicDataModule
 from hydrascope.data.dataset import HydraulicGraphDataset
 from hydrascope.data.loaders import DataLoaderConfig
-from hydrascope.data.splits import SplitSpec
+from hydrascope.data.split_spec import SplitSpec
 from hydrascope.data.store.window_fields import SENSOR_FEATURES, SENSOR_OBSERVED
 from hydrascope.data.stored_machine import StoredMachine
 from hydrascope.features.engineer import FeatureEngineer

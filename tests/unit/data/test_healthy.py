@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from hydrascope.data.healthy import healthy_labels, healthy_windows, split_healthy
-from hydrascope.data.splits import SplitSpec
+from hydrascope.data.split_spec import SplitSpec
 from hydrascope.schemas import TaskSpec, validate
 from hydrascope.schemas.errors import SpecError
 

@@ -11,7 +11,7 @@ from hydrascope.data.label_faults import (
     check_parts,
     remarks_on_labels,
 )
-from hydrascope.data.splits import Split
+from hydrascope.data.split_spec import Split
 from hydrascope.data.targets import encode_targets
 from hydrascope.schemas import GraphTopology, HeadSpec, SpecError
 

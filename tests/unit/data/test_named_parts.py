@@ -8,7 +8,8 @@ import pytest
 
 from hydrascope.data.healthy import split_healthy
 from hydrascope.data.interval_units import interval_units
-from hydrascope.data.splits import Split, SplitSpec, make_split
+from hydrascope.data.split_spec import Split, SplitSpec
+from hydrascope.data.splits import make_split
 from hydrascope.schemas import SpecError
 
 WINDOW_S = 60.0

@@ -12,7 +12,7 @@ from hydrascope.data.build import StoreConfig
 from hydrascope.data.datamodule import HydraulicDataModule
 from hydrascope.data.loaders import DataLoaderConfig
 from hydrascope.data.references import ReferenceSpec, reference_windows
-from hydrascope.data.splits import SplitSpec
+from hydrascope.data.split_spec import SplitSpec
 from hydrascope.data.store.window_fields import SENSOR_FEATURES, SENSOR_OBSERVED
 from hydrascope.features.engineer import FeatureEngineer
 from hydrascope.features.normalizer import FeatureNormalizer

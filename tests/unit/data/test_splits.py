@@ -8,12 +8,9 @@ import pandas as pd
 import pytest
 
 from hydrascope.data.datamodule import HydraulicDataModule
+from hydrascope.data.split_spec import CONDITION, PUBLISHED_FOLD, Split, SplitSpec
 from hydrascope.data.splits import (
-    CONDITION,
-    PUBLISHED_FOLD,
     SPLITS,
-    Split,
-    SplitSpec,
     by_machine,
     chronological,
     random_windows,

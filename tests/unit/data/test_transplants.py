@@ -10,7 +10,7 @@ from hydrascope.data.datamodule import HydraulicDataModule
 from hydrascope.data.dataset import HydraulicGraphDataset
 from hydrascope.data.loaders import DataLoaderConfig
 from hydrascope.data.references import ReferenceSpec
-from hydrascope.data.splits import SplitSpec
+from hydrascope.data.split_spec import SplitSpec
 from hydrascope.data.transplants import MachineBank, Transplants
 from hydrascope.features.config import FeatureConfig
 from hydrascope.features.engineer import FeatureEngineer

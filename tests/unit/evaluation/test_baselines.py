@@ -11,7 +11,7 @@ from torch import Tensor
 
 from hydrascope.data.build import StoreConfig
 from hydrascope.data.datamodule import HydraulicDataModule
-from hydrascope.data.splits import Split
+from hydrascope.data.split_spec import Split
 from hydrascope.data.store.window_fields import SENSOR_FEATURES, SENSOR_OBSERVED
 from hydrascope.data.stored_machine import StoredMachine
 from hydrascope.evaluation.baselines import BASELINES, baseline_predictions

@@ -9,7 +9,11 @@ import pytest
 import yaml
 from telemetry_folders import check, every, make_folder, narrow, said, write
 
+from hydrascope.schemas import validate
 from hydrascope.telemetry import ParquetSource
+from hydrascope.telemetry.check.examine import examine
+from hydrascope.telemetry.check.findings import Severity, findings
+from hydrascope.telemetry.folder.settings import FolderSettings
 
 N = 600
 """Samples of one minute at 10 Hz."""
@@ -148,3 +152,12 @@ def test_a_source_remarks_what_the_check_says_that_harms(folder: Path) -> None:
     assert "but no setting says which are good" in lines
     again = "\n".join(ParquetSource(folder).remarks())  # from the index that is kept
     assert again == lines
+
+
+def test_machines_shorter_than_a_window_are_counted_and_named(sound: Path) -> None:
+    found = examine(validate(FolderSettings, {"folder": sound}), lambda *_: None)
+    assert not [each for each in findings(found, 60.0) if "window" in each.message]
+    (short,) = [each for each in findings(found, 61.0) if "window" in each.message]
+    assert short.severity is Severity.STOPS
+    assert short.message.startswith("1 of 1 machines are recorded for less than a window of 61 s")
+    assert "press (60 s); shorten it, or set data.window.short=skip" in short.message

@@ -17,12 +17,13 @@ _FILE_WIDTH = 160
 """The smallest width of the report in columns if the output is not a terminal."""
 
 
-def run(keys: Mapping[str, object], *, as_json: bool) -> bool:
+def run(keys: Mapping[str, object], *, as_json: bool, window_s: float | None = None) -> bool:
     """Check a folder and print the findings; progress goes to standard error.
 
     Args:
         keys: Keys of `FolderSettings`.
         as_json: Print one JSON object instead of tables.
+        window_s: Length of a window that machines should be recorded for; None: any.
 
     Returns:
         Whether a training would succeed.
@@ -41,7 +42,7 @@ def run(keys: Mapping[str, object], *, as_json: bool) -> bool:
             bar.update(tasks[what], completed=done)
 
         found = examine(settings, advance)
-    results = findings(found)
+    results = findings(found, window_s)
     if as_json:
         sys.stdout.write(to_json(found, results) + "\n")
     else:

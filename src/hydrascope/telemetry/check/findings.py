@@ -6,6 +6,7 @@ from enum import IntEnum
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 from pydantic import BaseModel, ConfigDict
 
 from hydrascope.schemas import SensorSpec
@@ -59,11 +60,12 @@ class Finding(BaseModel):
         return f"{self.subject}: {self.message}" if self.subject else self.message
 
 
-def findings(found: Examination) -> list[Finding]:
-    """Return all findings, worst first."""
+def findings(found: Examination, window_s: float | None = None) -> list[Finding]:
+    """Return all findings, worst first; with `window_s`, also which machines are shorter."""
     every = [
         *(_finding(Severity.STOPS, "", fault) for fault in found.refused),
         *_machine_findings(found),
+        *(() if window_s is None else _short(found, window_s)),
         *_all_sensor_findings(found),
         *_row_findings(found),
         *_file_findings(found),
@@ -73,6 +75,29 @@ def findings(found: Examination) -> list[Finding]:
 
 def _finding(severity: Severity, subject: str, message: str) -> Finding:
     return Finding(severity=severity, subject=subject, message=message)
+
+
+def _short(found: Examination, window_s: float) -> Iterator[Finding]:
+    """Yield one finding that counts and names the machines that are shorter than a window."""
+    brief = []
+    for name, machine in found.machines.items():
+        ids = [sensor.id for _, sensor in machine.topology.sensors]
+        stats = [found.sensors[name, each] for each in ids if (name, each) in found.sensors]
+        first = pd.to_datetime([each.first for each in stats if each.first], utc=True)
+        last = pd.to_datetime([each.last for each in stats if each.last], utc=True)
+        if len(first):
+            period_s = max((1 / each.rate_hz for each in stats if each.rate_hz), default=0.0)
+            duration_s = (last.max() - first.min()).total_seconds() + period_s
+            if duration_s < window_s:
+                brief.append(f"{name} ({duration_s:g} s)")
+    if brief:
+        yield _finding(
+            Severity.STOPS,
+            "",
+            f"{len(brief)} of {len(found.machines)} machines are recorded for less than a window "
+            f"of {window_s:g} s: {', '.join(brief)}; shorten it, or set data.window.short=skip or "
+            "pad",
+        )
 
 
 def _machine_findings(found: Examination) -> Iterator[Finding]:

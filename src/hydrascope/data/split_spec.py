@@ -1,0 +1,88 @@
+"""The settings of a split, and the parts that it makes."""
+
+import hashlib
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Annotated, Literal, NamedTuple
+
+import numpy as np
+import pandas as pd
+from pydantic import Field
+
+from hydrascope.data.windows import WindowNumbers
+from hydrascope.schemas.arguments import checked_fields
+
+CONDITION = "condition"
+"""The column with the combination of labelled conditions of a window."""
+PUBLISHED_FOLD = "unseen_condition_fold"
+"""The column with the published folds of a data set's unseen-conditions protocol."""
+
+
+class Split(NamedTuple):
+    """Disjoint sets of rows of the window table, each ascending."""
+
+    train: WindowNumbers
+    val: WindowNumbers
+    test: WindowNumbers
+
+    @property
+    def fingerprint(self) -> str:
+        """The SHA-256 of the rows of all parts."""
+        digest = hashlib.sha256()
+        for rows in self:
+            digest.update(f"{len(rows)} ".encode())
+            digest.update(rows.astype("<i8").tobytes())
+        return digest.hexdigest()
+
+    def judged_last(self, table: pd.DataFrame) -> "Split":
+        """Return the split with the last test window of each machine alone."""
+        rows = table.iloc[self.test]
+        last = rows.sort_values("start", kind="stable").groupby("equipment_id", sort=False).tail(1)
+        return self._replace(test=np.sort(last.index.to_numpy()))
+
+
+@checked_fields
+@dataclass(frozen=True)
+class SplitSpec:
+    """Settings of a split.
+
+    Attributes:
+        name: One of `SPLITS`.
+        folds: Number of folds.
+        fold: The fold to test on.
+        val_fraction: Share of the other folds used for validation.
+        group: Group column of `unseen_conditions`.
+        window_s: Length of a window, which is the gap in `time_blocks`.
+        val_group: Column of the groups held back for validation, for `unseen_conditions` and
+            `by_machine` in place of their own groups. If few groups are left to train on, none has
+            to be given up. For `column`, if it names no validation windows.
+        share: Share of the data outside the test set to use, for `unseen_conditions` and
+            `by_machine`.
+        column: Label column with the part of each window, of `column`.
+        parts: Machines and times of each part in place of `column`; see `parts_in_lists`.
+        test: Whether all test windows are judged, or the last one of each machine.
+        interval_group: Column of the units that intervals resample; None: see `interval_units`.
+    """
+
+    name: str
+    folds: Annotated[int, Field(ge=1)]
+    fold: Annotated[int, Field(ge=0)]
+    val_fraction: Annotated[float, Field(ge=0, lt=1)]
+    group: str = CONDITION
+    window_s: float = 0.0
+    val_group: str | None = None
+    share: Annotated[float, Field(gt=0, le=1)] = 1.0
+    column: str = "split"
+    parts: Mapping[str, Sequence[str]] | None = None
+    test: Literal["all", "last"] = "all"
+    interval_group: str | None = None
+
+    def without(self, machines: Collection[str]) -> "SplitSpec":
+        """Return the settings without machines, which may be listed but have no window."""
+        if self.parts is None or not machines:
+            return self
+        parts = {
+            name: [entry for entry in entries if entry not in machines]
+            for name, entries in self.parts.items()
+        }
+        return replace(self, parts=parts)
