@@ -1,6 +1,6 @@
 """Lightning data module: source → windows → stores → split → loaders."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 
@@ -49,9 +49,10 @@ from hydrascope.data.stored_machine import StoredMachine, layouts_of
 from hydrascope.data.targets import encode_machines
 from hydrascope.data.transforms import Transform
 from hydrascope.data.transplants import MachineBank, Transplants
-from hydrascope.data.windows import WindowPlan, join_tables, plan_machines, window_table
+from hydrascope.data.windows import EQUIPMENT, WindowPlan, join_tables, plan_machines, window_table
 from hydrascope.features.config import Short
 from hydrascope.features.engineer import FeatureEngineer
+from hydrascope.features.normalizer import FeatureNormalizer
 from hydrascope.features.sub_windows import WindowSpec
 from hydrascope.graphs.builder import input_spec
 from hydrascope.graphs.input_spec import InputSpec
@@ -181,6 +182,10 @@ class HydraulicDataModule(LightningDataModule):
         """Return the problems of telemetry and labels that harm a training."""
         found = [*remarks(self.source), *remarks_on_labels(self.task.heads, self.label_counts)]
         out = int((~self.reference).sum()) - sum(map(len, self.split))
+        referenced = set(self.table.loc[self.reference, EQUIPMENT])
+        bare = [name for name in self.machines if name not in referenced]
+        if self.reference_spec.active and bare:
+            found.append(f"data.reference: no reference window of {', '.join(bare)}")
         if self.too_short:
             found.append(
                 f"data.window.short={self.short}: {len(self.too_short)} of "
@@ -211,17 +216,13 @@ class HydraulicDataModule(LightningDataModule):
             self._transform()
 
     def training_parts(
-        self, row: Callable[[Tensor, Tensor], Tensor]
+        self, normalizer: FeatureNormalizer
     ) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
-        """Yield rows, features and masks of the training windows, part by part.
-
-        Args:
-            row: Maps slots and kinds of sensors to rows, such as `FeatureNormalizer.row`.
-        """
+        """Yield rows, features and masks of the training windows for `FeatureNormalizer.fit`."""
         for machine, rows in self.dataset.locate(self.split.train):
-            own = row(machine.layout.sensor_slot, machine.layout.sensor_kind)
-            for features, observed in machine.parts((SENSOR_FEATURES, SENSOR_OBSERVED), rows):
-                yield own, features, observed
+            own = normalizer.row(machine.layout.sensor_slot, machine.layout.sensor_kind)
+            for part in machine.parts((SENSOR_FEATURES, SENSOR_OBSERVED), rows):
+                yield own, *normalizer.centred(*part, *machine.own_reference)
 
     def training_machine_parts(self) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
         """Yield row 0, features and masks of the machine features of the training windows."""

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from hydrascope.data.buffers import BufferPool
 from hydrascope.data.store.reader import GraphStore
+from hydrascope.data.store.window_fields import SENSOR_FEATURES
 from hydrascope.data.windows import WindowNumbers
 from hydrascope.graphs.fields import SensorReference
 from hydrascope.graphs.input_spec import InputSpec
@@ -40,6 +41,13 @@ class StoredMachine:
 
     def __len__(self) -> int:
         return len(self.store)
+
+    @property
+    def own_reference(self) -> SensorReference:
+        """The reference of its sensors, unknown if the data set has none."""
+        if self.reference is not None:
+            return self.reference
+        return SensorReference.unknown(*self.store.layout[SENSOR_FEATURES][0])
 
     def read(self, name: str, rows: WindowNumbers | None = None) -> Tensor:
         """Return one field [len(rows), *shape] of ascending windows `rows` (None: all)."""

@@ -108,6 +108,8 @@ class Explained:
         """The window's features, [1, S, T, F]."""
         normalizer, layout = diagnoser.normalizer, window.layout
         center = normalizer.center[normalizer.row(layout.sensor_slot, layout.sensor_kind)]
+        if normalizer.by == "machine" and window.reference is not None:
+            center = center + window.reference.sensor_reference
         self.usual = center.expand_as(self.features)
         """The sensors' average features in training, [1, S, T, F]."""
         if question.outcome is not None:

@@ -121,6 +121,17 @@ class DataSettings(Settings):
     balance: str | None
     num_workers: Annotated[int, Field(ge=0, le=64)]
 
+    @field_validator("reference")
+    @classmethod
+    def _given_by_machine(
+        cls, reference: ReferenceSettings, info: ValidationInfo
+    ) -> ReferenceSettings:
+        normalise = info.data.get("normalise")
+        by_machine = normalise is not None and normalise.by == "machine"
+        if by_machine and reference.label is None and reference.first_h is None:
+            raise ValueError("expected label or first_h, because data.normalise.by is machine")
+        return reference
+
     @field_validator("fold")
     @classmethod
     def _fold_exists(cls, fold: int, info: ValidationInfo) -> int:

@@ -162,7 +162,7 @@ def _set_up(
 def _with_statistics(recipe: DiagnoserRecipe, data: HydraulicDataModule) -> TensorDiagnoser:
     """Return a diagnoser with everything except its weights fitted to the training windows."""
     diagnoser = build_diagnoser(recipe)
-    diagnoser.normalizer.fit(data.training_parts(diagnoser.normalizer.row))
+    diagnoser.normalizer.fit(data.training_parts(diagnoser.normalizer))
     if diagnoser.machine_normalizer is not None:
         diagnoser.machine_normalizer.fit(data.training_machine_parts())
     if isinstance(diagnoser.model, Network):

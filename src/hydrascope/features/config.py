@@ -18,8 +18,9 @@ HYDRAULIC_NAMES = ("pressure_ratio", "temperature_delta", "flow_efficiency", "ca
 Method = Literal["standardize", "minmax", "robust", "none"]
 """The method by which `features.normalizer` scales features."""
 
-NormaliseBy = Literal["sensor", "kind"]
-"""Whether the statistics are per sensor of a known build, or per kind of sensor."""
+NormaliseBy = Literal["sensor", "kind", "machine"]
+"""Whether the statistics are per sensor of a known build, per kind of sensor, or per sensor of a
+build and relative to each machine's own reference windows."""
 
 Short = Literal["stop", "skip", "pad"]
 """What becomes of machines whose recordings are all shorter than a window."""

@@ -38,7 +38,8 @@ class FeatureNormalizer(nn.Module):
         clip: Limit (±) of z.
         method: Method of the table.
         by: Whether statistics are per sensor of a known build, or per kind of sensor, which also
-            suits machines that were not in the training.
+            suits machines that were not in the training. By machine, they are per sensor, of the
+            differences to the reference of the same machine; see `centred`.
     """
 
     center: Tensor
@@ -69,6 +70,23 @@ class FeatureNormalizer(nn.Module):
     def row(self, slot: Tensor, kind: Tensor) -> Tensor:
         """Return the row of each sensor, which is its kind or its slot."""
         return kind if self.by == "kind" else slot
+
+    def centred(
+        self, features: Tensor, observed: Tensor, reference: Tensor, known: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        """Return features relative to their machine's reference, if normalised by machine.
+
+        A sensor without a reference then counts as unobserved.
+
+        Args:
+            features: [..., S, T, F].
+            observed: [..., S, T].
+            reference: [S, T, F], as in `graphs.fields.SensorReference`.
+            known: [S, T]; where there is a reference.
+        """
+        if self.by != "machine":
+            return features, observed
+        return features - reference, observed & known
 
     def statistics(self) -> Statistics | None:
         """Return empty statistics for a worker to fill, or None if the method needs none."""

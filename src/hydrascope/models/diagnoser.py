@@ -71,9 +71,15 @@ class TensorDiagnoser(nn.Module):
     def normalise(self, inputs: GraphInputs) -> GraphInputs:
         """Normalise the features, and those of the reference windows to the same scale."""
         row = self.normalizer.row(inputs.sensor_slot, inputs.sensor_kind)
-        features = self.normalizer(inputs.sensor_features, inputs.sensor_observed, row)
-        reference = self.normalizer(inputs.sensor_reference, inputs.sensor_reference_mask, row)
-        inputs = inputs._replace(sensor_features=features, sensor_reference=reference)
+        own = inputs.sensor_reference, inputs.sensor_reference_mask
+        features, observed = self.normalizer.centred(
+            inputs.sensor_features, inputs.sensor_observed, *own
+        )
+        inputs = inputs._replace(
+            sensor_features=self.normalizer(features, observed, row),
+            sensor_observed=observed,
+            sensor_reference=self.normalizer(*self.normalizer.centred(*own, *own), row),
+        )
         if self.machine_normalizer is None:
             return inputs
         machine = self.machine_normalizer(

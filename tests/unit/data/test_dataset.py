@@ -20,6 +20,7 @@ from hydrascope.data.split_spec import SplitSpec
 from hydrascope.data.store.window_fields import SENSOR_FEATURES, SENSOR_OBSERVED
 from hydrascope.data.stored_machine import StoredMachine
 from hydrascope.features.engineer import FeatureEngineer
+from hydrascope.features.normalizer import FeatureNormalizer
 from hydrascope.features.sub_windows import WindowSpec
 from hydrascope.graphs.fields import GraphInputs
 from hydrascope.graphs.graph import BATCH_ONLY
@@ -201,7 +202,7 @@ def test_two_machines_share_one_table_and_the_training_parts_are_each_ones_own(
     # Machines of one build share the places of their sensors.
     slots = [machine.layout.sensor_slot for machine in data.dataset.machines]
     assert torch.equal(*slots)
-    parts = list(data.training_parts(lambda slot, _: slot))
+    parts = list(data.training_parts(FeatureNormalizer(1, 1, 1, per_step=False, clip=20.0)))
     for number, (slot, features, observed) in enumerate(parts):
         offset = 8 * number
         own = [row - offset for row in data.split.train if (row >= 8) == bool(number)]

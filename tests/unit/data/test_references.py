@@ -175,7 +175,7 @@ def test_references_are_normalised_as_the_windows_are(
     normalizer = FeatureNormalizer(
         len(spec.sensor_slots), spec.steps, len(spec.feature_names), per_step=per_step, clip=20.0
     )
-    normalizer.fit(data.training_parts(normalizer.row))
+    normalizer.fit(data.training_parts(normalizer))
     network = UniversalTemporalGNN(UniversalTemporalGNN.Config(), spec, task.heads)
     diagnoser = TensorDiagnoser(normalizer, network)
     inputs = data.dataset.gather([3, 12, 20]).inputs
@@ -188,3 +188,36 @@ def test_references_are_normalised_as_the_windows_are(
     assert expected[inputs.sensor_reference_mask].any()
     answers = diagnoser.predict(inputs)
     assert all(bool(answer.isfinite().all()) for answer in answers.values())
+
+
+def test_by_machine_windows_are_normalised_relative_to_the_references_of_their_machine(
+    source: RigParts, engineer: FeatureEngineer, task: TaskSpec, folder: Path
+) -> None:
+    data = read(source, engineer, task, folder, ReferenceSpec(SOUND))
+    spec = data.input_spec
+    normalizer = FeatureNormalizer(
+        len(spec.sensor_slots), spec.steps, len(spec.feature_names), False, 20.0, by="machine"
+    )
+    normalizer.fit(data.training_parts(normalizer))
+    differences = []
+    for machine, rows in data.dataset.locate(data.split.train):
+        if (reference := machine.reference) is not None and reference.sensor_reference_mask.any():
+            x = machine.read(SENSOR_FEATURES, rows) - reference.sensor_reference
+            seen = machine.read(SENSOR_OBSERVED, rows) & reference.sensor_reference_mask
+            differences.append(np.where(seen.unsqueeze(-1), x, np.nan))
+    joined = np.concatenate(differences).astype(np.float64)
+    mean, std = np.nanmean(joined, axis=(0, 2)), np.nanstd(joined, axis=(0, 2))
+    # Two machines of one build share the slots.
+    np.testing.assert_allclose(normalizer.center[:, 0], mean, rtol=1e-4, atol=1e-3)
+    varied = std > 1e-3
+    np.testing.assert_allclose(normalizer.scale[:, 0].numpy()[varied], std[varied], rtol=1e-3)
+    network = UniversalTemporalGNN(UniversalTemporalGNN.Config(), spec, task.heads)
+    inputs = data.dataset.gather([3, 12, 20]).inputs
+    z = TensorDiagnoser(normalizer, network).normalise(inputs)
+    known = inputs.sensor_reference_mask & inputs.sensor_observed
+    assert torch.equal(z.sensor_observed, known)
+    expected = (inputs.sensor_features - inputs.sensor_reference)[known]
+    row = inputs.sensor_slot.unsqueeze(1).expand(known.shape)[known]
+    expected = (expected - normalizer.center[row, 0]) / normalizer.scale[row, 0]
+    torch.testing.assert_close(z.sensor_features[known], expected.clamp(-20, 20))
+    assert "data.reference: no reference window of old" in data.remarks()

@@ -108,7 +108,7 @@ def test_predictions_keep_the_labelled_rows_of_all_batches_in_order(
     heads = rig.task.heads
     config = validate(NetworkConfig, {"hidden_channels": 16, "attention_heads": 2})
     normalizer = FeatureNormalizer(17, 10, len(rig.input_spec.feature_names), True, 20.0)
-    normalizer.fit(rig.training_parts(normalizer.row))
+    normalizer.fit(rig.training_parts(normalizer))
     diagnoser = TensorDiagnoser(normalizer, UniversalTemporalGNN(config, rig.input_spec, heads))
     kept = predict(diagnoser, rig.val_dataloader())
     windows = rig.split.val.tolist()

@@ -127,6 +127,26 @@ def test_references_are_named_in_one_way_only() -> None:
     assert "data.reference.first_h: 50 is not accepted; expected null if label is" in message
 
 
+def test_normalising_by_machine_needs_reference_windows() -> None:
+    code, message = cli("validate", "data.normalise.by=machine")
+    assert code != 0
+    assert "data.reference: " in message
+    assert "expected label or first_h, because data.normalise.by is machine" in message
+    assert cli("validate", "data.normalise.by=machine", "data.reference.first_h=2")[0] == 0
+
+
+def test_lists_of_a_split_may_name_machines_by_number_and_times() -> None:
+    lists = "data.split.parts={train:[1,2],test:[3,2026-01-01T00:00Z/2026-02-01T00:00Z]}"
+    assert cli("validate", "data.split.name=column", lists)[0] == 0
+    code, message = cli("validate", lists)
+    assert code != 0
+    assert "data.split.parts" in message
+    assert "expected null, or data.split.name=column" in message
+    code, message = cli("validate", "data.split.name=column", "data.split.parts={train:[1]}")
+    assert code != 0
+    assert "data.split.parts.test: missing, but required" in message
+
+
 @pytest.mark.parametrize(
     ("override", "said"),
     [

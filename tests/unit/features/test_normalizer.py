@@ -136,7 +136,7 @@ def test_the_rigs_training_windows_come_to_mean_zero_and_variance_one(
     (machine,) = rig.dataset.machines
     features = len(rig.input_spec.feature_names)
     normalizer = FeatureNormalizer(17, 10, features, per_step=True, clip=1e9)
-    normalizer.fit(rig.training_parts(normalizer.row))
+    normalizer.fit(rig.training_parts(normalizer))
     windows = len(rig.split.train)
     z = normalizer(
         machine.read(SENSOR_FEATURES, rig.split.train).flatten(0, 1),

@@ -35,7 +35,7 @@ def spec(rig: HydraulicDataModule, press: GraphTopology, heads: list[HeadSpec]) 
 @pytest.fixture(scope="module")
 def normalizer(rig: HydraulicDataModule, spec: InputSpec) -> FeatureNormalizer:
     fitted = FeatureNormalizer(len(spec.sensor_slots), STEPS, len(spec.feature_names), True, 20.0)
-    fitted.fit(rig.training_parts(fitted.row))
+    fitted.fit(rig.training_parts(fitted))
     return fitted.double()
 
 

@@ -8,6 +8,7 @@ from networks import shipped
 
 from graph_parts import stored_windows
 from hydrascope.data.datamodule import HydraulicDataModule
+from hydrascope.features.normalizer import FeatureNormalizer
 from hydrascope.graphs.fields import GraphInputs, SensorReference
 from hydrascope.graphs.input_spec import InputSpec
 from hydrascope.graphs.layout import GraphLayout
@@ -64,7 +65,7 @@ def test_without_weights_and_statistics_of_single_sensors_a_build_without_slots_
     diagnoser = diagnoser_of(spec, heads, **keys)
     assert diagnoser.of_any_build
     if diagnoser.normalizer.method != "none":
-        diagnoser.normalizer.fit(rig.training_parts(diagnoser.normalizer.row))
+        diagnoser.normalizer.fit(rig.training_parts(diagnoser.normalizer))
         assert (diagnoser.normalizer.scale != 1).any()
     known = rig.machines["zema"].topology
     new = known.model_copy(update={"id": "new"})
@@ -97,12 +98,13 @@ def test_sensors_of_a_kind_share_statistics(
 ) -> None:
     normalizer = diagnoser_of(spec, heads, method="standardize").normalizer
     assert normalizer.center.shape == (len(spec.sensor_kinds), 1, len(spec.feature_names))
-    normalizer.fit(rig.training_parts(normalizer.row))
+    normalizer.fit(rig.training_parts(normalizer))
     (machine,) = rig.dataset.machines
     kind = machine.layout.sensor_kind
     alike = torch.nonzero(kind == kind[0]).flatten()
     total = count = 0.0
-    for row, features, observed in rig.training_parts(lambda slot, _: slot):
+    by_sensor = FeatureNormalizer(1, 1, 1, per_step=False, clip=20.0)
+    for row, features, observed in rig.training_parts(by_sensor):
         assert torch.equal(row, machine.layout.sensor_slot)
         own = features[:, alike, :, 0].double()[observed[:, alike]]
         total, count = total + float(own.sum()), count + len(own)

@@ -51,7 +51,7 @@ def diagnoser(rig: HydraulicDataModule) -> TensorDiagnoser:
     spec = rig.input_spec
     shape = (len(spec.sensor_slots), STEPS, len(spec.feature_names))
     normalizer = FeatureNormalizer(*shape, per_step=True, clip=20.0)
-    normalizer.fit(rig.training_parts(normalizer.row))
+    normalizer.fit(rig.training_parts(normalizer))
     config = validate(NetworkConfig, {"hidden_channels": 16, "dropout": 0.0})
     normality = Normality(spec, 16, per_step=True)
     torch.nn.init.normal_(normality.forecast.out.weight, std=0.1)
