@@ -34,7 +34,8 @@ Machines = Annotated[
 ]
 Labels = Annotated[str | None, typer.Option(help="Label files; default: labels/ in the folder.")]
 TimeZone = Annotated[
-    str | None, typer.Option(help="Time zone of times that have none, such as Europe/Berlin.")
+    str | None,
+    typer.Option(help="Zone of times that have none, such as UTC; or counter."),
 ]
 Accept = Annotated[
     list[str] | None, typer.Option(help="A quality flag that marks good samples; repeatable.")

@@ -221,8 +221,8 @@ class HydraulicDataModule(LightningDataModule):
         """Yield rows, features and masks of the training windows for `FeatureNormalizer.fit`."""
         for machine, rows in self.dataset.locate(self.split.train):
             own = normalizer.row(machine.layout.sensor_slot, machine.layout.sensor_kind)
-            for part in machine.parts((SENSOR_FEATURES, SENSOR_OBSERVED), rows):
-                yield own, *normalizer.centred(*part, *machine.own_reference)
+            for features, observed in machine.parts((SENSOR_FEATURES, SENSOR_OBSERVED), rows):
+                yield own, *normalizer.centred(features, observed, *machine.own_reference)
 
     def training_machine_parts(self) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
         """Yield row 0, features and masks of the machine features of the training windows."""

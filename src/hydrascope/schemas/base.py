@@ -45,6 +45,15 @@ def _known_zone(name: str) -> str:
     return name
 
 
+COUNTER = "counter"
+"""In place of a time zone: times are whole numbers, such as load cycles; one is read as 1 s."""
+
+
+def _zone_or_counter(name: str) -> str:
+    return name if name == COUNTER else _known_zone(name)
+
+
+ZoneOrCounter = Annotated[str, AfterValidator(_zone_or_counter)]
 TimeZone = Annotated[str, AfterValidator(_known_zone)]
 """A name in the IANA time zone database."""
 

@@ -5,7 +5,7 @@ from typing import Annotated
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
-from hydrascope.schemas.base import Positive, Text, TimeZone
+from hydrascope.schemas.base import Positive, Text, ZoneOrCounter
 from hydrascope.telemetry.resampling import ResampleSettings
 
 NULL_IS_EMPTY = BeforeValidator(lambda given: {} if given is None else given)
@@ -32,8 +32,8 @@ class RecordedSettings(BaseModel):
 class ReadingSettings(RecordedSettings):
     """How the rows of files and tables become signals."""
 
-    time_zone: TimeZone | None = None
-    """IANA zone of times without a zone; None refuses such times."""
+    time_zone: ZoneOrCounter | None = None
+    """IANA zone of times without a zone; None refuses such times. `counter`: they are counts."""
     quality_accepted: tuple[str | int, ...] | None = Field(default=None, min_length=1)
     """Flags of good samples; None: all."""
     quality_column: Text | None = None

@@ -12,12 +12,15 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from hydrascope.schemas.base import COUNTER
 from hydrascope.schemas.errors import SpecError
 from hydrascope.telemetry.folder.csv_faults import CellError
 from hydrascope.telemetry.times import EARLIEST_US, END_US
 
 Microseconds = NDArray[np.int64]
 
+_MOST_COUNTS = 10**11
+"""As seconds, this is the year 5138; later than 9999 cannot be a time."""
 _PER_SECOND = {"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}
 
 _COUNTS = (("s", 1e11), ("ms", 1e14), ("us", 1e17))
@@ -28,9 +31,10 @@ def to_microseconds(column: Any, name: str, time_zone: str | None) -> Microsecon
     """Convert times to microseconds [n].
 
     Args:
-        column: Arrow array or chunked array of timestamps or of ISO 8601 text.
+        column: Arrow array or chunked array of timestamps or of ISO 8601 text, or of counts.
         name: Name of the column, for messages.
-        time_zone: IANA zone of times without a zone; None refuses such times.
+        time_zone: IANA zone of times without a zone; None refuses such times. `COUNTER`: the column
+            counts, and one count is read as a second.
 
     Raises:
         SpecError: A time is missing, malformed, or has no zone and `time_zone` is None. The
@@ -43,6 +47,8 @@ def to_microseconds(column: Any, name: str, time_zone: str | None) -> Microsecon
         raise SpecError(f"{name}: empty in row {row + 1} of a block; expected a time in every row")
     if pa.types.is_string_view(column.type):
         column = column.cast(pa.string())
+    if time_zone == COUNTER:
+        return _whole_numbers(column, name)
     if pa.types.is_string(column.type) or pa.types.is_large_string(column.type):
         column = _parsed(column, name, time_zone)
     if not pa.types.is_timestamp(column.type):
@@ -60,6 +66,22 @@ def to_microseconds(column: Any, name: str, time_zone: str | None) -> Microsecon
     if per_second > 10**6:
         return ticks // (per_second // 10**6)
     return ticks * (10**6 // per_second)
+
+
+def _whole_numbers(column: Any, name: str) -> Microseconds:
+    """Read whole numbers, or their text, as seconds."""
+    try:
+        if pa.types.is_temporal(column.type):
+            raise pa.ArrowInvalid(f"it is of type {column.type}")
+        counts: Microseconds = pc.cast(column, pa.int64()).to_numpy(zero_copy_only=False)
+        if len(counts) and (counts.min() < 0 or counts.max() > _MOST_COUNTS):
+            raise pa.ArrowInvalid(f"{counts.min()} to {counts.max()}")
+    except pa.ArrowInvalid as error:
+        raise SpecError(
+            f"{name}: {error}; expected whole numbers from 0 to {_MOST_COUNTS}, because time_zone "
+            "is counter"
+        ) from None
+    return counts * 10**6
 
 
 def _parsed(column: Any, name: str, time_zone: str | None) -> Any:
