@@ -181,17 +181,16 @@ class HydraulicDataModule(LightningDataModule):
     def remarks(self) -> list[str]:
         """Return the problems of telemetry and labels that harm a training."""
         found = [*remarks(self.source), *remarks_on_labels(self.task.heads, self.label_counts)]
-        out = int((~self.reference).sum()) - sum(map(len, self.split))
-        referenced = set(self.table.loc[self.reference, EQUIPMENT])
-        bare = [name for name in self.machines if name not in referenced]
+        bare = self.machines.keys() - set(self.table.loc[self.reference, EQUIPMENT])
         if self.reference_spec.active and bare:
-            found.append(f"data.reference: no reference window of {', '.join(bare)}")
+            found.append(f"data.reference: no reference window of {', '.join(sorted(bare))}")
         if self.too_short:
             found.append(
                 f"data.window.short={self.short}: {len(self.too_short)} of "
                 f"{len(self.source.machines())} machines have no recording as long as a window: "
                 + ", ".join(self.too_short)
             )
+        out = int((~self.reference).sum()) - sum(map(len, self.split))
         if self.split_spec.name == "column" and out:
             found.append(f"data.split: {out} of {len(self.table)} windows are in no part")
         return found

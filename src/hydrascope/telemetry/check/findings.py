@@ -6,13 +6,13 @@ from enum import IntEnum
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 from pydantic import BaseModel, ConfigDict
 
 from hydrascope.schemas import SensorSpec
 from hydrascope.schemas.errors import closest
 from hydrascope.telemetry.check.examine import Examination
 from hydrascope.telemetry.check.names import alike, other_unit, remedy
+from hydrascope.telemetry.check.short_machines import short_machines
 from hydrascope.telemetry.folder.statistics import Extreme, SensorStatistics
 
 _RATE_TOLERANCE = 0.05
@@ -65,7 +65,7 @@ def findings(found: Examination, window_s: float | None = None) -> list[Finding]
     every = [
         *(_finding(Severity.STOPS, "", fault) for fault in found.refused),
         *_machine_findings(found),
-        *(() if window_s is None else _short(found, window_s)),
+        *(_finding(Severity.STOPS, "", each) for each in short_machines(found, window_s)),
         *_all_sensor_findings(found),
         *_row_findings(found),
         *_file_findings(found),
@@ -75,29 +75,6 @@ def findings(found: Examination, window_s: float | None = None) -> list[Finding]
 
 def _finding(severity: Severity, subject: str, message: str) -> Finding:
     return Finding(severity=severity, subject=subject, message=message)
-
-
-def _short(found: Examination, window_s: float) -> Iterator[Finding]:
-    """Yield one finding that counts and names the machines that are shorter than a window."""
-    brief = []
-    for name, machine in found.machines.items():
-        ids = [sensor.id for _, sensor in machine.topology.sensors]
-        stats = [found.sensors[name, each] for each in ids if (name, each) in found.sensors]
-        first = pd.to_datetime([each.first for each in stats if each.first], utc=True)
-        last = pd.to_datetime([each.last for each in stats if each.last], utc=True)
-        if len(first):
-            period_s = max((1 / each.rate_hz for each in stats if each.rate_hz), default=0.0)
-            duration_s = (last.max() - first.min()).total_seconds() + period_s
-            if duration_s < window_s:
-                brief.append(f"{name} ({duration_s:g} s)")
-    if brief:
-        yield _finding(
-            Severity.STOPS,
-            "",
-            f"{len(brief)} of {len(found.machines)} machines are recorded for less than a window "
-            f"of {window_s:g} s: {', '.join(brief)}; shorten it, or set data.window.short=skip or "
-            "pad",
-        )
 
 
 def _machine_findings(found: Examination) -> Iterator[Finding]:

@@ -122,7 +122,7 @@ def _counted(value: object) -> str:
     unit = next((unit for unit, limit in _COUNTS if number < limit), "ns")
     return (
         f"; if {value} counts {unit} since 1970, write pandas.to_datetime(…, unit={unit!r}, "
-        "utc=True)"
+        "utc=True); if it counts cycles or the like, set time_zone to counter"
     )
 
 
