@@ -31,8 +31,7 @@ from hydrascope.evaluation.detection import (
 from hydrascope.evaluation.detectors import DETECTORS, detector_scores
 from hydrascope.experiment.restore import restore
 from hydrascope.models.diagnoser import TensorDiagnoser
-from hydrascope.schemas.normality import COMPONENT, SENSOR
-from hydrascope.schemas.task import NormalitySpec
+from hydrascope.schemas.normality import COMPONENT, SENSOR, NormalitySpec
 from hydrascope.tasks.alarm_thresholds import wilson_interval
 from hydrascope.training.fit_normality import calibrate
 

@@ -19,6 +19,7 @@ from hydrascope.models.config import NetworkConfig
 from hydrascope.models.kernel.config import DiscriminantConfig
 from hydrascope.models.linear_config import LinearConfig
 from hydrascope.schemas import validate
+from hydrascope.schemas.normality import NormalitySpec
 from hydrascope.simulation.fleet_settings import FleetSettings
 from hydrascope.telemetry.folder.settings import FolderSettings
 from hydrascope.telemetry.timescale.settings import database_settings
@@ -42,6 +43,7 @@ def conf(group: str, *path: str) -> dict[str, Any]:
         (NetworkConfig, conf("model/gatv2_arma")),
         (DiscriminantConfig, conf("model/discriminant")),
         (LinearConfig, conf("model/linear")),
+        (NormalitySpec, conf("task/normality", "normality")),
     ],
 )
 def test_a_class_and_its_file_have_the_same_keys_and_defaults(

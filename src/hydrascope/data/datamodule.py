@@ -15,11 +15,12 @@ from hydrascope.data.build import StoreConfig, open_stores
 from hydrascope.data.conditions import Conditions, conditions
 from hydrascope.data.dataset import HydraulicGraphDataset
 from hydrascope.data.healthy import (
-    HEALTHY,
-    healthy_labels,
-    healthy_target,
+    LEARNED,
     healthy_windows,
-    split_healthy,
+    learned_target,
+    learned_windows,
+    split_learned,
+    true_labels,
 )
 from hydrascope.data.interval_units import interval_units
 from hydrascope.data.label_counts import count_labels
@@ -78,9 +79,10 @@ class HydraulicDataModule(LightningDataModule):
         label_counts: Labelled windows of each part, by head, component, label and class.
         unit: The units that intervals resample, in the plural, such as machines.
         units: Number of each window's unit, [rows]; see `interval_units`.
-        healthy_labels: Label column → its value or values in a healthy window, if the task has
-            `normality`.
-        healthy: 1 healthy, 0 unhealthy, NaN unknown, [rows], if the task has `normality`.
+        healthy_labels: Label column → its value or values in a healthy window when detection is
+            judged; this and the next two if the task has `normality`.
+        healthy: 1 healthy, 0 unhealthy, NaN unknown by these labels, [rows].
+        learned: Whether normality learns from a window, [rows].
     """
 
     input_spec: InputSpec
@@ -96,6 +98,7 @@ class HydraulicDataModule(LightningDataModule):
     units: NDArray[np.int64]
     healthy_labels: Mapping[str, object]
     healthy: NDArray[np.float32]
+    learned: NDArray[np.bool_]
 
     @checked
     def __init__(
@@ -138,11 +141,12 @@ class HydraulicDataModule(LightningDataModule):
         check_columns(heads, topologies, tables)
         self.table = join_tables(tables)
         if self.task.normality is not None:
-            self.healthy_labels = healthy_labels(self.task, self.table)
-            self.healthy = healthy_windows(self.table, self.healthy_labels)
+            self.healthy_labels, key = true_labels(self.task, self.table)
+            self.healthy = healthy_windows(self.table, self.healthy_labels, key)
+            self.learned = learned_windows(self.task, self.table, self.window.window_s)
             ends = np.cumsum([len(table) for table in tables])[:-1]
-            for target, state in zip(targets, np.split(self.healthy, ends), strict=True):
-                target[HEALTHY] = healthy_target(state)
+            for target, learned in zip(targets, np.split(self.learned, ends), strict=True):
+                target[LEARNED] = learned_target(learned)
         self.reference = reference_windows(self.table, self.window.window_s, self.reference_spec)
         self.split = self._split()
         self.label_counts = count_labels(heads, topologies, targets, self.split)
@@ -250,9 +254,9 @@ class HydraulicDataModule(LightningDataModule):
         """Serve the validation windows in order."""
         return create_dataloader(self.dataset, self.loader, self.split.val)
 
-    def healthy_dataloader(self, rows: NDArray[np.int64]) -> WindowLoader:
-        """Serve the healthy windows among `rows`, in order and without transforms."""
-        return create_dataloader(self.dataset, self.loader, rows[self.healthy[rows] == 1])
+    def learned_dataloader(self, rows: NDArray[np.int64]) -> WindowLoader:
+        """Serve what normality learns from among `rows`, in order and without transforms."""
+        return create_dataloader(self.dataset, self.loader, rows[self.learned[rows]])
 
     def test_dataloader(self) -> WindowLoader:
         """Serve the test windows in order."""
@@ -282,7 +286,8 @@ class HydraulicDataModule(LightningDataModule):
         spec = self.split_spec.without(self.source.machines().keys() - self.machines.keys())
         if not self.task.heads:
             state = np.where(self.reference, np.float32(np.nan), self.healthy)
-            split = split_healthy(self.table, state, spec)
+            learned = self.learned & ~self.reference
+            split = split_learned(self.table, learned, state, spec)
         else:
             rest = np.flatnonzero(~self.reference)
             parts = make_split(self.table.iloc[rest].reset_index(drop=True), spec)

@@ -1,4 +1,4 @@
-"""Healthy windows: their selection by labels, and splits for learning from them alone."""
+"""Healthy windows by their labels, and the windows that normality learns from."""
 
 from collections.abc import Mapping
 
@@ -10,11 +10,14 @@ from torch import Tensor
 
 from hydrascope.data.split_spec import Split, SplitSpec
 from hydrascope.data.splits import make_split
+from hydrascope.data.windows import EQUIPMENT, microsecond, microseconds
 from hydrascope.schemas.errors import SpecError, closest
+from hydrascope.schemas.normality import NormalityFit
 from hydrascope.schemas.task import HeadLevel, TaskSpec
 
-HEALTHY = "healthy"
-"""The additional target of a batch, [G, 1]: 1 healthy, 0 unhealthy, NaN unknown."""
+LEARNED = "learned"
+"""The additional target of a batch, [G, 1]: 1 if normality learns from the window, otherwise 0."""
+_KEY = "task.normality"
 
 
 def healthy_labels(task: TaskSpec, table: pd.DataFrame) -> Mapping[str, object]:
@@ -40,11 +43,28 @@ def healthy_labels(task: TaskSpec, table: pd.DataFrame) -> Mapping[str, object]:
     return labels
 
 
-def healthy_windows(table: pd.DataFrame, healthy: Mapping[str, object]) -> NDArray[np.float32]:
+def true_labels(task: TaskSpec, table: pd.DataFrame) -> tuple[Mapping[str, object], str]:
+    """Return the labels of a healthy window by which detection is judged, and the key they are of.
+
+    They have the form of `healthy_labels`.
+    """
+    if task.normality is not None and task.normality.truth is not None:
+        return task.normality.truth, f"{_KEY}.truth"
+    return healthy_labels(task, table), f"{_KEY}.healthy"
+
+
+def healthy_windows(
+    table: pd.DataFrame, healthy: Mapping[str, object], path: str = f"{_KEY}.healthy"
+) -> NDArray[np.float32]:
     """Return the state of each window: 1 healthy, 0 unhealthy, NaN unknown.
 
     A window is healthy if every label has one of its healthy values, and unhealthy if any label has
     another value, even if others are missing. If `healthy` is empty, all windows are healthy.
+
+    Args:
+        table: Window table.
+        healthy: Label column → its value or values in a healthy window.
+        path: The key that gives `healthy`.
 
     Raises:
         SpecError: There is no such label column, or no healthy window.
@@ -57,7 +77,7 @@ def healthy_windows(table: pd.DataFrame, healthy: Mapping[str, object]) -> NDArr
             raise SpecError(
                 f"{name!r} is no label column; accepted: "
                 f"{', '.join(labels)}{closest(name, labels)}",
-                path="task.normality.healthy",
+                path=path,
             )
         values = accepted if isinstance(accepted, tuple | list) else (accepted,)
         missing = table[name].isna().to_numpy()
@@ -65,41 +85,104 @@ def healthy_windows(table: pd.DataFrame, healthy: Mapping[str, object]) -> NDArr
         unhealthy |= ~missing & ~table[name].isin(list(values)).to_numpy()
     state = np.where(unhealthy, 0.0, np.where(unknown, np.nan, 1.0)).astype(np.float32)
     if not (state == 1).any():
-        raise SpecError(
-            f"none of {len(table)} windows is healthy by {dict(healthy)}",
-            path="task.normality.healthy",
-        )
+        raise SpecError(f"none of {len(table)} windows is healthy by {dict(healthy)}", path=path)
     return state
 
 
-def healthy_target(state: NDArray[np.float32]) -> Tensor:
-    """Return the states of one machine's windows as a target [W, 1, 1]."""
-    return torch.from_numpy(state).reshape(-1, 1, 1)
-
-
-def split_healthy(table: pd.DataFrame, state: NDArray[np.float32], spec: SplitSpec) -> Split:
-    """Split the healthy windows; add all unhealthy ones to the test part and omit unknown ones.
-
-    Parts that are named (`column`) stay as they are, without the unhealthy windows of training and
-    validation.
+def learned_windows(task: TaskSpec, table: pd.DataFrame, window_s: float) -> NDArray[np.bool_]:
+    """Return which windows normality learns from, [rows].
 
     Raises:
-        SpecError: The healthy windows do not allow such a split, or a part is empty.
+        SpecError: There is no such label column, a machine has fewer windows than `first_windows`,
+            or no window is chosen.
     """
-    rows = np.flatnonzero(state == 1)
-    unhealthy = np.flatnonzero(state == 0)
+    assert task.normality is not None
+    if (fit := task.normality.fit) is None:
+        return np.equal(healthy_windows(table, healthy_labels(task, table)), 1)
+    path = f"{_KEY}.fit"
+    chosen = _between(table, fit, window_s, path)
+    if fit.healthy is not None:
+        chosen &= healthy_windows(table, fit.healthy, f"{path}.healthy") == 1
+    if fit.first_windows is not None:
+        chosen &= _first(table, fit.first_windows, f"{path}.first_windows")
+    if not chosen.any():
+        given = ", ".join(fit.model_dump(exclude_none=True))
+        raise SpecError(f"no window meets all conditions at once: {given}", path=path)
+    return chosen
+
+
+def _between(
+    table: pd.DataFrame, fit: NormalityFit, window_s: float, path: str
+) -> NDArray[np.bool_]:
+    """Return which windows are between start and end, [rows]; raises if none is."""
+    start_us = microseconds(table["start"])
+    chosen = np.ones(len(table), dtype=bool)
+    if fit.start is not None:
+        chosen &= start_us >= microsecond(fit.start)
+    if fit.end is not None:
+        chosen &= start_us + round(window_s * 1e6) <= microsecond(fit.end)
+    if not chosen.any():
+        first, last = table["start"].min(), table["start"].max() + pd.Timedelta(window_s, "s")
+        raise SpecError(
+            f"no window is between start and end; the windows are between {first.isoformat()} and "
+            f"{last.isoformat()}",
+            path=path,
+        )
+    return chosen
+
+
+def _first(table: pd.DataFrame, count: int, path: str) -> NDArray[np.bool_]:
+    """Return which windows are among the first of their machine, [rows]; raises if it has fewer."""
+    machines = pd.Series(microseconds(table["start"])).groupby(table[EQUIPMENT].to_numpy())
+    sizes = machines.size()
+    if (fewest := int(sizes.min())) < count:
+        raise SpecError(
+            f"{count} is more than the {fewest} windows of {sizes.idxmin()!r}; accepted: 1 to "
+            f"{fewest}",
+            path=path,
+        )
+    return (machines.rank("first") <= count).to_numpy()
+
+
+def learned_target(learned: NDArray[np.bool_]) -> Tensor:
+    """Return the target of one machine's windows, [W, 1, 1]."""
+    return torch.from_numpy(learned.astype(np.float32)).reshape(-1, 1, 1)
+
+
+def split_learned(
+    table: pd.DataFrame,
+    learned: NDArray[np.bool_],
+    state: NDArray[np.float32],
+    spec: SplitSpec,
+) -> Split:
+    """Split the windows to learn from; test on all others too, if their state is known.
+
+    Parts that are named (`column`) stay as they are, without the windows of training and validation
+    that are not learned from.
+
+    Args:
+        table: Window table.
+        learned: Whether a window may be learned from, [rows].
+        state: The true state of each window, [rows]; NaN: unknown, so that it is not tested.
+        spec: The split of the windows to learn from.
+
+    Raises:
+        SpecError: These windows do not allow such a split, or a part is empty.
+    """
+    rows, others = np.flatnonzero(learned), np.flatnonzero(~learned)
     if spec.name == "column":
         named = make_split(table, spec)
         train, val, test = (np.intersect1d(part, rows) for part in named)
-        unhealthy = np.intersect1d(named.test, unhealthy)
+        others = np.intersect1d(named.test, others)
     else:
         split = make_split(table.iloc[rows].reset_index(drop=True), spec)
         train, val, test = (rows[part] for part in split)
     if not (len(train) and len(val)):
         raise SpecError(
-            f"{len(rows)} healthy windows leave {len(train)} to train on and "
+            f"{len(rows)} windows to learn from leave {len(train)} to train on and "
             f"{len(val)} to set the threshold on; accepted: one or more of each (shorter "
             "data.window.stride_s, larger data.split.val_fraction)",
             path="data.split",
         )
-    return Split(train, val, np.sort(np.concatenate([test, unhealthy])))
+    tested = np.sort(np.concatenate([test, others]))
+    return Split(train, val, tested[~np.isnan(state[tested])])

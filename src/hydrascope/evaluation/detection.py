@@ -13,8 +13,7 @@ from sklearn.metrics import roc_auc_score
 from hydrascope.data.datamodule import HydraulicDataModule
 from hydrascope.evaluation.bootstrap import Bootstrap, auroc
 from hydrascope.models.diagnoser import TensorDiagnoser
-from hydrascope.schemas.normality import COMPONENT, LEVELS, MACHINE, SENSOR
-from hydrascope.schemas.task import NormalitySpec
+from hydrascope.schemas.normality import COMPONENT, LEVELS, MACHINE, SENSOR, NormalitySpec
 from hydrascope.tasks.alarm_thresholds import resolved_rate, smoothed, wilson_interval
 
 _STATES = {"healthy": 1, "unhealthy": 0}

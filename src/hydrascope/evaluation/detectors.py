@@ -1,8 +1,8 @@
 """Classical anomaly detectors, with the same windows, features and threshold rule.
 
 Each reads the features of all sensors and steps as one long row, normalised by the training
-statistics. It learns from the healthy training windows. Its threshold is set on the healthy
-validation windows, for the same false-alarm rate.
+statistics. It learns from the same training windows. Its threshold is set on the same validation
+windows, for the same false-alarm rate.
 """
 
 from collections.abc import Callable, Mapping
@@ -16,7 +16,7 @@ from sklearn.ensemble import IsolationForest
 from hydrascope.data.datamodule import HydraulicDataModule
 from hydrascope.evaluation.baselines import check_comparable, window_features
 from hydrascope.features.normalizer import FeatureNormalizer
-from hydrascope.schemas.task import NormalitySpec
+from hydrascope.schemas.normality import NormalitySpec
 from hydrascope.tasks.alarm_thresholds import conformal_threshold
 
 Floats = NDArray[np.float64]
@@ -77,7 +77,7 @@ def detector_scores(
     """
     check_comparable(data.dataset.machines)
     rows = window_features(data.dataset.machines, normalizer).flatten(1).double().numpy()
-    train, held_out = (part[data.healthy[part] == 1] for part in (data.split.train, data.split.val))
+    train, held_out = (part[data.learned[part]] for part in (data.split.train, data.split.val))
     score = DETECTORS[name](rows[train], seed)
     threshold = conformal_threshold(
         score(rows[held_out]), spec.false_alarm_rate, data.units[held_out]

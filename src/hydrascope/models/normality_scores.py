@@ -34,10 +34,9 @@ class Normality(nn.Module):
 
     A score is the root mean of ρ(change) + λ ρ(level) over observed steps and features: those of a
     sensor, of a component's sensors, or of all sensors. ρ(u) is u² up to |u| = 1 and 2|u| − 1
-    beyond (P. J. Huber, 1964), as in the training loss, so that no single value dominates. λ is
-    0.1, because levels shift more than changes do under conditions that are not in the training
-    data. A score is returned as a multiple of its threshold; above 1 is an alarm. It is NaN if
-    there is nothing to score: no sensor, none observed, or none seen in training.
+    beyond (P. J. Huber, 1964), as in the training loss, so that no single value dominates. A score
+    is returned as a multiple of its threshold; above 1 is an alarm. It is NaN if there is nothing
+    to score: no sensor, none observed, or none seen in training.
 
     Missing z are set to their most likely values given the others. So |x|² is the distance of the
     observed values.
@@ -50,10 +49,8 @@ class Normality(nn.Module):
         identity: The `identity` of `SensorForecast`.
         per_step: Whether each step has its own covariance, like the normalisation. Otherwise there
             is one for the first step, which has no earlier steps, and one for all others.
+        level_share: The weight λ of the level.
     """
-
-    level_share = 0.1
-    """The weight λ of the level."""
 
     slot_topology: Tensor
     slot_place: Tensor
@@ -66,9 +63,16 @@ class Normality(nn.Module):
     held_out: Tensor
 
     def __init__(
-        self, spec: InputSpec, channels: int, *, identity: bool = True, per_step: bool = False
+        self,
+        spec: InputSpec,
+        channels: int,
+        *,
+        identity: bool = True,
+        per_step: bool = False,
+        level_share: float,
     ) -> None:
         super().__init__()
+        self.level_share = level_share
         self.forecast = SensorForecast(spec, channels, identity)
         build, place, self.places = build_places(spec)
         self.topologies, self.features = len(spec.builds), len(spec.feature_names)

@@ -156,4 +156,5 @@ def _normality(recipe: DiagnoserRecipe, model: Model) -> Normality | None:
         model.state_channels,
         identity=bool(recipe.model.config.get("sensor_identity", False)),
         per_step=recipe.normaliser.per_step,
+        level_share=recipe.task.normality.level_share,
     )

@@ -1,5 +1,71 @@
-"""Names of a network's normality scores."""
+"""Learning of healthy telemetry, and the names of a network's normality scores."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Annotated
+
+from pydantic import AwareDatetime, Field, ValidationInfo, field_validator
+
+from hydrascope.schemas.base import Number, Positive, Spec, Text
 
 MACHINE, COMPONENT, SENSOR = "normality.machine", "normality.component", "normality.sensor"
 LEVELS = (MACHINE, COMPONENT, SENSOR)
 """The names of the scores, with shapes [G, 1], [N, 1] and [S, 1]."""
+
+LabelValues = Mapping[Text, Number | Text | tuple[Number | Text, ...]]
+"""Label column → its accepted value or values."""
+FalseAlarmRate = Annotated[float, Field(strict=True, gt=0.0, lt=0.5)]
+Smoothing = Annotated[float, Field(strict=True, ge=0.0, lt=1.0)]
+LevelShare = Positive
+
+
+class NormalityFit(Spec):
+    """The windows that normality learns from: those that meet every condition given."""
+
+    healthy: LabelValues | None = None
+    """Label column → its value or values. None: whatever the labels are."""
+    first_windows: Annotated[int, Field(strict=True, ge=1)] | None = None
+    """Number of windows from the start of each machine's telemetry. None: no limit."""
+    start: AwareDatetime | None = None
+    """Time with time zone before which no window begins. None: no limit."""
+    end: AwareDatetime | None = None
+    """Time with time zone after which no window ends. None: no limit."""
+
+    @field_validator("end")
+    @classmethod
+    def _after_start(cls, end: datetime | None, info: ValidationInfo) -> datetime | None:
+        start = info.data.get("start")
+        if start is not None and end is not None and end <= start:
+            raise ValueError(f"expected a time after start, {start.isoformat()}")
+        return end
+
+
+class NormalitySpec(Spec):
+    """Learning of healthy telemetry without labels of faults."""
+
+    healthy: LabelValues | None = None
+    """Label column → its value or values in a healthy window. None: as the heads define it; if no
+    head does, all windows are healthy."""
+    fit: NormalityFit | None = None
+    """Windows to learn from. None: the healthy ones."""
+    truth: LabelValues | None = None
+    """Label column → its value or values in a healthy window when detection is judged. None: as in
+    `healthy`."""
+    false_alarm_rate: FalseAlarmRate = 0.01
+    """Share of healthy windows in which a score may exceed its threshold."""
+    smoothing: Smoothing = 0.0
+    """Weight of the previous mean in an exponentially weighted mean of scores; 0: no smoothing."""
+    level_share: LevelShare = 0.1
+    """Weight of a window's mean residual in its scores, relative to that of the changes around it.
+    It is small because levels shift more than changes do under conditions that are not in the
+    training data."""
+    weight: Positive = 1.0
+    """Factor of the forecast's loss."""
+
+    @field_validator("fit")
+    @classmethod
+    def _some_condition(cls, fit: NormalityFit | None) -> NormalityFit | None:
+        if fit == NormalityFit():
+            accepted = ", ".join(NormalityFit.model_fields)
+            raise ValueError(f"expected null, or at least one of {accepted}")
+        return fit

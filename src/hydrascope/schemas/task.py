@@ -7,6 +7,7 @@ from typing import Annotated
 from pydantic import Field, ValidationInfo, field_validator
 
 from hydrascope.schemas.base import Identifier, Number, Positive, Spec, Text
+from hydrascope.schemas.normality import NormalitySpec
 
 
 class HeadLevel(StrEnum):
@@ -215,20 +216,6 @@ class HeadSpec(Spec):
         return self.labels or (self.label or self.name,)
 
 
-class NormalitySpec(Spec):
-    """Learning of healthy telemetry without labels of faults."""
-
-    healthy: Mapping[Text, Number | Text | tuple[Number | Text, ...]] | None = None
-    """Label column → its value or values in a healthy window. None: as the heads define it; if no
-    head does, all windows are healthy."""
-    false_alarm_rate: Annotated[float, Field(strict=True, gt=0.0, lt=0.5)] = 0.01
-    """Share of healthy windows in which a score may exceed its threshold."""
-    smoothing: Annotated[float, Field(strict=True, ge=0.0, lt=1.0)] = 0.0
-    """Weight of the previous mean in an exponentially weighted mean of scores; 0: no smoothing."""
-    weight: Positive = 1.0
-    """Factor of the forecast's loss."""
-
-
 _LOSSES = ("forecast", "normality")
 """The names of losses that do not belong to a head."""
 
@@ -250,7 +237,7 @@ class TaskSpec(Spec):
     def _some_and_distinct(
         cls, heads: tuple[HeadSpec, ...], info: ValidationInfo
     ) -> tuple[HeadSpec, ...]:
-        if not heads and info.data.get("normality") is None:
+        if not heads and info.data.get("normality", "wrong") is None:
             raise ValueError("expected at least one head, or normality")
         names = [head.name for head in heads]
         if repeated := sorted({name for name in names if names.count(name) > 1}):

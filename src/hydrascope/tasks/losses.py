@@ -120,12 +120,12 @@ def forecast_loss(arma: ARMAOutput) -> MaskedLoss:
     return MaskedLoss((loss * valid).sum(), valid.sum())
 
 
-def normality_loss(residual: SensorResidual, inputs: GraphInputs, healthy: Tensor) -> MaskedLoss:
-    """Return the Huber loss of the sensors' forecast over healthy windows.
+def normality_loss(residual: SensorResidual, inputs: GraphInputs, learned: Tensor) -> MaskedLoss:
+    """Return the Huber loss of the sensors' forecast over the windows to learn from.
 
-    `healthy` is [G, 1], with 1 for a healthy window.
+    `learned` is [G, 1], with 1 for such a window.
     """
-    counted = (residual.observed & (healthy == 1)[sensor_graph(inputs)]).to(residual.value.dtype)
+    counted = (residual.observed & (learned == 1)[sensor_graph(inputs)]).to(residual.value.dtype)
     zero = torch.zeros_like(residual.value)
     loss = F.huber_loss(residual.value, zero, reduction="none").mean(dim=-1)
     return MaskedLoss((loss * counted).sum(), counted.sum())

@@ -8,8 +8,7 @@ from torch import Tensor
 from hydrascope.data.datamodule import HydraulicDataModule
 from hydrascope.models.diagnoser import TensorDiagnoser
 from hydrascope.schemas.errors import SpecError
-from hydrascope.schemas.normality import MACHINE
-from hydrascope.schemas.task import NormalitySpec
+from hydrascope.schemas.normality import MACHINE, NormalitySpec
 from hydrascope.tasks.alarm_thresholds import conformal_threshold, smoothed
 
 
@@ -23,7 +22,7 @@ def fit_features(diagnoser: TensorDiagnoser, data: HydraulicDataModule) -> None:
     normality = diagnoser.normality
     assert normality is not None
     moments = normality.moments()
-    for batch in data.healthy_dataloader(data.split.train):
+    for batch in data.learned_dataloader(data.split.train):
         inputs = diagnoser.normalise(batch.inputs)
         normality.gather(moments, inputs)
     if not bool((moments.count > 0).any()):
@@ -48,7 +47,7 @@ def calibrate(diagnoser: TensorDiagnoser, data: HydraulicDataModule, spec: Norma
     scores: dict[str, list[Tensor]] = {}
     keys: dict[str, list[Tensor]] = {}
     windows: dict[str, list[Tensor]] = {}
-    for batch in data.healthy_dataloader(data.split.val):
+    for batch in data.learned_dataloader(data.split.val):
         residual = diagnoser.raw(batch.inputs).residual
         assert residual is not None
         by_level, key = normality.scores(batch.inputs, residual), normality.keys(batch.inputs)

@@ -13,7 +13,7 @@ from torch.optim import Optimizer
 
 from hydrascope.data.batch import TrainingBatch
 from hydrascope.data.datamodule import HydraulicDataModule
-from hydrascope.data.healthy import HEALTHY
+from hydrascope.data.healthy import LEARNED
 from hydrascope.models.decode import decode
 from hydrascope.models.diagnoser import TensorDiagnoser
 from hydrascope.schemas.task import HeadSpec, TaskSpec
@@ -86,8 +86,8 @@ class DiagnosisModule(LightningModule):
             masked[FORECAST] = forecast_loss(output.arma)
         weights = [plan.forecast_weight] * (len(masked) - len(self.task.heads))
         if output.residual is not None and self.task.normality is not None:
-            healthy = batch.targets[HEALTHY]
-            masked[NORMALITY] = normality_loss(output.residual, batch.inputs, healthy)
+            learned = batch.targets[LEARNED]
+            masked[NORMALITY] = normality_loss(output.residual, batch.inputs, learned)
             weights.append(self.task.normality.weight)
         each, counted = means(list(masked.values()))
         heads = len(self.task.heads)

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from hydrascope.data.healthy import healthy_labels, healthy_windows, split_healthy
+from hydrascope.data.healthy import healthy_labels, healthy_windows, split_learned
 from hydrascope.data.split_spec import SplitSpec
 from hydrascope.schemas import TaskSpec, validate
 from hydrascope.schemas.errors import SpecError
@@ -64,7 +64,7 @@ def test_an_unknown_label_and_no_healthy_window_are_refused() -> None:
 def test_what_is_not_healthy_is_tested_on_and_never_learned_from() -> None:
     state = np.array([1] * 20 + [0] * 5 + [np.nan] * 3, dtype=np.float32)
     windows = table(valve=list(range(28)))
-    split = split_healthy(windows, state, SplitSpec("chronological", 5, 0, 0.25))
+    split = split_learned(windows, state == 1, state, SplitSpec("chronological", 5, 0, 0.25))
     assert split.train.tolist() == list(range(12))
     assert split.val.tolist() == list(range(12, 16))
     assert split.test.tolist() == list(range(16, 25))
@@ -73,8 +73,8 @@ def test_what_is_not_healthy_is_tested_on_and_never_learned_from() -> None:
 def test_too_few_healthy_windows_are_refused() -> None:
     windows = table(valve=[1, 2, 3])
     state = np.array([1, 1, 1], dtype=np.float32)
-    with pytest.raises(SpecError, match="3 healthy windows leave 3 to train on and 0"):
-        split_healthy(windows, state, SplitSpec("chronological", 5, 0, 0.1))
+    with pytest.raises(SpecError, match="3 windows to learn from leave 3 to train on and 0"):
+        split_learned(windows, state == 1, state, SplitSpec("chronological", 5, 0, 0.1))
 
 
 def test_a_task_has_heads_or_normality() -> None:

@@ -53,7 +53,7 @@ def diagnoser(rig: HydraulicDataModule) -> TensorDiagnoser:
     normalizer = FeatureNormalizer(*shape, per_step=True, clip=20.0)
     normalizer.fit(rig.training_parts(normalizer))
     config = validate(NetworkConfig, {"hidden_channels": 16, "dropout": 0.0})
-    normality = Normality(spec, 16, per_step=True)
+    normality = Normality(spec, 16, per_step=True, level_share=0.1)
     torch.nn.init.normal_(normality.forecast.out.weight, std=0.1)
     diagnoser = TensorDiagnoser(
         normalizer, UniversalTemporalGNN(config, spec, []), None, normality
