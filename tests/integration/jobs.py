@@ -12,6 +12,7 @@ from hydrascope.experiment.job_settings import (
     EvaluateSettings,
     ExportSettings,
     HardwareSettings,
+    NormalityChange,
     TrainSettings,
     validate_export,
     validate_train,
@@ -87,11 +88,17 @@ def train_settings(*overrides: str) -> TrainSettings:
 
 
 def evaluate_settings(
-    ckpt: str, run_dir: Path, *, compare: str | None = None, missing_sensors: bool = False
+    ckpt: str,
+    run_dir: Path,
+    *,
+    compare: str | None = None,
+    missing_sensors: bool = False,
+    **normality: float,
 ) -> EvaluateSettings:
-    """Return an evaluation's settings."""
+    """Return an evaluation's settings; `normality` are those that set its thresholds anew."""
     return EvaluateSettings(
         ckpt=ckpt,
+        normality=NormalityChange(**normality),
         compare=compare,
         missing_sensors=missing_sensors,
         run_dir=str(run_dir),

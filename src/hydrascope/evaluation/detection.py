@@ -1,17 +1,18 @@
 """How well normality scores detect faults: false alarms, detection rate, AUROC."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from functools import partial
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from rich.table import Table
 from sklearn.metrics import roc_auc_score
 
 from hydrascope.data.datamodule import HydraulicDataModule
+from hydrascope.data.held_out import near_training
 from hydrascope.evaluation.bootstrap import Bootstrap, auroc
+from hydrascope.evaluation.detection_metrics import Alarms, alarm_intervals, alarm_metrics
 from hydrascope.models.diagnoser import TensorDiagnoser
 from hydrascope.schemas.normality import COMPONENT, LEVELS, MACHINE, SENSOR, NormalitySpec
 from hydrascope.tasks.alarm_thresholds import resolved_rate, smoothed, wilson_interval
@@ -103,8 +104,10 @@ def detection(
         `not_scored`: the number of healthy and of unhealthy windows without a score.
         `false_alarms`: the number of alarms and of healthy windows, the rate with its 95 %
         interval, the requested rate, and the lowest rate that `held_out` units of the split can
-        guarantee. `faults`: for each fault its number of windows, the share detected, and the AUROC
-        against the healthy windows.
+        guarantee; also the name of these units, the number of held-out windows, and how many of
+        them share samples with training windows or adjoin them. `faults`: for each fault its number
+        of windows, the share detected, and the AUROC against the healthy windows. `overall` and
+        `events`: as in `alarm_metrics`, `overall` with the AUROC of all faults.
     """
     scored, state = ~np.isnan(scores), data.healthy[windows]
     not_scored = {name: int((~scored & (state == value)).sum()) for name, value in _STATES.items()}
@@ -112,6 +115,8 @@ def detection(
     healthy, alarm = state == 1, scores > 1.0
     alarms, count = int(alarm[healthy].sum()), int(healthy.sum())
     low, high = wilson_interval(alarms, count)
+    setting = data.split.val[data.learned[data.split.val]]
+    near = near_training(data, setting)
     report: dict[str, Any] = {
         "not_scored": not_scored,
         "false_alarms": {
@@ -122,8 +127,13 @@ def detection(
             "asked": spec.false_alarm_rate,
             "resolved": resolved_rate(held_out, spec.false_alarm_rate),
             "held_out": held_out,
+            "unit": data.unit,
+            "held_out_windows": len(setting),
+            "sharing": int(near.sharing.sum()),
+            "adjoining": int(near.adjoining.sum()),
         },
         "faults": {},
+        **alarm_metrics(Alarms(windows, data.healthy[windows], alarm), data),
     }
     for name, chosen in faults(data, windows):
         if not chosen.any():
@@ -135,6 +145,7 @@ def detection(
             "detected": float(alarm[chosen].mean()),
             "auroc": float(roc_auc_score(truth, both)) if count else None,
         }
+    report["overall"]["auroc"] = report["faults"].get(ANY, {}).get("auroc")
     return report
 
 
@@ -145,7 +156,8 @@ def detection_intervals(
 
     Returns:
         `false_alarm_rate`: [low, high]. `faults`: for each fault the intervals of `detected` and
-        `auroc`. An interval is null if there are too few units or windows.
+        `auroc`. `overall` and `events`: of `alarm_intervals`. An interval is null if there are too
+        few units or windows.
     """
     windows, scores = windows[~np.isnan(scores)], scores[~np.isnan(scores)]
     bootstrap = Bootstrap.of(data.unit, data.units, windows)
@@ -157,7 +169,12 @@ def detection_intervals(
             drawn = bootstrap.of_sums(counts, windows, lambda s: {"share": s[:, 1] / s[:, 0]})
         return bootstrap.interval(drawn["share"])
 
-    found: dict[str, Any] = {"false_alarm_rate": share(healthy), "faults": {}}
+    alarms = Alarms(windows, data.healthy[windows], ranked > 1.0)
+    found: dict[str, Any] = {
+        "false_alarm_rate": share(healthy),
+        "faults": {},
+        **alarm_intervals(alarms, data, bootstrap),
+    }
     for name, chosen in faults(data, windows):
         if not chosen.any():
             continue
@@ -165,51 +182,5 @@ def detection_intervals(
         score, present = scores[either], chosen[either]
         drawn = bootstrap.of_rows(windows[either], partial(auroc, score, present))
         found["faults"][name] = {"detected": share(chosen), "auroc": bootstrap.interval(drawn)}
+    found["overall"]["auroc"] = found["faults"].get(ANY, {}).get("auroc")
     return found
-
-
-def detection_table(title: str, reports: Mapping[str, Mapping[str, Any]]) -> Table:
-    """Show each detector's false alarms, and its AUROC and detection rate for each fault."""
-    table = Table(title=title, title_justify="left")
-    table.add_column("")
-    for name in reports:
-        table.add_column(name, justify="right")
-    every = list(reports.values())
-    if any(any(each["not_scored"].values()) for each in every):
-        missing = (each["not_scored"] for each in every)
-        table.add_row(
-            "not scored",
-            *(f"{each['healthy']} healthy, {each['unhealthy']} unhealthy" for each in missing),
-        )
-    table.add_row("false alarms", *(_alarms(each["false_alarms"]) for each in every))
-    for fault, found in every[0]["faults"].items():
-        cells = [_found(each["faults"].get(fault)) for each in every]
-        table.add_row(f"{fault} ({found['windows']})", *cells)
-    return table
-
-
-def _alarms(alarms: Mapping[str, Any]) -> str:
-    if alarms["rate"] is None:
-        return "–"
-    low, high = alarms["interval"]
-    return f"{100 * alarms['rate']:.1f} % ({100 * low:.0f}–{100 * high:.0f})"
-
-
-def _found(fault: Mapping[str, Any] | None) -> str:
-    if fault is None:
-        return "–"
-    auroc = "–" if fault["auroc"] is None else f"{fault['auroc']:.3f}"
-    return f"{auroc}, {100 * fault['detected']:.0f} %"
-
-
-def promise(held_out: int, unit: str, spec: NormalitySpec) -> str:
-    """Return one line on the false-alarm rate that so many held-out units can guarantee."""
-    requested, resolved = spec.false_alarm_rate, resolved_rate(held_out, spec.false_alarm_rate)
-    line = f"Normality: {held_out} held-out healthy {unit} set the threshold; "
-    if resolved <= requested:
-        return line + f"requested false-alarm rate: {100 * requested:g} %"
-    needed = int(np.ceil(round(1 / requested - 1, 9)))
-    return line + (
-        f"they resolve a false-alarm rate of {100 * resolved:.2g} % at best; the requested "
-        f"{100 * requested:g} % takes {needed}"
-    )

@@ -16,13 +16,13 @@ from hydrascope.evaluation.compare import EVALUATION, PREDICTIONS, OtherRun, pre
 from hydrascope.evaluation.detection import (
     detection,
     detection_intervals,
-    detection_table,
     machine_scores,
-    promise,
     score_table,
 )
+from hydrascope.evaluation.detection_text import detection_table, normality_lines
 from hydrascope.evaluation.figures import confusion_counts, save_confusion_matrix
 from hydrascope.evaluation.localisation import localisation, localisation_lines
+from hydrascope.evaluation.machine_spread import differing_machines
 from hydrascope.evaluation.missing import judge_missing
 from hydrascope.evaluation.missing_report import missing_report
 from hydrascope.evaluation.page.missing import in_words
@@ -33,6 +33,7 @@ from hydrascope.evaluation.severity import error_by_severity
 from hydrascope.experiment.hardware import prepare_hardware
 from hydrascope.experiment.job_settings import TRACKED, EvaluateSettings, TrainSettings
 from hydrascope.experiment.restore import Restored, restore
+from hydrascope.experiment.thresholds import Reset, with_thresholds
 from hydrascope.models.diagnoser import TensorDiagnoser
 from hydrascope.schemas.json_file import load_json
 from hydrascope.schemas.task import HeadKind
@@ -50,7 +51,7 @@ def run(settings: EvaluateSettings, *, quiet: bool = False) -> None:
     console = Console(quiet=quiet)
     prepare_hardware(settings.hardware)
     other = OtherRun(settings.compare) if settings.compare else None
-    restored = restore(settings.ckpt, settings.data)
+    restored, reset = with_thresholds(restore(settings.ckpt, settings.data), settings.normality)
     trained, diagnoser, data = restored
     file = None if settings.ckpt.startswith(TRACKED) else Path(settings.ckpt).absolute()
     run_dir = Path(settings.run_dir).absolute()
@@ -91,7 +92,7 @@ def run(settings: EvaluateSettings, *, quiet: bool = False) -> None:
             with console.status("Removing sensors …"):
                 missing = judge_missing(diagnoser, data)
             report["missing_sensors"] = missing_report(diagnoser.heads, missing)
-    report |= _of_normality(restored, run_dir)
+    report |= _of_normality(restored, reset, run_dir)
     write_json(run_dir / EVALUATION, report)
     with console.status("Drawing the report …"):
         write_page(run_dir / "report.html", report, diagnoser, predictions, data)
@@ -99,7 +100,7 @@ def run(settings: EvaluateSettings, *, quiet: bool = False) -> None:
     console.print(f"Results: {run_dir}", soft_wrap=True)
 
 
-def _of_normality(restored: Restored, run_dir: Path) -> dict[str, Any]:
+def _of_normality(restored: Restored, reset: Reset, run_dir: Path) -> dict[str, Any]:
     """Return how well normality scores detect faults, and write every score."""
     trained, diagnoser, data = restored
     if not (trained.task.normality and diagnoser.normality):
@@ -110,13 +111,15 @@ def _of_normality(restored: Restored, run_dir: Path) -> dict[str, Any]:
     windows, machines = machine_scores(scores)
     held_out = int(diagnoser.normality.held_out)
     detected = detection(data, trained.task.normality, windows, machines, held_out)
-    intervals = detection_intervals(data, windows, machines)
-    return {"normality": detected | {"intervals": intervals}}
+    detected["intervals"] = detection_intervals(data, windows, machines)
+    detected["differing_machines"] = differing_machines(diagnoser, data, trained.task.normality)
+    detected["thresholds_reset"] = reset
+    return {"normality": detected}
 
 
 def _print(console: Console, report: dict[str, Any], restored: Restored, title: str) -> None:
     """Print the results."""
-    trained, diagnoser, data = restored
+    trained, diagnoser, _ = restored
     if diagnoser.heads:
         units = {head.name: head.unit for head in diagnoser.heads}
         console.print(_table(title, report["test"], report["judged"], units))
@@ -131,8 +134,7 @@ def _print(console: Console, report: dict[str, Any], restored: Restored, title: 
     if "normality" in report and trained.task.normality and diagnoser.normality:
         detected = {trained.model.name: report["normality"]}
         console.print(detection_table("Normality: AUROC, share detected", detected))
-        held_out = int(diagnoser.normality.held_out)
-        console.print(promise(held_out, data.unit, trained.task.normality))
+        console.print("\n".join(normality_lines(report["normality"])))
 
 
 def _of_heads(

@@ -15,7 +15,7 @@ from hydrascope.packaging.manifest import MetricsManifest
 from hydrascope.packaging.write import WriteOptions, write_bundle
 from hydrascope.schemas.errors import SpecError
 
-LOWER_IS_BETTER = ("mae", "false_alarm_rate")
+LOWER_IS_BETTER = ("mae", "false_alarm_rate", "missed_alarm_rate")
 NORMALITY = "normality"
 """The name of normality among the heads' metrics; no head may have it."""
 
@@ -62,8 +62,7 @@ def _metrics(restored: Restored) -> MetricsManifest:
     if (spec := trained.task.normality) and diagnoser.normality:
         windows, scores = machine_scores(score_table(diagnoser, data, spec))
         found = detection(data, spec, windows, scores, int(diagnoser.normality.held_out))
-        alarms, faults = found["false_alarms"], found["faults"].get(ANY, {})
-        values = {"false_alarm_rate": alarms["rate"], **faults}
+        values = {**found["faults"].get(ANY, {}), **found["overall"]}
         measured[NORMALITY] = {name: each for name, each in values.items() if each is not None}
     return MetricsManifest(
         split=trained.data.split.name,

@@ -33,6 +33,7 @@ from hydrascope.experiment.run_settings import (
 from hydrascope.features.config import FeatureConfig
 from hydrascope.schemas.errors import validate
 from hydrascope.schemas.json_schema import DIALECT
+from hydrascope.schemas.normality import FalseAlarmRate, LevelShare, Smoothing
 from hydrascope.schemas.task import TaskSpec
 
 
@@ -130,10 +131,19 @@ def train_schema() -> dict[str, object]:
     return {"$schema": DIALECT, **schema, "title": "TrainSettings"}
 
 
+class NormalityChange(Settings):
+    """What thresholds are set anew with; null: as in training."""
+
+    false_alarm_rate: FalseAlarmRate | None = None
+    smoothing: Smoothing | None = None
+    level_share: LevelShare | None = None
+
+
 class EvaluateSettings(Settings):
     """All settings of `evaluate.py`."""
 
     ckpt: Trained
+    normality: NormalityChange = NormalityChange()
     compare: UserPath | None
     missing_sensors: bool
     run_dir: UserPath

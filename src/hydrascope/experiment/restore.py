@@ -54,7 +54,9 @@ def restore(ckpt: str, moved: MovedData | None = None) -> Restored:
             f"ckpt: its weights do not fit {settings.model.name} of this version of Hydrascope; "
             f"train again ({error})"
         ) from None
-    if diagnoser.normality is not None and not int(diagnoser.normality.held_out):
+    if diagnoser.normality is not None and bool(
+        diagnoser.normality.threshold_machine.isnan().all()
+    ):
         raise SpecError(
             f"ckpt: {ckpt!r} has no thresholds of normality yet; accepted: best.ckpt of a training "
             "that has ended"

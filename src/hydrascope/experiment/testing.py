@@ -13,6 +13,7 @@ from hydrascope.evaluation.detection import detection, machine_scores, score_tab
 from hydrascope.evaluation.detectors import DETECTORS, detector_scores
 from hydrascope.evaluation.fit_fitness import fit_fitness
 from hydrascope.evaluation.localisation import localisation
+from hydrascope.evaluation.machine_spread import differing_machines
 from hydrascope.evaluation.predictions import predict
 from hydrascope.evaluation.report import head_metrics
 from hydrascope.models.base import ClosedFormModel
@@ -174,4 +175,6 @@ def _test_normality(
     for detector in DETECTORS if baselines else ():
         found[detector] = detector_scores(detector, data, diagnoser.normalizer, spec, windows, seed)
     held_out = int(normality.held_out)
-    return {each: detection(data, spec, windows, s, held_out) for each, s in found.items()}
+    reports = {each: detection(data, spec, windows, s, held_out) for each, s in found.items()}
+    reports[name]["differing_machines"] = differing_machines(diagnoser, data, spec)
+    return reports

@@ -17,7 +17,7 @@ from yaml import safe_dump
 from hydrascope import __version__
 from hydrascope.data.datamodule import HydraulicDataModule
 from hydrascope.evaluation.baselines import check_comparable
-from hydrascope.evaluation.detection import detection_table, promise
+from hydrascope.evaluation.detection_text import detection_table, normality_lines
 from hydrascope.evaluation.localisation import localisation_lines
 from hydrascope.evaluation.report import comparison_table, labels_table, write_json
 from hydrascope.experiment.assemble import (
@@ -234,8 +234,8 @@ def _print(
         console.print("\n".join(localisation_lines(tested.located)), soft_wrap=True)
     if data.task.normality and diagnoser.normality:
         console.print(detection_table(f"{title}; AUROC, share detected", tested.detectors))
-        held_out, unit = int(diagnoser.normality.held_out), data.unit
-        console.print(promise(held_out, unit, data.task.normality))
+        own, *_ = tested.detectors.values()
+        console.print("\n".join(normality_lines(own)))
     _say_remarks(data, console)
 
 

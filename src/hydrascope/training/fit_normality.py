@@ -1,15 +1,29 @@
 """The fit of normality scores: whitening before the training, thresholds after it."""
 
+from typing import NamedTuple
+
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
 from hydrascope.data.datamodule import HydraulicDataModule
+from hydrascope.data.held_out import independent_units
 from hydrascope.models.diagnoser import TensorDiagnoser
 from hydrascope.schemas.errors import SpecError
 from hydrascope.schemas.normality import MACHINE, NormalitySpec
 from hydrascope.tasks.alarm_thresholds import conformal_threshold, smoothed
+
+
+class HeldOutScores(NamedTuple):
+    """The scores of one level on the validation windows to learn from, [R] each."""
+
+    score: NDArray[np.float64]
+    """Smoothed, not divided by its threshold; NaN if there was nothing to score."""
+    key: NDArray[np.int64]
+    """Index of its threshold."""
+    window: NDArray[np.int64]
+    """Row of its window in the window table."""
 
 
 @torch.no_grad()
@@ -17,7 +31,7 @@ def fit_features(diagnoser: TensorDiagnoser, data: HydraulicDataModule) -> None:
     """Fit the whitening of a diagnoser's features, after its normaliser and before its training.
 
     Raises:
-        SpecError: No training window is healthy and observed.
+        SpecError: No training window is to learn from and observed.
     """
     normality = diagnoser.normality
     assert normality is not None
@@ -31,52 +45,63 @@ def fit_features(diagnoser: TensorDiagnoser, data: HydraulicDataModule) -> None:
 
 
 @torch.no_grad()
-def calibrate(diagnoser: TensorDiagnoser, data: HydraulicDataModule, spec: NormalitySpec) -> None:
-    """Set a trained diagnoser's thresholds on the scores of healthy validation windows.
-
-    Each sensor of a build, each component and each build has its own threshold, fitted on scores
-    with the smoothing of the task. Without own scores it is the threshold of all scores of the
-    level. Windows that the split keeps together count as one observation.
+def held_out_scores(
+    diagnoser: TensorDiagnoser, data: HydraulicDataModule, smoothing: float
+) -> dict[str, HeldOutScores]:
+    """Return the scores of each level on the validation windows that normality learns from.
 
     Raises:
-        SpecError: No validation window is healthy.
+        SpecError: There is no such window.
     """
     normality = diagnoser.normality
     assert normality is not None
     diagnoser.eval()
-    scores: dict[str, list[Tensor]] = {}
-    keys: dict[str, list[Tensor]] = {}
-    windows: dict[str, list[Tensor]] = {}
+    found: dict[str, list[tuple[Tensor, Tensor, Tensor]]] = {}
     for batch in data.learned_dataloader(data.split.val):
         residual = diagnoser.raw(batch.inputs).residual
         assert residual is not None
         by_level, key = normality.scores(batch.inputs, residual), normality.keys(batch.inputs)
         graphs = normality.graphs(batch.inputs)
         for level, score in by_level.items():
-            scores.setdefault(level, []).append(score.squeeze(-1))
-            keys.setdefault(level, []).append(key[level])
-            windows.setdefault(level, []).append(batch.window[graphs[level]])
-    if not scores:
+            part = (score.squeeze(-1).double(), key[level], batch.window[graphs[level]])
+            found.setdefault(level, []).append(part)
+    if not found:
         raise SpecError(
             "task.normality: no validation window is healthy, but they set the threshold; "
             "accepted: a data.split that leaves some"
         )
-    scored = torch.cat(windows[MACHINE])[~torch.cat(scores[MACHINE]).isnan()]
-    normality.held_out.fill_(len(np.unique(data.units[scored.numpy()])))
+    scores = {}
+    for level, parts in found.items():
+        raw, key_of, window = (torch.cat(each).numpy() for each in zip(*parts, strict=True))
+        smooth = _smoothed(raw, key_of, window, data, smoothing)
+        scores[level] = HeldOutScores(smooth, key_of, window)
+    return scores
+
+
+@torch.no_grad()
+def calibrate(diagnoser: TensorDiagnoser, data: HydraulicDataModule, spec: NormalitySpec) -> None:
+    """Set a trained diagnoser's thresholds on the scores of held-out windows to learn from.
+
+    Each sensor of a build, each component and each build has its own threshold, fitted on scores
+    with the smoothing of the task. Without own scores it is the threshold of all scores of the
+    level. Windows that the split keeps together count as one observation.
+
+    Raises:
+        SpecError: No validation window is to learn from.
+    """
+    normality = diagnoser.normality
+    assert normality is not None
+    scores = held_out_scores(diagnoser, data, spec.smoothing)
+    machines = scores[MACHINE]
+    scored = machines.window[~np.isnan(machines.score)]
+    normality.held_out.fill_(independent_units(data, scored))
     for level, table in normality.thresholds().items():
-        key_of = torch.cat(keys[level]).numpy()
-        smooth = _smoothed(
-            torch.cat(scores[level]).double().numpy(),
-            key_of,
-            torch.cat(windows[level]).numpy(),
-            data,
-            spec.smoothing,
-        )
-        unit_of = data.units[torch.cat(windows[level]).numpy()]
-        common = conformal_threshold(smooth, spec.false_alarm_rate, unit_of)
+        score, key_of, window = scores[level]
+        unit_of = data.units[window]
+        common = conformal_threshold(score, spec.false_alarm_rate, unit_of)
         for row in range(len(table)):
             selected = key_of == row
-            own = conformal_threshold(smooth[selected], spec.false_alarm_rate, unit_of[selected])
+            own = conformal_threshold(score[selected], spec.false_alarm_rate, unit_of[selected])
             table[row] = common if np.isnan(own) else own
 
 

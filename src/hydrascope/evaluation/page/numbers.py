@@ -11,6 +11,8 @@ _IN_PERCENT = (
     "average_precision",
     "top1",
     "top1_strict",
+    "false_alarm_rate",
+    "missed_alarm_rate",
 )
 
 

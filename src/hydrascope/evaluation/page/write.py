@@ -14,6 +14,7 @@ from hydrascope import __version__
 from hydrascope.data.datamodule import HydraulicDataModule
 from hydrascope.evaluation.bootstrap import FEW_UNITS
 from hydrascope.evaluation.cases import Case, answer_in_words, uncertain_cases, worst_cases
+from hydrascope.evaluation.detection_text import normality_lines
 from hydrascope.evaluation.explain import (
     Explained,
     Explanation,
@@ -82,6 +83,7 @@ def write_page(
         ],
         uncertain=[_case(case, predictions, data) for case in uncertain_cases(heads, predictions)],
         reliability=in_words(report["reliability"]) if "reliability" in report else "",
+        normality_lines=normality_lines(report["normality"]) if "normality" in report else [],
         missing=missing_section(report["missing_sensors"]) if "missing_sensors" in report else None,
         few=FEW_UNITS,
         width=_WIDTH,

@@ -1,0 +1,59 @@
+"""What the validation windows of normality are worth, by their place in time."""
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hydrascope.data.datamodule import HydraulicDataModule
+from hydrascope.data.windows import EQUIPMENT
+from hydrascope.data.windows import WindowNumbers, microseconds
+
+
+class Near(NamedTuple):
+    """Which windows are near windows that were learned from, [R] each."""
+
+    sharing: NDArray[np.bool_]
+    """They share samples with one."""
+    adjoining: NDArray[np.bool_]
+    """They share none, but no further window lies between them and one."""
+
+
+def near_training(data: HydraulicDataModule, rows: WindowNumbers) -> Near:
+    """Return which of the windows `rows` [R] are near training windows of the same machine."""
+    start_us = microseconds(data.table["start"])
+    machine = data.table[EQUIPMENT].to_numpy()
+    train = data.split.train[data.learned[data.split.train]]
+    apart_us = np.full(len(rows), np.iinfo(np.int64).max)
+    for name in np.unique(machine[rows]):
+        own = np.flatnonzero(machine[rows] == name)
+        learned = np.sort(start_us[train[machine[train] == name]])
+        if len(learned):
+            start = start_us[rows[own]]
+            after = np.searchsorted(learned, start)
+            before, behind = np.maximum(after - 1, 0), np.minimum(after, len(learned) - 1)
+            apart_us[own] = np.minimum(
+                np.abs(start - learned[before]), np.abs(start - learned[behind])
+            )
+    window_us, stride_us = (round(s * 1e6) for s in (data.window.window_s, data.window.stride_s))
+    sharing = apart_us < window_us
+    return Near(sharing, ~sharing & (apart_us < window_us + stride_us))
+
+
+def independent_units(data: HydraulicDataModule, rows: WindowNumbers) -> int:
+    """Return the number of independent observations among the held-out windows `rows`.
+
+    Windows that share samples with training windows do not count. Of windows that share samples
+    with each other, as many count as share none. Otherwise the units of the split count.
+    """
+    rows = rows[~near_training(data, rows).sharing]
+    if data.unit != "windows":
+        return len(np.unique(data.units[rows]))
+    window_us, count = round(data.window.window_s * 1e6), 0
+    chosen = data.table.iloc[rows]
+    for _, own in chosen.groupby(EQUIPMENT, sort=False):
+        free_us = None
+        for start_us in np.sort(microseconds(own["start"])):
+            if free_us is None or start_us >= free_us:
+                count, free_us = count + 1, start_us + window_us
+    return count

@@ -1,0 +1,187 @@
+"""Learning from one thing, judged by another: from telemetry of several machines to the report."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+import yaml
+from jobs import Train, evaluate_settings
+
+from hydrascope.experiment import evaluate
+from hydrascope.experiment.restore import restore
+from hydrascope.schemas.errors import SpecError
+from hydrascope.training.fit_normality import calibrate
+
+SECONDS, LEARNED, MACHINES = 600, 80, 3
+WINDOW_S, STRIDE_S = 10, 5
+
+
+def record(folder: Path, last: float) -> Path:
+    """Write three machines with three anomalies each from 420 s; the `last` is noisier so often."""
+    (folder / "machines").mkdir(parents=True)
+    (folder / "labels").mkdir()
+    random, time = np.random.default_rng(0), np.arange(SECONDS)
+    anomaly = (time >= 420) & (time % 60 >= 20)
+    stamps = pd.date_range("2026-01-01", periods=SECONDS + 1, freq="1s")
+    changes = np.flatnonzero(np.diff(anomaly, prepend=not anomaly[0]))
+    for number in range(MACHINES):
+        name, noise = f"fan_{number}", last if number == MACHINES - 1 else 1.0
+        sensors = [
+            {"id": "p", "kind": "pressure", "unit": "bar", "rate_hz": 1},
+            {"id": "q", "kind": "flow", "unit": "l/min", "rate_hz": 1},
+        ]
+        motor = {"id": "motor", "kind": "pump", "sensors": sensors}
+        machine = {
+            "schema_version": 1,
+            "equipment": {"equipment_id": name, "name": name},
+            "topology": {"id": "fan", "components": [motor], "edges": []},
+        }
+        (folder / "machines" / f"{name}.yaml").write_text(yaml.safe_dump(machine), "utf-8")
+        values = {
+            "timestamp": stamps[:-1],
+            "equipment_id": name,
+            "p": random.normal(100, noise, SECONDS) + 30 * anomaly * (time % 3),
+            "q": random.normal(20, noise, SECONDS),
+        }
+        pd.DataFrame(values).to_parquet(folder / f"{name}.parquet", index=False)
+        labels = {
+            "equipment_id": name,
+            "start": stamps[changes],
+            "end": stamps[np.append(changes[1:], SECONDS)],
+            "anomaly": anomaly[changes].astype(int),
+        }
+        pd.DataFrame(labels).to_csv(folder / "labels" / f"{name}.csv", index=False)
+    return folder
+
+
+def learn(run_training: Train, folder: Path) -> Path:
+    return run_training(
+        "data=parquet",
+        f"data.source.folder={folder}",
+        "data.source.time_zone=UTC",
+        "task=normality",
+        f"task.normality.fit={{first_windows: {LEARNED}}}",
+        "task.normality.truth={anomaly: 0}",
+        "task.normality.false_alarm_rate=0.05",
+        "task.normality.level_share=1.0",
+        f"data.window.window_s={WINDOW_S}",
+        f"data.window.stride_s={STRIDE_S}",
+        "data.window.steps=5",
+        "data.split.val_fraction=0.4",
+        "features=short_windows",
+        "features.patch_length=2",
+        "trainer.max_epochs=1",
+    )
+
+
+@pytest.fixture(scope="module")
+def run_dir(run_training: Train, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return learn(run_training, record(tmp_path_factory.mktemp("fans") / "alike", 1.0))
+
+
+def test_the_first_windows_are_learned_from_and_all_others_judged_by_their_labels(
+    run_dir: Path,
+) -> None:
+    settings, diagnoser, data = restore(str(run_dir / "checkpoints" / "best.ckpt"))
+    number = data.table.groupby("equipment_id").cumcount().to_numpy()
+    assert (number[np.concatenate(data.split[:2])] < LEARNED).all()
+    assert np.isin(np.flatnonzero(number >= LEARNED), data.split.test).all()
+    assert settings.task.normality is not None
+    assert diagnoser.normality is not None
+    assert diagnoser.normality.level_share == 1.0
+    report = json.loads((run_dir / "results.json").read_text())["normality"]["gatv2_arma"]
+    tested = data.table.iloc[data.split.test]
+    assert report["faults"].keys() == {"any", "anomaly=1"}
+    assert report["faults"]["any"]["windows"] == (tested["anomaly"] == 1).sum()
+    assert report["false_alarms"]["windows"] == (tested["anomaly"] == 0).sum()
+    assert report["events"]["count"] == 3 * MACHINES
+    assert report["events"]["detected"] == 3 * MACHINES
+    assert 0 <= report["events"]["median_delay_s"] <= WINDOW_S
+    assert report["overall"]["recall"] > 0.9
+    assert report["overall"]["auroc"] > 0.9
+    assert report["differing_machines"] == []
+
+
+def test_windows_that_overlap_count_as_what_they_are_worth(
+    run_dir: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    alarms = json.loads((run_dir / "results.json").read_text())["normality"]["gatv2_arma"]
+    alarms = alarms["false_alarms"]
+    assert alarms["sharing"] == MACHINES  # one window of each begins before the training ends
+    assert alarms["adjoining"] == MACHINES
+    assert alarms["held_out"] == (alarms["held_out_windows"] - alarms["sharing"] + MACHINES) // 2
+    evaluate.run(evaluate_settings(str(run_dir / "checkpoints" / "best.ckpt"), tmp_path))
+    printed = " ".join(capsys.readouterr().out.split())
+    line = (
+        f"Normality: {alarms['held_out']} held-out healthy windows set the threshold (that is what "
+        f"{alarms['held_out_windows']} windows are worth that share samples; 3 that share samples "
+        f"with training windows do not count; 3 of {alarms['held_out_windows']} windows adjoin "
+        "training windows, and healthy windows of other times may raise more alarms); requested "
+        "false-alarm rate: 5 %"
+    )
+    assert line in printed
+    page = " ".join((tmp_path / "report.html").read_text("utf-8").split())
+    assert line in page
+    assert "without point adjustment" in page
+    assert "set anew" not in page
+
+
+def test_thresholds_are_set_anew_without_another_fit_and_the_page_says_so(
+    run_dir: Path, tmp_path: Path
+) -> None:
+    ckpt = run_dir / "checkpoints" / "best.ckpt"
+    before = ckpt.read_bytes()
+    reports = {}
+    for rate, smoothing in ((0.05, 0.0), (0.3, 0.0), (0.3, 0.6)):
+        folder = tmp_path / f"{rate}_{smoothing}"
+        changed = evaluate_settings(str(ckpt), folder, false_alarm_rate=rate, smoothing=smoothing)
+        evaluate.run(changed, quiet=True)
+        reports[rate, smoothing] = json.loads((folder / "evaluation.json").read_text())["normality"]
+    assert ckpt.read_bytes() == before
+    trained = json.loads((run_dir / "results.json").read_text())["normality"]["gatv2_arma"]
+    same, often, smooth = reports.values()
+    assert same["thresholds_reset"] == {}
+    assert same["overall"] == trained["overall"]
+    assert often["thresholds_reset"] == {"false_alarm_rate": [0.05, 0.3]}
+    assert often["false_alarms"]["asked"] == 0.3
+    assert often["overall"]["false_alarm_rate"] > same["overall"]["false_alarm_rate"]
+    assert often["overall"]["auroc"] == pytest.approx(same["overall"]["auroc"])
+    assert smooth["thresholds_reset"].keys() == {"false_alarm_rate", "smoothing"}
+    assert smooth["overall"]["auroc"] != often["overall"]["auroc"]
+    page = " ".join((tmp_path / "0.3_0.6" / "report.html").read_text("utf-8").split())
+    assert "with false_alarm_rate 0.3 instead of 0.05, smoothing 0.6 instead of 0. They" in page
+
+
+def test_thresholds_that_are_set_again_with_the_same_settings_are_the_same(run_dir: Path) -> None:
+    settings, diagnoser, data = restore(str(run_dir / "checkpoints" / "best.ckpt"))
+    assert settings.task.normality is not None
+    assert diagnoser.normality is not None
+    before = {name: each.clone() for name, each in diagnoser.normality.thresholds().items()}
+    calibrate(diagnoser, data, settings.task.normality)
+    for name, table in diagnoser.normality.thresholds().items():
+        torch.testing.assert_close(table, before[name], rtol=0, atol=0, equal_nan=True)
+
+
+def test_a_task_without_normality_has_no_thresholds_to_set(light: str, tmp_path: Path) -> None:
+    with pytest.raises(SpecError, match=r"normality\.smoothing: the checkpoint's task has no norm"):
+        evaluate.run(evaluate_settings(light, tmp_path, smoothing=0.3))
+
+
+def test_machines_whose_scores_differ_are_named(
+    run_training: Train, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run_dir = learn(run_training, record(tmp_path / "fans", 4.0))
+    printed = " ".join(capsys.readouterr().out.split())
+    assert "3 machines of a build differ more from each other than within themselves" in printed
+    report = json.loads((run_dir / "results.json").read_text())["normality"]["gatv2_arma"]
+    (found,) = report["differing_machines"]
+    assert found["between_sd"] > found["within_sd"]
+    assert list(found["means"])[-1] == "fan_2"
+    evaluate.run(
+        evaluate_settings(str(run_dir / "checkpoints" / "best.ckpt"), tmp_path / "judged"),
+        quiet=True,
+    )
+    assert "differ more from each other" in (tmp_path / "judged" / "report.html").read_text("utf-8")
