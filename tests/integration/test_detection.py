@@ -19,8 +19,11 @@ SECONDS, LEARNED, MACHINES = 600, 80, 3
 WINDOW_S, STRIDE_S = 10, 5
 
 
-def record(folder: Path, last: float) -> Path:
-    """Write three machines with three anomalies each from 420 s; the `last` is noisier so often."""
+def record(folder: Path, *, offset: float = 0.0, last_noise: float = 1.0) -> Path:
+    """Write three machines with three anomalies each from 420 s on.
+
+    Their levels of p differ by `offset`, and the noise of the last one is `last_noise`.
+    """
     (folder / "machines").mkdir(parents=True)
     (folder / "labels").mkdir()
     random, time = np.random.default_rng(0), np.arange(SECONDS)
@@ -28,7 +31,7 @@ def record(folder: Path, last: float) -> Path:
     stamps = pd.date_range("2026-01-01", periods=SECONDS + 1, freq="1s")
     changes = np.flatnonzero(np.diff(anomaly, prepend=not anomaly[0]))
     for number in range(MACHINES):
-        name, noise = f"fan_{number}", last if number == MACHINES - 1 else 1.0
+        name, noise = f"fan_{number}", last_noise if number == MACHINES - 1 else 1.0
         sensors = [
             {"id": "p", "kind": "pressure", "unit": "bar", "rate_hz": 1},
             {"id": "q", "kind": "flow", "unit": "l/min", "rate_hz": 1},
@@ -43,7 +46,7 @@ def record(folder: Path, last: float) -> Path:
         values = {
             "timestamp": stamps[:-1],
             "equipment_id": name,
-            "p": random.normal(100, noise, SECONDS) + 30 * anomaly * (time % 3),
+            "p": random.normal(100 + offset * number, noise, SECONDS) + 30 * anomaly * (time % 3),
             "q": random.normal(20, noise, SECONDS),
         }
         pd.DataFrame(values).to_parquet(folder / f"{name}.parquet", index=False)
@@ -79,7 +82,7 @@ def learn(run_training: Train, folder: Path) -> Path:
 
 @pytest.fixture(scope="module")
 def run_dir(run_training: Train, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return learn(run_training, record(tmp_path_factory.mktemp("fans") / "alike", 1.0))
+    return learn(run_training, record(tmp_path_factory.mktemp("fans") / "alike"))
 
 
 def test_the_first_windows_are_learned_from_and_all_others_judged_by_their_labels(
@@ -170,18 +173,30 @@ def test_a_task_without_normality_has_no_thresholds_to_set(light: str, tmp_path:
         evaluate.run(evaluate_settings(light, tmp_path, smoothing=0.3))
 
 
-def test_machines_whose_scores_differ_are_named(
-    run_training: Train, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+@pytest.mark.parametrize(
+    ("unlike", "differ_in", "highest"),
+    [({"last_noise": 4.0}, "scores", "fan_2"), ({"offset": 40.0}, "p", "fan_2")],
+)
+def test_machines_that_differ_more_from_each_other_than_within_themselves_are_named(
+    run_training: Train,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    unlike: dict[str, float],
+    differ_in: str,
+    highest: str,
 ) -> None:
-    run_dir = learn(run_training, record(tmp_path / "fans", 4.0))
+    run_dir = learn(run_training, record(tmp_path / "fans", **unlike))
     printed = " ".join(capsys.readouterr().out.split())
-    assert "3 machines of a build differ more from each other than within themselves" in printed
+    said = "the 3 machines of fan differ more from each other than within themselves"
+    assert said in printed
     report = json.loads((run_dir / "results.json").read_text())["normality"]["gatv2_arma"]
     (found,) = report["differing_machines"]
-    assert found["between_sd"] > found["within_sd"]
-    assert list(found["means"])[-1] == "fan_2"
+    assert found["build"] == "fan"
+    spread = found["differ_in"][differ_in]
+    assert spread["between_sd"] > spread["within_sd"]
+    assert list(spread["means"])[-1] == highest
     evaluate.run(
         evaluate_settings(str(run_dir / "checkpoints" / "best.ckpt"), tmp_path / "judged"),
         quiet=True,
     )
-    assert "differ more from each other" in (tmp_path / "judged" / "report.html").read_text("utf-8")
+    assert said in (tmp_path / "judged" / "report.html").read_text("utf-8")

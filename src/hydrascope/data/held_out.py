@@ -6,8 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hydrascope.data.datamodule import HydraulicDataModule
-from hydrascope.data.windows import EQUIPMENT
-from hydrascope.data.windows import WindowNumbers, microseconds
+from hydrascope.data.windows import EQUIPMENT, WindowNumbers, microseconds
 
 
 class Near(NamedTuple):

@@ -17,8 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hydrascope.data.datamodule import HydraulicDataModule
-from hydrascope.data.windows import EQUIPMENT
-from hydrascope.data.windows import WindowNumbers, microseconds
+from hydrascope.data.windows import EQUIPMENT, WindowNumbers, microseconds
 from hydrascope.evaluation.bootstrap import Array, Bootstrap
 
 SHARES = ("f1", "precision", "recall", "false_alarm_rate", "missed_alarm_rate")
