@@ -169,7 +169,7 @@ def detection_intervals(
             drawn = bootstrap.of_sums(counts, windows, lambda s: {"share": s[:, 1] / s[:, 0]})
         return bootstrap.interval(drawn["share"])
 
-    alarms = Alarms(windows, data.healthy[windows], ranked > 1.0)
+    alarms = Alarms(windows, data.healthy[windows], scores > 1.0)
     found: dict[str, Any] = {
         "false_alarm_rate": share(healthy),
         "faults": {},
