@@ -20,11 +20,11 @@ def encode_targets(
 
     For W windows and N components, shapes are [W, 1, L] at machine level and [W, N, L] at component
     level. L is the number of the head's labels, or 1. Classes are their position in the head's
-    list.
+    list. Values above a head's cap are the cap.
 
     Raises:
         SpecError: A label is not a number, or not one of the head's classes (0 and 1 for a binary
-            or multi-label head).
+            or multi-label head), or negative for a head with a log scale.
     """
     return {head.name: _encode(head, topology, table) for head in heads}
 
@@ -94,7 +94,10 @@ def _column(head: HeadSpec, table: pd.DataFrame, names: Sequence[str]) -> np.nda
     values = pd.to_numeric(labels, errors="coerce").to_numpy(dtype=np.float64)
     if head.kind is HeadKind.REGRESSION:
         accepted, known = "finite numbers", np.isfinite(values)
-        encoded = values
+        if head.scale == "log":
+            accepted, known = "numbers of at least 0, because of its log scale", values >= 0
+            known &= np.isfinite(values)
+        encoded = values if head.cap is None else np.minimum(values, head.cap)
     else:
         classes = np.array([cls.value for cls in head.classes] or [0.0, 1.0])
         match = values[:, None] == classes

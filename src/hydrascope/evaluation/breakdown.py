@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 
 from hydrascope.data.datamodule import HydraulicDataModule
 from hydrascope.evaluation.bootstrap import Array, Bootstrap, average_precision
+from hydrascope.evaluation.metric_draws import metric_draws
 from hydrascope.evaluation.predictions import LocatedPredictions, complete
 from hydrascope.evaluation.sums import (
-    metrics_of,
     outcome_metrics,
     outcome_names,
     outcome_rows,
@@ -100,12 +100,10 @@ def _judge(
     head: HeadSpec, rows: LocatedPredictions, bootstrap: Bootstrap, limits: Sequence[float]
 ) -> Judged:
     rows = complete(rows)
-    windows, sums = rows.window.numpy(), row_sums(head, rows, limits)
     fewest = 2 if head.kind is HeadKind.REGRESSION else 1
-    if len(windows) < fewest:
+    if len(rows.target) < fewest:
         return {}
-    in_draws = bootstrap.of_sums(sums, windows, lambda drawn: metrics_of(head, drawn))
-    return with_intervals(metrics_of(head, sums.sum(0)), in_draws, bootstrap)
+    return with_intervals(*metric_draws(head, rows, bootstrap, limits), bootstrap)
 
 
 def _judge_outcome(

@@ -11,8 +11,8 @@ import torch
 
 from hydrascope.data.datamodule import HydraulicDataModule
 from hydrascope.evaluation.bootstrap import Bootstrap
+from hydrascope.evaluation.metric_draws import metric_draws
 from hydrascope.evaluation.predictions import LocatedPredictions, complete
-from hydrascope.evaluation.sums import metrics_of, row_sums
 from hydrascope.schemas.calibration import flag_thresholds
 from hydrascope.schemas.errors import SpecError
 from hydrascope.schemas.json_file import load_json
@@ -132,10 +132,9 @@ def _paired(
 ) -> dict[str, Any]:
     point, drawn = [], []
     for rows, chosen in zip((this, other), thresholds, strict=True):
-        sums = row_sums(head, rows, flag_thresholds(head, chosen))
-        point.append(metrics_of(head, sums.sum(0)))
-        windows = rows.window.numpy()
-        drawn.append(bootstrap.of_sums(sums, windows, lambda s: metrics_of(head, s)))
+        of_run = metric_draws(head, rows, bootstrap, flag_thresholds(head, chosen))
+        point.append(of_run[0])
+        drawn.append(of_run[1])
     return {
         "rows": len(this.target),
         "metrics": {

@@ -11,6 +11,7 @@ from rich.table import Table
 
 from hydrascope.data.label_counts import CLASS, HEAD, LABEL
 from hydrascope.data.named_parts import PARTS
+from hydrascope.evaluation.own_metrics import own_values
 from hydrascope.evaluation.predictions import HeadPredictions
 from hydrascope.schemas.calibration import flag_thresholds
 from hydrascope.schemas.task import HeadSpec
@@ -37,7 +38,9 @@ def head_metrics(
         metrics = HeadMetrics(head, flag_thresholds(head, thresholds))
         rows = predictions[head.name]
         metrics.update(rows.prediction, rows.target)
-        results[head.name] = {**metrics.compute(), "rows": len(rows.target)}
+        computed = metrics.compute()
+        own = own_values(head, rows) if computed else {}
+        results[head.name] = {**computed, **own, "rows": len(rows.target)}
     return results
 
 

@@ -13,8 +13,11 @@ from torch import Tensor
 from hydrascope.evaluation.predictions import HeadPredictions
 from hydrascope.schemas.task import HeadKind, HeadSpec
 from hydrascope.tasks.metrics import predicted_class
+from hydrascope.tasks.quantile_scores import quantile_scores, score_names
 
 Array = NDArray[np.float64]
+_PER_LABEL = 5
+"""The number of sums of each label of a regression."""
 
 
 def row_sums(head: HeadSpec, rows: HeadPredictions, thresholds: Sequence[float] = ()) -> Array:
@@ -22,7 +25,8 @@ def row_sums(head: HeadSpec, rows: HeadPredictions, thresholds: Sequence[float] 
 
     - Classes: one of C · C cells, true by predicted class.
     - Labels: true positive, false positive, false negative and true negative, for each label.
-    - Regression: 1, |e|, e², y, y² for each label, with y measured from the mean target.
+    - Regression: 1, |e|, e², y, y² for each label, with y measured from the mean target; then the
+      scores of the quantiles, if there are any.
 
     Args:
         head: The head of the rows.
@@ -31,10 +35,13 @@ def row_sums(head: HeadSpec, rows: HeadPredictions, thresholds: Sequence[float] 
     """
     target = rows.target.double().numpy()
     if head.kind is HeadKind.REGRESSION:
-        error = _values(head, rows.prediction).double().numpy() - target
+        error = values(head, rows.prediction).double().numpy() - target
         y = target - (target.mean(0) if len(target) else 0.0)
         numbers = np.stack([np.ones_like(y), np.abs(error), error**2, y, y**2], axis=1)
-        return numbers.reshape(len(target), 5 * target.shape[1])
+        scores = quantile_scores(head, rows.prediction.double(), rows.target.double())
+        of_quantiles = [score.unsqueeze(1).numpy() for score in scores.values()]
+        flat = numbers.reshape(len(target), _PER_LABEL * target.shape[1])
+        return np.concatenate([flat, *of_quantiles], axis=1)
     if head.kind is HeadKind.MULTI_LABEL:
         true = target == 1
         flagged = rows.prediction.double().numpy() >= np.array(thresholds or [0.5])
@@ -51,14 +58,20 @@ def row_sums(head: HeadSpec, rows: HeadPredictions, thresholds: Sequence[float] 
 def metrics_of(head: HeadSpec, sums: Array) -> dict[str, Array]:
     """Return the metrics of `tasks.metrics.HeadMetrics` from sums [..., K]; NaN without rows."""
     if head.kind is HeadKind.REGRESSION:
-        by_label = sums.reshape(*sums.shape[:-1], 5, -1)
+        of_labels, scores = np.split(sums, [_PER_LABEL * len(head.columns)], axis=-1)
+        by_label = of_labels.reshape(*sums.shape[:-1], _PER_LABEL, -1)
         count, absolute, squared, y, y2 = np.moveaxis(by_label, -2, 0)
         # A label that does not vary says nothing about how well it is predicted.
         constant = 1.0 if head.labels else np.nan
         r2 = 1.0 - _share(squared, y2 - _share(y * y, count), empty=constant)
         return {
             "mae": _share(absolute, count).mean(-1),
+            "rmse": np.sqrt(_share(squared, count)).mean(-1),
             "r2": np.where(count[..., 0] > 0, r2.mean(-1), np.nan),
+            **{
+                name: _share(scores[..., number], count[..., 0])
+                for number, name in enumerate(score_names(head))
+            },
         }
     if head.kind is HeadKind.MULTI_LABEL:
         tp, fp, fn, tn = _label_cells(head, sums)
@@ -118,7 +131,7 @@ def outcome_metrics(head: HeadSpec, sums: Array, number: int) -> dict[str, Array
 
 def value_errors(head: HeadSpec, rows: HeadPredictions) -> Tensor:
     """Return a regression's absolute error, [R] float64; with labels, the mean over them."""
-    return (_values(head, rows.prediction) - rows.target).abs().double().mean(1)
+    return (values(head, rows.prediction) - rows.target).abs().double().mean(1)
 
 
 def wrong_rows(
@@ -135,7 +148,7 @@ def wrong_rows(
     return (predicted_class(head, rows.prediction) != rows.target[:, 0].long()).numpy()
 
 
-def _values(head: HeadSpec, prediction: Tensor) -> Tensor:
+def values(head: HeadSpec, prediction: Tensor) -> Tensor:
     """Return the values of a regression, [R, L]; [R, 1] without labels."""
     return prediction if head.labels else prediction[:, [head.median]]
 

@@ -38,6 +38,10 @@ def check(given: Sequence[str], own: Path | None = None) -> TrainSettings:
             from hydrascope.experiment.assemble import model_kind
 
             model_kind(settings)
+        if any(head.metrics for head in settings.task.heads):
+            from hydrascope.evaluation.own_metrics import check_own_metrics
+
+            check_own_metrics(settings.task.heads)
     except USER_ERRORS as error:
         raise complaint(error, SOURCE) from None
     return settings

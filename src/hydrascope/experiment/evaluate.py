@@ -216,7 +216,7 @@ def _cell(name: str, value: float | None, unit: str | None) -> str:
             return f"{value:.0f}"
         case "accuracy" | "macro_f1", _:
             return f"{100 * value:.2f} %"
-        case "mae", _:
+        case "mae" | "rmse" | "pinball" | "interval_score", _:
             return f"{value:.3f} {unit or ''}".strip()
     return f"{value:.3f}"
 

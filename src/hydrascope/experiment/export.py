@@ -1,5 +1,6 @@
 """The export job: write a checkpoint as a bundle, and check that both answer alike."""
 
+from collections.abc import Set
 from pathlib import Path
 
 from rich.console import Console
@@ -14,8 +15,16 @@ from hydrascope.experiment.restore import Restored, checkpoint_file, restore
 from hydrascope.packaging.manifest import MetricsManifest
 from hydrascope.packaging.write import WriteOptions, write_bundle
 from hydrascope.schemas.errors import SpecError
+from hydrascope.schemas.metric_paths import metric_name
 
-LOWER_IS_BETTER = ("mae", "false_alarm_rate", "missed_alarm_rate")
+LOWER_IS_BETTER = (
+    "mae",
+    "rmse",
+    "pinball",
+    "interval_score",
+    "false_alarm_rate",
+    "missed_alarm_rate",
+)
 NORMALITY = "normality"
 """The name of normality among the heads' metrics; no head may have it."""
 
@@ -27,7 +36,8 @@ def run(settings: ExportSettings) -> None:
     path = Path(settings.output).absolute()
     with console.status("Testing, exporting …"):
         metrics = _metrics(restored)
-        _check_gate(settings.gate or {}, metrics.heads)
+        own = {metric_name(path) for head in restored.diagnoser.heads for path in head.metrics}
+        _check_gate(settings.gate or {}, metrics.heads, own.union(LOWER_IS_BETTER))
         manifest = write_bundle(
             path,
             restored.diagnoser,
@@ -72,8 +82,10 @@ def _metrics(restored: Restored) -> MetricsManifest:
     )
 
 
-def _check_gate(gate: dict[str, dict[str, float]], measured: dict[str, dict[str, float]]) -> None:
-    """Check that a model meets the bounds of the gate.
+def _check_gate(
+    gate: dict[str, dict[str, float]], measured: dict[str, dict[str, float]], lower: Set[str]
+) -> None:
+    """Check that a model meets the bounds of the gate; `lower` are metrics that should be low.
 
     Raises:
         SpecError: Names every metric that misses its bound or does not exist.
@@ -85,9 +97,9 @@ def _check_gate(gate: dict[str, dict[str, float]], measured: dict[str, dict[str,
             if value is None:
                 known = ", ".join(f"{h}.{m}" for h, each in measured.items() for m in each)
                 faults.append(f"gate.{head}.{metric}: there is no such metric; accepted: {known}")
-            elif metric in LOWER_IS_BETTER and value > bound:
+            elif metric in lower and value > bound:
                 faults.append(f"gate.{head}.{metric}: {value:.4g} measured; at most {bound:g}")
-            elif metric not in LOWER_IS_BETTER and value < bound:
+            elif metric not in lower and value < bound:
                 faults.append(f"gate.{head}.{metric}: {value:.4g} measured; at least {bound:g}")
     if faults:
         raise SpecError(*faults, source="export")

@@ -7,6 +7,7 @@ from tempfile import TemporaryDirectory
 from typing import NamedTuple
 
 from hydrascope.data.datamodule import HydraulicDataModule
+from hydrascope.evaluation.own_metrics import check_own_metrics
 from hydrascope.experiment.assemble import build_datamodule, load_checkpoint, recipe_of
 from hydrascope.experiment.base import Target
 from hydrascope.experiment.data_settings import MovedData
@@ -46,6 +47,7 @@ def restore(ckpt: str, moved: MovedData | None = None) -> Restored:
             f"ckpt: the data of {settings.data.source.target} changed since {ckpt!r} was trained: "
             f"{checkpoint.record['data_fingerprint'][:12]} then, {data.source.fingerprint[:12]} now"
         )
+    check_own_metrics(settings.task.heads)
     data.setup()
     try:
         diagnoser = load_checkpoint(recipe_of(settings, data.input_spec), checkpoint)

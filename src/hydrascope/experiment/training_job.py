@@ -19,6 +19,7 @@ from hydrascope.data.datamodule import HydraulicDataModule
 from hydrascope.evaluation.baselines import check_comparable
 from hydrascope.evaluation.detection_text import detection_table, normality_lines
 from hydrascope.evaluation.localisation import localisation_lines
+from hydrascope.evaluation.own_metrics import check_own_metrics
 from hydrascope.evaluation.report import comparison_table, labels_table, write_json
 from hydrascope.experiment.assemble import (
     build_datamodule,
@@ -123,6 +124,7 @@ def _check(settings: TrainSettings) -> None:
         SpecError: Names the keys and what is accepted.
     """
     prepare_hardware(settings.hardware, settings.trainer)
+    check_own_metrics(settings.task.heads)
     if issubclass(model_kind(settings), ClosedFormModel):
         refuse_gradients(settings)  # a user's own class; only this process knows its kind
     check_refit(settings)

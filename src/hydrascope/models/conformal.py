@@ -25,9 +25,15 @@ def open_labels(head: HeadSpec, answer: Sequence[float], margins: Sequence[float
 
 
 def interval(head: HeadSpec, answer: Sequence[float], margin: float) -> tuple[float, float]:
-    """Return the conformal interval of a regression, in the head's unit."""
+    """Return the conformal interval of a regression, in the head's unit.
+
+    It is cut at the values that a label cannot have: above the cap, and below 0 for a log scale.
+    """
     low, high = (answer[0], answer[-1]) if head.quantiles else (answer[0], answer[0])
-    return low - margin, high + margin
+    low, high = low - margin, high + margin
+    if head.scale == "log":
+        low, high = max(low, 0.0), max(high, 0.0)
+    return (low, high) if head.cap is None else (min(low, head.cap), min(high, head.cap))
 
 
 def _either(name: str, probability: float) -> tuple[tuple[str, float], tuple[str, float]]:

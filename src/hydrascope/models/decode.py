@@ -9,12 +9,27 @@ from hydrascope.schemas.task import HeadKind, HeadSpec
 _FAR = 1e4
 """A logit whose probability is 0 or 1 to the last digit."""
 _TINY = 1e-37
+_LARGEST_LOG = 80.0
+"""The logarithm up to which exp stays finite in float32, with a margin."""
+
+
+def learned(head: HeadSpec, value: Tensor) -> Tensor:
+    """Return the numbers that a regression learns from values in its unit; `decode` inverts it."""
+    return value.log1p() if head.scale == "log" else value
+
+
+def _in_unit(head: HeadSpec, output: Tensor) -> Tensor:
+    """Return a regression's values in its unit, at most its cap; at least 0 if its scale is log."""
+    if head.scale == "log":
+        output = output.clamp(0.0, _LARGEST_LOG).expm1()
+    return output if head.cap is None else output.clamp_max(head.cap)
 
 
 def decode(head: HeadSpec, output: Tensor) -> Tensor:
     """Convert a head's raw output to values or probabilities.
 
-    - Regression: the value [R, 1], the values of the labels [R, L], or the quantiles [R, Q].
+    - Regression: the value [R, 1], the values of the labels [R, L], or the quantiles [R, Q], all
+      in the head's unit.
       Quantiles that cross are sorted; the first and the last bound an interval.
     - Binary [R, 1] and multi-label [R, L]: the probability that each label is present.
     - Multi-class and ordinal [R, K]: the probability of each class; they sum to 1. An ordinal head
@@ -23,7 +38,8 @@ def decode(head: HeadSpec, output: Tensor) -> Tensor:
     """
     match head.kind:
         case HeadKind.REGRESSION:
-            return output.sort(dim=-1).values if head.quantiles else output
+            values = _in_unit(head, output)
+            return values.sort(dim=-1).values if head.quantiles else values
         case HeadKind.BINARY | HeadKind.MULTI_LABEL:
             return output.sigmoid()
         case HeadKind.MULTI_CLASS:

@@ -2,11 +2,12 @@
 
 from collections.abc import Mapping
 from enum import StrEnum
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field, ValidationInfo, field_validator
 
 from hydrascope.schemas.base import Identifier, Number, Positive, Spec, Text
+from hydrascope.schemas.metric_paths import MetricPaths
 from hydrascope.schemas.normality import NormalitySpec
 
 
@@ -77,6 +78,15 @@ class HeadSpec(Spec):
     quantiles: tuple[Number, ...] = ()
     """Quantiles of a regression that predicts an interval, such as 0.05, 0.5, 0.95, learned by the
     pinball loss. Empty: one value, learned by the Huber loss."""
+    scale: Literal["linear", "log"] = "linear"
+    """Scale on which a regression is learned. `log` learns log(1 + y) of labels y ≥ 0. Answers,
+    metrics and intervals are in `unit` all the same."""
+    cap: Positive | None = None
+    """Value above which a regression's labels count as this value, in training and in tests. An
+    answer equal to it means this value or more. None: no cap."""
+    metrics: MetricPaths = ()
+    """Import paths of further metrics of a regression, such as `my_metrics.phm08`: functions of the
+    true and the predicted values, both [R], or [R, L] with labels. Smaller results are better."""
     focal_gamma: Annotated[float, Field(strict=True, ge=0)] = 0.0
     """Exponent of the focal loss of a binary, multi-label or multi-class head, which reduces the
     weight of rows that are already predicted well; 0: cross-entropy."""
@@ -148,6 +158,14 @@ class HeadSpec(Spec):
             raise ValueError(f"expected the value of a class: {expected}")
         return healthy
 
+    @field_validator("quantiles", "scale", "cap", "metrics")
+    @classmethod
+    def _of_values(cls, given: object, info: ValidationInfo) -> object:
+        of_others = given in ((), "linear", None)
+        if not of_others and info.data.get("kind") not in (None, HeadKind.REGRESSION):
+            raise ValueError(f"only a regression has {info.field_name}; leave it out")
+        return given
+
     @field_validator("quantiles")
     @classmethod
     def _around_the_median(
@@ -155,8 +173,6 @@ class HeadSpec(Spec):
     ) -> tuple[float, ...]:
         if not quantiles:
             return quantiles
-        if info.data.get("kind") not in (None, HeadKind.REGRESSION):
-            raise ValueError("only a regression has quantiles; leave it out")
         if info.data.get("labels"):
             raise ValueError("a regression with labels has no quantiles; leave one of them out")
         ascending = list(quantiles) == sorted(set(quantiles))
@@ -257,6 +273,8 @@ def _unfit(head: HeadSpec, heads: Mapping[str, HeadSpec]) -> str | None:
         components = [name for name, each in heads.items() if each.level is HeadLevel.COMPONENT]
         accepted = ", ".join(components) or "none is in this task"
         return f"is not a component-level head; accepted: {accepted}"
+    if any(each.scale == "log" or each.cap is not None for each in (head, of)):
+        return "or this head has a cap or a log scale; accepted: two heads without them"
     if head.level is HeadLevel.COMPONENT:
         return _unfit_severities(head, of)
     if head.kind not in _JOINED or of.kind is not head.kind:

@@ -11,8 +11,10 @@ from torch import Tensor
 from hydrascope.graphs.fields import GraphInputs
 from hydrascope.models.blocks.sensor_forecast import SensorResidual
 from hydrascope.models.blocks.sensor_layout import sensor_graph
+from hydrascope.models.decode import learned
 from hydrascope.models.layers.arma import ARMAOutput
 from hydrascope.schemas.task import HeadKind, HeadSpec
+from hydrascope.tasks.quantile_scores import pinball
 
 
 class MaskedLoss(NamedTuple):
@@ -34,8 +36,7 @@ def head_loss(
     """Return the loss of one head over its labelled rows.
 
     - Regression: the Huber loss divided by δ (e² / 2δ up to |e| = δ, |e| − δ/2 beyond). With
-      quantiles q it is the mean pinball loss max(q e, (q − 1) e) with e = y − ŷ (Koenker & Bassett,
-      1978).
+      quantiles it is the `pinball` loss. With `scale: log` both compare logarithms.
     - Binary and multi-label: binary cross-entropy.
     - Multi-class: cross-entropy.
     - Ordinal: cumulative binary cross-entropy over the K−1 thresholds (Niu et al., CVPR 2016).
@@ -54,13 +55,10 @@ def head_loss(
     target = torch.where(labelled, target, 0.0)
     match head.kind:
         case HeadKind.REGRESSION if head.quantiles:
-            quantiles = output.new_tensor(head.quantiles)
-            error = target - output
-            loss = torch.maximum(quantiles * error, (quantiles - 1) * error)
-            loss = loss.mean(dim=1, keepdim=True)
+            loss = pinball(head, output, learned(head, target)).unsqueeze(1)
         case HeadKind.REGRESSION:
-            delta = head.huber_delta
-            loss = F.huber_loss(output, target, reduction="none", delta=delta) / delta
+            delta, value = head.huber_delta, learned(head, target)
+            loss = F.huber_loss(output, value, reduction="none", delta=delta) / delta
         case HeadKind.BINARY | HeadKind.MULTI_LABEL:
             loss = F.binary_cross_entropy_with_logits(output, target, reduction="none")
             if head.focal_gamma:

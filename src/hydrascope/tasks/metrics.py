@@ -5,7 +5,14 @@ from collections.abc import Mapping, Sequence
 
 import torch
 from torch import Tensor, nn
-from torchmetrics import MeanAbsoluteError, MetricCollection, R2Score, SumMetric
+from torchmetrics import (
+    MeanAbsoluteError,
+    MeanMetric,
+    MeanSquaredError,
+    MetricCollection,
+    R2Score,
+    SumMetric,
+)
 from torchmetrics.classification import (
     MulticlassAccuracy,
     MulticlassF1Score,
@@ -14,6 +21,7 @@ from torchmetrics.classification import (
 )
 
 from hydrascope.schemas.task import HeadKind, HeadSpec
+from hydrascope.tasks.quantile_scores import quantile_scores, score_names
 
 PRIMARY_METRIC = {
     HeadKind.REGRESSION: "r2",
@@ -32,8 +40,8 @@ class HeadMetrics(nn.Module):
       is the mean absolute error between the values of the most probable and the true class, in the
       head's unit.
     - Multi-label: `accuracy` and `macro_f1` over the labels.
-    - Regression: `mae` and `r2`, averaged over the labels if there are any. A constant label has
-      `r2` 0.
+    - Regression: `mae`, `rmse` and `r2`, averaged over the labels if there are any. A constant
+      label has `r2` 0. With quantiles also the scores of `tasks.quantile_scores`.
 
     There are no metrics without labelled rows, and none for a regression with a single row.
 
@@ -56,9 +64,17 @@ class HeadMetrics(nn.Module):
         self.rows = SumMetric()
         self.by_class = MetricCollection({})
         self.by_value = MetricCollection({})
+        self.scores = nn.ModuleDict({name: MeanMetric() for name in score_names(head)})
         match head.kind:
             case HeadKind.REGRESSION:
-                self.by_value = MetricCollection({"mae": MeanAbsoluteError(), "r2": R2Score()})
+                labels = len(head.columns)
+                self.by_value = MetricCollection(
+                    {
+                        "mae": MeanAbsoluteError(),
+                        "rmse": MeanSquaredError(squared=False, num_outputs=labels),
+                        "r2": R2Score(),
+                    }
+                )
             case HeadKind.MULTI_LABEL:
                 names = len(head.labels)
                 self.by_class = MetricCollection(
@@ -96,6 +112,8 @@ class HeadMetrics(nn.Module):
                 self.by_value.update(prediction, target)
             else:
                 self.by_value.update(prediction[:, self.head.median], target[:, 0])
+            for name, score in quantile_scores(self.head, prediction, target).items():
+                self._score(name).update(score)
             return
         if self.head.kind is HeadKind.MULTI_LABEL:
             self.by_class.update((prediction >= self.thresholds).long(), target.long())
@@ -111,13 +129,21 @@ class HeadMetrics(nn.Module):
         if float(self.rows.compute()) < fewest:
             return {}
         computed = {**self.by_class.compute(), **self.by_value.compute()}
-        return {name: float(value) for name, value in computed.items()}
+        computed |= {name: self._score(name).compute() for name in self.scores}
+        return {name: float(value.mean()) for name, value in computed.items()}
 
     def reset(self) -> None:
         """Discard all rows."""
         self.rows.reset()
         self.by_class.reset()
         self.by_value.reset()
+        for name in self.scores:
+            self._score(name).reset()
+
+    def _score(self, name: str) -> MeanMetric:
+        score = self.scores[name]
+        assert isinstance(score, MeanMetric)
+        return score
 
 
 def predicted_class(head: HeadSpec, prediction: Tensor) -> Tensor:

@@ -162,6 +162,19 @@ def test_a_multi_label_head_reads_one_column_a_label(press: GraphTopology) -> No
     assert_targets(target[:, 0], [[1, NAN], [0, NAN], [NAN, NAN]])
 
 
+def test_a_label_above_the_cap_is_the_cap(press: GraphTopology) -> None:
+    assert_targets(
+        encoded(head(cap=125), press, state=[7.0, NAN, 300.0]), [[[7]], [[NAN]], [[125]]]
+    )
+
+
+def test_a_log_scale_refuses_negative_labels(press: GraphTopology) -> None:
+    spec = head(scale="log")
+    assert_targets(encoded(spec, press, state=[0.0, NAN, 5.0]), [[[0]], [[NAN]], [[5]]])
+    with pytest.raises(SpecError, match=r"is -1; accepted by head 'state': numbers of at least 0"):
+        encoded(spec, press, state=[0.0, -1.0, 5.0])
+
+
 def test_a_regression_with_labels_reads_one_column_a_label(press: GraphTopology) -> None:
     wear = head(kind="regression", level="component", labels=["leak", "rust"], components=["pump"])
     place = [component.id for component in press.components].index("pump")

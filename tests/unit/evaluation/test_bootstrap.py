@@ -24,6 +24,7 @@ GRADED = {
 }
 BINARY = {"name": "stable", "level": "machine", "kind": "binary"}
 WEAR = {"name": "wear", "level": "machine", "kind": "regression"}
+SPREAD = WEAR | {"quantiles": [0.1, 0.5, 0.9]}
 SEVERITY = {"name": "s", "level": "machine", "kind": "regression", "labels": ["leak", "wear"]}
 FAULTS = {"name": "faults", "level": "machine", "kind": "multi_label", "labels": ["leak", "wear"]}
 
@@ -34,10 +35,12 @@ def head(fields: dict[str, object]) -> HeadSpec:
 
 def rows(spec: HeadSpec, count: int = 60, seed: int = 0) -> LocatedPredictions:
     random = torch.Generator().manual_seed(seed)
-    width = len(spec.classes) or len(spec.labels) or 1
+    width = len(spec.classes) or len(spec.labels) or len(spec.quantiles) or 1
     prediction = torch.rand(count, width, generator=random)
     if spec.kind == "regression":
-        target = prediction + torch.randn(count, width, generator=random)
+        prediction = prediction.sort(dim=1).values if spec.quantiles else prediction
+        guess = prediction[:, [spec.median]] if spec.quantiles else prediction
+        target = guess + torch.randn(guess.shape, generator=random)
     elif spec.labels:
         target = (torch.rand(count, width, generator=random) < prediction).float()
     else:
@@ -46,7 +49,7 @@ def rows(spec: HeadSpec, count: int = 60, seed: int = 0) -> LocatedPredictions:
     return LocatedPredictions(prediction, target, window, torch.full_like(window, -1))
 
 
-@pytest.mark.parametrize("fields", [GRADED, BINARY, WEAR, SEVERITY, FAULTS], ids=str)
+@pytest.mark.parametrize("fields", [GRADED, BINARY, WEAR, SPREAD, SEVERITY, FAULTS], ids=str)
 def test_metrics_from_sums_are_those_that_torchmetrics_computes(fields: dict[str, object]) -> None:
     spec = head(fields)
     answers = rows(spec)

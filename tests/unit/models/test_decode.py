@@ -1,11 +1,12 @@
 """From raw outputs to values and probabilities, against loops."""
 
-from math import exp
+from math import exp, log
 
 import pytest
 import torch
 
-from hydrascope.models.decode import decode, encode, log_probabilities
+from hydrascope.models.conformal import interval
+from hydrascope.models.decode import decode, encode, learned, log_probabilities
 from hydrascope.schemas import HeadSpec, validate
 
 
@@ -35,6 +36,35 @@ def ordinal_by_hand(logits: list[float]) -> list[float]:
 def test_a_regression_is_read_as_it_stands() -> None:
     output = torch.randn(5, 1)
     assert torch.equal(decode(head("regression"), output), output)
+
+
+REGRESSION = {"name": "life", "level": "machine", "kind": "regression"}
+
+
+def test_a_log_scale_and_a_cap_are_undone_so_that_answers_are_in_the_unit() -> None:
+    spec = validate(HeadSpec, REGRESSION | {"scale": "log", "cap": 125})
+    value = torch.tensor([[0.0], [0.5], [20.0], [125.0]], dtype=torch.float64)
+    expected = [[log(1 + y)] for y in (0.0, 0.5, 20.0, 125.0)]
+    torch.testing.assert_close(learned(spec, value), torch.tensor(expected, dtype=torch.float64))
+    torch.testing.assert_close(decode(spec, learned(spec, value)), value)
+    far = decode(spec, torch.tensor([[-3.0], [7.0], [1e6]]))
+    assert far.tolist() == [[0.0], [125.0], [125.0]]
+    uncapped = validate(HeadSpec, REGRESSION | {"scale": "log"})
+    assert decode(uncapped, torch.tensor([[1e6]])).isfinite().all()
+
+
+def test_quantiles_on_a_log_scale_are_quantiles_in_the_unit() -> None:
+    spec = validate(HeadSpec, REGRESSION | {"scale": "log", "quantiles": [0.1, 0.5, 0.9]})
+    answer = decode(spec, torch.tensor([[log(11.0), log(1.0), log(101.0)]]))
+    torch.testing.assert_close(answer, torch.tensor([[0.0, 10.0, 100.0]]), atol=1e-4, rtol=1e-4)
+
+
+def test_an_interval_ends_where_labels_end() -> None:
+    plain = validate(HeadSpec, REGRESSION)
+    assert interval(plain, [3.0], 5.0) == (-2.0, 8.0)
+    spec = validate(HeadSpec, REGRESSION | {"scale": "log", "cap": 125})
+    assert interval(spec, [3.0], 5.0) == (0.0, 8.0)
+    assert interval(spec, [122.0], 5.0) == (117.0, 125.0)
 
 
 @pytest.mark.parametrize("kind", ["binary", "multi_label"])

@@ -174,6 +174,18 @@ def test_beyond_delta_errors_count_by_their_size(delta: float) -> None:
     assert loss.weight.item() == len(error)
 
 
+def test_a_log_scale_compares_logarithms() -> None:
+    output, target = torch.tensor([[1.0], [2.0]]), torch.tensor([[0.0], [20.0]])
+    loss = head_loss(head("regression", scale="log"), output, target, 0.0)
+    errors = [1.0 - log(1.0), log(21.0) - 2.0]
+    assert mean(loss).item() == pytest.approx(np.mean([0.5, errors[1] - 0.5]))
+    quantiles = head("regression", scale="log", quantiles=[0.25, 0.5])
+    loss = head_loss(quantiles, torch.tensor([[1.0, 2.0]]), torch.tensor([[20.0]]), 0.0)
+    assert mean(loss).item() == pytest.approx(
+        np.mean([0.25 * (log(21.0) - 1.0), 0.5 * (log(21.0) - 2.0)])
+    )
+
+
 def test_the_pinball_loss_is_least_at_the_quantiles_of_the_labels() -> None:
     spec = head("regression", quantiles=[0.1, 0.5, 0.9])
     labels = np.random.default_rng(0).exponential(5.0, 301)

@@ -105,6 +105,7 @@ def test_regression_metrics_equal_sklearn() -> None:
     assert accumulated(head("regression"), prediction, target) == pytest.approx(
         {
             "mae": oracle.mean_absolute_error(true, guess),
+            "rmse": oracle.root_mean_squared_error(true, guess),
             "r2": oracle.r2_score(true, guess),
         },
         rel=1e-4,
@@ -120,8 +121,39 @@ def test_metrics_of_a_regression_with_labels_are_means_over_them() -> None:
     true, guess = (np.delete(each.double().numpy(), 4, axis=0) for each in (target, prediction))
     spec = head("regression", labels=["a", "b", "c"])
     assert accumulated(spec, prediction, target) == pytest.approx(
-        {"mae": np.abs(true - guess).mean(), "r2": oracle.r2_score(true, guess)}, rel=1e-4
+        {
+            "mae": np.abs(true - guess).mean(),
+            "rmse": oracle.root_mean_squared_error(true, guess),
+            "r2": oracle.r2_score(true, guess),
+        },
+        rel=1e-4,
     )
+
+
+def test_quantiles_are_scored_by_pinball_loss_and_interval_score() -> None:
+    generator = torch.Generator().manual_seed(3)
+    target = 50 + 20 * torch.randn(60, 1, generator=generator)
+    spread = torch.tensor([[-15.0, 0.0, 25.0]])
+    prediction = target + spread + 20 * torch.randn(60, 1, generator=generator)
+    target = some_missing(target)
+    kept = ~target[:, 0].isnan().numpy()
+    true, guess = target[:, 0].double().numpy()[kept], prediction.double().numpy()[kept]
+    quantiles = [0.05, 0.5, 0.8]
+    found = accumulated(head("regression", quantiles=quantiles), prediction, target)
+    pinball = [
+        oracle.mean_pinball_loss(true, guess[:, number], alpha=quantile)
+        for number, quantile in enumerate(quantiles)
+    ]
+    scores = []
+    for y, (low, _, high) in zip(true, guess, strict=True):
+        penalty = (low - y) / 0.05 if y < low else (y - high) / 0.2 if y > high else 0.0
+        scores.append(high - low + penalty)
+    assert found["pinball"] == pytest.approx(np.mean(pinball), rel=1e-4)
+    assert found["interval_score"] == pytest.approx(np.mean(scores), rel=1e-4)
+    assert found["mae"] == pytest.approx(np.abs(true - guess[:, 1]).mean(), rel=1e-4)
+    median = accumulated(head("regression", quantiles=[0.5]), prediction[:, [1]], target)
+    assert "pinball" in median
+    assert "interval_score" not in median
 
 
 @pytest.mark.parametrize("kind", ["regression", "binary", "multi_class", "ordinal"])
