@@ -103,16 +103,17 @@ def slow_baselines(run_dir: Path) -> None:
     if metrics.keys() >= SLOW_BASELINES.keys():
         return
     settings, diagnoser, data = restore(str(run_dir / "checkpoints" / "best.ckpt"))
-    for name, make in SLOW_BASELINES.items():
+    for name, baseline in SLOW_BASELINES.items():
         if name in metrics:
             continue
         try:
             predictions = baseline_predictions(
-                make,
+                baseline,
                 data.dataset.machines,
                 data.split,
                 diagnoser.heads,
                 diagnoser.normalizer,
+                data.units,
                 settings.seed,
                 settings.features.patch_count if name in ON_SAMPLES else 0,
             )

@@ -1,11 +1,9 @@
 """Classical models that take longer than a training beside which they stand."""
 
-from collections.abc import Callable, Mapping
-
 import numpy as np
-from sklearn.base import ClassifierMixin
-from sklearn.ensemble import RandomForestClassifier
 from sklearn.linear_model import RidgeClassifierCV
+
+from hydrascope.evaluation.baseline_models import BASELINES, Baseline
 
 
 class MiniRocketRidge:
@@ -39,18 +37,10 @@ class MiniRocketRidge:
         return probability
 
 
-def _gradient_boosting(seed: int) -> ClassifierMixin:
-    from lightgbm import LGBMClassifier
-
-    # Columns are drawn for each tree: there are thousands of them, and most are alike.
-    options = {"colsample_bytree": 0.1, "n_jobs": 0, "verbose": -1}  # 0: as OpenMP is told
-    return LGBMClassifier(n_estimators=200, random_state=seed, **options)
-
-
-SLOW_BASELINES: Mapping[str, Callable[[int], ClassifierMixin]] = {
-    "random forest": lambda seed: RandomForestClassifier(300, random_state=seed, n_jobs=-1),
-    "LightGBM": _gradient_boosting,
-    "MiniRocket + ridge": MiniRocketRidge,
+SLOW_BASELINES = {
+    "random forest": BASELINES["random_forest"],
+    "LightGBM": BASELINES["lightgbm"],
+    "MiniRocket + ridge": Baseline("MiniRocket + ridge", MiniRocketRidge),
 }
 """The last two need the extra `bench`."""
 

@@ -21,7 +21,8 @@ METRICS = {"mae", "rmse", "r2", "pinball", "interval_score", "median_absolute_er
 
 @pytest.fixture(scope="module")
 def best(run_training: Train) -> Path:
-    run_dir = run_training(*QUICK, f"task.heads=[{COOLER}]", "trainer.max_epochs=1")
+    quick = (*QUICK, "trainer.max_epochs=1", "baselines=[ridge,nearest_neighbours,lda]")
+    run_dir = run_training(*quick, f"task.heads=[{COOLER}]")
     return run_dir / "checkpoints" / "best.ckpt"
 
 
@@ -42,6 +43,22 @@ def test_a_regression_is_judged_in_its_unit(best: Path, tmp_path: Path) -> None:
     assert 0.95 < coverage <= 1.0
     text = (tmp_path / "report.html").read_text()
     assert [name for name in METRICS if name.replace("_", " ") not in text] == []
+
+
+def test_classical_models_stand_beside_it_on_the_same_rows_and_scores(
+    best: Path, tmp_path: Path
+) -> None:
+    tested = json.loads((best.parents[1] / "results.json").read_text())["test"]
+    assert {name: set(heads) for name, heads in tested.items()} == {
+        "gatv2_arma": {"cooler"},
+        "ridge": {"cooler"},
+        "nearest neighbours": {"cooler"},
+    }  # shrinkage LDA answers classes only
+    assert set(tested["ridge"]["cooler"]) == {*METRICS, "rows"}
+    assert tested["ridge"]["cooler"]["rows"] == tested["gatv2_arma"]["cooler"]["rows"]
+    assert tested["ridge"]["cooler"]["r2"] > 0.9 > tested["gatv2_arma"]["cooler"]["r2"]
+    evaluate.run(evaluate_settings(str(best), tmp_path))
+    assert " is ahead on head cooler by " in (tmp_path / "report.html").read_text()
 
 
 def test_a_bundle_answers_as_its_checkpoint_within_the_cap(best: Path, tmp_path: Path) -> None:

@@ -120,6 +120,7 @@ def test_every_head_stands_beside_all_baselines_in_the_results(run_training: Tra
         "linear": {"stable"},
         "shrinkage LDA": heads,
         "extra trees": heads,
+        "nearest neighbours": heads,
     }
     assert all(rows["rows"] == 440 for model in results.values() for rows in model.values())
     assert results["shrinkage LDA"]["cooler"]["accuracy"] > 0.95

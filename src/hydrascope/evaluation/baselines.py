@@ -3,57 +3,74 @@
 They read the features of all sensors and steps as one long row, normalised by the training
 statistics; the mean replaces missing values. They train on the training and validation windows
 together, because they need no validation for early stopping.
+
+Shapes: W windows, R test rows, D numbers of a row, L labels of a head.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 import torch
-from sklearn.base import ClassifierMixin
-from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
+from numpy.typing import NDArray
+from sklearn.base import RegressorMixin
 from sklearn.dummy import DummyClassifier
-from sklearn.ensemble import ExtraTreesClassifier
+from sklearn.model_selection import GroupKFold, cross_val_predict
 from torch import Tensor
 
 from hydrascope.data.split_spec import Split
 from hydrascope.data.store.window_fields import SENSOR_FEATURES, SENSOR_OBSERVED
 from hydrascope.data.stored_machine import StoredMachine, of_one_build
+from hydrascope.evaluation.baseline_models import Baseline
 from hydrascope.evaluation.predictions import HeadPredictions
 from hydrascope.features.normalizer import FeatureNormalizer
+from hydrascope.models.decode import decode, learned
 from hydrascope.schemas.errors import SpecError
 from hydrascope.schemas.task import HeadKind, HeadSpec
 
-BASELINES: Mapping[str, Callable[[int], ClassifierMixin]] = {
-    # Whitens with the within-class covariance, shrunk as in Ledoit & Wolf (2004).
-    "shrinkage LDA": lambda _: LinearDiscriminantAnalysis(solver="lsqr", shrinkage="auto"),
-    "extra trees": lambda seed: ExtraTreesClassifier(300, random_state=seed, n_jobs=-1),
-}
-"""The fast baselines, which every training fits beside its model."""
+_FOLDS = 5
+"""The folds by which the errors of a model are measured that its quantiles follow from."""
 
-_CLASSIFIED = (HeadKind.BINARY, HeadKind.MULTI_CLASS, HeadKind.ORDINAL)
+
+class _Rows(NamedTuple):
+    """What a baseline is fitted to."""
+
+    features: NDArray[np.float32]
+    """[W, D], or [W, sensors, samples]."""
+    units: NDArray[np.int64]
+    """[W]; windows of one unit are alike."""
+    train: NDArray[np.int64]
+    """The windows to train on."""
+    test: NDArray[np.int64]
+    """The windows to answer."""
+    seed: int
 
 
 def baseline_predictions(
-    make: Callable[[int], ClassifierMixin],
+    baseline: Baseline,
     machines: Sequence[StoredMachine],
     split: Split,
     heads: Sequence[HeadSpec],
     normalizer: FeatureNormalizer,
+    units: NDArray[np.int64],
     seed: int,
     patch_count: int = 0,
 ) -> dict[str, HeadPredictions]:
-    """Fit a baseline for each head with classes, and predict the test windows.
+    """Fit a baseline for each head that it can answer, and predict the test windows.
 
-    Every labelled test row gets an answer, so that all models are judged on the same rows. A
-    component with only one class in training always gets that class. A head is left out if a tested
-    component has no label in training, or if no component has two classes.
+    Each component and label has its own model. Every labelled test row gets an answer, so that all
+    models are judged on the same rows. What is constant in training is always answered by that
+    value. A head is left out if a tested label has no value in training, or if none of them varies.
+    Regressions learn on the scale of their head.
 
     Args:
-        make: Builds the model from a seed, as in `BASELINES`.
+        baseline: The kind of model.
         machines: Machines of one build.
         split: The windows to train on and to predict.
-        heads: The task's heads; those without classes are skipped.
+        heads: The task's heads; those that the baseline does not answer are skipped.
         normalizer: Fitted on the training windows.
+        units: [W] what the split keeps together. For quantiles, errors are measured on units
+            without which the model was fitted.
         seed: Seed of models that use randomness.
         patch_count: The number of samples at the end of each step's features, for a model that
             reads only these, as one series per sensor, [W, S, T · samples]; 0: all features.
@@ -63,37 +80,99 @@ def baseline_predictions(
     """
     check_comparable(machines)
     features = window_features(machines, normalizer)
-    rows = features.flatten(1)
+    shown = features.flatten(1)
     if patch_count:
-        rows = features[..., features.shape[-1] - patch_count :].flatten(2)
+        shown = features[..., features.shape[-1] - patch_count :].flatten(2)
     train = np.concatenate([split.train, split.val])
+    rows = _Rows(shown.numpy(), units, train, split.test, seed)
     predictions = {}
-    for head in (head for head in heads if head.kind in _CLASSIFIED):
-        targets = torch.cat([machine.targets[head.name] for machine in machines])[..., 0]
-        tested = [target for target in targets.T if _classes(target[split.test])]
-        classes = [_classes(target[train]) for target in tested]
-        if min(classes, default=0) > 0 and max(classes) > 1:
-            parts = [
-                _fit_predict(
-                    make(seed) if count > 1 else DummyClassifier(),
-                    rows,
-                    target,
-                    train,
-                    split.test,
-                    head,
-                )
-                for target, count in zip(tested, classes, strict=True)
-            ]
-            predictions[head.name] = HeadPredictions(
-                torch.cat([part.prediction for part in parts]),
-                torch.cat([part.target for part in parts]),
-            )
+    for head in heads:
+        targets = torch.cat([machine.targets[head.name] for machine in machines])  # [W, N, L]
+        if _answers(baseline, head) and (found := _of_head(baseline, head, targets, rows)):
+            predictions[head.name] = found
     return predictions
 
 
-def _classes(target: Tensor) -> int:
-    """Return the number of distinct classes among the labels, [W]."""
-    return len(np.unique(target[~target.isnan()].numpy()))
+def _answers(baseline: Baseline, head: HeadSpec) -> bool:
+    if head.kind is HeadKind.REGRESSION:
+        return baseline.values is not None
+    return baseline.classes is not None and (baseline.of_many or not head.labels)
+
+
+def _of_head(
+    baseline: Baseline, head: HeadSpec, targets: Tensor, rows: _Rows
+) -> HeadPredictions | None:
+    """Answer a head by models of each component and label; None if it is left out."""
+    tested = [
+        target for target in targets.unbind(1) if not target[rows.test].isnan().all()
+    ]  # each [W, L]
+    counts = [
+        len(torch.unique(label[~label.isnan()]))
+        for target in tested
+        for label in target[rows.train].unbind(1)
+    ]
+    if min(counts, default=0) == 0 or max(counts) == 1:
+        return None
+    parts = []
+    for target in tested:
+        test = rows.test[~target[rows.test].isnan().all(dim=1).numpy()]
+        of_component = rows._replace(test=test)
+        answers = [_of_label(baseline, head, label, of_component) for label in target.unbind(1)]
+        parts.append(HeadPredictions(torch.cat(answers, dim=1), target[test]))
+    return HeadPredictions(
+        torch.cat([part.prediction for part in parts]),
+        torch.cat([part.target for part in parts]),
+    )
+
+
+def _of_label(baseline: Baseline, head: HeadSpec, label: Tensor, rows: _Rows) -> Tensor:
+    """Return the answers to one label, [W], in the test windows, as `models.decode` does."""
+    rows = rows._replace(train=rows.train[~label[rows.train].isnan().numpy()])
+    if head.kind is HeadKind.REGRESSION:
+        return decode(head, _values(baseline, head, learned(head, label), rows))
+    assert baseline.classes is not None
+    train = label[rows.train].long().numpy()
+    model = baseline.classes(rows.seed) if len(np.unique(train)) > 1 else DummyClassifier()
+    model.fit(rows.features[rows.train], train)
+    probability = torch.zeros(len(rows.test), len(head.classes) or 2)
+    probability[:, model.classes_] = torch.from_numpy(
+        np.asarray(model.predict_proba(rows.features[rows.test]))
+    ).float()
+    return probability if head.classes else probability[:, 1:]
+
+
+def _values(baseline: Baseline, head: HeadSpec, value: Tensor, rows: _Rows) -> Tensor:
+    """Return the learned values, [R, 1] or the quantiles [R, Q]."""
+    assert baseline.values is not None
+    y = value[rows.train].double().numpy()
+    if head.quantiles and baseline.quantile:
+        made = [baseline.quantile(rows.seed, quantile) for quantile in head.quantiles]
+        columns = [_fitted(model, y, rows) for model in made]
+        return torch.from_numpy(np.stack(columns, axis=1)).float()
+    answer = _fitted(baseline.values(rows.seed), y, rows)[:, None]
+    if head.quantiles:
+        errors = y - _left_out(baseline.values(rows.seed), y, rows)
+        answer = answer + np.quantile(errors, head.quantiles)
+    return torch.from_numpy(answer).float()
+
+
+def _fitted(model: RegressorMixin, y: NDArray[np.float64], rows: _Rows) -> NDArray[np.float64]:
+    """Fit a model and return its answers in the test windows, [R]."""
+    model.fit(rows.features[rows.train], y)
+    answers: NDArray[np.float64] = np.asarray(model.predict(rows.features[rows.test]))
+    return answers
+
+
+def _left_out(model: RegressorMixin, y: NDArray[np.float64], rows: _Rows) -> NDArray[np.float64]:
+    """Return the answers in the training windows by models without the windows' units."""
+    units = rows.units[rows.train]
+    if len(np.unique(units)) < 2:
+        units = np.arange(len(units))
+    folds = GroupKFold(min(_FOLDS, len(np.unique(units))))
+    answers: NDArray[np.float64] = np.asarray(
+        cross_val_predict(model, rows.features[rows.train], y, groups=units, cv=folds)
+    )
+    return answers
 
 
 def check_comparable(machines: Sequence[StoredMachine]) -> None:
@@ -113,23 +192,3 @@ def window_features(machines: Sequence[StoredMachine], normalizer: FeatureNormal
         z = normalizer(features.flatten(0, 1), observed.flatten(0, 1), row.repeat(windows))
         rows.append(z.unflatten(0, (windows, sensors)))
     return torch.cat(rows)
-
-
-def _fit_predict(
-    model: ClassifierMixin,
-    rows: Tensor,
-    target: Tensor,
-    train: np.ndarray,
-    test: np.ndarray,
-    head: HeadSpec,
-) -> HeadPredictions:
-    train = train[~target[train].isnan().numpy()]
-    test = test[~target[test].isnan().numpy()]
-    model.fit(rows[train].numpy(), target[train].long().numpy())
-    probability = torch.zeros(len(test), len(head.classes) or 2)
-    probability[:, model.classes_] = torch.from_numpy(
-        model.predict_proba(rows[test].numpy())
-    ).float()
-    if head.kind is HeadKind.BINARY:
-        probability = probability[:, 1:]
-    return HeadPredictions(probability, target[test].unsqueeze(1))

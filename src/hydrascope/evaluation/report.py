@@ -7,6 +7,7 @@ from types import MappingProxyType
 from typing import Any
 
 import pandas as pd
+from rich.markup import escape
 from rich.table import Table
 
 from hydrascope.data.label_counts import CLASS, HEAD, LABEL
@@ -47,27 +48,50 @@ def head_metrics(
 def comparison(
     heads: Sequence[HeadSpec], models: Mapping[str, Mapping[str, Metrics]]
 ) -> dict[str, Any]:
-    """Return each head's primary metric for each model in `columns`, in order, and the best."""
-    rows = []
+    """Return each head's primary metric for each model in `columns`, in order, and the best.
+
+    `verdicts` says in words on which heads another model is ahead of the first.
+    """
+    rows, verdicts = [], []
     for head in heads:
         metric = PRIMARY_METRIC[head.kind]
         values = [results.get(head.name, {}).get(metric) for results in models.values()]
         best = max((value for value in values if value is not None), default=None)
         rows.append({"head": head.name, "metric": metric, "values": values, "best": best})
-    return {"columns": list(models), "rows": rows}
+        if values and values[0] is not None and best is not None:
+            winner = list(models)[values.index(best)]
+            verdicts += _verdict(winner, head.name, metric, best - values[0])
+    return {"columns": list(models), "rows": rows, "verdicts": verdicts}
+
+
+def _verdict(winner: str, head: str, metric: str, lead: float) -> list[str]:
+    """Return the line about a model that is ahead; none if the table shows no difference."""
+    share = metric != "r2"
+    if round(lead, 4 if share else 3) <= 0:
+        return []
+    ahead = f"{100 * lead:.2f} points of {metric}" if share else f"{lead:.3f} of {metric}"
+    return [f"{winner} is ahead on head {head} by {ahead}"]
 
 
 def comparison_table(
-    title: str, heads: Sequence[HeadSpec], models: Mapping[str, Mapping[str, Metrics]]
+    title: str,
+    heads: Sequence[HeadSpec],
+    models: Mapping[str, Mapping[str, Metrics]],
+    remarks: Sequence[str] = (),
 ) -> Table:
-    """Show each head's primary metric for each model; the best of a row is bold."""
-    table = Table(title=title, title_justify="left")
+    """Show each head's primary metric for each model; the best of a row is bold.
+
+    Below it stand the heads on which another model is ahead of the first, and the remarks.
+    """
+    found = comparison(heads, models)
+    below = "\n".join(map(escape, (*found["verdicts"], *remarks)))
+    table = Table(title=title, title_justify="left", caption=below, caption_justify="left")
     # Long names are folded, not cut off.
     table.add_column("head", overflow="fold")
     table.add_column("metric")
     for model in models:
         table.add_column(model, justify="right", overflow="fold")
-    for row in comparison(heads, models)["rows"]:
+    for row in found["rows"]:
         metric, best = row["metric"], row["best"]
         cells = [
             _cell(value, metric, bold=value is not None and value == best)

@@ -10,6 +10,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field
 
+from hydrascope.evaluation.baseline_names import Baselines
 from hydrascope.experiment.base import Settings, UserPath
 from hydrascope.experiment.data_settings import DataSettings, MovedData
 from hydrascope.experiment.launcher.launcher_settings import LauncherSettings, LocalSettings
@@ -65,7 +66,7 @@ class TrainSettings(Settings):
     seed: Annotated[int, Field(ge=0, lt=2**32)]
     resume: CheckpointFile | None
     lr_find: bool = False  # not in older checkpoints
-    baselines: bool
+    baselines: Baselines
     run_dir: UserPath
     data: DataSettings
     features: FeatureConfig

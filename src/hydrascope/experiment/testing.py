@@ -6,7 +6,9 @@ from typing import Any, NamedTuple
 from rich.console import Console
 
 from hydrascope.data.datamodule import HydraulicDataModule
-from hydrascope.evaluation.baselines import BASELINES, baseline_predictions
+from hydrascope.evaluation.baseline_models import BASELINES, Baseline
+from hydrascope.evaluation.baseline_names import Baselines, chosen_baselines
+from hydrascope.evaluation.baselines import baseline_predictions
 from hydrascope.evaluation.bootstrap import Bootstrap
 from hydrascope.evaluation.calibrate import HeldOut, fit_calibration
 from hydrascope.evaluation.detection import detection, machine_scores, score_table
@@ -116,10 +118,16 @@ class Tested(NamedTuple):
     """The output of `evaluation.localisation.localisation`."""
     detectors: dict[str, dict[str, Any]]
     """Detector name → its `evaluation.detection.detection`; empty without normality."""
+    missing: tuple[str, ...] = ()
+    """What the chosen baselines lack, in words."""
 
 
 def test(
-    name: str, data: HydraulicDataModule, diagnoser: TensorDiagnoser, seed: int, *, baselines: bool
+    name: str,
+    data: HydraulicDataModule,
+    diagnoser: TensorDiagnoser,
+    seed: int,
+    baselines: Baselines,
 ) -> Tested:
     """Test a diagnoser on the test windows.
 
@@ -128,17 +136,23 @@ def test(
         data: The data to test on.
         diagnoser: The trained diagnoser.
         seed: Seed of the baselines.
-        baselines: Whether to fit and test quick models and detectors too.
+        baselines: The classical models to fit and test too. Our quick models come with all but
+            named ones, detectors with any.
     """
     tested = predict(diagnoser, data.test_dataloader())
     results = {name: head_metrics(diagnoser.heads, tested, diagnoser.thresholds)}
-    if baselines and data.task.heads:
+    chosen = [BASELINES[each] for each in chosen_baselines(baselines)] if data.task.heads else []
+    if data.task.heads and baselines in (True, "all"):
         results |= _quick_models(name, data, diagnoser, seed)
+    for baseline in chosen:
+        if not baseline.missing and (found := _of_baseline(baseline, data, diagnoser, seed)):
+            results[baseline.name] = found
     bootstrap = Bootstrap.of(data.unit, data.units, data.split.test)
     return Tested(
         results,
         localisation(diagnoser.heads, tested, data, bootstrap, name),
-        _test_normality(name, data, diagnoser, seed, baselines=baselines),
+        _test_normality(name, data, diagnoser, seed, baselines=bool(baselines)),
+        tuple(each.missing for each in chosen if each.missing),
     )
 
 
@@ -154,13 +168,18 @@ def _quick_models(
             if other.heads:
                 predictions = predict(other, data.test_dataloader())
                 results[other_name] = head_metrics(other.heads, predictions)
-    for baseline, make in BASELINES.items():
-        predicted = baseline_predictions(
-            make, data.dataset.machines, data.split, heads, diagnoser.normalizer, seed
-        )
-        known = [head for head in heads if head.name in predicted]
-        results[baseline] = head_metrics(known, predicted)
     return results
+
+
+def _of_baseline(
+    baseline: Baseline, data: HydraulicDataModule, diagnoser: TensorDiagnoser, seed: int
+) -> dict[str, dict[str, float]]:
+    """Return a baseline's metrics on the heads that it answers."""
+    heads, machines = data.task.heads, data.dataset.machines
+    predicted = baseline_predictions(
+        baseline, machines, data.split, heads, diagnoser.normalizer, data.units, seed
+    )
+    return head_metrics([head for head in heads if head.name in predicted], predicted)
 
 
 def _test_normality(

@@ -104,9 +104,9 @@ def train(settings: TrainSettings, *, quiet: bool = False) -> None:
             dist.destroy_process_group()
         if is_first_process():
             fresh = load_checkpoint(recipe, read_checkpoint(best))
-            name, baselines = settings.model.name, settings.baselines
+            name = settings.model.name
             with console.status("Testing, fitting the baselines …"):
-                tested = test(name, data, fresh, settings.seed, baselines=baselines)
+                tested = test(name, data, fresh, settings.seed, settings.baselines)
             tests = flatten({"test": tested.results[name]}, separator="/")
             for logger in loggers:
                 logger.log_metrics(tests)
@@ -231,7 +231,7 @@ def _print(
     """Print the results on the test windows."""
     title = f"Test: {len(data.split.test)} windows, {data.split_spec.name}"
     if heads := data.task.heads:
-        console.print(comparison_table(title, heads, tested.results))
+        console.print(comparison_table(title, heads, tested.results, tested.missing))
     if tested.located:
         console.print("\n".join(localisation_lines(tested.located)), soft_wrap=True)
     if data.task.normality and diagnoser.normality:

@@ -14,13 +14,15 @@ from hydrascope.data.datamodule import HydraulicDataModule
 from hydrascope.data.split_spec import Split
 from hydrascope.data.store.window_fields import SENSOR_FEATURES, SENSOR_OBSERVED
 from hydrascope.data.stored_machine import StoredMachine
-from hydrascope.evaluation.baselines import BASELINES, baseline_predictions
+from hydrascope.evaluation.baseline_models import BASELINES
+from hydrascope.evaluation.baselines import baseline_predictions
 from hydrascope.features.normalizer import FeatureNormalizer
 from hydrascope.features.sub_windows import WindowSpec
 from hydrascope.schemas import HeadSpec, SpecError
 
 STEPS = 2
-LDA = BASELINES["shrinkage LDA"]
+LDA = BASELINES["lda"]
+UNITS = np.arange(2205) // 10
 SMALL = Split(np.arange(0, 2205, 9), np.arange(4, 2205, 27), np.arange(7, 2205, 9))
 
 
@@ -68,7 +70,7 @@ def test_shrinkage_lda_knows_the_cooler_under_unseen_conditions(
     normalizer: FeatureNormalizer,
     cooler: HeadSpec,
 ) -> None:
-    answers = baseline_predictions(LDA, [machine], rig.split, [cooler], normalizer, seed=0)[
+    answers = baseline_predictions(LDA, [machine], rig.split, [cooler], normalizer, UNITS, seed=0)[
         "cooler"
     ]
     assert answers.prediction.shape == (len(rig.split.test), 3)
@@ -84,7 +86,7 @@ def test_a_baseline_reads_normalised_features_and_trains_on_the_validation_windo
     cooler: HeadSpec,
     rig: HydraulicDataModule,
 ) -> None:
-    answers = baseline_predictions(LDA, [machine], SMALL, [cooler], normalizer, 0)
+    answers = baseline_predictions(LDA, [machine], SMALL, [cooler], normalizer, UNITS, 0)
     z = (machine.read(SENSOR_FEATURES) - normalizer.center) / normalizer.scale
     rows = z.clamp(-20, 20).flatten(1).numpy()
     train = np.concatenate([SMALL.train, SMALL.val])
@@ -98,7 +100,10 @@ NEEDED = {"LightGBM": "lightgbm", "MiniRocket + ridge": "sktime"}
 """Libraries of the extra `bench`."""
 
 
-@pytest.mark.parametrize("name", [*BASELINES, *SLOW_BASELINES])
+CLASSIFIERS = {each.name: each for each in BASELINES.values() if each.classes} | SLOW_BASELINES
+
+
+@pytest.mark.parametrize("name", CLASSIFIERS)
 def test_every_baseline_drops_missing_labels_and_tells_two_classes_apart(
     rig: HydraulicDataModule, machine: StoredMachine, normalizer: FeatureNormalizer, name: str
 ) -> None:
@@ -109,11 +114,12 @@ def test_every_baseline_drops_missing_labels_and_tells_two_classes_apart(
     target = torch.tensor(rig.table["cooler"].to_numpy() == 3).float().reshape(-1, 1, 1)
     target[::3] = float("nan")
     answers = baseline_predictions(
-        (BASELINES | SLOW_BASELINES)[name],
+        CLASSIFIERS[name],
         [relabelled(machine, "stable", target)],
         SMALL,
         [stable],
         normalizer,
+        UNITS,
         seed=0,
         patch_count=rig.engineer.config.patch_count if name in ON_SAMPLES else 0,
     )["stable"]
@@ -133,7 +139,7 @@ def test_a_class_that_training_lacks_has_no_probability(
     without[without == 1] = float("nan")
     target[train] = without
     answers = baseline_predictions(
-        LDA, [relabelled(machine, "cooler", target)], SMALL, [cooler], normalizer, 0
+        LDA, [relabelled(machine, "cooler", target)], SMALL, [cooler], normalizer, UNITS, 0
     )["cooler"]
     assert (answers.prediction[:, 1] == 0).all()
     assert (answers.target == 1).any()
@@ -152,7 +158,7 @@ def test_a_head_with_nothing_to_tell_apart_is_left_out(
     unlabelled_test[SMALL.test] = float("nan")
     for hopeless in (same, unlabelled_test, torch.full_like(target, float("nan"))):
         relabelled_rig = relabelled(machine, "cooler", hopeless)
-        args = ([relabelled_rig], SMALL, [cooler], normalizer, 0)
+        args = ([relabelled_rig], SMALL, [cooler], normalizer, UNITS, 0)
         assert baseline_predictions(LDA, *args) == {}
 
 
@@ -165,7 +171,7 @@ def test_a_component_of_one_class_in_training_is_answered_by_it_on_the_same_rows
     both[:, other] = 2.0
     both[SMALL.test[0], other] = 0.0
     answers = baseline_predictions(
-        LDA, [relabelled(machine, "cooler", both)], SMALL, [cooler], normalizer, 0
+        LDA, [relabelled(machine, "cooler", both)], SMALL, [cooler], normalizer, UNITS, 0
     )["cooler"]
     assert len(answers.target) == 2 * len(SMALL.test)
     assert accuracy(answers.prediction, answers.target) > 0.9
@@ -178,4 +184,4 @@ def test_machines_of_different_build_have_no_common_rows(
         machine, layout=machine.layout._replace(sensor_slot=machine.layout.sensor_slot.flip(0))
     )
     with pytest.raises(SpecError, match="machines of one topology; set baselines=false"):
-        baseline_predictions(LDA, [machine, other], SMALL, [cooler], normalizer, 0)
+        baseline_predictions(LDA, [machine, other], SMALL, [cooler], normalizer, UNITS, 0)

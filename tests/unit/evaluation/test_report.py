@@ -11,7 +11,7 @@ from sklearn import metrics as oracle
 
 from hydrascope.data.datamodule import HydraulicDataModule
 from hydrascope.evaluation.predictions import HeadPredictions, predict
-from hydrascope.evaluation.report import comparison_table, head_metrics, write_json
+from hydrascope.evaluation.report import comparison, comparison_table, head_metrics, write_json
 from hydrascope.features.normalizer import FeatureNormalizer
 from hydrascope.models.config import NetworkConfig
 from hydrascope.models.diagnoser import TensorDiagnoser
@@ -87,6 +87,30 @@ def test_the_best_model_of_a_row_is_bold_and_so_are_its_equals() -> None:
     table = comparison_table("Test set", HEADS[:1], models)
     cells = [next(iter(column.cells)) for column in table.columns[2:]]
     assert cells == ["[bold]90.00 %[/bold]", "80.00 %", "[bold]90.00 %[/bold]"]
+
+
+def test_a_model_that_is_ahead_and_what_is_not_installed_stand_below_the_table() -> None:
+    models = {
+        "gatv2_arma": {
+            "valve": {"accuracy": 0.9},
+            "wear": {"r2": 0.5},
+            "stable": {"accuracy": 1.0},
+        },
+        "LightGBM": {"valve": {"accuracy": 0.95}, "wear": {"r2": 0.5001}},
+        "ridge": {"wear": {"r2": 0.75}},
+    }
+    assert comparison(HEADS, models)["verdicts"] == [
+        "LightGBM is ahead on head valve by 5.00 points of accuracy",
+        "ridge is ahead on head wear by 0.250 of r2",
+    ]
+    level = {name: {"wear": {"r2": r2}} for name, r2 in (("own", 0.5), ("ridge", 0.5003))}
+    assert comparison(HEADS, level)["verdicts"] == []
+    console = Console(width=120, record=True, file=StringIO())
+    remark = "LightGBM is not installed; accepted: pip install 'hydrascope[lightgbm]'"
+    console.print(comparison_table("Test set", HEADS, models, [remark]))
+    below = " ".join(console.export_text().split())
+    assert "ridge is ahead on head wear by 0.250 of r2" in below
+    assert "'hydrascope[lightgbm]'" in below
 
 
 def test_results_are_written_sorted_and_replace_an_older_file_whole(tmp_path: Path) -> None:
