@@ -3,11 +3,12 @@
 from collections.abc import Callable
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import Any, Literal
 
 from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 
+from hydrascope.experiment.data_settings import MovedData, MovedSource
 from hydrascope.experiment.job_settings import (
     EvaluateSettings,
     ExportSettings,
@@ -93,12 +94,16 @@ def evaluate_settings(
     *,
     compare: str | None = None,
     missing_sensors: bool = False,
+    judge: Literal["test", "all"] = "test",
+    folder: Path | None = None,
     **normality: float,
 ) -> EvaluateSettings:
     """Return an evaluation's settings; `normality` are those that set its thresholds anew."""
     return EvaluateSettings(
         ckpt=ckpt,
         normality=NormalityChange(**normality),
+        judge=judge,
+        data=MovedData(source=MovedSource(folder=str(folder) if folder else None)),
         compare=compare,
         missing_sensors=missing_sensors,
         run_dir=str(run_dir),

@@ -62,7 +62,12 @@ def judged(run_dir: Path, best: str) -> Path:
     folder = run_dir / "judged"
     evaluate.run(
         EvaluateSettings(
-            ckpt=best, compare=None, missing_sensors=False, run_dir=str(folder), hardware=CPU
+            ckpt=best,
+            judge="test",
+            compare=None,
+            missing_sensors=False,
+            run_dir=str(folder),
+            hardware=CPU,
         )
     )
     return folder

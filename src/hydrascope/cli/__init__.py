@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from hydrascope import __version__
-from hydrascope.cli import commands, configs, jobs
+from hydrascope.cli import commands, configs, jobs, predicting
 from hydrascope.console import print_anything
 from hydrascope.schemas.errors import ServiceError, SpecError
 from hydrascope.schemas.whole_file import NO_ROOM, no_room
@@ -16,6 +16,7 @@ from hydrascope.schemas.whole_file import NO_ROOM, no_room
 app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False)
 app.add_typer(jobs.app)
 app.add_typer(configs.app, name="config")
+app.add_typer(predicting.app)
 app.add_typer(commands.app)
 
 

@@ -111,7 +111,7 @@ def check(
         "time_zone": time_zone,
         "quality_accepted": accept or None,
         "quality_column": flags,
-        "units": dict(_pair(each) for each in unit or ()),
+        "units": dict(unit_of_sensor(each) for each in unit or ()),
     }
     if not run(settings, as_json=as_json, window_s=window_s):
         raise typer.Exit(1)
@@ -227,7 +227,7 @@ def ingest(
         "time_zone": time_zone,
         "quality_accepted": accept or None,
         "quality_column": flags,
-        "units": dict(_pair(each) for each in unit) if unit else None,
+        "units": dict(unit_of_sensor(each) for each in unit) if unit else None,
     }
     if live:
         run_replay(settings, source, keys, every, duration)
@@ -273,7 +273,8 @@ def simulate(
     run(folder, form, settings)
 
 
-def _pair(text: str) -> tuple[str, str]:
+def unit_of_sensor(text: str) -> tuple[str, str]:
+    """Return sensor and unit of `SENSOR=UNIT`; a `SpecError` names another text."""
     sensor, sign, unit = text.partition("=")
     if not sign:
         raise SpecError(f"--unit {text}: expected SENSOR=UNIT, as in PS1=psi")

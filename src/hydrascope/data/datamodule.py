@@ -46,7 +46,7 @@ from hydrascope.data.store.window_fields import (
     SENSOR_FEATURES,
     SENSOR_OBSERVED,
 )
-from hydrascope.data.stored_machine import StoredMachine, layouts_of
+from hydrascope.data.stored_machine import StoredMachine
 from hydrascope.data.targets import encode_machines
 from hydrascope.data.transforms import Transform
 from hydrascope.data.transplants import MachineBank, Transplants
@@ -57,6 +57,7 @@ from hydrascope.features.normalizer import FeatureNormalizer
 from hydrascope.features.sub_windows import WindowSpec
 from hydrascope.graphs.builder import input_spec
 from hydrascope.graphs.input_spec import InputSpec
+from hydrascope.graphs.layout import layouts_of
 from hydrascope.schemas.arguments import checked
 from hydrascope.schemas.machine import Machine
 from hydrascope.schemas.task import TaskSpec
@@ -121,9 +122,18 @@ class HydraulicDataModule(LightningDataModule):
         self.store, self.split_spec, self.loader = store, split, loader
         self.transforms, self.reference_spec = transforms, reference or ReferenceSpec()
         self.recombination, self.short = recombination or RecombinationSpec(), short
+        self._trained: InputSpec | None = None
         self._plans: list[WindowPlan] = []
         self._targets: list[dict[str, Tensor]] = []
         self._ready = False
+
+    def judge_all(self, trained: InputSpec) -> None:
+        """Make all windows test windows of a trained model; call it before `plan`.
+
+        Args:
+            trained: The vocabulary of the model, which must know the builds of the machines.
+        """
+        self._trained, self.transforms, self.recombination = trained, (), RecombinationSpec()
 
     def plan(self) -> None:
         """Find, label and split the windows without reading telemetry.
@@ -135,7 +145,9 @@ class HydraulicDataModule(LightningDataModule):
         plans, self.too_short = plan_machines(self.source, machines, self.window, self.short)
         self.machines = {plan.equipment_id: plan.machine for plan in plans}
         topologies = [machine.topology for machine in self.machines.values()]
-        self.input_spec = input_spec(topologies, self.engineer.config, self.window, heads)
+        self.input_spec = self._trained or input_spec(
+            topologies, self.engineer.config, self.window, heads
+        )
         tables = [window_table(plan, self.source.labels(plan.equipment_id)) for plan in plans]
         targets = encode_machines(heads, topologies, tables)
         check_columns(heads, topologies, tables)
@@ -283,6 +295,11 @@ class HydraulicDataModule(LightningDataModule):
 
     def _split(self) -> Split:
         """Split the windows that are not references."""
+        if self._trained is not None:
+            spec, none = self.split_spec, np.empty(0, dtype=np.int64)
+            if spec.name == "unseen_conditions" and spec.group not in self.table:
+                self.split_spec = replace(spec, name="by_machine")
+            return Split(none, none, np.flatnonzero(~self.reference))
         spec = self.split_spec.without(self.source.machines().keys() - self.machines.keys())
         if not self.task.heads:
             state = np.where(self.reference, np.float32(np.nan), self.healthy)

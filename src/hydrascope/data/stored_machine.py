@@ -110,17 +110,3 @@ def gather_references(
         joined = torch.from_numpy(buffers.empty((sensors, *tensors[0].shape[1:]), dtype))
         gathered[name] = torch.cat(tensors, out=joined)
     return gathered
-
-
-def layouts_of(
-    machines: Mapping[str, Machine], spec: InputSpec, heads: Sequence[HeadSpec]
-) -> dict[str, GraphLayout]:
-    """Return the layout of each machine; machines of equal topology share one object."""
-    layouts: dict[str, GraphLayout] = {}
-    by_topology: dict[str, GraphLayout] = {}
-    for equipment_id, machine in machines.items():
-        key = machine.topology.model_dump_json()
-        if key not in by_topology:
-            by_topology[key] = GraphLayout.of(machine.topology, spec, heads)
-        layouts[equipment_id] = by_topology[key]
-    return layouts

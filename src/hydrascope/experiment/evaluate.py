@@ -39,6 +39,8 @@ from hydrascope.schemas.json_file import load_json
 from hydrascope.schemas.task import HeadKind
 from hydrascope.schemas.whole_file import whole_file
 
+ALL_WINDOWS = "all windows of data that were not trained on"
+"""What stands in a report for the name of a split, with `judge=all`."""
 _WITH_CLASSES = (HeadKind.BINARY, HeadKind.MULTI_CLASS, HeadKind.ORDINAL)
 
 
@@ -51,8 +53,11 @@ def run(settings: EvaluateSettings, *, quiet: bool = False) -> None:
     console = Console(quiet=quiet)
     prepare_hardware(settings.hardware)
     other = OtherRun(settings.compare) if settings.compare else None
-    restored, reset = with_thresholds(restore(settings.ckpt, settings.data), settings.normality)
+    restored, reset = with_thresholds(
+        restore(settings.ckpt, settings.data, settings.judge), settings.normality
+    )
     trained, diagnoser, data = restored
+    split = settings.judge == "test"
     file = None if settings.ckpt.startswith(TRACKED) else Path(settings.ckpt).absolute()
     run_dir = Path(settings.run_dir).absolute()
     run_dir.mkdir(parents=True, exist_ok=True)
@@ -64,11 +69,11 @@ def run(settings: EvaluateSettings, *, quiet: bool = False) -> None:
 
     report: dict[str, Any] = {
         "ckpt": settings.ckpt if file is None else str(file),
-        "split": trained.data.split.name,
-        "fold": trained.data.fold,
+        "split": trained.data.split.name if split else ALL_WINDOWS,
+        "fold": trained.data.fold if split else None,
         "resampled": bootstrap.record(),
         "model": trained.model.name,
-        "models": _models(trained, file) if file else None,
+        "models": _models(trained, file) if file and split else None,
         **_of_heads(diagnoser, data, predictions, bootstrap, run_dir, trained.model.name),
     }
     if calibration is not None:
@@ -96,7 +101,7 @@ def run(settings: EvaluateSettings, *, quiet: bool = False) -> None:
     write_json(run_dir / EVALUATION, report)
     with console.status("Drawing the report …"):
         write_page(run_dir / "report.html", report, diagnoser, predictions, data)
-    _print(console, report, restored, _title(trained.model.name, bootstrap))
+    _print(console, report, restored, _title(trained.model.name, report["split"], bootstrap))
     console.print(f"Results: {run_dir}", soft_wrap=True)
 
 
@@ -180,10 +185,11 @@ def _models(trained: TrainSettings, ckpt: Path) -> dict[str, Any] | None:
     return comparison(trained.task.heads, {own: models.get(own, {})} | models)
 
 
-def _title(name: str, bootstrap: Bootstrap) -> str:
+def _title(name: str, split: str, bootstrap: Bootstrap) -> str:
     count = len(bootstrap.among)
     few = ", few: rough guesses" if count < FEW_UNITS else ""
-    return f"{name} on the test set; 95 % intervals by resampling {count} {bootstrap.unit}{few}"
+    judged = split if split == ALL_WINDOWS else "the test set"
+    return f"{name} on {judged}; 95 % intervals by resampling {count} {bootstrap.unit}{few}"
 
 
 def _table(

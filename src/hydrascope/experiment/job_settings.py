@@ -145,6 +145,7 @@ class EvaluateSettings(Settings):
 
     ckpt: Trained
     normality: NormalityChange = NormalityChange()
+    judge: Literal["test", "all"]
     compare: UserPath | None
     missing_sensors: bool
     run_dir: UserPath

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from hydrascope.data.datamodule import HydraulicDataModule
 from hydrascope.evaluation.own_metrics import check_own_metrics
@@ -12,6 +12,7 @@ from hydrascope.experiment.assemble import build_datamodule, load_checkpoint, re
 from hydrascope.experiment.base import Target
 from hydrascope.experiment.data_settings import MovedData
 from hydrascope.experiment.job_settings import TRACKED, TrainSettings
+from hydrascope.graphs.input_spec import InputSpec
 from hydrascope.models.diagnoser import TensorDiagnoser
 from hydrascope.schemas.errors import SpecError
 from hydrascope.training.checkpoint import read_checkpoint
@@ -25,27 +26,41 @@ class Restored(NamedTuple):
     data: HydraulicDataModule
 
 
-def restore(ckpt: str, moved: MovedData | None = None) -> Restored:
+def restore(
+    ckpt: str, moved: MovedData | None = None, judge: Literal["test", "all"] = "test"
+) -> Restored:
     """Restore the settings, the diagnoser and the data of a checkpoint.
 
     Args:
         ckpt: A file, or a name in MLflow: `mlflow:RUN_ID`, `models:/NAME@ALIAS`.
         moved: New paths of its data; None: as in training.
+        judge: Whether they are the training's data, split as then, or others, whose windows are
+            all test windows.
 
     Raises:
         SpecError: There is no such checkpoint; its data source has changed, so that its split would
-            mix training and test windows; it is of another version of Hydrascope; or it was
-            written before the end of the training, when the thresholds of normality are set.
+            mix training and test windows, or, with `judge="all"`, has not; other data have builds
+            that it does not know; it is of another version of Hydrascope; or it was written before
+            the end of the training, when the thresholds of normality are set.
     """
     with checkpoint_file(ckpt) as file:
         checkpoint = read_checkpoint(file)
     recorded = TrainSettings.model_validate(checkpoint.record["settings"])
     settings = at_new_place(recorded, moved or MovedData())
     data = build_datamodule(settings.data, settings.features, settings.task, settings.seed)
-    if data.source.fingerprint != checkpoint.record["data_fingerprint"]:
+    same = data.source.fingerprint == checkpoint.record["data_fingerprint"]
+    if judge == "all":
+        if same:
+            raise SpecError(
+                f"judge: all would judge the data that {ckpt!r} was trained on; accepted: other "
+                "data (data.source.folder=PATH), or judge=test"
+            )
+        data.judge_all(InputSpec.model_validate(checkpoint.record["input_spec"]))
+    elif not same:
         raise SpecError(
             f"ckpt: the data of {settings.data.source.target} changed since {ckpt!r} was trained: "
-            f"{checkpoint.record['data_fingerprint'][:12]} then, {data.source.fingerprint[:12]} now"
+            f"{checkpoint.record['data_fingerprint'][:12]} then, {data.source.fingerprint[:12]} "
+            "now; to judge all windows of data that were not trained on, set judge=all"
         )
     check_own_metrics(settings.task.heads)
     data.setup()

@@ -1,6 +1,6 @@
 """The static part of a graph, and its combination with windows to a batch."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 import torch
@@ -11,7 +11,7 @@ from hydrascope.graphs.edges import edge_tensors
 from hydrascope.graphs.fields import GraphInputs, SensorReference, WindowFields
 from hydrascope.graphs.input_spec import InputSpec
 from hydrascope.graphs.sensor_roles import span
-from hydrascope.schemas.machine import GraphTopology
+from hydrascope.schemas.machine import GraphTopology, Machine
 from hydrascope.schemas.task import HeadLevel, HeadSpec
 
 
@@ -167,3 +167,21 @@ def _nominal(topology: GraphTopology, names: Sequence[str]) -> tuple[Tensor, Ten
 
 def _index(rows: Iterable[int]) -> Tensor:
     return torch.tensor(list(rows), dtype=torch.int64)
+
+
+def layouts_of(
+    machines: Mapping[str, Machine], spec: InputSpec, heads: Sequence[HeadSpec]
+) -> dict[str, GraphLayout]:
+    """Return the layout of each machine; machines of equal topology share one object.
+
+    Raises:
+        SpecError: As `GraphLayout.of`.
+    """
+    layouts: dict[str, GraphLayout] = {}
+    by_topology: dict[str, GraphLayout] = {}
+    for equipment_id, machine in machines.items():
+        key = machine.topology.model_dump_json()
+        if key not in by_topology:
+            by_topology[key] = GraphLayout.of(machine.topology, spec, heads)
+        layouts[equipment_id] = by_topology[key]
+    return layouts

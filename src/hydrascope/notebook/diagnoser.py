@@ -29,6 +29,7 @@ from hydrascope.serving.model.machine_cache import MachineCache, PreparedMachine
 from hydrascope.telemetry.folder.settings import ReadingSettings
 from hydrascope.telemetry.folder.table_file import EQUIPMENT
 from hydrascope.telemetry.frame import FrameSource
+from hydrascope.telemetry.source import TelemetrySource
 
 if TYPE_CHECKING:
     from hydrascope.notebook.drivers import Driver
@@ -199,14 +200,38 @@ class Diagnoser:
         source = FrameSource(whole, machines, settings)
         for machine in machines.values():
             _refuse_short(source, machine, spec)
-            prepared = self._prepared.get(machine)
-            batch = partial(self._batch, source, prepared)
-            plan = aligned(plan_windows(source, machine, spec), batch)
-            for first in range(0, len(plan), AT_ONCE):
-                yield batch(plan, range(first, min(first + AT_ONCE, len(plan))))
+            yield from self._planned(source, machine, spec)[1]
+
+    def _planned(
+        self, source: TelemetrySource, machine: Machine, spec: WindowSpec
+    ) -> tuple[int, Iterator[_Batch]]:
+        """Return the number of windows of a machine, and an iterator over them."""
+        batch = partial(self._batch, source, self._prepared.get(machine))
+        plan = aligned(plan_windows(source, machine, spec), batch)
+        firsts = range(0, len(plan), AT_ONCE)
+        return len(plan), (batch(plan, range(n, min(n + AT_ONCE, len(plan)))) for n in firsts)
+
+    def stream(
+        self, source: TelemetrySource, machine: Machine, stride_s: float | None = None
+    ) -> tuple[int, Iterator[list[Answer]]]:
+        """Answer every whole window of one machine of a source, in bounded memory.
+
+        Args:
+            source: Where the telemetry is.
+            machine: A machine of the source, of a build that the model knows.
+            stride_s: As of `predict`.
+
+        Returns:
+            The number of windows, and an iterator over the answers to `AT_ONCE` windows each.
+
+        Raises:
+            SpecError: The model does not know the machine's build, or `stride_s` is not accepted.
+        """
+        count, batches = self._planned(source, machine, self._window_spec(stride_s))
+        return count, (list(self._answers(batch)) for batch in batches)
 
     def _batch(
-        self, source: FrameSource, prepared: PreparedMachine, plan: WindowPlan, rows: range
+        self, source: TelemetrySource, prepared: PreparedMachine, plan: WindowPlan, rows: range
     ) -> _Batch:
         fields, starts = compute_windows(source, plan, self._engineer, rows), plan.starts()
         decoded = self._diagnoser.predict(prepared.layout.batch(fields, prepared.reference))

@@ -106,6 +106,7 @@ class TrainingRun:
         folder = Path(new_folder(str(self.folder / "evaluation")))
         settings = EvaluateSettings(
             ckpt=str(self.checkpoint),
+            judge="test",
             compare=None,
             missing_sensors=missing_sensors,
             run_dir=str(folder),
