@@ -12,10 +12,7 @@ from hydrascope.data.store.reader import GraphStore
 from hydrascope.data.store.window_fields import SENSOR_FEATURES
 from hydrascope.data.windows import WindowNumbers
 from hydrascope.graphs.fields import SensorReference
-from hydrascope.graphs.input_spec import InputSpec
 from hydrascope.graphs.layout import GraphLayout
-from hydrascope.schemas.machine import Machine
-from hydrascope.schemas.task import HeadSpec
 
 _READ_ROWS = 1024
 """The number of windows read at once when iterating over many."""
