@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from hydrascope.data.build import StoreConfig, open_stores
+from hydrascope.data.combining import combining_transforms
 from hydrascope.data.conditions import Conditions, conditions
 from hydrascope.data.dataset import HydraulicGraphDataset
 from hydrascope.data.healthy import (
@@ -31,13 +32,8 @@ from hydrascope.data.label_faults import (
     remarks_on_labels,
 )
 from hydrascope.data.loaders import DataLoaderConfig, WindowLoader, create_dataloader
-from hydrascope.data.recombination import (
-    Bank,
-    DriftTransplant,
-    Recombination,
-    RecombinationSpec,
-)
-from hydrascope.data.references import ReferenceSpec, reference_windows, sensor_reference
+from hydrascope.data.recombination import RecombinationSpec
+from hydrascope.data.references import ReferenceSpec, reference_windows, with_references
 from hydrascope.data.split_spec import Split, SplitSpec
 from hydrascope.data.splits import make_split
 from hydrascope.data.store.window_fields import (
@@ -49,8 +45,14 @@ from hydrascope.data.store.window_fields import (
 from hydrascope.data.stored_machine import StoredMachine
 from hydrascope.data.targets import encode_machines
 from hydrascope.data.transforms import Transform
-from hydrascope.data.transplants import MachineBank, Transplants
-from hydrascope.data.windows import EQUIPMENT, WindowPlan, join_tables, plan_machines, window_table
+from hydrascope.data.windows import (
+    EQUIPMENT,
+    WindowPlan,
+    join_tables,
+    plan_machines,
+    short_remark,
+    window_table,
+)
 from hydrascope.features.config import Short
 from hydrascope.features.engineer import FeatureEngineer
 from hydrascope.features.normalizer import FeatureNormalizer
@@ -188,7 +190,7 @@ class HydraulicDataModule(LightningDataModule):
             for plan, store, target in zip(plans, stores, targets, strict=True)
         ]
         if self.reference_spec.active:
-            stored = self._with_references(stored)
+            stored = with_references(stored, self.reference, self.reference_spec)
         self.conditions = conditions(stored, heads)
         self.dataset = HydraulicGraphDataset(stored, self.transforms, self.loader.seed)
         self._transform()
@@ -201,11 +203,7 @@ class HydraulicDataModule(LightningDataModule):
         if self.reference_spec.active and bare:
             found.append(f"data.reference: no reference window of {', '.join(sorted(bare))}")
         if self.too_short:
-            found.append(
-                f"data.window.short={self.short}: {len(self.too_short)} of "
-                f"{len(self.source.machines())} machines have no recording as long as a window: "
-                + ", ".join(self.too_short)
-            )
+            found.append(short_remark(self.short, self.too_short, len(self.source.machines())))
         out = int((~self.reference).sum()) - sum(map(len, self.split))
         if self.split_spec.name == "column" and out:
             found.append(f"data.split: {out} of {len(self.table)} windows are in no part")
@@ -276,22 +274,10 @@ class HydraulicDataModule(LightningDataModule):
 
     def _transform(self) -> None:
         """Set the transforms, which draw from the current training windows."""
-        self.dataset.transforms = (*self._recombining(), *self.transforms)
-
-    def _recombining(self) -> Iterator[Transform]:
-        """Yield the transforms that combine windows; these come first."""
-        if self.recombination.labels or self.recombination.drift:
-            bank = Bank(self.split.train, self.conditions, self.dataset.gather)
-            if self.recombination.labels:
-                yield Recombination(bank, self.recombination.labels)
-            if self.recombination.drift:
-                yield DriftTransplant(
-                    bank, self.recombination.drift, self.recombination.drift_reach
-                )
-        if times := self.recombination.transplants:
-            machines, heads = self.dataset.machines, self.task.heads
-            machine_bank = MachineBank(machines, self.split.train, heads, self.dataset.gather)
-            yield Transplants(machine_bank, times)
+        combining = combining_transforms(
+            self.recombination, self.dataset, self.split.train, self.conditions, self.task.heads
+        )
+        self.dataset.transforms = (*combining, *self.transforms)
 
     def _split(self) -> Split:
         """Split the windows that are not references."""
@@ -310,13 +296,3 @@ class HydraulicDataModule(LightningDataModule):
             parts = make_split(self.table.iloc[rest].reset_index(drop=True), spec)
             split = Split(*(rest[part] for part in parts))
         return split.judged_last(self.table) if spec.test == "last" else split
-
-    def _with_references(self, machines: Sequence[StoredMachine]) -> list[StoredMachine]:
-        """Return the machines with the references of their sensors."""
-        found, first = [], 0
-        for machine in machines:
-            rows = np.flatnonzero(self.reference[first : first + len(machine)])
-            reference = sensor_reference(machine, rows, self.reference_spec)
-            found.append(replace(machine, reference=reference))
-            first += len(machine)
-        return found

@@ -3,7 +3,8 @@
 The network reads them together with each window; they are in no part of the split.
 """
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -79,3 +80,21 @@ def sensor_reference(
     sensors, steps, features = machine.store.layout[SENSOR_FEATURES][0]
     pairs = ((x, observed) for x, observed in parts)
     return mean_reference(pairs, (sensors, steps, features), per_step=spec.per_step)
+
+
+def with_references(
+    machines: Sequence[StoredMachine], reference: NDArray[np.bool_], spec: ReferenceSpec
+) -> list[StoredMachine]:
+    """Return the machines with the references of their sensors.
+
+    Args:
+        machines: All machines, in the order of the window table.
+        reference: Whether a window is a reference, [rows].
+        spec: How references are read.
+    """
+    found, first = [], 0
+    for machine in machines:
+        rows = np.flatnonzero(reference[first : first + len(machine)])
+        found.append(replace(machine, reference=sensor_reference(machine, rows, spec)))
+        first += len(machine)
+    return found

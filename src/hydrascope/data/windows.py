@@ -80,6 +80,14 @@ def plan_windows(source: TelemetrySource, machine: Machine, spec: WindowSpec) ->
     return plan
 
 
+def short_remark(kept: str, names: Sequence[str], machines: int) -> str:
+    """Return the remark that names the machines without a recording as long as a window."""
+    return (
+        f"data.window.short={kept}: {len(names)} of {machines} machines have no recording as long "
+        f"as a window: {', '.join(names)}"
+    )
+
+
 def plan_machines(
     source: TelemetrySource,
     machines: Mapping[str, Machine],

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from hydrascope.data.healthy import split_healthy
+from hydrascope.data.healthy import split_learned
 from hydrascope.data.interval_units import interval_units
 from hydrascope.data.split_spec import Split, SplitSpec
 from hydrascope.data.splits import make_split
@@ -146,7 +146,7 @@ def test_faulty_windows_stay_where_they_are_named() -> None:
     table = named()
     state = np.ones(40, dtype=np.float32)
     state[[3, 25, 31]] = 0.0
-    split = split_healthy(table, state, spec())
+    split = split_learned(table, state == 1, state, spec())
     assert 3 not in np.concatenate(split)
     assert 25 not in np.concatenate(split)
     assert 31 in split.test

@@ -14,8 +14,8 @@ from hydrascope.evaluation.detection import (
     ANY,
     detection,
     detection_intervals,
-    detection_table,
 )
+from hydrascope.evaluation.detection_text import detection_table
 from hydrascope.features.engineer import FeatureEngineer
 from hydrascope.features.sub_windows import WindowSpec
 from hydrascope.schemas.task import NormalitySpec, TaskSpec
