@@ -1,5 +1,6 @@
 """Ways in which the signals of a window go wrong, one at a time."""
 
+import itertools
 from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from typing import NamedTuple
@@ -21,12 +22,14 @@ class Disturbance(NamedTuple):
 
 
 def disturbances(sensors: list[str]) -> Iterator[Disturbance]:
-    """Yield all: none, each sensor absent, scaled and stuck, and the window rotated."""
+    """Yield all: none; each sensor absent, scaled, stuck and swapped with the next; rotated."""
     yield Disturbance("none", dict)
     for sensor in sensors:
         yield Disturbance("one sensor absent", partial(absent, sensor=sensor))
         yield Disturbance(f"one sensor × {FACTOR:g}", partial(scaled, sensor=sensor))
         yield Disturbance("one sensor stuck", partial(stuck, sensor=sensor))
+    for one, other in itertools.pairwise(sensors):
+        yield Disturbance("two sensors swapped", partial(swapped, one=one, other=other))
     for shift_s in SHIFTS_S:
         yield Disturbance("window rotated by 10 to 50 s", partial(rotated, shift_s=shift_s))
 
@@ -49,6 +52,11 @@ def stuck(signals: Signals, sensor: str) -> Signals:
         **signals,
         sensor: Signal(np.full_like(signal.values, signal.values[0]), signal.rate_hz),
     }
+
+
+def swapped(signals: Signals, one: str, other: str) -> Signals:
+    """Return the signals with two sensors in each other's place."""
+    return {**signals, one: signals[other], other: signals[one]}
 
 
 def rotated(signals: Signals, shift_s: float) -> Signals:

@@ -30,6 +30,9 @@ _SHARES = (0.1, 0.25, 0.5, 0.75, 0.9, 1.0)
 """The shares of the sensors that are removed at random, in turn."""
 _UNUSUAL = 0.01
 """The share of undisturbed held-out answers that may be less probable than a reliable one."""
+_TOLERANCE = 0.02
+"""How much less probable than that a reliable answer may be. The answers of a regression have no
+confidence, so without it a single missing sensor would make all of them unreliable."""
 _SURE = 0.9
 """An answer that is right with this probability is reliable in any case."""
 _FEWEST = 20
@@ -83,7 +86,7 @@ def fit_reliability(
         weights = torch.from_numpy(fitted.coef_[0]).float()
         reliability.weights[number] = weights
         usual = (own.features @ weights).sigmoid().quantile(_UNUSUAL)
-        reliability.least[number] = min(float(usual), _SURE)
+        reliability.least[number] = min(float(usual) - _TOLERANCE, _SURE)
 
 
 def _answered(diagnoser: TensorDiagnoser, reliability: Reliability) -> list[tuple[int, HeadSpec]]:
