@@ -8,8 +8,10 @@ from typing import Annotated
 
 import typer
 
-from hydrascope.schemas import Machine, json_schema
+from hydrascope.schemas import json_schema
 from hydrascope.schemas.errors import SpecError, validate
+from hydrascope.schemas.machine import MachineGroup
+from hydrascope.schemas.machine_file import read_machine_file
 from hydrascope.simulation.fleet_settings import FleetSettings
 
 app = typer.Typer()
@@ -69,12 +71,14 @@ def machine(
     ] = None,
 ) -> None:
     """Check a machine file and print what it describes."""
-    described = Machine.from_yaml(file)
+    described = read_machine_file(file)
     topology, equipment = described.topology, described.equipment
     from rich.console import Console
 
     console = Console()
-    console.print(f"{equipment.name or equipment.equipment_id}: topology {topology.id}")
+    console.print(f"{equipment.name}: topology {topology.id}")
+    if isinstance(described, MachineGroup):
+        console.print(f"  machines: {', '.join(described.equipment.equipment_ids)}", markup=False)
     for component in topology.components:
         sensors = ", ".join(f"{sensor.id} ({sensor.kind})" for sensor in component.sensors)
         console.print(f"  {component.id} ({component.kind}): {sensors or 'no sensors'}")
@@ -83,7 +87,7 @@ def machine(
         # Drawing needs the extra `train` (matplotlib, networkx); checking does not.
         from hydrascope.evaluation.figures import save_machine_graph
 
-        save_machine_graph(topology, equipment.name or topology.id, picture)
+        save_machine_graph(topology, equipment.name, picture)
         console.print(f"Picture: {picture}")
 
 

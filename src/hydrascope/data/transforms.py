@@ -97,6 +97,7 @@ class EdgeDropout:
             inputs=inputs._replace(
                 edge_index=inputs.edge_index[:, kept],
                 edge_features=inputs.edge_features[kept],
+                edge_features_mask=inputs.edge_features_mask[kept],
                 edge_dynamic=inputs.edge_dynamic[kept],
                 edge_dynamic_mask=inputs.edge_dynamic_mask[kept],
             )

@@ -93,7 +93,9 @@ class GraphInputs(NamedTuple):
     edge_index: Tensor
     """[2, E] int64; source and target component of each directed edge."""
     edge_features: Tensor
-    """[E, 8] float, dimensionless; the static edge features of `graphs.edges`."""
+    """[E, 8] float, dimensionless; the static edge features of `graphs.edges`, 0 where unknown."""
+    edge_features_mask: Tensor
+    """[E, 8] bool; False where a line without sizes (a `link`) leaves a feature unknown."""
     edge_dynamic: Tensor
     """[E, T, D] float, dimensionless; features of `graphs.line_dynamics`, 0 where unknown."""
     edge_dynamic_mask: Tensor

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Sequence
 
 from pydantic import BaseModel, ConfigDict
 
+from hydrascope.graphs.edges import edge_known
 from hydrascope.graphs.sensor_roles import SensorRole
 from hydrascope.schemas.errors import SpecError
 from hydrascope.schemas.machine import (
@@ -38,6 +39,8 @@ class InputSpec(BaseModel):
     feature_names: tuple[str, ...]
     edge_dynamic_names: tuple[str, ...] = ()
     """The dynamic features of lines, if `features.edge_dynamic` is on."""
+    masks_lines: bool = False
+    """Whether some line has no sizes, so that networks read `edge_features_mask`, too."""
     machine_feature_names: tuple[str, ...] = ()
     """The features of the machine, if `features.hydraulic` is on."""
     nominal_names: tuple[str, ...] = ()
@@ -83,6 +86,9 @@ class InputSpec(BaseModel):
             sensor_roles=tuple(roles),
             feature_names=tuple(feature_names),
             edge_dynamic_names=tuple(edge_dynamic_names),
+            masks_lines=any(
+                not all(edge_known(edge)) for each in topologies for edge in each.edges
+            ),
             machine_feature_names=tuple(machine_feature_names),
             nominal_names=tuple(sorted(nominal)),
             most_components=max((len(each.components) for each in topologies), default=0),

@@ -29,6 +29,7 @@ class GraphLayout(NamedTuple):
     component_nominal_mask: Tensor
     edge_index: Tensor
     edge_features: Tensor
+    edge_features_mask: Tensor
 
     @classmethod
     def of(
@@ -56,7 +57,7 @@ class GraphLayout(NamedTuple):
         sensors = topology.sensors
         if not any_build:
             spec.check_build(topology)
-        edge_index, edge_features = edge_tensors(topology)
+        edge_index, edge_features, edge_known = edge_tensors(topology)
         component_heads = [head for head in heads if head.level is HeadLevel.COMPONENT]
         applies = [
             [head.components is None or component.id in head.components for head in component_heads]
@@ -77,6 +78,7 @@ class GraphLayout(NamedTuple):
             component_nominal_mask=known,
             edge_index=edge_index,
             edge_features=edge_features,
+            edge_features_mask=edge_known,
         )
 
     @property
@@ -120,6 +122,7 @@ class GraphLayout(NamedTuple):
             component_nominal_mask=self.component_nominal_mask.repeat(count, 1),
             edge_index=edges.flatten(1),
             edge_features=self.edge_features.repeat(count, 1),
+            edge_features_mask=self.edge_features_mask.repeat(count, 1),
             edge_dynamic=windows.edge_dynamic.flatten(0, 1),
             edge_dynamic_mask=windows.edge_dynamic_mask.flatten(0, 1),
             machine_features=windows.machine_features,

@@ -3,6 +3,7 @@
 Shapes: W windows, S sensors, T steps, L lines, E directed edges.
 """
 
+import math
 from datetime import UTC, date, datetime, time
 
 import torch
@@ -31,7 +32,7 @@ _YEAR_S = 365.25 * 86400
 _M3_S_TO_L_MIN = 60_000.0
 _BAR_PA = 1e5
 _DRY = (EdgeType.MECHANICAL,)
-_WITHOUT_OIL = (EdgeType.MECHANICAL, EdgeType.GAS_LINE)
+_WITHOUT_OIL = (EdgeType.MECHANICAL, EdgeType.GAS_LINE, EdgeType.LINK)
 
 
 class LineDynamics:
@@ -41,6 +42,7 @@ class LineDynamics:
       sensors at the source's outlet and the target's inlet; not for shafts
     - flow: Darcy–Weisbach (`graphs.flow`) from that drop, for the machine's oil at the mean
       temperature of the two ends, or else of all components with oil; not for gas
+      and links
     - vibration: mean velocity of the vibration sensors of both components
     - age: time from the machine's `commissioned` to the window's end
     - maintenance: time from the latest of its `maintenance` days to the window's end
@@ -76,9 +78,11 @@ class LineDynamics:
         ]
         self._oil_temperature = selection([wetted], sensors)
         self._fluid = HydraulicFluid.of(equipment.nominal)
-        self._diameter_m = _column([line.diameter_mm / 1000 for line in lines])
-        self._length_m = _column([line.length_m for line in lines])
-        self._roughness_m = _column([ROUGHNESS_MM[line.material] / 1000 for line in lines])
+        # A link without sizes has no flow, which NaN masks.
+        self._diameter_m = _column([(line.diameter_mm or math.nan) / 1000 for line in lines])
+        self._length_m = _column([line.length_m or math.nan for line in lines])
+        roughness_mm = [ROUGHNESS_MM[m] if (m := line.material) else math.nan for line in lines]
+        self._roughness_m = _column([each / 1000 for each in roughness_mm])
         self._dry = _column([line.kind in _DRY for line in lines])
         self._without_oil = _column([line.kind in _WITHOUT_OIL for line in lines])
         self._commissioned = [equipment.commissioned] if equipment.commissioned else []

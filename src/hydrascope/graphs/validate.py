@@ -29,6 +29,7 @@ _AXES: dict[str, tuple[str, ...]] = {
     "component_nominal_mask": ("components", "nominal values"),
     "edge_index": ("ends", "edges"),
     "edge_features": ("edges", "edge features"),
+    "edge_features_mask": ("edges", "edge features"),
     "edge_dynamic": ("edges", "steps", "dynamic features"),
     "edge_dynamic_mask": ("edges", "steps", "dynamic features"),
     "machine_features": ("graphs", "steps", "machine features"),
@@ -112,16 +113,15 @@ def _value_faults(data: Data) -> Iterator[str]:
         "sensor_features": data.sensor_observed.unsqueeze(-1),
         "sensor_reference": data.sensor_reference_mask.unsqueeze(-1),
         "component_nominal": data.component_nominal_mask,
+        "edge_features": data.edge_features_mask,
         "edge_dynamic": data.edge_dynamic_mask,
         "machine_features": data.machine_features_mask,
     }
-    for name in ("edge_features", *masks):
-        bad = ~torch.isfinite(data[name])
-        if name in masks:
-            bad &= masks[name]
+    for name, known in masks.items():
+        bad = ~torch.isfinite(data[name]) & known
         if bool(bad.any()):
             place = torch.nonzero(bad)[0].tolist()
-            where = " where the mask says that it is known" if name in masks else ""
+            where = " where the mask says that it is known"
             yield f"{name} is {float(data[name][tuple(place)])} at {place}{where}"
 
 

@@ -61,6 +61,7 @@ class UniversalTemporalGNN(Network):
         super().__init__(config, spec, heads)
         channels, attention_heads = config.hidden_channels, config.attention_heads
         self.order = config.order if config.spatial_layers and heads else "time_then_space"
+        self.masks_lines = spec.masks_lines
         self.of_any_build, self.references = config.of_any_build, config.reads_references
         places = len(spec.sensor_slots) if config.sensor_identity else 0
         self.inputs = SensorInputs(config, spec, heads=bool(heads))
@@ -107,7 +108,8 @@ class UniversalTemporalGNN(Network):
         self.attention = MachineAttention(config) if config.token_layers else None
         edge_channels = 0
         if config.edge_features:
-            edge_channels = NUM_EDGE_FEATURES + 2 * len(spec.edge_dynamic_names)
+            masks = NUM_EDGE_FEATURES if spec.masks_lines else 0
+            edge_channels = NUM_EDGE_FEATURES + 2 * len(spec.edge_dynamic_names) + masks
         self.spatial = nn.ModuleList(
             GATBlock(channels, attention_heads, edge_channels, config.dropout)
             for _ in range(config.spatial_layers)
@@ -147,7 +149,10 @@ class UniversalTemporalGNN(Network):
             steps = self.temporal(encoding.sequence, encoding.observed)
             return ModelOutput({}, steps.arma, steps.sequence)
         dynamic = known_mean(inputs.edge_dynamic, inputs.edge_dynamic_mask)
-        lines = torch.cat((inputs.edge_features, dynamic), dim=-1)
+        known = inputs.edge_features_mask
+        lines = torch.cat((inputs.edge_features.masked_fill(~known, 0.0), dynamic), dim=-1)
+        if self.masks_lines:
+            lines = torch.cat((lines, known.to(lines)), dim=-1)
         if self.order == "time_then_space":
             steps = self.temporal(encoding.sequence, encoding.observed)
         else:

@@ -8,12 +8,13 @@ from pydantic import BaseModel
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
 from pydantic_core.core_schema import ModelSchema
 
-from hydrascope.schemas.machine import Machine
+from hydrascope.schemas.base import Spec
+from hydrascope.schemas.machine import MachineFile
 from hydrascope.schemas.task import TaskSpec
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
-FILE_MODELS: dict[str, type[BaseModel]] = {"machine": Machine, "task": TaskSpec}
+FILE_MODELS: dict[str, type[BaseModel]] = {"machine": MachineFile, "task": TaskSpec}
 """The model of each kind of file."""
 
 
@@ -27,8 +28,10 @@ class _Explained(GenerateJsonSchema):
     def model_schema(self, schema: ModelSchema) -> JsonSchemaValue:
         """Return the schema of one model with descriptions of its keys."""
         made = super().model_schema(schema)
-        for key, meaning in meanings(schema["cls"]).items():
-            made["properties"][key]["description"] = meaning
+        for base in reversed(schema["cls"].__mro__):
+            if issubclass(base, Spec) and base is not Spec:
+                for key, meaning in meanings(base).items():
+                    made["properties"][key]["description"] = meaning
         return made
 
 

@@ -90,6 +90,8 @@ class EdgeType(StrEnum):
     """Gas, such as that of an accumulator."""
     MECHANICAL = "mechanical"
     """A shaft or rod, with its diameter and length."""
+    LINK = "link"
+    """A connection whose sizes are unknown or have no meaning; it may omit them."""
 
 
 class Material(StrEnum):

@@ -4,7 +4,7 @@ import hashlib
 from datetime import date
 from functools import cached_property
 from pathlib import Path
-from typing import Literal, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -22,20 +22,26 @@ __all__ = [
     "ComponentType",
     "EdgeSpec",
     "EdgeType",
+    "EquipmentGroup",
     "EquipmentMetadata",
     "GraphTopology",
     "Machine",
+    "MachineFile",
+    "MachineGroup",
     "Material",
     "SensorKind",
     "SensorSpec",
 ]
 
 
-class EquipmentMetadata(Spec):
-    """The name plate of a machine."""
-
+class _Identified(Spec):
     equipment_id: Identifier
     """Name in telemetry, labels and answers."""
+
+
+class NamePlate(Spec):
+    """What the name plates of machines of one build have in common."""
+
     name: Text
     """For people."""
     manufacturer: Text | None = None
@@ -58,13 +64,25 @@ class EquipmentMetadata(Spec):
     `t_oil: [Hydraulik/Druck 1, TT 102]`."""
 
 
-class Machine(Spec):
-    """The content of a machine file."""
+class EquipmentMetadata(NamePlate, _Identified):
+    """The name plate of a machine."""
+
+
+class EquipmentGroup(NamePlate):
+    """The name plates of several machines of one build; each is called by `name` and its id."""
+
+    equipment_ids: Annotated[tuple[Text, ...], Field(min_length=1)]
+    """Names in telemetry, labels and answers: ids, ranges such as `engine_{1..100}`, and patterns
+    such as `engine_*`, which stand for all ids in the telemetry that match."""
+
+
+class MachineFile(Spec):
+    """The content of a machine file, for one machine or several of one build."""
 
     schema_version: Literal[1] = 1
     """Version of the file's format."""
-    equipment: EquipmentMetadata
-    """Name plate of the machine."""
+    equipment: EquipmentMetadata | EquipmentGroup
+    """Name plate of the machine or machines."""
     topology: GraphTopology
     """Components and lines."""
 
@@ -76,6 +94,27 @@ class Machine(Spec):
             raise refuse(type(self).__name__, faults)
         return self
 
+    @classmethod
+    def from_yaml(cls, path: str | Path) -> Self:
+        """Read a machine file.
+
+        Raises:
+            SpecError: The file is invalid; the message has one line for each fault.
+        """
+        return validate(cls, load_yaml(Path(path)), source=str(path))
+
+
+class MachineGroup(MachineFile):
+    """A machine file of several machines."""
+
+    equipment: EquipmentGroup
+
+
+class Machine(MachineFile):
+    """A machine: its name plate and its topology."""
+
+    equipment: EquipmentMetadata
+
     @property
     def sensor_names(self) -> dict[str, str]:
         """Return the sensor id of each alias."""
@@ -86,12 +125,3 @@ class Machine(Spec):
     def digest(self) -> str:
         """The hexadecimal SHA-256 of all content."""
         return hashlib.sha256(self.model_dump_json().encode()).hexdigest()
-
-    @classmethod
-    def from_yaml(cls, path: str | Path) -> Self:
-        """Read a machine file.
-
-        Raises:
-            SpecError: The file is invalid; the message has one line for each fault.
-        """
-        return validate(cls, load_yaml(Path(path)), source=str(path))

@@ -5,7 +5,15 @@ from functools import cached_property
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Annotated, Self
 
-from pydantic import Field, ModelWrapValidatorHandler, ValidationError, model_validator
+from pydantic import (
+    ConfigDict,
+    Field,
+    ModelWrapValidatorHandler,
+    ValidationError,
+    model_validator,
+)
+from pydantic.config import JsonDict
+from pydantic_core import InitErrorDetails
 
 from hydrascope.schemas.base import Flag, Identifier, Positive, Spec, Text, Word
 from hydrascope.schemas.component import ComponentSpec, SensorSpec
@@ -17,8 +25,17 @@ if TYPE_CHECKING:
     from torch_geometric.data import Data
 
 
+_SIZES = ("diameter_mm", "length_m", "material")
+_SCHEMA: JsonDict = {
+    "if": {"properties": {"kind": {"const": EdgeType.LINK}}},
+    "else": {"required": list(_SIZES)},
+}
+
+
 class EdgeSpec(Spec):
     """A line from one component to another."""
+
+    model_config = ConfigDict(json_schema_extra=_SCHEMA)
 
     source: Identifier
     """Id of the component where the line begins."""
@@ -26,17 +43,34 @@ class EdgeSpec(Spec):
     """Id of the component where the line ends."""
     kind: EdgeType
     """Kind of line."""
-    diameter_mm: Positive
-    """Inner diameter."""
-    length_m: Positive
-    """Length from end to end."""
-    material: Material
-    """Material of the wall."""
+    diameter_mm: Positive | None = None
+    """Inner diameter; only a `link` may omit it."""
+    length_m: Positive | None = None
+    """Length from end to end; only a `link` may omit it."""
+    material: Material | None = None
+    """Material of the wall; only a `link` may omit it."""
     pressure_rating_bar: Positive | None = None
     """Maximum working pressure."""
     bidirectional: Flag = True
     """Whether a change at the target also affects the source, as in any line without a check valve.
     The oil need not flow both ways."""
+
+    @model_validator(mode="wrap")
+    @classmethod
+    def _sized(cls, data: object, handler: ModelWrapValidatorHandler[Self]) -> Self:
+        given: Mapping[str, object] = data if isinstance(data, Mapping) else {"kind": EdgeType.LINK}
+        absent = [
+            InitErrorDetails(type="missing", loc=(name,), input=data)
+            for name in _SIZES
+            if given.get("kind") != EdgeType.LINK and given.get(name) is None
+        ]
+        try:
+            line = handler(data)
+        except ValidationError as error:
+            raise refuse(cls.__name__, absent, error) from None
+        if absent:
+            raise refuse(cls.__name__, absent)
+        return line
 
 
 class GraphTopology(Spec):

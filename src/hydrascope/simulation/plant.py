@@ -108,14 +108,14 @@ def _node_volumes(circuit: Circuit, nodes: int) -> np.ndarray:
     volume = np.full(nodes, 2e-5)
     for branch in circuit.branches:
         if branch.line is not None:
-            half = 0.5 * _HOSE_SWELL * _section_m2(branch.line) * branch.line.length_m
+            half = 0.5 * _HOSE_SWELL * _volume_m3(branch.line)
             for end in (branch.start, branch.end):
                 if end >= 0:
                     volume[end] += half
     for section in circuit.sections:
         motion = _motion(circuit.values[section.actuator])
         for port, area in zip("ab", motion.area, strict=True):
-            hose = _HOSE_SWELL * _section_m2(section.line) * section.line.length_m
+            hose = _HOSE_SWELL * _volume_m3(section.line)
             swept = area * (0.5 * motion.stroke if motion.stroke < MAX_STROKE else _MOTOR_RAD)
             volume[circuit.node[section.actuator, port]] += hose + swept
     return volume
@@ -146,14 +146,26 @@ def _law(circuit: Circuit, number: int) -> tuple[float, float, float, float]:
 
 def _line(edge: EdgeSpec) -> tuple[float, float]:
     """Return the laminar (Hagen–Poiseuille) and turbulent (Darcy–Weisbach) factor of a line."""
-    diameter = edge.diameter_mm * 1e-3
-    laminar = 128.0 * edge.length_m / (math.pi * diameter**4)
-    loss = _FRICTION_FACTOR * edge.length_m / diameter + _FITTINGS
-    return laminar, loss / (2.0 * _section_m2(edge) ** 2)
+    diameter, length = _sizes_m(edge)
+    laminar = 128.0 * length / (math.pi * diameter**4)
+    loss = _FRICTION_FACTOR * length / diameter + _FITTINGS
+    return laminar, loss / (2.0 * _section_m2(diameter) ** 2)
 
 
-def _section_m2(edge: EdgeSpec) -> float:
-    return math.pi / 4.0 * (edge.diameter_mm * 1e-3) ** 2
+def _volume_m3(edge: EdgeSpec) -> float:
+    diameter, length = _sizes_m(edge)
+    return _section_m2(diameter) * length
+
+
+def _section_m2(diameter: float) -> float:
+    return math.pi / 4.0 * diameter**2
+
+
+def _sizes_m(edge: EdgeSpec) -> tuple[float, float]:
+    """Return the diameter and the length; only links can lack them, and none of those is here."""
+    assert edge.diameter_mm is not None
+    assert edge.length_m is not None
+    return edge.diameter_mm * 1e-3, edge.length_m
 
 
 class _Motion(NamedTuple):

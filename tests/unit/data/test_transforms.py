@@ -115,7 +115,13 @@ def test_dropped_edges_are_gone_with_their_features(
     for pair, row in zip(after, batch.inputs.edge_features, strict=True):
         assert torch.equal(row, features[pair])
     assert untouched(
-        batch, plain, "edge_index", "edge_features", "edge_dynamic", "edge_dynamic_mask"
+        batch,
+        plain,
+        "edge_index",
+        "edge_features",
+        "edge_features_mask",
+        "edge_dynamic",
+        "edge_dynamic_mask",
     )
 
 
@@ -178,7 +184,7 @@ def test_lines_and_machine_shift_and_drop_out_with_the_sensors(plain: TrainingBa
     kept = fewer.edge_dynamic[:, 0, 1].long()
     assert 0 < len(kept) < edges
     assert torch.equal(inputs.edge_index[:, kept], fewer.edge_index)
-    assert len(fewer.edge_dynamic_mask) == len(kept)
+    assert len(fewer.edge_dynamic_mask) == len(fewer.edge_features_mask) == len(kept)
 
 
 def test_transforms_come_the_same_from_loader_processes(

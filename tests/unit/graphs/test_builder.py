@@ -61,9 +61,10 @@ def test_a_built_graph_has_every_field_and_no_fault(config: FeatureConfig) -> No
 def test_bidirectional_lines_are_edges_both_ways_with_the_static_features_of_the_line() -> None:
     graph, _ = build()
     topology = lift().topology
-    index, features = edge_tensors(topology)
+    index, features, known = edge_tensors(topology)
     assert torch.equal(graph.edge_index, index)
     assert torch.equal(graph.edge_features, features)
+    assert torch.equal(graph.edge_features_mask, known)
     ids = [component.id for component in topology.components]
     ends = [f"{ids[source]}>{ids[target]}" for source, target in graph.edge_index.T.tolist()]
     assert tuple(ends) == EDGES

@@ -83,6 +83,7 @@ class Windows(NamedTuple):
                 ),
                 edge_index=torch.tensor(ends).T,
                 edge_features=torch.tensor(lines),
+                edge_features_mask=torch.ones(len(lines), 8, dtype=torch.bool),
                 edge_dynamic=fields.edge_dynamic,
                 edge_dynamic_mask=fields.edge_dynamic_mask,
                 machine_features=fields.machine_features.unsqueeze(0),

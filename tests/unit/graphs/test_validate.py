@@ -39,7 +39,7 @@ def known_and_infinite(graph: Data) -> None:
 def without_lines_of_the_motor(graph: Data) -> None:
     kept = (graph.edge_index != 2).all(0)
     graph.edge_index = graph.edge_index[:, kept]
-    for name in ("edge_features", "edge_dynamic", "edge_dynamic_mask"):
+    for name in ("edge_features", "edge_features_mask", "edge_dynamic", "edge_dynamic_mask"):
         graph[name] = graph[name][kept]
 
 
@@ -62,7 +62,10 @@ def drop(name: str) -> Spoil:
             put("sensor_features", 2, 1, 5, value=float("nan")),
             "sensor_features is nan at [2, 1, 5] where the mask says that it is known",
         ),
-        (put("edge_features", 1, 0, value=float("inf")), "edge_features is inf at [1, 0]"),
+        (
+            put("edge_features", 1, 0, value=float("inf")),
+            "edge_features is inf at [1, 0] where the mask says that it is known",
+        ),
         (
             known_and_infinite,
             "edge_dynamic is inf at [0, 0, 3] where the mask says that it is known",

@@ -4,6 +4,7 @@ import json
 from typing import Any
 
 import pytest
+from jsonschema import Draft202012Validator
 
 from hydrascope.schemas import ComponentType, EdgeType, json_schema
 
@@ -15,10 +16,29 @@ def definition(file: str, name: str) -> Any:
 def test_a_schema_refuses_unknown_keys_and_names_the_required_ones() -> None:
     edge = definition("machine", "EdgeSpec")
     assert edge["additionalProperties"] is False
-    required = {"source", "target", "kind", "diameter_mm", "length_m", "material"}
-    assert set(edge["required"]) == required
-    assert edge["properties"]["length_m"]["exclusiveMinimum"] == 0
+    assert set(edge["required"]) == {"source", "target", "kind"}
+    length, _ = edge["properties"]["length_m"]["anyOf"]
+    assert length["exclusiveMinimum"] == 0
     assert definition("machine", "EdgeType")["enum"] == [str(kind) for kind in EdgeType]
+
+
+def test_a_schema_requires_sizes_of_all_lines_but_links() -> None:
+    schema: Any = json_schema("machine")
+    ends = {"source": "a", "target": "b"}
+    sizes = {"diameter_mm": 16, "length_m": 1, "material": "steel"}
+    edge = Draft202012Validator({"$defs": schema["$defs"], "$ref": "#/$defs/EdgeSpec"})
+    assert edge.is_valid({**ends, "kind": "link"})
+    assert edge.is_valid({**ends, **sizes, "kind": "drain_line"})
+    assert not edge.is_valid({**ends, "kind": "drain_line"})
+
+
+def test_a_machine_file_may_name_one_machine_or_several() -> None:
+    schema: Any = json_schema("machine")
+    file = Draft202012Validator(schema)
+    topology = {"id": "engine", "components": [{"id": "fan", "kind": "pump"}]}
+    for ids in ({"equipment_id": "a"}, {"equipment_ids": ["engine_{1..9}", "b"]}):
+        assert file.is_valid({"equipment": {"name": "Engine", **ids}, "topology": topology})
+    assert not file.is_valid({"equipment": {"name": "Engine"}, "topology": topology})
 
 
 def test_a_schema_suggests_the_built_in_kinds_and_allows_declared_ones() -> None:

@@ -63,6 +63,7 @@ def test_fifty_shapes_of_batches_take_at_most_four_programs_more_than_the_first(
         inputs = inputs._replace(
             edge_index=inputs.edge_index[:, windows % 3 :],
             edge_features=inputs.edge_features[windows % 3 :],
+            edge_features_mask=inputs.edge_features_mask[windows % 3 :],
             edge_dynamic=inputs.edge_dynamic[windows % 3 :],
             edge_dynamic_mask=inputs.edge_dynamic_mask[windows % 3 :],
         )

@@ -8,6 +8,7 @@ from pydantic_core import to_json
 
 from hydrascope.schemas.errors import SpecError
 from hydrascope.schemas.machine import Machine
+from hydrascope.schemas.machine_file import machines_in
 from hydrascope.schemas.signal import Signal
 from hydrascope.schemas.time import TimeWindow
 from hydrascope.schemas.whole_file import whole_file
@@ -43,8 +44,8 @@ class FileEquipmentStore:
             for file in sorted((folder / _REFERENCES).glob("[!.]*.json")):
                 self._references[file.stem] = load_reference(file.read_bytes(), str(file))
             for file in sorted([*folder.glob("[!.]*.yaml"), *folder.glob("[!.]*.json")]):
-                machine = Machine.from_yaml(file)
-                self._machines[machine.equipment.equipment_id] = machine
+                for machine in machines_in(file):
+                    self._machines[machine.equipment.equipment_id] = machine
 
     async def all(self) -> Mapping[str, Machine]:
         """Return the machines by equipment ID."""

@@ -3,7 +3,7 @@
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 
 import pandas as pd
@@ -18,6 +18,7 @@ from hydrascope.telemetry.folder.index import Index, gathered
 from hydrascope.telemetry.folder.labels import label_files, passed_over_labels, read_labels
 from hydrascope.telemetry.folder.machine_files import check_units, read_machines
 from hydrascope.telemetry.folder.reading import quality_names, reading_of
+from hydrascope.telemetry.folder.recorded_ids import recorded_ids
 from hydrascope.telemetry.folder.rows import Pieces, read_samples
 from hydrascope.telemetry.folder.settings import FolderSettings
 from hydrascope.telemetry.folder.statistics import SensorGatherer, SensorStatistics
@@ -91,7 +92,9 @@ def examine(settings: FolderSettings, progress: Progress) -> Examination:
     tables, passed_over = find_tables(settings.folder, apart)
     found.passed_over = passed_over + passed_over_labels(settings.folder, settings.labels)
     try:
-        found.machines = read_machines(settings.folder, settings.machines)
+        found.machines = read_machines(
+            settings.folder, settings.machines, cache(partial(recorded_ids, tables))
+        )
         check_units(found.machines, settings.units)
         found.labels = read_labels(apart, settings.time_zone, found.machines)
     except SpecError as error:

@@ -73,8 +73,7 @@ def list_blocks(number: int, table: TableFile, time_zone: str | None) -> Iterato
         SpecError: A time is invalid, or a line of a CSV file is malformed.
     """
     width = max(1, len(table.sensors)) if table.layout is Layout.WIDE else 1
-    parts = _csv_parts(table) if table.is_csv else _row_groups(table)
-    for part, size in parts:
+    for part, size in list_parts(table):
         with naming(table.path):
             known = None if table.is_csv else _statistics(table, part, time_zone)
             if known is None:
@@ -86,6 +85,11 @@ def list_blocks(number: int, table: TableFile, time_zone: str | None) -> Iterato
             first_us, last_us, equipment_id = known
             equipment_id = equipment_id or table.partition.get(EQUIPMENT)
             yield Block(number, part, size, first_us, last_us, rows * width, equipment_id)
+
+
+def list_parts(table: TableFile) -> Iterator[tuple[int, int]]:
+    """Yield `part` and `size` of the blocks of a file, as in `Block`."""
+    yield from _csv_parts(table) if table.is_csv else _row_groups(table)
 
 
 def read_batches(table: TableFile, part: int, size: int, columns: list[str]) -> Iterator[Any]:

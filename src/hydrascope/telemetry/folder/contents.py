@@ -1,6 +1,7 @@
 """The contents of a folder: machines, labels, file heads and the files passed over."""
 
 from collections.abc import Mapping
+from functools import cache, partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -12,6 +13,7 @@ from hydrascope.telemetry.folder.flags import check_flags
 from hydrascope.telemetry.folder.labels import label_files, passed_over_labels, read_labels
 from hydrascope.telemetry.folder.machine_files import check_units, read_machines
 from hydrascope.telemetry.folder.reading import Reading, quality_names, reading_of
+from hydrascope.telemetry.folder.recorded_ids import recorded_ids
 from hydrascope.telemetry.folder.settings import FolderSettings
 from hydrascope.telemetry.folder.table_file import TableFile, open_table
 
@@ -35,7 +37,9 @@ def open_contents(settings: FolderSettings) -> Contents:
     """
     apart = label_files(settings.folder, settings.labels)
     tables, passed_over = find_tables(settings.folder, apart)
-    machines = read_machines(settings.folder, settings.machines)
+    machines = read_machines(
+        settings.folder, settings.machines, cache(partial(recorded_ids, tables))
+    )
     check_units(machines, settings.units)
     labels = read_labels(apart, settings.time_zone, machines)
     names = quality_names(machines, settings)

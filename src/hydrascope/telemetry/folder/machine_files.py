@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from hydrascope.schemas import Machine, SpecError
+from hydrascope.schemas.machine_file import RecordedIds, machines_in
 from hydrascope.telemetry.folder.discovery import MACHINES
 
 
@@ -19,12 +20,15 @@ def find_files(pattern: str, suffixes: tuple[str, ...]) -> list[Path]:
     return sorted(each for each in found if each.suffix.lower() in suffixes and each.is_file())
 
 
-def read_machines(folder: Path, pattern: str | None) -> dict[str, Machine]:
+def read_machines(
+    folder: Path, pattern: str | None, recorded: RecordedIds | None = None
+) -> dict[str, Machine]:
     """Read the machines by equipment id.
 
     Args:
         folder: Folder of the telemetry.
         pattern: File, folder or glob of machine files; None: `machines/` inside `folder`.
+        recorded: The ids in the telemetry, for files of several machines; None: not known.
 
     Raises:
         SpecError: There is no machine file, one is invalid, or two describe one machine.
@@ -32,18 +36,21 @@ def read_machines(folder: Path, pattern: str | None) -> dict[str, Machine]:
     place = pattern if pattern is not None else str(folder / MACHINES)
     files = find_files(place, (".yaml", ".yml"))
     if not files:
-        raise SpecError(f"{place}: no machine file; expected <equipment id>.yaml for each machine")
+        raise SpecError(
+            f"{place}: no machine file; expected <equipment id>.yaml for each machine, or "
+            "one file with equipment_ids"
+        )
     machines: dict[str, Machine] = {}
     origin: dict[str, Path] = {}
     for file in files:
-        machine = Machine.from_yaml(file)
-        equipment_id = machine.equipment.equipment_id
-        if equipment_id in machines:
-            raise SpecError(
-                f"{file}: equipment_id {equipment_id!r} is that of {origin[equipment_id]} too; "
-                "expected a machine file for each machine"
-            )
-        machines[equipment_id], origin[equipment_id] = machine, file
+        for machine in machines_in(file, recorded):
+            equipment_id = machine.equipment.equipment_id
+            if equipment_id in machines:
+                raise SpecError(
+                    f"{file}: equipment_id {equipment_id!r} is that of {origin[equipment_id]} too; "
+                    "expected one machine file for each machine"
+                )
+            machines[equipment_id], origin[equipment_id] = machine, file
     return machines
 
 

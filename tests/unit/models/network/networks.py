@@ -124,6 +124,7 @@ def with_lines(inputs: GraphInputs, chosen: slice | Tensor) -> GraphInputs:
     return inputs._replace(
         edge_index=inputs.edge_index[:, chosen],
         edge_features=inputs.edge_features[chosen],
+        edge_features_mask=inputs.edge_features_mask[chosen],
         edge_dynamic=inputs.edge_dynamic[chosen],
         edge_dynamic_mask=inputs.edge_dynamic_mask[chosen],
     )
