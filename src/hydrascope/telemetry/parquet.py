@@ -7,7 +7,8 @@ from pathlib import Path
 from hydrascope.schemas import SpecError, validate
 from hydrascope.schemas.samples import Samples, in_order
 from hydrascope.telemetry.check.examine import Examination
-from hydrascope.telemetry.check.findings import Severity, findings
+from hydrascope.telemetry.check.findings import findings, folded
+from hydrascope.telemetry.check.sensor_findings import Severity
 from hydrascope.telemetry.folder.contents import open_contents
 from hydrascope.telemetry.folder.flags import flags_in
 from hydrascope.telemetry.folder.index import Index, find_or_build
@@ -63,8 +64,9 @@ class ParquetSource(RecordedSource):
     def remarks(self) -> list[str]:
         """Return the findings of a check of the folder that harm a training, one line each."""
         found = findings(Examination.of(self._contents, self._index))
-        lines = [each.line for each in found if each.severity <= Severity.HARMS]
-        if notes := len(found) - len(lines):
+        harms = [each for each in found if each.severity <= Severity.HARMS]
+        lines = [each.line for each in folded(harms)]
+        if notes := len(found) - len(harms):
             more = "a note more" if notes == 1 else f"{notes} notes more"
             lines.append(f"{self._settings.folder}: python -m hydrascope check shows {more}")
         return lines

@@ -50,6 +50,14 @@ class Examination:
     several_flags: list[TableFile] = field(default_factory=list)
     """Files with more columns of flags than are used."""
 
+    @property
+    def by_machine(self) -> dict[str, dict[str, SensorStatistics]]:
+        """The statistics by equipment id and sensor id."""
+        found: dict[str, dict[str, SensorStatistics]] = {}
+        for (machine, sensor), stats in self.sensors.items():
+            found.setdefault(machine, {})[sensor] = stats
+        return found
+
     @classmethod
     def of(cls, contents: Contents, index: Index) -> "Examination":
         """Return what a source already knows of its folder."""

@@ -2,46 +2,18 @@
 
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
-from enum import IntEnum
 from pathlib import Path
 
-import numpy as np
 from pydantic import BaseModel, ConfigDict
 
-from hydrascope.schemas import SensorSpec
 from hydrascope.schemas.errors import closest
 from hydrascope.telemetry.check.examine import Examination
 from hydrascope.telemetry.check.names import alike, other_unit, remedy
+from hydrascope.telemetry.check.sensor_findings import Severity, sensor_findings
 from hydrascope.telemetry.check.short_machines import short_machines
-from hydrascope.telemetry.folder.statistics import Extreme, SensorStatistics
 
-_RATE_TOLERANCE = 0.05
-_MANY_MISSING = 0.05
-_FEW_OUTSIDE = 0.01
-_LONG_CONSTANT = 0.2
-"""The share of a recording during which one value may persist without a finding."""
-
-_OFTEN = 2
-"""The number of times from which an extreme value counts as repeated."""
-_FAR, _FAR_MARK = 20.0, 3.0
-"""The distance, in spreads, from which a repeated extreme is implausible: in general, and for the
-values in `_MARKS`."""
-_NINES = (99, 999, 9999, 99999, 999999, 99.99, 999.9, 999.99)
-_ENDS = (32767, 3276.7, 327.67, 32768, 3276.8, 327.68, 65535, 6553.5, 655.35)
-_MARKS = np.array([*_NINES, *_ENDS, 850, 1e10, 1e20, 1e30, 3.4028235e38])
-"""Absolute values that devices and databases write for a missing value: nines, the limits of 16-bit
-integers (also scaled), 850 of a disconnected Pt100 transmitter, the largest float."""
-
-
-class Severity(IntEnum):
-    """The severity of a finding, the worst first."""
-
-    STOPS = 0
-    """A training would stop, or would have nothing to learn from."""
-    HARMS = 1
-    """A training would run, but on less than was recorded or on wrong values."""
-    NOTE = 2
-    """For information."""
+_MOST_ALIKE = 3
+"""The most findings of one kind that are listed one by one."""
 
 
 class Finding(BaseModel):
@@ -50,6 +22,8 @@ class Finding(BaseModel):
     model_config = ConfigDict(frozen=True)
 
     severity: Severity
+    kind: str
+    """The problem in few words, the same for all subjects."""
     subject: str
     """The file, machine or `machine/sensor`."""
     message: str
@@ -63,9 +37,12 @@ class Finding(BaseModel):
 def findings(found: Examination, window_s: float | None = None) -> list[Finding]:
     """Return all findings, worst first; with `window_s`, also which machines are shorter."""
     every = [
-        *(_finding(Severity.STOPS, "", fault) for fault in found.refused),
+        *(_finding(Severity.STOPS, "refused", "", fault) for fault in found.refused),
         *_machine_findings(found),
-        *(_finding(Severity.STOPS, "", each) for each in short_machines(found, window_s)),
+        *(
+            _finding(Severity.STOPS, "short machines", "", each)
+            for each in short_machines(found, window_s)
+        ),
         *_all_sensor_findings(found),
         *_row_findings(found),
         *_file_findings(found),
@@ -73,29 +50,48 @@ def findings(found: Examination, window_s: float | None = None) -> list[Finding]
     return sorted(every, key=lambda each: each.severity)
 
 
-def _finding(severity: Severity, subject: str, message: str) -> Finding:
-    return Finding(severity=severity, subject=subject, message=message)
+def folded(every: Sequence[Finding]) -> list[Finding]:
+    """Return the findings with those of one kind in one, if there are many."""
+    kinds: defaultdict[tuple[Severity, str], list[Finding]] = defaultdict(list)
+    for each in every:
+        kinds[each.severity, each.kind].append(each)
+    result: list[Finding] = []
+    for (severity, kind), found in kinds.items():
+        if len(found) <= _MOST_ALIKE:
+            result += found
+            continue
+        machines = len({each.subject.partition("/")[0] for each in found if each.subject})
+        of_machines = f" in {machines} machines" if machines else ""
+        counted = f"{kind}, {len(found):,} times{of_machines}"
+        result.append(_finding(severity, kind, counted, f"such as {found[0].line}"))
+    return result
+
+
+def _finding(severity: Severity, kind: str, subject: str, message: str) -> Finding:
+    return Finding(severity=severity, kind=kind, subject=subject, message=message)
 
 
 def _machine_findings(found: Examination) -> Iterator[Finding]:
-    recorded = {machine for machine, _ in found.sensors}
-    for name in sorted(recorded - set(found.machines)) if found.machines else ():
+    recorded = found.by_machine
+    for name in sorted(set(recorded) - set(found.machines)) if found.machines else ():
         yield _finding(
             Severity.HARMS,
+            "no machine file",
             _quoted(name),
             "no machine file: its telemetry is left alone; write one for it"
             f"{closest(name, [*found.machines])}",
         )
     for name, machine in found.machines.items():
         specs = {sensor.id: sensor for _, sensor in machine.topology.sensors}
-        stats = {sensor: found.sensors.get((name, sensor)) for sensor in specs}
-        unlisted = [sensor for machine_, sensor in found.sensors if machine_ == name]
-        unlisted = [sensor for sensor in unlisted if sensor not in specs]
+        of_machine = recorded.get(name, {})
+        stats = {sensor: of_machine.get(sensor) for sensor in specs}
+        unlisted = [sensor for sensor in of_machine if sensor not in specs]
         absent = [sensor for sensor, each in stats.items() if each is None or not each.samples]
         renamed = alike(absent, unlisted)
         if not any(each is not None and each.first is not None for each in stats.values()):
             yield _finding(
                 Severity.STOPS,
+                "no good sample",
                 name,
                 "no good sample of any of its sensors; compare equipment_id, the sensors' ids, "
                 f"ranges and units in files and machine file{remedy(renamed, specs)}",
@@ -108,6 +104,7 @@ def _machine_findings(found: Examination) -> Iterator[Finding]:
             )
             yield _finding(
                 Severity.HARMS,
+                "sensors never recorded",
                 name,
                 f"never recorded: {listed}; take them out of the machine file, or correct their "
                 f"ids there or in the files{remedy(renamed, specs)}",
@@ -117,6 +114,7 @@ def _machine_findings(found: Examination) -> Iterator[Finding]:
             if unit and sensor not in found.units:
                 yield _finding(
                     Severity.HARMS,
+                    "aliases with another unit",
                     f"{name}/{sensor}",
                     f"the name {alias!r} says {unit}, the machine file {specs[sensor].unit}: if "
                     f"the files hold {unit}, name it in units (--unit here)",
@@ -124,13 +122,17 @@ def _machine_findings(found: Examination) -> Iterator[Finding]:
         if unlisted:
             yield _finding(
                 Severity.NOTE,
+                "sensors not in the machine file",
                 name,
                 "not in the machine file and left alone: "
                 f"{', '.join(map(_quoted, unlisted))}; add those that matter",
             )
         if not len(found.labels.get(name, ())):
             yield _finding(
-                Severity.HARMS, name, "no labels: nothing can be learned from it; add a label file"
+                Severity.HARMS,
+                "no labels",
+                name,
+                "no labels: nothing can be learned from it; add a label file",
             )
 
 
@@ -154,11 +156,12 @@ def _file_findings(found: Examination) -> Iterator[Finding]:
         ),
     ):
         if files:
-            yield _finding(Severity.HARMS, _and_more(files), message)
+            yield _finding(Severity.HARMS, "files", _and_more(files), message)
     for file in found.several_flags:
         used, spare = file.flags[0].name, ", ".join(map(repr, file.spare_flags))
         yield _finding(
             Severity.NOTE,
+            "several columns of flags",
             str(file.path),
             f"the flags in {used!r} are used, those in {spare} are not; another column is named in "
             "quality_column (--flags here)",
@@ -168,7 +171,7 @@ def _file_findings(found: Examination) -> Iterator[Finding]:
         reasons[reason, may_be_telemetry].append(path)
     for (reason, may_be_telemetry), files in reasons.items():
         severity = Severity.HARMS if may_be_telemetry else Severity.NOTE
-        yield _finding(severity, _and_more(files), f"passed over: {reason}")
+        yield _finding(severity, "passed over", _and_more(files), f"passed over: {reason}")
 
 
 def _and_more(files: Sequence[Path]) -> str:
@@ -178,116 +181,22 @@ def _and_more(files: Sequence[Path]) -> str:
 
 
 def _row_findings(found: Examination) -> Iterator[Finding]:
-    for machine in sorted({machine for machine, _ in found.sensors}):
-        stats = [each for (name, _), each in found.sensors.items() if name == machine]
+    for machine, sensors in found.by_machine.items():
+        stats = sensors.values()
         if repeated := sum(each.duplicates for each in stats):
             message = f"{repeated:,} rows repeat an instant of a sensor; the last of each is taken"
-            yield _finding(Severity.NOTE, machine, message)
+            yield _finding(Severity.NOTE, "repeated rows", machine, message)
         if unsorted := sum(each.unsorted for each in stats):
             message = f"{unsorted:,} rows are out of order; files sorted by time are read faster"
-            yield _finding(Severity.NOTE, machine, message)
+            yield _finding(Severity.NOTE, "rows out of order", machine, message)
 
 
 def _all_sensor_findings(found: Examination) -> Iterator[Finding]:
-    for (machine, sensor), stats in found.sensors.items():
-        specs = (
-            {spec.id: spec for _, spec in found.machines[machine].topology.sensors}
-            if machine in found.machines
-            else {}
-        )
-        if found.machines and sensor not in specs:
-            continue
-        for severity, message in _sensor_findings(stats, specs.get(sensor)):
-            yield _finding(severity, f"{machine}/{sensor}", message)
-
-
-def _sensor_findings(
-    stats: SensorStatistics, spec: SensorSpec | None
-) -> Iterator[tuple[Severity, str]]:
-    if spec is not None:
-        yield from _against_machine_file(stats, spec)
-    if stats.first is None:
-        return
-    if stats.missing > _MANY_MISSING and not (spec and _other_rate(stats, spec)):
-        yield (
-            Severity.HARMS,
-            f"{stats.missing:.0%} of the samples are missing ({stats.gaps} gaps, the longest "
-            f"{stats.longest_gap_s:g} s); sub-windows with too few are masked, shorter gaps can be "
-            "filled with features.cleaning",
-        )
-    elif stats.gaps:
-        yield (
-            Severity.NOTE,
-            f"{stats.gaps} gaps, the longest {stats.longest_gap_s:g} s; they are masked, or filled "
-            "with features.cleaning",
-        )
-    for extreme in (stats.lowest, stats.highest):
-        if extreme is not None:
-            yield from _extreme_findings(extreme, stats.spread or 0.0)
-    if stats.minimum == stats.maximum and stats.samples > 1:
-        yield (
-            Severity.HARMS,
-            f"always {stats.minimum:g}: no information; check whether the sensor is connected",
-        )
-    elif stats.longest_constant_s > max(60.0, _LONG_CONSTANT * stats.duration_s):
-        yield (
-            Severity.NOTE,
-            f"constant for {stats.longest_constant_s:g} s; check whether the machine stood still "
-            "or the sensor hung",
-        )
-
-
-def _extreme_findings(extreme: Extreme, spread: float) -> Iterator[tuple[Severity, str]]:
-    """Yield a finding if the extreme was probably not measured."""
-    if extreme.next is None or extreme.times < _OFTEN:
-        return
-    distance = abs(extreme.value - extreme.next)
-    marks = bool(np.isclose(np.abs(extreme.value), _MARKS, rtol=1e-6).any())
-    if not distance > (_FAR_MARK if marks else _FAR) * spread or not (marks or spread):
-        return
-    yield (
-        Severity.HARMS if marks else Severity.NOTE,
-        f"{extreme.value:g} was read {extreme.times:,} times, far from all other values (the next "
-        f"is {extreme.next:g}): does it mark a missing value? Give the sensor a range in the "
-        "machine file that excludes it, as in range: [0, 400]",
-    )
-
-
-def _against_machine_file(
-    stats: SensorStatistics, spec: SensorSpec
-) -> Iterator[tuple[Severity, str]]:
-    if stats.samples and stats.out_of_range == stats.samples - stats.bad_quality > 0:
-        yield (
-            Severity.HARMS,
-            f"every value is outside its range {list(spec.range or ())} {spec.unit} (median "
-            f"{stats.median:g}): is the file in another unit? Name it in units (--unit here), or "
-            "correct the machine file",
-        )
-    elif stats.out_of_range > _FEW_OUTSIDE * stats.samples:
-        yield (
-            Severity.HARMS,
-            f"{stats.out_of_range / stats.samples:.1%} of the values are outside its range "
-            f"{list(spec.range or ())} {spec.unit} and count as missing; correct the range, or "
-            "check the sensor",
-        )
-    if stats.bad_quality:
-        yield (
-            Severity.HARMS if stats.bad_quality == stats.samples else Severity.NOTE,
-            f"{stats.bad_quality / stats.samples:.1%} of the samples are flagged bad and count as "
-            "missing",
-        )
-    if stats.rate_hz and _other_rate(stats, spec):
-        consequence = (
-            "most of its instants would be empty"
-            if stats.rate_hz < spec.rate_hz
-            else "most of its samples would be left out"
-        )
-        yield (
-            Severity.HARMS,
-            f"recorded at {stats.rate_hz:.4g} Hz, but the machine file says {spec.rate_hz:g} Hz: "
-            f"{consequence}; correct rate_hz",
-        )
-
-
-def _other_rate(stats: SensorStatistics, spec: SensorSpec) -> bool:
-    return stats.rate_hz is not None and abs(stats.rate_hz / spec.rate_hz - 1) > _RATE_TOLERANCE
+    for machine, sensors in found.by_machine.items():
+        known = found.machines.get(machine)
+        specs = {spec.id: spec for _, spec in known.topology.sensors} if known else {}
+        for sensor, stats in sensors.items():
+            if found.machines and sensor not in specs:
+                continue
+            for severity, kind, message in sensor_findings(stats, specs.get(sensor)):
+                yield _finding(severity, kind, f"{machine}/{sensor}", message)

@@ -1,6 +1,5 @@
 """The hours during which each label had each value."""
 
-from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
@@ -21,13 +20,16 @@ class LabelledTime(NamedTuple):
 
 def labelled_time(labels: Mapping[str, pd.DataFrame]) -> list[LabelledTime]:
     """Return the time of each value; labels with many values are summarised in one entry."""
-    tables: defaultdict[str, list[pd.DataFrame]] = defaultdict(list)
-    for machine, table in labels.items():
-        hours = (table["end"] - table["start"]).dt.total_seconds() / 3600 if len(table) else 0.0
-        for column in table.columns.drop(["start", "end"]):
-            part = pd.DataFrame({"value": table[column], "hours": hours, "machine": machine})
-            tables[str(column)].append(part.dropna(subset="value"))
-    return [each for name, parts in tables.items() for each in _values(name, pd.concat(parts))]
+    tables = {name: table for name, table in labels.items() if len(table)}
+    if not tables:
+        return []
+    whole = pd.concat(tables, names=["machine"]).reset_index("machine")
+    whole["hours"] = (whole.pop("end") - whole.pop("start")).dt.total_seconds() / 3600
+    found: list[LabelledTime] = []
+    for column in whole.columns.drop(["machine", "hours"]):
+        rows = whole[["machine", "hours"]].assign(value=whole[column])
+        found += _values(str(column), rows.dropna(subset="value"))
+    return found
 
 
 def _values(label: str, rows: pd.DataFrame) -> Iterator[LabelledTime]:

@@ -1,6 +1,7 @@
 """Reports on a folder, as tables for people or as one JSON object for machines."""
 
 import json
+from collections import defaultdict
 from collections.abc import Sequence
 
 from rich import box
@@ -10,14 +11,18 @@ from rich.table import Table
 
 from hydrascope.schemas import SensorSpec
 from hydrascope.telemetry.check.examine import Examination
-from hydrascope.telemetry.check.findings import Finding, Severity
+from hydrascope.telemetry.check.findings import Finding, folded
 from hydrascope.telemetry.check.labels import LabelledTime, labelled_time
-from hydrascope.telemetry.folder.statistics import SensorStatistics
+from hydrascope.telemetry.check.sensor_findings import Severity
+from hydrascope.telemetry.folder.statistics import SensorStatistics, merged
 
 _STYLE = {Severity.STOPS: "bold red", Severity.HARMS: "yellow", Severity.NOTE: "dim"}
 
 _ALWAYS = ("samples", "Hz (declared)", "missing", "min", "median", "max")
 """The columns of every table."""
+
+_MOST_TABLES = 10
+"""The most machines that have a table each."""
 
 _Sensors = dict[str, tuple[SensorStatistics | None, SensorSpec | None]]
 
@@ -51,18 +56,43 @@ def trainable(findings: Sequence[Finding]) -> bool:
 
 
 def print_report(console: Console, found: Examination, findings: Sequence[Finding]) -> None:
-    """Print a table for each machine, a table of the labels, and the findings, worst first."""
-    for machine, sensors in _by_machine(found).items():
-        console.print(_table(machine, sensors, known=machine in found.machines))
+    """Print a table for each machine, a table of the labels, and the findings, worst first.
+
+    Many machines have one table for each build, and many findings of a kind have one line.
+    """
+    for title, sensors in _tables(found).items():
+        console.print(_table(title, sensors))
     if times := labelled_time(found.labels):
         console.print(_labels(times))
-    for each in findings:
+    for each in folded(findings):
         subject = f"{escape(each.subject)}: " if each.subject else ""
         word = each.severity.name.lower()
         style = _STYLE[each.severity]
         console.print(f"[{style}]{word:6}[/] {subject}{escape(each.message)}", soft_wrap=True)
     if not findings:
         console.print("Nothing is wrong with this folder.")
+
+
+def _tables(found: Examination) -> dict[str, _Sensors]:
+    """Return the sensors of each machine, or of each build if there are many, by title."""
+    machines = _by_machine(found)
+    if len(machines) <= _MOST_TABLES:
+        unknown = " (no machine file)"
+        return {name + unknown * (name not in found.machines): machines[name] for name in machines}
+    builds: defaultdict[str, list[_Sensors]] = defaultdict(list)
+    for name, sensors in machines.items():
+        known = found.machines.get(name)
+        builds[known.topology.id if known else "no machine file"].append(sensors)
+    return {f"{build}, {len(each)} machines": _together(each) for build, each in builds.items()}
+
+
+def _together(machines: Sequence[_Sensors]) -> _Sensors:
+    """Return the sensors of several machines with their statistics merged."""
+    together: _Sensors = {}
+    for name in dict.fromkeys(name for sensors in machines for name in sensors):
+        every = [sensors[name] for sensors in machines if name in sensors]
+        together[name] = merged([stats for stats, _ in every if stats]), every[0][1]
+    return together
 
 
 def _by_machine(found: Examination) -> dict[str, _Sensors]:
@@ -79,11 +109,11 @@ def _by_machine(found: Examination) -> dict[str, _Sensors]:
     return machines
 
 
-def _table(machine: str, sensors: _Sensors, *, known: bool) -> RenderableType:
+def _table(title: str, sensors: _Sensors) -> RenderableType:
     recorded = [stats for stats, _ in sensors.values() if stats is not None]
     first = min((stats.first for stats in recorded if stats.first), default=None)
     last = max((stats.last for stats in recorded if stats.last), default=None)
-    title = escape(machine) + ("" if known else " (no machine file)")
+    title = escape(title)
     if first and last:
         title += f": {first[:19]} to {last[:19]} UTC"
     table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)

@@ -1,5 +1,7 @@
 """Statistics of one sensor, computed from slices in order of time in bounded memory."""
 
+from collections.abc import Callable, Sequence
+from statistics import fmean, median
 from typing import Any
 
 import numpy as np
@@ -59,6 +61,32 @@ class SensorStatistics(BaseModel):
     """The longest time during which the value did not change."""
     duplicates: int
     unsorted: int
+
+
+def merged(every: Sequence[SensorStatistics]) -> SensorStatistics | None:
+    """Return the statistics of one sensor over several machines; None without any.
+
+    Rate and median are the medians of those of the machines; `missing` is their mean.
+    """
+    if not every:
+        return None
+
+    def known(name: str) -> list[Any]:
+        return [value for each in every if (value := getattr(each, name)) is not None]
+
+    sums = ("samples", "gaps", "bad_quality", "out_of_range", "duplicates", "unsorted")
+    reductions: dict[str, Callable[[list[Any]], Any]] = {
+        **dict.fromkeys((*sums, "duration_s"), sum),
+        **dict.fromkeys(("first", "minimum"), min),
+        **dict.fromkeys(("last", "maximum", "longest_gap_s", "longest_constant_s"), max),
+        **dict.fromkeys(("rate_hz", "median"), median),
+        "missing": fmean,
+    }
+    found: dict[str, Any] = {
+        name: reduce(values) if (values := known(name)) else None
+        for name, reduce in reductions.items()
+    }
+    return SensorStatistics(**found, lowest=None, highest=None, spread=None)
 
 
 class SensorGatherer:

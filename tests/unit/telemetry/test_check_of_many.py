@@ -1,0 +1,85 @@
+"""The check of many small machines: in seconds, and in few lines."""
+
+import resource
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import yaml
+from telemetry_folders import check, every, machine, write
+from typer.testing import CliRunner
+
+from hydrascope.cli import app
+from hydrascope.telemetry import ParquetSource
+
+MACHINES, ROWS, SENSORS = 200, 200, 20
+MOST_SECONDS = 5.0
+
+
+@pytest.fixture(scope="module")
+def fleet(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """200 machines with a file of telemetry and a machine file each; `s3` is always the same."""
+    folder = tmp_path_factory.mktemp("fleet") / "f"
+    names = [f"s{number}" for number in range(SENSORS)]
+    sensors = [{"id": name, "kind": "pressure", "unit": "bar", "rate_hz": 1} for name in names]
+    random = np.random.default_rng(0)
+    (folder / "machines").mkdir(parents=True)
+    for number in range(MACHINES):
+        name = f"engine_{number}"
+        content = machine(name)
+        content["topology"] = {
+            "id": "engine",
+            "components": [{"id": "fan", "kind": "pump", "sensors": sensors}],
+        }
+        (folder / "machines" / f"{name}.yaml").write_text(yaml.safe_dump(content))
+        frame = pd.DataFrame(random.standard_normal((ROWS, SENSORS)).round(3), columns=names)
+        frame["s3"] = 7.0
+        frame.insert(0, "timestamp", every(1.0, ROWS))
+        frame.insert(1, "equipment_id", name)
+        write(frame, folder / f"{name}.csv")
+    return folder
+
+
+def test_two_hundred_machines_are_checked_in_seconds(fleet: Path) -> None:
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    command = [sys.executable, "-m", "hydrascope", "check", str(fleet)]
+    subprocess.run(command, check=True, capture_output=True, text=True)
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    spent = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    assert spent < MOST_SECONDS
+
+
+def test_machines_of_a_build_share_a_table_and_findings_of_a_kind_a_line(fleet: Path) -> None:
+    shown = CliRunner().invoke(app, ["check", str(fleet)])
+    assert shown.exit_code == 0
+    lines = shown.output.splitlines()
+    assert len(lines) < 2 * SENSORS
+    assert (
+        lines[0].strip() == "engine, 200 machines: 2024-05-01T12:00:00 to 2024-05-01T12:03:19 UTC"
+    )
+    (row,) = (line.split() for line in lines if line.strip().startswith("s3 "))
+    assert row[1] == f"{MACHINES * ROWS:,}"
+    assert "7" in row
+    told = [line for line in lines if line.startswith(("harms", "note"))]
+    assert len(told) == 2
+    assert (
+        "always the same value, 200 times in 200 machines: such as engine_0/s3: always 7" in told[1]
+    )
+    assert "no labels, 200 times in 200 machines: such as engine_0: no labels" in told[0]
+
+
+def test_json_lists_every_finding_with_its_kind(fleet: Path) -> None:
+    _, report = check(fleet)
+    assert len(report["machines"]) == MACHINES
+    kinds = [each["kind"] for each in report["findings"]]
+    assert {kind: kinds.count(kind) for kind in set(kinds)} == {
+        "no labels": MACHINES,
+        "always the same value": MACHINES,
+    }
+
+
+def test_a_training_remarks_them_in_as_few_lines(fleet: Path) -> None:
+    assert len(ParquetSource(str(fleet)).remarks()) == 2
