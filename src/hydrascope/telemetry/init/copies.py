@@ -1,0 +1,36 @@
+"""Copies of telemetry in the form that sources read."""
+
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from hydrascope.telemetry.init.headers import identifier
+from hydrascope.telemetry.init.survey import LABEL, Survey
+from hydrascope.telemetry.init.tables import canonical
+
+
+def write_copies(found: Survey, folder: Path, into: Path, time_zone: str) -> None:
+    """Write each file of a folder as Parquet with the usual columns, without its labels.
+
+    Args:
+        found: What the folder contains.
+        folder: The folder.
+        into: The folder of the copies, which is created.
+        time_zone: Zone of times without one.
+    """
+    into.mkdir(parents=True)
+    for table, machine in zip(found.tables, found.names, strict=True):
+        parts = table.path.resolve().relative_to(folder.resolve()).with_suffix("").parts
+        path = into / f"{'_'.join(map(identifier, parts))}.parquet"
+        writer, first_row = None, 0
+        for rows in table.chunks():
+            frame = canonical(table, rows, first_row, machine, found.ids, time_zone)
+            first_row += len(rows)
+            kept = frame[[name for name in frame if not str(name).startswith(LABEL)]]
+            content = pa.Table.from_pandas(kept, preserve_index=False)
+            if writer is None:
+                writer = pq.ParquetWriter(path, content.schema)
+            writer.write_table(content.cast(writer.schema))
+        if writer is not None:
+            writer.close()

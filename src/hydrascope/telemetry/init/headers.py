@@ -1,0 +1,148 @@
+"""The meaning of a table's columns, guessed from their headers."""
+
+import re
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from hydrascope.schemas.kinds import SENSOR_UNITS, ComponentType, SensorKind
+from hydrascope.telemetry.folder.quality import USUAL
+
+_TIMES = (
+    *("timestamp", "time", "datetime", "date_time", "date", "ts", "time_s", "t", "seconds"),
+    *("zeit", "zeitstempel", "cycle", "cycles", "time_in_cycles", "epoch"),
+)
+_MACHINES = (
+    *("equipment_id", "machine_id", "machine", "asset_id", "asset", "device_id", "device"),
+    *("unit_id", "unit_number", "unit_nr", "engine_id", "engine", "serial_number"),
+)
+_NAMES = ("sensor_id", "sensor", "tag", "tagname", "tag_name", "variable", "signal", "channel")
+_VALUES = ("value", "val", "reading", "measurement")
+_UNITS = ("unit", "units", "uom")
+_LABELS = (
+    *("label", "labels", "anomaly", "is_anomaly", "attack", "fault", "failure", "condition"),
+    *("class", "target", "outlier", "changepoint"),
+)
+
+_IN_BRACKETS = re.compile(r"^(?P<name>.*?)\s*[\[(]\s*(?P<unit>[^\])]+?)\s*[\])]\s*$")
+_SPELLINGS = {
+    "°c": "degC", "c": "degC", "celsius": "degC", "°f": "degF", "fahrenheit": "degF",
+    "lpm": "l/min", "m³/h": "m3/h", "gpm": "gal/min", "1/min": "rpm", "u/min": "rpm",
+    "nm": "N m", "knm": "kN m", "m/s²": "m/s2", "m/s^2": "m/s2", "µm": "um", "mm²/s": "mm2/s",
+    "°": "deg", "amps": "A", "volts": "V", "percent": "%", "watt": "W",
+}  # fmt: skip
+_WORDS = {
+    SensorKind.PRESSURE: ("pressure", "press", "p", "ps", "druck"),
+    SensorKind.TEMPERATURE: ("temperature", "temp", "t", "thermocouple", "temperatur"),
+    SensorKind.FLOW: ("flow", "q", "fs", "volumeflow", "durchfluss"),
+    SensorKind.VIBRATION: ("vibration", "vib", "vs", "accelerometer", "acceleration", "rms"),
+    SensorKind.CURRENT: ("current", "amps", "strom"),
+    SensorKind.VOLTAGE: ("voltage", "volt", "spannung"),
+    SensorKind.POWER: ("power", "leistung"),
+    SensorKind.SPEED: ("speed", "rpm", "drehzahl"),
+    SensorKind.POSITION: ("position", "pos", "weg", "stroke"),
+    SensorKind.TORQUE: ("torque", "moment"),
+    SensorKind.FORCE: ("force", "kraft"),
+    SensorKind.LEVEL: ("level", "fuellstand"),
+}
+_COMPONENT_WORDS = {"motor": ComponentType.ELECTRIC_MOTOR, "valve": ComponentType.DIRECTIONAL_VALVE}
+OTHER = "signal"
+"""The declared kind of sensors of which neither unit nor name says what they measure."""
+NO_UNIT = "1"
+
+
+class Columns(NamedTuple):
+    """The columns of a table by their meaning; None or empty: there is no such column."""
+
+    time: str | None
+    machine: str | None
+    sensor: str | None
+    """The column of sensor names of a narrow table; None: the table is wide."""
+    value: str | None
+    unit: str | None
+    labels: tuple[str, ...]
+    sensors: tuple[str, ...]
+    """The columns of a wide table that may be sensors."""
+
+
+class SensorGuess(NamedTuple):
+    """A sensor, as its header describes it."""
+
+    header: str
+    id: str
+    kind: str
+    unit: str
+    component: str | None
+    """A kind of component that the header names."""
+    guessed: tuple[str, ...]
+    """What the header does not say for certain: `kind`, `unit`."""
+
+
+def columns_of(headers: Sequence[str]) -> Columns:
+    """Guess the meaning of columns from their headers."""
+    plain = {header: _plain(header) for header in headers}
+
+    def first(words: Sequence[str]) -> str | None:
+        return next((each for word in words for each in headers if plain[each] == word), None)
+
+    time, machine, sensor, value = map(first, (_TIMES, _MACHINES, _NAMES, _VALUES))
+    if sensor is None or value is None:
+        sensor = value = None
+    unit = first(_UNITS) if sensor else None
+    labels = tuple(each for each in headers if plain[each] in _LABELS and not sensor)
+    apart = {time, machine, sensor, value, unit, *labels}
+    rest = (each for each in headers if each not in apart and plain[each] not in USUAL)
+    return Columns(time, machine, sensor, value, unit, labels, () if sensor else tuple(rest))
+
+
+def sensor_of(header: str, unit: str | None = None) -> SensorGuess:
+    """Guess what a sensor measures from its header, and from its unit if a column states it."""
+    found = _IN_BRACKETS.match(header)
+    name = found["name"] if found and found["name"] else header
+    given = unit or (found["unit"] if found else None)
+    words = [word for word in re.split(r"[^a-z]+", name.lower()) if word]
+    if given is None and (last := re.split(r"[\s_]+", name)[-1]) != name:
+        given = (
+            last
+            if _known_unit(last) and last.lower() not in ("c", "g", "k", "a", "v", "t")
+            else None
+        )
+    accepted = _known_unit(given) if given else None
+    named = [kind for kind, known in _WORDS.items() if set(words) & set(known)]
+    by_unit = [kind for kind, units in SENSOR_UNITS.items() if accepted in units]
+    both = [kind for kind in named if kind in by_unit]
+    guessed: tuple[str, ...] = ()
+    if accepted is not None:
+        kind = (both or by_unit)[0]
+        guessed = () if len(by_unit) == 1 else ("kind",)
+    elif given is None and named:
+        kind, accepted, guessed = named[0], SENSOR_UNITS[named[0]][0], ("kind", "unit")
+    else:
+        kind, accepted, guessed = OTHER, given or NO_UNIT, ("kind", "unit")
+    return SensorGuess(header, identifier(name), str(kind), accepted, _component(words), guessed)
+
+
+def identifier(text: str) -> str:
+    """Return a name that machine files accept, as close to `text` as possible."""
+    plain = re.sub(r"[^A-Za-z0-9_-]+", "_", text.strip()).strip("_")[:100]
+    return plain if plain[:1].isalpha() else f"m{plain}" if plain else "unnamed"
+
+
+def _known_unit(unit: str) -> str | None:
+    spelling = _SPELLINGS.get(unit.strip().lower(), unit.strip())
+    every = {each: each for units in SENSOR_UNITS.values() for each in units}
+    lower = {each.lower(): each for each in reversed(every)}
+    return every.get(spelling) or lower.get(spelling.lower())
+
+
+def _component(words: Sequence[str]) -> str | None:
+    for word in words:
+        if word in list(ComponentType):
+            return word
+        if word in _COMPONENT_WORDS:
+            return str(_COMPONENT_WORDS[word])
+    return None
+
+
+def _plain(header: str) -> str:
+    name = _IN_BRACKETS.sub(lambda found: found["name"] or found[0], header)
+    return re.sub(r"[^a-z0-9]+", "_", name.strip().lower()).strip("_")

@@ -1,0 +1,157 @@
+"""Tables of a folder in any usual form, brought into the form that sources read.
+
+A canonical frame has the columns `timestamp` (UTC), `equipment_id` and one for each sensor, or
+`sensor_id` and `value`; and the columns of labels.
+"""
+
+import csv
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow.parquet as pq
+
+from hydrascope.schemas.errors import SpecError
+from hydrascope.telemetry.folder.table_file import EQUIPMENT, SENSOR, TIMESTAMP, VALUE
+from hydrascope.telemetry.folder.text_head import first_line
+from hydrascope.telemetry.init.headers import Columns, columns_of, identifier
+
+_CHUNK_ROWS = 200_000
+_START = pd.Timestamp("2000-01-01", tz="UTC")
+"""The start of recordings whose times are only relative."""
+_EPOCHS = ((1e17, "ns"), (1e14, "us"), (1e11, "ms"), (1e8, "s"))
+"""The least number that counts as a time since 1970, for each unit."""
+_STEPS = {"ms": 1e-3, "s": 1.0, "sec": 1.0, "min": 60.0, "h": 3600.0}
+
+
+@dataclass(frozen=True)
+class RawTable:
+    """A file, its columns and how it is written."""
+
+    path: Path
+    headers: tuple[str, ...]
+    columns: Columns
+    separator: str
+    decimal: str
+
+    @property
+    def as_read(self) -> bool:
+        """Whether sources read the file as it is."""
+        columns = self.columns
+        names = (columns.time, columns.machine) == (TIMESTAMP, EQUIPMENT)
+        plain = all(identifier(each) == each for each in columns.sensors)
+        narrow = (columns.sensor, columns.value) in ((None, None), (SENSOR, VALUE))
+        written = (self.separator, self.decimal) == (",", ".")
+        return names and plain and narrow and written and not columns.labels
+
+    def chunks(self) -> Iterator[pd.DataFrame]:
+        """Yield the rows as they are, some at a time.
+
+        Raises:
+            SpecError: The file cannot be read.
+        """
+        try:
+            if self.path.suffix.lower() == ".csv":
+                options: Any = {"sep": self.separator, "decimal": self.decimal}
+                yield from pd.read_csv(self.path, chunksize=_CHUNK_ROWS, **options)
+            else:
+                for batch in pq.ParquetFile(self.path).iter_batches(_CHUNK_ROWS):
+                    yield batch.to_pandas()
+        except (OSError, ValueError) as error:
+            raise SpecError(f"{self.path}: {str(error).splitlines()[0]}") from None
+
+
+def open_raw(path: Path) -> RawTable:
+    """Read the head of a file.
+
+    Raises:
+        SpecError: The file is empty or not text.
+    """
+    separator, decimal = ",", "."
+    if path.suffix.lower() == ".csv":
+        line = first_line(path).decode("utf-8-sig").strip()
+        separator = max(",;\t|", key=line.count)
+        headers = next(csv.reader([line], delimiter=separator))
+        with path.open(encoding="utf-8", errors="replace") as file:
+            second = [file.readline() for _ in range(2)][1]
+        if separator != "," and any(
+            part.count(",") == 1 and part.replace(",", "").strip("-+ \n").isdigit()
+            for part in second.split(separator)
+        ):
+            decimal = ","
+    else:
+        headers = list(pq.read_schema(path).names)
+    return RawTable(path, tuple(headers), columns_of(headers), separator, decimal)
+
+
+def canonical(
+    table: RawTable,
+    rows: pd.DataFrame,
+    first_row: int,
+    machine: str,
+    sensors: Mapping[str, str],
+    time_zone: str,
+) -> pd.DataFrame:
+    """Return rows in the canonical form.
+
+    Args:
+        table: The file.
+        rows: Some of its rows.
+        first_row: Number of the first of them, for files without times.
+        machine: The machine, if no column names it.
+        sensors: Ids by header.
+        time_zone: Zone of times without one.
+
+    Raises:
+        SpecError: The times cannot be read.
+    """
+    columns = table.columns
+    found: dict[str, Any] = {TIMESTAMP: _times(table, rows, first_row, time_zone)}
+    names = rows[columns.machine] if columns.machine else pd.Series(machine, index=rows.index)
+    ids = {each: identifier(str(each)) for each in names.unique()}
+    found[EQUIPMENT] = names.map(ids)
+    if columns.sensor:
+        found[SENSOR] = rows[columns.sensor].astype(str).map(sensors)
+        found[VALUE] = pd.to_numeric(rows[columns.value], errors="coerce")
+    for header in columns.sensors:
+        if header in sensors:
+            found[sensors[header]] = pd.to_numeric(rows[header], errors="coerce")
+    for header in columns.labels:
+        found[f"label:{identifier(header).lower()}"] = rows[header]
+    return pd.DataFrame(found)
+
+
+def relative(table: RawTable, rows: pd.DataFrame) -> bool:
+    """Return whether a file has no times, or only times since its own start."""
+    if table.columns.time is None:
+        return True
+    column = rows[table.columns.time]
+    return pd.api.types.is_numeric_dtype(column) and bool(column.abs().max() < _EPOCHS[-1][0])
+
+
+def _times(table: RawTable, rows: pd.DataFrame, first_row: int, time_zone: str) -> Any:
+    name = table.columns.time
+    if name is None:
+        return _START + pd.to_timedelta(np.arange(len(rows)) + first_row, unit="s")
+    column = rows[name]
+    if pd.api.types.is_numeric_dtype(column):
+        largest = column.abs().max()
+        for least, unit in _EPOCHS:
+            if largest >= least:
+                return pd.to_datetime(column, unit=unit, utc=True)  # type: ignore[call-overload]
+        unit = name.lower().rstrip("]) ").replace("_", " ").replace("[", " ").split(" ")[-1]
+        seconds = column.astype(float) * _STEPS.get(unit, 1.0)
+        return _START + pd.to_timedelta((seconds * 1e6).round().astype("int64"), unit="us")
+    try:
+        times = pd.to_datetime(column, format="ISO8601")
+    except ValueError:
+        try:
+            times = pd.to_datetime(column, format="mixed", dayfirst="." in str(column.iloc[0]))
+        except ValueError as error:
+            raise SpecError(f"{table.path}: {name}: {str(error).splitlines()[0]}") from None
+    if times.dt.tz is None:
+        times = times.dt.tz_localize(time_zone)
+    return times.dt.tz_convert("UTC")
