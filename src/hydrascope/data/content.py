@@ -11,6 +11,7 @@ from hydrascope.data.store.format import StoreSpec
 from hydrascope.data.store.window_fields import window_fields
 from hydrascope.data.windows import WindowPlan
 from hydrascope.features.engineer import FeatureEngineer
+from hydrascope.features.own import source_digests
 from hydrascope.telemetry.machine_fingerprint import machine_fingerprint
 from hydrascope.telemetry.source import TelemetrySource
 
@@ -61,6 +62,7 @@ def store_spec(source: TelemetrySource, plan: WindowPlan, engineer: FeatureEngin
             # Features are normalised after reading, not in the store.
             "features": engineer.config.model_dump(mode="json", exclude={"normalization"}),
             "code": code_version(),
+            **({"own": source_digests(engineer.own)} if engineer.own else {}),
         },
     )
 

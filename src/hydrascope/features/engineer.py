@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from hydrascope.features.config import FeatureConfig
 from hydrascope.features.frequency import frequency_features
 from hydrascope.features.levels import level_features
+from hydrascope.features.own import load_features, own_features
 from hydrascope.features.patch import patch_features
 from hydrascope.features.statistical import statistical_features
 from hydrascope.features.temporal import temporal_features
@@ -34,6 +35,10 @@ class FeatureEngineer(nn.Module):
         """Use `config`, or the 17 default features."""
         super().__init__()
         self.config = config if config is not None else FeatureConfig()
+        self.own = load_features(self.config.own or {})
+        self._groups = self.config.groups
+        extracted = [name for names in self._groups.values() for name in names]
+        self._columns = [extracted.index(name) for name in self.config.names or ()]
 
     @property
     def feature_names(self) -> tuple[str, ...]:
@@ -70,11 +75,11 @@ class FeatureEngineer(nn.Module):
         rate = torch.as_tensor(sampling_rate_hz, dtype=x.dtype, device=x.device)[..., None]
         window = prepare_window(x)
         groups = []
-        if config.use_statistical:
+        if "statistical" in self._groups:
             groups.append(statistical_features(window, config.percentiles))
-        if config.use_frequency:
+        if "frequency" in self._groups:
             groups.append(frequency_features(window, rate, config.num_frequencies))
-        if config.use_temporal:
+        if "temporal" in self._groups:
             groups.append(
                 temporal_features(
                     window,
@@ -84,12 +89,17 @@ class FeatureEngineer(nn.Module):
                     lags=config.autocorrelation_lags,
                 )
             )
-        if config.levels:
+        if "levels" in self._groups:
             groups.append(level_features(window))
-        if config.patch:
+        if "own" in self._groups:
+            groups.append(own_features(window, rate, self.own))
+        if "patch" in self._groups:
             groups.append(patch_features(window.filled, config.patch_length))
         limit = torch.finfo(x.dtype).max
-        return torch.cat(groups, dim=-1).clamp(-limit, limit)
+        features = torch.cat(groups, dim=-1).clamp(-limit, limit)
+        if not self._columns:
+            return features
+        return torch.cat([features[..., each : each + 1] for each in self._columns], dim=-1)
 
     def observed(self, x: Tensor) -> Tensor:
         """Return a mask [...] of the windows of `x` [..., n] with enough finite samples."""

@@ -13,7 +13,8 @@ def patch_features(filled: Tensor, length: int) -> Tensor:
     """Resample `filled` [..., n] to [..., L] by linear interpolation, in the signal's unit.
 
     Sample j of the patch is at position j · (n - 1) / (L - 1) of the window, so the first and last
-    samples are kept. A window of L samples is not changed; a single sample is repeated.
+    samples are kept; L = 1 keeps the first. A window of L samples is not changed; a single sample
+    is repeated.
     """
     n = filled.shape[-1]
     if n == length:

@@ -57,7 +57,7 @@ def test_lists_may_be_empty() -> None:
         ("window_sizes", (0,)),
         ("autocorrelation_lags", (0,)),
         ("ema_span", 0),
-        ("patch_length", 1),
+        ("patch_length", 0),
         ("min_valid_fraction", 0),
         ("min_valid_fraction", 1.5),
         ("wavelets", True),
