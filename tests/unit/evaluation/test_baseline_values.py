@@ -36,7 +36,7 @@ def machine(rig: HydraulicDataModule) -> StoredMachine:
 @pytest.fixture(scope="module")
 def normalizer(rig: HydraulicDataModule) -> FeatureNormalizer:
     fitted = FeatureNormalizer(17, rig.window.steps, len(rig.input_spec.feature_names), True, 20.0)
-    fitted.fit(rig.training_parts(fitted.row))
+    fitted.fit(rig.training_parts(fitted))
     return fitted
 
 
