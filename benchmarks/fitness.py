@@ -89,7 +89,7 @@ def write() -> Path:
             heads = ", ".join(
                 f"{head} {_percent(_wrong(own))}"
                 for (each, head), own in counts.items()
-                if head and each == kind and own["reliable"]
+                if head and each == kind and own["reliable"] and "wrong" in own
             )
             cells = (
                 machine,
@@ -99,7 +99,7 @@ def write() -> Path:
                 f"{total['answers']:,}",
                 _percent(total["reliable"] / total["answers"]),
                 _percent(_wrong(total)) if "wrong" in total else "–",
-                heads,
+                heads or "–",
             )
             lines.append("| " + " | ".join(cells) + " |")
     path = ROOT / "docs" / "results.md"
