@@ -92,24 +92,6 @@ def machine(
 
 
 @app.command()
-def init(
-    folder: Annotated[Path, typer.Argument(help="A folder of CSV or Parquet files.")],
-    into: Annotated[Path, typer.Option(help="A new folder for the files.")] = Path("own"),
-    time_zone: TimeZone = None,
-    yes: Annotated[
-        bool, typer.Option("--yes", help="Ask nothing; files mark what was guessed.")
-    ] = False,
-) -> None:
-    """Write machine, task and experiment files for a folder of telemetry, ready to train."""
-    from hydrascope.cli.asking import ask_about, keep
-    from hydrascope.telemetry.init.command import run
-
-    interactive = sys.stdin.isatty() and not yes
-    for line in run(folder, into, time_zone, ask_about if interactive else keep):
-        print(line)
-
-
-@app.command()
 def check(
     folder: Annotated[Path, typer.Argument(help="A folder of Parquet or CSV files.")],
     machines: Machines = None,

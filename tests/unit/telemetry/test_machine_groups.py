@@ -80,6 +80,14 @@ def test_patterns_match_the_telemetry_of_csv_and_parquet(tmp_path: Path) -> None
     assert source.machine_fingerprint("engine_1") != source.machine_fingerprint("engine_2")
 
 
+def test_patterns_match_the_names_of_folders_that_stand_for_the_column(tmp_path: Path) -> None:
+    group(tmp_path, "lift_*")
+    for name in ("lift_1", "lift_2"):
+        rows = narrow("p", every(0.1, 100), range(100), name).drop(columns="equipment_id")
+        write(rows, tmp_path / f"equipment_id={name}" / "a.parquet")
+    assert sorted(ParquetSource(folder=str(tmp_path)).machines()) == ["lift_1", "lift_2"]
+
+
 def test_a_pattern_needs_files_of_telemetry(tmp_path: Path) -> None:
     path = group(tmp_path, "engine_*")
     with pytest.raises(SpecError, match=r"'engine_\*' needs telemetry in files to match"):

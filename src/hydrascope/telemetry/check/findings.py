@@ -43,6 +43,7 @@ def findings(found: Examination, window_s: float | None = None) -> list[Finding]
             _finding(Severity.STOPS, "short machines", "", each)
             for each in short_machines(found, window_s)
         ),
+        *_alias_findings(found),
         *_all_sensor_findings(found),
         *_row_findings(found),
         *_file_findings(found),
@@ -109,16 +110,6 @@ def _machine_findings(found: Examination) -> Iterator[Finding]:
                 f"never recorded: {listed}; take them out of the machine file, or correct their "
                 f"ids there or in the files{remedy(renamed, specs)}",
             )
-        for alias, sensor in machine.sensor_names.items():
-            unit = other_unit(alias, specs[sensor])
-            if unit and sensor not in found.units:
-                yield _finding(
-                    Severity.HARMS,
-                    "aliases with another unit",
-                    f"{name}/{sensor}",
-                    f"the name {alias!r} says {unit}, the machine file {specs[sensor].unit}: if "
-                    f"the files hold {unit}, name it in units (--unit here)",
-                )
         if unlisted:
             yield _finding(
                 Severity.NOTE,
@@ -134,6 +125,21 @@ def _machine_findings(found: Examination) -> Iterator[Finding]:
                 name,
                 "no labels: nothing can be learned from it; add a label file",
             )
+
+
+def _alias_findings(found: Examination) -> Iterator[Finding]:
+    for name, machine in found.machines.items():
+        specs = {sensor.id: sensor for _, sensor in machine.topology.sensors}
+        for alias, sensor in machine.sensor_names.items():
+            unit = other_unit(alias, specs[sensor])
+            if unit and sensor not in found.units:
+                yield _finding(
+                    Severity.HARMS,
+                    "aliases with another unit",
+                    f"{name}/{sensor}",
+                    f"the name {alias!r} says {unit}, the machine file {specs[sensor].unit}: if "
+                    f"the files hold {unit}, name it in units (--unit here)",
+                )
 
 
 def _quoted(name: str) -> str:

@@ -13,7 +13,7 @@ _NO_FLAGS = QualityNames(None, frozenset())
 
 
 def recorded_ids(paths: Sequence[Path]) -> list[str]:
-    """Return the ids in the column `equipment_id` of all files, sorted.
+    """Return the ids in the column `equipment_id` of all files, or in their folders' names.
 
     Raises:
         SpecError: A file is not telemetry, or is damaged.
@@ -21,6 +21,9 @@ def recorded_ids(paths: Sequence[Path]) -> list[str]:
     found: set[str] = set()
     for path in paths:
         table = open_table(path, _NO_FLAGS)
+        if EQUIPMENT in table.partition:
+            found.add(table.partition[EQUIPMENT])
+            continue
         with naming(path):
             for part, size in list_parts(table):
                 for batch in read_batches(table, part, size, [EQUIPMENT]):
