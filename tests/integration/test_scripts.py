@@ -52,7 +52,7 @@ def run(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
         (
             "data.split.name=nearest",
             "train.py: data.split.name: 'nearest' is not accepted; expected 'unseen_conditions', "
-            "'by_machine', 'time_blocks', 'chronological' or 'random'",
+            "'by_machine', 'column', 'time_blocks', 'chronological' or 'random'",
         ),
         ("seed", "train.py: seed: not of the form key=value or group=option"),
     ],

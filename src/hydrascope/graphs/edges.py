@@ -8,10 +8,7 @@ up to four, so that a duct or a pipeline does not outweigh all other lines.
 
 from math import pi
 
-import torch
-from torch import Tensor
-
-from hydrascope.schemas.machine import EdgeSpec, EdgeType, GraphTopology, Material
+from hydrascope.schemas.machine import EdgeSpec, EdgeType, Material
 
 EDGE_FEATURE_NAMES = (
     "diameter",
@@ -60,20 +57,6 @@ def edge_known(edge: EdgeSpec) -> list[bool]:
     rating = edge.pressure_rating_bar is not None or edge.kind != EdgeType.LINK
     material = edge.material is not None
     return [diameter, length, diameter, diameter and length, rating, *[material] * len(_COLUMNS)]
-
-
-def edge_tensors(topology: GraphTopology) -> tuple[Tensor, Tensor, Tensor]:
-    """Return the index [2, E] int64, the features [E, 8] float32 and their mask [E, 8] bool.
-
-    The names in a batch are `edge_index`, `edge_features` and `edge_features_mask`. A bidirectional
-    line has two edges with equal features.
-    """
-    edges = topology.directed_edges()
-    index = torch.tensor([(source, target) for source, target, _ in edges], dtype=torch.int64)
-    features = torch.tensor([edge_features(edge) for _, _, edge in edges], dtype=torch.float32)
-    known = torch.tensor([edge_known(edge) for _, _, edge in edges], dtype=torch.bool)
-    shape = (-1, len(EDGE_FEATURE_NAMES))
-    return index.reshape(-1, 2).T.contiguous(), features.reshape(shape), known.reshape(shape)
 
 
 def _bounded(feature: float) -> float:

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from hydrascope.features.levels import signed_log
-from hydrascope.graphs.edges import edge_tensors
+from hydrascope.graphs.edge_tensors import edge_tensors
 from hydrascope.graphs.fields import GraphInputs, SensorReference, WindowFields
 from hydrascope.graphs.input_spec import InputSpec
 from hydrascope.graphs.sensor_roles import span

@@ -15,7 +15,7 @@ from hydrascope.features.config import FeatureConfig
 from hydrascope.features.engineer import FeatureEngineer
 from hydrascope.features.sub_windows import WindowSpec
 from hydrascope.graphs.builder import GraphBuilder, input_spec
-from hydrascope.graphs.edges import edge_tensors
+from hydrascope.graphs.edge_tensors import edge_tensors
 from hydrascope.graphs.fields import GraphInputs
 from hydrascope.graphs.graph import BATCH_ONLY, HydraulicGraph
 from hydrascope.graphs.input_spec import InputSpec

@@ -3,7 +3,8 @@
 import pytest
 import torch
 
-from hydrascope.graphs.edges import EDGE_FEATURE_NAMES, edge_features, edge_known, edge_tensors
+from hydrascope.graphs.edge_tensors import edge_tensors
+from hydrascope.graphs.edges import EDGE_FEATURE_NAMES, edge_features, edge_known
 from hydrascope.graphs.fields import NUM_EDGE_FEATURES
 from hydrascope.schemas import EdgeSpec, GraphTopology, SpecError, validate
 
