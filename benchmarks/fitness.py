@@ -1,4 +1,4 @@
-"""Whether answers that are called reliable are right when the input is disturbed.
+"""Measure whether answers that are called reliable are right when the input is disturbed.
 
 `python -m benchmarks fitness` trains the rig's default network on fold 0 and the fleet's default
 network, if that has not been done (outputs/fitness, outputs/fleet), serves the bundles, and sends

@@ -34,7 +34,7 @@ class ConfFile(NamedTuple):
     """Other files that it changes, as in `base` or `data=fleet`."""
     keys: tuple[Key, ...]
     sets_others: bool
-    """Whether the file sets keys of other groups. Its comments then say why."""
+    """True if the file sets keys of other groups; its comments then say why."""
 
 
 def read(file: Path, group: str | None = None) -> ConfFile:

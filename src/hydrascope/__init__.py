@@ -110,7 +110,7 @@ _EXTRAS: Mapping[str, str] = {
     "notebook.fitting": "train",
     "notebook.training_run": "train",
 }
-"""What a module needs beyond the base installation, where it does not say so itself."""
+"""The extra that a module needs, if its import does not name it."""
 
 
 def __getattr__(name: str) -> object:

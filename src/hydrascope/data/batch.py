@@ -26,4 +26,4 @@ class RowBatch(NamedTuple):
     rows: NDArray[np.int64]
     epoch: int
     augment: bool
-    """Whether the dataset's transforms apply, as in training."""
+    """True if the dataset's transforms apply, as in training."""

@@ -1,4 +1,4 @@
-"""What the validation windows of normality are worth, by their place in time."""
+"""The number of independent validation windows of normality, by their place in time."""
 
 from typing import NamedTuple
 

@@ -77,7 +77,7 @@ class Bank:
 
     @property
     def has_pairs(self) -> bool:
-        """Whether any two conditions differ in only one grade."""
+        """Return whether any two conditions differ in only one grade."""
         return bool(self._pairs)
 
     def _find_pairs(

@@ -115,7 +115,7 @@ class TensorDiagnoser(nn.Module):
 
     @torch.no_grad()
     def plain(self, inputs: GraphInputs) -> dict[str, Tensor]:
-        """Run `forward` without gradients, in evaluation mode."""
+        """Run `forward` without gradients, in evaluation mode; the input is not judged."""
         training = self.training
         self.eval()
         answers: dict[str, Tensor] = self(inputs)
