@@ -233,9 +233,9 @@ class HydraulicDataModule(LightningDataModule):
     ) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
         """Yield rows, features and masks of the training windows for `FeatureNormalizer.fit`."""
         for machine, rows in self.dataset.locate(self.split.train):
-            own = normalizer.row(machine.layout.sensor_slot, machine.layout.sensor_kind)
+            place = machine.layout.sensor_slot, machine.layout.sensor_kind
             for features, observed in machine.parts((SENSOR_FEATURES, SENSOR_OBSERVED), rows):
-                yield own, *normalizer.centred(features, observed, *machine.own_reference)
+                yield from normalizer.parts(place, features, observed, machine.own_reference)
 
     def training_machine_parts(self) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
         """Yield row 0, features and masks of the machine features of the training windows."""

@@ -187,8 +187,10 @@ def window_features(machines: Sequence[StoredMachine], normalizer: FeatureNormal
     for machine in machines:
         features, observed = machine.read(SENSOR_FEATURES), machine.read(SENSOR_OBSERVED)
         windows, sensors = features.shape[:2]
-        features, observed = normalizer.centred(features, observed, *machine.own_reference)
         row = normalizer.row(machine.layout.sensor_slot, machine.layout.sensor_kind)
-        z = normalizer(features.flatten(0, 1), observed.flatten(0, 1), row.repeat(windows))
+        flat = normalizer.flat(features, observed, machine.layout.sensor_slot)
+        row = normalizer.regime_row(row.repeat(windows), flat)
+        features, observed = normalizer.centred(features, observed, *machine.own_reference)
+        z = normalizer(features.flatten(0, 1), observed.flatten(0, 1), row)
         rows.append(z.unflatten(0, (windows, sensors)))
     return torch.cat(rows)

@@ -6,6 +6,7 @@ from pydantic import BeforeValidator, Field, ValidationInfo, field_validator
 
 from hydrascope.experiment.base import Count, Positive, Settings, Target, UserPath
 from hydrascope.features.config import Method, NormaliseBy, Short
+from hydrascope.features.regime_spec import RegimeSpec
 
 
 class WindowSettings(Settings):
@@ -25,6 +26,14 @@ class NormaliseSettings(Settings):
     per_step: bool
     clip: Positive
     by: NormaliseBy
+    regimes: RegimeSpec | None = None  # not in older checkpoints
+
+    @field_validator("regimes")
+    @classmethod
+    def _scaled(cls, regimes: RegimeSpec | None, info: ValidationInfo) -> RegimeSpec | None:
+        if regimes is not None and info.data.get("method") == "none":
+            raise ValueError("expected null, because data.normalise.method is none")
+        return regimes
 
 
 class ReferenceSettings(Settings):

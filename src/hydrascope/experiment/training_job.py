@@ -55,6 +55,7 @@ from hydrascope.tracking.metrics_file import MetricsFile
 from hydrascope.tracking.provenance import COMMIT, commit, write_provenance
 from hydrascope.training.checkpoint import read_checkpoint
 from hydrascope.training.fit_normality import fit_features
+from hydrascope.training.fit_regimes import fit_regimes
 from hydrascope.training.inputs import fit_inputs
 
 RESULTS = "results.json"
@@ -164,6 +165,8 @@ def _set_up(
 def _with_statistics(recipe: DiagnoserRecipe, data: HydraulicDataModule) -> TensorDiagnoser:
     """Return a diagnoser with everything except its weights fitted to the training windows."""
     diagnoser = build_diagnoser(recipe)
+    if regimes := recipe.normaliser.regimes:
+        fit_regimes(diagnoser.normalizer, data, regimes)
     diagnoser.normalizer.fit(data.training_parts(diagnoser.normalizer))
     if diagnoser.machine_normalizer is not None:
         diagnoser.machine_normalizer.fit(data.training_machine_parts())

@@ -70,7 +70,7 @@ class TensorDiagnoser(nn.Module):
 
     def normalise(self, inputs: GraphInputs) -> GraphInputs:
         """Normalise the features, and those of the reference windows to the same scale."""
-        row = self.normalizer.row(inputs.sensor_slot, inputs.sensor_kind)
+        row = self._row(inputs)
         own = inputs.sensor_reference, inputs.sensor_reference_mask
         features, observed = self.normalizer.centred(
             inputs.sensor_features, inputs.sensor_observed, *own
@@ -86,6 +86,15 @@ class TensorDiagnoser(nn.Module):
             inputs.machine_features, inputs.machine_features_mask, torch.zeros_like(inputs.graph_id)
         )
         return inputs._replace(machine_features=machine)
+
+    def _row(self, inputs: GraphInputs) -> Tensor:
+        """Return the row of each sensor in the normaliser, [S]."""
+        row = self.normalizer.row(inputs.sensor_slot, inputs.sensor_kind)
+        if self.normalizer.regimes is None:
+            return row
+        windows = inputs.sensor_features, inputs.sensor_observed, inputs.sensor_slot
+        graph = inputs.component_graph[inputs.sensor_component]
+        return self.normalizer.regime_row(row, (*windows, graph, inputs.graph_id.shape[0]))
 
     def raw(self, inputs: GraphInputs) -> ModelOutput:
         """Return the model's output on raw features, before decoding."""

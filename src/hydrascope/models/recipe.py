@@ -9,6 +9,8 @@ from torch import Tensor
 
 from hydrascope.features.config import Method, NormaliseBy
 from hydrascope.features.normalizer import FeatureNormalizer
+from hydrascope.features.regime_spec import RegimeSpec
+from hydrascope.features.regimes import SETTING, Regimes
 from hydrascope.graphs.input_spec import InputSpec
 from hydrascope.models.base import ClosedFormModel, Model, Network
 from hydrascope.models.calibration import Temperatures
@@ -40,6 +42,7 @@ class NormaliserRecipe(_Part):
     per_step: bool
     clip: float
     by: NormaliseBy
+    regimes: RegimeSpec | None = None
 
 
 class DiagnoserRecipe(_Part):
@@ -103,9 +106,11 @@ def build_diagnoser(recipe: DiagnoserRecipe) -> TensorDiagnoser:
             model's states, and the model has none.
     """
     spec = recipe.input_spec
-    keys = {**recipe.normaliser.model_dump(), "steps": spec.steps}
+    keys = {**recipe.normaliser.model_dump(exclude={"regimes"}), "steps": spec.steps}
     rows = len(spec.sensor_kinds if recipe.normaliser.by == "kind" else spec.sensor_slots)
-    normalizer = FeatureNormalizer(rows, features=len(spec.feature_names), **keys)
+    regimes = _regimes(recipe.normaliser.regimes, spec)
+    features = len(spec.feature_names)
+    normalizer = FeatureNormalizer(rows, features=features, regimes=regimes, **keys)
     machine_normalizer = None
     if names := spec.machine_feature_names:
         machine_normalizer = FeatureNormalizer(1, features=len(names), **keys)
@@ -140,6 +145,36 @@ def tensors_of(diagnoser: TensorDiagnoser) -> dict[str, Tensor]:
         for name, tensor in diagnoser.state_dict().items()
         if not name.startswith(_CALIBRATION)
     }
+
+
+def _regimes(regimes: RegimeSpec | None, spec: InputSpec) -> Regimes | None:
+    """Return the operating regimes, not fitted yet; None if there are none.
+
+    Raises:
+        SpecError: A build lacks a setting sensor, or the features lack the setting.
+    """
+    if regimes is None:
+        return None
+    path = "data.normalise.regimes"
+    if SETTING not in spec.feature_names:
+        raise SpecError(
+            f"regimes are told apart by the feature {SETTING!r}, which is not among the features; "
+            f"accepted: null, or features with {SETTING!r}",
+            path=path,
+        )
+    setting = [-1] * len(spec.sensor_slots)
+    for build, slots in spec.builds.items():
+        for number, sensor in enumerate(regimes.sensors):
+            row = spec.slot(build, sensor)
+            if row == len(setting):
+                known = ", ".join(spec.sensor_slots[each].partition("/")[2] for each in slots)
+                raise SpecError(
+                    f"{sensor!r} is no sensor of build {build!r}; accepted: {known}",
+                    path=f"{path}.sensors",
+                )
+            setting[row] = number
+    feature = spec.feature_names.index(SETTING)
+    return Regimes(setting, len(regimes.sensors), regimes.number, feature)
 
 
 def _normality(recipe: DiagnoserRecipe, model: Model) -> Normality | None:
