@@ -8,7 +8,7 @@ from typing import Any, Literal
 from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 
-from hydrascope.experiment.data_settings import MovedData, MovedSource
+from hydrascope.experiment.data_settings import JudgedData, MovedSource
 from hydrascope.experiment.job_settings import (
     EvaluateSettings,
     ExportSettings,
@@ -96,14 +96,14 @@ def evaluate_settings(
     missing_sensors: bool = False,
     judge: Literal["test", "all"] = "test",
     folder: Path | None = None,
-    **normality: float,
+    **normality: float | str,
 ) -> EvaluateSettings:
     """Return an evaluation's settings; `normality` are those that set its thresholds anew."""
     return EvaluateSettings(
         ckpt=ckpt,
-        normality=NormalityChange(**normality),
+        normality=NormalityChange.model_validate(normality),
         judge=judge,
-        data=MovedData(source=MovedSource(folder=str(folder) if folder else None)),
+        data=JudgedData(source=MovedSource(folder=str(folder) if folder else None)),
         compare=compare,
         missing_sensors=missing_sensors,
         run_dir=str(run_dir),

@@ -7,77 +7,14 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-import yaml
-from jobs import Train, evaluate_settings
+from fans import LEARNED, MACHINES, STRIDE_S, WINDOW_S, learn, record
+from jobs import Train, composed, evaluate_settings
 
 from hydrascope.experiment import evaluate
+from hydrascope.experiment.job_settings import validate_evaluate
 from hydrascope.experiment.restore import restore
 from hydrascope.schemas.errors import SpecError
 from hydrascope.training.fit_normality import calibrate
-
-SECONDS, LEARNED, MACHINES = 600, 80, 3
-WINDOW_S, STRIDE_S = 10, 5
-
-
-def record(folder: Path, *, offset: float = 0.0, last_noise: float = 1.0) -> Path:
-    """Write three machines with three anomalies each from 420 s on.
-
-    Their levels of p differ by `offset`, and the noise of the last one is `last_noise`.
-    """
-    (folder / "machines").mkdir(parents=True)
-    (folder / "labels").mkdir()
-    random, time = np.random.default_rng(0), np.arange(SECONDS)
-    anomaly = (time >= 420) & (time % 60 >= 20)
-    stamps = pd.date_range("2026-01-01", periods=SECONDS + 1, freq="1s")
-    changes = np.flatnonzero(np.diff(anomaly, prepend=not anomaly[0]))
-    for number in range(MACHINES):
-        name, noise = f"fan_{number}", last_noise if number == MACHINES - 1 else 1.0
-        sensors = [
-            {"id": "p", "kind": "pressure", "unit": "bar", "rate_hz": 1},
-            {"id": "q", "kind": "flow", "unit": "l/min", "rate_hz": 1},
-        ]
-        motor = {"id": "motor", "kind": "pump", "sensors": sensors}
-        machine = {
-            "schema_version": 1,
-            "equipment": {"equipment_id": name, "name": name},
-            "topology": {"id": "fan", "components": [motor], "edges": []},
-        }
-        (folder / "machines" / f"{name}.yaml").write_text(yaml.safe_dump(machine), "utf-8")
-        values = {
-            "timestamp": stamps[:-1],
-            "equipment_id": name,
-            "p": random.normal(100 + offset * number, noise, SECONDS) + 30 * anomaly * (time % 3),
-            "q": random.normal(20, noise, SECONDS),
-        }
-        pd.DataFrame(values).to_parquet(folder / f"{name}.parquet", index=False)
-        labels = {
-            "equipment_id": name,
-            "start": stamps[changes],
-            "end": stamps[np.append(changes[1:], SECONDS)],
-            "anomaly": anomaly[changes].astype(int),
-        }
-        pd.DataFrame(labels).to_csv(folder / "labels" / f"{name}.csv", index=False)
-    return folder
-
-
-def learn(run_training: Train, folder: Path) -> Path:
-    return run_training(
-        "data=parquet",
-        f"data.source.folder={folder}",
-        "data.source.time_zone=UTC",
-        "task=normality",
-        f"task.normality.fit={{first_windows: {LEARNED}}}",
-        "task.normality.truth={anomaly: 0}",
-        "task.normality.false_alarm_rate=0.05",
-        "task.normality.level_share=1.0",
-        f"data.window.window_s={WINDOW_S}",
-        f"data.window.stride_s={STRIDE_S}",
-        "data.window.steps=5",
-        "data.split.val_fraction=0.4",
-        "features=short_windows",
-        "features.patch_length=2",
-        "trainer.max_epochs=1",
-    )
 
 
 @pytest.fixture(scope="module")
@@ -105,6 +42,11 @@ def test_the_first_windows_are_learned_from_and_all_others_judged_by_their_label
     assert 0 <= report["events"]["median_delay_s"] <= WINDOW_S
     assert report["overall"]["recall"] > 0.9
     assert report["overall"]["auroc"] > 0.9
+    rows = report["rows"]
+    tested = WINDOW_S + STRIDE_S * (len(data.split.test) // MACHINES - 1)  # s of each machine
+    assert rows["healthy"] + rows["unhealthy"] == tested * MACHINES
+    assert rows["unhealthy"] == 120 * MACHINES
+    assert rows["overall"]["auroc"] > 0.8
     assert report["differing_machines"] == []
 
 
@@ -156,6 +98,56 @@ def test_thresholds_are_set_anew_without_another_fit_and_the_page_says_so(
     assert smooth["overall"]["auroc"] != often["overall"]["auroc"]
     page = " ".join((tmp_path / "0.3_0.6" / "report.html").read_text("utf-8").split())
     assert "with false_alarm_rate 0.3 instead of 0.05, smoothing 0.6 instead of 0. They" in page
+
+
+@pytest.mark.parametrize("rule", ["quantile", "sigma", "gamma"])
+def test_the_rule_of_the_threshold_may_be_another_after_the_training(
+    run_dir: Path, tmp_path: Path, rule: str
+) -> None:
+    ckpt = str(run_dir / "checkpoints" / "best.ckpt")
+    evaluate.run(evaluate_settings(ckpt, tmp_path, threshold=rule), quiet=True)
+    found = json.loads((tmp_path / "evaluation.json").read_text())["normality"]
+    assert found["thresholds_reset"] == {"threshold": ["conformal", rule]}
+    assert found["false_alarms"]["rule"] == rule
+    assert found["false_alarms"]["resolved"] is None
+    trained = json.loads((run_dir / "results.json").read_text())["normality"]["gatv2_arma"]
+    assert found["overall"]["auroc"] == pytest.approx(trained["overall"]["auroc"])
+    page = " ".join((tmp_path / "report.html").read_text("utf-8").split())
+    assert f"by the rule {rule}; the requested false-alarm rate of 5 % holds if" in page
+    assert f"with threshold {rule} instead of conformal" in page
+
+
+def test_the_last_window_of_each_machine_is_judged_by_a_key_of_the_evaluation(
+    run_dir: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    ckpt = run_dir / "checkpoints" / "best.ckpt"
+    given = (f"ckpt={ckpt}", f"run_dir={tmp_path}", "data.split.test=last")
+    evaluate.run(validate_evaluate(composed(*given, job="evaluate")))
+    scores = pd.read_csv(tmp_path / "normality.csv")
+    data = restore(str(ckpt)).data
+    tested = data.table.iloc[data.split.test]
+    last = tested.groupby("equipment_id")["start"].max()
+    assert len(tested) > len(last) == MACHINES
+    assert sorted(scores["window"].unique()) == sorted(
+        tested.index[tested["start"] == tested["equipment_id"].map(last)]
+    )
+    assert json.loads((tmp_path / "evaluation.json").read_text())["test_windows"] == "last"
+
+
+def test_other_telemetry_is_judged_though_nothing_in_it_could_be_learned_from(
+    run_dir: Path, tmp_path: Path
+) -> None:
+    ckpt, judged = str(run_dir / "checkpoints" / "best.ckpt"), tmp_path / "judged"
+    other = record(tmp_path / "others", last_noise=1.1, seconds=500)
+    evaluate.run(evaluate_settings(ckpt, judged, judge="all", folder=other), quiet=True)
+    found = json.loads((judged / "evaluation.json").read_text())["normality"]
+    windows = found["false_alarms"]["windows"] + found["faults"]["any"]["windows"]
+    assert windows == MACHINES * ((500 - WINDOW_S) // STRIDE_S + 1)
+    assert found["overall"]["auroc"] > 0.9
+    assert found["rows"]["healthy"] + found["rows"]["unhealthy"] == MACHINES * 500
+    assert found["differing_machines"] == []
+    with pytest.raises(SpecError, match=r"normality\.smoothing: .*accepted: null with judge=all"):
+        evaluate.run(evaluate_settings(ckpt, judged, judge="all", folder=other, smoothing=0.3))
 
 
 def test_thresholds_that_are_set_again_with_the_same_settings_are_the_same(run_dir: Path) -> None:

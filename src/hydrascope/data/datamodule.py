@@ -20,6 +20,7 @@ from hydrascope.data.healthy import (
     healthy_windows,
     learned_target,
     learned_windows,
+    machines_apart,
     split_learned,
     true_labels,
 )
@@ -147,8 +148,9 @@ class HydraulicDataModule(LightningDataModule):
         plans, self.too_short = plan_machines(self.source, machines, self.window, self.short)
         self.machines = {plan.equipment_id: plan.machine for plan in plans}
         topologies = [machine.topology for machine in self.machines.values()]
+        apart = machines_apart(self.task, self.machines)
         self.input_spec = self._trained or input_spec(
-            topologies, self.engineer.config, self.window, heads
+            topologies, self.engineer.config, self.window, heads, apart
         )
         tables = [window_table(plan, self.source.labels(plan.equipment_id)) for plan in plans]
         targets = encode_machines(heads, topologies, tables)
@@ -157,12 +159,13 @@ class HydraulicDataModule(LightningDataModule):
         if self.task.normality is not None:
             self.healthy_labels, key = true_labels(self.task, self.table)
             self.healthy = healthy_windows(self.table, self.healthy_labels, key)
-            self.learned = learned_windows(self.task, self.table, self.window.window_s)
+            none = self._trained is not None
+            self.learned = learned_windows(self.task, self.table, self.window.window_s, none=none)
             ends = np.cumsum([len(table) for table in tables])[:-1]
             for target, learned in zip(targets, np.split(self.learned, ends), strict=True):
                 target[LEARNED] = learned_target(learned)
         self.reference = reference_windows(self.table, self.window.window_s, self.reference_spec)
-        self.split = self._split()
+        self.split = self._split().judged(self.table, self.split_spec.test)
         self.label_counts = count_labels(heads, topologies, targets, self.split)
         self.unit, self.units = interval_units(self.table, self.split_spec, self.split)
         self._plans, self._targets = plans, targets
@@ -290,9 +293,7 @@ class HydraulicDataModule(LightningDataModule):
         if not self.task.heads:
             state = np.where(self.reference, np.float32(np.nan), self.healthy)
             learned = self.learned & ~self.reference
-            split = split_learned(self.table, learned, state, spec)
-        else:
-            rest = np.flatnonzero(~self.reference)
-            parts = make_split(self.table.iloc[rest].reset_index(drop=True), spec)
-            split = Split(*(rest[part] for part in parts))
-        return split.judged_last(self.table) if spec.test == "last" else split
+            return split_learned(self.table, learned, state, spec)
+        rest = np.flatnonzero(~self.reference)
+        parts = make_split(self.table.iloc[rest].reset_index(drop=True), spec)
+        return Split(*(rest[part] for part in parts))

@@ -1,6 +1,6 @@
 """Healthy windows by their labels, and the windows that normality learns from."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 import numpy as np
 import pandas as pd
@@ -89,14 +89,18 @@ def healthy_windows(
     return state
 
 
-def learned_windows(task: TaskSpec, table: pd.DataFrame, window_s: float) -> NDArray[np.bool_]:
-    """Return which windows normality learns from, [rows].
+def learned_windows(
+    task: TaskSpec, table: pd.DataFrame, window_s: float, *, none: bool = False
+) -> NDArray[np.bool_]:
+    """Return which windows normality learns from, [rows]; with `none`, nothing is learned.
 
     Raises:
         SpecError: There is no such label column, a machine has fewer windows than `first_windows`,
             or no window is chosen.
     """
     assert task.normality is not None
+    if none:
+        return np.zeros(len(table), dtype=bool)
     if (fit := task.normality.fit) is None:
         return np.equal(healthy_windows(table, healthy_labels(task, table)), 1)
     path = f"{_KEY}.fit"
@@ -142,6 +146,12 @@ def _first(table: pd.DataFrame, count: int, path: str) -> NDArray[np.bool_]:
             path=path,
         )
     return (machines.rank("first") <= count).to_numpy()
+
+
+def machines_apart(task: TaskSpec, machines: Iterable[str]) -> tuple[str, ...]:
+    """Return the machines that have thresholds of their own."""
+    apart = task.normality is not None and task.normality.threshold_by == "machine"
+    return tuple(machines) if apart else ()
 
 
 def learned_target(learned: NDArray[np.bool_]) -> Tensor:

@@ -3,13 +3,14 @@
 import hashlib
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Annotated, Literal, NamedTuple
+from typing import Annotated, NamedTuple
 
 import numpy as np
 import pandas as pd
 from pydantic import Field
 
 from hydrascope.data.windows import WindowNumbers
+from hydrascope.features.config import TestWindows
 from hydrascope.schemas.arguments import checked_fields
 
 CONDITION = "condition"
@@ -34,8 +35,10 @@ class Split(NamedTuple):
             digest.update(rows.astype("<i8").tobytes())
         return digest.hexdigest()
 
-    def judged_last(self, table: pd.DataFrame) -> "Split":
-        """Return the split with the last test window of each machine alone."""
+    def judged(self, table: pd.DataFrame, test: TestWindows) -> "Split":
+        """Return the split with all test windows, or with the last one of each machine alone."""
+        if test == "all":
+            return self
         rows = table.iloc[self.test]
         last = rows.sort_values("start", kind="stable").groupby("equipment_id", sort=False).tail(1)
         return self._replace(test=np.sort(last.index.to_numpy()))
@@ -74,7 +77,7 @@ class SplitSpec:
     share: Annotated[float, Field(gt=0, le=1)] = 1.0
     column: str = "split"
     parts: Mapping[str, Sequence[str]] | None = None
-    test: Literal["all", "last"] = "all"
+    test: TestWindows = "all"
     interval_group: str | None = None
 
     def without(self, machines: Collection[str]) -> "SplitSpec":

@@ -103,9 +103,10 @@ def detection(
     Returns:
         `not_scored`: the number of healthy and of unhealthy windows without a score.
         `false_alarms`: the number of alarms and of healthy windows, the rate with its 95 %
-        interval, the requested rate, and the lowest rate that `held_out` units of the split can
-        guarantee; also the name of these units, the number of held-out windows, and how many of
-        them share samples with training windows or adjoin them. `faults`: for each fault its number
+        interval, the requested rate, the rule of the threshold, and the lowest rate that `held_out`
+        units of the split can guarantee (None: the rule guarantees nothing); also the name of
+        these units, the number of held-out windows, and how many of them share samples with
+        training windows or adjoin them. `faults`: for each fault its number
         of windows, the share detected, and the AUROC against the healthy windows. `overall` and
         `events`: as in `alarm_metrics`, `overall` with the AUROC of all faults.
     """
@@ -113,25 +114,10 @@ def detection(
     not_scored = {name: int((~scored & (state == value)).sum()) for name, value in _STATES.items()}
     windows, scores, state = windows[scored], scores[scored], state[scored]
     healthy, alarm = state == 1, scores > 1.0
-    alarms, count = int(alarm[healthy].sum()), int(healthy.sum())
-    low, high = wilson_interval(alarms, count)
-    setting = data.split.val[data.learned[data.split.val]]
-    near = near_training(data, setting)
+    count = int(healthy.sum())
     report: dict[str, Any] = {
         "not_scored": not_scored,
-        "false_alarms": {
-            "alarms": alarms,
-            "windows": count,
-            "rate": alarms / count if count else None,
-            "interval": [low, high],
-            "asked": spec.false_alarm_rate,
-            "resolved": resolved_rate(held_out, spec.false_alarm_rate),
-            "held_out": held_out,
-            "unit": data.unit,
-            "held_out_windows": len(setting),
-            "sharing": int(near.sharing.sum()),
-            "adjoining": int(near.adjoining.sum()),
-        },
+        "false_alarms": _false_alarms(data, spec, alarm[healthy], held_out),
         "faults": {},
         **alarm_metrics(Alarms(windows, data.healthy[windows], alarm), data),
     }
@@ -147,6 +133,38 @@ def detection(
         }
     report["overall"]["auroc"] = report["faults"].get(ANY, {}).get("auroc")
     return report
+
+
+def _false_alarms(
+    data: HydraulicDataModule, spec: NormalitySpec, alarm: NDArray[np.bool_], held_out: int
+) -> dict[str, Any]:
+    """Return the `false_alarms` of `detection`.
+
+    Args:
+        data: The data module.
+        spec: How the threshold was set.
+        alarm: Whether each healthy test window raises an alarm.
+        held_out: Number of units of the split that set the threshold.
+    """
+    alarms, count, rate = int(alarm.sum()), len(alarm), spec.false_alarm_rate
+    low, high = wilson_interval(alarms, count)
+    setting = data.split.val[data.learned[data.split.val]]
+    near = near_training(data, setting)
+    return {
+        "alarms": alarms,
+        "windows": count,
+        "rate": alarms / count if count else None,
+        "interval": [low, high],
+        "asked": rate,
+        "rule": spec.threshold,
+        "threshold_by": spec.threshold_by,
+        "resolved": resolved_rate(held_out, rate) if spec.threshold == "conformal" else None,
+        "held_out": held_out,
+        "unit": data.unit,
+        "held_out_windows": len(setting),
+        "sharing": int(near.sharing.sum()),
+        "adjoining": int(near.adjoining.sum()),
+    }
 
 
 def detection_intervals(

@@ -10,7 +10,7 @@ from hydrascope.evaluation.machine_spread import spread_remarks
 
 
 def detection_table(title: str, reports: Mapping[str, Mapping[str, Any]]) -> Table:
-    """Show each detector's alarms by window and by event, and its AUROC and share of each fault."""
+    """Show each detector's alarms by window, event and row, and how well it finds each fault."""
     table = Table(title=title, title_justify="left")
     table.add_column("")
     for name in reports:
@@ -34,6 +34,17 @@ def detection_table(title: str, reports: Mapping[str, Mapping[str, Any]]) -> Tab
         table.add_row(f"events detected ({count})", *detected)
         delays = (each["events"]["median_delay_s"] for each in every)
         table.add_row("median delay", *("–" if s is None else f"{s:g} s" for s in delays))
+    by_row = [each["rows"]["overall"] for each in every if "rows" in each]
+    if len(by_row) == len(every) and every[0]["rows"]["unhealthy"]:
+        named = {
+            "false_alarm_rate": "false alarms",
+            "missed_alarm_rate": "missed alarms",
+            "f1": "F1",
+        }
+        for key, shown in named.items():
+            table.add_row(f"{shown} by row", *(_percent(each[key]) for each in by_row))
+        areas = (each["auroc"] for each in by_row)
+        table.add_row("AUROC by row", *("–" if a is None else f"{a:.3f}" for a in areas))
     return table
 
 
@@ -64,7 +75,8 @@ def normality_lines(report: Mapping[str, Any]) -> list[str]:
     """
     lines = [promise(report["false_alarms"]), *spread_remarks(report["differing_machines"])]
     if reset := report.get("thresholds_reset"):
-        changes = (f"{key} {now:g} instead of {then:g}" for key, (then, now) in reset.items())
+        pairs = reset.items()
+        changes = (f"{key} {_said(now)} instead of {_said(then)}" for key, (then, now) in pairs)
         lines.append(
             "Normality: thresholds were set anew on the held-out windows, with "
             f"{', '.join(changes)}. They are not those of the checkpoint"
@@ -79,7 +91,9 @@ def promise(alarms: Mapping[str, Any]) -> str:
         alarms: The `false_alarms` of `detection`.
     """
     requested, resolved, unit = alarms["asked"], alarms["resolved"], alarms["unit"]
-    line = f"Normality: {alarms['held_out']} held-out healthy {unit} set the threshold"
+    if resolved is None:
+        return _assumed(alarms)
+    line = f"Normality: {alarms['held_out']} held-out healthy {unit} {_of_each(alarms)}"
     line += f"{_worth(alarms)}; "
     if resolved <= requested:
         return line + f"requested false-alarm rate: {100 * requested:g} %"
@@ -88,6 +102,33 @@ def promise(alarms: Mapping[str, Any]) -> str:
         f"they resolve a false-alarm rate of {100 * resolved:.2g} % at best; the requested "
         f"{100 * requested:g} % takes {needed}"
     )
+
+
+def _assumed(alarms: Mapping[str, Any]) -> str:
+    """Return the line for a rule that promises nothing."""
+    assumed = {
+        "quantile": f"the held-out {alarms['unit']} are all that there will be",
+        "sigma": "scores are normally distributed",
+        "gamma": "scores are gamma distributed",
+    }[alarms["rule"]]
+    return (
+        f"Normality: {alarms['held_out_windows']} held-out healthy windows of "
+        f"{alarms['held_out']} {alarms['unit']} {_of_each(alarms)} by the rule {alarms['rule']}; "
+        f"the requested false-alarm rate of {100 * alarms['asked']:g} % holds if {assumed}, and is "
+        "not a promise"
+    )
+
+
+def _of_each(alarms: Mapping[str, Any]) -> str:
+    return (
+        "or more of each machine set its threshold"
+        if alarms["threshold_by"] == "machine"
+        else "set the threshold"
+    )
+
+
+def _said(value: float | str) -> str:
+    return value if isinstance(value, str) else f"{value:g}"
 
 
 def _worth(alarms: Mapping[str, Any]) -> str:

@@ -17,7 +17,7 @@ from hydrascope.data.datamodule import HydraulicDataModule
 from hydrascope.evaluation.baselines import check_comparable, window_features
 from hydrascope.features.normalizer import FeatureNormalizer
 from hydrascope.schemas.normality import NormalitySpec
-from hydrascope.tasks.alarm_thresholds import conformal_threshold
+from hydrascope.tasks.alarm_thresholds import THRESHOLDS
 
 Floats = NDArray[np.float64]
 Score = Callable[[Floats], Floats]
@@ -79,7 +79,7 @@ def detector_scores(
     rows = window_features(data.dataset.machines, normalizer).flatten(1).double().numpy()
     train, held_out = (part[data.learned[part]] for part in (data.split.train, data.split.val))
     score = DETECTORS[name](rows[train], seed)
-    threshold = conformal_threshold(
+    threshold = THRESHOLDS[spec.threshold](
         score(rows[held_out]), spec.false_alarm_rate, data.units[held_out]
     )
     return score(rows[windows]) - threshold + 1.0

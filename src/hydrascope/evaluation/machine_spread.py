@@ -51,9 +51,12 @@ def differing_machines(
 
     Returns:
         For each build whose machines differ: its topology id as `build`, and `differ_in`: `SCORES`
-        or the id of a sensor → the `spread`, the widest first.
+        or the id of a sensor → the `spread`, the widest first. Data that were not trained on have
+        no held-out windows, so nothing is compared.
     """
     assert diagnoser.normality is not None
+    if not len(data.split.val):
+        return []
     held = [*_scores(diagnoser, data, spec), *_levels(diagnoser, data)]
     machine, comparisons = data.table[EQUIPMENT].to_numpy(), sum(h.value.shape[1] for h in held)
     found: dict[str, dict[str, Any]] = {}
@@ -70,11 +73,12 @@ def _scores(
     diagnoser: TensorDiagnoser, data: HydraulicDataModule, spec: NormalitySpec
 ) -> Iterator[_Held]:
     assert diagnoser.normality is not None
-    score, key, window = held_out_scores(diagnoser, data, spec.smoothing)[MACHINE]
-    threshold = diagnoser.normality.thresholds()[MACHINE].double().numpy()
+    score, key, of_build, window = held_out_scores(diagnoser, data, spec.smoothing)[MACHINE]
+    keys = torch.from_numpy(key), torch.from_numpy(of_build)
+    share = score / diagnoser.normality.threshold(MACHINE, *keys).double().numpy()
     for number, build in enumerate(data.input_spec.builds):
-        own = key == number
-        yield _Held(build, SCORES, window[own], (score[own] / threshold[number])[:, None])
+        own = of_build == number
+        yield _Held(build, SCORES, window[own], share[own][:, None])
 
 
 def _levels(diagnoser: TensorDiagnoser, data: HydraulicDataModule) -> Iterator[_Held]:

@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 from pydantic import BeforeValidator, Field, ValidationInfo, field_validator
 
 from hydrascope.experiment.base import Count, Positive, Settings, Target, UserPath
-from hydrascope.features.config import Method, NormaliseBy, Short
+from hydrascope.features.config import Method, NormaliseBy, Short, TestWindows
 from hydrascope.features.regime_spec import RegimeSpec
 
 
@@ -75,7 +75,7 @@ class SplitSettings(Settings):
     share: Annotated[float, Field(gt=0.0, le=1.0)] = 1.0  # not in older checkpoints
     column: str = "split"  # not in older checkpoints
     parts: NamedParts | None = None  # not in older checkpoints
-    test: Literal["all", "last"] = "all"  # not in older checkpoints
+    test: TestWindows = "all"  # not in older checkpoints
     interval_group: str | None = None  # not in older checkpoints
 
     @field_validator("parts")
@@ -169,3 +169,15 @@ class MovedData(Settings):
 
     source: MovedSource = MovedSource()
     store: MovedStore = MovedStore()
+
+
+class JudgedSplit(Settings):
+    """The test windows that are judged; null: as in training."""
+
+    test: TestWindows | None = None
+
+
+class JudgedData(MovedData):
+    """The data settings that `evaluate.py` accepts."""
+
+    split: JudgedSplit = JudgedSplit()

@@ -19,6 +19,7 @@ from hydrascope.evaluation.detection import (
     machine_scores,
     score_table,
 )
+from hydrascope.evaluation.detection_rows import RowRuns, row_intervals, row_metrics
 from hydrascope.evaluation.detection_text import detection_table, normality_lines
 from hydrascope.evaluation.figures import confusion_counts, save_confusion_matrix
 from hydrascope.evaluation.localisation import localisation, localisation_lines
@@ -71,6 +72,7 @@ def run(settings: EvaluateSettings, *, quiet: bool = False) -> None:
         "ckpt": settings.ckpt if file is None else str(file),
         "split": trained.data.split.name if split else ALL_WINDOWS,
         "fold": trained.data.fold if split else None,
+        "test_windows": trained.data.split.test,
         "resampled": bootstrap.record(),
         "model": trained.model.name,
         "models": _models(trained, file) if file and split else None,
@@ -101,7 +103,7 @@ def run(settings: EvaluateSettings, *, quiet: bool = False) -> None:
     write_json(run_dir / EVALUATION, report)
     with console.status("Drawing the report …"):
         write_page(run_dir / "report.html", report, diagnoser, predictions, data)
-    _print(console, report, restored, _title(trained.model.name, report["split"], bootstrap))
+    _print(console, report, restored, _title(trained, report["split"], bootstrap))
     console.print(f"Results: {run_dir}", soft_wrap=True)
 
 
@@ -116,7 +118,11 @@ def _of_normality(restored: Restored, reset: Reset, run_dir: Path) -> dict[str, 
     windows, machines = machine_scores(scores)
     held_out = int(diagnoser.normality.held_out)
     detected = detection(data, trained.task.normality, windows, machines, held_out)
+    rows = RowRuns.of(data)
+    bootstrap = Bootstrap.of(data.unit, data.units, rows.window)
+    detected["rows"] = row_metrics(rows, windows, machines)
     detected["intervals"] = detection_intervals(data, windows, machines)
+    detected["intervals"]["rows"] = row_intervals(rows, windows, machines, bootstrap)
     detected["differing_machines"] = differing_machines(diagnoser, data, trained.task.normality)
     detected["thresholds_reset"] = reset
     return {"normality": detected}
@@ -185,11 +191,14 @@ def _models(trained: TrainSettings, ckpt: Path) -> dict[str, Any] | None:
     return comparison(trained.task.heads, {own: models.get(own, {})} | models)
 
 
-def _title(name: str, split: str, bootstrap: Bootstrap) -> str:
+def _title(trained: TrainSettings, split: str, bootstrap: Bootstrap) -> str:
     count = len(bootstrap.among)
     few = ", few: rough guesses" if count < FEW_UNITS else ""
     judged = split if split == ALL_WINDOWS else "the test set"
-    return f"{name} on {judged}; 95 % intervals by resampling {count} {bootstrap.unit}{few}"
+    if trained.data.split.test == "last":
+        judged = f"the last window of each machine in {judged}"
+    name, unit = trained.model.name, bootstrap.unit
+    return f"{name} on {judged}; 95 % intervals by resampling {count} {unit}{few}"
 
 
 def _table(

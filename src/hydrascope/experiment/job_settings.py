@@ -12,7 +12,7 @@ from pydantic import AfterValidator, Field
 
 from hydrascope.evaluation.baseline_names import Baselines
 from hydrascope.experiment.base import Settings, UserPath
-from hydrascope.experiment.data_settings import DataSettings, MovedData
+from hydrascope.experiment.data_settings import DataSettings, JudgedData, MovedData
 from hydrascope.experiment.launcher.launcher_settings import LauncherSettings, LocalSettings
 from hydrascope.experiment.model_settings import (
     OUR_DISCRIMINANT,
@@ -34,7 +34,7 @@ from hydrascope.experiment.run_settings import (
 from hydrascope.features.config import FeatureConfig
 from hydrascope.schemas.errors import validate
 from hydrascope.schemas.json_schema import DIALECT
-from hydrascope.schemas.normality import FalseAlarmRate, LevelShare, Smoothing
+from hydrascope.schemas.normality import FalseAlarmRate, LevelShare, Smoothing, ThresholdRule
 from hydrascope.schemas.task import TaskSpec
 
 
@@ -136,6 +136,7 @@ class NormalityChange(Settings):
     """What thresholds are set anew with; null: as in training."""
 
     false_alarm_rate: FalseAlarmRate | None = None
+    threshold: ThresholdRule | None = None
     smoothing: Smoothing | None = None
     level_share: LevelShare | None = None
 
@@ -149,7 +150,7 @@ class EvaluateSettings(Settings):
     compare: UserPath | None
     missing_sensors: bool
     run_dir: UserPath
-    data: MovedData = MovedData()
+    data: JudgedData = JudgedData()
     hardware: HardwareSettings
 
 

@@ -10,7 +10,7 @@ from hydrascope.data.datamodule import HydraulicDataModule
 from hydrascope.evaluation.own_metrics import check_own_metrics
 from hydrascope.experiment.assemble import build_datamodule, load_checkpoint, recipe_of
 from hydrascope.experiment.base import Target
-from hydrascope.experiment.data_settings import MovedData
+from hydrascope.experiment.data_settings import JudgedData, MovedData
 from hydrascope.experiment.job_settings import TRACKED, TrainSettings
 from hydrascope.graphs.input_spec import InputSpec
 from hydrascope.models.diagnoser import TensorDiagnoser
@@ -33,7 +33,7 @@ def restore(
 
     Args:
         ckpt: A file, or a name in MLflow: `mlflow:RUN_ID`, `models:/NAME@ALIAS`.
-        moved: New paths of its data; None: as in training.
+        moved: New paths of its data, and which test windows are judged; None: as in training.
         judge: Whether they are the training's data, split as then, or others, whose windows are
             all test windows.
 
@@ -82,7 +82,7 @@ def restore(
 
 
 def at_new_place(settings: TrainSettings, moved: MovedData) -> TrainSettings:
-    """Return a training's settings with the new paths of its data.
+    """Return a training's settings with the new paths of its data, and its new test windows.
 
     Raises:
         SpecError: The source has no such key, or the data do not exist.
@@ -104,6 +104,9 @@ def at_new_place(settings: TrainSettings, moved: MovedData) -> TrainSettings:
     new_source = Target.model_validate(source.model_dump(by_alias=True) | given)
     new_store = store.model_copy(update=moved.store.model_dump(exclude_none=True))
     data = settings.data.model_copy(update={"source": new_source, "store": new_store})
+    if isinstance(moved, JudgedData):
+        new_split = data.split.model_copy(update=moved.split.model_dump(exclude_none=True))
+        data = data.model_copy(update={"split": new_split})
     return settings.model_copy(update={"data": data})
 
 

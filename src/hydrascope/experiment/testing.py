@@ -12,6 +12,7 @@ from hydrascope.evaluation.baselines import baseline_predictions
 from hydrascope.evaluation.bootstrap import Bootstrap
 from hydrascope.evaluation.calibrate import HeldOut, fit_calibration
 from hydrascope.evaluation.detection import detection, machine_scores, score_table
+from hydrascope.evaluation.detection_rows import RowRuns, row_metrics
 from hydrascope.evaluation.detectors import DETECTORS, detector_scores
 from hydrascope.evaluation.fit_fitness import fit_fitness
 from hydrascope.evaluation.localisation import localisation
@@ -195,5 +196,8 @@ def _test_normality(
         found[detector] = detector_scores(detector, data, diagnoser.normalizer, spec, windows, seed)
     held_out = int(normality.held_out)
     reports = {each: detection(data, spec, windows, s, held_out) for each, s in found.items()}
+    rows = RowRuns.of(data)
+    for each, own in found.items():
+        reports[each]["rows"] = row_metrics(rows, windows, own)
     reports[name]["differing_machines"] = differing_machines(diagnoser, data, spec)
     return reports

@@ -5,7 +5,7 @@ from hydrascope.experiment.restore import Restored
 from hydrascope.schemas.errors import SpecError
 from hydrascope.training.fit_normality import calibrate
 
-Reset = dict[str, tuple[float, float]]
+Reset = dict[str, tuple[float | str, float | str]]
 """Changed key → its value in training and its value now."""
 
 
@@ -15,7 +15,7 @@ def with_thresholds(restored: Restored, change: NormalityChange) -> tuple[Restor
     They are set on the validation windows, as in training. Nothing else is fitted.
 
     Raises:
-        SpecError: The task has no normality.
+        SpecError: The task has no normality, or the data are not those of the training.
     """
     given = change.model_dump(exclude_none=True)
     settings, diagnoser, data = restored
@@ -23,6 +23,11 @@ def with_thresholds(restored: Restored, change: NormalityChange) -> tuple[Restor
     if given and (spec is None or diagnoser.normality is None):
         raise SpecError(
             f"normality.{next(iter(given))}: the checkpoint's task has no normality; accepted: null"
+        )
+    if given and not len(data.split.val):
+        raise SpecError(
+            f"normality.{next(iter(given))}: thresholds are set anew on held-out windows of the "
+            "training's data; accepted: null with judge=all"
         )
     reset: Reset = {
         key: (before, now) for key, now in given.items() if (before := getattr(spec, key)) != now

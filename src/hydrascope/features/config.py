@@ -28,6 +28,9 @@ build and relative to each machine's own reference windows."""
 Short = Literal["stop", "skip", "pad"]
 """What becomes of machines whose recordings are all shorter than a window."""
 
+TestWindows = Literal["all", "last"]
+"""The test windows that are judged: all, or the last one of each machine."""
+
 FeatureName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
 ImportPath = Annotated[str, Field(pattern=r"^[A-Za-z_]\w*(\.[A-Za-z_]\w*)+$")]
 Percentile = Annotated[float, Field(ge=0, le=100)]

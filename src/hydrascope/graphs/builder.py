@@ -107,8 +107,12 @@ def input_spec(
     config: FeatureConfig,
     window: WindowSpec,
     heads: Iterable[HeadSpec],
+    machines: Iterable[str] = (),
 ) -> InputSpec:
-    """Return the vocabulary of the graphs of some machines with these features and heads."""
+    """Return the vocabulary of the graphs of some machines with these features and heads.
+
+    `machines` are those with thresholds of their own.
+    """
     return InputSpec.of(
         topologies,
         config.sensor_feature_names,
@@ -116,4 +120,5 @@ def input_spec(
         (head.name for head in heads if head.level is HeadLevel.COMPONENT),
         edge_dynamic_names=edge_dynamic_names(config),
         machine_feature_names=config.hydraulic_names,
+        machines=machines,
     )

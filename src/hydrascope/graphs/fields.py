@@ -104,6 +104,9 @@ class GraphInputs(NamedTuple):
     """[G, T, M] float; `features.hydraulic` in their own units, 0 where unknown."""
     machine_features_mask: Tensor
     """[G, T, M] bool; True where known."""
+    machine_number: Tensor
+    """[G] int64; row of the vocabulary's machines, which have thresholds of their own; one past the
+    end if the machine is not among them."""
     graph_id: Tensor
     """[G] int64, 0 … G-1; carries the number of graphs into an exported program."""
     place_id: Tensor

@@ -45,6 +45,8 @@ class InputSpec(BaseModel):
     """The features of the machine, if `features.hydraulic` is on."""
     nominal_names: tuple[str, ...] = ()
     """The names of the components' nominal values, `ComponentSpec.nominal`."""
+    machines: tuple[str, ...] = ()
+    """The equipment ids of machines with thresholds of their own."""
     most_components: int = 0
     """The most components of any machine; 0 in files of older versions."""
     steps: int
@@ -61,6 +63,7 @@ class InputSpec(BaseModel):
         *,
         edge_dynamic_names: Iterable[str] = (),
         machine_feature_names: Iterable[str] = (),
+        machines: Iterable[str] = (),
     ) -> "InputSpec":
         """Collect the vocabularies of machines: first built-in kinds, then declared ones.
 
@@ -91,6 +94,7 @@ class InputSpec(BaseModel):
             ),
             machine_feature_names=tuple(machine_feature_names),
             nominal_names=tuple(sorted(nominal)),
+            machines=tuple(machines),
             most_components=max((len(each.components) for each in topologies), default=0),
             steps=steps,
             component_heads=tuple(component_heads),
@@ -123,6 +127,10 @@ class InputSpec(BaseModel):
     def slot(self, topology_id: str, sensor_id: str) -> int:
         """Return the row of a sensor's slot, or one past the end if it has none."""
         return _place(self.sensor_slots, sensor_slot(topology_id, sensor_id))
+
+    def machine_number(self, equipment_id: str) -> int:
+        """Return the row of a machine, or one past the end if it has no thresholds of its own."""
+        return _place(self.machines, equipment_id)
 
     def role(self, component: ComponentSpec, sensor: SensorSpec) -> int:
         """Return the row of a sensor's role, or one past the end if it is unknown."""

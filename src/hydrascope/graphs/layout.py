@@ -30,6 +30,7 @@ class GraphLayout(NamedTuple):
     edge_index: Tensor
     edge_features: Tensor
     edge_features_mask: Tensor
+    machine_number: Tensor
 
     @classmethod
     def of(
@@ -79,7 +80,14 @@ class GraphLayout(NamedTuple):
             edge_index=edge_index,
             edge_features=edge_features,
             edge_features_mask=edge_known,
+            machine_number=_index([len(spec.machines)]),
         )
+
+    def of_machine(self, equipment_id: str, spec: InputSpec) -> "GraphLayout":
+        """Return the layout of one machine of the topology, if `spec` tells machines apart."""
+        if not spec.machines:
+            return self
+        return self._replace(machine_number=_index([spec.machine_number(equipment_id)]))
 
     @property
     def num_sensors(self) -> int:
@@ -127,6 +135,7 @@ class GraphLayout(NamedTuple):
             edge_dynamic_mask=windows.edge_dynamic_mask.flatten(0, 1),
             machine_features=windows.machine_features,
             machine_features_mask=windows.machine_features_mask,
+            machine_number=self.machine_number.repeat(count),
             graph_id=graph,
             sensor_place=torch.arange(components, places).repeat(count),
             component_place=torch.arange(components).repeat(count),
@@ -177,6 +186,8 @@ def layouts_of(
 ) -> dict[str, GraphLayout]:
     """Return the layout of each machine; machines of equal topology share one object.
 
+    If `spec` tells machines apart, each has its own.
+
     Raises:
         SpecError: As `GraphLayout.of`.
     """
@@ -186,5 +197,5 @@ def layouts_of(
         key = machine.topology.model_dump_json()
         if key not in by_topology:
             by_topology[key] = GraphLayout.of(machine.topology, spec, heads)
-        layouts[equipment_id] = by_topology[key]
+        layouts[equipment_id] = by_topology[key].of_machine(equipment_id, spec)
     return layouts

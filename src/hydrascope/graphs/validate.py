@@ -34,9 +34,10 @@ _AXES: dict[str, tuple[str, ...]] = {
     "edge_dynamic_mask": ("edges", "steps", "dynamic features"),
     "machine_features": ("graphs", "steps", "machine features"),
     "machine_features_mask": ("graphs", "steps", "machine features"),
+    "machine_number": ("graphs",),
 }
 _TYPES = {"mask": torch.bool, "observed": torch.bool, "heads": torch.bool} | dict.fromkeys(
-    ("slot", "kind", "role", "component", "place", "index"), torch.int64
+    ("slot", "kind", "role", "component", "place", "index", "number"), torch.int64
 )
 """The type of a field by the last word of its name; other fields are floating point."""
 
@@ -98,8 +99,9 @@ def _index_faults(data: Data, spec: InputSpec | None) -> Iterator[str]:
             "sensor_role": len(spec.sensor_roles) + 1,
             "sensor_kind": len(spec.sensor_kinds),
             "component_kind": len(spec.component_kinds),
+            "machine_number": len(spec.machines) + 1,
         }
-    vocabulary = ("sensor_slot", "sensor_role", "sensor_kind", "component_kind")
+    vocabulary = ("sensor_slot", "sensor_role", "sensor_kind", "component_kind", "machine_number")
     for name in ("edge_index", "sensor_component", *vocabulary):
         value, limit = data[name], limits.get(name)
         outside = (value < 0) | (value >= limit if limit is not None else False)

@@ -85,10 +85,12 @@ class Normality(nn.Module):
         unit = torch.eye(size, dtype=torch.float64).expand(*lead, size, size)
         self.register_buffer("whiten", unit.clone())
         self.register_buffer("fitted", torch.zeros(*lead, self.places, dtype=torch.bool))
-        unknown = torch.full((len(build),), torch.nan)
+        self.machines, self.slots = len(spec.machines), len(build)
+        unknown = torch.full(((1 + self.machines) * self.slots,), torch.nan)
         self.register_buffer("threshold_sensor", unknown.clone())
         self.register_buffer("threshold_component", unknown.clone())
-        self.register_buffer("threshold_machine", unknown[: self.topologies].clone())
+        of_machines = torch.full((self.topologies + self.machines,), torch.nan)
+        self.register_buffer("threshold_machine", of_machines)
         self.register_buffer("held_out", torch.zeros((), dtype=torch.int64))
 
     def moments(self) -> FeatureMoments:
@@ -141,6 +143,21 @@ class Normality(nn.Module):
     def keys(self, inputs: GraphInputs) -> dict[str, Tensor]:
         """Return the index of each score's threshold in the tables of `thresholds`.
 
+        It is that of the build (`build_keys`), or for a machine of the vocabulary its own, which
+        is NaN if it has none.
+        """
+        number, build = inputs.machine_number, self.build_keys(inputs)
+        known = number < self.machines
+        shift = torch.where(known, (number + 1) * self.slots, 0)
+        return {
+            MACHINE: torch.where(known, self.topologies + number, build[MACHINE]),
+            COMPONENT: build[COMPONENT] + shift[inputs.component_graph],
+            SENSOR: build[SENSOR] + shift[sensor_graph(inputs)],
+        }
+
+    def build_keys(self, inputs: GraphInputs) -> dict[str, Tensor]:
+        """Return the index of the threshold that all machines of a build share.
+
         The index is the topology for a machine, the slot for a sensor, and the first slot among its
         sensors for a component.
         """
@@ -154,20 +171,29 @@ class Normality(nn.Module):
         return {MACHINE: inputs.graph_id, COMPONENT: component, SENSOR: sensor_graph(inputs)}
 
     def thresholds(self) -> dict[str, Tensor]:
-        """Return the table of thresholds of each level."""
+        """Return the table of thresholds of each level: those of builds, then those of machines."""
         return {
             MACHINE: self.threshold_machine,
             COMPONENT: self.threshold_component,
             SENSOR: self.threshold_sensor,
         }
 
+    def build_rows(self, level: str) -> range:
+        """Return the rows of a table that are of builds."""
+        return range(self.topologies if level == MACHINE else self.slots)
+
     def forward(self, inputs: GraphInputs, residual: SensorResidual) -> dict[str, Tensor]:
         """Return each level's scores as multiples of their thresholds."""
-        keys, tables = self.keys(inputs), self.thresholds()
+        own, build = self.keys(inputs), self.build_keys(inputs)
         return {
-            level: score / tables[level][keys[level]].unsqueeze(-1)
+            level: score / self.threshold(level, own[level], build[level]).unsqueeze(-1)
             for level, score in self.scores(inputs, residual).items()
         }
+
+    def threshold(self, level: str, own: Tensor, build: Tensor) -> Tensor:
+        """Return the thresholds of scores by their `keys`, or else by their `build_keys`."""
+        table = self.thresholds()[level]
+        return torch.where(table[own].isnan(), table[build], table[own])
 
     def _topology(self, inputs: GraphInputs) -> Tensor:
         """Return the number of each graph's topology, [G] int64."""

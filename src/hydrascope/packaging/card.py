@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator, Sequence
 
 from hydrascope.packaging.manifest import Manifest
+from hydrascope.schemas.normality import NormalitySpec
 
 
 def model_card(manifest: Manifest) -> str:
@@ -29,8 +30,7 @@ def _answers(manifest: Manifest) -> Iterator[str]:
     if task.normality is not None:
         yield (
             "How far the machine, each component and each sensor are from normal, as shares of "
-            "thresholds that a healthy machine exceeds in at most "
-            f"{100 * task.normality.false_alarm_rate:g} % of its windows."
+            f"thresholds that {_promised(task.normality)}."
         )
     if task.heads:
         yield _table(
@@ -53,6 +53,14 @@ def _answers(manifest: Manifest) -> Iterator[str]:
             f"{100 * conformal.coverage:g} % of windows like the {conformal.windows} held-out ones "
             f"(of {conformal.units} {conformal.unit}) that they were fitted on."
         )
+
+
+def _promised(normality: NormalitySpec) -> str:
+    """Return what is known of the thresholds that follow."""
+    rate = f"{100 * normality.false_alarm_rate:g} % of its windows"
+    if normality.threshold == "conformal":
+        return f"a healthy machine exceeds in at most {rate}"
+    return f"the rule {normality.threshold} set for alarms of a healthy machine in {rate}"
 
 
 def _measured(manifest: Manifest) -> Iterator[str]:

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import AwareDatetime, Field, ValidationInfo, field_validator
 
@@ -17,6 +17,8 @@ LabelValues = Mapping[Text, Number | Text | tuple[Number | Text, ...]]
 FalseAlarmRate = Annotated[float, Field(strict=True, gt=0.0, lt=0.5)]
 Smoothing = Annotated[float, Field(strict=True, ge=0.0, lt=1.0)]
 LevelShare = Positive
+ThresholdRule = Literal["conformal", "quantile", "sigma", "gamma"]
+"""The rule by which held-out scores set a threshold; see `tasks.alarm_thresholds.THRESHOLDS`."""
 
 
 class NormalityFit(Spec):
@@ -53,6 +55,12 @@ class NormalitySpec(Spec):
     `healthy`."""
     false_alarm_rate: FalseAlarmRate = 0.01
     """Share of healthy windows in which a score may exceed its threshold."""
+    threshold: ThresholdRule = "conformal"
+    """Rule by which the scores of held-out windows set the threshold. Only conformal is a promise
+    for new conditions or machines."""
+    threshold_by: Literal["build", "machine"] = "build"
+    """Whether all machines of a build share thresholds, or each machine that was trained on has its
+    own, set on its own held-out windows."""
     smoothing: Smoothing = 0.0
     """Weight of the previous mean in an exponentially weighted mean of scores; 0: no smoothing."""
     level_share: LevelShare = 0.1

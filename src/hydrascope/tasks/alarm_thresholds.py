@@ -1,18 +1,20 @@
 """Alarm thresholds for normality scores, smoothing of scores, and confidence intervals."""
 
 import math
+from collections.abc import Callable, Mapping
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from scipy.stats import binomtest
+from scipy.stats import binomtest, gamma, norm
 
 from hydrascope.data.windows import microseconds
+from hydrascope.schemas.normality import ThresholdRule
+
+Floats = NDArray[np.float64]
 
 
-def conformal_threshold(
-    scores: NDArray[np.float64], rate: float, groups: NDArray[np.int64]
-) -> float:
+def conformal_threshold(scores: Floats, rate: float, groups: NDArray[np.int64]) -> float:
     """Return a threshold that a score of a new group exceeds with probability at most `rate`.
 
     The method is that of Y. Lee, R. F. Barber, R. Willett, "Distribution-free inference with
@@ -38,6 +40,58 @@ def conformal_threshold(
     return float(scores[known][order[min(rank, len(order) - 1)]])
 
 
+def quantile_threshold(scores: Floats, rate: float, groups: NDArray[np.int64]) -> float:  # noqa: ARG001 (the signature of a rule)
+    """Return the (1 − rate)-quantile of all scores, interpolated; every window counts alike.
+
+    This is the `contamination` rule of PyOD (Y. Zhao, Z. Nasrullah, Z. Li, JMLR 20, 2019).
+    """
+    known = _known(scores)
+    return float(np.quantile(known, 1.0 - rate)) if len(known) else math.nan
+
+
+def sigma_threshold(scores: Floats, rate: float, groups: NDArray[np.int64]) -> float:  # noqa: ARG001 (the signature of a rule)
+    """Return the mean plus k standard deviations of all scores, as on a control chart.
+
+    k is the (1 − rate)-quantile of the normal distribution: 3 for a rate of 0.00135 (W. A.
+    Shewhart, "Economic Control of Quality of Manufactured Product", 1931).
+    """
+    known = _known(scores)
+    return float(known.mean() + norm.isf(rate) * known.std()) if len(known) else math.nan
+
+
+def gamma_threshold(scores: Floats, rate: float, groups: NDArray[np.int64]) -> float:  # noqa: ARG001 (the signature of a rule)
+    """Return the (1 − rate)-quantile of a gamma distribution, fitted by maximum likelihood.
+
+    It is the rule of the baselines of the DCASE challenge on machine sounds (N. Harada et al.,
+    "First-shot anomaly sound detection for machine condition monitoring", EUSIPCO 2023). Scores
+    that are all equal are their own threshold. Scores must not be negative.
+    """
+    known = np.maximum(_known(scores), np.finfo(np.float64).tiny)
+    if not len(known):
+        return math.nan
+    if np.ptp(known) <= 1e-9 * known.max():
+        return float(known.max())
+    shape, _, scale = gamma.fit(known, floc=0.0)
+    return float(gamma.isf(rate, shape, scale=scale))
+
+
+def _known(scores: Floats) -> Floats:
+    return scores[~np.isnan(scores)]
+
+
+THRESHOLDS: Mapping[ThresholdRule, Callable[[Floats, float, NDArray[np.int64]], float]] = {
+    "conformal": conformal_threshold,
+    "quantile": quantile_threshold,
+    "sigma": sigma_threshold,
+    "gamma": gamma_threshold,
+}
+"""Rule → the threshold of scores [W], a false-alarm rate and the groups of windows [W].
+
+A rule is offered if the field uses it and it answers a need that the others do not: `conformal`
+promises a rate for new groups, `quantile` compares with published results, `sigma` and `gamma`
+set a threshold beyond the largest of a few scores, at the price of an assumed distribution."""
+
+
 def resolved_rate(held_out: int, rate: float) -> float:
     """Return the false-alarm rate that n held-out groups can guarantee: 1/(n + 1) at best."""
     return max(rate, 1.0 / (held_out + 1))
@@ -51,9 +105,7 @@ def wilson_interval(hits: int, trials: int) -> tuple[float, float]:
     return float(found.low), float(found.high)
 
 
-def smoothed(
-    scores: NDArray[np.float64], windows: pd.DataFrame, stride_s: float, smoothing: float
-) -> NDArray[np.float64]:
+def smoothed(scores: Floats, windows: pd.DataFrame, stride_s: float, smoothing: float) -> Floats:
     """Return the exponentially weighted mean of one score over consecutive windows.
 
     s_t = smoothing · s_{t−1} + (1 − smoothing) · x_t. It restarts when the machine changes or a

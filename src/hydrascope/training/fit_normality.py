@@ -12,7 +12,7 @@ from hydrascope.data.held_out import independent_units
 from hydrascope.models.diagnoser import TensorDiagnoser
 from hydrascope.schemas.errors import SpecError
 from hydrascope.schemas.normality import MACHINE, NormalitySpec
-from hydrascope.tasks.alarm_thresholds import conformal_threshold, smoothed
+from hydrascope.tasks.alarm_thresholds import THRESHOLDS, smoothed
 
 
 class HeldOutScores(NamedTuple):
@@ -21,7 +21,9 @@ class HeldOutScores(NamedTuple):
     score: NDArray[np.float64]
     """Smoothed, not divided by its threshold; NaN if there was nothing to score."""
     key: NDArray[np.int64]
-    """Index of its threshold."""
+    """Index of its threshold, `Normality.keys`."""
+    build: NDArray[np.int64]
+    """Index of the threshold of its build, `Normality.build_keys`."""
     window: NDArray[np.int64]
     """Row of its window in the window table."""
 
@@ -56,14 +58,15 @@ def held_out_scores(
     normality = diagnoser.normality
     assert normality is not None
     diagnoser.eval()
-    found: dict[str, list[tuple[Tensor, Tensor, Tensor]]] = {}
+    found: dict[str, list[tuple[Tensor, ...]]] = {}
     for batch in data.learned_dataloader(data.split.val):
         residual = diagnoser.raw(batch.inputs).residual
         assert residual is not None
         by_level, key = normality.scores(batch.inputs, residual), normality.keys(batch.inputs)
-        graphs = normality.graphs(batch.inputs)
+        graphs, build = normality.graphs(batch.inputs), normality.build_keys(batch.inputs)
         for level, score in by_level.items():
-            part = (score.squeeze(-1).double(), key[level], batch.window[graphs[level]])
+            window = batch.window[graphs[level]]
+            part = (score.squeeze(-1).double(), key[level], build[level], window)
             found.setdefault(level, []).append(part)
     if not found:
         raise SpecError(
@@ -72,9 +75,9 @@ def held_out_scores(
         )
     scores = {}
     for level, parts in found.items():
-        raw, key_of, window = (torch.cat(each).numpy() for each in zip(*parts, strict=True))
-        smooth = _smoothed(raw, key_of, window, data, smoothing)
-        scores[level] = HeldOutScores(smooth, key_of, window)
+        raw, own, of_build, at = (torch.cat(each).numpy() for each in zip(*parts, strict=True))
+        smooth = _smoothed(raw, own, at, data, smoothing)
+        scores[level] = HeldOutScores(smooth, own, of_build, at)
     return scores
 
 
@@ -82,9 +85,9 @@ def held_out_scores(
 def calibrate(diagnoser: TensorDiagnoser, data: HydraulicDataModule, spec: NormalitySpec) -> None:
     """Set a trained diagnoser's thresholds on the scores of held-out windows to learn from.
 
-    Each sensor of a build, each component and each build has its own threshold, fitted on scores
-    with the smoothing of the task. Without own scores it is the threshold of all scores of the
-    level. Windows that the split keeps together count as one observation.
+    Each sensor of a build, each component and each build has its own threshold, set by the rule of
+    the task on scores with its smoothing. Without own scores it is the threshold of all scores of
+    the level. For `conformal`, windows that the split keeps together count as one observation.
 
     Raises:
         SpecError: No validation window is to learn from.
@@ -92,17 +95,32 @@ def calibrate(diagnoser: TensorDiagnoser, data: HydraulicDataModule, spec: Norma
     normality = diagnoser.normality
     assert normality is not None
     scores = held_out_scores(diagnoser, data, spec.smoothing)
-    machines = scores[MACHINE]
-    scored = machines.window[~np.isnan(machines.score)]
-    normality.held_out.fill_(independent_units(data, scored))
+    rate, rule = spec.false_alarm_rate, THRESHOLDS[spec.threshold]
+    normality.held_out.fill_(_fewest_units(scores[MACHINE], data, spec))
     for level, table in normality.thresholds().items():
-        score, key_of, window = scores[level]
-        unit_of = data.units[window]
-        common = conformal_threshold(score, spec.false_alarm_rate, unit_of)
-        for row in range(len(table)):
-            selected = key_of == row
-            own = conformal_threshold(score[selected], spec.false_alarm_rate, unit_of[selected])
-            table[row] = common if np.isnan(own) else own
+        score, own, build, window = scores[level]
+        unit_of, builds = data.units[window], len(normality.build_rows(level))
+        table[:builds] = rule(score, rate, unit_of)
+        table[builds:] = torch.nan  # a machine without own scores has the threshold of its build
+        for key_of in (build, own) if spec.threshold_by == "machine" else (build,):
+            for row in np.unique(key_of):
+                selected = key_of == row
+                threshold = rule(score[selected], rate, unit_of[selected])
+                if not np.isnan(threshold):
+                    table[row] = threshold
+
+
+def _fewest_units(machines: HeldOutScores, data: HydraulicDataModule, spec: NormalitySpec) -> int:
+    """Return the number of independent held-out observations of a machine threshold.
+
+    With thresholds by machine, it is that of the machine which has the fewest.
+    """
+    known = ~np.isnan(machines.score)
+    if spec.threshold_by == "build":
+        return independent_units(data, machines.window[known])
+    keys = machines.key[known]
+    each = [independent_units(data, machines.window[known][keys == key]) for key in np.unique(keys)]
+    return min(each, default=0)
 
 
 def _smoothed(

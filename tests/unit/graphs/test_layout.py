@@ -88,6 +88,7 @@ class Windows(NamedTuple):
                 edge_dynamic_mask=fields.edge_dynamic_mask,
                 machine_features=fields.machine_features.unsqueeze(0),
                 machine_features_mask=fields.machine_features_mask.unsqueeze(0),
+                machine_number=torch.tensor([0]),  # one past the end of no machines
             )
             for fields in (self.fields.rows(row) for row in torch.arange(len(self.fields[0])))
         ]
@@ -160,6 +161,19 @@ def test_batches_of_different_machines_are_joined_as_pyg_does_it(
     ]
     graphs = [graph for part in parts for graph in part.graphs(spec, component_heads)]
     assert_equals_pyg(concatenate(batches), graphs)
+
+
+def test_machines_of_a_build_have_numbers_only_if_the_vocabulary_tells_them_apart(
+    press: GraphTopology, spec: InputSpec, heads: list[HeadSpec]
+) -> None:
+    layout = GraphLayout.of(press, spec, heads)
+    assert layout.of_machine("press_1", spec) is layout
+    apart = spec.model_copy(update={"machines": ("press_1", "press_2")})
+    numbers = [
+        GraphLayout.of(press, apart, heads).of_machine(name, apart).machine_number.tolist()
+        for name in ("press_2", "press_1", "press_9")
+    ]
+    assert numbers == [[1], [0], [2]]
 
 
 def test_a_head_applies_to_the_components_it_names_or_to_all(

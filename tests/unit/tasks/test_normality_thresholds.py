@@ -1,15 +1,22 @@
 """Thresholds hold the false-alarm rate that they state, and say so when they cannot."""
 
 import math
+from typing import get_args
 
 import numpy as np
 import pandas as pd
 import pytest
+from scipy.special import digamma, gammaincc
 from scipy.stats import binomtest
 
+from hydrascope.schemas.normality import ThresholdRule
 from hydrascope.tasks.alarm_thresholds import (
+    THRESHOLDS,
     conformal_threshold,
+    gamma_threshold,
+    quantile_threshold,
     resolved_rate,
+    sigma_threshold,
     smoothed,
     wilson_interval,
 )
@@ -61,6 +68,40 @@ def test_groups_weigh_the_same_whatever_their_size() -> None:
     assert conformal_threshold(scores, 0.75, groups) == 1.0
     assert conformal_threshold(scores, 0.5, groups) == 2.0
     assert conformal_threshold(scores, 0.3, groups) == 3.0
+
+
+@pytest.mark.parametrize("rule", get_args(ThresholdRule))
+@pytest.mark.parametrize("rate", [0.01, 0.1])
+def test_each_rule_comes_close_to_the_rate_where_its_assumption_holds(
+    rule: ThresholdRule, rate: float
+) -> None:
+    random = np.random.default_rng(1)
+    draw = random.normal if rule == "sigma" else random.gamma
+    scores, alone = draw(20.0, 1.0, 20_000), np.arange(20_000)
+    scores[::7] = np.nan
+    threshold = THRESHOLDS[rule](scores, rate, alone)
+    assert (draw(20.0, 1.0, 100_000) > threshold).mean() == pytest.approx(rate, rel=0.15)
+    assert math.isnan(THRESHOLDS[rule](np.full(3, np.nan), rate, alone[:3]))
+    assert THRESHOLDS[rule](np.full(3, 2.5), rate, alone[:3]) == pytest.approx(2.5)
+
+
+def test_a_quantile_counts_windows_alike_and_sigma_is_the_control_charts_three() -> None:
+    scores, groups = np.array([1.0, 1.0, 1.0, 1.0, 2.0]), np.array([0, 0, 0, 0, 1])
+    assert quantile_threshold(scores, 0.25, groups) == 1.0
+    assert conformal_threshold(scores, 0.25, groups) == 2.0
+    assert sigma_threshold(scores, 0.00134990, groups) == pytest.approx(1.2 + 3 * 0.4, rel=1e-4)
+
+
+def test_the_gamma_rule_fits_by_maximum_likelihood() -> None:
+    scores = np.random.default_rng(2).gamma(3.0, 0.5, 400)
+    # Of the maximum, ln k − ψ(k) = ln mean − mean ln; solved by bisection.
+    aim = np.log(scores.mean()) - np.log(scores).mean()
+    low, high = 1e-3, 1e3
+    for _ in range(200):
+        k = (low + high) / 2
+        low, high = (k, high) if np.log(k) - digamma(k) > aim else (low, k)
+    found = gamma_threshold(scores, 0.02, np.arange(400))
+    assert gammaincc(k, found * k / scores.mean()) == pytest.approx(0.02, rel=1e-3)
 
 
 @pytest.mark.parametrize(("hits", "trials"), [(0, 10), (3, 10), (50, 1000), (7, 7)])

@@ -70,7 +70,7 @@ class MachineCache:
                 self._manifest.input_spec,
                 self._manifest.task.heads,
                 any_build=self._diagnoser.of_any_build,
-            )
+            ).of_machine(equipment_id, self._manifest.input_spec)
             computer = WindowComputer(machine, self._engineer, self._spec)
             reference, use = self._reference(machine, computer, given)
             found = PreparedMachine(machine, given, layout, computer, reference, use)
