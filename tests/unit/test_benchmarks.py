@@ -180,7 +180,7 @@ def test_the_scaling_tables_say_what_fleets_cost() -> None:
     assert "| 1,000 | 4,380,000 | 180 GB | 73.1 min |" in text
 
 
-@pytest.mark.parametrize("section", ["scaling", "serving"])
+@pytest.mark.parametrize("section", ["scaling", "serving", "false alarms"])
 def test_the_results_have_a_section_for_each_writer(section: str, tmp_path: Path) -> None:
     page = tmp_path / "results.md"
     page.write_text((ROOT / "docs" / "results.md").read_text("utf-8"), encoding="utf-8")
