@@ -60,7 +60,7 @@ class NamePlate(Spec):
     """Nominal values with the unit in the name: `pressure_bar`, `power_kw`; of the oil:
     `viscosity_40_c_mm2_s`, `viscosity_100_c_mm2_s`, `density_15_c_kg_m3`, `expansion_per_k`."""
     aliases: dict[Identifier, Texts] = Field(default_factory=dict)
-    """Further names of its sensors in files and data frames, by sensor id: `p_out: 4711.PV`,
+    """Further names of its sensors where their values come from, by sensor id: `p_out: 4711.PV`,
     `t_oil: [Hydraulik/Druck 1, TT 102]`."""
 
 

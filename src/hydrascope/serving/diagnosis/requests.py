@@ -44,8 +44,8 @@ class WindowIn(_Body):
         Field(ge=datetime(1, 1, 2, tzinfo=UTC), lt=datetime(9999, 1, 1, tzinfo=UTC)),
     ]
     """Start of the window; its length is the model's."""
-    signals: Annotated[dict[Identifier, SignalIn], Field(min_length=1)] | None = None
-    """By sensor ID; null: read from the database."""
+    signals: Annotated[dict[Text, SignalIn], Field(min_length=1)] | None = None
+    """By sensor ID or alias of the machine file; null: read from the database."""
 
 
 class DiagnoseRequest(WindowIn):
@@ -87,18 +87,22 @@ def read_window(request: WindowIn, machine: Machine, window_s: float) -> Telemet
     Samples outside the sensor's range become missing, as in every other source.
 
     Raises:
-        SpecError: A sensor is unknown, a unit cannot be converted, a signal is longer than the
-            window, or it is much shorter and does not say its rate.
+        SpecError: A sensor is unknown or given twice, a unit cannot be converted, a signal is
+            longer than the window, or it is much shorter and does not say its rate.
     """
     sensors = {sensor.id: sensor for _, sensor in machine.topology.sensors}
+    names = machine.sensor_names
     signals: dict[str, Signal] = {}
     faults: list[Fault] = []
     for name, given in (request.signals or {}).items():
+        sensor_id = names.get(name, name)
         try:
-            if name not in sensors:
-                known = f"{', '.join(sensors)}{closest(name, [*sensors])}"
+            if sensor_id not in sensors:
+                known = f"{', '.join(sensors)}{closest(name, [*sensors, *names])}"
                 raise SpecError(f"no such sensor; has: {known}")
-            signals[name] = _read_signal(given, sensors[name], window_s)
+            if sensor_id in signals:
+                raise SpecError(f"sensor {sensor_id} is given twice; expected one of its names")
+            signals[sensor_id] = _read_signal(given, sensors[sensor_id], window_s)
         except SpecError as error:
             faults += error.under(f"signals.{name}").faults
     if faults:

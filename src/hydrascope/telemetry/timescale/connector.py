@@ -12,7 +12,7 @@ from hydrascope.schemas.arguments import checked
 from hydrascope.telemetry.times import as_microseconds
 from hydrascope.telemetry.timescale.database import Connection, Database, Health
 from hydrascope.telemetry.timescale.errors import DatabaseError
-from hydrascope.telemetry.timescale.narrow import NarrowTable, sensor_keys
+from hydrascope.telemetry.timescale.narrow import NarrowTable, named_sensor_keys, sensor_keys
 from hydrascope.telemetry.timescale.ordering import in_order
 from hydrascope.telemetry.timescale.reference_repository import ReferenceRepository
 from hydrascope.telemetry.timescale.repositories import (
@@ -148,8 +148,9 @@ class TimescaleConnector:
 
         Args:
             equipment_id: A machine that has been saved.
-            frame: Columns `time` (with zone), `sensor_id`, `value` and optionally `quality` (by
-                default 0, good). Rows without a value are skipped.
+            frame: Columns `time` (with zone), `sensor_id` (or an alias of the machine file),
+                `value` and optionally `quality` (by default 0, good). Rows without a value are
+                skipped.
 
         Raises:
             SpecError: A column is missing, a time has no zone, or a sensor is unknown.
@@ -160,7 +161,7 @@ class TimescaleConnector:
         names = [str(name) for name in sensor.categories]
 
         async def keys(connection: Connection) -> list[int]:
-            return await sensor_keys(connection, equipment_id, names)
+            return await named_sensor_keys(connection, equipment_id, names)
 
         key = np.array(await self.database.run(keys), dtype=np.int32)
         value = frame["value"].to_numpy(dtype=np.float64)

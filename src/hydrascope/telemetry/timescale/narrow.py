@@ -1,5 +1,6 @@
 """The table `hydrascope.telemetry`, with one row per sample."""
 
+import json
 from collections.abc import Sequence
 from typing import Any
 
@@ -133,6 +134,23 @@ async def sensor_keys(
     known = {row["sensor_id"]: row["sensor_key"] for row in rows}
     refuse_unknown_sensors(equipment_id, sensors, list(known))
     return [known[name] for name in sensors]
+
+
+async def named_sensor_keys(
+    connection: Connection, equipment_id: str, names: Sequence[str]
+) -> list[int]:
+    """Return the key of each sensor, given by its id or by an alias of the machine file.
+
+    Raises:
+        SpecError: As `sensor_keys`.
+    """
+    stored = await connection.fetchval(
+        "SELECT metadata -> 'aliases' FROM hydrascope.equipment WHERE equipment_id = $1",
+        equipment_id,
+    )
+    aliases: dict[str, list[str]] = json.loads(stored or "{}")
+    sensor_of = {name: sensor_id for sensor_id, others in aliases.items() for name in others}
+    return await sensor_keys(connection, equipment_id, [sensor_of.get(n, n) for n in names])
 
 
 def refuse_unknown_sensors(equipment_id: str, sensors: Sequence[str], known: Sequence[str]) -> None:

@@ -4,15 +4,16 @@ import os
 import weakref
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from pydantic import AwareDatetime, Field
 
-from hydrascope.schemas import Machine, SpecError, validate
+from hydrascope.schemas import Machine, SensorSpec, SpecError, validate
 from hydrascope.schemas.arguments import PathOrText, checked
 from hydrascope.schemas.base import Text
 from hydrascope.schemas.samples import GOOD, Samples, judged
+from hydrascope.schemas.samples import in_order as in_order_of_time
 from hydrascope.schemas.units import Conversion, conversion
 from hydrascope.telemetry.folder.labels import label_files, read_labels
 from hydrascope.telemetry.folder.machine_files import check_units, read_machines
@@ -57,6 +58,13 @@ POOL = {"pool_min": 0, "pool_max": 2}
 """The default size of the pool; each process of a training has one."""
 
 
+class _Column(NamedTuple):
+    """What the table has of a sensor, under one of its names."""
+
+    sensor: SensorSpec
+    conversion: Conversion
+
+
 class TimescaleSource(RecordedSource):
     """Telemetry in PostgreSQL or TimescaleDB, in Hydrascope's own table or in a wide one.
 
@@ -90,7 +98,7 @@ class TimescaleSource(RecordedSource):
         check_units(described, self._settings.units)
         super().__init__(described, self._find_labels(described), self._settings)
         self._scans: dict[str, Scan] = {}
-        self._conversions: dict[str, dict[str, Conversion]] = {}
+        self._found: dict[str, dict[str, _Column]] = {}
 
     def __getstate__(self) -> dict[str, object]:
         """Return the state without connections."""
@@ -146,6 +154,7 @@ class TimescaleSource(RecordedSource):
                 "database": self._database.dsn,
                 "equipment_id": equipment_id,
                 "sensors": {n: [s.unit, s.rate_hz, s.range] for n, s in sensors.items()},
+                "aliases": self._machines[equipment_id].sensor_names,
                 "settings": settings.model_dump(
                     mode="json",
                     include={"table", "since", "until", "max_gap_s", "units", "quality_accepted"},
@@ -175,7 +184,7 @@ class TimescaleSource(RecordedSource):
     def _slices(self, equipment_id: str) -> Iterator[Mapping[str, Samples]]:
         """Yield slices of all samples between since and until."""
         table, database = self._connector.table, self._connector.database
-        names = tuple(self._units(equipment_id))
+        names = tuple(self._columns(equipment_id))
         ends = wait(
             database.run(lambda connection: table.bounds_us(connection, equipment_id, names))
         )
@@ -201,41 +210,46 @@ class TimescaleSource(RecordedSource):
         return first_us, end_us
 
     def _selection(self, equipment_id: str, first_us: int, end_us: int) -> Selection:
-        names = tuple(self._units(equipment_id))
+        names = tuple(self._columns(equipment_id))
         return Selection(equipment_id, names, first_us, end_us, self._settings.quality_accepted)
 
-    def _units(self, equipment_id: str) -> dict[str, Conversion]:
-        """Return the conversions of the sensors that are both in the machine file and the table.
+    def _columns(self, equipment_id: str) -> dict[str, _Column]:
+        """Return what the table has of the machine's sensors, by the table's names.
 
         Raises:
             SpecError: A unit cannot be converted to the machine file's unit.
         """
-        if equipment_id not in self._conversions:
+        if equipment_id not in self._found:
             table, database = self._connector.table, self._connector.database
             units = wait(database.run(lambda c: table.sensors(c, equipment_id)))
+            machine = self._machines[equipment_id]
+            sensors = {sensor.id: sensor for _, sensor in machine.topology.sensors}
             found = {}
-            for _, sensor in self._machines[equipment_id].topology.sensors:
-                if sensor.id in units:
-                    stored = self._settings.units.get(sensor.id) or units[sensor.id] or sensor.unit
+            for name, unit in units.items():
+                sensor = sensors.get(machine.sensor_names.get(name, name))
+                if sensor is not None:
+                    stored = self._settings.units.get(sensor.id) or unit or sensor.unit
                     try:
-                        found[sensor.id] = conversion(stored, sensor.unit)
+                        found[name] = _Column(sensor, conversion(stored, sensor.unit))
                     except SpecError as error:
                         raise SpecError(f"sensor {sensor.id}: {error}") from None
-            self._conversions[equipment_id] = found
-        return self._conversions[equipment_id]
+            self._found[equipment_id] = found
+        return self._found[equipment_id]
 
     def _split(self, equipment_id: str, parts: list[FetchedSamples]) -> dict[str, Samples]:
-        """Convert values and return the good samples by sensor."""
-        conversions = self._units(equipment_id)
-        specs = {s.id: s for _, s in self._machines[equipment_id].topology.sensors}
-        rows = in_order(parts, len(conversions))
-        ends = np.searchsorted(rows.sensor, np.arange(len(conversions) + 1))
-        found = {}
-        for number, (name, factors) in enumerate(conversions.items()):
+        """Convert values and return the good samples by sensor.
+
+        Where a sensor has several names, the last of an instant's values counts, as in files.
+        """
+        columns = self._columns(equipment_id)
+        rows = in_order(parts, len(columns))
+        ends = np.searchsorted(rows.sensor, np.arange(len(columns) + 1))
+        found: dict[str, list[Samples]] = {}
+        for number, (sensor, factors) in enumerate(columns.values()):
             part = slice(ends[number], ends[number + 1])
             value = rows.value[part] * factors.scale + factors.offset
-            found[name] = judged(rows.time_us[part], value, specs[name]).good()
-        return found
+            found.setdefault(sensor.id, []).append(judged(rows.time_us[part], value, sensor))
+        return {name: in_order_of_time(pieces).samples.good() for name, pieces in found.items()}
 
 
 def _close(pid: int, connector: TimescaleConnector) -> None:
