@@ -5,8 +5,16 @@ import torch
 from jobs import DISCRIMINANT, Train
 from torch import Tensor
 
-from hydrascope.evaluation.explain import Explained, Question, explain, stored_window
+from hydrascope.evaluation.explain import (
+    Explained,
+    ExplainedWindow,
+    Question,
+    explain,
+    stored_window,
+)
 from hydrascope.experiment.restore import Restored, restore
+from hydrascope.schemas import fitness
+from hydrascope.schemas.fitness import SensorState
 
 
 def deletion_curve(explained: Explained, order: Tensor, points: int) -> Tensor:
@@ -86,3 +94,24 @@ def test_a_sensor_that_is_made_wrong_is_named(restored: Restored) -> None:
     of_components = found.of_components(topology)
     holder = next(c.id for c in topology.components if "TS1" in [s.id for s in c.sensors])
     assert max(of_components, key=lambda name: abs(of_components[name])) == holder
+
+
+def test_an_answer_is_explained_by_the_sensors_that_it_was_given_by(restored: Restored) -> None:
+    _, diagnoser, data = restored
+    sensors = [sensor.id for _, sensor in data.machines["zema"].topology.sensors]
+    number = sensors.index("PS1")
+    (head,) = (head for head in diagnoser.heads if head.name == "stable")
+    layout, fields, reference = stored_window(data.dataset, int(data.split.test[0]))
+    scaled, observed = fields.sensor_features.clone(), fields.sensor_observed.clone()
+    scaled[:, number] *= 10
+    observed[:, number] = False
+    wrong = fields._replace(sensor_features=scaled)
+    state = diagnoser.predict(layout.batch(wrong, reference))[fitness.STATE]
+    assert state[number] == SensorState.DOUBTFUL
+    found, without = (
+        explain(Explained(diagnoser, ExplainedWindow(layout, each, reference), Question(head)))
+        for each in (wrong, fields._replace(sensor_observed=observed))
+    )
+    assert found.of_sensors()[number] == 0
+    torch.testing.assert_close(found.attribution, without.attribution)
+    assert found.score == pytest.approx(without.score)

@@ -12,7 +12,7 @@ from captum.attr import IntegratedGradients
 from torch import Tensor
 
 from hydrascope.data.dataset import HydraulicGraphDataset
-from hydrascope.graphs.fields import SensorReference, WindowFields
+from hydrascope.graphs.fields import GraphInputs, SensorReference, WindowFields
 from hydrascope.graphs.layout import GraphLayout
 from hydrascope.models.decode import decode, log_probabilities
 from hydrascope.models.diagnoser import TensorDiagnoser
@@ -78,8 +78,13 @@ class ExplainedWindow(NamedTuple):
 def stored_window(dataset: HydraulicGraphDataset, row: int) -> ExplainedWindow:
     """Return a window of a dataset by its row."""
     ((machine, _),) = dataset.locate(np.array([row]))
-    inputs = dataset.gather([row]).inputs
-    fields = WindowFields(
+    fields = _fields_of(dataset.gather([row]).inputs)
+    return ExplainedWindow(machine.layout, fields, machine.reference)
+
+
+def _fields_of(inputs: GraphInputs) -> WindowFields:
+    """Return the numbers of a batch of one window."""
+    return WindowFields(
         inputs.sensor_features.unsqueeze(0),
         inputs.sensor_observed.unsqueeze(0),
         inputs.edge_dynamic.unsqueeze(0),
@@ -87,11 +92,12 @@ def stored_window(dataset: HydraulicGraphDataset, row: int) -> ExplainedWindow:
         inputs.machine_features,
         inputs.machine_features_mask,
     )
-    return ExplainedWindow(machine.layout, fields, machine.reference)
 
 
 class Explained:
     """One answer in one window, as a function of the sensors' features.
+
+    A sensor that the answer did without, because its input is not plausible, contributes nothing.
 
     Args:
         diagnoser: In evaluation mode.
@@ -104,6 +110,9 @@ class Explained:
     ) -> None:
         self._diagnoser, self._question = diagnoser, question
         self._layout, self._fields, self._reference = window
+        if diagnoser.fitness is not None:
+            inputs = window.layout.batch(window.fields, window.reference)
+            self._fields = _fields_of(diagnoser.fitness.screen(inputs).inputs)
         self.features = window.fields.sensor_features
         """The window's features, [1, S, T, F]."""
         normalizer, layout = diagnoser.normalizer, window.layout

@@ -18,10 +18,8 @@ from hydrascope.notebook.answer_table import Answer, answers_of, as_table
 from hydrascope.notebook.loading import need, open_bundle
 from hydrascope.packaging.bundle import Bundle
 from hydrascope.packaging.registry import REGISTRY_URI
-from hydrascope.schemas import fitness
 from hydrascope.schemas.arguments import PathOrText, checked
 from hydrascope.schemas.errors import SpecError, validate
-from hydrascope.schemas.fitness import SensorState
 from hydrascope.schemas.machine import Machine
 from hydrascope.schemas.task import HeadSpec
 from hydrascope.serving.equipment.store import find_machine
@@ -235,7 +233,6 @@ class Diagnoser:
     ) -> _Batch:
         fields, starts = compute_windows(source, plan, self._engineer, rows), plan.starts()
         decoded = self._diagnoser.predict(prepared.layout.batch(fields, prepared.reference))
-        fields = _as_answered(fields, decoded)
         return _Batch(prepared, [starts[row] for row in rows], fields, decoded)
 
     def _answers(self, batch: _Batch) -> Iterator[Answer]:
@@ -277,15 +274,6 @@ class Diagnoser:
             (equipment_id,) = self._machines
         find_machine(self._machines, equipment_id)
         return frame.assign(**{EQUIPMENT: equipment_id})
-
-
-def _as_answered(fields: WindowFields, decoded: Mapping[str, Tensor]) -> WindowFields:
-    """Return the windows without the sensors that the answers did without."""
-    if fitness.STATE not in decoded:
-        return fields
-    state = decoded[fitness.STATE].reshape(fields.sensor_observed.shape[:2])
-    kept = (state < SensorState.STUCK) | (decoded[fitness.UNLIKE] > 0)
-    return fields._replace(sensor_observed=fields.sensor_observed & kept.unsqueeze(2))
 
 
 def _refuse_short(source: FrameSource, machine: Machine, spec: WindowSpec) -> None:
