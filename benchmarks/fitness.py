@@ -12,13 +12,13 @@ import platform
 import subprocess
 import sys
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from functools import partial
 from itertools import islice
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import torch
@@ -26,14 +26,17 @@ from tests.support.rig_requests import ask
 from tests.support.services import service
 
 from benchmarks import _fleet_runs
-from benchmarks._disturbances import disturbances
 from benchmarks._document import ROOT, replace_section
+from benchmarks._fitness_windows import Asked, chosen, recorded_longer, windows
 from benchmarks._rows import Row, at_most
 from hydrascope.data.datamodule import HydraulicDataModule
-from hydrascope.experiment.restore import Restored, restore
+from hydrascope.experiment.restore import restore
+from hydrascope.models.diagnoser import TensorDiagnoser
+from hydrascope.packaging.bundle import read_bundle
+from hydrascope.packaging.manifest import Manifest
 from hydrascope.schemas import fitness
 from hydrascope.schemas.task import HeadKind, HeadLevel, HeadSpec
-from hydrascope.schemas.time import TimeWindow
+from hydrascope.serving.diagnosis.findings import Limits, Trust, build_finding
 
 RUNS = ROOT / "outputs" / "fitness"
 WRONG, UNRELIABLE = 0.02, 0.03
@@ -41,18 +44,10 @@ WRONG, UNRELIABLE = 0.02, 0.03
 _CLIENTS, _AT_ONCE = 4, 256
 _UNDISTURBED = 1024
 
-
-class Asked(NamedTuple):
-    """A window to send, with the truth."""
-
-    body: bytes
-    kind: str
-    truth: Mapping[tuple[str, str], list[float]]
-    """By component ("machine" for the whole) and head; NaN without a label."""
-
-
 Counts = dict[tuple[str, str], Counter[str]]
 """Kind of disturbance and head → answers, reliable and wrong ones; windows under head ""."""
+Found = Iterable[tuple[HeadSpec, Mapping[str, Any], list[float]]]
+"""The answers to a window: the head, the finding, and the truth (NaN without a label)."""
 
 
 def run() -> list[Row]:
@@ -63,10 +58,8 @@ def run() -> list[Row]:
         rows += [
             at_most(f"{machine}, {kind}: wrong", _wrong(total), "", WRONG)
             for kind, total in totals.items()
-            if "wrong" in total
         ]
-        windows = counts["none", ""]
-        share = windows["unreliable"] / windows["windows"]
+        share = _of_windows(counts["none", ""], "unreliable")
         rows.append(at_most(f"{machine}, undisturbed: unreliable", share, "", UNRELIABLE))
     return rows
 
@@ -75,30 +68,31 @@ def write() -> Path:
     """Measure, and write the section into docs/results.md."""
     lines = [
         f"{datetime.now(UTC):%Y-%m-%d}, {platform.machine()}, {os.cpu_count()} cores, torch "
-        f"{torch.__version__}; the windows of one machine go through the service. Those of all "
-        "test machines are answered in process, and only counted. `python -m benchmarks fitness "
-        "--write`.",
+        f"{torch.__version__}; the windows of one machine go through the service, those of all "
+        "test machines are answered in process. A simulated machine is one of the test, recorded "
+        "for longer. `python -m benchmarks fitness --write`.",
         "",
-        "| machine | disturbance | windows | with an unreliable answer | answers | reliable | "
-        "wrong of the reliable, goal ≤ 2 % | by head |",
-        "|---" * 8 + "|",
+        "| machine | disturbance | windows | with an unreliable answer | with a wrong reliable "
+        "answer | answers | unreliable | wrong of the reliable, goal ≤ 2 % | by head |",
+        "|---" * 9 + "|",
     ]
     for machine, counts in _measured().items():
         for kind in dict.fromkeys(kind for kind, _ in counts):
-            windows, total = counts[kind, ""], _total(counts, kind)
+            own, total = counts[kind, ""], _total(counts, kind)
             heads = ", ".join(
-                f"{head} {_percent(_wrong(own))}"
-                for (each, head), own in counts.items()
-                if head and each == kind and own["reliable"] and "wrong" in own
+                f"{head} {_percent(_wrong(each))}"
+                for (at, head), each in counts.items()
+                if head and at == kind and each["reliable"]
             )
             cells = (
                 machine,
                 kind,
-                f"{windows['windows']:,}",
-                _percent(windows["unreliable"] / windows["windows"]),
+                f"{own['windows']:,}",
+                _percent(_of_windows(own, "unreliable")),
+                _percent(_of_windows(own, "wrong")),
                 f"{total['answers']:,}",
-                _percent(total["reliable"] / total["answers"]),
-                _percent(_wrong(total)) if "wrong" in total else "–",
+                _percent(1 - total["reliable"] / total["answers"]),
+                _percent(_wrong(total)),
                 heads or "–",
             )
             lines.append("| " + " | ".join(cells) + " |")
@@ -143,48 +137,55 @@ def _ask_all(name: str, folder: Path, ckpt: Path) -> dict[str, Counts]:
         command = [sys.executable, "export.py", f"ckpt={ckpt}", f"output={bundle}"]
         subprocess.run(command, cwd=ROOT, check=True)
     restored = restore(str(ckpt))
-    heads = {head.name: head for head in restored.settings.task.heads}
-    found: dict[str, Counts] = {f"{name}, all machines": _undisturbed(restored)}
+    manifest, data = read_bundle(bundle).manifest, restored.data
+    found = {f"{name}, all machines": _undisturbed(restored.diagnoser, data, manifest)}
+    if name == "fleet":
+        data = recorded_longer(restored, folder / "store")
+    heads = {head.name: head for head in manifest.task.heads}
     with service(bundle) as served, ThreadPoolExecutor(_CLIENTS) as pool:
-        for equipment_id, rows in _chosen(restored.data):
+        for equipment_id, rows in chosen(data):
             counts: Counts = found.setdefault(name if name == "rig" else equipment_id, {})
-            windows = _windows(restored.data, equipment_id, rows)
-            while some := [*islice(windows, _AT_ONCE)]:  # not all bodies in memory
+            asked = windows(data, equipment_id, rows)
+            while some := [*islice(asked, _AT_ONCE)]:  # not all bodies in memory
                 answers = pool.map(partial(_ask, served.port), some)
-                for asked, answer in zip(some, answers, strict=True):
-                    _count(counts, asked, answer, heads)
+                for each, answer in zip(some, answers, strict=True):
+                    _count(counts, each.kind, _answered(each, answer, heads))
     return found
 
 
-def _undisturbed(restored: Restored) -> Counts:
-    """Count windows with an unreliable answer among test windows of all machines, in process."""
-    _, diagnoser, data = restored
+def _answered(asked: Asked, answer: Mapping[str, Any], heads: Mapping[str, HeadSpec]) -> Found:
+    """Yield the answers of the service to a window."""
+    for place, findings in {"machine": answer["machine"], **answer["components"]}.items():
+        for name, finding in findings.items():
+            yield heads[name], finding, asked.truth[place, name]
+
+
+def _undisturbed(
+    diagnoser: TensorDiagnoser, data: HydraulicDataModule, manifest: Manifest
+) -> Counts:
+    """Count the answers to test windows of all machines, in process."""
     rows = data.split.test
     if len(rows) > _UNDISTURBED:
         rows = np.sort(np.random.default_rng(0).choice(rows, _UNDISTURBED, replace=False))
     counts: Counts = {}
-    windows = counts.setdefault(("none", ""), Counter())
-    for first in range(0, len(rows), _AT_ONCE):
-        batch = data.dataset.gather(rows[first : first + _AT_ONCE])
-        answers, inputs = diagnoser.predict(batch.inputs), batch.inputs
-        unreliable = torch.zeros(len(batch.window), dtype=torch.bool)
+    for row in rows:
+        batch = data.dataset.gather([int(row)])
+        answers = diagnoser.predict(batch.inputs)
+        found = []
         for head in diagnoser.heads:
-            poor = answers[fitness.right(head.name)][:, 0] < diagnoser.least_right[head.name]
-            graph = inputs.graph_id
+            places = torch.zeros(1, dtype=torch.int64)
             if head.level is HeadLevel.COMPONENT:
                 column = data.input_spec.component_heads.index(head.name)
-                poor, graph = poor & inputs.component_heads[:, column], inputs.component_graph
-            own = counts.setdefault(("none", head.name), Counter())
-            applies = (
-                len(graph)
-                if head.level is HeadLevel.MACHINE
-                else int(inputs.component_heads[:, column].sum())
-            )
-            own["answers"] += applies
-            own["reliable"] += applies - int(poor.sum())
-            unreliable[graph[poor]] = True
-        windows["windows"] += len(unreliable)
-        windows["unreliable"] += int(unreliable.sum())
+                places = batch.inputs.component_heads[:, column].nonzero()[:, 0]
+            limits = Limits.from_manifest(head, manifest)
+            for place in places.tolist():
+                right = float(answers[fitness.right(head.name)][place])
+                reliable = right > 0 and right >= limits.least_right
+                trust = Trust(reliable, right, 1.0, ())
+                finding = build_finding(head, answers[head.name][place].numpy(), limits, trust)
+                truth = batch.targets[head.name][place].tolist()
+                found.append((head, finding.model_dump(), truth))
+        _count(counts, "none", found)
     return counts
 
 
@@ -192,70 +193,18 @@ def _ask(port: int, asked: Asked) -> dict[str, Any]:
     return ask(port, asked.body)
 
 
-def _chosen(data: HydraulicDataModule) -> Iterator[tuple[str, list[int]]]:
-    """Yield the first test machine of each build, with its test windows."""
-    table = data.table.iloc[data.split.test]
-    seen: set[str] = set()
-    for equipment_id, own in table.groupby("equipment_id", sort=False, observed=True):
-        build = data.machines[str(equipment_id)].topology.id
-        if build not in seen:
-            seen.add(build)
-            yield str(equipment_id), [*map(int, own.index)]
-
-
-def _windows(data: HydraulicDataModule, equipment_id: str, rows: list[int]) -> Iterator[Asked]:
-    machine = data.machines[equipment_id]
-    sensors = [sensor.id for _, sensor in machine.topology.sensors]
-    window_s = data.window.window_s
-    for row in rows:
-        start = data.table["start"].loc[row].to_pydatetime()
-        end = start + timedelta(seconds=window_s)
-        signals = data.source.read(equipment_id, TimeWindow(start=start, end=end))
-        truth = _truth(data, row)
-        for kind, apply in disturbances(sensors):
-            content = {
-                name: {
-                    "values": [None if np.isnan(v) else v for v in signal.values.tolist()],
-                    "rate_hz": signal.rate_hz,
-                }
-                for name, signal in apply(signals).items()
-            }
-            body = {"equipment_id": equipment_id, "start": start.isoformat(), "signals": content}
-            yield Asked(json.dumps(body).encode(), kind, truth)
-
-
-def _truth(data: HydraulicDataModule, row: int) -> dict[tuple[str, str], list[float]]:
-    batch = data.dataset.gather([row])
-    (machine,) = (each for each, _ in data.dataset.locate(np.array([row])))
-    components = data.machines[machine.equipment_id].topology.components
-    found: dict[tuple[str, str], list[float]] = {}
-    for head in data.task.heads:
-        target = batch.targets[head.name].tolist()
-        if head.level is HeadLevel.MACHINE:
-            found["machine", head.name] = target[0]
-        else:
-            for component, own in zip(components, target, strict=True):
-                found[component.id, head.name] = own
-    return found
-
-
-def _count(
-    counts: Counts, asked: Asked, answer: Mapping[str, Any], heads: Mapping[str, HeadSpec]
-) -> None:
-    windows = counts.setdefault((asked.kind, ""), Counter())
-    windows["windows"] += 1
-    places = {"machine": answer["machine"], **answer["components"]}
-    unreliable = False
-    for place, findings in places.items():
-        for name, finding in findings.items():
-            own = counts.setdefault((asked.kind, name), Counter())
-            truth = asked.truth[place, name]
-            unreliable = unreliable or not finding["reliable"]
-            for right in _rights(heads[name], finding, truth):
-                own["answers"] += 1
-                own["reliable"] += finding["reliable"]
-                own["wrong"] += finding["reliable"] and not right
-    windows["unreliable"] += unreliable
+def _count(counts: Counts, kind: str, found: Found) -> None:
+    """Add the answers to one window."""
+    unreliable = wrong = False
+    for head, finding, truth in found:
+        own = counts.setdefault((kind, head.name), Counter())
+        unreliable = unreliable or not finding["reliable"]
+        for right in _rights(head, finding, truth):
+            own["answers"] += 1
+            own["reliable"] += finding["reliable"]
+            own["wrong"] += finding["reliable"] and not right
+            wrong = wrong or (finding["reliable"] and not right)
+    counts.setdefault((kind, ""), Counter()).update(windows=1, unreliable=unreliable, wrong=wrong)
 
 
 def _rights(head: HeadSpec, finding: Mapping[str, Any], truth: list[float]) -> Iterator[bool]:
@@ -286,6 +235,10 @@ def _total(counts: Counts, kind: str) -> Counter[str]:
 
 def _wrong(count: Counter[str]) -> float:
     return count["wrong"] / max(1, count["reliable"])
+
+
+def _of_windows(count: Counter[str], what: str) -> float:
+    return count[what] / count["windows"]
 
 
 def _percent(share: float) -> str:

@@ -1,6 +1,7 @@
 """Short trainings in two processes: every network with every level of heads and strategy.
 
-`python tests/integration/process_grid.py FOLDER` trains them all, in a quarter of an hour.
+`python tests/integration/process_grid.py FOLDER` trains them all, in a quarter of an hour. Begun
+again with the same folder, it goes on.
 """
 
 import sys
@@ -46,7 +47,9 @@ def settings_of(cell: Cell, run_dir: Path) -> TrainSettings:
 def main(folder: Path) -> None:
     """Train every cell of the grid, each in processes of its own; stop at the first that fails."""
     for cell in WHOLE:
-        run(settings_of(cell, folder / "-".join(cell)), quiet=True)
+        run_dir = folder / "-".join(cell)
+        if not (run_dir / "results.json").exists():
+            run(settings_of(cell, run_dir), quiet=True)
         print(*cell, flush=True)
 
 

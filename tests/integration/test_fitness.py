@@ -150,6 +150,9 @@ def test_an_evaluation_says_of_each_answer_what_the_service_says(
         assert right == pytest.approx(own.loc[pd.Timestamp(window.start), "right"], abs=1e-5)
     report = json.loads((judged / "evaluation.json").read_text(encoding="utf-8"))
     assert set(report["reliability"]) == set(HEADS)
+    least = {head: each["least"] for head, each in report["reliability"].items()}
+    unreliable = table["right"] < table["head"].map(least)
+    assert report["unreliable_windows"] == unreliable.groupby(table["start"]).any().mean()
     assert "What can be relied on" in (judged / "report.html").read_text(encoding="utf-8")
 
 

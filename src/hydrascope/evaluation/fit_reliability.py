@@ -3,7 +3,7 @@
 Shapes: as in `models.fitness.reliability`; also W windows.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -15,11 +15,12 @@ from torch import Tensor
 from hydrascope.data.batch import TrainingBatch
 from hydrascope.data.datamodule import HydraulicDataModule
 from hydrascope.evaluation.nonconformity import nonconformity
+from hydrascope.evaluation.reliability_limits import joint_limits
 from hydrascope.models.blocks.sensor_layout import sensor_graph
 from hydrascope.models.diagnoser import TensorDiagnoser
 from hydrascope.models.fitness.reliability import Reliability, features
 from hydrascope.models.fitness.screening import without
-from hydrascope.models.layers.segment import segment_sum
+from hydrascope.models.layers.segment import segment_min, segment_sum
 from hydrascope.schemas.calibration import FLAG_PROBABILITY
 from hydrascope.schemas.task import HeadKind, HeadLevel, HeadSpec
 from hydrascope.tasks.metrics import predicted_class
@@ -28,8 +29,10 @@ _WINDOWS = 512
 """The most held-out windows that are used; of more, so many are drawn."""
 _SHARES = (0.1, 0.25, 0.5, 0.75, 0.9, 1.0)
 """The shares of the sensors that are removed at random, in turn."""
-_UNUSUAL = 0.01
-"""The share of undisturbed held-out answers that may be less probable than a reliable one."""
+_UNUSUAL = 0.02
+"""The share of undisturbed held-out windows that may have an answer below its head's limit."""
+_UNDISTURBED = 4096
+"""The most held-out windows that decide the limits: what is rare among windows needs many."""
 _TOLERANCE = 0.02
 """How much less probable than that a reliable answer may be. The answers of a regression have no
 confidence, so without it a single missing sensor would make all of them unreliable."""
@@ -62,16 +65,12 @@ def fit_reliability(
         seed: Decides which windows and sensors are drawn.
     """
     random = np.random.default_rng(seed)
-    rows = data.split.val
-    if len(rows) > _WINDOWS:
-        rows = np.sort(random.choice(rows, _WINDOWS, replace=False))
-    batches = [
-        data.dataset.gather(rows[first : first + _BATCH]) for first in range(0, len(rows), _BATCH)
-    ]
+    batches = list(_drawn(data, _WINDOWS, random))
     _fit_reliance(diagnoser, reliability, batches, data.input_spec.component_heads)
     generator = torch.Generator().manual_seed(seed)
     undisturbed = _rows(diagnoser, reliability, batches, 0.0, generator)
     disturbed = [_rows(diagnoser, reliability, batches, share, generator) for share in _SHARES]
+    judged = []
     for number, head in _answered(diagnoser, reliability):
         own = undisturbed[head.name]
         if len(own.right) < _FEWEST:
@@ -83,10 +82,30 @@ def fit_reliability(
         if y.all() or not y.any():
             continue
         fitted = LogisticRegression(fit_intercept=False, C=1.0, max_iter=1000).fit(x, y)
-        weights = torch.from_numpy(fitted.coef_[0]).float()
-        reliability.weights[number] = weights
-        usual = (own.features @ weights).sigmoid().quantile(_UNUSUAL)
-        reliability.least[number] = min(float(usual) - _TOLERANCE, _SURE)
+        reliability.weights[number] = torch.from_numpy(fitted.coef_[0]).float()
+        judged.append(number)
+    if judged:
+        names = data.input_spec.component_heads
+        lowest = torch.cat(
+            [
+                _lowest(diagnoser, reliability, batch, names)
+                for batch in _drawn(data, _UNDISTURBED, random)
+            ],
+            1,
+        )
+        limits = joint_limits(lowest[judged], _UNUSUAL)
+        reliability.least[judged] = (limits - _TOLERANCE).clamp(max=_SURE)
+
+
+def _drawn(
+    data: HydraulicDataModule, most: int, random: np.random.Generator
+) -> Iterator[TrainingBatch]:
+    """Yield the validation windows, in batches; of more than `most`, so many are drawn."""
+    rows = data.split.val
+    if len(rows) > most:
+        rows = np.sort(random.choice(rows, most, replace=False))
+    for first in range(0, len(rows), _BATCH):
+        yield data.dataset.gather(rows[first : first + _BATCH])
 
 
 def _answered(diagnoser: TensorDiagnoser, reliability: Reliability) -> list[tuple[int, HeadSpec]]:
@@ -133,6 +152,25 @@ def _fit_reliance(
     total.index_add_(1, role[seen], reliance[:, seen])
     of_role.index_add_(1, role[seen], torch.ones_like(reliance[:, seen]))
     reliability.role_reliance.copy_(torch.where(of_role > 0, total / of_role, overall))
+
+
+def _lowest(
+    diagnoser: TensorDiagnoser,
+    reliability: Reliability,
+    batch: TrainingBatch,
+    component_heads: Sequence[str],
+) -> Tensor:
+    """Return the lowest probability of being right of each head's answers to a window, [H, W]."""
+    inputs, graphs = batch.inputs, len(batch.window)
+    trust = reliability(inputs, diagnoser.plain(inputs))
+    lowest = torch.full((len(reliability.heads), graphs), torch.inf)
+    for number, head in _answered(diagnoser, reliability):
+        right = trust[head.name].right[:, 0]
+        if head.level is HeadLevel.COMPONENT:
+            applies = inputs.component_heads[:, component_heads.index(head.name)]
+            right = segment_min(right, inputs.component_graph, graphs, applies, torch.inf)
+        lowest[number] = right
+    return lowest
 
 
 def _distance(head: HeadSpec, answer: Tensor, other: Tensor) -> Tensor:

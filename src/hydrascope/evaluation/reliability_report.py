@@ -3,6 +3,8 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from torch import Tensor
+
 from hydrascope.evaluation.predictions import LocatedPredictions, complete
 from hydrascope.evaluation.tally import Tally
 from hydrascope.schemas.calibration import flag_thresholds
@@ -36,7 +38,7 @@ def reliability_report(
         if rows.right is None or not len(rows.target):
             continue
         least = least_right[head.name]
-        reliable = (rows.right > 0) & (rows.right >= least)
+        reliable = _reliable(rows.right, least)
         limits = flag_thresholds(head, thresholds)
         report[head.name] = {
             "rows": len(rows.target),
@@ -49,12 +51,38 @@ def reliability_report(
     return report
 
 
-def in_words(report: Mapping[str, Mapping[str, Any]]) -> str:
-    """Describe in two sentences how many answers are reliable."""
+def unreliable_windows(
+    predictions: Mapping[str, LocatedPredictions], least_right: Mapping[str, float]
+) -> float | None:
+    """Return the share of windows with an unreliable answer; None if no answer is judged.
+
+    Args:
+        predictions: The answers of each head.
+        least_right: The limit of each head.
+    """
+    windows, unreliable = set[int](), set[int]()
+    for name, rows in predictions.items():
+        if rows.right is not None:
+            windows.update(rows.window.tolist())
+            unreliable.update(rows.window[~_reliable(rows.right, least_right[name])].tolist())
+    return len(unreliable) / len(windows) if windows else None
+
+
+def in_words(report: Mapping[str, Mapping[str, Any]], windows: float) -> str:
+    """Describe in three sentences how many answers are reliable.
+
+    Args:
+        report: The output of `reliability_report`.
+        windows: The share of `unreliable_windows`.
+    """
     rows = sum(each["rows"] for each in report.values())
     reliable = sum(each["rows"] * each["reliable"] for each in report.values()) / rows
     lowest = min(report, key=lambda head: float(report[head]["reliable"]))
     return (
         f"{reliable:.1%} of {rows} answers are reliable. The fewest are those of {lowest}, "
-        f"{report[lowest]['reliable']:.1%}."
+        f"{report[lowest]['reliable']:.1%}. {windows:.1%} of the windows have an unreliable answer."
     )
+
+
+def _reliable(right: Tensor, least: float) -> Tensor:
+    return (right > 0) & (right >= least)

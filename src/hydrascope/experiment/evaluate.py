@@ -87,6 +87,9 @@ def run(settings: EvaluateSettings, *, quiet: bool = False) -> None:
     )
     if judged:
         report["reliability"] = judged
+        report["unreliable_windows"] = reliability_report.unreliable_windows(
+            predictions, diagnoser.least_right
+        )
     if other is not None:
         heads, thresholds = diagnoser.heads, diagnoser.thresholds
         found = other.compared(heads, predictions, thresholds, data, bootstrap)
@@ -135,7 +138,8 @@ def _print(console: Console, report: dict[str, Any], restored: Restored, title: 
         units = {head.name: head.unit for head in diagnoser.heads}
         console.print(_table(title, report["test"], report["judged"], units))
     if "reliability" in report:
-        console.print(reliability_report.in_words(report["reliability"]))
+        windows = report["unreliable_windows"]
+        console.print(reliability_report.in_words(report["reliability"], windows))
     if "missing_sensors" in report:
         console.print(in_words(report["missing_sensors"]))
     if report["localisation"]:

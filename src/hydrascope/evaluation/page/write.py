@@ -82,7 +82,11 @@ def write_page(
             for case in worst_cases(heads, predictions, diagnoser.thresholds)
         ],
         uncertain=[_case(case, predictions, data) for case in uncertain_cases(heads, predictions)],
-        reliability=in_words(report["reliability"]) if "reliability" in report else "",
+        reliability=(
+            in_words(report["reliability"], report["unreliable_windows"])
+            if "reliability" in report
+            else ""
+        ),
         normality_lines=normality_lines(report["normality"]) if "normality" in report else [],
         missing=missing_section(report["missing_sensors"]) if "missing_sensors" in report else None,
         few=FEW_UNITS,
