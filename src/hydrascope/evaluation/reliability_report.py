@@ -53,8 +53,8 @@ def reliability_report(
 
 def unreliable_windows(
     predictions: Mapping[str, LocatedPredictions], least_right: Mapping[str, float]
-) -> float | None:
-    """Return the share of windows with an unreliable answer; None if no answer is judged.
+) -> float:
+    """Return the share of windows with an unreliable answer, of those with a judged one.
 
     Args:
         predictions: The answers of each head.
@@ -65,7 +65,7 @@ def unreliable_windows(
         if rows.right is not None:
             windows.update(rows.window.tolist())
             unreliable.update(rows.window[~_reliable(rows.right, least_right[name])].tolist())
-    return len(unreliable) / len(windows) if windows else None
+    return len(unreliable) / len(windows)
 
 
 def in_words(report: Mapping[str, Mapping[str, Any]], windows: float) -> str:

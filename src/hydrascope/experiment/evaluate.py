@@ -82,14 +82,7 @@ def run(settings: EvaluateSettings, *, quiet: bool = False) -> None:
         report["calibration"] = calibration_report(
             diagnoser.heads, raw, predictions, calibration.spec, bootstrap
         )
-    judged = reliability_report.reliability_report(
-        diagnoser.heads, predictions, diagnoser.least_right, diagnoser.thresholds
-    )
-    if judged:
-        report["reliability"] = judged
-        report["unreliable_windows"] = reliability_report.unreliable_windows(
-            predictions, diagnoser.least_right
-        )
+    report |= _of_reliability(diagnoser, predictions)
     if other is not None:
         heads, thresholds = diagnoser.heads, diagnoser.thresholds
         found = other.compared(heads, predictions, thresholds, data, bootstrap)
@@ -108,6 +101,20 @@ def run(settings: EvaluateSettings, *, quiet: bool = False) -> None:
         write_page(run_dir / "report.html", report, diagnoser, predictions, data)
     _print(console, report, restored, _title(trained, report["split"], bootstrap))
     console.print(f"Results: {run_dir}", soft_wrap=True)
+
+
+def _of_reliability(
+    diagnoser: TensorDiagnoser, predictions: Mapping[str, LocatedPredictions]
+) -> dict[str, Any]:
+    """Return how many answers and windows are reliable; empty if that is not judged."""
+    least = diagnoser.least_right
+    judged = reliability_report.reliability_report(
+        diagnoser.heads, predictions, least, diagnoser.thresholds
+    )
+    if not judged:
+        return {}
+    windows = reliability_report.unreliable_windows(predictions, least)
+    return {"reliability": judged, "unreliable_windows": windows}
 
 
 def _of_normality(restored: Restored, reset: Reset, run_dir: Path) -> dict[str, Any]:
