@@ -16,10 +16,12 @@ RUN = tuple(
     )
 )
 """Pages whose commands are run, on the files that they show."""
+EXAMPLES = tuple(sorted((ROOT / "docs" / "examples").glob("*.md")))
+"""Pages whose commands are run one after another, from raw files to a report."""
 CHECKED = tuple(
     page
     for page in (*sorted((ROOT / "docs").glob("**/*.md")), ROOT / "deploy" / "README.md")
-    if page not in RUN
+    if page not in (*RUN, *EXAMPLES)
 )
 """Pages whose commands take too long, or need what is not here."""
 

@@ -10,11 +10,11 @@ from pathlib import Path
 
 import pytest
 import yaml
-from pages import CHECKED, RUN, blocks, shown_files
+from pages import CHECKED, EXAMPLES, RUN, blocks, shown_files
 
 from hydrascope.experiment.check import check
 
-PAGES = (*RUN, *CHECKED)
+PAGES = (*RUN, *EXAMPLES, *CHECKED)
 
 
 def test_python_yaml_and_json_are_well_formed() -> None:

@@ -8,6 +8,7 @@ import typer
 
 from hydrascope.cli.commands import TimeZone
 from hydrascope.schemas.kinds import SENSOR_UNITS
+from hydrascope.schemas.learn import Learn
 
 if TYPE_CHECKING:  # it imports pandas
     from hydrascope.telemetry.init.headers import SensorGuess
@@ -20,6 +21,13 @@ def init(
     folder: Annotated[Path, typer.Argument(help="A folder of CSV or Parquet files.")],
     into: Annotated[Path, typer.Option(help="A new folder for the files.")] = Path("own"),
     time_zone: TimeZone = None,
+    learn: Annotated[
+        Learn | None,
+        typer.Option(
+            help="The task: labels; what is normal; or the remaining life of machines, each of "
+            "which failed when its recording ends. Without it, labels that are frequent enough."
+        ),
+    ] = None,
     yes: Annotated[
         bool, typer.Option("--yes", help="Ask nothing; files mark what was guessed.")
     ] = False,
@@ -28,7 +36,7 @@ def init(
     from hydrascope.telemetry.init.command import run
 
     interactive = sys.stdin.isatty() and not yes
-    for line in run(folder, into, time_zone, _ask_about if interactive else _keep):
+    for line in run(folder, into, time_zone, learn, _ask_about if interactive else _keep):
         print(line)
 
 

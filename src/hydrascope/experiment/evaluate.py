@@ -19,6 +19,7 @@ from hydrascope.evaluation.detection import (
     machine_scores,
     score_table,
 )
+from hydrascope.evaluation.detection_beside import beside
 from hydrascope.evaluation.detection_rows import RowRuns, row_intervals, row_metrics
 from hydrascope.evaluation.detection_text import detection_table, normality_lines
 from hydrascope.evaluation.figures import confusion_counts, save_confusion_matrix
@@ -96,6 +97,8 @@ def run(settings: EvaluateSettings, *, quiet: bool = False) -> None:
                 missing = judge_missing(diagnoser, data)
             report["missing_sensors"] = missing_report(diagnoser.heads, missing)
     report |= _of_normality(restored, reset, run_dir)
+    report["test_machines"] = int(data.table["equipment_id"].iloc[data.split.test].nunique())
+    report["detectors"] = _detectors(file) if file and split and not reset else None
     write_json(run_dir / EVALUATION, report)
     with console.status("Drawing the report …"):
         write_page(run_dir / "report.html", report, diagnoser, predictions, data)
@@ -200,6 +203,13 @@ def _models(trained: TrainSettings, ckpt: Path) -> dict[str, Any] | None:
         return None
     models, own = load_json(results).get("test", {}), trained.model.name
     return comparison(trained.task.heads, {own: models.get(own, {})} | models)
+
+
+def _detectors(ckpt: Path) -> dict[str, Any] | None:
+    """Return the training's comparison of detectors; None if its results are not there."""
+    results = ckpt.parents[1] / "results.json"
+    reports = load_json(results).get("normality") if results.is_file() else None
+    return beside(reports) if reports and len(reports) > 1 else None
 
 
 def _title(trained: TrainSettings, split: str, bootstrap: Bootstrap) -> str:

@@ -17,6 +17,7 @@ from yaml import safe_dump
 from hydrascope import __version__
 from hydrascope.data.datamodule import HydraulicDataModule
 from hydrascope.evaluation.baselines import check_comparable
+from hydrascope.evaluation.detection_beside import verdicts
 from hydrascope.evaluation.detection_text import detection_table, normality_lines
 from hydrascope.evaluation.localisation import localisation_lines
 from hydrascope.evaluation.own_metrics import check_own_metrics
@@ -240,7 +241,7 @@ def _print(
     if data.task.normality and diagnoser.normality:
         console.print(detection_table(f"{title}; AUROC, share detected", tested.detectors))
         own, *_ = tested.detectors.values()
-        console.print("\n".join(normality_lines(own)))
+        console.print("\n".join((*normality_lines(own), *verdicts(tested.detectors))))
     _say_remarks(data, console)
 
 

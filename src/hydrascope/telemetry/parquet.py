@@ -15,6 +15,7 @@ from hydrascope.telemetry.folder.index import Index, find_or_build
 from hydrascope.telemetry.folder.rows import read_samples
 from hydrascope.telemetry.folder.settings import FolderSettings
 from hydrascope.telemetry.recorded import RecordedSource
+from hydrascope.telemetry.time_words import TimeWords
 
 _FEW = 10
 """How many flags a message lists."""
@@ -60,6 +61,11 @@ class ParquetSource(RecordedSource):
             why = next(each.line for each in said if each.severity is Severity.STOPS)
             raise SpecError(f"{self._settings.folder}: {why}")
         return index
+
+    @property
+    def time_words(self) -> TimeWords:
+        """How messages call the time of this folder."""
+        return TimeWords(self._settings.time_zone)
 
     def remarks(self) -> list[str]:
         """Return the findings of a check of the folder that harm a training, one line each."""

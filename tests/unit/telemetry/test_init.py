@@ -95,7 +95,8 @@ def test_engines_by_number_share_a_machine_file(tmp_path: Path) -> None:
     source = source_of(into, "engines")
     assert [source.extents(name)[0].start.second for name in source.machines()] == [1] * 6
     experiment = (into / "conf" / "experiment" / "engines.yaml").read_text()
-    assert "# Guessed: times count from the start of each recording" in experiment
+    assert "# Guessed: time_in_cycles is a counter: one count is read as a second" in experiment
+    assert "time_zone: counter" in experiment
 
 
 def test_labels_in_rows_become_intervals_and_a_head(tmp_path: Path) -> None:
@@ -107,7 +108,8 @@ def test_labels_in_rows_become_intervals_and_a_head(tmp_path: Path) -> None:
     lengths = (labels["end"] - labels["start"]).dt.total_seconds()
     assert lengths.tolist() == pytest.approx([30.0] * 4)
     (head,) = validate(TaskSpec, load_yaml(into / "conf" / "task" / "actuators.yaml")).heads
-    assert (head.name, head.kind) == ("condition", "binary")
+    assert (head.name, head.kind, head.healthy) == ("condition", "multi_class", 0)
+    assert [each.name for each in head.classes] == ["normal", "stuck"]
     assert "name: by_machine" in (into / "conf" / "experiment" / "actuators.yaml").read_text()
 
 

@@ -37,6 +37,7 @@ from hydrascope.models.diagnoser import TensorDiagnoser
 from hydrascope.schemas.task import HeadKind, HeadSpec
 from hydrascope.schemas.time import TimeWindow
 from hydrascope.schemas.whole_file import write_whole
+from hydrascope.telemetry.time_words import words_of
 
 _TEMPLATES = Path(__file__).parents[2] / "assets" / "report"
 _POINTS = 240
@@ -137,7 +138,10 @@ def _machines(
         row = data.table.iloc[window]
         machine = data.machines[row["equipment_id"]]
         svg = machine_chart(machine.topology, health.loc[window].to_dict(), f"machine_{build}")
-        about = {"name": machine.equipment.name, "start": f"{row['start']:%Y-%m-%d %H:%M:%S}"}
+        about = {
+            "name": machine.equipment.name,
+            "start": words_of(data.source).instant(row["start"]),
+        }
         found.append(about | {"chart": Markup(svg)})
     return found
 
@@ -149,7 +153,7 @@ def _case(
     machine = data.machines[row["equipment_id"]]
     return {
         "machine": machine.equipment.name,
-        "start": f"{row['start']:%Y-%m-%d %H:%M:%S}",
+        "start": words_of(data.source).instant(row["start"]),
         "answer": answer_in_words(case.head, predictions[case.head.name], case.row, data),
         "signals": list(_signals(row["equipment_id"], row["start"].to_pydatetime(), data)),
     }
@@ -179,6 +183,7 @@ def _explained(
     total = float(of_sensors.sum()) or 1.0
     moment = int(explanation.attribution.abs().sum(0).argmax())
     step_s = data.window.window_s / explanation.attribution.shape[1]
+    second = words_of(data.source).second
     return found | {
         "driver": {
             "component": driver,
@@ -187,7 +192,7 @@ def _explained(
                 f"{topology.sensors[n][1].id} ({100 * float(of_sensors[n]) / total:.0f} %)"
                 for n in order[:3]
             ),
-            "moment": f"{moment * step_s:g} to {(moment + 1) * step_s:g} s",
+            "moment": f"{moment * step_s:g} to {(moment + 1) * step_s:g} {second}",
         },
         "signals": [found["signals"][n] | {"shades": list(_shades(explanation, n))} for n in order],
     }

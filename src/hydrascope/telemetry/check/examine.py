@@ -24,6 +24,7 @@ from hydrascope.telemetry.folder.settings import FolderSettings
 from hydrascope.telemetry.folder.statistics import SensorGatherer, SensorStatistics
 from hydrascope.telemetry.folder.table_file import TableFile, open_table
 from hydrascope.telemetry.folder.time_order import in_time_order
+from hydrascope.telemetry.time_words import TimeWords
 
 Progress = Callable[[str, int, int], object]
 """Takes (name of the step, total amount, amount done)."""
@@ -40,6 +41,8 @@ class Examination:
     labels: Mapping[str, pd.DataFrame] = field(default_factory=dict)
     units: Mapping[str, str] = field(default_factory=dict)
     """The setting."""
+    words: TimeWords = field(default_factory=TimeWords)
+    """How the time of the folder is called."""
     passed_over: list[PassedOver] = field(default_factory=list)
     empty: list[Path] = field(default_factory=list)
     """Files without rows."""
@@ -68,6 +71,7 @@ class Examination:
         }
         found = cls([], contents.machines, sensors, contents.labels)
         found.units, found.passed_over = contents.reading.units, contents.passed_over
+        found.words = TimeWords(contents.reading.time_zone)
         judges = contents.reading.quality_accepted is not None
         found.look_at_files(contents.files, index.blocks, judges=judges)
         return found
@@ -91,7 +95,7 @@ def examine(settings: FolderSettings, progress: Progress) -> Examination:
     Raises:
         SpecError: The folder contains no telemetry.
     """
-    found = Examination(units=settings.units)
+    found = Examination(units=settings.units, words=TimeWords(settings.time_zone))
     try:
         apart = label_files(settings.folder, settings.labels)
     except SpecError as error:

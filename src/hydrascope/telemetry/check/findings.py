@@ -204,5 +204,5 @@ def _all_sensor_findings(found: Examination) -> Iterator[Finding]:
         for sensor, stats in sensors.items():
             if found.machines and sensor not in specs:
                 continue
-            for severity, kind, message in sensor_findings(stats, specs.get(sensor)):
+            for severity, kind, message in sensor_findings(stats, specs.get(sensor), found.words):
                 yield _finding(severity, kind, f"{machine}/{sensor}", message)

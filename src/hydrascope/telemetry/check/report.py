@@ -3,6 +3,7 @@
 import json
 from collections import defaultdict
 from collections.abc import Sequence
+from datetime import datetime
 
 from rich import box
 from rich.console import Console, RenderableType
@@ -15,10 +16,12 @@ from hydrascope.telemetry.check.findings import Finding, folded
 from hydrascope.telemetry.check.labels import LabelledTime, labelled_time
 from hydrascope.telemetry.check.sensor_findings import Severity
 from hydrascope.telemetry.folder.statistics import SensorStatistics, merged
+from hydrascope.telemetry.time_words import TimeWords
 
 _STYLE = {Severity.STOPS: "bold red", Severity.HARMS: "yellow", Severity.NOTE: "dim"}
 
-_ALWAYS = ("samples", "Hz (declared)", "missing", "min", "median", "max")
+_RATE = "rate (declared)"
+_ALWAYS = ("samples", _RATE, "missing", "min", "median", "max")
 """The columns of every table."""
 
 _MOST_TABLES = 10
@@ -61,9 +64,9 @@ def print_report(console: Console, found: Examination, findings: Sequence[Findin
     Many machines have one table for each build, and many findings of a kind have one line.
     """
     for title, sensors in _tables(found).items():
-        console.print(_table(title, sensors))
+        console.print(_table(title, sensors, found.words))
     if times := labelled_time(found.labels):
-        console.print(_labels(times))
+        console.print(_labels(times, found.words))
     for each in folded(findings):
         subject = f"{escape(each.subject)}: " if each.subject else ""
         word = each.severity.name.lower()
@@ -109,15 +112,15 @@ def _by_machine(found: Examination) -> dict[str, _Sensors]:
     return machines
 
 
-def _table(title: str, sensors: _Sensors) -> RenderableType:
+def _table(title: str, sensors: _Sensors, words: TimeWords) -> RenderableType:
     recorded = [stats for stats, _ in sensors.values() if stats is not None]
     first = min((stats.first for stats in recorded if stats.first), default=None)
     last = max((stats.last for stats in recorded if stats.last), default=None)
     title = escape(title)
     if first and last:
-        title += f": {first[:19]} to {last[:19]} UTC"
+        title += f": {words.range(*map(datetime.fromisoformat, (first, last)))}"
     table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
-    rows = {sensor: _cells(stats, spec) for sensor, (stats, spec) in sensors.items()}
+    rows = {sensor: _cells(stats, spec, words) for sensor, (stats, spec) in sensors.items()}
     table.add_column("sensor", no_wrap=True)
     # To fit into a terminal, the table omits columns in which nothing is wrong.
     shown = [
@@ -126,30 +129,36 @@ def _table(title: str, sensors: _Sensors) -> RenderableType:
         if name in _ALWAYS or any(cells[name] not in ("", "–") for cells in rows.values())
     ]
     for name in shown:
-        table.add_column(name, justify="right", no_wrap=True)
+        shown_name = name.replace("rate", words.rate) if name == _RATE else name
+        table.add_column(shown_name, justify="right", no_wrap=True)
     for sensor, cells in rows.items():
         table.add_row(escape(sensor), *(cells[name] for name in shown))
     return table
 
 
-def _labels(times: Sequence[LabelledTime]) -> RenderableType:
+def _labels(times: Sequence[LabelledTime], words: TimeWords) -> RenderableType:
     table = Table(title="labels", title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
-    for name in ("label", "value", "machines", "hours"):
+    for name in ("label", "value", "machines", words.labelled):
         table.add_column(name, justify="left" if name == "label" else "right", no_wrap=True)
     for each in times:
         table.add_row(
-            escape(each.label), escape(each.value), f"{each.machines}", f"{each.hours:.4g}"
+            escape(each.label),
+            escape(each.value),
+            f"{each.machines}",
+            words.labelled_time(each.hours),
         )
     return table
 
 
-def _cells(stats: SensorStatistics | None, spec: SensorSpec | None) -> dict[str, str]:
+def _cells(
+    stats: SensorStatistics | None, spec: SensorSpec | None, words: TimeWords
+) -> dict[str, str]:
     declared = f" ({spec.rate_hz:g})" if spec else ""
     return {
         "samples": "0" if stats is None else f"{stats.samples:,}",
-        "Hz (declared)": (f"{stats.rate_hz:.4g}" if stats and stats.rate_hz else "–") + declared,
+        _RATE: (f"{stats.rate_hz:.4g}" if stats and stats.rate_hz else "–") + declared,
         "gaps": _count(stats.gaps if stats else 0),
-        "longest": _duration(stats.longest_gap_s if stats else 0),
+        "longest": words.duration(stats.longest_gap_s if stats else 0) or "–",
         "missing": "100%" if stats is None else _share(stats.missing),
         "bad": "" if stats is None else _share(stats.bad_quality / max(stats.samples, 1)),
         "outside": "" if stats is None else _share(stats.out_of_range / max(stats.samples, 1)),
@@ -157,7 +166,7 @@ def _cells(stats: SensorStatistics | None, spec: SensorSpec | None) -> dict[str,
         "median": _number(stats.median if stats else None),
         "max": _number(stats.maximum if stats else None),
         "unit": spec.unit if spec else "",
-        "constant": _duration(stats.longest_constant_s if stats else 0),
+        "constant": words.duration(stats.longest_constant_s if stats else 0) or "–",
         "repeated": _count(stats.duplicates if stats else 0),
         "unsorted": _count(stats.unsorted if stats else 0),
     }
@@ -173,11 +182,3 @@ def _share(share: float) -> str:
 
 def _number(value: float | None) -> str:
     return "–" if value is None else f"{value:.4g}"
-
-
-def _duration(seconds: float) -> str:
-    """Format a duration in the largest suitable unit."""
-    for unit, length in (("d", 86_400), ("h", 3600), ("min", 60)):
-        if seconds >= 2 * length:
-            return f"{seconds / length:.1f} {unit}"
-    return f"{seconds:g} s" if seconds else "–"

@@ -8,6 +8,7 @@ import numpy as np
 
 from hydrascope.schemas import SensorSpec
 from hydrascope.telemetry.folder.statistics import Extreme, SensorStatistics
+from hydrascope.telemetry.time_words import TimeWords
 
 _RATE_TOLERANCE = 0.05
 _MANY_MISSING = 0.05
@@ -47,10 +48,12 @@ class SensorFinding(NamedTuple):
     message: str
 
 
-def sensor_findings(stats: SensorStatistics, spec: SensorSpec | None) -> Iterator[SensorFinding]:
+def sensor_findings(
+    stats: SensorStatistics, spec: SensorSpec | None, words: TimeWords
+) -> Iterator[SensorFinding]:
     """Yield the findings of a sensor, compared with the machine file if that lists it."""
     if spec is not None:
-        yield from _against_machine_file(stats, spec)
+        yield from _against_machine_file(stats, spec, words)
     if stats.first is None:
         return
     if stats.missing > _MANY_MISSING and not (spec and _other_rate(stats, spec)):
@@ -58,15 +61,15 @@ def sensor_findings(stats: SensorStatistics, spec: SensorSpec | None) -> Iterato
             Severity.HARMS,
             "missing samples",
             f"{stats.missing:.0%} of the samples are missing ({stats.gaps} gaps, the longest "
-            f"{stats.longest_gap_s:g} s); sub-windows with too few are masked, shorter gaps can be "
-            "filled with features.cleaning",
+            f"{stats.longest_gap_s:g} {words.second}); sub-windows with too few are masked, "
+            "shorter gaps can be filled with features.cleaning",
         )
     elif stats.gaps:
         yield SensorFinding(
             Severity.NOTE,
             "gaps",
-            f"{stats.gaps} gaps, the longest {stats.longest_gap_s:g} s; they are masked, or filled "
-            "with features.cleaning",
+            f"{stats.gaps} gaps, the longest {stats.longest_gap_s:g} {words.second}; they are "
+            "masked, or filled with features.cleaning",
         )
     for extreme in (stats.lowest, stats.highest):
         if extreme is not None:
@@ -81,18 +84,15 @@ def sensor_findings(stats: SensorStatistics, spec: SensorSpec | None) -> Iterato
         yield SensorFinding(
             Severity.NOTE,
             "constant for long",
-            f"constant for {stats.longest_constant_s:g} s; check whether the machine stood still "
-            "or the sensor hung",
+            f"constant for {stats.longest_constant_s:g} {words.second}; check whether the machine "
+            "stood still or the sensor hung",
         )
 
 
 def _extreme_findings(extreme: Extreme, spread: float) -> Iterator[SensorFinding]:
     """Yield a finding if the extreme was probably not measured."""
-    if extreme.next is None or extreme.times < _OFTEN:
-        return
-    distance = abs(extreme.value - extreme.next)
-    marks = bool(np.isclose(np.abs(extreme.value), _MARKS, rtol=1e-6).any())
-    if not distance > (_FAR_MARK if marks else _FAR) * spread or not (marks or spread):
+    marks = marks_missing(extreme, spread)
+    if not marks and not _repeated_from(extreme, _FAR * spread if spread else np.inf):
         return
     yield SensorFinding(
         Severity.HARMS if marks else Severity.NOTE,
@@ -103,7 +103,27 @@ def _extreme_findings(extreme: Extreme, spread: float) -> Iterator[SensorFinding
     )
 
 
-def _against_machine_file(stats: SensorStatistics, spec: SensorSpec) -> Iterator[SensorFinding]:
+def marks_missing(extreme: Extreme, spread: float) -> bool:
+    """Return whether an extreme is a value that devices write where nothing was measured.
+
+    Args:
+        extreme: The lowest or highest value of a sensor.
+        spread: The interquartile range of its values.
+    """
+    known = bool(np.isclose(np.abs(extreme.value), _MARKS, rtol=1e-6).any())
+    return known and _repeated_from(extreme, _FAR_MARK * spread)
+
+
+def _repeated_from(extreme: Extreme, distance: float) -> bool:
+    """Return whether a value was read again, and all others are further away than `distance`."""
+    if extreme.next is None or extreme.times < _OFTEN:
+        return False
+    return abs(extreme.value - extreme.next) > distance
+
+
+def _against_machine_file(
+    stats: SensorStatistics, spec: SensorSpec, words: TimeWords
+) -> Iterator[SensorFinding]:
     if stats.samples and stats.out_of_range == stats.samples - stats.bad_quality > 0:
         yield SensorFinding(
             Severity.HARMS,
@@ -136,8 +156,8 @@ def _against_machine_file(stats: SensorStatistics, spec: SensorSpec) -> Iterator
         yield SensorFinding(
             Severity.HARMS,
             "another rate",
-            f"recorded at {stats.rate_hz:.4g} Hz, but the machine file says {spec.rate_hz:g} Hz: "
-            f"{consequence}; correct rate_hz",
+            f"recorded at {stats.rate_hz:.4g} {words.rate}, but the machine file says "
+            f"{spec.rate_hz:g} {words.rate}: {consequence}; correct rate_hz",
         )
 
 

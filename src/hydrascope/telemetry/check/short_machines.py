@@ -26,10 +26,10 @@ def short_machines(found: Examination, window_s: float | None) -> Iterator[str]:
             period_s = max((1 / each.rate_hz for each in stats if each.rate_hz), default=0.0)
             duration_s = (last.max() - first.min()).total_seconds() + period_s
             if duration_s < window_s:
-                brief.append(f"{name} ({duration_s:g} s)")
+                brief.append(f"{name} ({duration_s:g} {found.words.second})")
     if brief:
         yield (
             f"{len(brief)} of {len(found.machines)} machines are recorded for less than a window "
-            f"of {window_s:g} s: {', '.join(brief)}; shorten it, or set data.window.short=skip or "
-            "pad"
+            f"of {window_s:g} {found.words.second}: {', '.join(brief)}; shorten it, or set "
+            "data.window.short=skip or pad"
         )

@@ -96,9 +96,9 @@ class SensorGatherer:
         self._counts = dict.fromkeys(
             ("samples", "bad_quality", "out_of_range", "duplicates", "unsorted"), 0
         )
-        self._values, self._good_values, self._steps = (_EvenlySpaced() for _ in range(3))
-        self._lowest, self._highest = _Lowest(), _Lowest()
-        self._extremes: tuple[float, float] | None = None
+        self._values, self._steps = _EvenlySpaced(), _EvenlySpaced()
+        self._good_values = Extremes()
+        self._ends: tuple[float, float] | None = None
         self._good = 0
         self._first_us: int | None = None
         self._last_us = self._constant_since_us = 0
@@ -124,8 +124,8 @@ class SensorGatherer:
             self._last_any_us = int(samples.time_us[-1])
         recorded = samples.value[samples.state != BAD_QUALITY]
         if len(recorded):
-            low, high = self._extremes or (np.inf, -np.inf)
-            self._extremes = min(low, float(recorded.min())), max(high, float(recorded.max()))
+            low, high = self._ends or (np.inf, -np.inf)
+            self._ends = min(low, float(recorded.min())), max(high, float(recorded.max()))
             self._values.add(recorded.astype(np.float64))
         good = samples.good()
         if len(good.value):
@@ -133,9 +133,7 @@ class SensorGatherer:
 
     def _add_good(self, time_us: NDArray[np.int64], value: NDArray[np.float32]) -> None:
         self._good += len(time_us)
-        self._lowest.add(value)
-        self._highest.add(-value)
-        self._good_values.add(value.astype(np.float64))
+        self._good_values.add(value)
         if self._first_us is None:
             self._first_us = self._constant_since_us = int(time_us[0])
         else:
@@ -160,7 +158,7 @@ class SensorGatherer:
         first_us = self._last_us if self._first_us is None else self._first_us
         duration_s = (self._last_us - first_us) / 1e6
         due = duration_s * (declared_hz or rate_hz or 0.0) + 1
-        low, high = self._extremes or (None, None)
+        low, high = self._ends or (None, None)
         found: dict[str, Any] = {
             **self._counts,
             "rate_hz": rate_hz,
@@ -173,12 +171,40 @@ class SensorGatherer:
             "minimum": low,
             "median": self._values.median(),
             "maximum": high,
-            "lowest": self._lowest.extreme(1),
-            "highest": self._highest.extreme(-1),
-            "spread": self._good_values.spread(),
+            "lowest": self._good_values.lowest,
+            "highest": self._good_values.highest,
+            "spread": self._good_values.spread,
             "longest_constant_s": self._longest_constant_us / 1e6,
         }
         return SensorStatistics(**found)
+
+
+class Extremes:
+    """Accumulates the extreme values of a sensor, and how far its values usually spread."""
+
+    def __init__(self) -> None:
+        self._lowest, self._highest, self._kept = _Lowest(), _Lowest(), _EvenlySpaced()
+
+    def add(self, values: NDArray[np.float32]) -> None:
+        """Add finite values [n], at least one."""
+        self._lowest.add(values)
+        self._highest.add(-values)
+        self._kept.add(values.astype(np.float64))
+
+    @property
+    def lowest(self) -> Extreme | None:
+        """The lowest value; None: no value was added."""
+        return self._lowest.extreme(1)
+
+    @property
+    def highest(self) -> Extreme | None:
+        """The highest value; None: no value was added."""
+        return self._highest.extreme(-1)
+
+    @property
+    def spread(self) -> float | None:
+        """The interquartile range; None: no value was added."""
+        return self._kept.spread()
 
 
 class _EvenlySpaced:

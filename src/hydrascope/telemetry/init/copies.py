@@ -5,19 +5,19 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from hydrascope.telemetry.folder.table_file import TIMESTAMP
 from hydrascope.telemetry.init.headers import identifier
-from hydrascope.telemetry.init.survey import LABEL, Survey
-from hydrascope.telemetry.init.tables import canonical
+from hydrascope.telemetry.init.survey import Survey
+from hydrascope.telemetry.init.tables import LABEL, canonical, counts
 
 
-def write_copies(found: Survey, folder: Path, into: Path, time_zone: str) -> None:
+def write_copies(found: Survey, folder: Path, into: Path) -> None:
     """Write each file of a folder as Parquet with the usual columns, without its labels.
 
     Args:
         found: What the folder contains.
         folder: The folder.
         into: The folder of the copies, which is created.
-        time_zone: Zone of times without one.
     """
     into.mkdir(parents=True)
     for table, machine in zip(found.tables, found.names, strict=True):
@@ -25,9 +25,11 @@ def write_copies(found: Survey, folder: Path, into: Path, time_zone: str) -> Non
         path = into / f"{'_'.join(map(identifier, parts))}.parquet"
         writer, first_row = None, 0
         for rows in table.chunks():
-            frame = canonical(table, rows, first_row, machine, found.ids, time_zone)
+            frame = canonical(table, rows, first_row, machine, found.ids, found.time_zone)
             first_row += len(rows)
             kept = frame[[name for name in frame if not str(name).startswith(LABEL)]]
+            if found.counter:
+                kept = kept.assign(**{TIMESTAMP: counts(kept[TIMESTAMP])})
             content = pa.Table.from_pandas(kept, preserve_index=False)
             if writer is None:
                 writer = pq.ParquetWriter(path, content.schema)

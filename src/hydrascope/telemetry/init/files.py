@@ -1,24 +1,17 @@
-"""The text of machine, task and experiment files, with comments where a value was guessed."""
+"""The text of machine files, with comments where a value was guessed."""
 
 import json
+import re
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
-from pathlib import Path
-
-import pandas as pd
+from collections.abc import Sequence
 
 from hydrascope.schemas.kinds import ComponentType, SensorKind
+from hydrascope.telemetry.check.sensor_findings import marks_missing
+from hydrascope.telemetry.folder.statistics import Extremes
 from hydrascope.telemetry.init.headers import SensorGuess
 from hydrascope.telemetry.init.survey import Survey
 
 _HUB = "machine"
-_MOST_CLASSES = 20
-_MOST_SAMPLES, _FEWEST_SAMPLES, _WINDOWS_OF_SHORTEST = 60, 10, 10
-_GAP_PERIODS = 5
-_FEWEST_MACHINES, _FEWEST_INTERVALS = 3, 10
-"""The fewest machines, or intervals, that each class of a label must have to be learned."""
-_WIDTH = 12
-"""The most ids that are written into one line."""
 
 
 def machine_files(found: Survey, name: str) -> dict[str, str]:
@@ -32,16 +25,16 @@ def machine_files(found: Survey, name: str) -> dict[str, str]:
         build = name if len(builds) == 1 else f"{name}_{number}"
         of_build = [sensors[each] for each in sensors if each in recorded]
         periods_s = found.machines[machines[0]].periods_s
-        files[f"{build}.yaml"] = _machine_file(build, sorted(machines), of_build, periods_s)
+        names = _names(machines, build, of_build)
+        lines = [_sensor(each, periods_s[each.id], found.extremes[each.id]) for each in of_build]
+        files[f"{build}.yaml"] = _machine_file(build, names, of_build, lines)
     return files
 
 
 def _machine_file(
-    build: str,
-    machines: Sequence[str],
-    sensors: Sequence[SensorGuess],
-    periods_s: Mapping[str, float],
+    build: str, names: Sequence[str], sensors: Sequence[SensorGuess], lines_of: Sequence[str]
 ) -> str:
+    written = {sensor.id: line for sensor, line in zip(sensors, lines_of, strict=True)}
     components: defaultdict[str, list[SensorGuess]] = defaultdict(list)
     for sensor in sensors:
         components[sensor.component or _HUB].append(sensor)
@@ -51,7 +44,7 @@ def _machine_file(
         "# machine` lists every key, kind and unit.",
         "schema_version: 1",
         "equipment:",
-        *_names(machines, build),
+        *names,
         "topology:",
         f"  id: {build}",
     ]
@@ -73,7 +66,7 @@ def _machine_file(
     for component, carried in components.items():
         kind = component if component in list(ComponentType) else _HUB
         lines += [f"    - id: {component}", f"      kind: {kind}  # guessed", "      sensors:"]
-        lines += [_sensor(each, periods_s[each.id]) for each in carried]
+        lines += [written[each.id] for each in carried]
     others = [each for each in components if each != hub]
     if others:
         lines += [
@@ -84,139 +77,80 @@ def _machine_file(
     return "\n".join(lines) + "\n"
 
 
-def _names(machines: Sequence[str], build: str) -> list[str]:
-    if len(machines) == 1:
-        return [f"  equipment_id: {machines[0]}", f"  name: {machines[0]}"]
+def _names(machines: Sequence[str], build: str, sensors: Sequence[SensorGuess]) -> list[str]:
+    """Return the lines below `equipment`."""
     lines = ["  equipment_ids:"]
-    if len(machines) <= _WIDTH:
-        lines = [f"  equipment_ids: [{', '.join(machines)}]"]
+    if len(machines) == 1:
+        lines = [f"  equipment_id: {machines[0]}"]
     else:
-        lines += [f"    - {each}" for each in machines]
-    return [*lines, f"  name: {build}"]
+        lines += [f"    - {each}" for each in counted(machines)]
+    lines.append(f"  name: {machines[0] if len(machines) == 1 else build}")
+    renamed = [each for each in sensors if each.header != each.id]
+    if renamed:
+        lines.append("  # What files and data frames call the sensors.")
+        lines.append("  aliases:")
+        lines += [
+            f"    {each.id}: {json.dumps(each.header, ensure_ascii=False)}" for each in renamed
+        ]
+    return lines
 
 
-def _sensor(sensor: SensorGuess, period_s: float) -> str:
+def counted(names: Sequence[str]) -> list[str]:
+    """Return names in order, those of three or more consecutive numbers as one range.
+
+    `engine_1`, `engine_2`, `engine_3` become `"engine_{1..3}"`.
+    """
+    numbered: defaultdict[str, list[int]] = defaultdict(list)
+    found = []
+    for name in sorted(names):
+        parts = re.fullmatch(r"(.*?)(0|[1-9]\d*)", name)
+        if parts:
+            numbered[parts[1]].append(int(parts[2]))
+        else:
+            found.append(name)
+    for prefix, numbers in numbered.items():
+        runs: list[list[int]] = []
+        for number in sorted(numbers):
+            if runs and number == runs[-1][-1] + 1:
+                runs[-1].append(number)
+            else:
+                runs.append([number])
+        for run in runs:
+            whole = [f'"{prefix}{{{run[0]}..{run[-1]}}}"']
+            found += whole if len(run) > 2 else [f"{prefix}{number}" for number in run]
+    return found
+
+
+def _sensor(sensor: SensorGuess, period_s: float, extremes: Extremes) -> str:
     rate = float(f"{1 / period_s:.12g}")
     content = {"id": sensor.id, "kind": sensor.kind, "unit": sensor.unit, "rate_hz": rate}
-    if sensor.header != sensor.id:
-        content["description"] = sensor.header
+    guessed = list(sensor.guessed)
+    comment = ""
+    if found := plausible_range(extremes):
+        content["range"] = list(found[:2])
+        guessed.append("range")
+        comment = f"; {found[2]} marks a missing value"
     text = ", ".join(
         f"{key}: {json.dumps(each, ensure_ascii=False)}" for key, each in content.items()
     )
-    marked = f"  # guessed: {', '.join(sensor.guessed)}" if sensor.guessed else ""
+    marked = f"  # guessed: {', '.join(guessed)}{comment}" if guessed else ""
     return f"        - {{{text}}}{marked}"
 
 
-def learnable(table: pd.DataFrame, label: str) -> bool:
-    """Return whether each class of a label is frequent enough to be learned and judged."""
-    if table[label].nunique() > _MOST_CLASSES:
-        return True
-    each = table.groupby(label)
-    several = each["equipment_id"].nunique().min() >= _FEWEST_MACHINES
-    often = each.size().min() >= _FEWEST_INTERVALS
-    return bool(table[label].nunique() > 1 and (several or often))
+def plausible_range(extremes: Extremes) -> tuple[float, float, str] | None:
+    """Return a range without the values that mark missing ones, and these values.
 
-
-def task_file(name: str, labels: Mapping[str, pd.DataFrame]) -> str:
-    """Return the task: what the labels allow to learn, or what is normal if they are too few."""
-    lines = [
-        "# Written by `hydrascope init`; `hydrascope schema task` explains every key.",
-        f"name: {name}",
-    ]
-    heads: list[str] = []
-    for label, table in labels.items():
-        if learnable(table, label):
-            heads += _head(label, table[label])
-    healthy = {label: float(table[label].min()) for label, table in labels.items()}
-    if heads:
-        return "\n".join([*lines, "heads:", *heads]) + "\n"
-    return "\n".join(
-        [
-            *lines,
-            "# No label has enough examples of each class, so the task is to learn what is normal.",
-            "# Labels are tables of equipment_id, start, end and a column for each label.",
-            "normality:",
-            "  # Guessed: the labels of a healthy window, {label: value}. null: all are healthy.",
-            f"  healthy: {json.dumps(healthy) if healthy else 'null'}",
-            "  # Guessed: the share of healthy windows that may raise an alarm. n validation",
-            "  # windows can promise 1/(n+1) at best.",
-            "  false_alarm_rate: 0.05",
-            "  smoothing: 0.0",
-            "  weight: 1.0",
-            "heads: []",
-            "",
-        ]
-    )
-
-
-def _head(label: str, values: "pd.Series[float]") -> list[str]:
-    distinct = sorted(values.dropna().unique())
-    lines = [f"  - name: {label}", "    level: machine  # guessed; or component"]
-    if set(distinct) <= {0, 1}:
-        return [*lines, "    kind: binary  # guessed: 1 is what is looked for"]
-    if len(distinct) <= _MOST_CLASSES:
-        lines += [
-            "    kind: multi_class  # guessed; ordinal if the values are grades",
-            "    classes:",
-        ]
-        return [
-            *lines,
-            *(f"      - {{value: {each:g}, name: {label} {each:g}}}" for each in distinct),
-        ]
-    return [*lines, "    kind: regression  # guessed: many different values"]
-
-
-def experiment_file(
-    name: str,
-    found: Survey,
-    places: Mapping[str, Path | None],
-    time_zone: str | None,
-    labels: Mapping[str, pd.DataFrame],
-) -> str:
-    """Return the experiment, which trains with one command.
-
-    Args:
-        name: The name of the task.
-        found: What the folder contains.
-        places: `folder`, `machines` and `labels` as in `FolderSettings`.
-        time_zone: Zone of times without one; None: all times have one.
-        labels: The labels, as tables of intervals.
+    It reaches beyond the other values by their own width, because faults may. None: no value marks
+    a missing one.
     """
-    period_s = max(max(each.periods_s.values()) for each in found.machines.values())
-    shortest_s = min(each.duration_s for each in found.machines.values())
-    fitting = int(shortest_s / period_s / _WINDOWS_OF_SHORTEST)
-    samples = min(max(fitting, _FEWEST_SAMPLES), _MOST_SAMPLES) // 10 * 10
-    length = f"{samples * period_s:g}"
-    lines = [
-        "# @package _global_",
-        "# Written by `hydrascope init`. Correct what is marked as guessed.",
-        *(f"# Guessed: {each}." for each in found.remarks),
-        "defaults:",
-        "  - override /data: parquet",
-        f"  - override /task: {name}",
-        "data:",
-        "  source:",
-        *(f"    {key}: {json.dumps(str(path))}" for key, path in places.items() if path),
-    ]
-    if time_zone is not None:
-        lines += ["    # Guessed: the zone of times that have none.", f"    time_zone: {time_zone}"]
-    lines += [
-        "    # Guessed from the slowest sensor: a longer time without samples ends a recording.",
-        f"    max_gap_s: {max(10.0, _GAP_PERIODS * period_s):g}",
-        "  window:",
-        "    # Guessed: a window should span what distinguishes the states, such as a load cycle.",
-        f"    window_s: {length}",
-        f"    stride_s: {length}",
-        f"    steps: {10 if samples >= 20 else 5}",
-    ]
-    learned = [label for label, table in labels.items() if learnable(table, label)]
-    if not learned:
-        lines += [
-            "  split:",
-            "    # Large, because these windows set the threshold of alarms.",
-            "    val_fraction: 0.3",
-        ]
-    elif len(found.machines) >= _FEWEST_MACHINES + 2:
-        lines += ["  split:", "    # Guessed: judged on machines that training has not seen."]
-        lines += ["    name: by_machine", "    val_fraction: 0.25"]
-    return "\n".join(lines) + "\n"
+    low, high, spread = extremes.lowest, extremes.highest, extremes.spread
+    if low is None or high is None or spread is None:
+        return None
+    marks = [each for each in (low, high) if marks_missing(each, spread)]
+    bottom = low.next if low in marks else low.value
+    top = high.next if high in marks else high.value
+    if not marks or bottom is None or top is None or bottom >= top:
+        return None
+    reach = min([top - bottom, *(abs(each.value - (each.next or 0)) / 2 for each in marks)])
+    ends = (float(f"{end:.3g}") for end in (bottom - reach, top + reach))
+    return (*ends, " and ".join(f"{each.value:g}" for each in marks))

@@ -7,21 +7,32 @@ from typing import NamedTuple
 from hydrascope.schemas.kinds import SENSOR_UNITS, ComponentType, SensorKind
 from hydrascope.telemetry.folder.quality import USUAL
 
+_COUNTERS = ("cycle", "cycles", "time_in_cycles", "cycle_number", "stroke", "strokes")
+"""The names of columns that count instead of telling a time."""
 _TIMES = (
     *("timestamp", "time", "datetime", "date_time", "date", "ts", "time_s", "t", "seconds"),
-    *("zeit", "zeitstempel", "cycle", "cycles", "time_in_cycles", "epoch"),
+    *("zeit", "zeitstempel", "epoch", *_COUNTERS),
 )
 _MACHINES = (
     *("equipment_id", "machine_id", "machine", "asset_id", "asset", "device_id", "device"),
     *("unit_id", "unit_number", "unit_nr", "engine_id", "engine", "serial_number"),
+    *("actuator_id", "actuator", "pump_id", "motor_id"),
 )
 _NAMES = ("sensor_id", "sensor", "tag", "tagname", "tag_name", "variable", "signal", "channel")
 _VALUES = ("value", "val", "reading", "measurement")
 _UNITS = ("unit", "units", "uom")
+ANOMALIES = ("anomaly", "is_anomaly", "anomalous", "attack", "outlier")
+"""The names of labels that usually judge what was learned without them."""
+LIVES = ("rul", "remaining_life", "remaining_useful_life", "time_to_failure", "ttf")
+"""The names of labels of the remaining life."""
+SPLITS = ("split", "subset", "partition")
+"""The names of columns that say in which part of a split a row is."""
 _LABELS = (
-    *("label", "labels", "anomaly", "is_anomaly", "attack", "fault", "failure", "condition"),
-    *("class", "target", "outlier", "changepoint"),
+    *("label", "labels", "fault", "fault_type", "fault_code", "failure", "condition", "state"),
+    *("class", "target", *ANOMALIES, *LIVES, *SPLITS),
 )
+_MOMENTS = ("changepoint", "change_point")
+"""The names of columns that mark single moments, and are neither sensors nor labels."""
 
 _IN_BRACKETS = re.compile(r"^(?P<name>.*?)\s*[\[(]\s*(?P<unit>[^\])]+?)\s*[\])]\s*$")
 _SPELLINGS = {
@@ -88,10 +99,24 @@ def columns_of(headers: Sequence[str]) -> Columns:
     if sensor is None or value is None:
         sensor = value = None
     unit = first(_UNITS) if sensor else None
+    if sensor is None and machine is None:
+        machine = first(("unit", "id"))  # of a narrow table, that of the values
     labels = tuple(each for each in headers if plain[each] in _LABELS and not sensor)
     apart = {time, machine, sensor, value, unit, *labels}
-    rest = (each for each in headers if each not in apart and plain[each] not in USUAL)
+    rest = (
+        each for each in headers if each not in apart and plain[each] not in (*USUAL, *_MOMENTS)
+    )
     return Columns(time, machine, sensor, value, unit, labels, () if sensor else tuple(rest))
+
+
+def is_counter(header: str) -> bool:
+    """Return whether a column of times has the name of a counter."""
+    return _plain(header) in _COUNTERS
+
+
+def of_folder(name: str) -> bool:
+    """Return whether a partition folder of this name (`name=value`) says what its rows are."""
+    return _plain(name) in (*_MACHINES, *_NAMES, *_UNITS, *_LABELS)
 
 
 def sensor_of(header: str, unit: str | None = None) -> SensorGuess:

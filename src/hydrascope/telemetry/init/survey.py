@@ -1,6 +1,6 @@
 """What a folder contains: machines, sensors, rates and labels."""
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
@@ -9,13 +9,13 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from hydrascope.schemas.base import COUNTER
 from hydrascope.schemas.errors import SpecError
+from hydrascope.telemetry.folder.statistics import Extremes
 from hydrascope.telemetry.folder.table_file import EQUIPMENT, SENSOR, TIMESTAMP, VALUE
 from hydrascope.telemetry.init.headers import SensorGuess, identifier, sensor_of
-from hydrascope.telemetry.init.tables import RawTable, canonical, relative
+from hydrascope.telemetry.init.tables import LABEL, RawTable, canonical, relative, rows_as_read
 
-LABEL = "label:"
-"""The prefix of columns of labels in a canonical frame."""
 _LOOKED_AT = 20_000
 """The rows of a sensor from which its rate is taken."""
 _DEFAULT_PERIOD_S = 1.0
@@ -37,11 +37,14 @@ class MachineSurvey:
     last: pd.Timestamp
     periods_s: dict[str, float] = field(default_factory=dict)
     """The usual time between two samples of each sensor, by id."""
+    samples: Counter[str] = field(default_factory=Counter)
+    """The number of values of each sensor, by id."""
 
     @property
     def duration_s(self) -> float:
-        """The time from the first to the last row."""
-        return float((self.last - self.first).total_seconds())
+        """The time that is recorded, without gaps."""
+        lengths = (self.samples[name] * period for name, period in self.periods_s.items())
+        return max(lengths, default=0.0)
 
 
 @dataclass
@@ -49,6 +52,8 @@ class Survey:
     """What a folder of telemetry contains."""
 
     tables: Sequence[RawTable]
+    time_zone: str
+    """Zone of times without one, or `COUNTER`."""
     sensors: dict[str, SensorGuess] = field(default_factory=dict)
     """The sensors by header, or by name in a narrow table."""
     machines: dict[str, MachineSurvey] = field(default_factory=dict)
@@ -60,6 +65,10 @@ class Survey:
     """What had to be guessed of the folder as a whole."""
     omitted: set[str] = field(default_factory=set)
     """The columns that hold no numbers."""
+    extremes: defaultdict[str, Extremes] = field(default_factory=lambda: defaultdict(Extremes))
+    """The extreme values of each sensor of all machines, by id."""
+    rows_as_read: bool = True
+    """Whether sources read times and machines' ids as they are."""
 
     @property
     def ids(self) -> dict[str, str]:
@@ -69,31 +78,52 @@ class Survey:
     @property
     def as_read(self) -> bool:
         """Whether sources read all files as they are."""
-        plain = all(each.header == each.id for each in self.sensors.values())
-        return plain and not self.omitted and all(table.as_read for table in self.tables)
+        return self.rows_as_read and all(table.as_read for table in self.tables)
+
+    @property
+    def counter(self) -> str | None:
+        """What the times count, such as `cycle`; None: they are times."""
+        if self.time_zone != COUNTER:
+            return None
+        return next((each.columns.time for each in self.tables if each.columns.time), "count")
 
 
-def survey(tables: Sequence[RawTable], folder: Path, time_zone: str, ask: Ask) -> Survey:
+def survey(tables: Sequence[RawTable], folder: Path, time_zone: str | None, ask: Ask) -> Survey:
     """Read all files once.
+
+    Args:
+        tables: The files.
+        folder: Their folder.
+        time_zone: Zone of times without one, or `COUNTER`; None: guessed.
+        ask: Corrects what was guessed of a sensor.
 
     Raises:
         SpecError: A file cannot be read, or there is no sensor.
     """
-    found = Survey(tables)
+    found = Survey(tables, time_zone or _zone(tables))
+    if time_zone is None:
+        counted = f"{found.counter} is a counter: one count is read as a second"
+        found.remarks.append(counted if found.counter else "times without a zone are in UTC")
+    time_zone = found.time_zone
     found.names = _machine_names(tables, folder, time_zone, found)
     for table, machine in zip(tables, found.names, strict=True):
         first_row = 0
         for rows in table.chunks():
             if table.columns.sensor is not None or not first_row:
                 _find_sensors(table, rows, found, ask)
-            if relative(table, rows) and _RELATIVE not in found.remarks:
+            if not found.counter and relative(table, rows) and _RELATIVE not in found.remarks:
                 found.remarks.append(_RELATIVE)
+            found.rows_as_read &= rows_as_read(table, rows, time_zone)
             _record(canonical(table, rows, first_row, machine, found.ids, time_zone), found)
             first_row += len(rows)
     if not found.sensors:
         headers = ", ".join(tables[0].headers)
         raise SpecError(f"{folder}: no column of numbers that may be a sensor; it has: {headers}")
     return found
+
+
+def _zone(tables: Sequence[RawTable]) -> str:
+    return COUNTER if all(table.counts for table in tables) else "UTC"
 
 
 def _machine_names(
@@ -121,7 +151,7 @@ def _span(table: RawTable, time_zone: str) -> tuple[pd.Timestamp, pd.Timestamp] 
     """Return the first and last time of a file; None if it has no times of its own."""
     ends: list[pd.Timestamp] = []
     for rows in table.chunks():
-        if len(rows) and relative(table, rows):
+        if len(rows) and time_zone != COUNTER and relative(table, rows):
             return None
         times = canonical(table, rows, 0, "", {}, time_zone)[TIMESTAMP]
         ends += [times.min(), times.max()] if len(times) else []
@@ -166,27 +196,32 @@ def _record(frame: pd.DataFrame, found: Survey) -> None:
         first, last = rows[TIMESTAMP].min(), rows[TIMESTAMP].max()
         known = found.machines.setdefault(str(name), MachineSurvey(first, last))
         known.first, known.last = min(known.first, first), max(known.last, last)
-        for sensor, times in _times_of_sensors(rows).items():
-            if sensor not in known.periods_s and (period := _period_s(times)):
-                known.periods_s[sensor] = period
+        for sensor, (times, values) in _by_sensor(rows).items():
+            if not len(times):
+                continue
+            if sensor not in known.periods_s:
+                known.periods_s[sensor] = _period_s(times)
+            known.samples[sensor] += times.nunique()
+            finite = values[np.isfinite(values)].to_numpy(np.float32)
+            if len(finite):
+                found.extremes[sensor].add(finite)
 
 
-def _times_of_sensors(rows: pd.DataFrame) -> Mapping[str, pd.Series]:
+def _by_sensor(rows: pd.DataFrame) -> Mapping[str, tuple[pd.Series, pd.Series]]:
+    """Return times and values of each sensor where there is a value."""
     if SENSOR in rows:
-        valid = rows[rows[VALUE].notna()]
-        return {str(name): each[TIMESTAMP] for name, each in valid.groupby(SENSOR, sort=False)}
+        valid = rows[rows[VALUE].notna()].groupby(SENSOR, sort=False)
+        return {str(name): (each[TIMESTAMP], each[VALUE]) for name, each in valid}
     sensors = (str(name) for name in rows if name not in (TIMESTAMP, EQUIPMENT))
     return {
-        name: rows.loc[rows[name].notna(), TIMESTAMP]
+        name: (rows.loc[rows[name].notna(), TIMESTAMP], rows[name].dropna())
         for name in sensors
         if not name.startswith(LABEL)
     }
 
 
-def _period_s(times: pd.Series) -> float | None:
+def _period_s(times: pd.Series) -> float:
     """Return the median time between samples, rounded to what a device would be set to."""
-    if not len(times):
-        return None
     instants = np.unique(times.iloc[:_LOOKED_AT].to_numpy("datetime64[us]"))
     if len(instants) < 2:
         return _DEFAULT_PERIOD_S
@@ -195,30 +230,3 @@ def _period_s(times: pd.Series) -> float | None:
         if nice and abs(period / nice - 1) < 0.01:
             return float(nice)
     return float(f"{period:.6g}")
-
-
-def label_intervals(rows: Sequence[pd.DataFrame], period_s: float) -> dict[str, pd.DataFrame]:
-    """Return a table of intervals (equipment_id, start, end, label) for each label column."""
-    if not rows:
-        return {}
-    whole = pd.concat(rows).sort_values([EQUIPMENT, TIMESTAMP], ignore_index=True)
-    tables: defaultdict[str, pd.DataFrame] = defaultdict(pd.DataFrame)
-    for column in (str(name) for name in whole if str(name).startswith(LABEL)):
-        name = column.removeprefix(LABEL)
-        known = whole.dropna(subset=column)
-        machine, value = known[EQUIPMENT], known[column]
-        number = ((machine != machine.shift()) | (value != value.shift())).cumsum()
-        groups = known.groupby(number)
-        table = pd.DataFrame(
-            {
-                EQUIPMENT: groups[EQUIPMENT].first(),
-                "start": groups[TIMESTAMP].first(),
-                "end": groups[TIMESTAMP].last() + pd.Timedelta(seconds=period_s),
-                name: groups[column].first(),
-            }
-        )
-        following = table["start"].shift(-1)
-        same = table[EQUIPMENT] == table[EQUIPMENT].shift(-1)
-        table["end"] = table["end"].where(~(same & (following < table["end"])), following)
-        tables[name] = table.reset_index(drop=True)
-    return dict(tables)

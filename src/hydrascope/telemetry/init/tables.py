@@ -9,16 +9,28 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pyarrow.parquet as pq
 
+from hydrascope.schemas.base import COUNTER
 from hydrascope.schemas.errors import SpecError
 from hydrascope.telemetry.folder.table_file import EQUIPMENT, SENSOR, TIMESTAMP, VALUE
 from hydrascope.telemetry.folder.text_head import first_line
-from hydrascope.telemetry.init.headers import Columns, columns_of, identifier
+from hydrascope.telemetry.folder.timestamps import to_microseconds
+from hydrascope.telemetry.init.headers import (
+    Columns,
+    columns_of,
+    identifier,
+    is_counter,
+    of_folder,
+)
 
+LABEL = "label:"
+"""The prefix of columns of labels in a canonical frame."""
 _CHUNK_ROWS = 200_000
 _START = pd.Timestamp("2000-01-01", tz="UTC")
 """The start of recordings whose times are only relative."""
@@ -36,19 +48,24 @@ class RawTable:
     columns: Columns
     separator: str
     decimal: str
+    partition: Mapping[str, str]
+    """Columns that stand in the names of its folders, as in `equipment_id=press_7`."""
 
     @property
     def as_read(self) -> bool:
-        """Whether sources read the file as it is."""
+        """Whether sources read the file as it is, apart from its times."""
         columns = self.columns
         names = (columns.time, columns.machine) == (TIMESTAMP, EQUIPMENT)
-        plain = all(identifier(each) == each for each in columns.sensors)
         narrow = (columns.sensor, columns.value) in ((None, None), (SENSOR, VALUE))
-        written = (self.separator, self.decimal) == (",", ".")
-        return names and plain and narrow and written and not columns.labels
+        return names and narrow and (self.separator, self.decimal) == (",", ".")
+
+    @property
+    def counts(self) -> bool:
+        """Whether its times count, such as load cycles."""
+        return self.columns.time is not None and is_counter(self.columns.time)
 
     def chunks(self) -> Iterator[pd.DataFrame]:
-        """Yield the rows as they are, some at a time.
+        """Yield the rows as they are, some at a time, with the columns of the partition.
 
         Raises:
             SpecError: The file cannot be read.
@@ -56,16 +73,17 @@ class RawTable:
         try:
             if self.path.suffix.lower() == ".csv":
                 options: Any = {"sep": self.separator, "decimal": self.decimal}
-                yield from pd.read_csv(self.path, chunksize=_CHUNK_ROWS, **options)
+                for rows in pd.read_csv(self.path, chunksize=_CHUNK_ROWS, **options):
+                    yield rows.assign(**self.partition)
             else:
                 for batch in pq.ParquetFile(self.path).iter_batches(_CHUNK_ROWS):
-                    yield batch.to_pandas()
+                    yield batch.to_pandas().assign(**self.partition)
         except (OSError, ValueError) as error:
             raise SpecError(f"{self.path}: {str(error).splitlines()[0]}") from None
 
 
-def open_raw(path: Path) -> RawTable:
-    """Read the head of a file.
+def open_raw(path: Path, folder: Path) -> RawTable:
+    """Read the head of a file in `folder`.
 
     Raises:
         SpecError: The file is empty or not text.
@@ -84,7 +102,14 @@ def open_raw(path: Path) -> RawTable:
             decimal = ","
     else:
         headers = list(pq.read_schema(path).names)
-    return RawTable(path, tuple(headers), columns_of(headers), separator, decimal)
+    pairs = (part.partition("=") for part in path.relative_to(folder).parts[:-1])
+    partition = {
+        name: unquote(value)
+        for name, sign, value in pairs
+        if sign and of_folder(name) and name not in headers
+    }
+    columns = (*headers, *partition)
+    return RawTable(path, columns, columns_of(columns), separator, decimal, partition)
 
 
 def canonical(
@@ -103,7 +128,7 @@ def canonical(
         first_row: Number of the first of them, for files without times.
         machine: The machine, if no column names it.
         sensors: Ids by header.
-        time_zone: Zone of times without one.
+        time_zone: Zone of times without one, or `COUNTER`.
 
     Raises:
         SpecError: The times cannot be read.
@@ -120,8 +145,13 @@ def canonical(
         if header in sensors:
             found[sensors[header]] = pd.to_numeric(rows[header], errors="coerce")
     for header in columns.labels:
-        found[f"label:{identifier(header).lower()}"] = rows[header]
+        found[f"{LABEL}{identifier(header).lower()}"] = rows[header]
     return pd.DataFrame(found)
+
+
+def counts(times: pd.Series) -> pd.Series:
+    """Return times that were read from a counter as whole numbers again."""
+    return (times - pd.Timestamp(0, tz="UTC")) // pd.Timedelta(seconds=1)
 
 
 def relative(table: RawTable, rows: pd.DataFrame) -> bool:
@@ -132,8 +162,27 @@ def relative(table: RawTable, rows: pd.DataFrame) -> bool:
     return pd.api.types.is_numeric_dtype(column) and bool(column.abs().max() < _EPOCHS[-1][0])
 
 
+def rows_as_read(table: RawTable, rows: pd.DataFrame, time_zone: str) -> bool:
+    """Return whether sources read the times and machines' ids of rows as they are."""
+    time, machine = table.columns.time, table.columns.machine
+    if time is None or machine is None:
+        return False
+    try:
+        to_microseconds(pa.Array.from_pandas(rows[time]), TIMESTAMP, time_zone)
+    except SpecError:
+        return False
+    return all(identifier(str(each)) == str(each) for each in rows[machine].unique())
+
+
 def _times(table: RawTable, rows: pd.DataFrame, first_row: int, time_zone: str) -> Any:
     name = table.columns.time
+    if time_zone == COUNTER:
+        counted = np.arange(len(rows)) + first_row if name is None else rows[name]
+        try:
+            time_us = to_microseconds(pa.array(counted), name or TIMESTAMP, time_zone)
+        except SpecError as error:
+            raise SpecError(f"{table.path}: {error}") from None
+        return pd.DatetimeIndex(time_us.view("datetime64[us]"), tz="UTC")
     if name is None:
         return _START + pd.to_timedelta(np.arange(len(rows)) + first_row, unit="s")
     column = rows[name]

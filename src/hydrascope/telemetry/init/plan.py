@@ -1,0 +1,141 @@
+"""What to learn from a folder of telemetry, and from which windows."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from hydrascope.schemas.errors import SpecError
+from hydrascope.schemas.learn import Learn
+from hydrascope.telemetry.init.headers import ANOMALIES
+from hydrascope.telemetry.init.labels import REMAINING_LIFE, Label
+from hydrascope.telemetry.init.survey import Survey
+
+_MOST_SAMPLES, _FEWEST_SAMPLES = 60, 10
+_MOST_NORMAL_SAMPLES = 30
+"""Fewer for normality: alarms come sooner, and more windows set their threshold."""
+_WINDOWS = 10
+"""The number of windows that three quarters of the machines have at least."""
+_LIFE_WINDOWS, _LIFE_STRIDE = 4, 3
+"""The same for remaining life, and the number of windows that share each sample."""
+_FIT_SHARE = 0.4
+"""The share of each machine's windows that normality learns from if labels judge it."""
+_GAP_PERIODS = 5
+_FEWEST_GAP_S = 10.0
+_FEWEST_MACHINES = 5
+"""The fewest machines that allow to train on some and to judge on others."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What the files say."""
+
+    name: str
+    """The name of the task and of the experiment."""
+    found: Survey
+    labels: Mapping[str, Label]
+    learn: Learn
+
+    @property
+    def heads(self) -> list[Label]:
+        """The labels to learn."""
+        if self.learn is Learn.REMAINING_LIFE:
+            return [self.labels[REMAINING_LIFE]]
+        every = self.labels.values() if self.learn is Learn.LABELS else ()
+        return [label for label in every if label.learnable]
+
+    @property
+    def contents(self) -> str:
+        """What is learned, from which windows, in one line."""
+        unit = "counts" if self.found.counter else "s"
+        about = ", ".join(label.name for label in self.heads) or "what is normal"
+        machines, sensors = len(self.found.machines), len(self.found.sensors)
+        return (
+            f"{machines} machine{'s' * (machines > 1)}, {sensors} sensors; to learn: {about}, in "
+            f"windows of {self.window_s:g} {unit} every {self.stride_s:g} {unit}"
+        )
+
+    @property
+    def truth(self) -> dict[str, float]:
+        """The labels that judge normality, with their healthy value."""
+        classes = {name: each for name, each in self.labels.items() if not each.is_split}
+        judging = {name: each for name, each in classes.items() if name in ANOMALIES} or classes
+        return {name: each.values[0] for name, each in judging.items() if not each.many}
+
+    @property
+    def split(self) -> Label | None:
+        """The label that says in which part each window is."""
+        return next((each for each in self.labels.values() if each.is_split), None)
+
+    @property
+    def by_machine(self) -> bool:
+        """Whether to train on some machines and to judge on others."""
+        return bool(self.heads) and len(self.found.machines) >= _FEWEST_MACHINES
+
+    @cached_property
+    def period_s(self) -> float:
+        """The period of the slowest sensor."""
+        return max(max(each.periods_s.values()) for each in self.found.machines.values())
+
+    @property
+    def max_gap_s(self) -> float:
+        """The longest time without samples within a recording."""
+        return max(_FEWEST_GAP_S, _GAP_PERIODS * self.period_s)
+
+    @cached_property
+    def samples(self) -> int:
+        """The length of a window in samples of the slowest sensor."""
+        durations_s = [each.duration_s for each in self.found.machines.values()]
+        windows = _LIFE_WINDOWS if self.learn is Learn.REMAINING_LIFE else _WINDOWS
+        fitting = int(float(np.quantile(durations_s, 0.25)) / self.period_s / windows)
+        most = _MOST_NORMAL_SAMPLES if self.learn is Learn.NORMALITY else _MOST_SAMPLES
+        return min(max(fitting, _FEWEST_SAMPLES), most) // 10 * 10
+
+    @property
+    def window_s(self) -> float:
+        """The length of a window."""
+        return self.samples * self.period_s
+
+    @property
+    def stride_s(self) -> float:
+        """The time from the start of a window to the start of the next."""
+        shared = _LIFE_STRIDE if self.learn is Learn.REMAINING_LIFE else 1
+        return max(self.samples // shared, 1) * self.period_s
+
+    @property
+    def short(self) -> list[str]:
+        """The machines that are recorded for less than a window."""
+        machines = self.found.machines.items()
+        return sorted(name for name, each in machines if each.duration_s < self.window_s)
+
+    @property
+    def first_windows(self) -> int:
+        """The number of windows of each machine that normality learns from."""
+        shortest_s = min(each.duration_s for each in self.found.machines.values())
+        return max(int(_FIT_SHARE * shortest_s / self.stride_s), 1)
+
+
+def plan_of(name: str, found: Survey, labels: Mapping[str, Label], learn: Learn | None) -> Plan:
+    """Return the plan.
+
+    Args:
+        name: The name of the task.
+        found: What the folder contains.
+        labels: Its labels, with the remaining life if that is learned.
+        learn: What to learn; None: guessed from the labels.
+
+    Raises:
+        SpecError: No label can be learned, although labels are asked for.
+    """
+    learnable = [each.name for each in labels.values() if each.learnable]
+    if learn is Learn.LABELS and not learnable:
+        known = ", ".join(labels) or "none"
+        raise SpecError(
+            f"--learn labels: no label has enough examples of each class; the labels are: {known}; "
+            f"accepted: {Learn.NORMALITY}, {Learn.REMAINING_LIFE}"
+        )
+    if learn is None:
+        judged = set(learnable) <= set(ANOMALIES)
+        learn = Learn.NORMALITY if judged else Learn.LABELS
+    return Plan(name, found, labels, learn)
