@@ -98,7 +98,9 @@ def run(settings: EvaluateSettings, *, quiet: bool = False) -> None:
             report["missing_sensors"] = missing_report(diagnoser.heads, missing)
     report |= _of_normality(restored, reset, run_dir)
     report["test_machines"] = int(data.table["equipment_id"].iloc[data.split.test].nunique())
-    report["detectors"] = _detectors(file) if file and split and not reset else None
+    report["detectors"] = (
+        _detectors(trained.model.name, file) if file and split and not reset else None
+    )
     write_json(run_dir / EVALUATION, report)
     with console.status("Drawing the report …"):
         write_page(run_dir / "report.html", report, diagnoser, predictions, data)
@@ -205,11 +207,13 @@ def _models(trained: TrainSettings, ckpt: Path) -> dict[str, Any] | None:
     return comparison(trained.task.heads, {own: models.get(own, {})} | models)
 
 
-def _detectors(ckpt: Path) -> dict[str, Any] | None:
+def _detectors(own: str, ckpt: Path) -> dict[str, Any] | None:
     """Return the training's comparison of detectors; None if its results are not there."""
     results = ckpt.parents[1] / "results.json"
-    reports = load_json(results).get("normality") if results.is_file() else None
-    return beside(reports) if reports and len(reports) > 1 else None
+    reports = load_json(results).get("normality", {}) if results.is_file() else {}
+    if own not in reports or len(reports) < 2:
+        return None
+    return beside({own: reports[own]} | reports)
 
 
 def _title(trained: TrainSettings, split: str, bootstrap: Bootstrap) -> str:

@@ -56,7 +56,8 @@ def test_the_numbers_of_a_sensor_are_those_of_pandas(
     sick.loc[3000:3059, "value"] = 500.0
     sick.loc[4000:4999, "value"] = 111.0
     sick = sick.drop(range(2000, 2600))
-    write(pd.concat([sick, sick.iloc[500:520]]), folder / "a.parquet", row_group=300)
+    beside = slow().assign(quality="ok")  # recorded during the gaps, so these are no pauses
+    write(pd.concat([sick, sick.iloc[500:520], beside]), folder / "a.parquet", row_group=300)
     _, report = check(folder, "--accept", "ok")
     told = report["machines"]["press"]["p"]
     assert (told["unit"], told["declared_rate_hz"]) == ("bar", 10)
@@ -87,6 +88,19 @@ def test_the_numbers_of_a_sensor_are_those_of_pandas(
     }
 
 
+def test_a_pause_of_the_whole_machine_is_not_missing(folder: Path) -> None:
+    paused = [table[table["timestamp"].dt.minute != 5] for table in (rows(), slow(), rows("x"))]
+    write(pd.concat(paused), folder / "a.parquet")
+    _, report = check(folder)
+    sensors = report["machines"]["press"]
+    assert [sensors[name]["recorded"]["missing"] for name in "pTx"] == [0, 0, 0]
+    assert sensors["p"]["recorded"]["longest_gap_s"] == pytest.approx(60.1)
+    write(pd.concat([paused[0], slow(), rows("x")]), folder / "a.parquet")
+    _, report = check(folder)
+    missing = report["machines"]["press"]["p"]["recorded"]["missing"]
+    assert missing == pytest.approx(0.1, abs=1e-4)
+
+
 @given(st.lists(st.integers(1, 400), min_size=1, max_size=20), st.integers(0, 2**31))
 def test_how_samples_are_sliced_does_not_matter(sizes: list[int], seed: int) -> None:
     rng = np.random.default_rng(seed)
@@ -95,7 +109,7 @@ def test_how_samples_are_sliced_does_not_matter(sizes: list[int], seed: int) -> 
     samples = Samples(
         time_us, rng.integers(0, 2, n).astype(np.float32), np.zeros(n, dtype=np.uint8)
     )
-    whole, parts = SensorGatherer(), SensorGatherer()
+    whole, parts = SensorGatherer(10.0), SensorGatherer(10.0)
     # The usual distance is taken from the first slice: long enough in both.
     first = Samples(np.arange(-50, 0) * 100_000, np.zeros(50, np.float32), np.zeros(50, np.uint8))
     for gatherer in (whole, parts):

@@ -160,7 +160,9 @@ def _gather(
             return {}
 
     total = sum(block.cells for block in blocks)
-    gatherers: defaultdict[SensorKey, SensorGatherer] = defaultdict(SensorGatherer)
+    gatherers: defaultdict[SensorKey, SensorGatherer] = defaultdict(
+        partial(SensorGatherer, settings.max_gap_s)
+    )
     for slice_ in in_time_order(blocks, read, partial(progress, "reading samples", total)):
         for key, ordered in slice_.items():
             gatherers[key].add(ordered)

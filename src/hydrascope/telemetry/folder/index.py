@@ -12,6 +12,7 @@ import logging
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -29,7 +30,7 @@ from hydrascope.telemetry.folder.statistics import SensorGatherer, SensorStatist
 from hydrascope.telemetry.folder.table_file import TableFile
 from hydrascope.telemetry.folder.time_order import ReadBlock, in_time_order
 
-_VERSION = 3
+_VERSION = 4
 """The version of an index's content and computation; other versions are not read."""
 _FOLDER = ".hydrascope"
 _KEPT = 4
@@ -81,7 +82,9 @@ def build(files: Sequence[TableFile], reading: Reading, max_gap_s: float) -> Ind
     blocks = list_all(files, reading.time_zone)
     digests: dict[SensorKey, SampleDigest] = {}
     coverage = {name: Coverage(round(max_gap_s * 1e6)) for name in reading.sensors}
-    gatherers: defaultdict[SensorKey, SensorGatherer] = defaultdict(SensorGatherer)
+    gatherers: defaultdict[SensorKey, SensorGatherer] = defaultdict(
+        partial(SensorGatherer, max_gap_s)
+    )
     everything = replace(reading, unlisted=True)
     for slice_ in in_time_order(blocks, reader(files, everything)):
         times: dict[str, list[tuple[NDArray[np.int64], int]]] = {}
@@ -132,12 +135,18 @@ def reader(files: Sequence[TableFile], reading: Reading) -> ReadBlock:
 def gathered(
     gatherers: Mapping[SensorKey, SensorGatherer], reading: Reading
 ) -> dict[SensorKey, SensorStatistics]:
-    """Return the statistics of each sensor, relative to the rate in the machine file."""
+    """Return the statistics of each sensor, relative to the rate in the machine file.
+
+    What all sensors of a machine have in pauses counts as a pause of the machine.
+    """
+    paused_us: dict[str, int] = {}
+    for (machine, _), each in gatherers.items():
+        paused_us[machine] = min(paused_us.get(machine, each.paused_us), each.paused_us)
     found = {}
     for machine, sensor in sorted(gatherers):
         spec = reading.sensors.get(machine, {}).get(sensor)
         rate_hz = spec.rate_hz if spec else None
-        found[machine, sensor] = gatherers[machine, sensor].statistics(rate_hz)
+        found[machine, sensor] = gatherers[machine, sensor].statistics(rate_hz, paused_us[machine])
     return found
 
 

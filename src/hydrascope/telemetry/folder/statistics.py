@@ -46,7 +46,8 @@ class SensorStatistics(BaseModel):
     """The number of intervals between good samples longer than 1.5 times the usual interval."""
     longest_gap_s: float
     missing: float
-    """The share of absent or bad samples among those expected between first and last."""
+    """The share of absent or bad samples among those expected between first and last, without the
+    pauses of the machine."""
     bad_quality: int
     out_of_range: int
     minimum: float | None
@@ -90,9 +91,16 @@ def merged(every: Sequence[SensorStatistics]) -> SensorStatistics | None:
 
 
 class SensorGatherer:
-    """Accumulates the `SensorStatistics` of one sensor."""
+    """Accumulates the `SensorStatistics` of one sensor.
 
-    def __init__(self) -> None:
+    Args:
+        max_gap_s: The longest time without samples within a recording; longer is a pause.
+    """
+
+    def __init__(self, max_gap_s: float) -> None:
+        self._max_gap_us = round(max_gap_s * 1e6)
+        self.paused_us = 0
+        """The time in pauses of this sensor, which other sensors need not have."""
         self._counts = dict.fromkeys(
             ("samples", "bad_quality", "out_of_range", "duplicates", "unsorted"), 0
         )
@@ -143,6 +151,8 @@ class SensorGatherer:
         if self._period_us is not None:
             gaps = steps[steps > _GAP * self._period_us]
             self._gaps += len(gaps)
+            pauses = gaps[gaps > self._max_gap_us]
+            self.paused_us += round(pauses.sum() - len(pauses) * self._period_us)
             self._longest_gap_us = max(self._longest_gap_us, int(gaps.max(initial=0)))
         changes = np.flatnonzero(np.diff(value)) + 1
         since = np.append(self._constant_since_us, time_us[changes])
@@ -151,13 +161,18 @@ class SensorGatherer:
         self._constant_since_us = int(since[-1])
         self._last_us, self._last_value = int(time_us[-1]), value[-1]
 
-    def statistics(self, declared_hz: float | None) -> SensorStatistics:
-        """Return the statistics; `declared_hz` is the machine file's rate, if it has one."""
+    def statistics(self, declared_hz: float | None, paused_us: int = 0) -> SensorStatistics:
+        """Return the statistics.
+
+        Args:
+            declared_hz: The machine file's rate, if it has one.
+            paused_us: The time in which no sensor of the machine was recorded.
+        """
         step_us = self._steps.usual()
         rate_hz = 1e6 / step_us if step_us else None
         first_us = self._last_us if self._first_us is None else self._first_us
         duration_s = (self._last_us - first_us) / 1e6
-        due = duration_s * (declared_hz or rate_hz or 0.0) + 1
+        due = (duration_s - paused_us / 1e6) * (declared_hz or rate_hz or 0.0) + 1
         low, high = self._ends or (None, None)
         found: dict[str, Any] = {
             **self._counts,
