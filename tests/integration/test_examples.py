@@ -13,6 +13,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pytest
 from jobs import ROOT
 from pages import EXAMPLES
@@ -81,3 +82,58 @@ def page_named(name: str) -> Path:
 @pytest.mark.parametrize("page", EXAMPLES, ids=lambda page: page.stem)
 def test_an_example_takes_few_steps(page: Path) -> None:
     assert 3 <= len(steps(page)) <= MOST_STEPS
+
+
+def test_a_water_loop_without_labels(tmp_path: Path) -> None:
+    folder = walked(page_named("water_loop"), tmp_path)
+    report = judged(folder / "outputs" / "loop_judged")
+    normality = report["normality"]
+    assert normality["overall"]["auroc"] > 0.85
+    assert normality["events"]["detected"] >= 6
+    # Nothing is learned from the recordings that have a label.
+    task = (folder / "own" / "conf" / "task" / "loop.yaml").read_text()
+    fit = re.search(r"first_windows: (\d+)", task)
+    assert fit
+    sound = pd.read_csv(folder / "loop" / "normal.csv", sep=";", parse_dates=["datetime"])
+    recorded = sound["datetime"].iloc[-1] - sound["datetime"].iloc[0]
+    assert 0 < int(fit[1]) * 30 < recorded.total_seconds()
+    assert {"Mahalanobis", "PCA SPE"} < set(report["detectors"]["columns"])
+    assert report["detectors"]["columns"][0] == report["model"]
+    assert report["detectors"]["verdicts"]
+    page = (folder / "outputs" / "loop_judged" / "report.html").read_text()
+    assert "the intervals are too narrow" in page
+    assert "nothing here says how others will do" in page
+    again = judged(folder / "outputs" / "loop_level")
+    assert again["normality"]["thresholds_reset"] == {"level_share": [0.1, 1.0]}
+
+
+def test_engines_run_to_failure(tmp_path: Path) -> None:
+    folder = walked(page_named("engines"), tmp_path)
+    report = judged(folder / "outputs" / "engines_judged")
+    assert (report["split"], report["resampled"]["unit"]) == ("by_machine", "machines")
+    assert report["resampled"]["units"] == report["test_machines"] == 12
+    remaining = report["judged"]["remaining_life"]
+    assert remaining["r2"]["value"] > 0.5
+    low, high = remaining["rmse"]["interval"]
+    assert low < remaining["rmse"]["value"] < high
+    assert {"ridge", "extra trees"} < set(report["models"]["columns"])
+    # The answers are cycles, as counted from the files: the truth ends with 0 or a few more.
+    answers = pd.read_parquet(folder / "outputs" / "engines_judged" / "predictions.parquet")
+    assert answers["target"].max() == 66
+    assert answers.groupby("equipment_id")["target"].min().between(0, 6).all()
+    page = (folder / "outputs" / "engines_judged" / "report.html").read_text()
+    assert "1970" not in page
+
+
+def test_actuators_judged_on_other_actuators(tmp_path: Path) -> None:
+    folder = walked(page_named("actuators"), tmp_path)
+    report = judged(folder / "outputs" / "actuators_judged")
+    assert (report["split"], report["resampled"]["unit"]) == ("column", "machines")
+    assert report["resampled"]["units"] == 4
+    assert report["judged"]["condition"]["accuracy"]["value"] > 0.6
+    assert {"shrinkage LDA", "extra trees"} < set(report["models"]["columns"])
+    answers = pd.read_parquet(folder / "outputs" / "actuators_judged" / "predictions.parquet")
+    assert set(answers["equipment_id"]) == {f"actuator_{number:02}" for number in range(9, 13)}
+    page = (folder / "outputs" / "actuators_judged" / "report.html").read_text()
+    assert "4 are few: the intervals are rough guesses" in page
+    assert (folder / "outputs" / "actuators_1" / "results.json").is_file()

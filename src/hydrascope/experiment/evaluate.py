@@ -96,11 +96,7 @@ def run(settings: EvaluateSettings, *, quiet: bool = False) -> None:
             with console.status("Removing sensors …"):
                 missing = judge_missing(diagnoser, data)
             report["missing_sensors"] = missing_report(diagnoser.heads, missing)
-    report |= _of_normality(restored, reset, run_dir)
-    report["test_machines"] = int(data.table["equipment_id"].iloc[data.split.test].nunique())
-    report["detectors"] = (
-        _detectors(trained.model.name, file) if file and split and not reset else None
-    )
+    report |= _of_normality(restored, reset, run_dir, file if split else None)
     write_json(run_dir / EVALUATION, report)
     with console.status("Drawing the report …"):
         write_page(run_dir / "report.html", report, diagnoser, predictions, data)
@@ -122,8 +118,14 @@ def _of_reliability(
     return {"reliability": judged, "unreliable_windows": windows}
 
 
-def _of_normality(restored: Restored, reset: Reset, run_dir: Path) -> dict[str, Any]:
-    """Return how well normality scores detect faults, and write every score."""
+def _of_normality(
+    restored: Restored, reset: Reset, run_dir: Path, ckpt: Path | None
+) -> dict[str, Any]:
+    """Return how well normality scores detect faults, and write every score.
+
+    Classical detectors stand beside it unless the thresholds or the windows differ from those of
+    the training; without `ckpt`, the windows do.
+    """
     trained, diagnoser, data = restored
     if not (trained.task.normality and diagnoser.normality):
         return {}
@@ -140,7 +142,8 @@ def _of_normality(restored: Restored, reset: Reset, run_dir: Path) -> dict[str, 
     detected["intervals"]["rows"] = row_intervals(rows, windows, machines, bootstrap)
     detected["differing_machines"] = differing_machines(diagnoser, data, trained.task.normality)
     detected["thresholds_reset"] = reset
-    return {"normality": detected}
+    detectors = _detectors(trained.model.name, ckpt) if ckpt and not reset else None
+    return {"normality": detected, "detectors": detectors}
 
 
 def _print(console: Console, report: dict[str, Any], restored: Restored, title: str) -> None:
@@ -195,6 +198,7 @@ def _of_heads(
         "confusion": confusion,
         "localisation": localisation(heads, predictions, data, bootstrap, model),
         "thresholds": dict(thresholds),
+        "test_machines": int(data.table["equipment_id"].iloc[data.split.test].nunique()),
     }
 
 

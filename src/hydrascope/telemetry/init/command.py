@@ -1,6 +1,6 @@
 """`python -m hydrascope init`: writes first files for a folder of telemetry."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from hydrascope.schemas.errors import SpecError, validate
@@ -67,12 +67,7 @@ def run(
         f"conf/task/{name}.yaml": task_file(plan),
         f"conf/experiment/{name}.yaml": experiment_file(plan, places, zone),
     }
-    for file, text in written.items():
-        (into / file).parent.mkdir(parents=True, exist_ok=True)
-        write_whole(into / file, text)
-    for file in machine_files(found, name):
-        read_machine_file(into / "machines" / file)
-    validate(TaskSpec, load_yaml(into / "conf" / "task" / f"{name}.yaml"), source="task")
+    _write(written, into)
     return [
         *(str(into / file) for file in written),
         *([f"{into / 'telemetry'}: copies with the usual columns"] if copied else []),
@@ -84,6 +79,18 @@ def run(
         + (f" --time-zone {zone}" if zone else ""),
         f"  python -m hydrascope train --config-dir {into / 'conf'} experiment={name}",
     ]
+
+
+def _write(written: Mapping[str, str], into: Path) -> None:
+    """Write files, and read those of machines and tasks as a training does."""
+    for file, text in written.items():
+        path = into / file
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_whole(path, text)
+        if file.startswith("machines/"):
+            read_machine_file(path)
+        if file.startswith("conf/task/"):
+            validate(TaskSpec, load_yaml(path), source="task")
 
 
 def _summary(plan: Plan) -> Iterator[str]:
