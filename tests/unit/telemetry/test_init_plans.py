@@ -157,13 +157,23 @@ def test_labels_that_change_at_different_times_share_a_table_without_overlap(
     tmp_path: Path,
 ) -> None:
     step = np.arange(600)
-    table = rows(600, fault=(step // 100) % 2, state=(step // 150) % 2)
+    table = rows(600, fault=(step // 100) % 2, condition=(step // 150) % 2)
     _, _, source = init(write(table, tmp_path / "raw" / "a.csv"))
     labels = source.labels("m")
     at = (labels["start"] - labels["start"].iloc[0]).dt.total_seconds().tolist()
     assert at == [0, 100, 150, 200, 300, 400, 450, 500]
     assert labels["fault"].tolist() == [0, 1, 1, 0, 1, 0, 0, 1]
-    assert labels["state"].tolist() == [0, 0, 1, 1, 0, 0, 1, 1]
+    assert labels["condition"].tolist() == [0, 0, 1, 1, 0, 0, 1, 1]
+
+
+def test_a_label_does_not_last_through_a_pause(tmp_path: Path) -> None:
+    table = rows(600, fault=(np.arange(600) // 50) % 2)
+    table.loc[320:, "timestamp"] += pd.Timedelta(hours=2)
+    _, _, source = init(write(table, tmp_path / "raw" / "a.csv"))
+    labels = source.labels("m")
+    seconds = (labels["end"] - labels["start"]).dt.total_seconds()
+    assert seconds[labels["fault"].notna()].sum() == 600
+    assert seconds.max() == 50
 
 
 def test_labels_that_cannot_be_learned_are_refused_if_asked_for(tmp_path: Path) -> None:

@@ -152,5 +152,5 @@ def plausible_range(extremes: Extremes) -> tuple[float, float, str] | None:
     if not marks or bottom is None or top is None or bottom >= top:
         return None
     reach = min([top - bottom, *(abs(each.value - (each.next or 0)) / 2 for each in marks)])
-    ends = (float(f"{end:.3g}") for end in (bottom - reach, top + reach))
-    return (*ends, " and ".join(f"{each.value:g}" for each in marks))
+    low_end, high_end = (float(f"{end:.3g}") for end in (bottom - reach, top + reach))
+    return low_end, high_end, " and ".join(f"{each.value:g}" for each in marks)

@@ -28,7 +28,7 @@ LIVES = ("rul", "remaining_life", "remaining_useful_life", "time_to_failure", "t
 SPLITS = ("split", "subset", "partition")
 """The names of columns that say in which part of a split a row is."""
 _LABELS = (
-    *("label", "labels", "fault", "fault_type", "fault_code", "failure", "condition", "state"),
+    *("label", "labels", "fault", "fault_type", "fault_code", "failure", "condition"),
     *("class", "target", *ANOMALIES, *LIVES, *SPLITS),
 )
 _MOMENTS = ("changepoint", "change_point")

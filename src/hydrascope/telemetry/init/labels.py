@@ -72,8 +72,10 @@ class Label:
     @property
     def learnable(self) -> bool:
         """Whether each class is frequent enough to be learned and judged."""
-        if self.is_split or self.many:
-            return not self.is_split
+        if self.is_split:
+            return False
+        if self.many:
+            return True
         each = self.table.groupby(self.name)
         several = each[EQUIPMENT].nunique().min() >= _FEWEST_MACHINES
         often = each.size().min() >= _FEWEST_INTERVALS
@@ -83,7 +85,7 @@ class Label:
 def labels_of(found: Survey, folder: Path) -> dict[str, Label]:
     """Return the labels by name, from label files and from rows."""
     period_s = min(period for each in found.machines.values() for period in each.periods_s.values())
-    tables = _intervals(found.labels, period_s)
+    tables = _intervals(found.labels, period_s, found.max_gap_s)
     given = read_labels(label_files(folder, None), found.time_zone, found.machines)
     for machine, table in given.items():
         for label in table.columns.drop(["start", "end"]):
@@ -135,8 +137,13 @@ def _joined(labels: Mapping[str, Label], machine: str) -> pd.DataFrame:
     return table.dropna(subset=list(own), how="all")
 
 
-def _intervals(rows: Sequence[pd.DataFrame], period_s: float) -> dict[str, pd.DataFrame]:
-    """Return a table of intervals (equipment_id, start, end, label) for each label column."""
+def _intervals(
+    rows: Sequence[pd.DataFrame], period_s: float, max_gap_s: float
+) -> dict[str, pd.DataFrame]:
+    """Return a table of intervals (equipment_id, start, end, label) for each label column.
+
+    An interval ends where the label changes, or where no row comes for longer than `max_gap_s`.
+    """
     if not rows:
         return {}
     whole = pd.concat(rows).sort_values([EQUIPMENT, TIMESTAMP], ignore_index=True)
@@ -145,7 +152,9 @@ def _intervals(rows: Sequence[pd.DataFrame], period_s: float) -> dict[str, pd.Da
         name = column.removeprefix(LABEL)
         known = whole.dropna(subset=column)
         machine, value = known[EQUIPMENT], known[column]
-        number = ((machine != machine.shift()) | (value != value.shift())).cumsum()
+        other = (machine != machine.shift()) | (value != value.shift())
+        later = known[TIMESTAMP].diff() > pd.Timedelta(seconds=max_gap_s)
+        number = (other | later).cumsum()
         groups = known.groupby(number)
         table = pd.DataFrame(
             {

@@ -21,8 +21,6 @@ _LIFE_WINDOWS, _LIFE_STRIDE = 4, 3
 """The same for remaining life, and the number of windows that share each sample."""
 _FIT_SHARE = 0.4
 """The share of each machine's windows that normality learns from if labels judge it."""
-_GAP_PERIODS = 5
-_FEWEST_GAP_S = 10.0
 _FEWEST_MACHINES = 5
 """The fewest machines that allow to train on some and to judge on others."""
 
@@ -74,34 +72,24 @@ class Plan:
         return bool(self.heads) and len(self.found.machines) >= _FEWEST_MACHINES
 
     @cached_property
-    def period_s(self) -> float:
-        """The period of the slowest sensor."""
-        return max(max(each.periods_s.values()) for each in self.found.machines.values())
-
-    @property
-    def max_gap_s(self) -> float:
-        """The longest time without samples within a recording."""
-        return max(_FEWEST_GAP_S, _GAP_PERIODS * self.period_s)
-
-    @cached_property
     def samples(self) -> int:
         """The length of a window in samples of the slowest sensor."""
         durations_s = [each.duration_s for each in self.found.machines.values()]
         windows = _LIFE_WINDOWS if self.learn is Learn.REMAINING_LIFE else _WINDOWS
-        fitting = int(float(np.quantile(durations_s, 0.25)) / self.period_s / windows)
+        fitting = int(float(np.quantile(durations_s, 0.25)) / self.found.period_s / windows)
         most = _MOST_NORMAL_SAMPLES if self.learn is Learn.NORMALITY else _MOST_SAMPLES
         return min(max(fitting, _FEWEST_SAMPLES), most) // 10 * 10
 
     @property
     def window_s(self) -> float:
         """The length of a window."""
-        return self.samples * self.period_s
+        return self.samples * self.found.period_s
 
     @property
     def stride_s(self) -> float:
         """The time from the start of a window to the start of the next."""
         shared = _LIFE_STRIDE if self.learn is Learn.REMAINING_LIFE else 1
-        return max(self.samples // shared, 1) * self.period_s
+        return max(self.samples // shared, 1) * self.found.period_s
 
     @property
     def short(self) -> list[str]:

@@ -19,6 +19,7 @@ from hydrascope.telemetry.init.tables import LABEL, RawTable, canonical, relativ
 _LOOKED_AT = 20_000
 """The rows of a sensor from which its rate is taken."""
 _DEFAULT_PERIOD_S = 1.0
+_GAP_PERIODS, _FEWEST_GAP_S = 5, 10.0
 
 _RELATIVE = (
     "times count from the start of each recording, taken as 2000-01-01; one row is one second "
@@ -79,6 +80,16 @@ class Survey:
     def as_read(self) -> bool:
         """Whether sources read all files as they are."""
         return self.rows_as_read and all(table.as_read for table in self.tables)
+
+    @property
+    def period_s(self) -> float:
+        """The period of the slowest sensor."""
+        return max(max(each.periods_s.values()) for each in self.machines.values())
+
+    @property
+    def max_gap_s(self) -> float:
+        """The longest time without samples within a recording."""
+        return max(_FEWEST_GAP_S, _GAP_PERIODS * self.period_s)
 
     @property
     def counter(self) -> str | None:

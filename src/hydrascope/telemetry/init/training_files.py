@@ -104,7 +104,7 @@ def experiment_file(plan: Plan, places: Mapping[str, Path | None], time_zone: st
         lines += [f"    # Guessed: {zone}.", f"    time_zone: {time_zone}"]
     lines += [
         "    # Guessed from the slowest sensor: a longer time without samples ends a recording.",
-        f"    max_gap_s: {plan.max_gap_s:g}",
+        f"    max_gap_s: {plan.found.max_gap_s:g}",
         "  window:",
         f"    # Guessed, in {unit}: a window should span what distinguishes the states, such as a",
         "    # load cycle.",
