@@ -61,6 +61,18 @@ def test_folders_of_a_partition_name_the_machines(tmp_path: Path) -> None:
     assert all(len(source.extents(name)) == 1 for name in source.machines())
 
 
+def test_sensors_in_folders_of_a_partition_are_read_under_their_tags(tmp_path: Path) -> None:
+    for tag in ("4711.PV", "T oil"):
+        table = rows(100).rename(columns={"p [bar]": "value"})
+        write(table, tmp_path / "raw" / f"sensor_id={tag}" / "part.csv")
+    _, data, source = init(tmp_path / "raw")
+    assert data["source"]["folder"] == str(tmp_path / "raw")
+    (extent,) = source.extents("m")
+    signals = source.read("m", extent)
+    assert sorted(signals) == ["T_oil", "m4711_PV"]
+    assert not np.isnan(signals["m4711_PV"].values).any()
+
+
 def test_folders_of_a_partition_under_another_name_are_copied(tmp_path: Path) -> None:
     for number in range(3):
         table = rows(200).drop(columns="equipment_id")

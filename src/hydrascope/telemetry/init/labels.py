@@ -60,6 +60,11 @@ class Label:
         return self.name in SPLITS
 
     @property
+    def parts(self) -> set[str]:
+        """The parts of a split that it names."""
+        return set(map(str, self.table[self.name].dropna())) if self.is_split else set()
+
+    @property
     def is_life(self) -> bool:
         """Whether it is a remaining life."""
         return self.name in LIVES

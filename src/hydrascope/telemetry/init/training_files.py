@@ -134,7 +134,7 @@ def _split(plan: Plan) -> Iterator[str]:
         yield "    name: column"
         if plan.split.name != "split":
             yield f"    column: {plan.split.name}"
-        if "val" not in plan.split.values:
+        if "val" not in plan.split.parts:
             yield "    # No window is named val: whole machines are held back for validation."
             yield "    val_group: equipment_id"
     elif plan.by_machine:
