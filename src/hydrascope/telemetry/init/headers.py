@@ -7,7 +7,7 @@ from typing import NamedTuple
 from hydrascope.schemas.kinds import SENSOR_UNITS, ComponentType, SensorKind
 from hydrascope.telemetry.folder.quality import USUAL
 
-_COUNTERS = ("cycle", "cycles", "time_in_cycles", "cycle_number", "stroke", "strokes")
+_COUNTERS = ("cycle", "cycles", "time_in_cycles", "cycle_number")
 """The names of columns that count instead of telling a time."""
 _TIMES = (
     *("timestamp", "time", "datetime", "date_time", "date", "ts", "time_s", "t", "seconds"),

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from hydrascope.schemas.learn import Learn
+from hydrascope.telemetry.init.headers import is_counter
 from hydrascope.telemetry.init.labels import Label
 from hydrascope.telemetry.init.plan import Plan
 
@@ -70,7 +71,7 @@ def _unit(plan: Plan) -> str:
     counter = plan.found.counter
     if counter is None:
         return "h"
-    return next((f"{word}s" for word in ("cycle", "stroke") if word in counter.lower()), "counts")
+    return "cycles" if is_counter(counter) else "counts"
 
 
 def _usual(label: Label) -> float:
