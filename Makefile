@@ -4,6 +4,7 @@ VENV     ?= .venv
 RUN      := $(VENV)/bin/python
 VERSIONS ?= --constraint constraints.txt
 INSTALL  := $(RUN) -m pip install --quiet $(VERSIONS)
+TIMESCALEDB := tests/support/pglite
 
 .DEFAULT_GOAL := help
 .PHONY: help train test pytest test-python test-newest lint fix docs docs-serve results bench clean
@@ -20,12 +21,16 @@ $(VENV)/installed: pyproject.toml constraints.txt
 	$(RUN) -m compileall -qq -j 0 -x '/tests/' $(VENV)/lib || true
 	touch $@
 
+# TimescaleDB for the tests. Without npm they are skipped and say so.
+$(TIMESCALEDB)/node_modules/.package-lock.json: $(TIMESCALEDB)/package-lock.json
+	cd $(TIMESCALEDB) && npm ci --silent --fetch-retries=1 || echo 'TimescaleDB is not tested: npm could not install it.'
+
 train: $(VENV)/installed  ## install if needed, then train on the real rig and print the table
 	$(RUN) train.py experiment=zema
 
 test: lint pytest  ## install if needed, then lint, types, imports, tests
 
-pytest: $(VENV)/installed  ## tests only
+pytest: $(VENV)/installed $(TIMESCALEDB)/node_modules/.package-lock.json  ## tests only
 	OMP_NUM_THREADS=1 $(RUN) -m pytest -n auto --dist loadgroup
 
 test-python:  ## tests only, with another Python: make test-python PYTHON=python3.13

@@ -4,7 +4,6 @@
 databases; the tests that stop a server stop one of our own all the same.
 """
 
-import asyncio
 import os
 from collections.abc import Iterator
 from itertools import count
@@ -14,13 +13,10 @@ import numpy as np
 import pandas as pd
 import pytest
 import yaml
-from databases import at, machine, sql, telemetry
+from databases import HAS_TIMESCALEDB, SERVES_ONE, at, machine, migrate, sql, telemetry
 from stored_source import START, ingest
 from tests.support.postgres import Server, postgres
-
-from hydrascope.telemetry.timescale.database import Database
-from hydrascope.telemetry.timescale.migrations import upgrade
-from hydrascope.telemetry.timescale.settings import database_settings
+from tests.support.timescaledb import MISSING, timescaledb
 
 _TEMPLATE = f"hydrascope_template_{os.getpid()}"
 _numbers = count()
@@ -44,14 +40,27 @@ def server_dsn(request: pytest.FixtureRequest) -> str:
 def template(server_dsn: str) -> Iterator[str]:
     """A database with the present schema, to be copied."""
     sql(server_dsn, f"CREATE DATABASE {_TEMPLATE}")
-
-    async def work() -> None:
-        async with Database(database_settings(dsn=at(server_dsn, _TEMPLATE))) as database:
-            await upgrade(database)
-
-    asyncio.run(work())
+    migrate(at(server_dsn, _TEMPLATE))
+    _close_to_others(server_dsn, _TEMPLATE)
     yield _TEMPLATE
     sql(server_dsn, f"DROP DATABASE {_TEMPLATE} WITH (FORCE)")
+
+
+def _close_to_others(server_dsn: str, database: str) -> None:
+    """Let nobody connect to a database, so that it can be copied at any time.
+
+    TimescaleDB keeps a scheduler in each database, and starts another one in a template that is
+    copied, unless the template takes no connections.
+    """
+    stop_scheduler = """
+        DO $$ BEGIN
+            IF EXISTS (SELECT FROM pg_extension WHERE extname = 'timescaledb') THEN
+                PERFORM timescaledb_pre_restore();
+            END IF;
+        END $$
+    """
+    sql(at(server_dsn, database), stop_scheduler)
+    sql(server_dsn, f"ALTER DATABASE {database} ALLOW_CONNECTIONS false")
 
 
 @pytest.fixture
@@ -61,9 +70,50 @@ def empty_dsn(server_dsn: str) -> Iterator[str]:
 
 
 @pytest.fixture
-def dsn(server_dsn: str, template: str) -> Iterator[str]:
-    """A database with the present schema."""
-    yield from _database(server_dsn, template)
+def dsn(request: pytest.FixtureRequest) -> Iterator[str]:
+    """A database with the present schema; where the test asks for it, with TimescaleDB."""
+    if getattr(request, "param", None) == "timescaledb":
+        yield request.getfixturevalue("timescale_dsn")
+    else:
+        server_dsn = request.getfixturevalue("server_dsn")
+        yield from _database(server_dsn, request.getfixturevalue("template"))
+
+
+@pytest.fixture
+def plain_dsn(server: Server) -> Iterator[str]:
+    """A database with the present schema, without TimescaleDB."""
+    for dsn in _database(server.dsn(), "template0"):
+        migrate(dsn)
+        yield dsn
+
+
+@pytest.fixture(scope="session")
+def timescale_server() -> Iterator[str]:
+    """Our own TimescaleDB: one database, one connection at a time."""
+    if MISSING:
+        pytest.skip("TimescaleDB is not installed: that needs Node and npm")
+    with timescaledb() as dsn:
+        SERVES_ONE.add(dsn)
+        yield dsn
+
+
+@pytest.fixture
+def empty_timescale_dsn(request: pytest.FixtureRequest) -> Iterator[str]:
+    """A database of a server with TimescaleDB, without anything in it."""
+    given = os.environ.get("HYDRASCOPE_TEST_DSN")
+    if given is not None and sql(given, HAS_TIMESCALEDB)[0][0]:
+        yield from _database(given, "template0")
+    else:
+        dsn = request.getfixturevalue("timescale_server")
+        yield dsn
+        sql(dsn, "DROP SCHEMA IF EXISTS hydrascope CASCADE")
+
+
+@pytest.fixture
+def timescale_dsn(empty_timescale_dsn: str) -> str:
+    """The same with the present schema."""
+    migrate(empty_timescale_dsn)
+    return empty_timescale_dsn
 
 
 def _database(server_dsn: str, template: str) -> Iterator[str]:

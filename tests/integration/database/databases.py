@@ -11,12 +11,24 @@ from urllib.parse import urlsplit
 import asyncpg
 import numpy as np
 import pandas as pd
+import pytest
 
 from hydrascope.schemas import Machine, TimeWindow, validate
 from hydrascope.telemetry.timescale.connector import TimescaleConnector
+from hydrascope.telemetry.timescale.database import Database
+from hydrascope.telemetry.timescale.migrations import upgrade
 from hydrascope.telemetry.timescale.settings import DatabaseSettings, database_settings
 
 NOON = datetime(2024, 5, 1, 12, tzinfo=UTC)
+SERVES_ONE: set[str] = set()
+"""The DSNs of servers that serve one connection at a time."""
+HAS_TIMESCALEDB = "SELECT EXISTS (SELECT FROM pg_available_extensions WHERE name = 'timescaledb')"
+on_both_servers = pytest.mark.parametrize(
+    "dsn",
+    ["postgresql", pytest.param("timescaledb", marks=pytest.mark.xdist_group("timescaledb"))],
+    indirect=True,
+)
+"""For tests that one connection is enough for: they also run with TimescaleDB."""
 
 
 def at(dsn: str, database: str) -> str:
@@ -41,7 +53,18 @@ def sql(dsn: str, *statements: str) -> list[Any]:
 
 def settings(dsn: str, **keys: Any) -> DatabaseSettings:
     """Return settings with a short patience."""
-    return database_settings(**{"dsn": dsn, "timeout_s": 10, "retry_for_s": 10} | keys)
+    pool = {"pool_min": 0, "pool_max": 1} if dsn in SERVES_ONE else {}
+    return database_settings(**{"dsn": dsn, "timeout_s": 10, "retry_for_s": 10} | pool | keys)
+
+
+def migrate(dsn: str, **days: int | None) -> None:
+    """Bring a database to the present schema."""
+
+    async def work() -> None:
+        async with Database(settings(dsn, timeout_s=60)) as database:
+            await upgrade(database, **days)
+
+    asyncio.run(work())
 
 
 @asynccontextmanager

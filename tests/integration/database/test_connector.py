@@ -8,13 +8,24 @@ from itertools import pairwise
 import numpy as np
 import pandas as pd
 import pytest
-from databases import NOON, connected, connections, filled, machine, seconds, sql, telemetry
+from databases import (
+    NOON,
+    connected,
+    connections,
+    filled,
+    machine,
+    on_both_servers,
+    seconds,
+    sql,
+    telemetry,
+)
 from pydantic import ValidationError
 
 from hydrascope.schemas import SpecError, TimeWindow
 from hydrascope.telemetry.timescale.connector import Request
 
 
+@on_both_servers
 def test_what_is_written_is_read_and_nothing_is_left_open(dsn: str) -> None:
     whole = telemetry(500)
 
@@ -37,6 +48,7 @@ def test_what_is_written_is_read_and_nothing_is_left_open(dsn: str) -> None:
     assert connections(dsn) == 0
 
 
+@on_both_servers
 def test_windows_are_half_open_and_an_empty_one_is_an_empty_frame(dsn: str) -> None:
     async def work() -> None:
         async with connected(dsn) as connector:
@@ -52,6 +64,7 @@ def test_windows_are_half_open_and_an_empty_one_is_an_empty_frame(dsn: str) -> N
     asyncio.run(work())
 
 
+@on_both_servers
 def test_rows_written_again_change_nothing_and_others_replace(
     dsn: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -91,6 +104,7 @@ def test_two_writers_of_the_same_rows_write_each_once(dsn: str) -> None:
     asyncio.run(work())
 
 
+@on_both_servers
 def test_slices_together_are_the_whole_whatever_the_density(dsn: str) -> None:
     dense, sparse = telemetry(2000), telemetry(2000).iloc[::97]
     sparse["time"] += pd.Timedelta(days=40)
@@ -128,6 +142,7 @@ def test_a_batch_answers_each_request_in_turn(dsn: str) -> None:
     assert connections(dsn) == 0
 
 
+@on_both_servers
 def test_flags_of_quality_select_rows(dsn: str) -> None:
     async def work() -> None:
         async with connected(dsn) as connector:
@@ -139,6 +154,7 @@ def test_flags_of_quality_select_rows(dsn: str) -> None:
     asyncio.run(work())
 
 
+@on_both_servers
 def test_ten_thousand_sensors_are_one_machine(dsn: str) -> None:
     whole = telemetry(3, sensors=10_000)
 
@@ -198,60 +214,6 @@ def test_times_reversed_or_without_zone_are_no_window() -> None:
         TimeWindow(start=NOON, end=NOON - timedelta(seconds=1))
     with pytest.raises(ValidationError, match="timezone"):
         TimeWindow(start=datetime(2024, 5, 1), end=datetime(2024, 5, 2, tzinfo=UTC))
-
-
-def test_topologies_have_versions_and_machines_come_back_as_they_were(dsn: str) -> None:
-    async def work() -> None:
-        async with connected(dsn) as connector:
-            three, four = machine(3), machine(4)
-            for version, each in ((1, three), (1, three), (2, four), (2, four), (3, three)):
-                assert await connector.topologies.save(each.topology) == version
-            assert await connector.topologies.get("press_build", 2) == four.topology
-            assert await connector.topologies.get("press_build") == three.topology
-            await connector.equipment.save(four)
-            await connector.equipment.save(machine(2, "other"))
-            assert await connector.equipment.all() == {"press": four, "other": machine(2, "other")}
-            with pytest.raises(SpecError, match=r"no machine 'prss'.*did you mean 'press'"):
-                await connector.equipment.get("prss")
-
-    asyncio.run(work())
-
-
-def test_a_unit_cannot_change_under_stored_telemetry(dsn: str) -> None:
-    described = machine().model_dump(mode="json")
-    described["topology"]["components"][0]["sensors"][1]["unit"] = "psi"
-    in_psi = type(machine()).model_validate(described)
-
-    async def work() -> None:
-        async with connected(dsn) as connector:
-            await connector.equipment.save(in_psi)
-            await filled(connector, telemetry(3))  # back to bar: nothing was stored yet
-            with pytest.raises(SpecError, match=r"s1 has the unit 'psi'.*stored in 'bar'"):
-                await connector.equipment.save(in_psi)
-
-    asyncio.run(work())
-
-
-def test_labels_come_back_with_their_types(dsn: str) -> None:
-    table = pd.DataFrame(
-        {
-            "start": pd.date_range(NOON, periods=3, freq="1h", unit="us"),
-            "end": pd.date_range(NOON + timedelta(hours=1), periods=3, freq="1h", unit="us"),
-            "grade": [3, 100, 20],
-            "wear": [0.25, np.nan, 1e-9],
-            "state": ["new", "a'b\"", None],
-        }
-    )
-
-    async def work() -> pd.DataFrame:
-        async with connected(dsn) as connector:
-            await connector.equipment.save(machine())
-            assert (await connector.labels.of("press")).empty
-            await connector.labels.save("press", table)
-            await connector.labels.save("press", table)
-            return await connector.labels.of("press")
-
-    pd.testing.assert_frame_equal(asyncio.run(work()), table)
 
 
 def test_the_health_check_says_how_the_pool_is(dsn: str) -> None:

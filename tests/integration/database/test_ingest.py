@@ -196,18 +196,6 @@ def test_upgrading_twice_does_nothing_twice(empty_dsn: str) -> None:
     assert "another version of migration" in again.stderr
 
 
-def test_where_there_is_timescaledb_telemetry_is_a_compressed_hypertable(dsn: str) -> None:
-    query = "SELECT count(*) FROM pg_available_extensions WHERE name = 'timescaledb'"
-    if not sql(dsn, query)[0][0]:
-        # The same tests run on both; this one says which server it was.
-        assert sql(dsn, "SELECT relkind FROM pg_class WHERE relname = 'telemetry_hourly'")[0][0]
-        pytest.skip("this server has no TimescaleDB; HYDRASCOPE_TEST_DSN may name one that has")
-    jobs = sql(dsn, "SELECT proc_name FROM timescaledb_information.jobs")
-    assert {"policy_compression", "policy_refresh_continuous_aggregate"} <= {
-        row["proc_name"] for row in jobs
-    }
-
-
 def test_the_commands_of_the_page_for_operators_work(
     empty_dsn: str, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

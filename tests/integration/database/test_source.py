@@ -9,31 +9,11 @@ import numpy as np
 import pandas as pd
 import pytest
 from databases import connected, none_left, sql
-from stored_source import START, ingest
+from stored_source import START, ingest, same
 
-from hydrascope.schemas import SpecError, TimeWindow
-from hydrascope.telemetry import ParquetSource, TelemetrySource
+from hydrascope.schemas import SpecError
+from hydrascope.telemetry import ParquetSource
 from hydrascope.telemetry.timescale.source import TimescaleSource
-
-
-def same(a: TelemetrySource, b: TelemetrySource) -> bool:
-    """Whether two sources answer alike, bit for bit."""
-    for name in a.machines():
-        assert a.extents(name) == b.extents(name)
-        assert len(a.extents(name)) >= 1
-        for extent in a.extents(name):
-            third = (extent.end - extent.start) / 3
-            part = TimeWindow(start=extent.start + third, end=extent.end - third)
-            for window in (extent, part):
-                left, right = a.read(name, window), b.read(name, window)
-                assert left.keys() == right.keys()
-                for sensor, signal in left.items():
-                    assert signal.rate_hz == right[sensor].rate_hz
-                    np.testing.assert_array_equal(signal.values, right[sensor].values)
-        pd.testing.assert_frame_equal(
-            a.labels(name).sort_index(axis=1), b.labels(name).sort_index(axis=1)
-        )
-    return a.fingerprint == b.fingerprint
 
 
 def test_the_database_answers_as_the_files_do(ingested: str, folder: Path, tmp_path: Path) -> None:

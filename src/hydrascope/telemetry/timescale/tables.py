@@ -98,11 +98,25 @@ async def copy_out(
     return reader.parts()
 
 
+_INHERITED = "SELECT inhparent AS whole, inhrelid AS part FROM pg_inherits"
+# TimescaleDB deletes whole batches of compressed rows, which only the compressed chunk counts. Its
+# catalogue links the two from version 2.19 on.
+_COMPRESSES = """
+SELECT EXISTS (
+    SELECT FROM pg_attribute
+    WHERE attrelid = to_regclass('_timescaledb_catalog.compression_settings')
+    AND attname = 'compress_relid'
+)
+"""
+_COMPRESSED = """
+UNION ALL SELECT relid, compress_relid FROM _timescaledb_catalog.compression_settings
+WHERE compress_relid IS NOT NULL
+"""
 _COUNTERS = """
 WITH RECURSIVE parts(relation) AS (
     SELECT $1::oid
-    UNION ALL
-    SELECT inhrelid FROM pg_inherits JOIN parts ON inhparent = relation
+    UNION
+    SELECT part FROM ({links}) AS link JOIN parts ON whole = relation
 )
 SELECT bool_and(relkind IN ('r', 'p')) AND current_setting('track_counts')::bool AS counted,
        (SELECT system_identifier FROM pg_control_system()) AS server,
@@ -119,5 +133,7 @@ async def write_counters(connection: Connection, relation: int) -> str | None:
     It consists of the server's own statistics, so it covers all writers. The server publishes them
     at most ten seconds after a write. The result is None for a view, and if statistics are off.
     """
-    row = await connection.fetchrow(_COUNTERS, relation)
+    compresses = await connection.fetchval(_COMPRESSES)
+    links = _INHERITED + _COMPRESSED if compresses else _INHERITED
+    row = await connection.fetchrow(_COUNTERS.format(links=links), relation)
     return f"{row['server']} {row['state']}" if row["counted"] else None
