@@ -18,6 +18,7 @@ from hydrascope.experiment.job_settings import (
     validate_export,
     validate_train,
 )
+from hydrascope.experiment.overrides import readable
 
 ROOT = Path(__file__).parents[2]
 
@@ -75,7 +76,7 @@ def small(*overrides: str) -> list[str]:
 def composed(*overrides: str, job: str = "train") -> dict[str, Any]:
     """Return a job's keys and values, as its script composes them."""
     with initialize_config_dir(str(ROOT / "conf"), version_base="1.3"):
-        config = OmegaConf.to_container(compose(job, overrides=list(overrides)), resolve=True)
+        config = OmegaConf.to_container(compose(job, readable(overrides)), resolve=True)
     assert isinstance(config, dict)
     return {str(key): value for key, value in config.items()}
 
