@@ -58,7 +58,7 @@ def test_machines_of_a_build_share_a_table_and_findings_of_a_kind_a_line(fleet: 
     lines = shown.output.splitlines()
     assert len(lines) < 2 * SENSORS
     assert (
-        lines[0].strip() == "engine, 200 machines: 2024-05-01T12:00:00 to 2024-05-01T12:03:19 UTC"
+        lines[0].strip() == "engine, 200 machines: 2024-05-01 12:00:00 to 2024-05-01 12:03:19 UTC"
     )
     (row,) = (line.split() for line in lines if line.strip().startswith("s3 "))
     assert row[1] == f"{MACHINES * ROWS:,}"
