@@ -258,6 +258,9 @@ def simulate(
     commissioning: Annotated[
         int, typer.Option(help="Recordings made before any fault.")
     ] = FLEET.commissioning,
+    run_to_failure: Annotated[
+        bool, typer.Option(help="Record each machine from new to its failure.")
+    ] = FLEET.run_to_failure,
     form: Annotated[str, typer.Option("--format", help="parquet, csv or json.")] = "parquet",
 ) -> None:
     """Simulate a fleet into a folder that `data=parquet` can train on."""
@@ -272,6 +275,7 @@ def simulate(
         "fault_rate": fault_rate,
         "seed": seed,
         "commissioning": commissioning,
+        "run_to_failure": run_to_failure,
         **({"kinds": tuple(kind)} if kind else {}),
     }
     run(folder, form, settings)

@@ -1,5 +1,6 @@
 """A machine of a dataset, with its graph, stored windows and targets."""
 
+from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -62,9 +63,17 @@ class StoredMachine:
             yield [self.read(name, part) for name in names]
 
 
+def by_build(machines: Sequence[StoredMachine]) -> list[list[int]]:
+    """Return the numbers of the machines of each build: the same sensors at the same places."""
+    found: defaultdict[tuple[int, ...], list[int]] = defaultdict(list)
+    for number, machine in enumerate(machines):
+        found[tuple(machine.layout.sensor_slot.tolist())].append(number)
+    return list(found.values())
+
+
 def of_one_build(machines: Sequence[StoredMachine]) -> bool:
     """Return whether all machines have the same sensors at the same places."""
-    return len({tuple(machine.layout.sensor_slot.tolist()) for machine in machines}) == 1
+    return len(by_build(machines)) == 1
 
 
 def gather_fields(

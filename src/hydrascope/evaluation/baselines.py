@@ -1,8 +1,10 @@
 """Classical models on the same windows, features and split as the network.
 
 They read the features of all sensors and steps as one long row, normalised by the training
-statistics; the mean replaces missing values. They train on the training and validation windows
-together, because they need no validation for early stopping.
+statistics; the mean replaces missing values. With references the row also has the differences from
+them. Only machines of one build share a row's meaning, so each build has models of its own. They
+train on the training and validation windows together, because they need no validation for early
+stopping.
 
 Shapes: W windows, R test rows, D numbers of a row, L labels of a head.
 """
@@ -20,7 +22,7 @@ from torch import Tensor
 
 from hydrascope.data.split_spec import Split
 from hydrascope.data.store.window_fields import SENSOR_FEATURES, SENSOR_OBSERVED
-from hydrascope.data.stored_machine import StoredMachine, of_one_build
+from hydrascope.data.stored_machine import StoredMachine, by_build, of_one_build
 from hydrascope.evaluation.baseline_models import Baseline
 from hydrascope.evaluation.predictions import HeadPredictions
 from hydrascope.features.normalizer import FeatureNormalizer
@@ -46,6 +48,22 @@ class _Rows(NamedTuple):
     seed: int
 
 
+class _Build(NamedTuple):
+    """The machines of one build."""
+
+    machines: Sequence[StoredMachine]
+    windows: NDArray[np.int64]
+    """Their rows of the window table, [W], ascending."""
+    train: NDArray[np.int64]
+    """The windows to train on, as positions in `windows`."""
+    test: NDArray[np.int64]
+    """The windows to answer, likewise."""
+
+    def targets(self, head: HeadSpec) -> Tensor:
+        """Return a head's targets, [W, N, L]."""
+        return torch.cat([machine.targets[head.name] for machine in self.machines])
+
+
 def baseline_predictions(
     baseline: Baseline,
     machines: Sequence[StoredMachine],
@@ -58,14 +76,14 @@ def baseline_predictions(
 ) -> dict[str, HeadPredictions]:
     """Fit a baseline for each head that it can answer, and predict the test windows.
 
-    Each component and label has its own model. Every labelled test row gets an answer, so that all
-    models are judged on the same rows. What is constant in training is always answered by that
-    value. A head is left out if a tested label has no value in training, or if none of them varies.
-    Regressions learn on the scale of their head.
+    Each build, component and label has its own model. Every labelled test row gets an answer, so
+    that all models are judged on the same rows, which are in the order of the builds. What is
+    constant in training is always answered by that value. A head is left out if a tested label has
+    no value in training, or if none of them varies. Regressions learn on the scale of their head.
 
     Args:
         baseline: The kind of model.
-        machines: Machines of one build.
+        machines: All machines, in the order of their windows.
         split: The windows to train on and to predict.
         heads: The task's heads; those that the baseline does not answer are skipped.
         normalizer: Fitted on the training windows.
@@ -74,23 +92,22 @@ def baseline_predictions(
         seed: Seed of models that use randomness.
         patch_count: The number of samples at the end of each step's features, for a model that
             reads only these, as one series per sensor, [W, S, T · samples]; 0: all features.
-
-    Raises:
-        SpecError: The machines differ in build, so that a row has no fixed meaning.
     """
-    check_comparable(machines)
-    features = window_features(machines, normalizer)
-    shown = features.flatten(1)
-    if patch_count:
-        shown = features[..., features.shape[-1] - patch_count :].flatten(2)
-    train = np.concatenate([split.train, split.val])
-    rows = _Rows(shown.numpy(), units, train, split.test, seed)
-    predictions = {}
-    for head in heads:
-        targets = torch.cat([machine.targets[head.name] for machine in machines])  # [W, N, L]
-        if _answers(baseline, head) and (found := _of_head(baseline, head, targets, rows)):
-            predictions[head.name] = found
-    return predictions
+    builds = [build for build in _builds(machines, split) if len(build.test)]
+    asked = [head for head in heads if _answers(baseline, head) and _learnable(head, builds)]
+    parts: dict[str, list[HeadPredictions]] = {head.name: [] for head in asked}
+    for build in builds if asked else ():
+        shown = _shown(build.machines, normalizer, patch_count)
+        rows = _Rows(shown, units[build.windows], build.train, build.test, seed)
+        for head in asked:
+            parts[head.name] += _of_components(baseline, head, build.targets(head), rows)
+    return {
+        name: HeadPredictions(
+            torch.cat([each.prediction for each in found]),
+            torch.cat([each.target for each in found]),
+        )
+        for name, found in parts.items()
+    }
 
 
 def _answers(baseline: Baseline, head: HeadSpec) -> bool:
@@ -99,30 +116,44 @@ def _answers(baseline: Baseline, head: HeadSpec) -> bool:
     return baseline.classes is not None and (baseline.of_many or not head.labels)
 
 
-def _of_head(
-    baseline: Baseline, head: HeadSpec, targets: Tensor, rows: _Rows
-) -> HeadPredictions | None:
-    """Answer a head by models of each component and label; None if it is left out."""
-    tested = [
-        target for target in targets.unbind(1) if not target[rows.test].isnan().all()
-    ]  # each [W, L]
+def _builds(machines: Sequence[StoredMachine], split: Split) -> list[_Build]:
+    """Return the machines by build, with their windows and parts of the split."""
+    first = np.cumsum([0, *(len(machine) for machine in machines)])
+    fitted_to = np.concatenate([split.train, split.val])
+    found = []
+    for numbers in by_build(machines):
+        windows = np.concatenate([np.arange(first[n], first[n + 1]) for n in numbers])
+        of_build = [machines[number] for number in numbers]
+        train, test = (part[np.isin(part, windows)] for part in (fitted_to, split.test))
+        place = np.searchsorted(windows, train), np.searchsorted(windows, test)
+        found.append(_Build(of_build, windows, *place))
+    return found
+
+
+def _learnable(head: HeadSpec, builds: Sequence[_Build]) -> bool:
+    """Return whether every tested label has a value in training, and one of them several."""
     counts = [
         len(torch.unique(label[~label.isnan()]))
-        for target in tested
-        for label in target[rows.train].unbind(1)
+        for build in builds
+        for target in build.targets(head).unbind(1)
+        if not target[build.test].isnan().all()
+        for label in target[build.train].unbind(1)
     ]
-    if min(counts, default=0) == 0 or max(counts) == 1:
-        return None
+    return min(counts, default=0) > 0 and max(counts) > 1
+
+
+def _of_components(
+    baseline: Baseline, head: HeadSpec, targets: Tensor, rows: _Rows
+) -> list[HeadPredictions]:
+    """Answer a head by models of each component and label; `targets` are [W, N, L]."""
     parts = []
-    for target in tested:
+    for target in targets.unbind(1):
         test = rows.test[~target[rows.test].isnan().all(dim=1).numpy()]
-        of_component = rows._replace(test=test)
-        answers = [_of_label(baseline, head, label, of_component) for label in target.unbind(1)]
-        parts.append(HeadPredictions(torch.cat(answers, dim=1), target[test]))
-    return HeadPredictions(
-        torch.cat([part.prediction for part in parts]),
-        torch.cat([part.target for part in parts]),
-    )
+        if len(test):
+            of_component = rows._replace(test=test)
+            answers = [_of_label(baseline, head, label, of_component) for label in target.unbind(1)]
+            parts.append(HeadPredictions(torch.cat(answers, dim=1), target[test]))
+    return parts
 
 
 def _of_label(baseline: Baseline, head: HeadSpec, label: Tensor, rows: _Rows) -> Tensor:
@@ -181,6 +212,19 @@ def check_comparable(machines: Sequence[StoredMachine]) -> None:
         raise SpecError("baselines: true needs machines of one topology; set baselines=false")
 
 
+def _shown(
+    machines: Sequence[StoredMachine], normalizer: FeatureNormalizer, patch_count: int
+) -> NDArray[np.float32]:
+    """Return what a baseline reads of machines of one build."""
+    features = window_features(machines, normalizer)
+    if patch_count:
+        return features[..., features.shape[-1] - patch_count :].flatten(2).numpy()
+    if normalizer.by != "machine" and machines[0].reference is not None:
+        change = features - _references(machines, normalizer)
+        features = torch.cat((features, change), dim=-1)
+    return features.flatten(1).numpy()
+
+
 def window_features(machines: Sequence[StoredMachine], normalizer: FeatureNormalizer) -> Tensor:
     """Return the normalised features of all windows, [W, S, T, F]; 0 where not observed."""
     rows = []
@@ -193,4 +237,14 @@ def window_features(machines: Sequence[StoredMachine], normalizer: FeatureNormal
         features, observed = normalizer.centred(features, observed, *machine.own_reference)
         z = normalizer(features.flatten(0, 1), observed.flatten(0, 1), row)
         rows.append(z.unflatten(0, (windows, sensors)))
+    return torch.cat(rows)
+
+
+def _references(machines: Sequence[StoredMachine], normalizer: FeatureNormalizer) -> Tensor:
+    """Return the normalised references of all windows, [W, S, T, F]; 0 where unknown."""
+    rows = []
+    for machine in machines:
+        row = normalizer.row(machine.layout.sensor_slot, machine.layout.sensor_kind)
+        z = normalizer(*machine.own_reference, row)
+        rows.append(z.expand(len(machine), *z.shape))
     return torch.cat(rows)

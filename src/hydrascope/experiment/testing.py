@@ -160,10 +160,14 @@ def test(
 def _quick_models(
     name: str, data: HydraulicDataModule, diagnoser: TensorDiagnoser, seed: int
 ) -> Results:
-    """Return the metrics of the other quick models on the heads that they answer."""
+    """Return the metrics of the other quick models on the heads that they answer.
+
+    A discriminant does not answer for several builds.
+    """
     heads, results = data.task.heads, {}
     for other_name, (kind, config) in QUICK_MODELS.items():
-        if other_name != name:
+        suits = kind is LinearModel or len(data.input_spec.builds) == 1
+        if other_name != name and suits:
             other = with_model(diagnoser, kind(config, data.input_spec, heads))
             fit_closed_form(other, data, fitted_rows(data), seed)
             if other.heads:

@@ -81,7 +81,7 @@ def train(settings: TrainSettings, *, quiet: bool = False) -> None:
 
     data = build_datamodule(settings.data, settings.features, settings.task, settings.seed)
     _set_up(data, None if settings.lr_find else run_dir, settings.trainer.overfit_windows, console)
-    if settings.baselines:
+    if settings.baselines and settings.task.normality is not None:
         check_comparable(data.dataset.machines)
     lightning.seed_everything(settings.seed, verbose=False)
     recipe = recipe_of(settings, data.input_spec)

@@ -1,5 +1,6 @@
 """The machines of a fleet, each drawn from a seed by itself."""
 
+import math
 import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -50,7 +51,8 @@ _USUAL_HYSTERESIS, _HYSTERESIS_SPREAD = 0.025, 0.12
 logarithm. Data sheets give at most 0.05 for proportional valves without position feedback of the
 spool (Rexroth 4WRA), 0.03 for servo valves (Moog G761)."""
 FIRST_ONSET = -0.3
-"""The earliest onset of a fault, as a share of the observed life."""
+"""The earliest onset of a fault, as a share of the observed life. Faults of a machine that is
+recorded from new begin at 0 or later."""
 FILTER_LIFE_H = 500.0
 _FILTER_LOAD = 0.2
 """The hours after which a filter is changed, and the growth of its pressure drop by then. Sound
@@ -87,6 +89,12 @@ class Member:
     seed: tuple[int, ...]
     """The seed of everything random in its recordings."""
 
+    @property
+    def failure_h(self) -> float:
+        """The operating hours at which the first component fails; infinite without faults."""
+        ends = (course.onset_h + course.growth_h for course in self.courses)
+        return min(ends, default=math.inf)
+
     def plant_at(self, hour: float) -> Plant:
         """Return the physical values at an operating hour."""
         plant = _copy(self.plant)
@@ -117,7 +125,15 @@ def load_kind(kind: str) -> Kind:
     return Kind(machine, circuit, build_plant(circuit), duty, duty.knots(circuit.actuators))
 
 
-def draw_member(kind: str, number: int, *, seed: int, fault_rate: float, life_h: float) -> Member:
+def draw_member(
+    kind: str,
+    number: int,
+    *,
+    seed: int,
+    fault_rate: float,
+    life_h: float,
+    run_to_failure: bool = False,
+) -> Member:
     """Return machine `number` of a kind, whatever the others are.
 
     Args:
@@ -126,11 +142,14 @@ def draw_member(kind: str, number: int, *, seed: int, fault_rate: float, life_h:
         seed: The seed of the fleet.
         fault_rate: The expected number of faults over the observed life.
         life_h: The observed life in operating hours.
+        run_to_failure: Whether it is new at hour 0, so without wear, and has at least one fault.
+            Its filters are of any age all the same, or they would tell the hours.
     """
     entropy = (seed, zlib.crc32(kind.encode()), number)
     rng = np.random.default_rng(entropy)
     build = load_kind(kind)
-    age = float(rng.uniform())
+    drawn_age = float(rng.uniform())
+    age = 0.0 if run_to_failure else drawn_age
     plant = _as_built(build, age, rng)
     operator = Operator(
         pace=float(np.exp(rng.normal(0.0, 0.12))),
@@ -147,7 +166,7 @@ def draw_member(kind: str, number: int, *, seed: int, fault_rate: float, life_h:
         age,
         plant,
         float(rng.uniform(0.0, FILTER_LIFE_H)),
-        _draw_courses(build.circuit, fault_rate, life_h, rng),
+        _draw_courses(build.circuit, fault_rate, life_h, rng, run_to_failure),
         entropy,
     )
 
@@ -175,14 +194,19 @@ def _as_built(build: Kind, age: float, rng: np.random.Generator) -> Plant:
 
 
 def _draw_courses(
-    circuit: Circuit, fault_rate: float, life_h: float, rng: np.random.Generator
+    circuit: Circuit,
+    fault_rate: float,
+    life_h: float,
+    rng: np.random.Generator,
+    run_to_failure: bool,
 ) -> tuple[FaultCourse, ...]:
     courses = []
     taken = set()
-    for _ in range(rng.poisson(fault_rate)):
+    least, first = (1, 0.0) if run_to_failure else (0, FIRST_ONSET)
+    for _ in range(max(least, rng.poisson(fault_rate))):
         fault = Fault(rng.choice(list(Fault)))
         component = str(rng.choice(candidates(circuit, fault)))
-        onset_h, growth_h = rng.uniform(FIRST_ONSET, 0.8) * life_h, rng.uniform(0.3, 1.0) * life_h
+        onset_h, growth_h = rng.uniform(first, 0.8) * life_h, rng.uniform(0.3, 1.0) * life_h
         course = Course(rng.choice(list(Course), p=[0.4, 0.25, 0.2, 0.15]))
         if fault not in taken:
             courses.append(

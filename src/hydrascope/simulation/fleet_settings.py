@@ -19,6 +19,9 @@ class FleetSettings:
         fault_rate: The expected number of faults of each machine in that time.
         seed: The seed of everything random.
         commissioning: The number of recordings of each machine before all faults, beside `hours`.
+        run_to_failure: Whether each machine starts as new, is not repaired, and is recorded until
+            its first component fails. Recordings are then as far apart as `hours` in `life_h` would
+            be. Machines that last longer have more of them.
     """
 
     machines_per_kind: int = 2
@@ -29,3 +32,4 @@ class FleetSettings:
     fault_rate: float = 2.5
     seed: int = 0
     commissioning: int = 0
+    run_to_failure: bool = False

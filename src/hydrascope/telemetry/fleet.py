@@ -2,7 +2,7 @@
 
 import hashlib
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import cache, cached_property, lru_cache
@@ -55,6 +55,8 @@ class FleetSource(FleetSettings):
     Before that, and before the onset of any fault, each machine may be recorded at commissioning:
     as built and worn, with duty and weather as at any other time.
 
+    With `run_to_failure` the observed life of a machine is all of its life, and its own.
+
     Args: as the attributes of `FleetSettings`.
 
     Raises:
@@ -99,7 +101,7 @@ class FleetSource(FleetSettings):
     def machine_fingerprint(self, equipment_id: str) -> str:
         """Return a hash of all that determines one machine's telemetry."""
         self.member(equipment_id)
-        recorded = (self.hours, self.recording_min, self.commissioning)
+        recorded = (self.hours, self.recording_min, self.commissioning, self.run_to_failure)
         content = (equipment_id, *recorded, self.life_h, self.fault_rate, self.seed)
         return hashlib.sha256(f"{content!r} {_version()}".encode()).hexdigest()
 
@@ -109,16 +111,11 @@ class FleetSource(FleetSettings):
         return {member.equipment_id: member.machine for member in members}
 
     def extents(self, equipment_id: str) -> list[TimeWindow]:
-        """Return the recordings of a machine, in order of time."""
-        self.member(equipment_id)
-        return list(self._extents)
-
-    @cached_property
-    def _extents(self) -> list[TimeWindow]:
+        """Return the times of a machine's recordings, in order."""
         length = timedelta(minutes=self.recording_min)
         starts = [
             START + timedelta(seconds=round(3_600.0 * recording.hour))
-            for recording in self.recordings
+            for recording in self.recordings(equipment_id)
         ]
         return [TimeWindow(start=start, end=start + length) for start in starts]
 
@@ -129,12 +126,12 @@ class FleetSource(FleetSettings):
             ValueError: The machine is unknown or the window is in no recording.
         """
         member = self.member(equipment_id)
-        within = (n for n, extent in enumerate(self._extents) if extent.contains(window))
-        number = next(within, None)
-        if number is None:
+        both = zip(self.extents(equipment_id), self.recordings(equipment_id), strict=True)
+        found = next((each for each in both if each[0].contains(window)), None)
+        if found is None:
             raise ValueError(f"no telemetry of {equipment_id!r} in {window}")
-        extent = self._extents[number]
-        values = _simulate(self, equipment_id, self.recordings[number])
+        extent, recording = found
+        values = _simulate(self, equipment_id, recording)
         first_s = (window.start - extent.start).total_seconds()
         end_s = (window.end - extent.start).total_seconds()
         signals = {}
@@ -148,25 +145,27 @@ class FleetSource(FleetSettings):
         """Return the ground truth of each recording, in rows of at most `LABEL_MIN` minutes.
 
         The columns are those of `trajectory.ground_truth`, `kind`, and `commissioning`, which is 1
-        before all faults and 0 later.
+        before all faults and 0 later. With `run_to_failure`, `remaining_life` is the time to the
+        failure, however far ahead.
         """
         member = self.member(equipment_id)
         rows = max(1, math.ceil(self.recording_min / LABEL_MIN))
         share = np.arange(rows) / rows
-        hours = np.array([recording.hour for recording in self.recordings])
+        recordings, extents = self.recordings(equipment_id), self.extents(equipment_id)
+        hours = np.array([recording.hour for recording in recordings])
         begin_h = np.add.outer(hours, share * self.recording_min / 60.0).ravel()
         length = timedelta(minutes=self.recording_min / rows)
         components = [component.id for component in member.machine.topology.components]
-        starts = [
-            extent.start + number * length for extent in self._extents for number in range(rows)
-        ]
+        starts = [extent.start + number * length for extent in extents for number in range(rows)]
         truth = ground_truth(member.courses, components, begin_h)
+        if self.run_to_failure:
+            truth["remaining_life"] = (member.failure_h - begin_h) / 1e3
         # One array: inserting hundreds of columns would dominate the time.
         table = pd.DataFrame(np.column_stack(list(truth.values())), columns=list(truth))
         table.insert(0, "start", pd.DatetimeIndex(starts))
         table.insert(1, "end", pd.DatetimeIndex([start + length for start in starts]))
         table["kind"] = member.kind
-        before = [float(recording.commissioning) for recording in self.recordings]
+        before = [float(recording.commissioning) for recording in recordings]
         table["commissioning"] = np.repeat(before, rows)
         return table
 
@@ -181,19 +180,30 @@ class FleetSource(FleetSettings):
             raise ValueError(
                 f"no machine {equipment_id!r}; there are: {', '.join(self._numbers())}"
             )
-        return _member(*place, self.seed, self.fault_rate, self.life_h)
+        return _member(*place, self.seed, self.fault_rate, self.life_h, self.run_to_failure)
+
+    def recordings(self, equipment_id: str) -> Sequence[Recording]:
+        """Return the recordings of a machine, in order of time.
+
+        Raises:
+            ValueError: The machine is unknown.
+        """
+        member = self.member(equipment_id)
+        if not self.run_to_failure:
+            return self._of_every_machine
+        apart_h = self.life_h / self._count
+        last_h = member.failure_h - self.recording_min / 60.0
+        return _recordings(self.commissioning, 0.0, np.arange(0.0, last_h, apart_h))
 
     @cached_property
-    def recordings(self) -> list[Recording]:
-        """The recordings of each machine, in order of time."""
-        count = round(self.hours * 60.0 / self.recording_min)
-        first_h = FIRST_ONSET * self.life_h - COMMISSIONING_H
-        before = first_h + np.linspace(0.0, COMMISSIONING_H, self.commissioning, endpoint=False)
-        observed = (np.arange(count) + 0.5) * self.life_h / count
-        return [
-            *(Recording(_FIRST_COMMISSIONING + n, float(h), True) for n, h in enumerate(before)),
-            *(Recording(n, float(hour), False) for n, hour in enumerate(observed)),
-        ]
+    def _of_every_machine(self) -> Sequence[Recording]:
+        observed = (np.arange(self._count) + 0.5) * self.life_h / self._count
+        return _recordings(self.commissioning, FIRST_ONSET * self.life_h, observed)
+
+    @property
+    def _count(self) -> int:
+        """The number of recordings in `life_h`."""
+        return round(self.hours * 60.0 / self.recording_min)
 
     def _numbers(self) -> Mapping[str, tuple[str, int]]:
         return _numbered(tuple(self.kinds), self.machines_per_kind)
@@ -205,9 +215,30 @@ def _numbered(kinds: tuple[str, ...], machines: int) -> Mapping[str, tuple[str, 
     return {f"{kind}_{number:03d}": (kind, number) for kind in kinds for number in range(machines)}
 
 
+def _recordings(
+    commissioning: int, first_onset_h: float, observed_h: NDArray[np.float64]
+) -> list[Recording]:
+    """Return the recordings of commissioning, which ends at `first_onset_h`, and those observed."""
+    begin_h = first_onset_h - COMMISSIONING_H
+    before_h = begin_h + np.linspace(0.0, COMMISSIONING_H, commissioning, endpoint=False)
+    return [
+        *(Recording(_FIRST_COMMISSIONING + n, float(h), True) for n, h in enumerate(before_h)),
+        *(Recording(n, float(hour), False) for n, hour in enumerate(observed_h)),
+    ]
+
+
 @lru_cache(maxsize=4096)
-def _member(kind: str, number: int, seed: int, fault_rate: float, life_h: float) -> Member:
-    return draw_member(kind, number, seed=seed, fault_rate=fault_rate, life_h=life_h)
+def _member(
+    kind: str, number: int, seed: int, fault_rate: float, life_h: float, run_to_failure: bool
+) -> Member:
+    return draw_member(
+        kind,
+        number,
+        seed=seed,
+        fault_rate=fault_rate,
+        life_h=life_h,
+        run_to_failure=run_to_failure,
+    )
 
 
 @lru_cache(maxsize=_CACHED_RECORDINGS)

@@ -31,7 +31,8 @@ def run(folder: Path, form: str, settings: Mapping[str, Any]) -> None:
         console=console,
         disable=not console.is_terminal,
     ) as progress:
-        hours = len(source.recordings) * source.recording_min / 60.0
-        bar = progress.add_task("", total=len(machines) * hours)
+        recordings = sum(len(source.recordings(name)) for name in machines)
+        total_h = recordings * source.recording_min / 60.0
+        bar = progress.add_task("", total=total_h)
         export_fleet(source, folder, Format(form), lambda hours: progress.advance(bar, hours))
-    Console().print(f"{len(machines)} machines, {hours:g} h each: {folder}", soft_wrap=True)
+    Console().print(f"{len(machines)} machines, {total_h:g} h: {folder}", soft_wrap=True)

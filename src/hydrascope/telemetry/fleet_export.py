@@ -80,7 +80,7 @@ def _tables(
     member = source.member(equipment_id)
     rates_hz = {sensor.id: sensor.rate_hz for _, sensor in machine.topology.sensors}
     extents = source.extents(equipment_id)
-    for recording, extent in zip(source.recordings, extents, strict=True):
+    for recording, extent in zip(source.recordings(equipment_id), extents, strict=True):
         run = Run(member, recording.number, recording.hour)
         for minute, piece in enumerate(run.pieces(60.0 * source.recording_min)):
             start = extent.start + timedelta(seconds=minute * PIECE_S)

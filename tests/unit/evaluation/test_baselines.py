@@ -18,8 +18,10 @@ from hydrascope.evaluation.baseline_models import BASELINES
 from hydrascope.evaluation.baselines import baseline_predictions
 from hydrascope.features.normalizer import FeatureNormalizer
 from hydrascope.features.sub_windows import WindowSpec
-from hydrascope.schemas import HeadSpec, SpecError
+from hydrascope.graphs.fields import SensorReference
+from hydrascope.schemas import HeadSpec
 
+NAN = float("nan")
 STEPS = 2
 LDA = BASELINES["lda"]
 UNITS = np.arange(2205) // 10
@@ -177,11 +179,40 @@ def test_a_component_of_one_class_in_training_is_answered_by_it_on_the_same_rows
     assert accuracy(answers.prediction, answers.target) > 0.9
 
 
-def test_machines_of_different_build_have_no_common_rows(
+def test_each_build_is_answered_by_a_model_of_its_own(
     machine: StoredMachine, normalizer: FeatureNormalizer, cooler: HeadSpec
 ) -> None:
-    other = dataclasses.replace(
-        machine, layout=machine.layout._replace(sensor_slot=machine.layout.sensor_slot.flip(0))
-    )
-    with pytest.raises(SpecError, match="machines of one topology; set baselines=false"):
-        baseline_predictions(LDA, [machine, other], SMALL, [cooler], normalizer, UNITS, 0)
+    flipped = machine.layout._replace(sensor_slot=machine.layout.sensor_slot.flip(0))
+    swapped = (2 - machine.targets["cooler"]).where(~machine.targets["cooler"].isnan(), NAN)
+    other = dataclasses.replace(relabelled(machine, "cooler", swapped), layout=flipped)
+    none = SMALL.val[:0]
+    both = Split(*(np.concatenate([part, part + len(machine)]) for part in SMALL))
+    units = np.concatenate([UNITS, UNITS + UNITS.max() + 1])
+    args = ([cooler], normalizer, units, 0)
+    answers = baseline_predictions(LDA, [machine, other, machine], both, *args)["cooler"]
+    alone = [baseline_predictions(LDA, [each], SMALL, *args)["cooler"] for each in (machine, other)]
+    assert len(answers.target) == 2 * len(SMALL.test)
+    for part in ("prediction", "target"):
+        together = torch.cat([getattr(each, part) for each in alone])
+        torch.testing.assert_close(getattr(answers, part), together)
+    # A build that is tested but not trained on leaves the head without an answer.
+    unseen = both._replace(train=SMALL.train, val=none)
+    assert baseline_predictions(LDA, [machine, other], unseen, *args) == {}
+
+
+def test_references_are_read_as_differences_beside_the_features(
+    machine: StoredMachine, normalizer: FeatureNormalizer, cooler: HeadSpec
+) -> None:
+    features, observed = machine.read(SENSOR_FEATURES), machine.read(SENSOR_OBSERVED)
+    reference = SensorReference(features[:5].mean(0), observed[:5].all(0))
+    known = dataclasses.replace(machine, reference=reference)
+    args = (SMALL, [cooler], normalizer, UNITS, 0)
+    answers = baseline_predictions(LDA, [known], *args)["cooler"].prediction
+    z = ((features - normalizer.center) / normalizer.scale).clamp(-20, 20)
+    r = ((reference.sensor_reference - normalizer.center) / normalizer.scale).clamp(-20, 20)
+    rows = torch.cat((z, z - r), dim=-1).flatten(1).numpy()
+    train = np.concatenate([SMALL.train, SMALL.val])
+    grade = machine.targets["cooler"].nan_to_num(0.0).amax(1)[:, 0].numpy()
+    model = LinearDiscriminantAnalysis(solver="lsqr", shrinkage="auto")
+    expected = model.fit(rows[train], grade[train]).predict_proba(rows[SMALL.test])
+    np.testing.assert_allclose(answers.numpy(), expected, atol=1e-3)
