@@ -3,7 +3,7 @@
 Shapes: R test windows, Q quantiles.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -35,17 +35,22 @@ def of_network(run_dir: Path) -> tuple[Restored, Answers]:
 
 
 def of_baseline(
-    name: BaselineName, data: HydraulicDataModule, normalizer: FeatureNormalizer
+    name: BaselineName, data: HydraulicDataModule, normalizer: FeatureNormalizer, folder: Path
 ) -> Answers:
-    """Return the answers of a baseline, with a model for each kind of machine."""
-    found = baseline_predictions(
-        BASELINES[name], data.dataset.machines, data.split, data.task.heads, normalizer,
-        data.units, SEED,
-    )  # fmt: skip
-    return {
-        head.name: _located(data, found[head.name].prediction, found[head.name].target)
-        for head in data.task.heads
-    }
+    """Return the answers of a baseline, with a model for each kind of machine.
+
+    They are kept in `folder`, since the fits take minutes.
+    """
+    kept = folder / f"{name}.npz"
+    if not kept.exists():
+        found = baseline_predictions(
+            BASELINES[name], data.dataset.machines, data.split, data.task.heads, normalizer,
+            data.units, SEED,
+        )  # fmt: skip
+        answers = {head: rows.prediction.numpy() for head, rows in found.items()}
+        np.savez(kept, **answers)
+    with np.load(kept) as answers:
+        return _answered(data, lambda head: torch.from_numpy(answers[head.name]))
 
 
 def of_training_mean(data: HydraulicDataModule) -> Answers:
@@ -86,18 +91,11 @@ def of_true_severities(data: HydraulicDataModule) -> Answers:
 
 
 def _answered(data: HydraulicDataModule, answer: Callable[[HeadSpec], Tensor]) -> Answers:
-    target = torch.from_numpy(_targets(data)[data.split.test]).float().unsqueeze(1)
-    return {head.name: _located(data, answer(head), target) for head in data.task.heads}
-
-
-def _located(data: HydraulicDataModule, prediction: Tensor, target: Tensor) -> LocatedPredictions:
-    """Return rows that are those of the test windows, which is checked by their targets."""
+    """Return answers to the test windows, whose machines are in the order of their builds."""
     windows = data.split.test
-    expected = _targets(data)[windows]
-    if not np.allclose(target.squeeze(1).numpy(), expected, atol=1e-5):
-        raise ValueError("the rows are not those of the test windows in their order")
-    none = torch.full((len(windows),), -1)
-    return LocatedPredictions(prediction, target, torch.from_numpy(windows), none)
+    target = torch.from_numpy(_targets(data)[windows]).float().unsqueeze(1)
+    place = torch.from_numpy(windows), torch.full((len(windows),), -1)
+    return {head.name: LocatedPredictions(answer(head), target, *place) for head in data.task.heads}
 
 
 def _targets(data: HydraulicDataModule) -> Array:

@@ -10,6 +10,7 @@ import os
 import platform
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
+from itertools import pairwise
 from pathlib import Path
 from typing import NamedTuple
 
@@ -73,17 +74,25 @@ def _judged() -> tuple[dict[str, Judged], HydraulicDataModule]:
     runs = [RUNS / "to_failure" / f"seed{seed}" for seed in SEEDS]
     for seed, folder in zip(SEEDS, runs, strict=True):
         train(folder, EXPERIMENT, f"seed={seed}")
-    return compare({f"{NETWORK}, seed {seed}": run for seed, run in zip(SEEDS, runs, strict=True)})
+    named = {f"{NETWORK}, seed {seed}": run for seed, run in zip(SEEDS, runs, strict=True)}
+    return compare(named, RUNS / "to_failure")
 
 
-def compare(runs: Mapping[str, Path]) -> tuple[dict[str, Judged], HydraulicDataModule]:
-    """Judge trained networks and what stands beside them on the same rows."""
+def compare(
+    runs: Mapping[str, Path], folder: Path
+) -> tuple[dict[str, Judged], HydraulicDataModule]:
+    """Judge trained networks and what stands beside them on the same rows.
+
+    Args:
+        runs: Name → folder of a training; all have the same data and split.
+        folder: Where the baselines' answers are kept.
+    """
     found: dict[str, Answers] = {}
     for name, folder in runs.items():
         restored, found[name] = _lives.of_network(folder)
     data, normalizer = restored.data, restored.diagnoser.normalizer
     for name, baseline in BASELINES.items():
-        found[name] = _lives.of_baseline(baseline, data, normalizer)
+        found[name] = _lives.of_baseline(baseline, data, normalizer, folder)
     found[MEAN] = _lives.of_training_mean(data)
     found[TOLD] = _lives.of_true_severities(data)
     return {name: judge(data, answers) for name, answers in found.items()}, data
@@ -114,7 +123,7 @@ def judge(data: HydraulicDataModule, answers: Answers) -> Judged:
 
 def tables(judged: Mapping[str, Judged]) -> list[str]:
     """Return the lines of the tables."""
-    limits = [*(f"{low} – {high}" for low, high in zip(BANDS_H, BANDS_H[1:])), f"≥ {BANDS_H[-1]}"]
+    limits = [*(f"{low} – {high}" for low, high in pairwise(BANDS_H)), f"≥ {BANDS_H[-1]}"]
     lines = [
         "| model | RMSE in h | beside LightGBM | MAE in h | R² | RMSE at a random window of each "
         "machine | interval score in h | truth inside |",
