@@ -1,5 +1,6 @@
 """`import hydrascope` is quick, and each public name is what its home says."""
 
+import re
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -8,10 +9,17 @@ from inspect import Parameter, signature
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pytest
+from pydantic import BaseModel
 
 import hydrascope
+import hydrascope.schemas
+from hydrascope.features.config import CleaningConfig, FeatureConfig
+from hydrascope.models.kernel.config import DiscriminantConfig
+from hydrascope.models.linear_config import LinearConfig
 from hydrascope.schemas import SpecError
+from hydrascope.telemetry.folder.settings import FolderSettings
 
 ROOT = Path(__file__).parents[2]
 
@@ -30,10 +38,9 @@ class Odd:
 
 def checked_calls() -> Iterator[Any]:
     """Yield what takes arguments: functions, classes that are no pydantic models, their methods."""
-    skipped = {"SpecError", "FeatureConfig", "NetworkConfig", "DatabaseSettings"}
     for name in hydrascope.__all__:
         found = getattr(hydrascope, name)
-        if callable(found) and name not in skipped and not hasattr(found, "model_fields"):
+        if callable(found) and name != "SpecError" and not hasattr(found, "model_fields"):
             yield pytest.param(found, id=name)
     from hydrascope import Diagnoser, GraphBuilder, TimescaleConnector, TrainingRun
 
@@ -74,6 +81,48 @@ def test_a_wrong_argument_is_named_with_its_value_and_what_is_accepted(
     assert [path.partition("[")[0] for path, _ in refused.value.faults] == names
     assert all("Odd object at" in each for _, each in refused.value.faults)
     assert all("is not accepted; expected " in each for _, each in refused.value.faults)
+
+
+def models() -> Iterator[type[BaseModel]]:
+    """Yield the public pydantic models, and those that their fields are made of."""
+    homes = (hydrascope, hydrascope.schemas)
+    public = [getattr(home, name) for home in homes for name in home.__all__]
+    waiting = [*public, CleaningConfig, FolderSettings, LinearConfig, DiscriminantConfig]
+    yield from dict.fromkeys(each for each in waiting if hasattr(each, "model_fields"))
+
+
+@pytest.mark.parametrize("model", [*models()])
+def test_a_wrong_field_of_a_specification_is_one_line_that_names_it(model: type[BaseModel]) -> None:
+    fields = {name: each.validation_alias for name, each in model.model_fields.items()}
+    keys = {name if alias is None else str(alias.choices[0]) for name, alias in fields.items()}
+    with pytest.raises(SpecError) as refused:
+        model(**{key: Odd() for key in keys}, colour="red")
+    assert refused.value.source == model.__name__
+    named = [re.split(r"[.\[]", path)[0] for path, _ in refused.value.faults]
+    assert {*named} == {*keys, "colour"}
+    lines = str(refused.value).splitlines()
+    assert len(lines) == 1 + len(refused.value.faults)
+    assert all("accepted" in line for line in lines[1:])
+
+
+def test_the_faults_of_a_part_keep_their_paths() -> None:
+    with pytest.raises(SpecError) as refused:
+        FeatureConfig(cleaning={"max_gap_s": -1}, num_frequencies=0)  # type: ignore[arg-type]
+    assert str(refused.value) == (
+        "FeatureConfig: 2 errors\n"
+        "  num_frequencies: 0 is not accepted; expected greater than or equal to 1\n"
+        "  cleaning.max_gap_s: -1 is not accepted; expected greater than 0"
+    )
+    with pytest.raises(SpecError, match=r"^FeatureConfig: \{.*\} is not accepted; every sensor"):
+        FeatureConfig(statistical=False, patch=False)
+
+
+def test_a_value_of_several_lines_is_one_line() -> None:
+    with pytest.raises(SpecError) as refused:
+        FeatureConfig(num_frequencies=pd.DataFrame({"a": [1, 2]}))  # type: ignore[arg-type]
+    (line,) = str(refused.value).splitlines()
+    words = " ".join(line.split())
+    assert words.startswith("FeatureConfig: num_frequencies: a 0 1 1 2 is not accepted; expected")
 
 
 def test_a_name_that_is_not_public_is_no_attribute() -> None:

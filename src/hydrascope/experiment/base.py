@@ -3,7 +3,9 @@
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, ConfigDict, Field
+
+from hydrascope.schemas.base import CheckedModel
 
 Fraction = Annotated[float, Field(ge=0.0, le=1.0)]
 Positive = Annotated[float, Field(gt=0.0)]
@@ -19,15 +21,15 @@ UserPath = Annotated[str, AfterValidator(_expand_home)]
 """A path of a file or folder, which may begin with `~`."""
 
 
-class Settings(BaseModel):
+class Settings(CheckedModel):
     """Base of all settings: unknown keys are errors, and values cannot change afterwards."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True, defer_build=True)
+    model_config = ConfigDict(populate_by_name=True, defer_build=True)
 
 
 class Target(Settings):
     """A class that the user chooses: `_target_` names it, all other keys are its arguments."""
 
-    model_config = ConfigDict(extra="allow", frozen=True, populate_by_name=True)
+    model_config = ConfigDict(extra="allow")
 
     target: str = Field(alias="_target_", pattern=r"^[A-Za-z_]\w*(\.[A-Za-z_]\w*)+$")

@@ -8,8 +8,9 @@ from collections.abc import Mapping
 from enum import StrEnum
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import AliasChoices, BaseModel, ConfigDict, Field, model_validator
+from pydantic import AliasChoices, Field, model_validator
 
+from hydrascope.schemas.base import CheckedModel
 from hydrascope.schemas.errors import closest
 
 STATISTICS_BESIDE_PERCENTILES = ("mean", "std", "min", "max")
@@ -46,10 +47,8 @@ class Fill(StrEnum):
     INTERPOLATE = "interpolate"
 
 
-class CleaningConfig(BaseModel):
+class CleaningConfig(CheckedModel):
     """Cleaning of the samples of a window before its features are computed."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     fill: Fill = Fill.MASK
     max_gap_s: float | None = Field(default=1.0, gt=0)
@@ -69,14 +68,12 @@ def _group(name: str, *, on: bool) -> Any:
     return Field(on, validation_alias=accepted, serialization_alias=name)
 
 
-class FeatureConfig(BaseModel):
+class FeatureConfig(CheckedModel):
     """The feature groups of each sensor and sub-window, and their parameters.
 
     `conf/features/default.yaml` has the same defaults; there, the switches are called
     `statistical`, `frequency`, `temporal` and `hydraulic`.
     """
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     names: tuple[str, ...] | None = Field(default=None, min_length=1)
     """The features of a sensor in this order, whatever groups are on; None: all of the groups that

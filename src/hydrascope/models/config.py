@@ -2,17 +2,17 @@
 
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
+from pydantic import Field, ValidationInfo, field_validator
+
+from hydrascope.schemas.base import CheckedModel
 
 References = Literal["none", "beside", "alone"]
 
 RowBy = Literal["build", "role"]
 
 
-class NetworkConfig(BaseModel):
+class NetworkConfig(CheckedModel):
     """The sizes and switches of `UniversalTemporalGNN`."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     hidden_channels: int = Field(64, ge=8, le=4096)
     """The channels C of every embedding."""

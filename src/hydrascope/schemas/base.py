@@ -1,15 +1,43 @@
-"""The base class and the field types of all specifications."""
+"""The base classes and the field types of all specifications."""
 
-from typing import Annotated
+from functools import update_wrapper
+from typing import Annotated, Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    WithJsonSchema,
+)
+
+from hydrascope.schemas.errors import SpecError, explain
 
 
-class Spec(BaseModel):
+class CheckedModel(BaseModel):
+    """A frozen model that refuses unknown keys, with one line for each fault."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    def __init__(self, /, **data: Any) -> None:
+        try:
+            super().__init__(**data)
+        except ValidationError as error:
+            kind = type(self)
+            raise SpecError(*explain(error, kind, whole=""), source=kind.__name__) from None
+
+    # This also copies the mark by which pydantic knows its own constructor. Nested models are
+    # therefore validated without a call of this one, and their faults keep their paths.
+    update_wrapper(__init__, BaseModel.__init__)
+
+
+class Spec(CheckedModel):
     """A frozen description that refuses unknown keys, infinities and NaN."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False, defer_build=True)
+    model_config = ConfigDict(allow_inf_nan=False, defer_build=True)
 
 
 Identifier = Annotated[str, Field(max_length=128, pattern=r"^[A-Za-z][A-Za-z0-9_-]*$")]

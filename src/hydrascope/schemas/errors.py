@@ -12,7 +12,10 @@ from pydantic_core import ErrorDetails, InitErrorDetails, PydanticCustomError
 Location = tuple[int | str, ...]
 ModelT = TypeVar("ModelT", bound=BaseModel)
 
+MOST_FAULTS = 1000
+"""The most faults of one text that are described one by one."""
 _PASSWORD = re.compile(r"://[^/@\s]*:[^/\s]*@")
+_LINES = re.compile(r"\s*\n\s*")
 
 
 class _Short(Repr):
@@ -85,14 +88,19 @@ def validate(model: type[ModelT], data: object, source: str | None = None) -> Mo
         raise SpecError(*explain(error, model), source=source or model.__name__) from None
 
 
-def explain(error: ValidationError, model: type[BaseModel]) -> Iterator[Fault]:
-    """Yield each fault of `error`, raised by the validation of `model`."""
+def explain(
+    error: ValidationError, model: type[BaseModel], whole: str = "(whole file)"
+) -> Iterator[Fault]:
+    """Yield each fault of `error`, raised by the validation of `model`; `whole` is its own path."""
+    if error.error_count() > MOST_FAULTS:  # whose details would take long, and much memory
+        yield Fault(whole, f"{error.error_count()} faults, too many to name")
+        return
     faults = error.errors()
     below = {fault["loc"][:length] for fault in faults for length in range(len(fault["loc"]))}
     for fault in faults:
         if fault["type"] == "too_short" and fault["loc"] in below:
             continue  # pydantic does not count faulty items
-        path = dotted(fault["loc"]) or "(whole file)"
+        path = dotted(fault["loc"]) or whole
         match fault["type"]:
             case "missing":
                 yield Fault(path, "missing, but required")
@@ -103,7 +111,8 @@ def explain(error: ValidationError, model: type[BaseModel]) -> Iterator[Fault]:
                 yield Fault(path, message)
             case _:
                 value = _SHORT.repr(fault["input"])
-                yield Fault(path, f"{value} is not accepted; {_accepted(fault)}")
+                message = f"{value} is not accepted; {_accepted(fault)}"
+                yield Fault(path, _LINES.sub(" ", message))
 
 
 def inconsistency(location: Location, value: object, message: str) -> InitErrorDetails:

@@ -17,10 +17,9 @@ from enum import StrEnum
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict
 
 from hydrascope.schemas import SensorSpec
-from hydrascope.schemas.base import Positive
+from hydrascope.schemas.base import CheckedModel, Positive
 from hydrascope.schemas.samples import Samples
 from hydrascope.telemetry.source import Signal
 
@@ -33,10 +32,8 @@ class ResampleMethod(StrEnum):
     HOLD = "hold"
 
 
-class ResampleSettings(BaseModel):
+class ResampleSettings(CheckedModel):
     """How all sensors are resampled to regular instants."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     method: ResampleMethod = ResampleMethod.INTERPOLATE
     rate_hz: Positive | None = None

@@ -7,6 +7,7 @@ from pydantic import ValidationError
 
 from hydrascope.features.config import FeatureConfig
 from hydrascope.features.engineer import FeatureEngineer
+from hydrascope.schemas import SpecError
 
 GROUPS = ("statistical", "frequency", "temporal", "levels", "patch")
 
@@ -69,7 +70,7 @@ def test_a_value_out_of_range_or_an_unknown_field_is_refused(field: str, value: 
 
 
 def test_a_config_without_any_sensor_group_is_refused() -> None:
-    with pytest.raises(ValidationError, match="switch on at least one"):
+    with pytest.raises(SpecError, match="switch on at least one"):
         FeatureConfig(statistical=False, patch=False)
 
 

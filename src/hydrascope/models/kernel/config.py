@@ -1,12 +1,12 @@
 """The options of the discriminant. Does not import torch, so that errors are reported quickly."""
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
+
+from hydrascope.schemas.base import CheckedModel
 
 
-class DiscriminantConfig(BaseModel):
+class DiscriminantConfig(CheckedModel):
     """The options of the kernel discriminant's fit."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     draws: int = Field(default=3, ge=1, le=20)
     """The number of fits that are averaged, each with its own transplants."""

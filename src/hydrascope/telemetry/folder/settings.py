@@ -3,9 +3,9 @@
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import AfterValidator, BeforeValidator, Field
 
-from hydrascope.schemas.base import Positive, Text, ZoneOrCounter
+from hydrascope.schemas.base import CheckedModel, Positive, Text, ZoneOrCounter
 from hydrascope.telemetry.resampling import ResampleSettings
 
 NULL_IS_EMPTY = BeforeValidator(lambda given: {} if given is None else given)
@@ -15,10 +15,8 @@ UserPath = Annotated[Path, AfterValidator(Path.expanduser)]
 """A path that can begin with `~`."""
 
 
-class RecordedSettings(BaseModel):
+class RecordedSettings(CheckedModel):
     """Settings of telemetry, wherever it was recorded."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     max_gap_s: Positive = 10.0
     """An extent ends if no sensor has a good sample for longer than this."""

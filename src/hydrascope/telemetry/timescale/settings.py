@@ -3,16 +3,14 @@
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 
 from hydrascope.schemas import SpecError, validate
-from hydrascope.schemas.base import Positive, Text, TimeZone
+from hydrascope.schemas.base import CheckedModel, Positive, Text, TimeZone
 
 
-class DatabaseSettings(BaseModel):
+class DatabaseSettings(CheckedModel):
     """Address, connection pool and timeouts of a database."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     dsn: str = Field(pattern=r"^postgres(ql)?://")
     """Connection URI of libpq, without a password: `postgresql://user@host:5432/name?sslmode=…`."""
@@ -55,10 +53,8 @@ class DatabaseSettings(BaseModel):
         return f"{parts.hostname or 'local'}:{parts.port or 5432}{parts.path}"
 
 
-class WideTableSettings(BaseModel):
+class WideTableSettings(CheckedModel):
     """An existing table with one row per instant and one column per sensor; it is only read."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     name: Text
     """Table or view, optionally with its schema: `public.sensor_data`."""
