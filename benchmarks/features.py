@@ -2,28 +2,38 @@
 
 And beside tsfresh and catch22, which `pip install hydrascope[bench]` brings. Times are CPU times of
 the one thread that computes, so that a busy machine disturbs them less; medians over repeats in
-which the measured functions take turns.
+which the measured functions take turns. `--write` puts the table into docs/results.md.
 """
 
 import statistics
 import time
-from collections.abc import Callable
-from typing import Any, Literal
+from collections.abc import Callable, Iterator
+from functools import partial
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import torch
 from torch import Tensor
 
+from benchmarks._document import ROOT, how_measured, write_rows
 from benchmarks._fleet import FEATURES
-from benchmarks._rows import Row
+from benchmarks._rows import Row, at_least, at_most
 from hydrascope.features.engineer import FeatureEngineer
+from hydrascope.telemetry.zema import ZemaSource
 
 SAMPLES = 1000
 RATE_HZ = 100.0
 REPEATS = 50
 MACHINE_WINDOWS = 12 * 10  # sensors × sub-windows
 PEER_REPEATS = 5
+MISSING_SHARE = 0.01
+GOAL = 1.3
+RIG = ROOT / "tests" / "data" / "zema_native"
+"""Ten load cycles of the original files."""
+RIG_WINDOW_S = 6
+"""A tenth of a load cycle, as in `experiment=zema`."""
 
 # Of each of our features the nearest that tsfresh has; it has no moving average. What it must
 # compute for the ten largest amplitudes, it computes for the first ten.
@@ -53,30 +63,60 @@ def run() -> list[Row]:
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
-        return [*_rows(MACHINE_WINDOWS), *_rows(10 * MACHINE_WINDOWS), *_peer_rows()]
+        return [*_ratio_rows(), *_peer_rows()]
     finally:
         torch.set_num_threads(threads)
 
 
-@torch.no_grad()
-def _rows(windows: int) -> list[Row]:
-    generator = torch.Generator().manual_seed(0)
-    x = torch.randn(windows, SAMPLES, generator=generator)
-    with_gaps = x.masked_fill(torch.rand(x.shape, generator=generator) < 0.01, torch.nan)
-    engineer = FeatureEngineer(FEATURES)
-    floor_s, whole_s, gaps_s = _median_times(
-        lambda: _sort_and_transform(x),
-        lambda: engineer(x, RATE_HZ),
-        lambda: engineer(with_gaps, RATE_HZ),
+def write() -> Path:
+    """Measure and write the table."""
+    return write_rows(
+        "features",
+        run(),
+        f"{FEATURES.sensor_feature_count} features in float32 on one thread, processor time, "
+        f"medians of {REPEATS} rounds in which everything takes turns. The floor is one "
+        "`torch.sort` and one `torch.fft.rfft` of the same samples. The random walk and the white "
+        "noise have windows of 1000 samples, the rig those of 6 s at its native rates. "
+        f"{how_measured('features')}",
     )
-    label = f"{engineer.num_features} features of {windows} windows"
-    rows = [
-        _row(f"{label} / (sort + rfft)", whole_s / floor_s, "×", 1.3),
-        _row(f"{label}, 1 % of the samples missing / (sort + rfft)", gaps_s / floor_s, "×", None),
-    ]
-    if windows == MACHINE_WINDOWS:
-        rows.append(_row("a machine of 12 sensors × 10 sub-windows", whole_s * 1e3, "ms", 20))
-    return rows
+
+
+def _signals() -> dict[str, Tensor]:
+    """Return windows [windows, samples] by name: made ones, and those of the rig."""
+    generator = torch.Generator().manual_seed(0)
+    noise = torch.randn(10 * MACHINE_WINDOWS, SAMPLES, generator=generator)
+    found = {
+        f"white noise, {MACHINE_WINDOWS} windows": noise[:MACHINE_WINDOWS],
+        f"white noise, {len(noise)} windows": noise,
+        f"a random walk, {MACHINE_WINDOWS} windows": noise[:MACHINE_WINDOWS].cumsum(-1),
+        f"a random walk, {len(noise)} windows": noise.cumsum(-1),
+    }
+    source = ZemaSource(RIG)
+    (extent,) = source.extents("zema")
+    signals = source.read("zema", extent).values()
+    for rate_hz in (100, 10, 1):
+        samples = [signal.values for signal in signals if signal.rate_hz == rate_hz]
+        windows = torch.from_numpy(np.stack(samples)).reshape(-1, rate_hz * RIG_WINDOW_S)
+        found[f"the rig at {rate_hz} Hz, {len(windows)} windows of {windows.shape[1]}"] = windows
+    return found
+
+
+@torch.no_grad()
+def _ratio_rows() -> Iterator[Row]:
+    engineer = FeatureEngineer(FEATURES)
+    for name, x in _signals().items():
+        generator = torch.Generator().manual_seed(1)
+        missing = torch.rand(x.shape, generator=generator) < MISSING_SHARE
+        with_gaps = x.masked_fill(missing, torch.nan)
+        floor_s, whole_s, gaps_s = _median_times(
+            partial(_sort_and_transform, x),
+            partial(engineer, x, RATE_HZ),
+            partial(engineer, with_gaps, RATE_HZ),
+        )
+        yield at_most(f"{name}: features / floor", whole_s / floor_s, "×", GOAL)
+        yield at_most(f"{name}, 1 % missing: features / floor", gaps_s / floor_s, "×", GOAL)
+        if len(x) == MACHINE_WINDOWS:
+            yield at_most(f"{name}: features", whole_s * 1e3, "ms", 20)
 
 
 def _sort_and_transform(x: Tensor) -> None:
@@ -115,9 +155,9 @@ def _peer_rows() -> list[Row]:
     )
     per_window_us = 1e6 * ours_s / MACHINE_WINDOWS
     return [
-        _row(f"{engineer.num_features} features of one window", per_window_us, "µs", None),
-        _row("tsfresh, the same kinds / ours", tsfresh_s / ours_s, "×", 20, at_least=True),
-        _row("catch22, its 22 / our 34", catch22_s / ours_s, "×", 20, at_least=True),
+        at_most("one window of white noise: features", per_window_us, "µs"),
+        at_least("tsfresh, the same kinds / features", tsfresh_s / ours_s, "×", 20),
+        at_least("catch22, its 22 / our 34 features", catch22_s / ours_s, "×", 20),
     ]
 
 
@@ -129,12 +169,6 @@ def _median_times(*functions: Callable[[], object], repeats: int = REPEATS) -> l
             function()
             taken.append(time.thread_time() - start)
     return [statistics.median(taken) for taken in times]
-
-
-def _row(name: str, value: float, unit: str, goal: float | None, *, at_least: bool = False) -> Row:
-    better: Literal["lower", "higher"] = "higher" if at_least else "lower"
-    kept = goal is None or (value >= goal if at_least else value <= goal)
-    return Row(name=name, value=value, unit=unit, goal=goal, ok=kept, better=better)
 
 
 if __name__ == "__main__":

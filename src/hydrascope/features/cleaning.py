@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from hydrascope.features.config import CleaningConfig, Fill
-from hydrascope.features.window import interpolate
+from hydrascope.features.filling import interpolate
 
 _NORMAL_QUARTILE = 0.6745
 """The third quartile of the standard normal distribution: a MAD is 0.6745 standard deviations."""

@@ -18,6 +18,10 @@ from hydrascope.features.temporal import temporal_features
 from hydrascope.features.window import prepare_window
 from hydrascope.schemas.arguments import checked
 
+_BLOCK = 2**18
+"""The most samples that are processed together, so that intermediate results fit into the caches of
+a processor's core."""
+
 
 class FeatureEngineer(nn.Module):
     """Maps samples [..., n] to features [..., F], in the order of `feature_names`.
@@ -34,6 +38,7 @@ class FeatureEngineer(nn.Module):
     def __init__(self, config: FeatureConfig | None = None) -> None:
         """Use `config`, or the 17 default features."""
         super().__init__()
+        _keep_freed_memory()
         self.config = config if config is not None else FeatureConfig()
         self.own = load_features(self.config.own or {})
         self._groups = self.config.groups
@@ -71,8 +76,18 @@ class FeatureEngineer(nn.Module):
         if x.numel() == 0:
             return x.new_zeros((*x.shape[:-1], self.num_features))
 
+        rate = torch.as_tensor(sampling_rate_hz, dtype=x.dtype, device=x.device)
+        if torch.compiler.is_compiling() or x.device.type != "cpu" or x.numel() <= _BLOCK:
+            return self._extract(x, rate[..., None])
+        rows = max(1, _BLOCK // x.shape[-1])
+        blocks = x.flatten(0, -2).split(rows)
+        rates = rate.expand(x.shape[:-1]).reshape(-1, 1).split(rows)
+        features = [self._extract(*block) for block in zip(blocks, rates, strict=True)]
+        return torch.cat(features).reshape(*x.shape[:-1], -1)
+
+    def _extract(self, x: Tensor, rate: Tensor) -> Tensor:
+        """Return the features [..., F] of `x` [..., n]; `rate` is broadcastable to [..., 1]."""
         config = self.config
-        rate = torch.as_tensor(sampling_rate_hz, dtype=x.dtype, device=x.device)[..., None]
         window = prepare_window(x)
         groups = []
         if "statistical" in self._groups:
@@ -107,3 +122,13 @@ class FeatureEngineer(nn.Module):
         # A product such as 0.1 · 30 can be just above the whole number, due to rounding.
         needed = max(1, math.ceil(n * self.config.min_valid_fraction - 1e-9))
         return torch.isfinite(x).sum(-1) >= needed
+
+
+def _keep_freed_memory() -> None:
+    """Let this process keep memory that it frees, to be used again.
+
+    By default, glibc returns it to the system from some 100 kB on, and mapping its pages again
+    takes as long as the features. The size of the largest block that was ever freed, up to 32 MB,
+    raises this bound: see `M_MMAP_THRESHOLD` in mallopt(3). No page of this block is ever touched.
+    """
+    torch.empty(2**25 - 2**16, dtype=torch.uint8)

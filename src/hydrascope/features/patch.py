@@ -6,7 +6,7 @@ Shapes: `...` any batch axes, n samples, L patch length.
 import torch
 from torch import Tensor
 
-from hydrascope.features.window import interpolate
+from hydrascope.features.filling import interpolate
 
 
 def patch_features(filled: Tensor, length: int) -> Tensor:

@@ -25,19 +25,24 @@ def rolling_variances(signal: Tensor, sizes: Sequence[int]) -> Iterator[Tensor]:
     where differences of cumulative sums lose all digits. Each size (at most n) reuses the runs of
     previous sizes.
     """
-    runs_of: dict[int, Runs] = {1: (signal, None)}
-
-    def runs(size: int) -> Runs:
-        if size not in runs_of:
-            part = max(known for known in runs_of if known < size)
-            while 2 * part < size:
-                part *= 2
-            runs_of[size] = _join(runs(part), part, runs(size - part), size - part)
-        return runs_of[size]
-
+    known: dict[int, Runs] = {1: (signal, None)}
     for size in sizes:
-        variance = runs(size)[1]
+        variance = _runs(size, known)[1]
         yield torch.zeros_like(signal) if variance is None else variance
+
+
+def _runs(size: int, known: dict[int, Runs]) -> Runs:
+    """Return the runs of `size` samples, and add them and their parts to the `known` ones.
+
+    This is no closure: one that calls itself is a reference cycle, which would keep the memory of
+    all runs until Python's garbage collection.
+    """
+    if size not in known:
+        part = max(each for each in known if each < size)
+        while 2 * part < size:
+            part *= 2
+        known[size] = _join(_runs(part, known), part, _runs(size - part, known), size - part)
+    return known[size]
 
 
 def _join(first: Runs, a: int, second: Runs, b: int) -> Runs:

@@ -9,7 +9,8 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from hydrascope.features.window import Window, interpolate
+from hydrascope.features.filling import interpolate
+from hydrascope.features.window import Window
 
 
 def statistical_features(window: Window, percentiles: Sequence[float]) -> Tensor:

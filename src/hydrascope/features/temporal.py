@@ -15,6 +15,9 @@ from torch import Tensor
 from hydrascope.features.rolling import rolling_variances
 from hydrascope.features.window import Window
 
+_NO_WEIGHT = 1e-20
+"""A weight that changes no digit of an EMA."""
+
 
 def temporal_features(
     window: Window,
@@ -48,17 +51,20 @@ def temporal_features(
     center, signal = window.of_filled
     n = signal.shape[-1]
     sizes = tuple(min(size, n) for size in window_sizes)
-    weights = torch.from_numpy(_linear_weights(n, sizes, ema_span)).to(signal)
-    weighted = signal @ weights
-    levels, slope = center + window.scale * weighted[..., :-1], weighted[..., -1:]
+    # Sums of products, since the rounding of a matrix product depends on the number of windows.
+    ema, slope = (
+        (signal[..., n - len(each) :] * torch.from_numpy(each).to(signal)).sum(-1, keepdim=True)
+        for each in _linear_weights(n, ema_span)
+    )
+    means = [signal[..., n - size :].mean(-1, keepdim=True) for size in sizes]
     stds = [v.sqrt().mean(-1, keepdim=True) for v in rolling_variances(signal, sizes)]
     energy = signal.square().sum(-1, keepdim=True)
     products = [_lagged_product(signal, lag) for lag in lags]
     return torch.cat(
         (
-            levels[..., :-1],
+            *(center + window.scale * mean for mean in means),
             *(std * window.scale for std in stds),
-            levels[..., -1:],
+            center + window.scale * ema,
             *(product / torch.where(energy > 0, energy, 1.0) for product in products),
             slope * sampling_rate_hz * window.scale,
         ),
@@ -67,8 +73,8 @@ def temporal_features(
 
 
 @lru_cache(maxsize=32)
-def _linear_weights(n: int, sizes: tuple[int, ...], ema_span: int) -> NDArray[np.float64]:
-    """Return the weights [n, W + 2] of the last rolling means, the EMA and the trend.
+def _linear_weights(n: int, ema_span: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return the weights of the EMA for the last samples, and those of the trend for all n.
 
     They are computed by NumPy, so that a traced program has them as a constant.
     """
@@ -76,11 +82,9 @@ def _linear_weights(n: int, sizes: tuple[int, ...], ema_span: int) -> NDArray[np
     alpha = 2 / (ema_span + 1)
     ema = alpha * (1 - alpha) ** age
     ema[0] = (1 - alpha) ** (n - 1)  # the first sample represents all previous ones
-    ema[ema < np.finfo(np.float32).tiny] = 0  # subnormal factors make a product ten times slower
     time = (n - 1) / 2 - age
     slope = time / max(float(np.square(time).sum()), 0.5)
-    means = [(age < size) / size for size in sizes]
-    return np.stack((*means, ema, slope), axis=-1)
+    return ema[ema >= _NO_WEIGHT], slope
 
 
 def _lagged_product(signal: Tensor, lag: int) -> Tensor:

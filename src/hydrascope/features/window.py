@@ -8,6 +8,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from hydrascope.features.filling import fill_linearly
 from hydrascope.features.ordering import sort_ascending
 
 
@@ -26,7 +27,8 @@ class Window(NamedTuple):
     filled: Tensor
     """The samples [..., n]; gaps are interpolated, edges held, and all zeros if all are missing."""
     ordered: Tensor
-    """The valid samples in ascending order [..., n], followed by the median for missing ones."""
+    """The valid samples in ascending order [..., n], followed by infinity for missing ones; all
+    zeros if all are missing."""
     valid_count: Tensor
     """The number [..., 1] int64 of valid samples."""
     scale: Tensor
@@ -49,15 +51,6 @@ def prepare_window(x: Tensor) -> Window:
     return _with_gaps(x)
 
 
-def interpolate(low: Tensor, high: Tensor, weight: Tensor) -> Tensor:
-    """Return `(1 - weight) · low + weight · high`, clamped to the two and exact if they are equal.
-
-    The shorter `low + weight · (high - low)` overflows for huge numbers of opposite sign.
-    """
-    blend = low * (1 - weight) + high * weight
-    return blend.clamp(torch.minimum(low, high), torch.maximum(low, high))
-
-
 def _complete(x: Tensor) -> Window:
     n = x.shape[-1]
     ordered = sort_ascending(x)
@@ -71,24 +64,21 @@ def _complete(x: Tensor) -> Window:
 
 
 def _with_gaps(x: Tensor) -> Window:
-    n = x.shape[-1]
-    valid = torch.isfinite(x)
+    valid = x.abs() < torch.inf
     count = valid.sum(-1, keepdim=True)
-    ordered = sort_ascending(torch.where(valid, x, torch.inf))
-    median = torch.where(count > 0, ordered.gather(-1, count // 2), 0.0)
-    ordered = torch.where(torch.arange(n, device=x.device) < count, ordered, median)
+    ordered = sort_ascending(torch.where(valid, x, torch.where(count > 0, torch.inf, 0.0)))
+    median = ordered.gather(-1, count // 2)
     high = ordered.gather(-1, (count - 1).clamp(min=0))
     scale = _power_of_two(torch.maximum(-ordered[..., :1], high))
 
-    known = torch.where(valid, x, median)
-    rough = _roughly_centred(known, median, scale)
-    shift = rough.sum(-1, keepdim=True) / count.clamp(min=1)
-    of_valid = Deviations(median + shift * scale, torch.where(valid, rough - shift, 0.0))
-
-    filled = torch.where(valid, x, _bridges(known, valid))
+    filled = fill_linearly(x, valid)
     rough = _roughly_centred(filled, median, scale)
     shift = rough.mean(-1, keepdim=True)
     of_filled = Deviations(median + shift * scale, rough - shift)
+
+    rough = torch.where(valid, rough, 0.0)
+    shift = rough.sum(-1, keepdim=True) / count.clamp(min=1)
+    of_valid = Deviations(median + shift * scale, torch.where(valid, rough - shift, 0.0))
     return Window(filled, ordered, count, scale, of_valid, of_filled)
 
 
@@ -110,16 +100,3 @@ def _roughly_centred(x: Tensor, pivot: Tensor, scale: Tensor) -> Tensor:
     """
     inverse = 1 / scale
     return x * inverse - pivot * inverse
-
-
-def _bridges(known: Tensor, valid: Tensor) -> Tensor:
-    """Interpolate `known` [..., n] linearly between its `valid` neighbours, hold the edges."""
-    position = torch.arange(known.shape[-1], device=known.device)
-    at_valid = valid.to(torch.uint8)
-    first = at_valid.argmax(-1, keepdim=True)
-    last = position[-1] - at_valid.flip(-1).argmax(-1, keepdim=True)
-    left = torch.where(valid, position, first).cummax(-1).values
-    right = torch.where(valid, position, last).flip(-1).cummin(-1).values.flip(-1)
-    weight = (position - left).to(known.dtype) / (right - left).clamp(min=1)
-    # At an edge, both neighbours are the same sample, and the weight is outside [0, 1].
-    return interpolate(known.gather(-1, left), known.gather(-1, right), weight.clamp(0, 1))
