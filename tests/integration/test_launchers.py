@@ -3,10 +3,11 @@
 import json
 import os
 import shutil
-import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -70,8 +71,9 @@ def wait_for(condition: Callable[[], bool]) -> None:
 
 
 def command(folder: Path, program: str, name: str, *arguments: object) -> Command:
-    words = (sys.executable, "-c", program, str(folder / name), *map(str, arguments))
-    return Command(words, folder / f"{name}.log")
+    (folder / "program.py").write_text(program, encoding="utf-8")
+    words = (str(folder / name), *map(str, arguments))
+    return Command("program", words, folder / f"{name}.log", "json", folder)
 
 
 def alive(pid: int) -> bool:
@@ -113,6 +115,45 @@ def test_two_run_at_a_time_in_sessions_of_their_own_and_tell_how_they_ended(
     who = [json.loads(file.read_text()) for file in tmp_path.glob("*.json")]
     assert len(who) == 3
     assert all(pid == session and pid != os.getpid() for pid, _, session in who)
+
+
+def test_this_computer_forks_commands_with_imports_from_one_process_that_has_them(
+    tmp_path: Path,
+) -> None:
+    def settled(job: Job) -> bool:
+        return job.exit_code is not None
+
+    commands = [command(tmp_path, MEET, f"{n}.json", 3, 0) for n in range(3)]
+    commands[2] = replace(commands[2], imports=None)
+    with open_launcher(SETTINGS["local"], tmp_path) as local:
+        keep_busy((local.start(each) for each in commands), settled, 3)
+    parents = [json.loads((tmp_path / f"{n}.json").read_text())[1] for n in range(3)]
+    assert parents[0] == parents[1] != parents[2] == os.getpid()
+
+
+def test_a_forked_command_is_as_one_that_was_started(tmp_path: Path) -> None:
+    program = """
+import json, multiprocessing, os, pathlib, sys
+told = [os.getcwd(), os.environ.get("ONLY_HERE"), multiprocessing.get_start_method(),
+        sys.argv[1:], sys.stdin.fileno(), __name__, os.getsid(0) == os.getpid()]
+pathlib.Path(sys.argv[1]).write_text(json.dumps(told))
+print("printed"); print("told", file=sys.stderr)
+sys.exit(7)
+"""
+    found = []
+    for imports in ("json", None):
+        given = command(tmp_path, program, f"{imports}.json", "a", "b")
+        environment = {**given.environment, "ONLY_HERE": "yes"}
+        with open_launcher(SETTINGS["local"], tmp_path) as local:
+            job = local.start(replace(given, imports=imports, environment=environment))
+            wait_for(partial(lambda job: job.exit_code is not None, job))
+            assert job.exit_code == 7
+            job.end()
+        told = json.loads((tmp_path / f"{imports}.json").read_text())
+        told[3].pop(0)
+        found.append((told, sorted((tmp_path / f"{imports}.json.log").read_text().split())))
+    assert found[0] == found[1]
+    assert found[0][1] == ["printed", "told"]
 
 
 def test_one_that_is_ended_leaves_no_process(launcher: Launcher, tmp_path: Path) -> None:

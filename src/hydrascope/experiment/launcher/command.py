@@ -19,17 +19,23 @@ def _environment() -> dict[str, str]:
 
 @dataclass(frozen=True)
 class Command:
-    """A command that runs here or on another computer with the same files.
+    """`python -m MODULE …`, here or on another computer with the same files.
 
     Attributes:
-        arguments: The program and its arguments.
+        module: The module to run.
+        arguments: Its arguments.
         log: File for the command's output.
+        imports: A module that imports what the command takes long to import. This computer may then
+            fork the command from a process that has imported it. None: the command must not be
+            forked, such as one that uses a GPU.
         folder: Working directory.
         environment: Variables in addition to those of the process that starts it.
     """
 
+    module: str
     arguments: tuple[str, ...]
     log: Path
+    imports: str | None = None
     folder: Path = field(default_factory=Path.cwd)
     environment: Mapping[str, str] = field(default_factory=_environment)
 
@@ -37,7 +43,7 @@ class Command:
         """Start the command; its standard input closes when this process ends for any reason."""
         with self.log.open("ab") as log:
             return subprocess.Popen(
-                self.arguments,
+                (sys.executable, "-m", self.module, *self.arguments),
                 stdin=subprocess.PIPE,
                 stdout=log,
                 stderr=subprocess.STDOUT,

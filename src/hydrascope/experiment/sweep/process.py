@@ -2,7 +2,6 @@
 
 import csv
 import json
-import sys
 from pathlib import Path
 
 from hydrascope.experiment.job_settings import TrainSettings
@@ -21,8 +20,11 @@ class TrialProcess:
         self.folder.mkdir(parents=True, exist_ok=True)
         file = self.folder / "settings.json"
         write_whole(file, settings.model_dump_json(by_alias=True, indent=2))
-        arguments = (sys.executable, "-m", f"{__package__}.trial", str(file.absolute()))
-        self._job = launcher.start(Command(arguments, (self.folder / "trial.log").absolute()))
+        # CUDA does not work in a process that is forked from one that has used it.
+        imports = f"{__package__}.imports" if settings.hardware.accelerator == "cpu" else None
+        log = (self.folder / "trial.log").absolute()
+        command = Command(f"{__package__}.trial", (str(file.absolute()),), log, imports)
+        self._job = launcher.start(command)
 
     @property
     def exit_code(self) -> int | None:
