@@ -46,5 +46,7 @@ def unpack(archive: Path, folder: Path) -> None:
             if sum(entry.file_size for entry in entries) > MAX_BYTES:
                 raise SpecError(f"{archive} holds more than {MAX_BYTES} bytes", path="bundle")
             file.extractall(folder)
-    except (OSError, zipfile.BadZipFile, RuntimeError) as error:  # RuntimeError: encrypted
+    except SpecError:
+        raise
+    except Exception as error:  # noqa: BLE001 (zipfile raises many kinds for damaged archives)
         raise SpecError(f"{str(archive)!r} cannot be unpacked ({error})", path="bundle") from None

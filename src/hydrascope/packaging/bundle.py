@@ -97,6 +97,9 @@ def golden_difference(bundle: Bundle) -> float:
 
 def _read_golden(file: Path) -> tuple[GraphInputs, dict[str, Tensor]]:
     tensors = _read_tensors(file)
+    lacking = [name for name in GraphInputs._fields if f"inputs.{name}" not in tensors]
+    if lacking:
+        raise SpecError(f"{file.name} lacks inputs.{lacking[0]}", path="bundle")
     inputs = GraphInputs(*(tensors[f"inputs.{name}"] for name in GraphInputs._fields))
     answers = {
         name.removeprefix("answers."): value

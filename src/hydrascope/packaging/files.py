@@ -50,6 +50,8 @@ def check_bundle(folder: Path, verify_key: Path | None = None) -> Manifest:
             f"{str(folder)!r} {fault}; expected the folder or the archive of a bundle",
             path="bundle",
         ) from None
+    except OSError as error:
+        raise SpecError(f"{str(folder)!r}: {error.strerror}", path="bundle") from None
     except SpecError as error:
         raise error.under("bundle") from None
     if verify_key is not None:
@@ -66,7 +68,7 @@ def check_bundle(folder: Path, verify_key: Path | None = None) -> Manifest:
             path="bundle",
         )
     manifest = validate(Manifest, plain, source=f"bundle: {MANIFEST}")
-    found = {file.name for file in folder.iterdir()} - {MANIFEST, SIGNATURE}
+    found = {file.name for file in folder.iterdir() if file.is_file()} - {MANIFEST, SIGNATURE}
     odd = (found ^ manifest.files.keys()) | (REQUIRED - found) | (found - REQUIRED - OPTIONAL)
     if odd:
         listed = ", ".join(sorted(odd))

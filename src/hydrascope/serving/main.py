@@ -65,6 +65,7 @@ def _serve(settings: ServeSettings) -> None:
     import uvicorn
 
     from hydrascope.serving.http.app import create_app
+    from hydrascope.serving.http.connections import BoundedConnection
     from hydrascope.serving.observability.logs import configure_logging
     from hydrascope.serving.observability.metrics import Metrics
     from hydrascope.serving.observability.tracing import configure_tracing
@@ -79,6 +80,7 @@ def _serve(settings: ServeSettings) -> None:
         gc.freeze()  # permanent objects: scanning them again would delay every request
         config = uvicorn.Config(
             app,
+            http=BoundedConnection,
             host=settings.host,
             port=settings.port,
             log_config=None,

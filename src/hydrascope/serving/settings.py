@@ -92,6 +92,10 @@ class ServeSettings(BaseSettings):
     """Windows at once and key."""
     max_body_mb: Seconds = 8.0
     """Size of a request."""
+    max_bodies_mb: Seconds = 256.0
+    """Size of all requests that are being received at a time; more are refused with 503."""
+    body_s: Seconds = 60.0
+    """Longest time that the body of a request takes to arrive; then 408."""
     max_depth: Annotated[int, Field(ge=4, le=100)] = 16
     """Nesting of lists and objects in a request."""
     cors_origins: tuple[str, ...] = ()

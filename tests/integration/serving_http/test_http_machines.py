@@ -1,12 +1,15 @@
 """Machines, references and topologies over HTTP."""
 
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
 from http_checks import changed, problem
 from serving_parts import Served
 
+from hydrascope.schemas.errors import SpecError
+from hydrascope.serving.equipment.file_store import FileEquipmentStore
 from hydrascope.telemetry.zema import ZemaSource
 
 
@@ -55,6 +58,40 @@ def test_a_reference_is_kept_shown_and_removed_whether_or_not_the_model_reads_it
     problem(served.get(REFERENCE), 404)
     problem(served.put("/v1/equipment/nobody/reference", {"windows": [window]}), 404)
     problem(served.get("/v1/equipment/nobody/reference"), 404)
+
+
+def test_a_folder_that_cannot_be_written_is_a_503_and_changes_nothing(
+    served: Served, asked: dict[str, Any], zema: ZemaSource
+) -> None:
+    folder, away = served.settings.equipment, served.settings.equipment.with_name("away")
+    machine = zema.machines()["zema"].model_dump(mode="json")
+    machine["equipment"]["equipment_id"] = "rig_9"
+    reference = {"windows": [{key: asked[key] for key in ("start", "signals")}]}
+    folder.rename(away)
+    try:
+        for refused in (served.post("/v1/equipment", machine), served.put(REFERENCE, reference)):
+            content = problem(refused, 503)
+            assert content["detail"] == "The folder of machines cannot be written."
+            assert refused.headers["retry-after"] == "5"
+        problem(served.get("/v1/equipment/rig_9"), 404)
+        problem(served.get(REFERENCE), 404)
+    finally:
+        away.rename(folder)
+    assert served.put(REFERENCE, reference).status_code == 200
+    assert served.delete(REFERENCE).status_code == 204
+
+
+@pytest.mark.parametrize("content", [b"file", None])
+def test_a_folder_of_machines_that_is_none_is_one_line_at_the_start(
+    content: bytes | None, tmp_path: Path
+) -> None:
+    folder = tmp_path / "machines"
+    if content is None:  # a folder where a reference should be
+        (folder / "references" / "zema.json").mkdir(parents=True)
+    else:
+        folder.write_bytes(content)
+    with pytest.raises(SpecError, match=r"^equipment: '.*' is not accepted; expected a folder"):
+        FileEquipmentStore({}, folder)
 
 
 @pytest.mark.parametrize(

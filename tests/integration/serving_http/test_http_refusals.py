@@ -27,6 +27,7 @@ from hydrascope.serving.access.api_keys import new_key
         ("signals.PS1.rate_hz", 1e8, "signals.PS1.rate_hz"),
         ("signals.PS1.rate_hz", 1e308, "signals.PS1.rate_hz"),
         ("signals.PS1.rate_hz", None, "signals.PS1.rate_hz"),  # 60 samples, which are not of 100 Hz
+        ("signals.PS1.rate_hz", 1000, "signals.PS1.values"),  # they fill a thousandth
         ("signals.PS1.values", [], "signals.PS1.values"),
         ("signals.PS1.values", ["1"], "signals.PS1.values[0]"),
         ("signals.PS1.values", [1.0] * 61, "signals.PS1.values"),
@@ -60,11 +61,27 @@ def test_what_is_wrong_with_a_request_is_a_422_that_names_the_field(
         (b'{"equipment_id":"a"} {}', 400),
         ('{"equipment_id":"ä"}'.encode("latin-1"), 400),
         (b"", 422),
+        (b"[" + 110_000 * b"[]," + b"[]]", 400),
+        (b'{"signals":{"PS1":{"values":[' + 100_000 * b'"",' + b'""]}}}', 422),
+        (b"{" + b",".join(b'"%x":1' % key for key in range(40_000)) + b"}", 422),
         (b'{"equipment_id":"' + b"x" * 600_000 + b'"}', 413),
     ],
 )
 def test_hostile_bodies_are_refused(served: Served, body: bytes, status: int) -> None:
     problem(served.post("/v1/diagnose", body), status)
+
+
+@pytest.mark.parametrize("repeated", [b"1,", b'"a",', b"{},"])
+def test_a_machine_of_very_many_parts_is_refused(served: Served, repeated: bytes) -> None:
+    body = b'{"topology":{"id":"a","components":[' + 100_000 * repeated + b"1]}}"
+    for path in ("/v1/topologies/validate", "/v1/equipment"):
+        assert "parts; accepted: 20000" in problem(served.post(path, body), 400)["detail"]
+
+
+def test_very_many_faults_are_counted(served: Served) -> None:
+    keys = b",".join(b'"%x":1' % key for key in range(5000))
+    content = problem(served.post("/v1/diagnose", b"{" + keys + b"}"), 422)
+    assert content["errors"] == [{"field": "body", "message": "5001 faults in this part"}]
 
 
 def test_a_body_that_grows_beyond_the_limit_without_saying_so_is_refused(served: Served) -> None:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from hydrascope.packaging.archive import unpack
 from hydrascope.packaging.files import read_manifest
 from hydrascope.schemas.errors import SpecError
 
@@ -33,3 +34,21 @@ def test_an_archive_that_is_no_bundle_is_named_itself(
     with pytest.raises(SpecError, match="^bundle: " + message.format(archive)) as error:
         read_manifest(archive)
     assert "\n" not in str(error.value)
+
+
+def test_an_archive_that_is_damaged_anywhere_is_one_line_or_unpacked(tmp_path: Path) -> None:
+    whole = tmp_path / "whole.zip"
+    with zipfile.ZipFile(whole, "w") as file:
+        file.writestr(zipfile.ZipInfo("manifest.json"), b"x" * 20)
+    content, refused = whole.read_bytes(), []
+    for place in range(len(content)):
+        for changed in (content[:place], content[:place] + b"\xff" + content[place + 1 :]):
+            (tmp_path / "damaged.zip").write_bytes(changed)
+            folder = tmp_path / f"{place}_{len(changed)}"
+            folder.mkdir()
+            try:
+                unpack(tmp_path / "damaged.zip", folder)
+            except SpecError as error:
+                refused.append(str(error))
+    assert len(refused) > len(content)
+    assert not any("\n" in each for each in refused)

@@ -5,6 +5,7 @@ import logging
 import time
 from collections import OrderedDict
 
+from pydantic import ValidationError
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
@@ -74,7 +75,13 @@ class RedisCache:
             self._record_failure(error)
             return None
         self._available = True
-        return None if found is None else Diagnosis.model_validate_json(found)
+        if found is None:
+            return None
+        try:
+            return Diagnosis.model_validate_json(found)
+        except ValidationError:  # another version's, or another program's: to be replaced
+            self._metrics.store_failures.labels("cache").inc()
+            return None
 
     async def put(self, key: str, answer: Diagnosis) -> None:
         """Keep an answer for a while."""

@@ -5,11 +5,21 @@ from datetime import UTC, datetime
 from typing import Annotated, Any
 
 import numpy as np
-from pydantic import AwareDatetime, ConfigDict, Field
+from pydantic import (
+    AwareDatetime,
+    ConfigDict,
+    FailFast,
+    Field,
+    ValidationError,
+    ValidatorFunctionWrapHandler,
+    WrapValidator,
+    model_validator,
+)
+from pydantic_core import PydanticCustomError
 
 from hydrascope.schemas.base import Identifier, Number, Positive, Spec, Text
 from hydrascope.schemas.component import SensorSpec
-from hydrascope.schemas.errors import Fault, SpecError, closest
+from hydrascope.schemas.errors import MOST_FAULTS, Fault, SpecError, closest
 from hydrascope.schemas.machine import Machine
 from hydrascope.schemas.samples import GOOD, judge
 from hydrascope.schemas.signal import Signal
@@ -19,15 +29,39 @@ from hydrascope.serving.windows import TelemetryWindow
 MAX_SAMPLES = 1_000_000
 """Samples of one sensor in one window, at most."""
 
+_FREE_SAMPLES, _LEAST_FILLED = 10_000, 10
+"""A window of one sensor with more samples than the first is at least filled to one part of so
+many, or a few bytes would keep the model busy for seconds."""
+
+
+def _few_faults(value: Any, handler: ValidatorFunctionWrapHandler) -> Any:
+    """Replace very many faults by their number: each takes a microsecond and a kilobyte."""
+    try:
+        return handler(value)
+    except ValidationError as error:
+        if error.error_count() <= MOST_FAULTS:
+            raise
+        count = {"count": error.error_count()}
+        raise PydanticCustomError("many_faults", "{count} faults in this part", count) from None
+
+
+FewFaults = WrapValidator(_few_faults)
+"""Marks a body whose faults are named only if they are not very many."""
+
 
 class _Body(Spec):
     model_config = ConfigDict(defer_build=False)  # built at the start, not by the first request
+
+    @model_validator(mode="wrap")
+    @classmethod
+    def _named(cls, data: Any, handler: ValidatorFunctionWrapHandler) -> Any:
+        return _few_faults(data, handler)
 
 
 class SignalIn(_Body):
     """Equidistant samples of one sensor from the window's start on."""
 
-    values: Annotated[list[Number | None], Field(min_length=1, max_length=MAX_SAMPLES)]
+    values: Annotated[list[Number | None], FailFast(), Field(min_length=1, max_length=MAX_SAMPLES)]
     """null where a sample is missing; a signal may end before the window."""
     rate_hz: Positive | None = None
     """Sampling rate; null: the machine file's, and then the signal fills half of the window or
@@ -127,6 +161,12 @@ def _read_signal(given: SignalIn, sensor: SensorSpec, window_s: float) -> Signal
         raise SpecError(
             f"{len(given.values)} samples at {rate_hz:g} Hz are more than the {limit} of a window "
             f"of {window_s:g} s",
+            path="values",
+        )
+    if limit > max(_FREE_SAMPLES, _LEAST_FILLED * len(given.values)):
+        raise SpecError(
+            f"{len(given.values)} samples at {rate_hz:g} Hz fill less than 1/{_LEAST_FILLED} of a "
+            f"window of {window_s:g} s; expected more of them, or none",
             path="values",
         )
     if given.rate_hz is None and 2 * len(given.values) < limit:

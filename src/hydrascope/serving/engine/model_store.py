@@ -109,18 +109,22 @@ class ModelStore:
         """Look into the folder; a bundle is read again when its manifest changed."""
         if self._folder is None or not self._folder.is_dir():
             return {}
-        for path in sorted(self._folder.iterdir()):
+        try:
+            paths = sorted(self._folder.iterdir())
+        except OSError as error:
+            _LOG.warning("%s: %s", self._folder, error.strerror)
+            return {}
+        for path in paths:
             manifest = path / MANIFEST
-            if path.name.startswith(".") or not manifest.is_file():
-                continue
-            changed = manifest.stat().st_mtime_ns
-            if path not in self._manifests or self._manifests[path][0] != changed:
-                try:
-                    content = read_manifest(path, self._key)
-                except SpecError as error:
-                    _LOG.warning("%s", error)
+            try:
+                if path.name.startswith(".") or not manifest.is_file():
                     continue
-                self._manifests[path] = (changed, sha256(manifest)[:12], content)
+                changed = manifest.stat().st_mtime_ns
+                if path not in self._manifests or self._manifests[path][0] != changed:
+                    content = read_manifest(path, self._key)
+                    self._manifests[path] = (changed, sha256(manifest)[:12], content)
+            except (SpecError, OSError) as error:
+                _LOG.warning("%s", error)
         return {path: each for path, each in self._manifests.items() if path.exists()}
 
 

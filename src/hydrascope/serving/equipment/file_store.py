@@ -1,7 +1,8 @@
 """Machines of the bundle, and of a folder of machine files; without telemetry."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
 from pydantic_core import to_json
@@ -14,7 +15,7 @@ from hydrascope.schemas.time import TimeWindow
 from hydrascope.schemas.whole_file import whole_file
 from hydrascope.serving.diagnosis.diagnosis import Diagnosis
 from hydrascope.serving.equipment.references import dump_reference, load_reference
-from hydrascope.serving.equipment.store import find_machine
+from hydrascope.serving.equipment.store import UnavailableError, find_machine
 from hydrascope.serving.windows import GivenReference
 
 _REFERENCES = "references"
@@ -30,7 +31,7 @@ class FileEquipmentStore:
             references; None: nothing can be saved.
 
     Raises:
-        SpecError: A file in the folder is not a valid machine or reference.
+        SpecError: A file in the folder is not a valid machine or reference, or cannot be read.
     """
 
     def __init__(self, machines: Mapping[str, Machine], folder: Path | None) -> None:
@@ -40,12 +41,15 @@ class FileEquipmentStore:
         # One change at a time: what is in memory is what was written last.
         self._changing = asyncio.Lock()
         if folder is not None:
-            folder.mkdir(parents=True, exist_ok=True)
-            for file in sorted((folder / _REFERENCES).glob("[!.]*.json")):
-                self._references[file.stem] = load_reference(file.read_bytes(), str(file))
-            for file in sorted([*folder.glob("[!.]*.yaml"), *folder.glob("[!.]*.json")]):
-                for machine in machines_in(file):
-                    self._machines[machine.equipment.equipment_id] = machine
+            try:
+                self._read(folder)
+            except OSError as error:
+                place = error.filename or folder
+                raise SpecError(
+                    f"{str(place)!r} is not accepted; expected a folder of machine files that this "
+                    f"process may read and write ({error.strerror})",
+                    path="equipment",
+                ) from None
 
     async def all(self) -> Mapping[str, Machine]:
         """Return the machines by equipment ID."""
@@ -71,19 +75,28 @@ class FileEquipmentStore:
     async def save_reference(self, reference: GivenReference) -> None:
         """Write the reference's file, whole or not at all."""
         equipment_id = reference.machine.equipment.equipment_id
-        folder = self._writable() / _REFERENCES
-        folder.mkdir(exist_ok=True)
+        file = self._writable() / _REFERENCES / f"{equipment_id}.json"
         content = await asyncio.to_thread(dump_reference, reference)
         async with self._changing:
-            await asyncio.to_thread(_write, folder / f"{equipment_id}.json", content)
+            await asyncio.to_thread(_write, file, content)
             self._references[equipment_id] = reference
+
+    def _read(self, folder: Path) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        for file in sorted((folder / _REFERENCES).glob("[!.]*.json")):
+            self._references[file.stem] = load_reference(file.read_bytes(), str(file))
+        for file in sorted([*folder.glob("[!.]*.yaml"), *folder.glob("[!.]*.json")]):
+            for machine in machines_in(file):
+                self._machines[machine.equipment.equipment_id] = machine
 
     async def remove_reference(self, equipment_id: str) -> bool:
         """Delete the reference's file."""
         async with self._changing:
-            if self._references.pop(equipment_id, None) is None:
+            if equipment_id not in self._references:
                 return False
-            (self._writable() / _REFERENCES / f"{equipment_id}.json").unlink(missing_ok=True)
+            with _changing(file := self._writable() / _REFERENCES / f"{equipment_id}.json"):
+                file.unlink(missing_ok=True)
+            del self._references[equipment_id]
             return True
 
     async def read_signals(self, machine: Machine, window: TimeWindow) -> Mapping[str, Signal]:  # noqa: ARG002
@@ -108,5 +121,19 @@ class FileEquipmentStore:
 
 
 def _write(file: Path, content: bytes) -> None:
-    with whole_file(file) as part:
-        part.write_bytes(content)
+    with _changing(file):
+        if file.parent.name == _REFERENCES:
+            file.parent.mkdir(exist_ok=True)
+        with whole_file(file) as part:
+            part.write_bytes(content)
+
+
+@contextmanager
+def _changing(file: Path) -> Iterator[None]:
+    """Raise `UnavailableError` where a file cannot be changed."""
+    try:
+        yield
+    except OSError as error:
+        raise UnavailableError(
+            f"{file}: {error.strerror}", "The folder of machines cannot be written."
+        ) from error

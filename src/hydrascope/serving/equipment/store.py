@@ -14,13 +14,23 @@ from hydrascope.serving.windows import GivenReference, TelemetryWindow
 
 
 class UnavailableError(Exception):
-    """The database does not answer; ask again later."""
+    """The database or the folder of machines cannot be used; ask again later.
+
+    Args:
+        cause: Why, for the log.
+        detail: What clients are told.
+    """
+
+    def __init__(self, cause: str, detail: str = "The database does not answer.") -> None:
+        super().__init__(cause)
+        self.detail = detail
 
 
 class EquipmentStore(Protocol):
     """Machines, their references, telemetry and saved diagnoses.
 
-    Every method raises `UnavailableError` where a database does not answer.
+    Every method raises `UnavailableError` where a database does not answer, or a file cannot be
+    written.
     """
 
     async def all(self) -> Mapping[str, Machine]:

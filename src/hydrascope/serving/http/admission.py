@@ -8,6 +8,7 @@ from collections.abc import Callable
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from hydrascope.serving.http.bodies import Bodies, Bounds
 from hydrascope.serving.http.problems import ProblemError, problem_of
 from hydrascope.serving.observability.logs import request_id
 from hydrascope.serving.observability.metrics import Metrics
@@ -29,7 +30,7 @@ class AdmissionMiddleware:
 
     Args:
         app: The application that answers.
-        max_body: Size of a body in bytes, at most.
+        bounds: Of bodies.
         refusal: Returns why no diagnosis is accepted now, or None; called before the body is read,
             so that refusals stay cheap under any load.
         metrics: Counts every request.
@@ -38,11 +39,11 @@ class AdmissionMiddleware:
     def __init__(
         self,
         app: ASGIApp,
-        max_body: int,
+        bounds: Bounds,
         refusal: Callable[[], Exception | None],
         metrics: Metrics,
     ) -> None:
-        self._app, self._max_body, self._refusal = app, max_body, refusal
+        self._app, self._bodies, self._refusal = app, Bodies(bounds), refusal
         self._metrics = metrics
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -74,7 +75,8 @@ class AdmissionMiddleware:
             if problem is not None:
                 await problem.response()(scope, receive, answer)
             else:
-                await self._app(scope, self._limited(receive), answer)
+                with self._bodies.bounded(receive) as bounded:
+                    await self._app(scope, bounded, answer)
         except Exception as error:
             if status:
                 raise
@@ -85,8 +87,8 @@ class AdmissionMiddleware:
 
     def _problem(self, scope: Scope, headers: dict[bytes, bytes]) -> ProblemError | None:
         length = headers.get(b"content-length", b"0")
-        if length.isdigit() and int(length) > self._max_body:
-            return self._too_large()
+        if length.isdigit() and not self._bodies.accepts(int(length)):
+            return self._bodies.too_large()
         coding = headers.get(b"content-encoding", _PLAIN).strip().lower()
         if coding != _PLAIN:
             return ProblemError(
@@ -99,22 +101,6 @@ class AdmissionMiddleware:
             refusal = self._refusal()
             return None if refusal is None else problem_of(refusal)
         return None
-
-    def _limited(self, receive: Receive) -> Receive:
-        size = 0
-
-        async def counted() -> Message:
-            nonlocal size
-            message = await receive()
-            size += len(message.get("body", b""))
-            if size > self._max_body:
-                raise self._too_large()
-            return message
-
-        return counted
-
-    def _too_large(self) -> ProblemError:
-        return ProblemError(413, f"A request may have {self._max_body} bytes.")
 
     def _record(self, scope: Scope, method: str, status: int, seconds: float) -> None:
         route = getattr(scope.get("route"), "path", None)

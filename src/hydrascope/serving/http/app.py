@@ -15,6 +15,7 @@ from hydrascope.serving.http import (
     reference_routes,
 )
 from hydrascope.serving.http.admission import AdmissionMiddleware
+from hydrascope.serving.http.bodies import Bounds
 from hydrascope.serving.http.problems import install_handlers
 from hydrascope.serving.observability.tracing import flush_traces
 from hydrascope.serving.service import Service
@@ -59,7 +60,9 @@ def create_app(service: Service) -> FastAPI:
         )
     app.add_middleware(
         AdmissionMiddleware,
-        max_body=int(settings.max_body_mb * 1e6),
+        bounds=Bounds(
+            int(settings.max_body_mb * 1e6), int(settings.max_bodies_mb * 1e6), settings.body_s
+        ),
         refusal=service.refusal,
         metrics=service.metrics,
     )

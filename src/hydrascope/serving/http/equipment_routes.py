@@ -1,17 +1,17 @@
 """Routes of machines and topologies."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Annotated, Any
 
 from fastapi import APIRouter
 
 from hydrascope.schemas.errors import SpecError, validate
 from hydrascope.schemas.machine import Machine
 from hydrascope.schemas.topology import GraphTopology
-from hydrascope.serving.diagnosis.requests import TopologyRequest
+from hydrascope.serving.diagnosis.requests import FewFaults, TopologyRequest
 from hydrascope.serving.http.dependencies import CanManage, CanRead, CurrentService, PathMachine
 from hydrascope.serving.http.problems import FAULTY, REFUSED, responses
-from hydrascope.serving.http.strict_json import StrictRoute
+from hydrascope.serving.http.strict_json import MachineRoute
 from hydrascope.serving.http.views import (
     EquipmentDetail,
     EquipmentSummary,
@@ -23,7 +23,7 @@ from hydrascope.serving.http.views import (
 )
 from hydrascope.serving.service import Latest
 
-router = APIRouter(route_class=StrictRoute, tags=["fleet"])
+router = APIRouter(route_class=MachineRoute, tags=["fleet"])
 
 
 @router.get("/v1/equipment", responses=responses(401, 403, 503))
@@ -58,7 +58,7 @@ async def show_equipment(
 
 @router.post("/v1/equipment", status_code=201, responses=responses(*REFUSED, *FAULTY))
 async def add_equipment(
-    _: CanManage, service: CurrentService, machine: Machine
+    _: CanManage, service: CurrentService, machine: Annotated[Machine, FewFaults]
 ) -> EquipmentSummary:
     """Save a machine, or its new state; the body is the content of a machine file."""
     try:

@@ -26,7 +26,7 @@ from hydrascope.serving.observability.logs import request_id
 
 _LOG = logging.getLogger(__name__)
 MEDIA_TYPE = "application/problem+json"
-REFUSED = (400, 401, 403, 413, 415, 422)
+REFUSED = (400, 401, 403, 408, 413, 415, 422)
 """Statuses of a request that is not valid."""
 FAULTY = (500, 503, 504)
 """Statuses of a valid request that cannot be answered now."""
@@ -96,8 +96,8 @@ def problem_of(error: Exception) -> ProblemError:
         case BreakerOpenError(retry_after_s=retry_after_s):
             return _later(503, "The engine failed repeatedly and rests.", retry_after_s)
         case UnavailableError():
-            _LOG.warning("the database does not answer: %s", error)
-            return _later(503, "The database does not answer.", 5.0)
+            _LOG.warning("%s (%s)", error.detail, error)
+            return _later(503, error.detail, 5.0)
         case StoppedError():
             return _later(503, "The service is shutting down.", 1.0)
         case DeadlineError():

@@ -5,6 +5,7 @@ from collections.abc import Callable, Coroutine, Iterator
 from email.message import Message
 from typing import Any
 
+import numpy as np
 from fastapi import Request
 from fastapi.routing import APIRoute
 from pydantic_core import from_json
@@ -13,7 +14,14 @@ from starlette.responses import Response
 from hydrascope.serving.http.problems import ProblemError
 
 _BOM = b"\xef\xbb\xbf"
+_MOST_PARTS = 100_000
+"""Objects and lists in a body, and keys of objects, at most: each takes microseconds to check."""
+_MOST_WITHOUT_SAMPLES = 20_000
+"""The same for a body without samples, whose commas count, too."""
 _NO_BRACKETS = bytes(set(range(256)) - set(b"[]{}"))
+
+
+_OPENING = np.frombuffer(b"[{", np.uint8)
 
 
 class _StrictRequest(Request):
@@ -21,12 +29,16 @@ class _StrictRequest(Request):
 
     async def json(self) -> Any:
         body = (await self.body()).removeprefix(_BOM)  # some clients write this mark
-        deepest = depth = 0
-        # Brackets in strings count too, which valid requests do not notice. Strings can hide
-        # nesting from this count; the parser refuses that from 200 levels on.
-        for bracket in body.translate(None, _NO_BRACKETS):
-            depth += 1 if bracket in b"[{" else -1
-            deepest = max(deepest, depth)
+        # Brackets and colons in strings count too, which valid requests do not notice. Strings can
+        # hide nesting from this count; the parser refuses that from 200 levels on.
+        brackets = np.frombuffer(body.translate(None, _NO_BRACKETS), np.uint8)
+        opening = np.isin(brackets, _OPENING)
+        parts, most = max(np.count_nonzero(opening), body.count(b":")), _MOST_PARTS
+        if not self.scope["route"].samples:
+            parts, most = max(parts, body.count(b",")), _MOST_WITHOUT_SAMPLES
+        if parts > most:
+            raise ProblemError(400, f"The body has {parts} parts; accepted: {most}.")
+        deepest = np.where(opening, 1, -1).cumsum().max(initial=0)
         limit: int = self.app.state.service.settings.max_depth
         if deepest > limit:
             raise ProblemError(400, f"The body nests {deepest} levels deep; accepted: {limit}.")
@@ -44,6 +56,9 @@ class _StrictRequest(Request):
 class StrictRoute(APIRoute):
     """A route whose body is read by `_StrictRequest`."""
 
+    samples = True
+    """Whether bodies hold samples, and thus long lists."""
+
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         """Return FastAPI's handler, reading bodies strictly."""
         handle = super().get_route_handler()
@@ -54,6 +69,12 @@ class StrictRoute(APIRoute):
             return await handle(_StrictRequest(request.scope, request.receive))
 
         return strict
+
+
+class MachineRoute(StrictRoute):
+    """One whose body describes a machine."""
+
+    samples = False
 
 
 def _check_type(given: str | None) -> None:
