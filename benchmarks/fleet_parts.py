@@ -5,13 +5,10 @@ machines than it has, and writes the table into docs/results.md. Finished traini
 outputs/fleet/parts and not repeated.
 """
 
-from collections.abc import Sequence
-
-from benchmarks._document import ROOT, replace_section
-from benchmarks._fleet_parts import Variants, how_measured, size_of_trainings, table, trained
+from benchmarks._fleet_parts import Study, measure
 from benchmarks._fleet_runs import EXPERIMENT, NETWORK
 
-VARIANTS: Variants = {
+_VARIANTS = {
     f"{NETWORK} (default)": (),
     "without the row": ("model.row_channels=0",),
     "without graph": ("model.spatial_layers=0",),
@@ -31,21 +28,19 @@ VARIANTS: Variants = {
         "model.cross_task=mlp",
     ),
 }
-
-
-def main(arguments: Sequence[str] | None = None) -> None:
-    """Train what is missing and write the table."""
-    given = size_of_trainings(__doc__, arguments, machines=320)
-    text = (
-        f"Machines never seen in training, of known builds; {given.machines} machines of a kind "
-        f"and {given.epochs} epochs, otherwise the settings of `{EXPERIMENT}`. The mean of "
-        f"{len(given.seeds)} trainings, in brackets the lowest and the highest. "
-        f"{how_measured('fleet_parts', given)}\n\n"
-        f"{table(trained(EXPERIMENT, NETWORK, VARIANTS, 1, given))}"
-    )
-    replace_section(ROOT / "docs" / "results.md", "fleet parts", text)
-    print(text)
-
+STUDY = Study(
+    name="fleet_parts",
+    about=(
+        "Machines never seen in training, of known builds; {machines} machines of a kind and "
+        f"{{epochs}} epochs, otherwise the settings of `{EXPERIMENT}`. The mean of {{trainings}} "
+        "trainings, in brackets the lowest and the highest."
+    ),
+    experiment=EXPERIMENT,
+    model=NETWORK,
+    variants=_VARIANTS,
+    folds=1,
+    machines=320,
+)
 
 if __name__ == "__main__":
-    main()
+    measure(STUDY, __doc__)

@@ -2,7 +2,6 @@
 
 import json
 from pathlib import Path
-from types import ModuleType
 
 import numpy as np
 import pytest
@@ -27,6 +26,7 @@ from benchmarks import (
 )
 from benchmarks.__main__ import main, names
 from benchmarks._document import replace_section
+from benchmarks._fleet_parts import Study
 from benchmarks._rows import at_least, at_most
 from benchmarks._usual_network import UsualNetwork
 from hydra import compose, initialize_config_dir
@@ -215,14 +215,14 @@ def test_every_ablation_is_an_override_that_composes() -> None:
     assert len(set(trainings.values())) == len(trainings)
 
 
-@pytest.mark.parametrize("study", [fleet_parts, unseen_parts], ids=["known", "unseen"])
-def test_every_part_on_the_fleet_is_an_override_that_composes(study: ModuleType) -> None:
+@pytest.mark.parametrize("study", [fleet_parts.STUDY, unseen_parts.STUDY], ids=lambda s: s.name)
+def test_every_part_on_the_fleet_is_an_override_that_composes(study: Study) -> None:
     with initialize_config_dir(str(ROOT / "conf"), version_base="1.3"):
         trainings = set()
-        for overrides in study.VARIANTS.values():
-            config = compose("train", ["run_dir=x", study.EXPERIMENT, *overrides])
+        for overrides in study.variants.values():
+            config = compose("train", ["run_dir=x", study.experiment, *overrides])
             trainings.add(repr(validate_train(OmegaConf.to_container(config, resolve=True))))
-    assert len(trainings) == len(study.VARIANTS)
+    assert len(trainings) == len(study.variants)
 
 
 def test_differences_to_the_whole_are_paired_with_students_interval() -> None:

@@ -164,8 +164,9 @@ class Diagnoser:
             reading: As of `predict`.
 
         Returns:
-            A row for each reliable answer and sensor, with the columns of `Driver`. In each answer
-            the sensor that did most is first.
+            A row for each reliable answer and sensor: the columns of `predict` up to `answer`, then
+            `sensor_id`, `sensor_component`, `added` and `share` as in `Driver`. In each answer the
+            sensor that did most is first.
 
         Raises:
             SpecError: As `predict`; or a head is unknown, or the extra is not installed.

@@ -13,17 +13,15 @@ from hydrascope.schemas.machine import GraphTopology
 from hydrascope.schemas.task import HeadKind, HeadSpec
 from hydrascope.serving.model.machine_cache import PreparedMachine
 
+_SHOWN = Answer._fields[: Answer._fields.index("answer") + 1]
+"""The fields of an answer that the table shows."""
+
 
 class Driver(NamedTuple):
-    """A row of the table: the contribution of one sensor to one answer.
+    """The contribution of one sensor to one answer.
 
     Attributes:
-        equipment_id: The machine.
-        start: The start of the window, UTC.
-        head: The head that answered.
-        component: The ID of the component concerned; None for a whole machine.
-        label: The label, for a head with several.
-        answer: The answer, as in `predict`.
+        answer: The answer.
         sensor_id: The sensor.
         sensor_component: The ID of the component that carries the sensor.
         added: The contribution, positive for the answer and negative against it. In log odds, or in
@@ -31,12 +29,7 @@ class Driver(NamedTuple):
         share: The share of the sizes of all contributions, 0 to 1.
     """
 
-    equipment_id: str
-    start: pd.Timestamp
-    head: str
-    component: str | None
-    label: str | None
-    answer: str | float | bool
+    answer: Answer
     sensor_id: str
     sensor_component: str
     added: float
@@ -67,12 +60,14 @@ def drivers_of(
         number, sensor = topology.sensors[row]
         value = float(added[row])
         carrier = topology.components[number].id
-        yield Driver(*answer[:6], sensor.id, carrier, value, abs(value) / total)
+        yield Driver(answer, sensor.id, carrier, value, abs(value) / total)
 
 
 def drivers_table(drivers: Sequence[Driver]) -> pd.DataFrame:
-    """Return a row a driver, with the columns of `Driver`."""
-    return pd.DataFrame(drivers, columns=Driver._fields).astype({"answer": "object"})
+    """Return a row a driver: its answer up to `answer`, then its other fields."""
+    rows = [(*each.answer[: len(_SHOWN)], *each[1:]) for each in drivers]
+    table = pd.DataFrame(rows, columns=[*_SHOWN, *Driver._fields[1:]])
+    return table.astype({"answer": "object"})
 
 
 def _question(head: HeadSpec, answer: Answer, topology: GraphTopology) -> Question:
