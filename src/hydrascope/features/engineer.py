@@ -80,8 +80,8 @@ class FeatureEngineer(nn.Module):
         if torch.compiler.is_compiling() or x.device.type != "cpu" or x.numel() <= _BLOCK:
             return self._extract(x, rate[..., None])
         rows = max(1, _BLOCK // x.shape[-1])
-        blocks = x.flatten(0, -2).split(rows)
-        rates = rate.expand(x.shape[:-1]).reshape(-1, 1).split(rows)
+        blocks = torch.split(x.flatten(0, -2), rows)
+        rates = torch.split(rate.expand(x.shape[:-1]).reshape(-1, 1), rows)
         features = [self._extract(*block) for block in zip(blocks, rates, strict=True)]
         return torch.cat(features).reshape(*x.shape[:-1], -1)
 

@@ -57,11 +57,14 @@ class LocalLauncher:
     """Starts commands immediately."""
 
     def __init__(self) -> None:
-        self._context = multiprocessing.get_context("forkserver")
+        methods = multiprocessing.get_all_start_methods()
+        self._context = (
+            multiprocessing.get_context("forkserver") if "forkserver" in methods else None
+        )
 
     def start(self, command: Command) -> StartedJob | ForkedJob:
         """Start a command."""
-        if command.imports is None:
+        if command.imports is None or self._context is None:
             return StartedJob(command)
         self._context.set_forkserver_preload([command.imports])
         return ForkedJob(command, self._context)

@@ -38,7 +38,7 @@ class _StrictRequest(Request):
             parts, most = max(parts, body.count(b",")), _MOST_WITHOUT_SAMPLES
         if parts > most:
             raise ProblemError(400, f"The body has {parts} parts; accepted: {most}.")
-        deepest = np.where(opening, 1, -1).cumsum().max(initial=0)
+        deepest = int(np.where(opening, 1, -1).cumsum().max(initial=0))
         limit: int = self.app.state.service.settings.max_depth
         if deepest > limit:
             raise ProblemError(400, f"The body nests {deepest} levels deep; accepted: {limit}.")
