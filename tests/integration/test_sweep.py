@@ -84,15 +84,15 @@ def states(folder: Path) -> list[str]:
 
 
 def processes_of(folder: Path) -> list[int]:
-    """Return the trials' processes, by the settings file in their command line."""
+    """Return the trials' processes, by the log that they write to."""
     running = []
-    for entry in Path("/proc").glob("[0-9]*/cmdline"):
+    for output in Path("/proc").glob("[0-9]*/fd/1"):
         try:
-            line = entry.read_bytes()
+            log = output.readlink()
         except OSError:  # it has ended meanwhile
             continue
-        if b"experiment.sweep.trial" in line and str(folder).encode() in line:
-            running.append(int(entry.parent.name))
+        if log.name == "trial.log" and folder in log.parents:
+            running.append(int(output.parts[2]))
     return running
 
 

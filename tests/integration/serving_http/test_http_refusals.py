@@ -81,7 +81,7 @@ def test_a_machine_of_very_many_parts_is_refused(served: Served, repeated: bytes
 def test_very_many_faults_are_counted(served: Served) -> None:
     keys = b",".join(b'"%x":1' % key for key in range(5000))
     content = problem(served.post("/v1/diagnose", b"{" + keys + b"}"), 422)
-    assert content["errors"] == [{"field": "body", "message": "5001 faults in this part"}]
+    assert content["errors"] == [{"field": "body", "message": "5002 faults in this part"}]
 
 
 def test_a_body_that_grows_beyond_the_limit_without_saying_so_is_refused(served: Served) -> None:

@@ -33,7 +33,7 @@ class _StrictRequest(Request):
         # hide nesting from this count; the parser refuses that from 200 levels on.
         brackets = np.frombuffer(body.translate(None, _NO_BRACKETS), np.uint8)
         opening = np.isin(brackets, _OPENING)
-        parts, most = max(np.count_nonzero(opening), body.count(b":")), _MOST_PARTS
+        parts, most = max(int(opening.sum()), body.count(b":")), _MOST_PARTS
         if not self.scope["route"].samples:
             parts, most = max(parts, body.count(b",")), _MOST_WITHOUT_SAMPLES
         if parts > most:
