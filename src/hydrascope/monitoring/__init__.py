@@ -1,0 +1,1 @@
+"""Predictions and alarms over time: rules, states, storage, notifications."""

@@ -1,0 +1,1 @@
+"""Continuous diagnosis of machines whose telemetry comes into a database."""
