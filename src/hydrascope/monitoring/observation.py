@@ -1,0 +1,31 @@
+"""Observations: the numbers of a diagnosed window that are drawn over time and judged by rules."""
+
+from typing import Literal, NamedTuple
+
+Measure = Literal["health", "probability", "value", "normality"]
+"""What a number is: a probability of being healthy, the probability of a class or label, a value
+with a unit, or a distance from normal as a share of its threshold."""
+
+
+class Observation(NamedTuple):
+    """One number of one window.
+
+    An answer that is not reliable has its observations too, with `reliable` false.
+    """
+
+    component_id: str
+    """Empty for the machine itself."""
+    head: str
+    """Empty for the lowest health over all heads, and for normality."""
+    finding: str
+    """A class, a label, or for the normality of a sensor its ID; empty where there is none."""
+    measure: Measure
+    value: float
+    """NaN where the answer withholds it because it is not reliable, or has nothing to score."""
+    shown: bool | None
+    """Whether the answer says that the machine shows the finding: its most probable class, or a
+    label whose probability reaches the bundle's threshold. None where that is not a question, or
+    the answer is not reliable."""
+    reliable: bool
+    unit: str
+    """Empty for numbers without one."""
