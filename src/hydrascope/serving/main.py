@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 
 from hydrascope.console import print_anything
 from hydrascope.schemas.errors import SpecError
-from hydrascope.serving.settings import ServeSettings, read_settings, settings_help
+from hydrascope.serving.settings import ServeSettings, read_settings
 
 USAGE_ERROR = 2
 _KEEP_ALIVE_S = 75
@@ -27,7 +27,8 @@ def main(arguments: Sequence[str], command: str | None = None) -> None:
     """
     print_anything()
     if {"--help", "-h"} & set(arguments):
-        print(settings_help(command or "python serve.py"))
+        usage = f"Answer over HTTP:  {command or 'python serve.py'} bundle=PATH [key=value] …"
+        print(ServeSettings.help_text(usage))
         return
     try:
         settings = read_settings(arguments, command or "serve.py")

@@ -1,52 +1,22 @@
 """Settings of the service: `key=value`, HYDRASCOPE_KEY in the environment, `.env`."""
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
-from pydantic import Field, ValidationError, field_validator
-from pydantic_settings import (
-    BaseSettings,
-    DotEnvSettingsSource,
-    PydanticBaseSettingsSource,
-    SettingsConfigDict,
-)
+from pydantic import Field, field_validator
+from pydantic_settings import SettingsConfigDict
 
-from hydrascope.schemas.errors import SpecError, explain
-from hydrascope.schemas.text import not_utf8
+from hydrascope.schemas.errors import SpecError
+from hydrascope.serving.command_settings import CommandSettings, Count, Seconds
 
-Count = Annotated[int, Field(ge=1)]
-Seconds = Annotated[float, Field(gt=0)]
 _LOOPBACK = ("127.0.0.1", "::1", "localhost")
 
 
-_OTHERS = ("hydrascope_dsn", "hydrascope_traceback")
-"""Variables of other commands, which `.env` may hold too."""
-
-
-class _EnvFile(DotEnvSettingsSource):
-    """Leaves out what is not meant for the service; a misspelt key of ours stays and is refused."""
-
-    def __call__(self) -> dict[str, Any]:
-        return {
-            key: value
-            for key, value in super().__call__().items()
-            if key in self.settings_cls.model_fields
-            or (key.startswith(self.env_prefix.lower()) and key not in _OTHERS)
-        }
-
-
-class ServeSettings(BaseSettings):
+class ServeSettings(CommandSettings):
     """Settings of a service; the command line takes precedence over the environment."""
 
-    model_config = SettingsConfigDict(
-        env_prefix="HYDRASCOPE_",
-        env_file=".env",
-        extra="forbid",
-        frozen=True,
-        use_attribute_docstrings=True,
-    )
+    model_config = SettingsConfigDict(env_prefix="HYDRASCOPE_")
 
     bundle: str
     """Folder or archive of a bundle, or models:/NAME@ALIAS of an MLflow registry."""
@@ -116,18 +86,6 @@ class ServeSettings(BaseSettings):
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     """Lowest level that is logged."""
 
-    @classmethod
-    def settings_customise_sources(
-        cls,
-        settings_cls: type[BaseSettings],
-        init_settings: PydanticBaseSettingsSource,
-        env_settings: PydanticBaseSettingsSource,
-        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003 (pydantic passes both by name)
-        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
-    ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """Return where settings come from: the command line, the environment, `.env`."""
-        return init_settings, env_settings, _EnvFile(settings_cls)
-
     @field_validator("keys")
     @classmethod
     def _exists(cls, keys: Path | None) -> Path | None:
@@ -146,36 +104,10 @@ def read_settings(arguments: Sequence[str], command: str = "serve.py") -> ServeS
     Raises:
         SpecError: An argument is not key=value, or a setting is not accepted.
     """
-    given: dict[str, str | None] = {}
-    for argument in arguments:
-        key, sign, value = argument.partition("=")
-        if not sign:
-            raise SpecError(f"{command}: {argument}: not of the form key=value")
-        given[key] = None if value == "null" else value
-    try:
-        settings = ServeSettings(**given)  # type: ignore[arg-type]  # pydantic reads text
-    except ValidationError as error:
-        raise SpecError(*explain(error, ServeSettings), source=command) from None
-    except UnicodeDecodeError as error:
-        raise SpecError(f"{command}: .env: {not_utf8(error.object)}") from None
+    settings = ServeSettings.read(arguments, command)
     if settings.keys is None and settings.host not in _LOOPBACK:
         raise SpecError(
             f"{command}: host: {settings.host!r} lets others in, and there are no keys; set "
             "keys=FILE (python -m hydrascope key makes one), or host=127.0.0.1"
         )
     return settings
-
-
-def settings_help(command: str) -> str:
-    """Return the text of `--help`: every setting with its default and its meaning."""
-    lines = [
-        f"Answer over HTTP:  {command} bundle=PATH [key=value] …",
-        "",
-        "HYDRASCOPE_KEY=value in the environment or in .env sets a key, too.",
-        "",
-    ]
-    for name, field in ServeSettings.model_fields.items():
-        default = "…" if field.is_required() else field.default
-        lines.append(f"{name}={default if isinstance(default, str) else json.dumps(default)}")
-        lines.append(f"    {' '.join((field.description or '').split())}")
-    return "\n".join(lines)

@@ -31,6 +31,7 @@ def test_what_the_file_says_to_other_programs_is_passed_over_and_a_misspelt_key_
     elsewhere: Path,
 ) -> None:
     others = "HYDRASCOPE_DSN=postgresql://u@h/n\nHYDRASCOPE_TRACEBACK=1\nPGPASSWORD=x\nA=b\n"
+    others += "HYDRASCOPE_WATCH_POLL_S=1\n"
     (elsewhere / ".env").write_text(f"{others}HYDRASCOPE_QUEUE=5\n")
     assert read_settings(["bundle=x"]).queue == 5
     (elsewhere / ".env").write_text(f"{others}HYDRASCOPE_QEUE=5\n")
