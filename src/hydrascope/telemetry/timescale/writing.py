@@ -10,6 +10,12 @@ from numpy.typing import NDArray
 from hydrascope.telemetry.times import as_time
 from hydrascope.telemetry.timescale.copy_format import RowFormat, to_postgres_us
 from hydrascope.telemetry.timescale.database import Connection
+from hydrascope.telemetry.timescale.late_samples import (
+    diagnosed_until,
+    late_among,
+    late_staged,
+    note_late,
+)
 
 WRITE_ROWS = RowFormat({"time": "i8", "sensor_key": "i4", "value": "f8", "quality": "i2"})
 TRANSACTION_ROWS = 250_000
@@ -28,6 +34,17 @@ _STAGE = """
 CREATE TEMPORARY TABLE staged (
     time timestamptz, sensor_key integer, value double precision, quality smallint
 ) ON COMMIT DROP
+"""
+# Locking in the order of the keys prevents a deadlock of two writers.
+_LOCK = """
+SELECT FROM hydrascope.equipment WHERE equipment_key IN (
+    SELECT equipment_key FROM hydrascope.sensors WHERE sensor_key = ANY ($1)
+) ORDER BY equipment_key FOR NO KEY UPDATE
+"""
+_REVISE = """
+UPDATE hydrascope.equipment SET revision = revision + 1 WHERE equipment_key IN (
+    SELECT equipment_key FROM hydrascope.sensors WHERE sensor_key = ANY ($1)
+)
 """
 _MERGE = """
 INSERT INTO hydrascope.telemetry AS there (time, sensor_key, value, quality)
@@ -75,32 +92,31 @@ async def write(connection: Connection, batch: Batch) -> int:
         return 0
     first = np.flatnonzero(np.diff(batch.sensor_key, prepend=batch.sensor_key[0] - 1))
     last = np.append(first[1:], len(batch.time_us)) - 1
+    keys = batch.sensor_key[first].tolist()
     occupied = await connection.fetchval(
         _OCCUPIED,
-        batch.sensor_key[first].tolist(),
+        keys,
         [as_time(each) for each in batch.time_us[first].tolist()],
         [as_time(each) for each in batch.time_us[last].tolist()],
     )
-    changed = len(batch.time_us)
+    # A worker that writes diagnoses of a machine holds the same lock, so it has either seen these
+    # samples or finds them counted as late.
     if occupied or not await _written_straight(connection, batch):
         await connection.execute(_STAGE)
         await _copy(connection, "staged", "pg_temp", batch)
+        await connection.execute(_LOCK, keys)
+        if late_among(batch.time_us, batch.sensor_key, await diagnosed_until(connection, keys)):
+            await note_late(connection, await late_staged(connection))
         status = await connection.execute(_MERGE)
         await connection.execute("DROP TABLE pg_temp.staged")
         changed = int(status.split()[-1])
+    else:
+        await connection.execute(_LOCK, keys)
+        until_us = await diagnosed_until(connection, keys)
+        await note_late(connection, late_among(batch.time_us, batch.sensor_key, until_us))
+        changed = len(batch.time_us)
     if changed:
-        # Locking in the order of the keys prevents a deadlock of two writers.
-        await connection.execute(
-            """
-            UPDATE hydrascope.equipment SET revision = revision + 1
-            WHERE equipment_key IN (
-                SELECT equipment_key FROM hydrascope.equipment WHERE equipment_key IN (
-                    SELECT equipment_key FROM hydrascope.sensors WHERE sensor_key = ANY ($1)
-                ) ORDER BY equipment_key FOR UPDATE
-            )
-            """,
-            batch.sensor_key[first].tolist(),
-        )
+        await connection.execute(_REVISE, keys)
     return changed
 
 

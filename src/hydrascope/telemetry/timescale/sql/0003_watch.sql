@@ -5,6 +5,8 @@
 ALTER TABLE hydrascope.predictions
     -- The lowest health of the machine and its components; null where no answer is reliable.
     ADD COLUMN health real,
+    -- Whether there are answers and none is reliable.
+    ADD COLUMN cannot_tell boolean NOT NULL DEFAULT false,
     -- Who asked: 'service', 'watch' or 'predict'.
     ADD COLUMN asked_by text NOT NULL DEFAULT 'service';
 
@@ -33,7 +35,7 @@ CREATE TABLE hydrascope.series_hourly (
     lowest real NOT NULL,
     highest real NOT NULL,
     PRIMARY KEY (series_key, hour)
-);
+) WITH (fillfactor = 70);  -- rows of the present hour and day are updated again and again
 CREATE TABLE hydrascope.series_daily (
     series_key integer NOT NULL,
     day timestamptz NOT NULL,
@@ -42,18 +44,27 @@ CREATE TABLE hydrascope.series_daily (
     lowest real NOT NULL,
     highest real NOT NULL,
     PRIMARY KEY (series_key, day)
-);
+) WITH (fillfactor = 70);
 
--- How far a watch has come with a machine. A worker that finds `upto` changed since it read it
+-- How far a watch has come with a machine. A worker that finds it changed since it read the row
 -- writes nothing: another one was faster.
 CREATE TABLE hydrascope.watches (
     equipment_key integer PRIMARY KEY REFERENCES hydrascope.equipment,
-    -- Where the next window starts; all windows before it are diagnosed.
+    -- Where the next window starts if the telemetry goes on without a gap.
     upto timestamptz NOT NULL,
-    -- The newest sample that the watch has seen.
-    newest timestamptz NOT NULL,
+    -- The end of the last window, or the start of the stretch before its first one.
+    covered timestamptz NOT NULL,
+    -- Whether it is settled where the windows of this stretch start.
+    begun boolean NOT NULL,
+    -- The newest sample, and equipment.revision, when all that was due had been diagnosed.
+    newest timestamptz,
+    revision bigint,
     -- What the alarm rules remember of the last windows.
     rules jsonb NOT NULL DEFAULT '{}',
+    -- Samples that came when their windows had been diagnosed, and their times.
+    late_samples bigint NOT NULL DEFAULT 0,
+    late_first timestamptz,
+    late_last timestamptz,
     written_on timestamptz NOT NULL DEFAULT now()
 );
 
