@@ -15,22 +15,25 @@ from hydrascope.schemas.samples import GOOD, judged
 from hydrascope.schemas.signal import Signal
 from hydrascope.schemas.time import TimeWindow
 from hydrascope.serving.diagnosis.diagnosis import Diagnosis
+from hydrascope.serving.diagnosis.observations import cannot_tell
 from hydrascope.serving.equipment.references import dump_reference, load_reference
 from hydrascope.serving.equipment.store import UnavailableError, find_machine
 from hydrascope.serving.windows import GivenReference
-from hydrascope.telemetry.resampling import ResampleSettings, margin_us, regular
 from hydrascope.telemetry.times import as_microseconds
 from hydrascope.telemetry.timescale.connector import TimescaleConnector
 from hydrascope.telemetry.timescale.errors import DatabaseError
 from hydrascope.telemetry.timescale.repositories import equipment_key
 from hydrascope.telemetry.timescale.settings import DatabaseSettings
+from hydrascope.telemetry.window_signals import margin_beside_us, window_signals
 
 _REFRESH_S = 10.0
 """Time after which the list of machines is read again."""
 _SAVE_DIAGNOSIS = """
-INSERT INTO hydrascope.predictions (equipment_key, window_start, window_end, bundle, content)
-VALUES ($1, $2, $3, $4, $5) ON CONFLICT (equipment_key, window_end, bundle)
-DO UPDATE SET content = excluded.content, window_start = excluded.window_start
+INSERT INTO hydrascope.predictions
+    (equipment_key, window_start, window_end, bundle, content, health, cannot_tell)
+VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT (equipment_key, window_end, bundle)
+DO UPDATE SET content = excluded.content, window_start = excluded.window_start,
+    health = excluded.health, cannot_tell = excluded.cannot_tell
 """
 
 
@@ -122,29 +125,20 @@ class DatabaseEquipmentStore:
 
         They are those of a training with the default settings of `data.source`.
         """
-        sensors = [sensor for _, sensor in machine.topology.sensors]
-        margin = margin_us(min((s.rate_hz for s in sensors), default=1.0), None)
-        beside = timedelta(microseconds=margin)
+        beside = timedelta(microseconds=margin_beside_us(machine))
         wider = TimeWindow(start=window.start - beside, end=window.end + beside)
         equipment_id = machine.equipment.equipment_id
         async with _available():
             frame = await self._connector.fetch_sensor_data(equipment_id, wider, quality=(GOOD,))
-        first_us, end_us = as_microseconds(window.start), as_microseconds(window.end)
-        signals = {}
+        sensors = [sensor for _, sensor in machine.topology.sensors]
+        samples = {}
         for sensor in sensors:
             own = frame[frame["sensor_id"] == sensor.id]
             utc = own["time"].dt.tz_localize(None).to_numpy(dtype="datetime64[us]")
             value = own["value"].to_numpy(dtype=np.float64)
-            samples = judged(utc.astype(np.int64), value, sensor).good()
-            if len(samples.value):
-                signals[sensor.id] = regular(
-                    samples,
-                    sensor,
-                    origin_us=first_us,
-                    first_us=first_us,
-                    end_us=end_us,
-                    settings=ResampleSettings(),
-                )
+            samples[sensor.id] = judged(utc.astype(np.int64), value, sensor).good()
+        ends = as_microseconds(window.start), as_microseconds(window.end)
+        signals = window_signals(sensors, samples, *ends)
         if not signals:
             raise SpecError(f"there is no telemetry of {equipment_id!r} in {window}", path="start")
         return signals
@@ -160,6 +154,8 @@ class DatabaseEquipmentStore:
                 diagnosis.window.end,
                 diagnosis.model.version,
                 diagnosis.model_dump_json(exclude={"timing", "cached"}),
+                diagnosis.health,
+                cannot_tell(diagnosis),
             )
 
         async with _available():

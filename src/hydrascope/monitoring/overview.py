@@ -1,0 +1,118 @@
+"""The fleet at a glance: every machine's last health, its trend and its open alarms."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Any, NamedTuple
+
+from hydrascope.telemetry.timescale.database import Connection, Database
+
+_SEVERITIES = ("info", "warning", "critical")
+"""From the least to the worst; the statement below has the same order."""
+_MACHINES = """
+SELECT equipment_id, coalesce(metadata ->> 'name', equipment_id) AS name, topology_id AS topology,
+       health, cannot_tell, last_seen, open_alarms, worst, finding, equipment_key,
+       count(*) OVER () AS total
+FROM hydrascope.equipment
+LEFT JOIN LATERAL (
+    SELECT health, cannot_tell, window_end AS last_seen FROM hydrascope.predictions
+    WHERE predictions.equipment_key = equipment.equipment_key
+    ORDER BY window_end DESC, bundle DESC LIMIT 1
+) AS latest ON true
+LEFT JOIN (
+    SELECT equipment_key, count(*) AS open_alarms,
+           max(CASE severity WHEN 'critical' THEN 2 WHEN 'warning' THEN 1 ELSE 0 END) AS worst,
+           (array_agg(coalesce(nullif(finding, ''), head) ORDER BY
+               CASE severity WHEN 'critical' THEN 2 WHEN 'warning' THEN 1 ELSE 0 END DESC,
+               raised_at DESC, alarm_key))[1] AS finding
+    FROM hydrascope.alarms WHERE state <> 'closed' GROUP BY equipment_key
+) AS alarms USING (equipment_key)
+WHERE $1 = '' OR strpos(lower(equipment_id), lower($1)) > 0
+    OR strpos(lower(metadata ->> 'name'), lower($1)) > 0
+ORDER BY worst DESC NULLS LAST, health NULLS LAST, equipment_id
+LIMIT $2 OFFSET $3
+"""
+_COUNT = """
+SELECT count(*) FROM hydrascope.equipment
+WHERE $1 = '' OR strpos(lower(equipment_id), lower($1)) > 0
+    OR strpos(lower(metadata ->> 'name'), lower($1)) > 0
+"""
+_TREND = """
+SELECT equipment_key, day, lowest
+FROM unnest($1::integer[], $2::timestamptz[]) AS each (equipment_key, since)
+JOIN hydrascope.series USING (equipment_key)
+JOIN hydrascope.series_daily ON series_daily.series_key = series.series_key AND day >= since
+WHERE component_id = '' AND head = '' AND label = '' AND measure = 'health'
+ORDER BY equipment_key, day
+"""
+TREND_DAYS = 30
+"""The days before a machine's last window that its trend shows."""
+
+
+class MachineState(NamedTuple):
+    """A row of the overview."""
+
+    equipment_id: str
+    name: str
+    topology: str
+    health: float | None
+    """The lowest health in the last window; None: no answer was reliable, or there is none."""
+    cannot_tell: bool
+    """Whether no answer to the last window was reliable."""
+    last_seen: datetime | None
+    """The end of the last window."""
+    trend: Sequence[tuple[datetime, float]]
+    """The lowest health of each day with a reliable answer."""
+    open_alarms: int
+    """Alarms that are not closed."""
+    worst: str | None
+    """The worst severity among them."""
+    finding: str | None
+    """What the newest of the worst found: a class or label, or else the head's name."""
+
+
+class Overview(NamedTuple):
+    """Some machines, the worst first."""
+
+    total: int
+    """All machines that match."""
+    machines: list[MachineState]
+
+
+async def read_overview(
+    database: Database, search: str = "", limit: int = 100, offset: int = 0
+) -> Overview:
+    """Return machines by the worst open alarm, then by the lowest health.
+
+    Args:
+        database: To read from.
+        search: A part of the machine's ID or name, in any case; empty: all.
+        limit: The most machines to return.
+        offset: Machines to skip.
+    """
+
+    async def work(connection: Connection) -> Overview:
+        rows = await connection.fetch(_MACHINES, search, limit, offset)
+        seen = [row for row in rows if row["last_seen"] is not None]
+        trends: dict[int, list[tuple[datetime, float]]] = {}
+        since = [row["last_seen"] - timedelta(days=TREND_DAYS) for row in seen]
+        for row in await connection.fetch(_TREND, [r["equipment_key"] for r in seen], since):
+            trends.setdefault(row["equipment_key"], []).append((row["day"], row["lowest"]))
+        total = rows[0]["total"] if rows else await connection.fetchval(_COUNT, search)
+        return Overview(total, [_state(row, trends) for row in rows])
+
+    return await database.run(work)
+
+
+def _state(row: Any, trends: Mapping[int, list[tuple[datetime, float]]]) -> MachineState:
+    return MachineState(
+        equipment_id=row["equipment_id"],
+        name=row["name"],
+        topology=row["topology"],
+        health=row["health"],
+        cannot_tell=bool(row["cannot_tell"]),
+        last_seen=row["last_seen"],
+        trend=trends.get(row["equipment_key"], []),
+        open_alarms=row["open_alarms"] or 0,
+        worst=None if row["worst"] is None else _SEVERITIES[row["worst"]],
+        finding=row["finding"],
+    )

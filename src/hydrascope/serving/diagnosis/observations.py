@@ -1,0 +1,81 @@
+"""The numbers of a diagnosis, as rules judge them and charts draw them."""
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+
+from hydrascope.monitoring.observation import Measure, Observation
+from hydrascope.schemas.task import HeadKind, HeadSpec
+from hydrascope.serving.diagnosis.diagnosis import Diagnosis
+from hydrascope.serving.diagnosis.findings import Finding
+
+
+def observations_of(diagnosis: Diagnosis, heads: Sequence[HeadSpec]) -> list[Observation]:
+    """Return all numbers of a diagnosis: first the machine's, then those of its components.
+
+    Args:
+        diagnosis: Of one window.
+        heads: Of the task that answered.
+    """
+    specs = {head.name: head for head in heads}
+    levels = {"": diagnosis.machine} | diagnosis.components
+    found: list[Observation] = []
+    if any(_has_health(head) for head in heads):
+        found.append(_number("", "", "", "health", diagnosis.health))
+    for component, findings in levels.items():
+        if component and any(_has_health(specs[name]) for name in findings):
+            lowest = diagnosis.component_health.get(component)
+            found.append(_number(component, "", "", "health", lowest))
+        for name, finding in findings.items():
+            found += _of_finding(component, specs[name], finding)
+    return [*found, *_of_normality(diagnosis)]
+
+
+def cannot_tell(diagnosis: Diagnosis) -> bool:
+    """Return whether there are answers and none is reliable."""
+    everywhere = (diagnosis.machine, *diagnosis.components.values())
+    answers = [finding for findings in everywhere for finding in findings.values()]
+    return bool(answers) and all(finding.reliable is False for finding in answers)
+
+
+def _has_health(head: HeadSpec) -> bool:
+    return head.kind is not HeadKind.REGRESSION and head.healthy is not None
+
+
+def _of_finding(component: str, head: HeadSpec, finding: Finding) -> Iterator[Observation]:
+    if _has_health(head):
+        yield _number(component, head.name, "", "health", finding.health)
+    if head.kind is HeadKind.REGRESSION:
+        values: Mapping[str, float | None] = {"": finding.value}
+        if head.labels:
+            values = finding.values or dict.fromkeys(head.labels)
+        for label, value in values.items():
+            yield _number(component, head.name, label, "value", value, head.unit or "")
+    for label, probability in (finding.probabilities or {}).items():
+        reliable = finding.reliable is not False
+        shown = _shows(finding, label) if reliable else None
+        yield Observation(
+            component, head.name, label, "probability", probability, shown, reliable, ""
+        )
+
+
+def _shows(finding: Finding, label: str) -> bool:
+    return label in finding.flags if finding.flags is not None else label == finding.outcome
+
+
+def _of_normality(diagnosis: Diagnosis) -> Iterator[Observation]:
+    normality = diagnosis.normality
+    if normality is None:
+        return
+    yield _number("", "", "", "normality", normality.machine)
+    for component, share in normality.components.items():
+        yield _number(component, "", "", "normality", share)
+    for sensor, share in normality.sensors.items():
+        yield _number("", "", sensor, "normality", share)
+
+
+def _number(
+    component: str, head: str, label: str, measure: Measure, value: float | None, unit: str = ""
+) -> Observation:
+    """Return an observation of a number that is None where it is withheld."""
+    known = math.nan if value is None else value
+    return Observation(component, head, label, measure, known, None, value is not None, unit)
