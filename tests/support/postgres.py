@@ -55,6 +55,11 @@ class Server:
         return f"postgresql://postgres@127.0.0.1:{self.port}/{database}"
 
     @property
+    def pid(self) -> int:
+        """The process whose children do the server's work."""
+        return int((self._data / "postmaster.pid").read_text().split()[0])
+
+    @property
     def runs(self) -> bool:
         """Whether it has been started and not stopped."""
         return (self._data / "postmaster.pid").exists()

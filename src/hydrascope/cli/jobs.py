@@ -1,4 +1,4 @@
-"""`hydrascope train | evaluate | export | serve`: the scripts of a clone, without a clone."""
+"""`hydrascope train | evaluate | export | serve | watch`: what runs for long."""
 
 import sys
 from typing import Annotated
@@ -44,6 +44,15 @@ def serve(settings: Annotated[list[str] | None, typer.Argument(help="key=value")
     from hydrascope.serving.main import main
 
     main(settings or [], "hydrascope serve")
+
+
+@app.command(context_settings=_AS_TYPED, add_help_option=False)
+def watch(settings: Annotated[list[str] | None, typer.Argument(help="key=value")] = None) -> None:
+    """Diagnose telemetry as it comes into a database; --help lists every setting."""
+    require("procrastinate", "watch", "hydrascope watch")
+    from hydrascope.watch.main import main
+
+    main(settings or [])
 
 
 def _configured(name: str, overrides: list[str] | None) -> None:

@@ -1,0 +1,155 @@
+"""The queue that all workers share: procrastinate, in a schema of its own beside the telemetry.
+
+The queue says who visits which machine next. What has been diagnosed is not in it but in
+`hydrascope.watches`, so it may be emptied or lost at any time: the next plan fills it again.
+"""
+
+import hashlib
+import logging
+from collections.abc import Awaitable, Callable
+
+import psycopg
+from procrastinate import App, PsycopgConnector
+from procrastinate.exceptions import AlreadyEnqueued, ConnectorException
+from procrastinate.jobs import Job, Status
+from procrastinate.retry import BaseRetryStrategy, RetryDecision
+from procrastinate.schema import SchemaManager
+
+from hydrascope.monitoring.watches import Watched
+from hydrascope.telemetry.timescale.settings import DatabaseSettings
+
+QUEUE = "watch"
+SCHEMA = "hydrascope_queue"
+_LOCK = 0x77617463  # an arbitrary number that all starting workers share
+_LONGEST_PAUSE_S = 300
+_POOL_TIMEOUT_S = 10.0
+
+FAILURES = (ConnectorException, psycopg.Error)
+"""What the queue raises where the database does not answer."""
+
+Visit = Callable[[int, str], Awaitable[bool]]
+"""Visits a machine by key and ID; returns whether it is to be visited again."""
+Plan = Callable[[], Awaitable[None]]
+
+_log = logging.getLogger(__name__)
+
+
+class _Later(BaseRetryStrategy):
+    """Tries a failed visit again, after pauses that double."""
+
+    def get_retry_decision(
+        self,
+        *,
+        exception: BaseException,  # noqa: ARG002, procrastinate passes it
+        job: Job,
+    ) -> RetryDecision | None:
+        """Return when to try again."""
+        pause_s = min(5 * 2 ** min(job.attempts, 10), _LONGEST_PAUSE_S)
+        return RetryDecision(retry_in={"seconds": pause_s})
+
+
+class VisitQueue:
+    """Visits that wait, and those being made.
+
+    A machine is visited by one worker at a time, and at most one visit of it waits.
+
+    Args:
+        settings: Of the database.
+        visit: Makes a visit.
+        plan: Finds machines to visit.
+        poll_s: Time between two plans, of all workers together; None: no plans are made.
+        connections: The most connections.
+    """
+
+    def __init__(
+        self,
+        settings: DatabaseSettings,
+        visit: Visit,
+        plan: Plan,
+        poll_s: int | None,
+        connections: int,
+    ) -> None:
+        self._settings = settings
+        connector = PsycopgConnector(
+            conninfo=settings.dsn,
+            min_size=1,
+            max_size=connections,
+            timeout=_POOL_TIMEOUT_S,
+            kwargs={
+                "options": f"-c search_path={SCHEMA} -c TimeZone=UTC",
+                "application_name": "hydrascope watch",
+                **({"password": password} if (password := settings.password()) else {}),
+            },
+        )
+        self.app = App(connector=connector)
+
+        @self.app.task(name="visit", queue=QUEUE, retry=_Later())
+        async def make_visit(equipment_key: int, equipment_id: str) -> None:
+            if await visit(equipment_key, equipment_id):
+                await self.add(equipment_key, equipment_id)
+
+        self._visit = make_visit
+        if poll_s is not None:
+
+            @self.app.periodic(cron=f"* * * * * */{poll_s}")
+            @self.app.task(name="plan", queue=QUEUE, queueing_lock="plan", priority=1)
+            async def make_plan(timestamp: int) -> None:  # noqa: ARG001, procrastinate passes it
+                await plan()
+
+    async def prepare(self) -> None:
+        """Make the queue's tables, unless they are there; workers may start at the same time.
+
+        Tables of another version of procrastinate are replaced: the next plan fills them.
+
+        Raises:
+            psycopg.Error: The database does not answer, or the rights do not suffice.
+        """
+        sql = SchemaManager.get_schema()
+        digest = hashlib.sha256(sql.encode()).hexdigest()
+        async with await psycopg.AsyncConnection.connect(
+            self._settings.dsn,
+            password=self._settings.password(),
+            options=f"-c search_path={SCHEMA}",
+        ) as connection:
+            await connection.execute("SELECT pg_advisory_xact_lock(%s)", [_LOCK])
+            cursor = await connection.execute(
+                "SELECT obj_description(to_regnamespace(%s), 'pg_namespace')", [SCHEMA]
+            )
+            found = await cursor.fetchone()
+            if found == (digest,):
+                return
+            await connection.execute(f"DROP SCHEMA IF EXISTS {SCHEMA} CASCADE")
+            await connection.execute(f"CREATE SCHEMA {SCHEMA}")
+            await connection.execute(sql)
+            await connection.execute(f"COMMENT ON SCHEMA {SCHEMA} IS '{digest}'")
+
+    async def add(self, equipment_key: int, equipment_id: str) -> None:
+        """Let a machine be visited, unless a visit of it waits."""
+        lock = f"machine {equipment_key}"
+        visit = self._visit.configure(lock=lock, queueing_lock=lock)
+        try:
+            await visit.defer_async(equipment_key=equipment_key, equipment_id=equipment_id)
+        except AlreadyEnqueued:
+            _log.debug("%s: a visit waits", equipment_id)
+
+    async def add_all(self, machines: list[Watched]) -> None:
+        """Let machines be visited, except those of which a visit waits."""
+        jobs = await self.app.job_manager.list_jobs_async(queue=QUEUE, status=Status.TODO.value)
+        waiting = {job.queueing_lock for job in jobs}
+        for each in machines:
+            if f"machine {each.equipment_key}" not in waiting:
+                await self.add(each.equipment_key, each.equipment_id)
+
+    async def free_stalled(self, stalled_s: float) -> int:
+        """End the visits of workers without a sign of life, so that others can make them.
+
+        Returns:
+            The number of visits.
+        """
+        jobs = self.app.job_manager
+        stalled = list(await jobs.get_stalled_jobs(queue=QUEUE, seconds_since_heartbeat=stalled_s))
+        for job in stalled:
+            assert job.id is not None
+            await jobs.finish_job_by_id_async(job.id, Status.FAILED, delete_job=True)
+        await jobs.prune_stalled_workers(stalled_s)
+        return len(stalled)

@@ -1,0 +1,176 @@
+"""A worker: takes visits from the queue until it is stopped, through losses of the database."""
+
+import asyncio
+import logging
+from dataclasses import dataclass
+from typing import Any
+
+from procrastinate.jobs import DeleteJobCondition
+
+from hydrascope.schemas.errors import SpecError
+from hydrascope.serving.equipment.store import EquipmentStore, UnavailableError
+from hydrascope.telemetry.timescale.errors import DatabaseError
+from hydrascope.watch.metrics import WatchMetrics
+from hydrascope.watch.planner import Planner
+from hydrascope.watch.queue import FAILURES, QUEUE, VisitQueue
+from hydrascope.watch.settings import WatchSettings
+from hydrascope.watch.visit import Visitor
+
+_FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.5, 15.0
+_ONCE_PAUSE_S = 0.2
+"""How long a worker that is to end waits for the visits of others."""
+_HEARTBEATS = 3
+"""Signs of life in the time after which a worker counts as stalled."""
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(eq=False)
+class Worker:
+    """Makes plans and visits.
+
+    Attributes:
+        settings: Of the watch.
+        planner: Finds machines.
+        visitor: Visits them.
+        store: Has machines and their reference windows.
+        metrics: Count failures.
+        failed: What went wrong last with each machine, by ID; empty where nothing did.
+    """
+
+    settings: WatchSettings
+    planner: Planner
+    visitor: Visitor
+    store: EquipmentStore
+    metrics: WatchMetrics
+
+    def __post_init__(self) -> None:
+        """Open the queue's place."""
+        self.failed: dict[str, str] = {}
+        self._stopping = asyncio.Event()
+        self._running: asyncio.Task[None] | None = None
+        settings = self.settings
+        self.queue = VisitQueue(
+            self.visitor.database.settings,
+            self._visit,
+            self._plan,
+            None if settings.once else settings.poll_s,
+            connections=settings.concurrency + 2,
+        )
+
+    def stop(self) -> None:
+        """End after the present batches."""
+        self._stopping.set()
+        if self._running is not None:
+            self._running.cancel()
+
+    async def run(self) -> None:
+        """Work until `stop`, or with `once` until all that is due is diagnosed."""
+        asyncio.get_running_loop().set_exception_handler(_name_lost)
+        pause_s = _FIRST_PAUSE_S
+        while not self._stopping.is_set():
+            try:
+                await self.queue.prepare()
+                async with self.queue.app.open_async():
+                    pause_s = _FIRST_PAUSE_S
+                    if self.settings.once:
+                        await self._catch_up()
+                        return
+                    await self._take_visits(wait=True)
+            except (*FAILURES, DatabaseError, UnavailableError) as error:
+                self.metrics.failures.labels("queue").inc()
+                _log.warning("database: %s; trying again in %.1f s", _line(error), pause_s)
+            if not self._stopping.is_set():
+                await self._pause(pause_s)
+                pause_s = min(2 * pause_s, _LONGEST_PAUSE_S)
+
+    async def _catch_up(self) -> None:
+        while not self._stopping.is_set():
+            await self.queue.free_stalled(self.settings.stalled_s)
+            due = await self.planner.machines_to_visit()
+            due = [each for each in due if each.equipment_id not in self.failed]
+            if not due:
+                return
+            await self.queue.add_all(due)
+            await self._take_visits(wait=False)
+            await self._pause(_ONCE_PAUSE_S)
+
+    async def _take_visits(self, *, wait: bool) -> None:
+        """Take visits from the queue until `stop`, or until none waits."""
+        settings = self.settings
+        self._running = asyncio.create_task(
+            self.queue.app.run_worker_async(
+                queues=[QUEUE],
+                concurrency=settings.concurrency,
+                wait=wait,
+                fetch_job_polling_interval=float(settings.poll_s),
+                shutdown_graceful_timeout=settings.drain_s,
+                delete_jobs=DeleteJobCondition.ALWAYS,
+                install_signal_handlers=False,
+                update_heartbeat_interval=settings.stalled_s / _HEARTBEATS,
+                stalled_worker_timeout=settings.stalled_s,
+            )
+        )
+        if self._stopping.is_set():
+            self._running.cancel()
+        try:
+            await self._running
+        except asyncio.CancelledError:
+            if not self._stopping.is_set():
+                raise
+        finally:
+            self._running = None
+
+    async def _plan(self) -> None:
+        if freed := await self.queue.free_stalled(self.settings.stalled_s):
+            _log.warning("%d visits of workers that ended are made again", freed)
+        await self.queue.add_all(await self.planner.machines_to_visit())
+
+    async def _visit(self, key: int, equipment_id: str) -> bool:
+        """Visit a machine; return whether it is to be visited again."""
+        try:
+            subject = await self.planner.subject(key, equipment_id)
+            if subject is None or self._stopping.is_set():
+                return False
+            visited = await self.visitor.visit(subject)
+        except (DatabaseError, UnavailableError) as error:
+            self._note(equipment_id, "database", error)
+            raise
+        except (SpecError, ArithmeticError, MemoryError) as error:
+            self._note(equipment_id, "machine", error)
+            if self.settings.once:
+                return False
+            raise
+        self.failed.pop(equipment_id, None)
+        if not visited.windows:
+            self.planner.wait_for_more(equipment_id)
+        return visited.more
+
+    def _note(self, equipment_id: str, what: str, error: Exception) -> None:
+        """Count a failure, and name it unless it was named before."""
+        self.metrics.failures.labels(what).inc()
+        line = _line(error)
+        if self.failed.get(equipment_id) != line:
+            self.failed[equipment_id] = line
+            _log.warning("%s: %s; trying again later", equipment_id, line)
+
+    async def _pause(self, seconds: float) -> None:
+        try:
+            async with asyncio.timeout(seconds):
+                await self._stopping.wait()
+        except TimeoutError:
+            return
+
+
+def _line(error: BaseException) -> str:
+    told: Any = error.__cause__ if isinstance(error, FAILURES) and error.__cause__ else error
+    return " ".join(str(told).split()) or type(told).__name__
+
+
+def _name_lost(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+    """Name what a task of the queue failed with that nobody waited for."""
+    error = context.get("exception")
+    if isinstance(error, FAILURES):
+        _log.debug("queue: %s", _line(error))
+    else:
+        loop.default_exception_handler(context)

@@ -1,0 +1,38 @@
+"""A bundle that answers fast, and a server for all tests here."""
+
+from collections.abc import Iterator
+from itertools import count
+from pathlib import Path
+
+import pytest
+from jobs import export_settings
+from tests.support.postgres import Server, postgres
+from tests.support.watch_workers import new_database
+
+from hydrascope.experiment import export
+
+_numbers = count()
+
+
+def pytest_itemcollected(item: pytest.Item) -> None:
+    """Let one worker of the test run have these tests: they share a bundle and a server."""
+    item.add_marker(pytest.mark.xdist_group("watch"))
+
+
+@pytest.fixture(scope="session")
+def light_bundle(light: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("bundles") / "light"
+    export.run(export_settings(light, folder))
+    return folder
+
+
+@pytest.fixture(scope="session")
+def watch_server() -> Iterator[Server]:
+    with postgres(max_connections="60") as running:
+        yield running
+
+
+@pytest.fixture
+def dsn(watch_server: Server) -> str:
+    """A database with the present schema."""
+    return new_database(watch_server.dsn(), f"watched_{next(_numbers)}")

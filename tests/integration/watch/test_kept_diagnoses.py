@@ -1,0 +1,163 @@
+"""Diagnoses over time in a real database: written once, and read as overview, list and series."""
+
+import asyncio
+import json
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime, timedelta
+from typing import TypeVar
+
+import pytest
+from tests.support.watch_workers import rows
+from tests.support.watched_rigs import rig, save_machines
+
+from hydrascope.monitoring.observation import Observation
+from hydrascope.monitoring.overview import Overview, read_overview
+from hydrascope.monitoring.predictions import (
+    DiagnosedWindow,
+    PredictionRepository,
+    write_predictions,
+)
+from hydrascope.schemas.errors import SpecError
+from hydrascope.telemetry.timescale.database import Connection, Database
+from hydrascope.telemetry.timescale.repositories import equipment_key
+from hydrascope.telemetry.timescale.settings import database_settings
+
+T = TypeVar("T")
+DAY = datetime(2026, 3, 1, tzinfo=UTC)
+HOURS = 60
+
+
+def window(hour: int, health: float, reliable: bool = True) -> DiagnosedWindow:
+    start = DAY + timedelta(hours=hour, minutes=10)
+    known = Observation("", "", "", "health", health, None, reliable, "")
+    wear = Observation("pump", "wear", "severe", "probability", 1 - health, True, reliable, "")
+    content = json.dumps({"hour": hour})
+    end = start + timedelta(minutes=1)
+    return DiagnosedWindow(
+        start, end, content, health if reliable else None, not reliable, [known, wear]
+    )
+
+
+def run(dsn: str, work: Callable[[Database], Awaitable[T]]) -> T:
+    async def inside() -> T:
+        async with Database(database_settings(dsn=dsn)) as database:
+            return await work(database)
+
+    return asyncio.run(inside())
+
+
+def write(dsn: str, machine: str, *windows: DiagnosedWindow, bundle: str = "abc") -> int:
+    async def work(connection: Connection) -> int:
+        key = await equipment_key(connection, machine)
+        return await write_predictions(connection, key, windows, bundle, "watch")
+
+    return run(dsn, lambda database: database.transaction(work))
+
+
+@pytest.fixture
+def three(dsn: str) -> str:
+    """Three machines: one falls ill, one is sound, of one nothing is known."""
+    save_machines(dsn, [rig(name) for name in ("sound", "ill", "unknown")])
+    write(dsn, "ill", *(window(hour, 1 - hour / HOURS) for hour in range(HOURS)))
+    write(dsn, "sound", *(window(hour, 0.9) for hour in range(HOURS)))
+    write(dsn, "sound", window(HOURS, 0.2, reliable=False))
+    return dsn
+
+
+def test_a_window_is_written_and_counted_once_and_replaces_what_the_service_kept(
+    three: str,
+) -> None:
+    kept = "SELECT count(*), sum(windows) FROM hydrascope.predictions, hydrascope.series_hourly"
+    before = rows(three, kept)
+    assert write(three, "ill", window(0, 0.1), window(1, 0.1)) == 0
+    assert rows(three, kept) == before
+    rows(three, "UPDATE hydrascope.predictions SET asked_by = 'service' WHERE health = 1")
+    rows(three, "DELETE FROM hydrascope.series_hourly WHERE lowest = 1 OR highest = 0")
+    assert write(three, "ill", window(0, 1.0)) == 1
+    assert rows(three, kept) == before
+
+
+def test_the_overview_has_the_worst_first_and_finds_by_any_part_of_id_and_name(
+    three: str,
+) -> None:
+    def overview(search: str = "", limit: int = 9, offset: int = 0) -> Overview:
+        return run(three, lambda database: read_overview(database, search, limit, offset))
+
+    found = overview()
+    assert (found.total, [each.equipment_id for each in found.machines]) == (
+        3,
+        ["ill", "sound", "unknown"],
+    )
+    ill, sound, unknown = found.machines
+    assert ill.health == pytest.approx(1 / HOURS)
+    assert (ill.name, ill.topology, ill.cannot_tell) == ("Rig ill", "zema_rig", False)
+    assert ill.last_seen == DAY + timedelta(hours=HOURS - 1, minutes=11)
+    lowest = [1 - 23 / HOURS, 1 - 47 / HOURS, 1 - 59 / HOURS]
+    assert [value for _, value in ill.trend] == pytest.approx(lowest)
+    assert [day for day, _ in ill.trend] == [DAY + timedelta(days=each) for each in range(3)]
+    assert (sound.health, sound.cannot_tell) == (None, True)
+    assert (unknown.last_seen, unknown.trend, unknown.cannot_tell) == (None, [], False)
+
+    rows(
+        three,
+        "INSERT INTO hydrascope.alarms (equipment_key, rule, head, finding, severity, state, since,"
+        " raised_at, last_at, windows, peak, model) SELECT equipment_key, 'r', 'wear', finding, "
+        "severity, state, now(), now(), now(), 1, 1, 'abc' FROM hydrascope.equipment, (VALUES "
+        "('slight', 'info', 'open'), ('severe', 'critical', 'acknowledged'), "
+        "('old', 'critical', 'closed')) AS each (finding, severity, state) "
+        "WHERE equipment_id = 'sound'",
+    )
+    first = overview(limit=1)
+    assert first.total == 3
+    assert (first.machines[0].equipment_id, first.machines[0].open_alarms) == ("sound", 2)
+    assert (first.machines[0].worst, first.machines[0].finding) == ("critical", "severe")
+    assert [each.equipment_id for each in overview("RIG UN").machines] == ["unknown"]
+    assert [each.equipment_id for each in overview(offset=2).machines] == ["unknown"]
+    assert overview(offset=7) == Overview(3, [])
+    assert overview("100%") == Overview(0, [])
+
+
+def test_diagnoses_come_page_by_page_the_newest_first(three: str) -> None:
+    write(three, "ill", window(5, 0.3), bundle="def")  # another bundle's, of the same window
+    start, end = DAY, DAY + timedelta(hours=10)
+
+    async def all_pages(database: Database) -> list[int]:
+        repository, found, place = PredictionRepository(database), [], None
+        while True:
+            page = await repository.diagnoses("ill", start, end, 4, place)
+            found += [json.loads(each.content)["hour"] for each in page.diagnoses]
+            place = page.next
+            if place is None:
+                return found
+
+    assert run(three, all_pages) == [9, 8, 7, 6, 5, 5, 4, 3, 2, 1, 0]
+    with pytest.raises(SpecError, match="no machine 'nobody'"):
+        run(three, lambda database: PredictionRepository(database).diagnoses("nobody", DAY, end, 1))
+
+
+def test_series_are_means_and_extremes_of_reliable_numbers_as_fine_as_points_allow(
+    three: str,
+) -> None:
+    end = DAY + timedelta(days=3)
+
+    def resolution(points: int) -> str:
+        return run(three, lambda db: PredictionRepository(db).resolution("ill", DAY, end, points))
+
+    assert [resolution(points) for points in (60, 59, 10)] == ["window", "day", "day"]
+    often = (window(70, 0.5)._replace(end=end - timedelta(seconds=each)) for each in range(20))
+    write(three, "ill", *often)
+    assert [resolution(points) for points in (80, 72, 71)] == ["window", "hour", "day"]
+
+    async def series(database: Database) -> list[object]:
+        repository = PredictionRepository(database)
+        return [await repository.series("sound", DAY, end, each) for each in ("hour", "day")]
+
+    hourly, daily = run(three, series)
+    assert [each[:5] for each in hourly] == [
+        ("", "", "", "health", ""),
+        ("pump", "wear", "severe", "probability", ""),
+    ]
+    assert len(hourly[0].points) == HOURS
+    point = daily[1].points[2]
+    assert (point.start, point.windows) == (DAY + timedelta(days=2), HOURS - 48)
+    assert point[2:] == pytest.approx((0.1, 0.1, 0.1))
