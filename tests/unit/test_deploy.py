@@ -17,6 +17,7 @@ from hydrascope.experiment.check import check
 from hydrascope.experiment.job_settings import TrainSettings
 from hydrascope.serving.observability.metrics import Metrics
 from hydrascope.serving.settings import ServeSettings
+from hydrascope.watch.settings import WatchSettings
 
 DEPLOY = Path(__file__).parents[2] / "deploy"
 MANIFESTS = list(yaml.safe_load_all((DEPLOY / "kubernetes/hydrascope.yaml").read_text()))
@@ -153,8 +154,10 @@ def test_every_setting_that_deployments_name_exists() -> None:
     (container,) = deployment["spec"]["template"]["spec"]["containers"]
     named = {each["name"] for each in container["env"]}
     named |= set(COMPOSE["services"]["service"]["environment"])
+    named |= set(COMPOSE["services"]["watch"]["environment"])
     named |= set(re.findall(r"\bHYDRASCOPE_\w+", (DEPLOY / "Dockerfile").read_text()))
     known = {f"HYDRASCOPE_{name.upper()}" for name in ServeSettings.model_fields}
+    known |= {f"HYDRASCOPE_WATCH_{name.upper()}" for name in WatchSettings.model_fields}
     assert named <= known
 
 
