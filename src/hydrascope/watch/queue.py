@@ -153,3 +153,9 @@ class VisitQueue:
             await jobs.finish_job_by_id_async(job.id, Status.FAILED, delete_job=True)
         await jobs.prune_stalled_workers(stalled_s)
         return len(stalled)
+
+
+def is_refused(error: BaseException) -> bool:
+    """Return whether the database refused a statement, so that trying again is of no use."""
+    cause = error.__cause__ if isinstance(error, ConnectorException) else error
+    return isinstance(cause, psycopg.Error) and not isinstance(cause, psycopg.OperationalError)

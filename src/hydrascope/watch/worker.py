@@ -9,10 +9,11 @@ from procrastinate.jobs import DeleteJobCondition
 
 from hydrascope.schemas.errors import SpecError
 from hydrascope.serving.equipment.store import EquipmentStore, UnavailableError
-from hydrascope.telemetry.timescale.errors import DatabaseError
+from hydrascope.telemetry.timescale.database import Connection
+from hydrascope.telemetry.timescale.errors import DatabaseError, DatabaseQueryError
 from hydrascope.watch.metrics import WatchMetrics
 from hydrascope.watch.planner import Planner
-from hydrascope.watch.queue import FAILURES, QUEUE, VisitQueue
+from hydrascope.watch.queue import FAILURES, QUEUE, VisitQueue, is_refused
 from hydrascope.watch.settings import WatchSettings
 from hydrascope.watch.visit import Visitor
 
@@ -21,6 +22,8 @@ _ONCE_PAUSE_S = 0.2
 """How long a worker that is to end waits for the visits of others."""
 _HEARTBEATS = 3
 """Signs of life in the time after which a worker counts as stalled."""
+
+_AWAY = (*FAILURES, DatabaseError, UnavailableError)
 
 _log = logging.getLogger(__name__)
 
@@ -47,6 +50,7 @@ class Worker:
     def __post_init__(self) -> None:
         """Open the queue's place."""
         self.failed: dict[str, str] = {}
+        self._refusal: DatabaseQueryError | None = None
         self._stopping = asyncio.Event()
         self._running: asyncio.Task[None] | None = None
         settings = self.settings
@@ -65,11 +69,16 @@ class Worker:
             self._running.cancel()
 
     async def run(self) -> None:
-        """Work until `stop`, or with `once` until all that is due is diagnosed."""
+        """Work until `stop`, or with `once` until all that is due is diagnosed.
+
+        Raises:
+            DatabaseQueryError: The database refuses: wrong password, missing table or right.
+        """
         asyncio.get_running_loop().set_exception_handler(_name_lost)
         pause_s = _FIRST_PAUSE_S
         while not self._stopping.is_set():
             try:
+                await self.visitor.database.run(_ask)  # says why, where it is refused
                 await self.queue.prepare()
                 async with self.queue.app.open_async():
                     pause_s = _FIRST_PAUSE_S
@@ -77,12 +86,16 @@ class Worker:
                         await self._catch_up()
                         return
                     await self._take_visits(wait=True)
-            except (*FAILURES, DatabaseError, UnavailableError) as error:
+            except _AWAY as error:
+                if (refused := self._refused(error)) is not None:
+                    raise refused from None
                 self.metrics.failures.labels("queue").inc()
                 _log.warning("database: %s; trying again in %.1f s", _line(error), pause_s)
             if not self._stopping.is_set():
                 await self._pause(pause_s)
                 pause_s = min(2 * pause_s, _LONGEST_PAUSE_S)
+        if self._refusal is not None:
+            raise self._refusal
 
     async def _catch_up(self) -> None:
         while not self._stopping.is_set():
@@ -122,9 +135,27 @@ class Worker:
             self._running = None
 
     async def _plan(self) -> None:
-        if freed := await self.queue.free_stalled(self.settings.stalled_s):
-            _log.warning("%d visits of workers that ended are made again", freed)
-        await self.queue.add_all(await self.planner.machines_to_visit())
+        try:
+            if freed := await self.queue.free_stalled(self.settings.stalled_s):
+                _log.warning("%d visits of workers that ended are made again", freed)
+            await self.queue.add_all(await self.planner.machines_to_visit())
+        except _AWAY as error:
+            self._refusal = self._refused(error)
+            if self._refusal is not None:
+                self.stop()
+                return
+            self.metrics.failures.labels("database").inc()
+            _log.warning("database: %s; the next plan tries again", _line(error))
+
+    def _refused(self, error: Exception) -> DatabaseQueryError | None:
+        """Return what to end with where trying again is of no use."""
+        if isinstance(error, UnavailableError) and isinstance(error.__cause__, DatabaseError):
+            error = error.__cause__
+        if isinstance(error, DatabaseQueryError):
+            return error
+        if is_refused(error):
+            return DatabaseQueryError(f"{self.visitor.database.settings.place}: {_line(error)}")
+        return None
 
     async def _visit(self, key: int, equipment_id: str) -> bool:
         """Visit a machine; return whether it is to be visited again."""
@@ -174,3 +205,7 @@ def _name_lost(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None
         _log.debug("queue: %s", _line(error))
     else:
         loop.default_exception_handler(context)
+
+
+async def _ask(connection: Connection) -> None:
+    await connection.execute("SELECT 1")

@@ -190,6 +190,14 @@ def test_the_command_refuses_in_one_line_and_names_what_is_accepted(
     code, line = said(f"bundle={light_bundle}", "database=postgresql://u@h/n", "poll_s=7")
     assert code == 2
     assert line.startswith("hydrascope watch: poll_s: '7' is not accepted")
+    given = [f"bundle={light_bundle}", f"database={watch_server.dsn()}"]  # without our tables
+    for more in ([], ["--once"]):
+        code, line = said(*given, *more)
+        assert code == 2
+        assert "run python -m hydrascope db upgrade" in line.splitlines()[-1]
+    code, line = said(given[0], f"database={watch_server.dsn('nowhere')}")
+    assert code == 2
+    assert 'database "nowhere" does not exist' in line.splitlines()[-1]
     code, line = said("bundle=nowhere", f"database={watch_server.dsn()}")
     assert code == 2
     assert "nowhere" in line
