@@ -37,12 +37,12 @@ WHERE $1 = '' OR strpos(lower(equipment_id), lower($1)) > 0
     OR strpos(lower(metadata ->> 'name'), lower($1)) > 0
 """
 _TREND = """
-SELECT equipment_key, day, lowest
+SELECT equipment_key, array_agg(day ORDER BY day) AS days, array_agg(lowest ORDER BY day) AS lowest
 FROM unnest($1::integer[], $2::timestamptz[]) AS each (equipment_key, since)
 JOIN hydrascope.series USING (equipment_key)
 JOIN hydrascope.series_daily ON series_daily.series_key = series.series_key AND day >= since
 WHERE component_id = '' AND head = '' AND label = '' AND measure = 'health'
-ORDER BY equipment_key, day
+GROUP BY equipment_key
 """
 TREND_DAYS = 30
 """The days before a machine's last window that its trend shows."""
@@ -93,10 +93,12 @@ async def read_overview(
     async def work(connection: Connection) -> Overview:
         rows = await connection.fetch(_MACHINES, search, limit, offset)
         seen = [row for row in rows if row["last_seen"] is not None]
-        trends: dict[int, list[tuple[datetime, float]]] = {}
         since = [row["last_seen"] - timedelta(days=TREND_DAYS) for row in seen]
-        for row in await connection.fetch(_TREND, [r["equipment_key"] for r in seen], since):
-            trends.setdefault(row["equipment_key"], []).append((row["day"], row["lowest"]))
+        found = await connection.fetch(_TREND, [row["equipment_key"] for row in seen], since)
+        trends = {
+            row["equipment_key"]: list(zip(row["days"], row["lowest"], strict=True))
+            for row in found
+        }
         total = rows[0]["total"] if rows else await connection.fetchval(_COUNT, search)
         return Overview(total, [_state(row, trends) for row in rows])
 
