@@ -1,0 +1,185 @@
+"""From the numbers of window after window to alarms that begin, last and end.
+
+The engine computes on plain values: the same windows in the same order give the same alarms,
+whoever asks and however often the work was interrupted.
+"""
+
+from collections.abc import Iterable, Sequence
+from enum import StrEnum
+from typing import NamedTuple
+
+from pydantic import BaseModel, ConfigDict
+
+from hydrascope.monitoring.observation import Observation
+from hydrascope.monitoring.rules import Rule, Severity
+from hydrascope.schemas.time import TimeWindow
+
+
+class Change(StrEnum):
+    """What a window does to an alarm."""
+
+    RAISED = "raised"
+    LASTS = "lasts"
+    OVER = "over"
+
+
+class Transition(NamedTuple):
+    """A change of one alarm by one window.
+
+    Attributes:
+        change: What happens.
+        rule: The name of the rule.
+        severity: The rule's severity.
+        component_id: The component; empty for the machine.
+        head: The head that found it.
+        finding: The class or label; empty for a head without them.
+        window: The window that changes it.
+        since: ISO time: the start of the first window that counted for the alarm.
+        windows: How many windows showed it so far.
+        peak: The number that is farthest beyond the threshold so far.
+    """
+
+    change: Change
+    rule: str
+    severity: Severity
+    component_id: str
+    head: str
+    finding: str
+    window: TimeWindow
+    since: str
+    windows: int
+    peak: float
+
+
+class Memory(BaseModel):
+    """What a rule remembers of one finding.
+
+    Attributes:
+        shown: The starts of the windows among the last ones that showed it, as (number of the
+            window, ISO time, value).
+        blind: The numbers of the windows among the last ones without a reliable answer.
+        since: ISO time of the first window that counted for the alarm; None: there is none.
+        windows: How many windows showed it since.
+        peak: The number farthest beyond the threshold since.
+        clear: How many windows in a row were beyond `over`.
+    """
+
+    model_config = ConfigDict(extra="forbid")
+
+    shown: list[tuple[int, str, float]] = []
+    blind: list[int] = []
+    since: str | None = None
+    windows: int = 0
+    peak: float = 0.0
+    clear: int = 0
+
+    @property
+    def empty(self) -> bool:
+        """Whether nothing needs to be remembered."""
+        return not self.shown and not self.blind and self.since is None
+
+
+class Remembered(BaseModel):
+    """What all rules remember of a machine, between its windows.
+
+    Attributes:
+        count: The windows so far.
+        findings: By rule, component, head and finding, joined by `|`.
+    """
+
+    model_config = ConfigDict(extra="forbid")
+
+    count: int = 0
+    findings: dict[str, Memory] = {}
+
+
+def judge(
+    rules: Sequence[Rule],
+    remembered: Remembered,
+    window: TimeWindow,
+    observations: Iterable[Observation],
+) -> tuple[Remembered, list[Transition]]:
+    """Judge one window of a machine.
+
+    Args:
+        rules: That apply.
+        remembered: As the window before left it; not changed.
+        window: Later than the window before.
+        observations: The numbers of the window.
+
+    Returns:
+        What to remember for the next window, and the changes of alarms, by rule and finding.
+    """
+    number = remembered.count
+    memories = {key: memory.model_copy(deep=True) for key, memory in remembered.findings.items()}
+    transitions: list[Transition] = []
+    given = list(observations)
+    for rule in rules:
+        for observation in given:
+            if not rule.reads(observation):
+                continue
+            key = "|".join(
+                (rule.name, observation.component_id, observation.head, observation.finding)
+            )
+            memory = memories.setdefault(key, Memory())
+            change = _update(rule, memory, number, window, observation)
+            if change is not None:
+                transitions.append(_transition(change, rule, memory, window, observation))
+            if change is Change.OVER:
+                memories[key] = Memory(blind=memory.blind)
+    kept = {key: memory for key, memory in memories.items() if not memory.empty}
+    return Remembered(count=number + 1, findings=kept), transitions
+
+
+def _update(
+    rule: Rule, memory: Memory, number: int, window: TimeWindow, observation: Observation
+) -> Change | None:
+    """Take one number into the memory; return what it does to the alarm."""
+    oldest = number - rule.of + 1
+    memory.shown = [each for each in memory.shown if each[0] >= oldest]
+    memory.blind = [each for each in memory.blind if each >= oldest]
+    if not observation.reliable:
+        memory.blind.append(number)
+        return None
+    shows = rule.shows(observation)
+    if shows:
+        memory.shown.append((number, window.start.isoformat(), observation.value))
+    if memory.since is not None:
+        return _lasting(rule, memory, observation, shows=shows)
+    seen = min(rule.of, number + 1) - len(memory.blind)
+    if len(memory.shown) < rule.windows or seen < rule.coverage * rule.of:
+        return None
+    memory.since, memory.windows = memory.shown[0][1], len(memory.shown)
+    values = [value for _, _, value in memory.shown]
+    memory.peak = min(values) if rule.below is not None else max(values)
+    return Change.RAISED
+
+
+def _lasting(rule: Rule, memory: Memory, observation: Observation, *, shows: bool) -> Change | None:
+    memory.clear = memory.clear + 1 if rule.clears(observation) else 0
+    if memory.clear >= rule.over_after:
+        return Change.OVER
+    if not shows:
+        return None
+    farther = min if rule.below is not None else max
+    memory.windows += 1
+    memory.peak = farther(memory.peak, observation.value)
+    return Change.LASTS
+
+
+def _transition(
+    change: Change, rule: Rule, memory: Memory, window: TimeWindow, observation: Observation
+) -> Transition:
+    assert memory.since is not None
+    return Transition(
+        change,
+        rule.name,
+        rule.severity,
+        observation.component_id,
+        observation.head,
+        observation.finding,
+        window,
+        memory.since,
+        memory.windows,
+        memory.peak,
+    )
