@@ -4,9 +4,9 @@ The engine computes on plain values: the same windows in the same order give the
 whoever asks and however often the work was interrupted.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from enum import StrEnum
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from pydantic import BaseModel, ConfigDict
 
@@ -95,23 +95,23 @@ class Remembered(BaseModel):
 
 def judge(
     rules: Sequence[Rule],
-    remembered: Remembered,
+    state: Mapping[str, Any],
     window: TimeWindow,
     observations: Iterable[Observation],
-) -> tuple[Remembered, list[Transition]]:
+) -> tuple[dict[str, Any], list[Transition]]:
     """Judge one window of a machine.
 
     Args:
         rules: That apply.
-        remembered: As the window before left it; not changed.
+        state: As the window before left it, a JSON object; empty before the first window.
         window: Later than the window before.
         observations: The numbers of the window.
 
     Returns:
-        What to remember for the next window, and the changes of alarms, by rule and finding.
+        The state for the next window, and the changes of alarms in the order of the rules.
     """
-    number = remembered.count
-    memories = {key: memory.model_copy(deep=True) for key, memory in remembered.findings.items()}
+    remembered = Remembered.model_validate(state)
+    number, memories = remembered.count, remembered.findings
     transitions: list[Transition] = []
     given = list(observations)
     for rule in rules:
@@ -128,7 +128,8 @@ def judge(
             if change is Change.OVER:
                 memories[key] = Memory(blind=memory.blind)
     kept = {key: memory for key, memory in memories.items() if not memory.empty}
-    return Remembered(count=number + 1, findings=kept), transitions
+    after = Remembered(count=number + 1, findings=kept)
+    return after.model_dump(mode="json", exclude_defaults=True), transitions
 
 
 def _update(
