@@ -10,9 +10,12 @@ from typing import Any, NamedTuple
 
 from pydantic import BaseModel, ConfigDict
 
+from hydrascope.monitoring.alarm import Driver
 from hydrascope.monitoring.observation import Observation
 from hydrascope.monitoring.rules import Rule, Severity
 from hydrascope.schemas.time import TimeWindow
+
+_SEPARATOR = "|"
 
 
 class Change(StrEnum):
@@ -37,6 +40,7 @@ class Transition(NamedTuple):
         since: ISO time: the start of the first window that counted for the alarm.
         windows: How many windows showed it so far.
         peak: The number that is farthest beyond the threshold so far.
+        drivers: The sensors that contributed most come first; empty: unknown.
     """
 
     change: Change
@@ -49,6 +53,7 @@ class Transition(NamedTuple):
     since: str
     windows: int
     peak: float
+    drivers: tuple[Driver, ...] = ()
 
 
 class Memory(BaseModel):
@@ -118,9 +123,8 @@ def judge(
         for observation in given:
             if not rule.reads(observation):
                 continue
-            key = "|".join(
-                (rule.name, observation.component_id, observation.head, observation.finding)
-            )
+            names = rule.name, observation.component_id, observation.head, observation.finding
+            key = _SEPARATOR.join(names)
             memory = memories.setdefault(key, Memory())
             change = _update(rule, memory, number, window, observation)
             if change is not None:
@@ -130,6 +134,15 @@ def judge(
     kept = {key: memory for key, memory in memories.items() if not memory.empty}
     after = Remembered(count=number + 1, findings=kept)
     return after.model_dump(mode="json", exclude_defaults=True), transitions
+
+
+def forget(
+    state: Mapping[str, Any], rule: str, component_id: str, head: str, finding: str
+) -> dict[str, Any]:
+    """Return a state without what a rule remembers of one finding."""
+    remembered = Remembered.model_validate(state)
+    remembered.findings.pop(_SEPARATOR.join((rule, component_id, head, finding)), None)
+    return remembered.model_dump(mode="json", exclude_defaults=True)
 
 
 def _update(

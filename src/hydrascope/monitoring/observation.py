@@ -23,9 +23,9 @@ class Observation(NamedTuple):
     value: float
     """NaN where the answer withholds it because it is not reliable, or has nothing to score."""
     shown: bool | None
-    """Whether the answer says that the machine shows the finding: its most probable class, or a
-    label whose probability reaches the bundle's threshold. None where that is not a question, or
-    the answer is not reliable."""
+    """Whether the answer says that the machine shows this fault: its most probable class, or a
+    label whose probability reaches the bundle's threshold. None for what is no fault, such as a
+    healthy class, an operating mode or a value, and where the answer is not reliable."""
     reliable: bool
     unit: str
     """Empty for numbers without one."""

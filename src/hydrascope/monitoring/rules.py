@@ -114,9 +114,13 @@ class Rule(Spec):
 class RuleFile(Spec):
     """Alarm rules, and the channels that they notify."""
 
-    channels: dict[Word, Text] = {}
+    channels: dict[Word, Text] = Field(default_factory=dict)
     """By name: an address as Apprise reads it. `${NAME}` stands for a variable of the environment,
     so that no password needs to be in the file."""
+    page: Text | None = None
+    """Address of the page, as in https://hydrascope.example.com, for links in messages."""
+    notify_within_h: Annotated[float, Field(gt=0)] = 24.0
+    """Nobody is notified of alarms that are older, as when a backlog is diagnosed."""
     rules: Annotated[tuple[Rule, ...], Field(min_length=1)]
 
     @field_validator("rules")

@@ -52,10 +52,21 @@ def _of_finding(component: str, head: HeadSpec, finding: Finding) -> Iterator[Ob
             yield _number(component, head.name, label, "value", value, head.unit or "")
     for label, probability in (finding.probabilities or {}).items():
         reliable = finding.reliable is not False
-        shown = _shows(finding, label) if reliable else None
+        shown = _shows(finding, label) if reliable and _is_fault(head, label) else None
         yield Observation(
             component, head.name, label, "probability", probability, shown, reliable, ""
         )
+
+
+def _is_fault(head: HeadSpec, label: str) -> bool:
+    """Return whether a class or label says that something is wrong, as far as the task tells."""
+    if head.kind is HeadKind.MULTI_LABEL:
+        return True
+    if head.healthy is None:
+        return False
+    if head.kind is HeadKind.BINARY:
+        return head.healthy == 0
+    return all(each.name != label or each.value != head.healthy for each in head.classes)
 
 
 def _shows(finding: Finding, label: str) -> bool:

@@ -1,0 +1,344 @@
+"""Alarms in the database: folded, acknowledged, closed, with everything that happened to them.
+
+An alarm follows ISA-18.2: it is open until somebody acknowledges it, and closed once it is both
+acknowledged and over. Somebody may close it earlier, with a verdict; if the machine still shows the
+finding, a new alarm is raised from then on.
+"""
+
+import json
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from datetime import datetime
+from enum import StrEnum
+from typing import Any, NamedTuple
+
+from hydrascope.monitoring.alarm import ALARMS, EVENTS, Alarm, Event, Verdict, as_alarm, as_event
+from hydrascope.monitoring.engine import Change, Transition, forget
+from hydrascope.monitoring.notifications import write_notifications
+from hydrascope.monitoring.rules import RuleFile
+from hydrascope.monitoring.watches import lock_standing, save_progress
+from hydrascope.schemas.errors import SpecError
+from hydrascope.telemetry.timescale.database import Connection, Database
+from hydrascope.telemetry.timescale.repositories import equipment_key
+
+WATCH = "watch"
+"""The actor of events that no person caused."""
+
+_OPEN = """
+SELECT alarm_key, state, over_at FROM hydrascope.alarms
+WHERE equipment_key = $1 AND rule = $2 AND component_id = $3 AND head = $4 AND finding = $5
+    AND state <> 'closed'
+FOR UPDATE
+"""
+_RAISE = """
+INSERT INTO hydrascope.alarms
+    (equipment_key, rule, component_id, head, finding, severity, state, since, raised_at, last_at,
+     windows, peak, model, drivers)
+VALUES ($1, $2, $3, $4, $5, $6, 'open', $7, $8, $8, $9, $10, $11, $12)
+RETURNING alarm_key
+"""
+_REOPEN = """
+UPDATE hydrascope.alarms
+SET state = 'open', over_at = NULL, severity = $2, raised_at = $3, last_at = $3,
+    windows = windows + $4, peak = $5, model = $6, drivers = $7
+WHERE alarm_key = $1
+"""
+_LAST = """
+UPDATE hydrascope.alarms SET last_at = $2, windows = windows + 1, peak = $3 WHERE alarm_key = $1
+"""
+_OVER = "UPDATE hydrascope.alarms SET over_at = $2 WHERE alarm_key = $1"
+_STATE = """
+UPDATE hydrascope.alarms
+SET state = $2, verdict = coalesce($3, verdict),
+    closed_on = CASE WHEN $2 = 'closed' THEN now() END
+WHERE alarm_key = $1
+"""
+_EVENT = """
+INSERT INTO hydrascope.alarm_events (alarm_key, action, actor, note) VALUES ($1, $2, $3, $4)
+RETURNING event_key
+"""
+
+
+class Action(StrEnum):
+    """What happens to an alarm."""
+
+    RAISED = "raised"
+    ACKNOWLEDGED = "acknowledged"
+    OVER = "over"
+    REOPENED = "reopened"
+    CLOSED = "closed"
+    COMMENTED = "commented"
+
+
+class AlarmPage(NamedTuple):
+    """Some alarms, and the place behind which the next ones are."""
+
+    alarms: list[Alarm]
+    next: int | None
+    """`alarm_id` of the last one; None: there are no more."""
+
+
+class AlarmFilter(NamedTuple):
+    """Which alarms are asked for; None: any."""
+
+    equipment_id: str | None = None
+    state: str | None = None
+    severity: str | None = None
+
+
+class AlarmRepository:
+    """Alarms of all machines.
+
+    Args:
+        database: To read from and write to.
+        rules: Say who is notified.
+    """
+
+    def __init__(self, database: Database, rules: RuleFile) -> None:
+        self._database, self._rules = database, rules
+
+    async def apply(
+        self,
+        connection: Connection,
+        key: int,
+        transitions: Sequence[Transition],
+        model: str,
+    ) -> None:
+        """Write what some windows of a machine did to its alarms, in the caller's transaction.
+
+        Args:
+            connection: Of the transaction.
+            key: Of the machine.
+            transitions: In the order of the windows.
+            model: The version of the model that answered.
+        """
+        for each in transitions:
+            found = await connection.fetchrow(
+                _OPEN, key, each.rule, each.component_id, each.head, each.finding
+            )
+            end = each.window.end
+            match each.change:
+                case Change.RAISED:
+                    await self._raised(connection, key, each, model, found)
+                case Change.LASTS if found is not None:
+                    await connection.execute(_LAST, found["alarm_key"], end, each.peak)
+                case Change.OVER if found is not None:
+                    await connection.execute(_OVER, found["alarm_key"], end)
+                    await _event(connection, found["alarm_key"], Action.OVER, WATCH)
+                    if found["state"] == "acknowledged":
+                        await _set_state(connection, found["alarm_key"], Action.CLOSED, WATCH)
+
+    async def acknowledge(self, alarm_id: int, actor: str, note: str = "") -> Alarm:
+        """Say that somebody takes care of an alarm; one that is over is closed by that.
+
+        Raises:
+            SpecError: There is no such alarm, or it is not open.
+        """
+
+        async def work(connection: Connection, alarm: Alarm) -> None:
+            if alarm.state != "open":
+                raise _not_possible(alarm, "acknowledged", "open")
+            await _set_state(connection, alarm_id, Action.ACKNOWLEDGED, actor, note)
+            if alarm.over_at is not None:
+                await _set_state(connection, alarm_id, Action.CLOSED, WATCH)
+
+        return await self._change(alarm_id, work)
+
+    async def close(
+        self, alarm_id: int, actor: str, note: str = "", verdict: Verdict | None = None
+    ) -> Alarm:
+        """Close an alarm, whether it is over or not.
+
+        Raises:
+            SpecError: There is no such alarm, or it is closed.
+        """
+
+        async def work(connection: Connection, alarm: Alarm) -> None:
+            if alarm.state == "closed":
+                raise _not_possible(alarm, "closed", "open or acknowledged")
+            await _set_state(connection, alarm_id, Action.CLOSED, actor, note, verdict)
+            await _forget(connection, alarm)
+
+        return await self._change(alarm_id, work)
+
+    async def reopen(self, alarm_id: int, actor: str, note: str = "") -> Alarm:
+        """Open a closed alarm again.
+
+        Raises:
+            SpecError: There is no such alarm, it is not closed, or another one of the same finding
+                is open.
+        """
+
+        async def work(connection: Connection, alarm: Alarm) -> None:
+            if alarm.state != "closed":
+                raise _not_possible(alarm, "reopened", "closed")
+            key = await equipment_key(connection, alarm.equipment_id)
+            names = alarm.rule, alarm.component_id, alarm.head, alarm.finding
+            if (other := await connection.fetchrow(_OPEN, key, *names)) is not None:
+                raise SpecError(
+                    f"alarm {other['alarm_key']} of the same finding is {other['state']}; "
+                    f"expected none beside {alarm_id}",
+                    path="alarm_id",
+                )
+            await _set_state(connection, alarm_id, Action.REOPENED, actor, note)
+
+        return await self._change(alarm_id, work)
+
+    async def comment(self, alarm_id: int, actor: str, note: str) -> Alarm:
+        """Write a note to an alarm.
+
+        Raises:
+            SpecError: There is no such alarm, or the note is empty.
+        """
+        if not note.strip():
+            raise SpecError("it is empty; expected some text", path="note")
+
+        async def work(connection: Connection, _: Alarm) -> None:
+            await _event(connection, alarm_id, Action.COMMENTED, actor, note)
+
+        return await self._change(alarm_id, work)
+
+    async def get(self, alarm_id: int) -> Alarm:
+        """Return an alarm with all of its events.
+
+        Raises:
+            SpecError: There is no such alarm.
+        """
+        return await self._database.run(lambda connection: _read(connection, alarm_id))
+
+    async def page(
+        self, which: AlarmFilter, limit: int = 100, before: int | None = None
+    ) -> AlarmPage:
+        """Return alarms, the newest first.
+
+        Args:
+            which: The alarms that are asked for.
+            limit: The most alarms to return.
+            before: `AlarmPage.next` of the page before; None: the first page.
+        """
+
+        async def work(connection: Connection) -> AlarmPage:
+            rows = await connection.fetch(ALARMS, None, *which, before, limit + 1)
+            events = await _events(connection, [row["alarm_key"] for row in rows[:limit]])
+            alarms = [as_alarm(row, events.get(row["alarm_key"], [])) for row in rows[:limit]]
+            return AlarmPage(alarms, alarms[-1].alarm_id if len(rows) > limit else None)
+
+        return await self._database.run(work)
+
+    async def changed_since(self, event: int, limit: int = 100) -> tuple[list[Alarm], int]:
+        """Return the alarms with an event after `event`, and the last event's number.
+
+        Args:
+            event: The number that the call before returned; 0 at first.
+            limit: The most events to look at.
+        """
+
+        async def work(connection: Connection) -> tuple[list[Alarm], int]:
+            rows = await connection.fetch(
+                "SELECT event_key, alarm_key FROM hydrascope.alarm_events "
+                "WHERE event_key > $1 ORDER BY event_key LIMIT $2",
+                event,
+                limit,
+            )
+            keys = dict.fromkeys(row["alarm_key"] for row in rows)
+            last = rows[-1]["event_key"] if rows else event
+            return [await _read(connection, key) for key in keys], last
+
+        return await self._database.run(work)
+
+    async def last_event(self) -> int:
+        """Return the number of the newest event; 0 if there is none."""
+
+        async def work(connection: Connection) -> int:
+            return int(
+                await connection.fetchval(
+                    "SELECT coalesce(max(event_key), 0) FROM hydrascope.alarm_events"
+                )
+            )
+
+        return await self._database.run(work)
+
+    async def _raised(
+        self, connection: Connection, key: int, given: Transition, model: str, found: Any
+    ) -> None:
+        drivers = json.dumps([each._asdict() for each in given.drivers]) if given.drivers else None
+        names = given.rule, given.component_id, given.head, given.finding
+        end = given.window.end
+        numbers = given.windows, given.peak, model, drivers
+        if found is None:
+            since = datetime.fromisoformat(given.since)
+            alarm_key = await connection.fetchval(
+                _RAISE, key, *names, given.severity.value, since, end, *numbers
+            )
+            action = Action.RAISED
+        else:
+            alarm_key, action = found["alarm_key"], Action.REOPENED
+            await connection.execute(_REOPEN, alarm_key, given.severity.value, end, *numbers)
+        event = await _event(connection, alarm_key, action, WATCH)
+        await write_notifications(
+            connection, self._rules, event, await _read(connection, alarm_key)
+        )
+
+    async def _change(
+        self, alarm_id: int, work: Callable[[Connection, Alarm], Awaitable[None]]
+    ) -> Alarm:
+        async def inside(connection: Connection) -> Alarm:
+            # The machine's row is locked first, as by a watch: two writers wait, none is lost.
+            await connection.execute(
+                "SELECT FROM hydrascope.equipment JOIN hydrascope.alarms USING (equipment_key) "
+                "WHERE alarm_key = $1 FOR NO KEY UPDATE",
+                alarm_id,
+            )
+            await work(connection, await _read(connection, alarm_id))
+            return await _read(connection, alarm_id)
+
+        return await self._database.transaction(inside)
+
+
+async def _read(connection: Connection, alarm_id: int) -> Alarm:
+    row = await connection.fetchrow(ALARMS, alarm_id, None, None, None, None, 1)
+    if row is None:
+        raise SpecError(f"there is no alarm {alarm_id}", path="alarm_id")
+    return as_alarm(row, (await _events(connection, [alarm_id])).get(alarm_id, []))
+
+
+async def _events(connection: Connection, alarm_ids: Sequence[int]) -> Mapping[int, list[Event]]:
+    events: dict[int, list[Event]] = {}
+    for row in await connection.fetch(EVENTS, list(alarm_ids)):
+        events.setdefault(row["alarm_key"], []).append(as_event(row))
+    return events
+
+
+async def _event(
+    connection: Connection, alarm_id: int, action: Action, actor: str, note: str = ""
+) -> int:
+    return int(await connection.fetchval(_EVENT, alarm_id, action.value, actor, note))
+
+
+async def _set_state(
+    connection: Connection,
+    alarm_id: int,
+    action: Action,
+    actor: str,
+    note: str = "",
+    verdict: Verdict | None = None,
+) -> None:
+    state = "open" if action is Action.REOPENED else action.value
+    await connection.execute(_STATE, alarm_id, state, verdict)
+    await _event(connection, alarm_id, action, actor, note)
+
+
+async def _forget(connection: Connection, alarm: Alarm) -> None:
+    """Let the rules begin anew with a finding, so that it can raise a new alarm."""
+    key = await equipment_key(connection, alarm.equipment_id)
+    progress = (await lock_standing(connection, key)).progress
+    if progress is not None:
+        names = alarm.rule, alarm.component_id, alarm.head, alarm.finding
+        rules = forget(progress.rules, *names)
+        await save_progress(connection, key, progress._replace(rules=rules))
+
+
+def _not_possible(alarm: Alarm, action: str, expected: str) -> SpecError:
+    return SpecError(
+        f"alarm {alarm.alarm_id} is {alarm.state} and cannot be {action}; expected {expected}",
+        path="alarm_id",
+    )
