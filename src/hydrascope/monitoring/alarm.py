@@ -1,29 +1,11 @@
-"""What an alarm is, and how it is read."""
+"""What an alarm is."""
 
-import json
 from datetime import datetime
-from typing import Any, Literal, NamedTuple
+from typing import Literal, NamedTuple
 
 State = Literal["open", "acknowledged", "closed"]
 Verdict = Literal["confirmed", "false_alarm", "repaired"]
 """What somebody found at the machine."""
-
-ALARMS = """
-SELECT alarm_key, equipment_id, coalesce(metadata ->> 'name', equipment_id) AS name, rule,
-       component_id, head, finding, severity, state, since, raised_at, last_at, over_at, windows,
-       peak, model, drivers, verdict, closed_on
-FROM hydrascope.alarms JOIN hydrascope.equipment USING (equipment_key)
-WHERE ($1::bigint IS NULL OR alarm_key = $1)
-    AND ($2::text IS NULL OR equipment_id = $2)
-    AND ($3::text IS NULL OR state = $3)
-    AND ($4::text IS NULL OR severity = $4)
-    AND ($5::bigint IS NULL OR alarm_key < $5)
-ORDER BY alarm_key DESC LIMIT $6
-"""
-EVENTS = """
-SELECT alarm_key, action, actor, note, happened_on FROM hydrascope.alarm_events
-WHERE alarm_key = ANY($1::bigint[]) ORDER BY event_key
-"""
 
 
 class Driver(NamedTuple):
@@ -78,17 +60,3 @@ class Alarm(NamedTuple):
     verdict: Verdict | None
     closed_on: datetime | None
     events: tuple[Event, ...]
-
-
-def as_alarm(row: Any, events: list[Event]) -> Alarm:
-    """Return an alarm of a row of `ALARMS`."""
-    columns = dict(row)
-    columns["alarm_id"] = columns.pop("alarm_key")
-    drivers = columns.pop("drivers")
-    parsed = None if drivers is None else tuple(Driver(**each) for each in json.loads(drivers))
-    return Alarm(**columns, drivers=parsed, events=tuple(events))
-
-
-def as_event(row: Any) -> Event:
-    """Return an event of a row of `EVENTS`."""
-    return Event(row["action"], row["actor"], row["note"], row["happened_on"])

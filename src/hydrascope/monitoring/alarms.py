@@ -6,12 +6,19 @@ finding, a new alarm is raised from then on.
 """
 
 import json
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime
 from enum import StrEnum
-from typing import Any, NamedTuple
+from typing import Any
 
-from hydrascope.monitoring.alarm import ALARMS, EVENTS, Alarm, Event, Verdict, as_alarm, as_event
+from hydrascope.monitoring.alarm import Alarm, Verdict
+from hydrascope.monitoring.alarm_reading import (
+    AlarmFilter,
+    AlarmPage,
+    read_alarm,
+    read_changes,
+    read_page,
+)
 from hydrascope.monitoring.engine import Change, Transition, forget
 from hydrascope.monitoring.notifications import write_notifications
 from hydrascope.monitoring.rules import RuleFile
@@ -56,6 +63,7 @@ _EVENT = """
 INSERT INTO hydrascope.alarm_events (alarm_key, action, actor, note) VALUES ($1, $2, $3, $4)
 RETURNING event_key
 """
+_LAST_EVENT = "SELECT coalesce(max(event_key), 0) FROM hydrascope.alarm_events"
 
 
 class Action(StrEnum):
@@ -67,22 +75,6 @@ class Action(StrEnum):
     REOPENED = "reopened"
     CLOSED = "closed"
     COMMENTED = "commented"
-
-
-class AlarmPage(NamedTuple):
-    """Some alarms, and the place behind which the next ones are."""
-
-    alarms: list[Alarm]
-    next: int | None
-    """`alarm_id` of the last one; None: there are no more."""
-
-
-class AlarmFilter(NamedTuple):
-    """Which alarms are asked for; None: any."""
-
-    equipment_id: str | None = None
-    state: str | None = None
-    severity: str | None = None
 
 
 class AlarmRepository:
@@ -203,7 +195,7 @@ class AlarmRepository:
         Raises:
             SpecError: There is no such alarm.
         """
-        return await self._database.run(lambda connection: _read(connection, alarm_id))
+        return await self._database.run(lambda connection: read_alarm(connection, alarm_id))
 
     async def page(
         self, which: AlarmFilter, limit: int = 100, before: int | None = None
@@ -215,45 +207,24 @@ class AlarmRepository:
             limit: The most alarms to return.
             before: `AlarmPage.next` of the page before; None: the first page.
         """
-
-        async def work(connection: Connection) -> AlarmPage:
-            rows = await connection.fetch(ALARMS, None, *which, before, limit + 1)
-            events = await _events(connection, [row["alarm_key"] for row in rows[:limit]])
-            alarms = [as_alarm(row, events.get(row["alarm_key"], [])) for row in rows[:limit]]
-            return AlarmPage(alarms, alarms[-1].alarm_id if len(rows) > limit else None)
-
-        return await self._database.run(work)
+        return await self._database.run(
+            lambda connection: read_page(connection, which, limit, before)
+        )
 
     async def changed_since(self, event: int, limit: int = 100) -> tuple[list[Alarm], int]:
         """Return the alarms with an event after `event`, and the last event's number.
 
         Args:
-            event: The number that the call before returned; 0 at first.
+            event: The number that the call before returned, or `last_event`.
             limit: The most events to look at.
         """
-
-        async def work(connection: Connection) -> tuple[list[Alarm], int]:
-            rows = await connection.fetch(
-                "SELECT event_key, alarm_key FROM hydrascope.alarm_events "
-                "WHERE event_key > $1 ORDER BY event_key LIMIT $2",
-                event,
-                limit,
-            )
-            keys = dict.fromkeys(row["alarm_key"] for row in rows)
-            last = rows[-1]["event_key"] if rows else event
-            return [await _read(connection, key) for key in keys], last
-
-        return await self._database.run(work)
+        return await self._database.run(lambda connection: read_changes(connection, event, limit))
 
     async def last_event(self) -> int:
         """Return the number of the newest event; 0 if there is none."""
 
         async def work(connection: Connection) -> int:
-            return int(
-                await connection.fetchval(
-                    "SELECT coalesce(max(event_key), 0) FROM hydrascope.alarm_events"
-                )
-            )
+            return int(await connection.fetchval(_LAST_EVENT))
 
         return await self._database.run(work)
 
@@ -275,7 +246,7 @@ class AlarmRepository:
             await connection.execute(_REOPEN, alarm_key, given.severity.value, end, *numbers)
         event = await _event(connection, alarm_key, action, WATCH)
         await write_notifications(
-            connection, self._rules, event, await _read(connection, alarm_key)
+            connection, self._rules, event, await read_alarm(connection, alarm_key)
         )
 
     async def _change(
@@ -288,24 +259,10 @@ class AlarmRepository:
                 "WHERE alarm_key = $1 FOR NO KEY UPDATE",
                 alarm_id,
             )
-            await work(connection, await _read(connection, alarm_id))
-            return await _read(connection, alarm_id)
+            await work(connection, await read_alarm(connection, alarm_id))
+            return await read_alarm(connection, alarm_id)
 
         return await self._database.transaction(inside)
-
-
-async def _read(connection: Connection, alarm_id: int) -> Alarm:
-    row = await connection.fetchrow(ALARMS, alarm_id, None, None, None, None, 1)
-    if row is None:
-        raise SpecError(f"there is no alarm {alarm_id}", path="alarm_id")
-    return as_alarm(row, (await _events(connection, [alarm_id])).get(alarm_id, []))
-
-
-async def _events(connection: Connection, alarm_ids: Sequence[int]) -> Mapping[int, list[Event]]:
-    events: dict[int, list[Event]] = {}
-    for row in await connection.fetch(EVENTS, list(alarm_ids)):
-        events.setdefault(row["alarm_key"], []).append(as_event(row))
-    return events
 
 
 async def _event(
