@@ -60,3 +60,19 @@ class Alarm(NamedTuple):
     verdict: Verdict | None
     closed_on: datetime | None
     events: tuple[Event, ...]
+
+
+class AlarmFilter(NamedTuple):
+    """Which alarms are asked for; None: any."""
+
+    equipment_id: str | None = None
+    state: str | None = None
+    severity: str | None = None
+
+
+class AlarmPage(NamedTuple):
+    """Some alarms, and the place behind which the next ones are."""
+
+    alarms: list[Alarm]
+    next: int | None
+    """`alarm_id` of the last one; None: there are no more."""

@@ -2,9 +2,9 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
-from hydrascope.monitoring.alarm import Alarm, Driver, Event
+from hydrascope.monitoring.alarm import Alarm, AlarmFilter, AlarmPage, Driver, Event
 from hydrascope.schemas.errors import SpecError
 from hydrascope.telemetry.timescale.database import Connection
 
@@ -30,22 +30,6 @@ _CHANGES = """
 SELECT event_key, alarm_key FROM hydrascope.alarm_events
 WHERE event_key > $1 ORDER BY event_key LIMIT $2
 """
-
-
-class AlarmPage(NamedTuple):
-    """Some alarms, and the place behind which the next ones are."""
-
-    alarms: list[Alarm]
-    next: int | None
-    """`alarm_id` of the last one; None: there are no more."""
-
-
-class AlarmFilter(NamedTuple):
-    """Which alarms are asked for; None: any."""
-
-    equipment_id: str | None = None
-    state: str | None = None
-    severity: str | None = None
 
 
 async def read_alarm(connection: Connection, alarm_id: int) -> Alarm:

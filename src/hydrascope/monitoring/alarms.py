@@ -11,14 +11,8 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from hydrascope.monitoring.alarm import Alarm, Verdict
-from hydrascope.monitoring.alarm_reading import (
-    AlarmFilter,
-    AlarmPage,
-    read_alarm,
-    read_changes,
-    read_page,
-)
+from hydrascope.monitoring.alarm import Alarm, AlarmFilter, AlarmPage, Verdict
+from hydrascope.monitoring.alarm_reading import read_alarm, read_page
 from hydrascope.monitoring.engine import Change, Transition, forget
 from hydrascope.monitoring.notifications import write_notifications
 from hydrascope.monitoring.rules import RuleFile
@@ -63,7 +57,6 @@ _EVENT = """
 INSERT INTO hydrascope.alarm_events (alarm_key, action, actor, note) VALUES ($1, $2, $3, $4)
 RETURNING event_key
 """
-_LAST_EVENT = "SELECT coalesce(max(event_key), 0) FROM hydrascope.alarm_events"
 
 
 class Action(StrEnum):
@@ -210,23 +203,6 @@ class AlarmRepository:
         return await self._database.run(
             lambda connection: read_page(connection, which, limit, before)
         )
-
-    async def changed_since(self, event: int, limit: int = 100) -> tuple[list[Alarm], int]:
-        """Return the alarms with an event after `event`, and the last event's number.
-
-        Args:
-            event: The number that the call before returned, or `last_event`.
-            limit: The most events to look at.
-        """
-        return await self._database.run(lambda connection: read_changes(connection, event, limit))
-
-    async def last_event(self) -> int:
-        """Return the number of the newest event; 0 if there is none."""
-
-        async def work(connection: Connection) -> int:
-            return int(await connection.fetchval(_LAST_EVENT))
-
-        return await self._database.run(work)
 
     async def _raised(
         self, connection: Connection, key: int, given: Transition, model: str, found: Any

@@ -1,5 +1,6 @@
 """Observations: the numbers of a diagnosed window that are drawn over time and judged by rules."""
 
+import math
 from typing import Literal, NamedTuple
 
 Measure = Literal["health", "probability", "value", "normality"]
@@ -29,3 +30,8 @@ class Observation(NamedTuple):
     reliable: bool
     unit: str
     """Empty for numbers without one."""
+
+
+def counts(observation: Observation) -> bool:
+    """Return whether an observation counts: it is reliable, and a number."""
+    return observation.reliable and math.isfinite(observation.value)

@@ -4,13 +4,13 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Literal, NamedTuple
 
-from hydrascope.monitoring.observation import Observation
+from hydrascope.monitoring.observation import Observation, counts
+from hydrascope.monitoring.series import Point, Series
 from hydrascope.monitoring.sums import (
     ADD_DAILY,
     ADD_HOURLY,
     Sum,
     add_sums,
-    counts,
     day_of,
     hour_of,
     joined,
@@ -87,27 +87,6 @@ class Page(NamedTuple):
     diagnoses: list[KeptDiagnosis]
     next: tuple[datetime, str] | None
     """The end and bundle of the last; None: there are no more."""
-
-
-class Point(NamedTuple):
-    """A number over some windows."""
-
-    start: datetime
-    windows: int
-    mean: float
-    lowest: float
-    highest: float
-
-
-class Series(NamedTuple):
-    """A line of a chart."""
-
-    component_id: str
-    head: str
-    label: str
-    measure: str
-    unit: str
-    points: list[Point]
 
 
 Resolution = Literal["window", "hour", "day"]

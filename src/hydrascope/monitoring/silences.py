@@ -1,8 +1,8 @@
 """Silences: times in which nobody is notified of some alarms. They are raised all the same."""
 
-from datetime import datetime
-from typing import Any, NamedTuple
+from typing import Any
 
+from hydrascope.monitoring.silence import Silence
 from hydrascope.schemas.errors import SpecError
 from hydrascope.telemetry.timescale.database import Connection, Database
 from hydrascope.telemetry.timescale.repositories import equipment_key
@@ -20,19 +20,6 @@ _END = """
 UPDATE hydrascope.silences SET ends = greatest(now(), starts + interval '1 microsecond')
 WHERE silence_key = $1 AND ends > now() RETURNING silence_key
 """
-
-
-class Silence(NamedTuple):
-    """A time in which nobody is notified of some alarms; None matches everything."""
-
-    silence_id: int
-    equipment_id: str | None
-    component_id: str | None
-    rule: str | None
-    starts: datetime
-    ends: datetime
-    actor: str
-    note: str
 
 
 class SilenceRepository:

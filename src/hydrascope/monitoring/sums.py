@@ -1,11 +1,10 @@
 """Sums of observations by hour and by day, from which charts over months are drawn."""
 
-import math
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import NamedTuple
 
-from hydrascope.monitoring.observation import Observation
+from hydrascope.monitoring.observation import Observation, counts
 from hydrascope.telemetry.timescale.database import Connection
 
 _SERIES = """
@@ -56,11 +55,6 @@ def name_of(observation: Observation) -> SeriesName:
     return SeriesName(
         observation.component_id, observation.head, observation.finding, observation.measure
     )
-
-
-def counts(observation: Observation) -> bool:
-    """Return whether an observation counts: it is reliable, and a number."""
-    return observation.reliable and math.isfinite(observation.value)
 
 
 def hour_of(time: datetime) -> datetime:

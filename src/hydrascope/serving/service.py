@@ -4,7 +4,7 @@ import time
 from collections import OrderedDict
 from dataclasses import dataclass, field, replace
 from tempfile import TemporaryDirectory
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from opentelemetry import trace
 
@@ -31,6 +31,9 @@ from hydrascope.serving.observability.metrics import Metrics
 from hydrascope.serving.settings import ServeSettings
 from hydrascope.serving.windows import GivenReference, ReferenceUse, TelemetryWindow, Timings
 
+if TYPE_CHECKING:
+    from hydrascope.serving.monitor import Monitor
+
 _TRACER = trace.get_tracer("hydrascope")
 _LATEST = 1000
 """Machines whose last diagnosis is kept for the page."""
@@ -51,6 +54,7 @@ class Service:
 
     Attributes:
         bundle_folder: Holds a bundle of a registry; a model may be opened from it again.
+        monitor: What a watch has found; None without a database.
         latest: By equipment ID, the most recent last.
         ready: Whether requests are accepted.
     """
@@ -64,6 +68,7 @@ class Service:
     equipment: EquipmentStore
     cache: Cache
     bundle_folder: TemporaryDirectory[str]
+    monitor: "Monitor | None" = None
     latest: OrderedDict[str, Latest] = field(default_factory=OrderedDict)
     ready: bool = True
 
@@ -74,6 +79,8 @@ class Service:
         await self.models.close()
         await self.cache.close()
         await self.equipment.close()
+        if self.monitor is not None:
+            await self.monitor.close()
         self.bundle_folder.cleanup()
 
     def refusal(self) -> EngineError | None:

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING
 
 from hydrascope.packaging.registry import fetch, is_registered
 from hydrascope.schemas.machine import Machine
@@ -21,6 +22,10 @@ from hydrascope.serving.model_process.process import ModelProcess
 from hydrascope.serving.observability.metrics import Metrics
 from hydrascope.serving.service import Service
 from hydrascope.serving.settings import ServeSettings
+
+if TYPE_CHECKING:
+    from hydrascope.serving.monitor import Monitor
+    from hydrascope.telemetry.timescale.settings import DatabaseSettings
 
 _BREAKER_VALUES = {BreakerState.CLOSED: 0.0, BreakerState.HALF_OPEN: 0.5, BreakerState.OPEN: 1.0}
 
@@ -48,6 +53,7 @@ async def start_service(settings: ServeSettings, metrics: Metrics) -> Service:
     )
     engine = Engine(model, config, breaker, metrics)
     await warm_up(model, settings.max_batch)
+    database = _database_settings(settings)
     service = Service(
         settings=settings,
         metrics=metrics,
@@ -55,9 +61,10 @@ async def start_service(settings: ServeSettings, metrics: Metrics) -> Service:
         rate_limiter=RateLimiter(settings.rate_per_s, settings.burst),
         engine=engine,
         models=ModelStore(engine, settings.models, settings.verify_key, open_model, metrics),
-        equipment=_open_equipment(settings, machines),
+        equipment=_open_equipment(database, machines, settings.equipment),
         cache=open_cache(settings, metrics),
         bundle_folder=bundle_folder,
+        monitor=_open_monitor(database),
     )
     for machine in machines.values():
         _ = machine.digest  # computed now, not by the first request
@@ -75,19 +82,35 @@ def _locate_bundle(settings: ServeSettings, folder: str) -> Path:
     return Path(settings.bundle)
 
 
-def _open_equipment(settings: ServeSettings, machines: Mapping[str, Machine]) -> EquipmentStore:
+def _database_settings(settings: ServeSettings) -> "DatabaseSettings | None":
     if settings.database is None:
-        return FileEquipmentStore(machines, settings.equipment)
+        return None
     # Imported only with a database: its dependencies are an extra.
-    from hydrascope.serving.equipment.database_store import DatabaseEquipmentStore
     from hydrascope.telemetry.timescale.settings import database_settings
 
     # The timeout ends before the request's deadline; the next request tries again.
-    database = database_settings(
+    return database_settings(
         dsn=settings.database,
         password_file=settings.database_password_file,
         pool_min=0,
         timeout_s=settings.deadline_s / 2,
         retry_for_s=0.0,
     )
+
+
+def _open_equipment(
+    database: "DatabaseSettings | None", machines: Mapping[str, Machine], folder: Path | None
+) -> EquipmentStore:
+    if database is None:
+        return FileEquipmentStore(machines, folder)
+    from hydrascope.serving.equipment.database_store import DatabaseEquipmentStore
+
     return DatabaseEquipmentStore(database, machines)
+
+
+def _open_monitor(database: "DatabaseSettings | None") -> "Monitor | None":
+    if database is None:
+        return None
+    from hydrascope.serving.monitor import Monitor
+
+    return Monitor.open(database)

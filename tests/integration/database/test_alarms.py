@@ -11,13 +11,14 @@ from typing import Any, TypeVar
 import pytest
 from databases import machine, sql
 
-from hydrascope.monitoring.alarm import Alarm, Driver
-from hydrascope.monitoring.alarm_reading import AlarmFilter
+from hydrascope.monitoring.alarm import Alarm, AlarmFilter, Driver
 from hydrascope.monitoring.alarms import AlarmRepository
+from hydrascope.monitoring.delivery import TRIES, Delivered, deliver
 from hydrascope.monitoring.engine import Change, Transition
-from hydrascope.monitoring.notifications import TRIES, Delivered, deliver
+from hydrascope.monitoring.news import NewsReader
 from hydrascope.monitoring.rules import Rule, RuleFile, Severity
-from hydrascope.monitoring.silences import Silence, SilenceRepository
+from hydrascope.monitoring.silence import Silence
+from hydrascope.monitoring.silences import SilenceRepository
 from hydrascope.schemas.errors import SpecError
 from hydrascope.schemas.time import TimeWindow
 from hydrascope.telemetry.timescale.database import Connection, Database
@@ -159,6 +160,8 @@ def test_what_an_alarm_does_not_allow_is_one_line(dsn: str) -> None:
 
 def test_alarms_are_paged_and_filtered_and_their_changes_are_told(dsn: str) -> None:
     async def work(plant: _Plant) -> None:
+        reader = NewsReader(plant.database)
+        before = await reader.now()
         names = [f"label_{number}" for number in range(5)]
         await plant.change(*(_transition(Change.RAISED)._replace(finding=name) for name in names))
         first = await plant.alarms.page(AlarmFilter(state="open"), limit=3)
@@ -168,11 +171,9 @@ def test_alarms_are_paged_and_filtered_and_their_changes_are_told(dsn: str) -> N
         assert rest.next is None
         assert not (await plant.alarms.page(AlarmFilter(severity="critical"))).alarms
         assert not (await plant.alarms.page(AlarmFilter(equipment_id="other"))).alarms
-        changed, last = await plant.alarms.changed_since(0, limit=2)
-        assert [alarm.finding for alarm in changed] == names[:2]
-        changed, last = await plant.alarms.changed_since(last)
-        assert [alarm.finding for alarm in changed] == names[2:]
-        assert last == await plant.alarms.last_event()
+        news = await reader.since(before)
+        assert [alarm.finding for alarm in news.alarms] == names
+        assert not (await reader.since(news.place)).alarms
 
     _run(dsn, work)
 

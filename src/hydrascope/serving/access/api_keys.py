@@ -20,6 +20,8 @@ class Scope(StrEnum):
     """Ask for diagnoses."""
     READ = "read"
     """See machines, models, metrics and the last diagnoses."""
+    OPERATE = "operate"
+    """Acknowledge, close and comment alarms, and silence them."""
     MANAGE = "manage"
     """Add machines and their references, activate models."""
 

@@ -8,8 +8,11 @@ from starlette.middleware.cors import CORSMiddleware
 
 from hydrascope import __version__
 from hydrascope.serving.http import (
+    alarm_routes,
     diagnosis_routes,
     equipment_routes,
+    event_routes,
+    history_routes,
     model_routes,
     operation_routes,
     reference_routes,
@@ -48,6 +51,9 @@ def create_app(service: Service) -> FastAPI:
         equipment_routes,
         reference_routes,
         model_routes,
+        history_routes,
+        alarm_routes,
+        event_routes,
         operation_routes,
     ):
         app.include_router(routes.router)

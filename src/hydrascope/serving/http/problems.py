@@ -12,7 +12,7 @@ from pydantic_core import to_json
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
-from hydrascope.schemas.errors import SpecError, dotted
+from hydrascope.schemas.errors import ServiceError, SpecError, dotted
 from hydrascope.serving.engine.errors import (
     BreakerOpenError,
     DeadlineError,
@@ -98,6 +98,9 @@ def problem_of(error: Exception) -> ProblemError:
         case UnavailableError():
             _LOG.warning("%s (%s)", error.detail, error)
             return _later(503, error.detail, 5.0)
+        case ServiceError():
+            _LOG.warning("%s", error)
+            return _later(503, "The database does not answer.", 5.0)
         case StoppedError():
             return _later(503, "The service is shutting down.", 1.0)
         case DeadlineError():
@@ -116,7 +119,14 @@ def install_handlers(app: FastAPI) -> None:
     async def answer(_: Request, error: Exception) -> Response:
         return problem_of(error).response()
 
-    for kind in (RequestValidationError, SpecError, EngineError, UnavailableError, HTTPException):
+    for kind in (
+        RequestValidationError,
+        SpecError,
+        EngineError,
+        UnavailableError,
+        ServiceError,
+        HTTPException,
+    ):
         app.add_exception_handler(kind, answer)
 
 

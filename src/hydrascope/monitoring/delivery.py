@@ -1,0 +1,104 @@
+"""Delivery of messages about alarms by Apprise: tried again, and given up in the end.
+
+A message is delivered at least once: a worker that dies between the delivery and its record sends
+it again.
+"""
+
+import asyncio
+import io
+import logging
+from functools import partial
+from typing import Any, NamedTuple
+
+import apprise
+
+from hydrascope.monitoring.rules import RuleFile
+from hydrascope.telemetry.timescale.database import Connection, Database
+
+TRIES = 8
+"""After these a message is given up; with the pauses below that is about four hours."""
+_FIRST_PAUSE_S, _LONGEST_PAUSE_S = 30, 3600
+_LEASE_S = 120
+"""Time in which the worker that took a message must have delivered it."""
+
+_TAKE = """
+UPDATE hydrascope.notifications
+SET tries = tries + 1, next_try_on = now() + make_interval(secs => $2)
+WHERE notification_key IN (
+    SELECT notification_key FROM hydrascope.notifications
+    WHERE state = 'waiting' AND next_try_on <= now() ORDER BY next_try_on LIMIT $1
+    FOR UPDATE SKIP LOCKED
+)
+RETURNING notification_key, channel, title, body, tries
+"""
+_SENT = """
+UPDATE hydrascope.notifications SET state = 'sent', sent_on = now(), error = ''
+WHERE notification_key = $1
+"""
+_FAILED = """
+UPDATE hydrascope.notifications
+SET state = $2, error = $3, next_try_on = now() + make_interval(secs => $4)
+WHERE notification_key = $1
+"""
+
+_log = logging.getLogger(__name__)
+
+
+class Delivered(NamedTuple):
+    """What came of a round of deliveries."""
+
+    sent: int
+    failed: int
+    """Failed, to be tried again."""
+    given_up: int
+
+
+async def deliver(database: Database, rules: RuleFile, limit: int = 20) -> Delivered:
+    """Deliver the messages whose time has come.
+
+    Args:
+        database: Holds the messages.
+        rules: Say what address a channel has.
+        limit: The most messages.
+    """
+
+    async def take(connection: Connection) -> list[tuple[int, str, str, str, int]]:
+        return [tuple(row) for row in await connection.fetch(_TAKE, limit, _LEASE_S)]
+
+    sent = failed = given_up = 0
+    for key, channel, *message, tries in await database.transaction(take):
+        error = await _send(rules.channels.get(channel), channel, *message)
+        if not error:
+            sent += 1
+            await database.run(partial(_execute, _SENT, (key,)))
+            continue
+        last = tries >= TRIES
+        given_up, failed = given_up + last, failed + (not last)
+        _log.warning("%s: %s%s", channel, error, "; given up" if last else "; trying again")
+        pause_s = min(_FIRST_PAUSE_S * 2 ** (tries - 1), _LONGEST_PAUSE_S)
+        row = key, "given_up" if last else "waiting", error, pause_s
+        await database.run(partial(_execute, _FAILED, row))
+    return Delivered(sent, failed, given_up)
+
+
+async def _execute(statement: str, values: tuple[object, ...], connection: Connection) -> None:
+    await connection.execute(statement, *values)
+
+
+async def _send(address: str | None, channel: str, title: str, body: str) -> str:
+    """Send a message; return why it failed, or an empty text."""
+    if address is None:
+        return f"the file of rules has no channel {channel!r} any more"
+    receiver = apprise.Apprise()
+    if not receiver.add(address):
+        return f"channels.{channel}: Apprise does not know such an address"
+    capture: Any = apprise.LogCapture  # the library annotates no types here
+    with capture(level=logging.WARNING, fmt="%(message)s") as said:
+        assert isinstance(said, io.StringIO)
+        try:
+            async with asyncio.timeout(_LEASE_S / 2):
+                done = await receiver.async_notify(body=body, title=title)
+        except TimeoutError:
+            return f"no answer within {_LEASE_S / 2:g} s"
+        reason = " ".join(said.getvalue().split())
+    return "" if done else reason or "not delivered"

@@ -1,0 +1,77 @@
+"""What has changed in the database since one looked last."""
+
+from datetime import datetime
+from typing import NamedTuple
+
+from hydrascope.monitoring.alarm import Alarm
+from hydrascope.monitoring.alarm_reading import read_changes
+from hydrascope.telemetry.timescale.database import Connection, Database
+
+_MOST = 500
+"""The changes that are returned at once."""
+_NOW = """
+SELECT now(), (SELECT coalesce(max(event_key), 0) FROM hydrascope.alarm_events)
+"""
+_DIAGNOSED = """
+SELECT equipment_id, window_start, window_end, health, written_on
+FROM hydrascope.watches
+JOIN hydrascope.equipment USING (equipment_key)
+CROSS JOIN LATERAL (
+    SELECT window_start, window_end, health FROM hydrascope.predictions
+    WHERE predictions.equipment_key = watches.equipment_key
+    ORDER BY window_end DESC, bundle DESC LIMIT 1
+) AS latest
+WHERE written_on > $1 ORDER BY written_on LIMIT $2
+"""
+
+
+class Place(NamedTuple):
+    """How far one has looked."""
+
+    event: int
+    written_on: datetime
+
+
+class Diagnosed(NamedTuple):
+    """The newest window of a machine that a watch has diagnosed."""
+
+    equipment_id: str
+    start: datetime
+    end: datetime
+    health: float | None
+
+
+class News(NamedTuple):
+    """What has changed."""
+
+    alarms: list[Alarm]
+    diagnosed: list[Diagnosed]
+    place: Place
+
+
+class NewsReader:
+    """Reads what has changed."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def now(self) -> Place:
+        """Return the present place."""
+
+        async def work(connection: Connection) -> Place:
+            row = await connection.fetchrow(_NOW)
+            return Place(row[1], row[0])
+
+        return await self._database.run(work)
+
+    async def since(self, place: Place) -> News:
+        """Return what has changed since a place, and the new place."""
+
+        async def work(connection: Connection) -> News:
+            alarms, event = await read_changes(connection, place.event, _MOST)
+            rows = await connection.fetch(_DIAGNOSED, place.written_on, _MOST)
+            diagnosed = [Diagnosed(*row[:4]) for row in rows]
+            written_on = rows[-1]["written_on"] if rows else place.written_on
+            return News(alarms, diagnosed, Place(event, written_on))
+
+        return await self._database.run(work)

@@ -1,0 +1,191 @@
+"""Routes of what has been diagnosed: the overview of all machines, and the past of one."""
+
+import csv
+import io
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Annotated, Literal
+
+from fastapi import APIRouter, Query
+from pydantic import AwareDatetime
+from starlette.responses import Response
+
+from hydrascope.schemas.errors import SpecError
+from hydrascope.schemas.time import TimeWindow
+from hydrascope.serving.diagnosis.diagnosis import Diagnosis
+from hydrascope.serving.diagnosis.past import lines_of, shown_signals, state_of
+from hydrascope.serving.http.dependencies import (
+    CanRead,
+    CurrentMonitor,
+    CurrentService,
+    PathMachine,
+)
+from hydrascope.serving.http.history_views import (
+    DiagnosisPage,
+    Limit,
+    MachineOverview,
+    OverviewAnswer,
+    SeriesAnswer,
+    SeriesLine,
+    SignalLine,
+    SignalsAnswer,
+)
+from hydrascope.serving.http.problems import ProblemError, responses
+from hydrascope.serving.http.strict_json import StrictRoute
+from hydrascope.serving.service import Service
+
+router = APIRouter(prefix="/v1", route_class=StrictRoute, tags=["history"])
+_READING = responses(401, 403, 404, 422, 503)
+_FIRST, _LAST = datetime(1, 1, 2, tzinfo=UTC), datetime(9999, 1, 1, tzinfo=UTC)
+Time = Annotated[AwareDatetime, Query(ge=_FIRST, lt=_LAST)]
+From = Annotated[AwareDatetime, Query(alias="from", ge=_FIRST, lt=_LAST)]
+To = Annotated[AwareDatetime, Query(alias="to", ge=_FIRST, lt=_LAST)]
+Points = Annotated[int, Query(ge=1, le=5000)]
+_COLUMNS = ("time", "component_id", "head", "label", "measure", "unit", "mean", "lowest", "highest")
+
+
+@router.get("/overview", responses=responses(401, 403, 422, 503))
+async def overview(
+    _: CanRead,
+    service: CurrentService,
+    search: Annotated[str, Query(max_length=200)] = "",
+    limit: Limit = 100,
+    offset: Annotated[int, Query(ge=0, le=10_000_000)] = 0,
+) -> OverviewAnswer:
+    """Show all machines, the worst first.
+
+    Without a database, the last windows are those that this process has diagnosed.
+    """
+    if service.monitor is None:
+        return await _remembered(service, search, limit, offset)
+    found = await service.monitor.overview(search, limit, offset)
+    machines = [MachineOverview(**each._asdict()) for each in found.machines]
+    return OverviewAnswer(total=found.total, machines=machines)
+
+
+@router.get("/equipment/{equipment_id}/diagnoses", responses=_READING)
+async def list_diagnoses(
+    _: CanRead,
+    monitor: CurrentMonitor,
+    machine: PathMachine,
+    start: From = _FIRST,
+    end: To = _LAST - timedelta(days=1),
+    limit: Limit = 100,
+    cursor: Annotated[str | None, Query(max_length=200)] = None,
+) -> DiagnosisPage:
+    """List the diagnoses of windows that end after `from` and not after `to`, the newest first."""
+    name = machine.equipment.equipment_id
+    page = await monitor.predictions.diagnoses(name, start, end, limit, _place(cursor))
+    return DiagnosisPage(
+        diagnoses=[Diagnosis.model_validate_json(each.content) for each in page.diagnoses],
+        next=None if page.next is None else f"{page.next[0].isoformat()}~{page.next[1]}",
+    )
+
+
+@router.get("/equipment/{equipment_id}/series", responses=_READING, response_model=SeriesAnswer)
+async def show_series(
+    _: CanRead,
+    service: CurrentService,
+    monitor: CurrentMonitor,
+    machine: PathMachine,
+    start: From,
+    end: To,
+    points: Points = 500,
+    form: Annotated[Literal["json", "csv"], Query(alias="format")] = "json",
+) -> SeriesAnswer | Response:
+    """Show the reliable numbers of a machine over time, down-sampled to `points` at most.
+
+    The finest of windows, hours and days is taken. `format=csv` gives a table.
+    """
+    name = machine.equipment.equipment_id
+    if end <= start:
+        raise SpecError(f"expected a time after from, {start.isoformat()}", path="to")
+    resolution = await monitor.predictions.resolution(name, start, end, points)
+    if resolution == "window":
+        page = await monitor.predictions.diagnoses(name, start, end, points)
+        diagnoses = [Diagnosis.model_validate_json(each.content) for each in page.diagnoses]
+        lines = lines_of(reversed(diagnoses), service.engine.model.manifest.task.heads)
+    else:
+        lines = await monitor.predictions.series(name, start, end, resolution)
+    series = [
+        SeriesLine(
+            **{key: value for key, value in line._asdict().items() if key != "points"},
+            points=[(each.start, each.mean, each.lowest, each.highest) for each in line.points],
+        )
+        for line in lines
+    ]
+    if form == "csv":
+        return Response(_table(series), media_type="text/csv; charset=utf-8")
+    return SeriesAnswer(resolution=resolution, series=series)
+
+
+@router.get("/equipment/{equipment_id}/signals", responses=_READING)
+async def show_signals(
+    _: CanRead,
+    service: CurrentService,
+    machine: PathMachine,
+    start: Time,
+    points: Points = 300,
+) -> SignalsAnswer:
+    """Show the signals of the window that starts at `start`, `points` values each at most."""
+    name = machine.equipment.equipment_id
+    last = service.latest.get(name)
+    if last is not None and last.diagnosis.window.start == start:
+        window, signals, diagnosis = last.diagnosis.window, last.window.signals, last.diagnosis
+    else:
+        end = start + timedelta(seconds=service.engine.model.window_s)
+        window, diagnosis = TimeWindow(start=start, end=end), None
+        if service.monitor is not None:
+            page = await service.monitor.predictions.diagnoses(name, start, end, 1)
+            found = [Diagnosis.model_validate_json(each.content) for each in page.diagnoses]
+            diagnosis = next((each for each in found if each.window == window), None)
+        signals = await service.equipment.read_signals(machine, window)
+    shown = shown_signals(signals, window.start, points)
+    return SignalsAnswer(
+        start=window.start,
+        end=window.end,
+        signals={
+            sensor.id: SignalLine(
+                unit=sensor.unit,
+                state=state_of(diagnosis, sensor.id),
+                values=shown.get(sensor.id, []),
+            )
+            for _, sensor in machine.topology.sensors
+        },
+    )
+
+
+async def _remembered(service: Service, search: str, limit: int, offset: int) -> OverviewAnswer:
+    """Return the overview of what this process has diagnosed."""
+    word = search.casefold()
+    machines = [
+        MachineOverview.of_last(machine, service.latest.get(name))
+        for name, machine in (await service.equipment.all()).items()
+        if word in name.casefold() or word in machine.equipment.name.casefold()
+    ]
+    machines.sort(key=lambda each: (each.health is None, each.health or 0.0, each.equipment_id))
+    return OverviewAnswer(total=len(machines), machines=machines[offset : offset + limit])
+
+
+def _place(cursor: str | None) -> tuple[datetime, str] | None:
+    if cursor is None:
+        return None
+    time, _, bundle = cursor.partition("~")
+    try:
+        end = datetime.fromisoformat(time)
+    except ValueError:
+        end = datetime.min
+    if end.tzinfo is None or not bundle:
+        raise ProblemError(422, f"cursor: {cursor!r} is not accepted; expected `next` of a page.")
+    return end, bundle
+
+
+def _table(series: Sequence[SeriesLine]) -> str:
+    text = io.StringIO()
+    writer = csv.writer(text)
+    writer.writerow(_COLUMNS)
+    for line in series:
+        names = line.component_id, line.head, line.label, line.measure, line.unit
+        for time, *numbers in line.points:
+            writer.writerow((time.isoformat(), *names, *numbers))
+    return text.getvalue()

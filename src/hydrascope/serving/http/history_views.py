@@ -1,0 +1,215 @@
+"""Bodies of answers about the past: overview, diagnoses, series, signals, alarms, silences."""
+
+from datetime import datetime
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import AwareDatetime, BaseModel, Field
+
+from hydrascope.monitoring.alarm import Alarm, Verdict
+from hydrascope.schemas.machine import Machine
+from hydrascope.serving.diagnosis.diagnosis import Diagnosis
+from hydrascope.serving.diagnosis.observations import cannot_tell
+from hydrascope.serving.service import Latest
+
+Note = Annotated[str, Field(max_length=10_000)]
+Limit = Annotated[int, Field(ge=1, le=1000)]
+
+
+class MachineOverview(BaseModel):
+    """One machine, at a glance."""
+
+    equipment_id: str
+    name: str
+    topology: str
+    health: float | None
+    """Lowest health in the last window; null: no answer was reliable, or there is none."""
+    cannot_tell: bool
+    """Whether no answer to the last window was reliable."""
+    last_seen: datetime | None
+    """End of the last window."""
+    trend: list[tuple[datetime, float]]
+    """Lowest health of each of the last 30 days with a reliable answer."""
+    open_alarms: int
+    """Alarms that are not closed."""
+    worst: str | None
+    """Worst severity among them."""
+    finding: str | None
+    """What the newest of the worst found."""
+
+    @classmethod
+    def of_last(cls, machine: Machine, last: Latest | None) -> Self:
+        """Return what a process knows of a machine without a database."""
+        health = last.diagnosis.health if last else None
+        return cls(
+            equipment_id=machine.equipment.equipment_id,
+            name=machine.equipment.name,
+            topology=machine.topology.id,
+            health=health,
+            cannot_tell=last is not None and cannot_tell(last.diagnosis),
+            last_seen=last.diagnosis.window.end if last else None,
+            trend=[],
+            open_alarms=0,
+            worst=None,
+            finding=None,
+        )
+
+
+class OverviewAnswer(BaseModel):
+    """Machines, the worst first."""
+
+    total: int
+    """All machines that match."""
+    machines: list[MachineOverview]
+
+
+class DiagnosisPage(BaseModel):
+    """Diagnoses, the newest first."""
+
+    diagnoses: list[Diagnosis]
+    next: str | None
+    """`cursor` of the next page; null: there are no more."""
+
+
+class SeriesLine(BaseModel):
+    """A number over time."""
+
+    component_id: str
+    """Empty for the machine itself."""
+    head: str
+    """Empty for the lowest health over all heads, and for normality."""
+    label: str
+    measure: Literal["health", "probability", "value", "normality"]
+    unit: str
+    points: list[tuple[datetime, float, float, float]]
+    """Start, mean, lowest, highest."""
+
+
+class SeriesAnswer(BaseModel):
+    """Numbers over time, of reliable answers alone."""
+
+    resolution: Literal["window", "hour", "day"]
+    series: list[SeriesLine]
+
+
+class SignalLine(BaseModel):
+    """A signal of a window."""
+
+    unit: str
+    state: Literal["ok", "missing", "stuck", "doubtful"]
+    """What the diagnosis of this window says of the sensor; `ok` without one."""
+    values: list[tuple[datetime, float | None, float | None]]
+    """Start, lowest, highest of some samples; null where all are missing."""
+
+
+class SignalsAnswer(BaseModel):
+    """The signals of a window."""
+
+    start: datetime
+    end: datetime
+    signals: dict[str, SignalLine]
+    """By sensor ID."""
+
+
+class AlarmDriver(BaseModel):
+    """How much a sensor contributed to a finding."""
+
+    sensor: str
+    share: float
+
+
+class AlarmEvent(BaseModel):
+    """Something that happened to an alarm."""
+
+    action: str
+    actor: str
+    note: str
+    at: datetime
+
+
+class AlarmView(BaseModel):
+    """An alarm."""
+
+    alarm_id: int
+    equipment_id: str
+    name: str
+    rule: str
+    component_id: str
+    head: str
+    finding: str
+    severity: Literal["info", "warning", "critical"]
+    state: Literal["open", "acknowledged", "closed"]
+    since: datetime
+    """Start of the first window that counted for it."""
+    raised_at: datetime
+    """End of the window with which it opened."""
+    last_at: datetime
+    """End of the last window that showed it."""
+    over_at: datetime | None
+    """End of the window with which it was over; null while it lasts."""
+    windows: int
+    """Windows that showed it."""
+    peak: float
+    """Number farthest beyond the threshold among these."""
+    model: str
+    drivers: list[AlarmDriver] | None
+    """The sensors that contributed most come first; null: unknown."""
+    verdict: Verdict | None
+    closed_on: datetime | None
+    events: list[AlarmEvent]
+
+
+class AlarmQuery(BaseModel, extra="forbid"):
+    """Which alarms are asked for; without a key: any."""
+
+    equipment_id: str | None = None
+    state: Literal["open", "acknowledged", "closed"] | None = None
+    severity: Literal["info", "warning", "critical"] | None = None
+    limit: Limit = 100
+    cursor: Annotated[int, Field(ge=1, le=2**63 - 1)] | None = None
+    """`next` of the page before."""
+
+
+class AlarmList(BaseModel):
+    """Alarms, the newest first."""
+
+    alarms: list[AlarmView]
+    next: str | None
+    """`cursor` of the next page; null: there are no more."""
+
+
+class NoteRequest(BaseModel, extra="forbid"):
+    """A note, for those who come later."""
+
+    note: Note = ""
+
+
+class CloseRequest(NoteRequest):
+    """A note and what was found at the machine."""
+
+    verdict: Verdict | None = None
+
+
+class SilenceRequest(NoteRequest):
+    """A time in which nobody is notified; what is null matches everything."""
+
+    equipment_id: str | None = None
+    component_id: str | None = None
+    rule: str | None = None
+    starts: AwareDatetime
+    ends: AwareDatetime
+
+
+class SilenceView(SilenceRequest):
+    """A silence."""
+
+    silence_id: int
+    actor: str
+
+
+def alarm_view(alarm: Alarm) -> AlarmView:
+    """Return an alarm as it is answered."""
+    columns: dict[str, Any] = alarm._asdict()
+    drivers = alarm.drivers
+    columns["drivers"] = None if drivers is None else [each._asdict() for each in drivers]
+    columns["events"] = [each._asdict() for each in alarm.events]
+    return AlarmView(**columns)
