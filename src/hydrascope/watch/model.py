@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import TypeVar
 
 import numpy as np
@@ -59,6 +60,11 @@ class WatchModel:
     def judges_input(self) -> bool:
         """Whether it judges the fitness of its input, and so where a load cycle starts."""
         return bool(self.manifest.least_right)
+
+    def span(self, window: TelemetryWindow) -> TimeWindow:
+        """Return the time that a window covers."""
+        end = window.start + timedelta(seconds=self.manifest.window.window_s)
+        return TimeWindow(start=window.start, end=end)
 
     async def check(self, machine: Machine, given: GivenReference | None) -> ReferenceUse | None:
         """Check that the model can read a machine.

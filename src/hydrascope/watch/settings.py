@@ -45,6 +45,8 @@ class WatchSettings(CommandSettings):
     from its first sample on."""
     least_right: Annotated[float, Field(ge=0, le=1)] | None = None
     """Probability of being right from which an answer is reliable; null: the bundle's own."""
+    rules: Path | None = None
+    """File of alarm rules and of channels that are notified; null: rules that notify nobody."""
 
     once: bool = False
     """Diagnose all that is due, and end."""

@@ -6,12 +6,15 @@ from contextlib import asynccontextmanager, contextmanager
 
 from prometheus_client import start_http_server
 
+from hydrascope.monitoring.alarms import AlarmRepository
+from hydrascope.monitoring.rules import read_rules
 from hydrascope.monitoring.watches import WatchRepository
 from hydrascope.packaging.bundle import Bundle
 from hydrascope.schemas.errors import SpecError
 from hydrascope.serving.equipment.database_store import DatabaseEquipmentStore
 from hydrascope.telemetry.timescale.database import Database
 from hydrascope.telemetry.timescale.settings import database_settings
+from hydrascope.watch.alarms import AlarmJudge
 from hydrascope.watch.metrics import WatchMetrics
 from hydrascope.watch.model import WatchModel
 from hydrascope.watch.planner import Planner
@@ -31,7 +34,7 @@ async def start_worker(settings: WatchSettings, bundle: Bundle) -> AsyncIterator
     """Open what a worker needs; close it at the end.
 
     Raises:
-        SpecError: A setting is not accepted.
+        SpecError: A setting or a rule is not accepted.
     """
     metrics = WatchMetrics(
         settings.metrics_machines, max(_LEAST_FRESH_S, _FRESH_POLLS * settings.poll_s)
@@ -42,18 +45,20 @@ async def start_worker(settings: WatchSettings, bundle: Bundle) -> AsyncIterator
         pool_min=0,
         pool_max=settings.concurrency + 2,
     )
+    rules = read_rules(settings.rules)
     database, store = Database(connection), DatabaseEquipmentStore(connection, {})
     model = WatchModel(bundle, settings.device)
     try:
         planner = Planner(settings, model, store, WatchRepository(database), metrics)
-        visitor = Visitor(settings, model, database, metrics)
+        alarms = AlarmJudge(rules, model, AlarmRepository(database, rules))
+        visitor = Visitor(settings, model, database, metrics, alarms)
         with _served(settings, metrics):
             manifest = model.manifest
             _log.info(
                 "watching %s with %s %s, windows of %g s",
                 connection.place, manifest.task.name, model.version, manifest.window.window_s,
             )  # fmt: skip
-            yield Worker(settings, planner, visitor, store, metrics)
+            yield Worker(settings, planner, visitor, store, metrics, rules)
     finally:
         model.close()
         await store.close()

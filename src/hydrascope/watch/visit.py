@@ -4,10 +4,10 @@ What a visit writes is one transaction. It begins with a comparison of the machi
 what it was when the visit began; if another worker was faster, nothing is written.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from hydrascope.features.sub_windows import WindowSpec
 from hydrascope.monitoring.predictions import DiagnosedWindow, write_predictions
@@ -27,6 +27,7 @@ from hydrascope.telemetry.resampling import ResampleSettings, regular
 from hydrascope.telemetry.times import EARLIEST_US, as_microseconds, as_time
 from hydrascope.telemetry.timescale.database import Connection, Database
 from hydrascope.telemetry.window_signals import margin_beside_us, window_signals
+from hydrascope.watch.alarms import AlarmJudge, Judged, ObservedWindow
 from hydrascope.watch.grid import Grid, Place, can_settle, has_all, in_us, lay, stretches
 from hydrascope.watch.metrics import WatchMetrics
 from hydrascope.watch.model import WatchModel
@@ -70,15 +71,22 @@ class Visitor:
         model: Answers.
         database: Holds telemetry and takes diagnoses.
         metrics: Count what is done.
+        alarms: Makes alarms of what is found.
     """
 
     def __init__(
-        self, settings: WatchSettings, model: WatchModel, database: Database, metrics: WatchMetrics
+        self,
+        settings: WatchSettings,
+        model: WatchModel,
+        database: Database,
+        metrics: WatchMetrics,
+        alarms: AlarmJudge,
     ) -> None:
         window = model.manifest.window
         stride_s = settings.stride_s or window.window_s
         self.database = database
         self._settings, self._model, self._metrics = settings, model, metrics
+        self._alarms = alarms
         self._spec = WindowSpec(window.window_s, stride_s, window.steps)
         window_us, stride_us = in_us(window.window_s), in_us(stride_s)
         aligned = model.judges_input and stride_us % window_us == 0
@@ -110,18 +118,25 @@ class Visitor:
             return await self._begun(subject, newest_us)
         with self._metrics.stage("read"):
             found = await self._find(subject, standing.progress, newest_us)
-        windows = await self._judged(subject, found)
+        windows, judged = await self._answered(subject, found, standing.progress.rules)
         progress = Progress(
             as_time(found.place.upto_us),
             as_time(found.place.covered_us),
             found.place.begun,
             standing.progress.newest if found.more else as_time(newest_us),
             standing.progress.seen if found.more else standing.revision,
-            standing.progress.rules,
+            judged.state,
         )
 
         async def work(connection: Connection) -> bool:
-            return await self._write(connection, subject, standing, found, windows, progress)
+            if not await self._is_unchanged(connection, subject, standing, found):
+                return False
+            if windows:
+                version = self._model.version
+                await write_predictions(connection, subject.key, windows, version, "watch")
+                await self._alarms.write(connection, subject.key, judged)
+            await save_progress(connection, subject.key, progress)
+            return True
 
         with self._metrics.stage("write"):
             written = await self.database.transaction(work)
@@ -211,51 +226,41 @@ class Visitor:
         start_us = as_microseconds(found.start)
         return Place(start_us, start_us, begun=True)
 
-    async def _judged(self, subject: Subject, found: _Found) -> list[DiagnosedWindow]:
-        """Answer the windows and return what is to be written."""
-        if not found.starts_us:
-            return []
-        with self._metrics.stage("answer"):
-            windows = [self._window(subject, found.telemetry, each) for each in found.starts_us]
-            answers = await self._model.answer(windows)
+    async def _answered(
+        self, subject: Subject, found: _Found, rules: Mapping[str, Any]
+    ) -> tuple[list[DiagnosedWindow], Judged]:
+        """Answer the windows; return what is to be written of them, and their alarms."""
+        windows = [self._window(subject, found.telemetry, each) for each in found.starts_us]
         manifest, version = self._model.manifest, self._model.version
         least_right = self._settings.least_right
-        judged = []
-        for window, answer in zip(windows, answers, strict=True):
-            diagnosis = build_diagnosis(window, answer, manifest, version, least_right)
-            judged.append(
-                DiagnosedWindow(
-                    diagnosis.window.start,
-                    diagnosis.window.end,
-                    diagnosis.model_dump_json(exclude={"timing", "cached"}),
-                    diagnosis.health,
-                    cannot_tell(diagnosis),
-                    observations_of(diagnosis, manifest.task.heads),
+        diagnosed, observed = [], []
+        with self._metrics.stage("answer"):
+            answers = await self._model.answer(windows) if windows else []
+            for window, answer in zip(windows, answers, strict=True):
+                diagnosis = build_diagnosis(window, answer, manifest, version, least_right)
+                observations = observations_of(diagnosis, manifest.task.heads)
+                observed.append(ObservedWindow(window, observations))
+                diagnosed.append(
+                    DiagnosedWindow(
+                        diagnosis.window.start,
+                        diagnosis.window.end,
+                        diagnosis.model_dump_json(exclude={"timing", "cached"}),
+                        diagnosis.health,
+                        cannot_tell(diagnosis),
+                        observations,
+                    )
                 )
-            )
-        return judged
+            return diagnosed, await self._alarms.judge(rules, observed)
 
-    async def _write(
-        self,
-        connection: Connection,
-        subject: Subject,
-        before: Standing,
-        found: _Found,
-        windows: Sequence[DiagnosedWindow],
-        progress: Progress,
+    async def _is_unchanged(
+        self, connection: Connection, subject: Subject, before: Standing, found: _Found
     ) -> bool:
-        """Write a batch in the caller's transaction; return False if it must be done again."""
+        """Return whether nothing has come between; the caller's transaction then keeps it so."""
         now = await lock_standing(connection, subject.key)
         if now.progress != before.progress:
             return False
-        if windows and now.revision != before.revision:
-            read = found.telemetry
-            ends = read.first_us, read.end_us
-            again = await self._reader.read_on(connection, subject.machine, *ends)
-            if not again.equals(read):
-                return False
-        if windows:
-            version = self._model.version
-            await write_predictions(connection, subject.key, windows, version, "watch")
-        await save_progress(connection, subject.key, progress)
-        return True
+        if not found.starts_us or now.revision == before.revision:
+            return True
+        ends = found.telemetry.first_us, found.telemetry.end_us
+        again = await self._reader.read_on(connection, subject.machine, *ends)
+        return again.equals(found.telemetry)
