@@ -15,6 +15,13 @@ _AWAY_S = 1.5
 _LATENESS = "lateness_s=390"
 """Five windows, and the time for which some machines stand still."""
 
+_RULES = """
+rules:
+  - {name: low, measure: health, below: 0.5, windows: 2, of: 3, over_after: 2}
+  - {name: shown, measure: probability, windows: 1, of: 2, over_after: 1, severity: info}
+"""
+"""Alarms come often, and often end."""
+
 
 @dataclass(frozen=True)
 class Disturbances:
@@ -34,12 +41,15 @@ class Disturbances:
 
 
 def undisturbed(server: Server, rigs: WatchedRigs, bundle: Path, folder: Path, name: str) -> str:
-    """Diagnose telemetry that is there with one worker; return the database's DSN."""
+    """Diagnose telemetry that is there with one worker; return the database's DSN.
+
+    Workers judge by the rules of `folder`/rules.yaml.
+    """
     dsn = new_database(server.dsn(), name)
     save_machines(dsn, list(rigs.machines.values()))
     for parts in rigs.rounds(0.0):
         write(dsn, parts)
-    arguments = [f"bundle={bundle}", f"database={dsn}", _LATENESS, "--once"]
+    arguments = [*_arguments(bundle, dsn, folder), "--once"]
     with workers(1, arguments, folder / f"{name}.log") as one:
         assert one.wait(1200) == [0], one.log.read_text()
     return dsn
@@ -57,8 +67,7 @@ def disturbed(
     """Diagnose telemetry as it comes; return the database's DSN and the workers' exit codes."""
     dsn = new_database(server.dsn(), name)
     save_machines(dsn, list(rigs.machines.values()))
-    arguments = [f"bundle={bundle}", f"database={dsn}", _LATENESS]
-    arguments += ["poll_s=1", "stalled_s=2", "batch=4"]
+    arguments = [*_arguments(bundle, dsn, folder), "poll_s=1", "stalled_s=2", "batch=4"]
     with workers(count, arguments, folder / f"{name}.log") as running:
         chaos = threading.Thread(target=_disturb, args=(server, running, what, count))
         chaos.start()
@@ -72,6 +81,12 @@ def disturbed(
         wait_for(dsn, len(rigs.expected), 600)
         codes = running.stop()
     return dsn, codes
+
+
+def _arguments(bundle: Path, dsn: str, folder: Path) -> list[str]:
+    rules = folder / "rules.yaml"
+    rules.write_text(_RULES)
+    return [f"bundle={bundle}", f"database={dsn}", f"rules={rules}", _LATENESS]
 
 
 def _disturb(server: Server, running: Workers, what: Disturbances, count: int) -> None:

@@ -63,7 +63,7 @@ class AlarmJudge:
             for change in changes:
                 if change.change is Change.RAISED:
                     drivers = await self._drivers(window, observations, change)
-                    change = change._replace(drivers=drivers)  # noqa: PLW2901
+                    change = change._replace(drivers=drivers)
                 transitions.append(change)
         return Judged(found, transitions)
 

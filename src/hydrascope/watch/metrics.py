@@ -37,6 +37,14 @@ class WatchMetrics:
         )
         for what in ("database", "machine", "queue"):
             self.failures.labels(what)
+        self.messages = Counter(
+            "hydrascope_watch_messages",
+            "Tries to deliver a message about an alarm: sent, failed, given_up.",
+            ["outcome"],
+            registry=self.registry,
+        )
+        for outcome in ("sent", "failed", "given_up"):
+            self.messages.labels(outcome)
         self._stage = Histogram(
             "hydrascope_watch_stage_seconds",
             "Time of a visit by stage: read, answer, write.",

@@ -29,7 +29,7 @@ FAILURES = (ConnectorException, psycopg.Error)
 
 Visit = Callable[[int, str], Awaitable[bool]]
 """Visits a machine by key and ID; returns whether it is to be visited again."""
-Plan = Callable[[], Awaitable[None]]
+Work = Callable[[], Awaitable[None]]
 
 _log = logging.getLogger(__name__)
 
@@ -57,7 +57,8 @@ class VisitQueue:
         settings: Of the database.
         visit: Makes a visit.
         plan: Finds machines to visit.
-        poll_s: Time between two plans, of all workers together; None: no plans are made.
+        deliver: Delivers messages about alarms.
+        poll_s: Time between two plans, of all workers together; None: nothing is done by itself.
         connections: The most connections.
     """
 
@@ -65,7 +66,8 @@ class VisitQueue:
         self,
         settings: DatabaseSettings,
         visit: Visit,
-        plan: Plan,
+        plan: Work,
+        deliver: Work,
         poll_s: int | None,
         connections: int,
     ) -> None:
@@ -95,6 +97,11 @@ class VisitQueue:
             @self.app.task(name="plan", queue=QUEUE, queueing_lock="plan", priority=1)
             async def make_plan(timestamp: int) -> None:  # noqa: ARG001, procrastinate passes it
                 await plan()
+
+            @self.app.periodic(cron=f"* * * * * */{poll_s}")
+            @self.app.task(name="deliver", queue=QUEUE, queueing_lock="deliver", lock="deliver")
+            async def make_deliveries(timestamp: int) -> None:  # noqa: ARG001, as above
+                await deliver()
 
     async def prepare(self) -> None:
         """Make the queue's tables, unless they are there; workers may start at the same time.

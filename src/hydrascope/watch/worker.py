@@ -7,6 +7,8 @@ from typing import Any
 
 from procrastinate.jobs import DeleteJobCondition
 
+from hydrascope.monitoring.delivery import deliver
+from hydrascope.monitoring.rules import RuleFile
 from hydrascope.schemas.errors import SpecError
 from hydrascope.serving.equipment.store import EquipmentStore, UnavailableError
 from hydrascope.telemetry.timescale.database import Connection
@@ -38,6 +40,7 @@ class Worker:
         visitor: Visits them.
         store: Has machines and their reference windows.
         metrics: Count failures.
+        rules: Say where messages go.
         failed: What went wrong last with each machine, by ID; empty where nothing did.
     """
 
@@ -46,6 +49,7 @@ class Worker:
     visitor: Visitor
     store: EquipmentStore
     metrics: WatchMetrics
+    rules: RuleFile
 
     def __post_init__(self) -> None:
         """Open the queue's place."""
@@ -58,6 +62,7 @@ class Worker:
             self.visitor.database.settings,
             self._visit,
             self._plan,
+            self._deliver,
             None if settings.once else settings.poll_s,
             connections=settings.concurrency + 2,
         )
@@ -103,6 +108,7 @@ class Worker:
             due = await self.planner.machines_to_visit()
             due = [each for each in due if each.equipment_id not in self.failed]
             if not due:
+                await self._deliver()
                 return
             await self.queue.add_all(due)
             await self._take_visits(wait=False)
@@ -146,6 +152,16 @@ class Worker:
                 return
             self.metrics.failures.labels("database").inc()
             _log.warning("database: %s; the next plan tries again", _line(error))
+
+    async def _deliver(self) -> None:
+        try:
+            delivered = await deliver(self.visitor.database, self.rules)
+        except DatabaseError as error:
+            _log.warning("database: %s; the next delivery tries again", _line(error))
+            return
+        self.metrics.messages.labels("sent").inc(delivered.sent)
+        self.metrics.messages.labels("failed").inc(delivered.failed)
+        self.metrics.messages.labels("given_up").inc(delivered.given_up)
 
     def _refused(self, error: Exception) -> DatabaseQueryError | None:
         """Return what to end with where trying again is of no use."""
