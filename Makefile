@@ -7,7 +7,7 @@ INSTALL  := $(RUN) -m pip install --quiet $(VERSIONS)
 TIMESCALEDB := tests/support/pglite
 
 .DEFAULT_GOAL := help
-.PHONY: help train test pytest test-python test-newest lint fix docs docs-serve results bench clean
+.PHONY: help train test pytest test-python test-newest lint fix page page-example docs docs-serve results bench clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -49,6 +49,16 @@ lint: $(VENV)/installed  ## lint, types and imports only
 fix: $(VENV)/installed  ## mend what ruff can mend
 	$(VENV)/bin/ruff check --fix .
 	$(VENV)/bin/ruff format .
+
+page/node_modules: page/package-lock.json
+	cd page && npm ci --no-audit --no-fund
+	touch $@
+
+page: page/node_modules  ## build the service's page from page/ (needs Node 20.19 or newer)
+	cd page && npm run build
+
+page-example: page/node_modules  ## show the page with invented machines, and what you change in it
+	cd page && npm run dev
 
 docs: $(VENV)/installed  ## build the documentation site in build/site; a dead link fails
 	$(RUN) -m mkdocs build --strict

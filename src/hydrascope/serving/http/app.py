@@ -15,6 +15,7 @@ from hydrascope.serving.http import (
     history_routes,
     model_routes,
     operation_routes,
+    page_routes,
     reference_routes,
 )
 from hydrascope.serving.http.admission import AdmissionMiddleware
@@ -55,6 +56,7 @@ def create_app(service: Service) -> FastAPI:
         alarm_routes,
         event_routes,
         operation_routes,
+        page_routes,
     ):
         app.include_router(routes.router)
     if settings.cors_origins:

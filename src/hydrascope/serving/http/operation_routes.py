@@ -1,9 +1,7 @@
-"""Routes of operation: health, metrics and the page for people."""
-
-from importlib import resources
+"""Routes of operation: health and metrics."""
 
 from fastapi import APIRouter
-from starlette.responses import HTMLResponse, Response
+from starlette.responses import Response
 
 from hydrascope.serving.engine.breaker import BreakerState
 from hydrascope.serving.http.dependencies import CanRead, CurrentService
@@ -11,10 +9,6 @@ from hydrascope.serving.http.problems import ProblemError, responses
 from hydrascope.serving.http.views import State
 
 router = APIRouter(tags=["operation"])
-_PAGE_POLICY = (
-    "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; "
-    "connect-src 'self'; img-src data:; base-uri 'none'; form-action 'none'"
-)
 
 
 @router.get("/healthz")
@@ -35,10 +29,3 @@ async def readyz(service: CurrentService) -> State:
 async def metrics(_: CanRead, service: CurrentService) -> Response:
     """Return the metrics for Prometheus."""
     return Response(service.metrics.text(), media_type="text/plain; version=0.0.4")
-
-
-@router.get("/", include_in_schema=False)
-async def page() -> HTMLResponse:
-    """Return the page, which may load nothing from elsewhere."""
-    content = resources.files("hydrascope.serving.http").joinpath("page.html").read_text("utf-8")
-    return HTMLResponse(content, headers={"Content-Security-Policy": _PAGE_POLICY})
