@@ -1,5 +1,5 @@
 import { fileURLToPath } from "node:url";
-import { defineConfig } from "vite";
+import { defineConfig } from "vitest/config";
 import { exampleService } from "./dev/service.ts";
 
 /** The folder of the package from which the service serves the page. */
@@ -8,6 +8,7 @@ const BUILD = fileURLToPath(new URL("../src/hydrascope/serving/page", import.met
 export default defineConfig({
   base: "./",
   plugins: [exampleService()],
+  test: { testTimeout: 60_000 }, // other tests may have the processor
   build: {
     outDir: process.env["PAGE_BUILD"] ?? BUILD,
     emptyOutDir: true,

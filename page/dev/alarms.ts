@@ -9,17 +9,24 @@ export class Alarms {
   private readonly all: Alarm[];
 
   constructor(fleet: ReadonlyMap<string, Example>) {
-    this.all = [...fleet.values()].flatMap((each) => alarmOf(each)).map((alarm, index) => ({ ...alarm, alarm_id: index + 1 }));
+    this.all = [...fleet.values()]
+      .flatMap((each) => alarmOf(each))
+      .map((alarm, index) => ({ ...alarm, alarm_id: index + 1 }));
   }
 
   openOf(equipmentId: string): number {
-    return this.all.filter((each) => each.equipment_id === equipmentId && each.state === "open").length;
+    return this.all.filter((each) => each.equipment_id === equipmentId && each.state === "open")
+      .length;
   }
 
   list(query: URLSearchParams): AlarmPage {
     const fits = (each: Alarm) =>
-      (["state", "equipment_id", "severity"] as const).every((name) => (query.get(name) ?? each[name]) === each[name]);
-    const found = this.all.filter(fits).toSorted((one, other) => other.raised_at.localeCompare(one.raised_at));
+      (["state", "equipment_id", "severity"] as const).every(
+        (name) => (query.get(name) ?? each[name]) === each[name],
+      );
+    const found = this.all
+      .filter(fits)
+      .toSorted((one, other) => other.raised_at.localeCompare(one.raised_at));
     const start = Number(query.get("cursor") ?? 0);
     const end = start + Number(query.get("limit") ?? 50);
     return { alarms: found.slice(start, end), next: end < found.length ? String(end) : null };
@@ -33,12 +40,33 @@ export class Alarms {
     const index = this.all.findIndex((each) => String(each.alarm_id) === id);
     const before = this.all[index];
     if (!before) return undefined;
-    const words = { acknowledge: "acknowledged", close: "closed", reopen: "reopened", comment: "commented" } as const;
+    const words = {
+      acknowledge: "acknowledged",
+      close: "closed",
+      reopen: "reopened",
+      comment: "commented",
+    } as const;
     const done = words[action as keyof typeof words];
-    const event: AlarmEvent = { action: done, actor: "example", note: body.note ?? "", at: new Date().toISOString() };
-    const state = { acknowledged: "acknowledged", closed: "closed", reopened: "open", commented: before.state } as const;
-    const verdict = done === "closed" ? (body.verdict ?? null) : done === "reopened" ? null : before.verdict;
-    const after: Alarm = { ...before, state: state[done], verdict, events: [...before.events, event] };
+    const event: AlarmEvent = {
+      action: done,
+      actor: "example",
+      note: body.note ?? "",
+      at: new Date().toISOString(),
+    };
+    const state = {
+      acknowledged: "acknowledged",
+      closed: "closed",
+      reopened: "open",
+      commented: before.state,
+    } as const;
+    const verdict =
+      done === "closed" ? (body.verdict ?? null) : done === "reopened" ? null : before.verdict;
+    const after: Alarm = {
+      ...before,
+      state: state[done],
+      verdict,
+      events: [...before.events, event],
+    };
     this.all[index] = after;
     return after;
   }
@@ -50,7 +78,8 @@ function alarmOf(each: Example): Alarm[] {
   const raised = fault.began + 0.35 * fault.days * DAY_MS;
   if (raised > each.lastSeen) return [];
   const peak = severity(each, fault.component, fault.label, each.lastSeen);
-  const sensors = machine.topology.components.find(({ id }) => id === fault.component)?.sensors ?? [];
+  const sensors =
+    machine.topology.components.find(({ id }) => id === fault.component)?.sensors ?? [];
   const iso = (time: number) => new Date(time).toISOString();
   return [
     {
@@ -69,7 +98,9 @@ function alarmOf(each: Example): Alarm[] {
       windows: Math.round((each.lastSeen - raised) / WINDOW_MS),
       peak,
       model: "diagnosis 3f2a91c0d5",
-      drivers: sensors.slice(0, 3).map(({ id }, index) => ({ sensor: id, share: [0.52, 0.24, 0.11][index] ?? 0 })),
+      drivers: sensors
+        .slice(0, 3)
+        .map(({ id }, index) => ({ sensor: id, share: [0.52, 0.24, 0.11][index] ?? 0 })),
       verdict: null,
       events: [{ action: "raised", actor: "watch", note: "", at: iso(raised) }],
     },

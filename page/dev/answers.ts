@@ -22,14 +22,23 @@ import {
 const [HOUR_MS, DAY_MS] = [3_600_000, 86_400_000];
 const iso = (time: number) => new Date(time).toISOString();
 
-export function overview(fleet: ReadonlyMap<string, Example>, open: (id: string) => number, query: URLSearchParams): Overview {
+export function overview(
+  fleet: ReadonlyMap<string, Example>,
+  open: (id: string) => number,
+  query: URLSearchParams,
+): Overview {
   const wanted = (query.get("search") ?? "").toLowerCase();
   const found = [...fleet.values()]
-    .filter(({ machine: { equipment } }) => `${equipment.equipment_id} ${equipment.name}`.toLowerCase().includes(wanted))
+    .filter(({ machine: { equipment } }) =>
+      `${equipment.equipment_id} ${equipment.name}`.toLowerCase().includes(wanted),
+    )
     .map((each) => fleetMachine(each, open(each.machine.equipment.equipment_id)))
     .toSorted((one, other) => (one.health ?? 2) - (other.health ?? 2));
   const offset = Number(query.get("offset") ?? 0);
-  return { total: found.length, machines: found.slice(offset, offset + Number(query.get("limit") ?? 50)) };
+  return {
+    total: found.length,
+    machines: found.slice(offset, offset + Number(query.get("limit") ?? 50)),
+  };
 }
 
 function fleetMachine(each: Example, alarms: number): FleetMachine {
@@ -57,14 +66,23 @@ export function series(each: Example, query: URLSearchParams): SeriesAnswer {
   const from = Date.parse(query.get("from") ?? "");
   const [resolution, step] =
     (to - from) / WINDOW_MS <= 3 * points
-      ? (["window", Math.max(WINDOW_MS, Math.ceil((to - from) / points / WINDOW_MS) * WINDOW_MS)] as const)
+      ? ([
+          "window",
+          Math.max(WINDOW_MS, Math.ceil((to - from) / points / WINDOW_MS) * WINDOW_MS),
+        ] as const)
       : (to - from) / HOUR_MS <= 2 * points
         ? (["hour", HOUR_MS] as const)
         : (["day", DAY_MS] as const);
   const times: number[] = [];
   for (let time = Math.ceil(from / step) * step; time <= to; time += step) times.push(time);
   const spread = resolution === "window" ? 0 : 0.03;
-  const of = (component_id: string, head: string, label: string, measure: Series["measure"], value: (time: number) => number) => ({
+  const of = (
+    component_id: string,
+    head: string,
+    label: string,
+    measure: Series["measure"],
+    value: (time: number) => number,
+  ) => ({
     component_id,
     head,
     label,
@@ -84,8 +102,12 @@ export function series(each: Example, query: URLSearchParams): SeriesAnswer {
       ...ids.map((id) => of(id, "", "", "health", (time) => componentHealth(each, id, time))),
       ...LABELS.map((label) =>
         asked
-          ? of(asked, "component_anomalies", label, "probability", (time) => probability(each, asked, label, time))
-          : of("", "anomalies", label, "probability", (time) => Math.max(...ids.map((id) => probability(each, id, label, time)))),
+          ? of(asked, "component_anomalies", label, "probability", (time) =>
+              probability(each, asked, label, time),
+            )
+          : of("", "anomalies", label, "probability", (time) =>
+              Math.max(...ids.map((id) => probability(each, id, label, time))),
+            ),
       ),
     ],
   };
@@ -93,7 +115,9 @@ export function series(each: Example, query: URLSearchParams): SeriesAnswer {
 
 export function seriesCsv(answer: SeriesAnswer): string {
   const rows = answer.series.flatMap((each) =>
-    each.points.map(([time, ...values]) => [time, each.component_id, each.head, each.label, each.measure, ...values].join(",")),
+    each.points.map(([time, ...values]) =>
+      [time, each.component_id, each.head, each.label, each.measure, ...values].join(","),
+    ),
   );
   return ["time,component_id,head,label,measure,mean,lowest,highest", ...rows].join("\n");
 }
@@ -115,7 +139,13 @@ export function signals(each: Example, query: URLSearchParams): WindowSignals {
 }
 
 /** Two load cycles a window, with steps as valves make them, and noise. */
-function signal(id: string, unit: string, state: SensorState, start: number, points: number): WindowSignal {
+function signal(
+  id: string,
+  unit: string,
+  state: SensorState,
+  start: number,
+  points: number,
+): WindowSignal {
   const [level, swing] = [20 + 120 * chance("level", id), 10 + 60 * chance("swing", id)];
   const values = Array.from({ length: points }, (_, index) => {
     const time = iso(start + (WINDOW_MS * index) / points);
@@ -126,6 +156,7 @@ function signal(id: string, unit: string, state: SensorState, start: number, poi
     const low = level + swing * step + noise;
     return [time, low, low + noise] as const;
   });
-  const moments = chance("moment", id) < 0.2 ? [[iso(start + 12_000), iso(start + 21_000)] as const] : [];
+  const moments =
+    chance("moment", id) < 0.2 ? [[iso(start + 12_000), iso(start + 21_000)] as const] : [];
   return { unit, state, values, moments };
 }

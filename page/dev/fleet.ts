@@ -30,7 +30,12 @@ const FAULTS: Readonly<Record<string, string>> = {
 export interface Example {
   readonly machine: Machine;
   readonly seed: number;
-  readonly fault: { readonly component: string; readonly label: string; readonly began: number; readonly days: number } | null;
+  readonly fault: {
+    readonly component: string;
+    readonly label: string;
+    readonly began: number;
+    readonly days: number;
+  } | null;
   readonly lastSeen: number;
   readonly broken: ReadonlyMap<string, SensorState>;
 }
@@ -53,7 +58,12 @@ export function makeFleet(count: number, now: number): Map<string, Example> {
     if (!machine) continue;
     const id = seed < kinds.length ? kind : `${kind}_${seed}`;
     const name = seed < kinds.length ? machine.equipment.name : `${machine.equipment.name} ${seed}`;
-    const located = { ...machine.equipment, equipment_id: id, name, location: `Hall ${1 + (seed % 4)}` };
+    const located = {
+      ...machine.equipment,
+      equipment_id: id,
+      name,
+      location: `Hall ${1 + (seed % 4)}`,
+    };
     fleet.set(id, example({ ...machine, equipment: located }, seed, now));
   }
   return fleet;
@@ -74,7 +84,12 @@ function example(machine: Machine, seed: number, now: number): Example {
     machine,
     seed,
     fault: hasFault
-      ? { component: component.id, label: FAULTS[component.kind] ?? "", began: now - days * DAY_MS * (0.35 + 0.5 * chance("began", seed)), days }
+      ? {
+          component: component.id,
+          label: FAULTS[component.kind] ?? "",
+          began: now - days * DAY_MS * (0.35 + 0.5 * chance("began", seed)),
+          days,
+        }
       : null,
     lastSeen: now - (seed % 7 === 6 ? 5 * 3_600_000 : 20_000 + (seed % 5) * 40_000),
     broken,
@@ -96,7 +111,9 @@ export function componentHealth(each: Example, component: string, time: number):
 }
 
 export function machineHealth(each: Example, time: number): number {
-  return Math.min(...each.machine.topology.components.map(({ id }) => componentHealth(each, id, time)));
+  return Math.min(
+    ...each.machine.topology.components.map(({ id }) => componentHealth(each, id, time)),
+  );
 }
 
 /** Components of which a broken sensor leaves too little to go by. */
@@ -130,21 +147,41 @@ export function diagnose(each: Example, start: number): Diagnosis {
   const health = Math.min(...sure.map((id) => componentHealth(each, id, start)));
   return {
     equipment_id: each.machine.equipment.equipment_id,
-    window: { start: new Date(start).toISOString(), end: new Date(start + WINDOW_MS).toISOString() },
+    window: {
+      start: new Date(start).toISOString(),
+      end: new Date(start + WINDOW_MS).toISOString(),
+    },
     model: { task: "diagnosis", version: "3f2a91c0d5" },
     health,
     machine: {
-      health: { ...EMPTY, value: health, health, interval: [Math.max(0, health - 0.04), Math.min(1, health + 0.04)] },
-      remaining_life: { ...EMPTY, value: Math.max(0, 0.9 * health - 0.1), unit: "1000 h", interval: [0, 0.9 * health] },
+      health: {
+        ...EMPTY,
+        value: health,
+        health,
+        interval: [Math.max(0, health - 0.04), Math.min(1, health + 0.04)],
+      },
+      remaining_life: {
+        ...EMPTY,
+        value: Math.max(0, 0.9 * health - 0.1),
+        unit: "1000 h",
+        interval: [0, 0.9 * health],
+      },
     },
     components: Object.fromEntries(ids.map((id) => [id, componentFindings(each, id, start)])),
     component_health: Object.fromEntries(sure.map((id) => [id, componentHealth(each, id, start)])),
     normality: null,
     fitness: {
       unlike: false,
-      sensors: Object.fromEntries([...each.broken].map(([id, state]) => [id, { state, reason: reasonOf(state) }])),
+      sensors: Object.fromEntries(
+        [...each.broken].map(([id, state]) => [id, { state, reason: reasonOf(state) }]),
+      ),
     },
-    missing: Object.fromEntries([...each.broken].map(([id, state]) => [id, { samples: state === "missing" ? 1 : 0.1, steps: 0.1 }])),
+    missing: Object.fromEntries(
+      [...each.broken].map(([id, state]) => [
+        id,
+        { samples: state === "missing" ? 1 : 0.1, steps: 0.1 },
+      ]),
+    ),
   };
 }
 
@@ -153,16 +190,26 @@ function reasonOf(state: SensorState): string {
 }
 
 function componentFindings(each: Example, id: string, time: number): Record<string, Finding> {
-  const probabilities = Object.fromEntries(LABELS.map((label) => [label, probability(each, id, label, time)]));
+  const probabilities = Object.fromEntries(
+    LABELS.map((label) => [label, probability(each, id, label, time)]),
+  );
   const flags = LABELS.filter((label) => (probabilities[label] ?? 0) > 0.5);
   const health = componentHealth(each, id, time);
   if (isDoubtful(each, id)) {
-    const reasons = ["38% of what this answer is usually based on is not there", "a sensor is missing"];
+    const reasons = [
+      "38% of what this answer is usually based on is not there",
+      "a sensor is missing",
+    ];
     const withheld = { ...EMPTY, reliable: false, right: 0.61, outcome: "cannot_tell", reasons };
     return { component_health: withheld, component_anomalies: { ...withheld, probabilities } };
   }
   return {
-    component_health: { ...EMPTY, value: health, health, interval: [Math.max(0, health - 0.05), Math.min(1, health + 0.05)] },
+    component_health: {
+      ...EMPTY,
+      value: health,
+      health,
+      interval: [Math.max(0, health - 0.05), Math.min(1, health + 0.05)],
+    },
     component_anomalies: { ...EMPTY, kind: "multi_label", probabilities, flags },
   };
 }

@@ -41,7 +41,11 @@ export function readMachine(kind: Kind): Machine {
         name: "",
         nominal: {},
         ...each,
-        sensors: (each.sensors ?? []).map((sensor) => ({ position: null, description: "", ...sensor })),
+        sensors: (each.sensors ?? []).map((sensor) => ({
+          position: null,
+          description: "",
+          ...sensor,
+        })),
       })),
     },
   };

@@ -63,15 +63,23 @@ function answerOf(
 function diagnoses(each: Example, query: URLSearchParams) {
   const limit = Number(query.get("limit") ?? 50);
   const last = Math.floor(each.lastSeen / WINDOW_MS) * WINDOW_MS - WINDOW_MS;
-  const to = Number(query.get("cursor") ?? Math.min(Date.parse(query.get("to") ?? "") || Infinity, last + 1));
+  const to = Number(
+    query.get("cursor") ?? Math.min(Date.parse(query.get("to") ?? "") || Infinity, last + 1),
+  );
   const from = Date.parse(query.get("from") ?? "") || 0;
   const found = [];
   let start = Math.ceil(to / WINDOW_MS) * WINDOW_MS - WINDOW_MS;
-  for (; start >= from && found.length < limit; start -= WINDOW_MS) found.push(diagnose(each, start));
+  for (; start >= from && found.length < limit; start -= WINDOW_MS)
+    found.push(diagnose(each, start));
   return { diagnoses: found, next: start >= from ? String(start + 1) : null };
 }
 
-async function act(request: IncomingMessage, response: ServerResponse, alarms: Alarms, parts: readonly string[]) {
+async function act(
+  request: IncomingMessage,
+  response: ServerResponse,
+  alarms: Alarms,
+  parts: readonly string[],
+) {
   let text = "";
   for await (const piece of request) text += String(piece);
   answer(response, alarms.act(parts[1] ?? "", parts[2] ?? "", JSON.parse(text) as object));
@@ -83,14 +91,22 @@ function answer(response: ServerResponse, content: unknown): void {
     return;
   }
   response.statusCode = content === undefined ? 404 : 200;
-  response.setHeader("content-type", content === undefined ? "application/problem+json" : "application/json");
-  response.end(JSON.stringify(content ?? { title: "Not Found", status: 404, detail: "There is no such thing." }));
+  response.setHeader(
+    "content-type",
+    content === undefined ? "application/problem+json" : "application/json",
+  );
+  response.end(
+    JSON.stringify(
+      content ?? { title: "Not Found", status: 404, detail: "There is no such thing." },
+    ),
+  );
 }
 
 /** Send an alarm every ten seconds. */
 function stream(request: IncomingMessage, response: ServerResponse, alarms: Alarms): void {
   response.writeHead(200, { "content-type": "text/event-stream", "cache-control": "no-store" });
-  const send = () => response.write(`event: alarm\ndata: ${JSON.stringify(alarms.find("1") ?? {})}\n\n`);
+  const send = () =>
+    response.write(`event: alarm\ndata: ${JSON.stringify(alarms.find("1") ?? {})}\n\n`);
   send();
   const timer = setInterval(send, 10_000);
   request.on("close", () => clearInterval(timer));

@@ -21,7 +21,9 @@ export function App() {
   const connection = useConnection();
   const [view = "machines", id] = route.parts;
   useEffect(() => {
-    document.title = [id, view === "alarms" ? "Alarms" : "Machines", "Hydrascope"].filter(Boolean).join(" – ");
+    document.title = [id, view === "alarms" ? "Alarms" : "Machines", "Hydrascope"]
+      .filter(Boolean)
+      .join(" – ");
     scrollTo(0, 0);
   }, [view, id]);
   return (
@@ -62,9 +64,14 @@ function focusContent(): void {
 
 function View({ view, id, route }: { view: string; id: string | undefined; route: Route }) {
   if (view === "machines") {
-    return id === undefined ? <FleetView route={route} /> : <MachineView key={id} route={route} equipmentId={id} />;
+    return id === undefined ? (
+      <FleetView route={route} />
+    ) : (
+      <MachineView key={id} route={route} equipmentId={id} />
+    );
   }
-  if (view === "alarms") return id === undefined ? <AlarmsView route={route} /> : <AlarmView key={id} alarmId={id} />;
+  if (view === "alarms")
+    return id === undefined ? <AlarmsView route={route} /> : <AlarmView key={id} alarmId={id} />;
   return (
     <main>
       <h1>There is no such page</h1>

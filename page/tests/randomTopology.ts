@@ -16,7 +16,15 @@ const KINDS = [
   "manifold",
   "gearbox",
 ];
-const LINES: readonly LineKind[] = ["pressure_line", "return_line", "suction_line", "drain_line", "pilot_line", "mechanical", "link"];
+const LINES: readonly LineKind[] = [
+  "pressure_line",
+  "return_line",
+  "suction_line",
+  "drain_line",
+  "pilot_line",
+  "mechanical",
+  "link",
+];
 
 /** Return a connected circuit that no engineer would build: any kind joined with any other. */
 export function randomTopology(seed: number, count = 4 + (seed % 14)): Topology {
@@ -40,7 +48,9 @@ export function randomTopology(seed: number, count = 4 + (seed % 14)): Topology 
     target: components[to]?.id ?? "",
     kind: pick(LINES, "line", from, to),
   });
-  const tree = components.slice(1).map((_, index) => line(Math.floor(chance(seed, "tree", index) * (index + 1)), index + 1));
+  const tree = components
+    .slice(1)
+    .map((_, index) => line(Math.floor(chance(seed, "tree", index) * (index + 1)), index + 1));
   const more = Array.from({ length: Math.floor(count / 3) }, (_, index) => [
     Math.floor(chance(seed, "from", index) * count),
     Math.floor(chance(seed, "to", index) * count),

@@ -53,7 +53,14 @@ test("long names take two lines, and a longer rest is cut", () => {
 });
 
 test("an address keeps odd names of machines and drops what is empty", () => {
-  const address = routeTo(["machines", "press/7 ü"], { component: "main_pump", window: null, range: "" });
+  const address = routeTo(["machines", "press/7 ü"], {
+    component: "main_pump",
+    window: null,
+    range: "",
+  });
   expect(address).toBe("#/machines/press%2F7%20%C3%BC?component=main_pump");
-  expect(parseRoute(address)).toEqual({ parts: ["machines", "press/7 ü"], query: { component: "main_pump" } });
+  expect(parseRoute(address)).toEqual({
+    parts: ["machines", "press/7 ü"],
+    query: { component: "main_pump" },
+  });
 });

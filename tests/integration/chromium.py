@@ -33,3 +33,14 @@ def set_screen(chrome: Chrome, width: int, height: int, *, mobile: bool) -> None
     """Make the page as wide as such a screen shows it."""
     screen = {"width": width, "height": height, "deviceScaleFactor": 2, "mobile": mobile}
     chrome.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", screen)
+
+
+def axe_faults(chrome: Chrome, script: Path) -> list[str]:
+    """Return the serious and critical faults that axe-core finds, with the first place of each."""
+    chrome.execute_script(script.read_text("utf-8"))
+    found = chrome.execute_async_script(
+        "const done = arguments[0];"
+        "axe.run().then(({violations}) => done(violations.map("
+        "  ({id, impact, nodes}) => [impact, `${id}: ${nodes[0].html}`])));"
+    )
+    return [fault for impact, fault in found if impact in ("serious", "critical")]

@@ -50,7 +50,10 @@ export function AlarmActions({ alarm, onDone, brief = false }: Props) {
           <>
             <label class="inline">
               Verdict{" "}
-              <select value={verdict} onChange={(event) => setVerdict(event.currentTarget.value as Verdict)}>
+              <select
+                value={verdict}
+                onChange={(event) => setVerdict(event.currentTarget.value as Verdict)}
+              >
                 {Object.entries(VERDICT_WORDS).map(([name, words]) => (
                   <option key={name} value={name}>
                     {words}

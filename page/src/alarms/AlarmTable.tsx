@@ -6,7 +6,15 @@ import { routeTo } from "../route";
 import { dateTime, duration } from "../text/time";
 import { ALARM_WORDS, displayName } from "../text/words";
 
-export function AlarmTable({ alarms, ofMachine, now }: { alarms: readonly Alarm[]; ofMachine: boolean; now: number }) {
+export function AlarmTable({
+  alarms,
+  ofMachine,
+  now,
+}: {
+  alarms: readonly Alarm[];
+  ofMachine: boolean;
+  now: number;
+}) {
   return (
     <table class="cards alarms">
       <caption class="hidden">Alarms</caption>

@@ -6,7 +6,14 @@ import { Notice } from "../parts/Notice";
 import { SeverityTag } from "../parts/Severity";
 import { routeTo } from "../route";
 import { dateTime, zoneName } from "../text/time";
-import { ACTION_WORDS, ALARM_WORDS, counted, displayName, percent, VERDICT_WORDS } from "../text/words";
+import {
+  ACTION_WORDS,
+  ALARM_WORDS,
+  counted,
+  displayName,
+  percent,
+  VERDICT_WORDS,
+} from "../text/words";
 import { AlarmActions } from "./AlarmActions";
 import { alarmTitle, lasting } from "./AlarmTable";
 
@@ -63,7 +70,8 @@ function AlarmFacts({ alarm }: { alarm: Alarm }) {
       </dd>
       <dt>Rule</dt>
       <dd>
-        {displayName(alarm.rule)}: {displayName(alarm.head).toLowerCase()}, at its peak {alarm.peak.toPrecision(3)}
+        {displayName(alarm.rule)}: {displayName(alarm.head).toLowerCase()}, at its peak{" "}
+        {alarm.peak.toPrecision(3)}
       </dd>
       <dt>Model</dt>
       <dd>{alarm.model}</dd>

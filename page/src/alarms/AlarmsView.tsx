@@ -36,7 +36,10 @@ export function AlarmsView({ route }: { route: Route }) {
           />
           {equipment_id && (
             <span>
-              Only {equipment_id} <a href={routeTo(["alarms"], { ...route.query, equipment_id: null })}>Show all machines</a>
+              Only {equipment_id}{" "}
+              <a href={routeTo(["alarms"], { ...route.query, equipment_id: null })}>
+                Show all machines
+              </a>
             </span>
           )}
         </div>
@@ -46,7 +49,9 @@ export function AlarmsView({ route }: { route: Route }) {
       {alarms.length > 0 && <AlarmTable alarms={alarms} ofMachine={false} now={now} />}
       <nav class="pager" aria-label="Older and newer alarms">
         {cursor && <a href={routeTo(["alarms"], { ...route.query, cursor: null })}>Newest</a>}
-        {loaded.value?.next && <a href={routeTo(["alarms"], { ...route.query, cursor: loaded.value.next })}>Older</a>}
+        {loaded.value?.next && (
+          <a href={routeTo(["alarms"], { ...route.query, cursor: loaded.value.next })}>Older</a>
+        )}
       </nav>
     </main>
   );

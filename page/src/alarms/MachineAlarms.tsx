@@ -8,8 +8,16 @@ import { routeTo } from "../route";
 import { AlarmActions } from "./AlarmActions";
 import { AlarmTable } from "./AlarmTable";
 
-export function MachineAlarms({ equipmentId, component }: { equipmentId: string; component: string | null }) {
-  const loaded = useLoaded<AlarmPage>(withQuery("v1/alarms", { equipment_id: equipmentId, limit: 100 }));
+export function MachineAlarms({
+  equipmentId,
+  component,
+}: {
+  equipmentId: string;
+  component: string | null;
+}) {
+  const loaded = useLoaded<AlarmPage>(
+    withQuery("v1/alarms", { equipment_id: equipmentId, limit: 100 }),
+  );
   const now = useNow();
   const alarms = (loaded.value?.alarms ?? []).filter(
     (each) => each.state !== "closed" && (component === null || each.component_id === component),
@@ -24,7 +32,9 @@ export function MachineAlarms({ equipmentId, component }: { equipmentId: string;
       {next && <AlarmActions alarm={next} onDone={loaded.reload} brief />}
       {loaded.value && (
         <p>
-          <a href={routeTo(["alarms"], { equipment_id: equipmentId, state: "closed" })}>Closed alarms of this machine</a>
+          <a href={routeTo(["alarms"], { equipment_id: equipmentId, state: "closed" })}>
+            Closed alarms of this machine
+          </a>
         </p>
       )}
     </section>

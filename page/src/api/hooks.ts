@@ -1,8 +1,8 @@
 /** Hooks that load answers of the service and keep them up to date. */
 
 import { useEffect, useState } from "preact/hooks";
-import { get, Refusal } from "./client";
-import { news, type Connection } from "./live";
+import { get, machinePath, Refusal } from "./client";
+import { newsDesk, type Connection, type News } from "./live";
 
 export interface Loaded<T> {
   readonly value: T | null;
@@ -12,45 +12,56 @@ export interface Loaded<T> {
   readonly reload: () => void;
 }
 
-/** Load a path, again with all news; null loads nothing. The last value stays until the next. */
+/** Load a path, and again with news of it; null loads nothing. The last value stays until the next. */
 export function useLoaded<T>(path: string | null): Loaded<T> {
-  const [state, setState] = useState<{ path: string | null; value: T | null; error: Error | null }>({
-    path: null,
-    value: null,
-    error: null,
-  });
+  const [state, setState] = useState<{ path: string | null; value: T | null; error: Error | null }>(
+    {
+      path: null,
+      value: null,
+      error: null,
+    },
+  );
   const [round, setRound] = useState(0);
   const reload = () => setRound((each) => each + 1);
-  useEffect(() => news.listen(reload), []);
+  const error = path === null ? null : state.error;
+  const absent = error instanceof Refusal && error.isAbsent;
+  useEffect(() => {
+    if (path === null || absent) return;
+    return newsDesk.listen((news) => {
+      if (concerns(path, news)) reload();
+    });
+  }, [path, absent]);
   useEffect(() => {
     if (path === null) return;
     const abort = new AbortController();
     get<T>(path, abort.signal).then(
       (value) => {
-        news.report(true);
+        newsDesk.report(true);
         setState({ path, value, error: null });
       },
       (error: Error) => {
         if (abort.signal.aborted) return;
-        news.report(error instanceof Refusal);
+        newsDesk.report(error instanceof Refusal);
         setState((before) => ({ path, value: before.path === path ? before.value : null, error }));
       },
     );
     return () => abort.abort();
   }, [path, round]);
-  const error = path === null ? null : state.error;
-  return {
-    value: path === null ? null : state.value,
-    error,
-    absent: error instanceof Refusal && error.isAbsent,
-    reload,
-  };
+  return { value: path === null ? null : state.value, error, absent, reload };
+}
+
+/** Say whether there may be news of what a path shows. */
+function concerns(path: string, { machines }: News): boolean {
+  if (machines === null) return true;
+  if (!path.startsWith("v1/equipment/")) return machines.size > 0;
+  const address = `${path.split("?", 1)[0]}/`;
+  return [...machines].some((each) => address.startsWith(machinePath(each, "/")));
 }
 
 /** Return how news come at present. */
 export function useConnection(): Connection {
   const [connection, setConnection] = useState<Connection>("polling");
-  useEffect(() => news.listen(setConnection), []);
+  useEffect(() => newsDesk.listen((news) => setConnection(news.connection)), []);
   return connection;
 }
 

@@ -1,25 +1,50 @@
 /** News of the service: by server-sent events, and by asking again where these fail. */
 
-import { request } from "./client";
+import { Refusal, request } from "./client";
+import { readEvents, type ServerEvent } from "./events";
 
 export type Connection = "live" | "polling" | "lost";
-type Listener = (connection: Connection) => void;
+
+/** What there may be news of. */
+export interface News {
+  readonly connection: Connection;
+  /** Ids of machines; null for all of them. */
+  readonly machines: ReadonlySet<string> | null;
+}
+
+type Listener = (news: News) => void;
 
 const POLL_MS = 10_000;
-/** Many events in a moment are one piece of news. */
-const GATHER_MS = 500;
+/** A thousand machines send many diagnoses; an alarm is shown at once. */
+const GATHER_MS = { alarm: 300, diagnosis: 5_000 };
 
-/** Tells its listeners when there may be something new; it starts with the first of them. */
-class News {
+/** Tells its listeners when there may be something new; it begins with the first of them. */
+class NewsDesk {
   private readonly listeners = new Set<Listener>();
   private connection: Connection = "polling";
-  private pending: number | undefined;
+  private machines: Set<string> | null = new Set();
+  private due = Infinity;
+  private timer: number | undefined;
   private stop: AbortController | undefined;
 
   listen(listener: Listener): () => void {
     this.listeners.add(listener);
     if (!this.stop) this.begin();
     return () => this.listeners.delete(listener);
+  }
+
+  /** Begin anew, as with another key. */
+  restart(): void {
+    this.stop?.abort();
+    this.stop = new AbortController();
+    void this.follow(this.stop.signal);
+    this.tell(null, GATHER_MS.alarm);
+  }
+
+  /** Record whether the service answered at all. */
+  report(reached: boolean): void {
+    if (!reached) this.change("lost");
+    else if (this.connection === "lost") this.change("polling");
   }
 
   /** A page that nobody sees holds no connection: browsers open only six to a service. */
@@ -31,55 +56,57 @@ class News {
     });
   }
 
-  /** Begin anew, as with another key. */
-  restart(): void {
-    this.stop?.abort();
-    this.stop = new AbortController();
-    void this.follow(this.stop.signal);
-    this.tell();
-  }
-
-  /** Record whether the service answered at all. */
-  report(reached: boolean): void {
-    if (!reached) this.change("lost");
-    else if (this.connection === "lost") this.change("polling");
-  }
-
+  /** Read events, and begin again where they end; a service without any is asked again and again. */
   private async follow(signal: AbortSignal): Promise<void> {
-    while (!signal.aborted) {
+    for (let hasEvents = true; !signal.aborted;) {
       try {
-        await this.readEvents(signal);
+        if (hasEvents) await this.readStream(signal);
       } catch (error) {
         if (signal.aborted) return;
-        this.change(error instanceof TypeError ? "lost" : "polling");
+        hasEvents = !(error instanceof Refusal && error.isAbsent);
+        this.change(error instanceof Refusal ? "polling" : "lost");
       }
       await pause(POLL_MS, signal);
-      this.tell();
+      this.tell(null, 0);
     }
   }
 
-  /** Read the stream until it ends; each blank line ends an event. */
-  private async readEvents(signal: AbortSignal): Promise<void> {
+  private async readStream(signal: AbortSignal): Promise<void> {
     const headers = { accept: "text/event-stream" };
     const response = await request("v1/events", { signal, headers });
     if (!response.body) return;
     this.change("live");
     const text = response.body.pipeThrough(new TextDecoderStream());
-    for await (const piece of text) if (/^(event|data):/m.test(piece)) this.tell();
+    for await (const event of readEvents(text)) this.take(event);
     this.change("polling");
+  }
+
+  private take({ name, data }: ServerEvent): void {
+    const { equipment_id } = JSON.parse(data) as { equipment_id?: string };
+    const machines = equipment_id === undefined ? null : [equipment_id];
+    this.tell(machines, name === "alarm" ? GATHER_MS.alarm : GATHER_MS.diagnosis);
   }
 
   private change(connection: Connection): void {
     if (this.connection === connection) return;
     this.connection = connection;
-    this.tell();
+    this.tell([], 0);
   }
 
-  private tell(): void {
-    this.pending ??= window.setTimeout(() => {
-      this.pending = undefined;
-      this.listeners.forEach((listener) => listener(this.connection));
-    }, GATHER_MS);
+  /** Tell the listeners of some machines (null: of all) within some time, with what else there is. */
+  private tell(machines: readonly string[] | null, withinMs: number): void {
+    if (machines === null) this.machines = null;
+    else machines.forEach((each) => this.machines?.add(each));
+    const due = performance.now() + withinMs;
+    if (due >= this.due) return;
+    this.due = due;
+    window.clearTimeout(this.timer);
+    this.timer = window.setTimeout(() => {
+      const told = { connection: this.connection, machines: this.machines };
+      this.machines = new Set();
+      this.due = Infinity;
+      this.listeners.forEach((listener) => listener(told));
+    }, withinMs);
   }
 }
 
@@ -93,4 +120,4 @@ function pause(milliseconds: number, signal: AbortSignal): Promise<void> {
   });
 }
 
-export const news = new News();
+export const newsDesk = new NewsDesk();

@@ -47,7 +47,9 @@ export function Chart(props: Props) {
     const element = host.current;
     if (!element) return;
     const chart = makeChart(element, latest, setAt);
-    const sized = new ResizeObserver(() => chart.setSize({ width: element.clientWidth, height: HEIGHT }));
+    const sized = new ResizeObserver(() =>
+      chart.setSize({ width: element.clientWidth, height: HEIGHT }),
+    );
     sized.observe(element);
     return () => {
       sized.disconnect();
@@ -82,15 +84,29 @@ function makeChart(
   const { series, range, from, to } = latest.current;
   const style = getComputedStyle(element);
   const colour = (name: string) => style.getPropertyValue(`--${name}`).trim();
-  const axis = { stroke: colour("quiet"), grid: { stroke: colour("grid"), width: 1 }, ticks: { show: false } };
+  const axis = {
+    stroke: colour("quiet"),
+    grid: { stroke: colour("grid"), width: 1 },
+    ticks: { show: false },
+  };
   const chart: uPlot = new uPlot(
     {
       width: element.clientWidth,
       height: HEIGHT,
       legend: { show: false },
-      cursor: { drag: { x: true, y: false, setScale: false }, sync: { key: "history" }, points: { size: 6 } },
-      scales: { x: { time: true, range: [from, to] }, y: range ? { range: [range[0], range[1]] } : {} },
-      axes: [{ ...axis, ...timeAxis }, { ...axis, size: 48 }],
+      cursor: {
+        drag: { x: true, y: false, setScale: false },
+        sync: { key: "history" },
+        points: { size: 6 },
+      },
+      scales: {
+        x: { time: true, range: [from, to] },
+        y: range ? { range: [range[0], range[1]] } : {},
+      },
+      axes: [
+        { ...axis, ...timeAxis },
+        { ...axis, size: 48 },
+      ],
       series: [
         {},
         ...series.map((_, index) => ({
@@ -140,7 +156,13 @@ function ChartLegend({ series, at }: { series: readonly ChartSeries[]; at: numbe
         const value = at === null ? undefined : each.values[each.times.indexOf(at)];
         return (
           <li key={each.label}>
-            <svg class={`stroke stroke-${index % COLOURS}`} viewBox="0 0 28 8" width="28" height="8" aria-hidden="true">
+            <svg
+              class={`stroke stroke-${index % COLOURS}`}
+              viewBox="0 0 28 8"
+              width="28"
+              height="8"
+              aria-hidden="true"
+            >
               <path d="M0 4h28" stroke-dasharray={DASHES[index % DASHES.length]?.join(" ")} />
             </svg>{" "}
             {each.label}

@@ -17,7 +17,8 @@ export function SignalPlot({ name, signal, start, end }: Props) {
   const highs = signal.values.flatMap(([, , high]) => (high === null ? [] : [high]));
   const [lowest, highest] = [Math.min(...lows), Math.max(...highs)];
   const x = (time: string) => (WIDTH * (Date.parse(time) - start)) / Math.max(1, end - start);
-  const y = (value: number) => HEIGHT - 4 - ((HEIGHT - 8) * (value - lowest)) / (highest - lowest || 1);
+  const y = (value: number) =>
+    HEIGHT - 4 - ((HEIGHT - 8) * (value - lowest)) / (highest - lowest || 1);
   return (
     <figure class={`signal is-${signal.state}`} data-sensor={name}>
       <figcaption>
@@ -32,7 +33,13 @@ export function SignalPlot({ name, signal, start, end }: Props) {
       {lows.length > 0 && (
         <svg viewBox={`0 0 ${WIDTH} ${HEIGHT}`} preserveAspectRatio="none" aria-hidden="true">
           {signal.moments?.map(([from, to]) => (
-            <rect key={from} class="moment" x={x(from)} width={Math.max(2, x(to) - x(from))} height={HEIGHT} />
+            <rect
+              key={from}
+              class="moment"
+              x={x(from)}
+              width={Math.max(2, x(to) - x(from))}
+              height={HEIGHT}
+            />
           ))}
           <path d={pathOf(signal, x, y)} />
         </svg>
@@ -42,7 +49,11 @@ export function SignalPlot({ name, signal, start, end }: Props) {
 }
 
 /** Go from low to high within each piece; a missing piece breaks the line. */
-function pathOf(signal: WindowSignal, x: (time: string) => number, y: (value: number) => number): string {
+function pathOf(
+  signal: WindowSignal,
+  x: (time: string) => number,
+  y: (value: number) => number,
+): string {
   let path = "";
   let pen = "M";
   for (const [time, low, high] of signal.values) {

@@ -14,7 +14,17 @@ export const timeAxis: uPlot.Axis = {
     [DAY, "{D} {MMM}", "\n{YYYY}", null, null, null, null, null, 1],
     [HOUR, "{HH}:{mm}", "\n{D} {MMM} {YYYY}", null, "\n{D} {MMM}", null, null, null, 1],
     [MINUTE, "{HH}:{mm}", "\n{D} {MMM} {YYYY}", null, "\n{D} {MMM}", null, null, null, 1],
-    [1, ":{ss}", "\n{D} {MMM} {HH}:{mm}", null, "\n{D} {MMM} {HH}:{mm}", null, "\n{HH}:{mm}", null, 1],
+    [
+      1,
+      ":{ss}",
+      "\n{D} {MMM} {HH}:{mm}",
+      null,
+      "\n{D} {MMM} {HH}:{mm}",
+      null,
+      "\n{HH}:{mm}",
+      null,
+      1,
+    ],
   ],
 };
 

@@ -51,7 +51,10 @@ export function makeRows(
   nets: readonly Net[],
 ): Row[] {
   const netOf = new Map(nets.flatMap((net) => net.ports.map((port) => [port.id, net.id] as const)));
-  const ports = groupBy(nets.flatMap((net) => net.ports), (port) => port.component);
+  const ports = groupBy(
+    nets.flatMap((net) => net.ports),
+    (port) => port.component,
+  );
   const count = Math.max(...rank.values()) + 1;
   const rows: Row[] = Array.from({ length: count }, () => []);
   for (const group of groups.all) {

@@ -44,7 +44,8 @@ function wiresBetween(upper: Row, lower: Row, places: Places): Wire[] {
   };
   for (const cell of upper)
     for (const pin of cell.pins)
-      if (pin.sides.includes("bottom")) at(pin.net).above.push((places.get(cell) ?? 0) + pin.offset);
+      if (pin.sides.includes("bottom"))
+        at(pin.net).above.push((places.get(cell) ?? 0) + pin.offset);
   for (const cell of lower)
     for (const pin of cell.pins)
       if (pin.sides.includes("top")) at(pin.net).below.push((places.get(cell) ?? 0) + pin.offset);
@@ -85,7 +86,9 @@ function topDown(wires: readonly Wire[]): Wire[] {
   const left = [...wires];
   const sorted: Wire[] = [];
   while (left.length) {
-    const blockers = left.map((wire) => left.filter((each) => each !== wire && mustBeAbove(each, wire)).length);
+    const blockers = left.map(
+      (wire) => left.filter((each) => each !== wire && mustBeAbove(each, wire)).length,
+    );
     const [next] = left.splice(blockers.indexOf(Math.min(...blockers)), 1);
     if (next) sorted.push(next);
   }

@@ -46,9 +46,13 @@ export function placeCells(rows: readonly Row[]): Places {
 function pinsAcross(rows: readonly Row[], index: number, side: Side, net: number): PlacedPin[] {
   const [upper, lower] = side === "bottom" ? [index, index - 1] : [index + 1, index];
   const found: PlacedPin[] = [];
-  for (const [row, at] of [[rows[upper], "bottom"], [rows[lower], "top"]] as const)
+  for (const [row, at] of [
+    [rows[upper], "bottom"],
+    [rows[lower], "top"],
+  ] as const)
     for (const cell of row ?? [])
-      for (const pin of cell.pins) if (pin.net === net && pin.sides.includes(at)) found.push({ cell, pin });
+      for (const pin of cell.pins)
+        if (pin.net === net && pin.sides.includes(at)) found.push({ cell, pin });
   return found;
 }
 
@@ -104,8 +108,16 @@ function packed(row: Row, wanted: (cell: Cell) => number): Places {
   const pools: Pool[] = [];
   for (const cell of row) {
     const weight = cell.members.length ? 1 : PASSING_WEIGHT;
-    let pool: Pool = { cells: [cell], weight, total: weight * (wanted(cell) - (shift.get(cell) ?? 0)) };
-    for (let last = pools.at(-1); last && last.total / last.weight > pool.total / pool.weight; last = pools.at(-1)) {
+    let pool: Pool = {
+      cells: [cell],
+      weight,
+      total: weight * (wanted(cell) - (shift.get(cell) ?? 0)),
+    };
+    for (
+      let last = pools.at(-1);
+      last && last.total / last.weight > pool.total / pool.weight;
+      last = pools.at(-1)
+    ) {
       pools.pop();
       pool = {
         cells: [...last.cells, ...pool.cells],
@@ -117,7 +129,9 @@ function packed(row: Row, wanted: (cell: Cell) => number): Places {
   }
   return new Map(
     pools.flatMap((pool) =>
-      pool.cells.map((cell) => [cell, Math.round(pool.total / pool.weight) + (shift.get(cell) ?? 0)] as const),
+      pool.cells.map(
+        (cell) => [cell, Math.round(pool.total / pool.weight) + (shift.get(cell) ?? 0)] as const,
+      ),
     ),
   );
 }
@@ -128,11 +142,15 @@ function orderPorts(rows: readonly Row[], index: number, places: Places): void {
     const offsets = new Map<Pin, number>();
     for (const member of cell.members)
       for (const side of SIDES) {
-        const pins = cell.pins.filter((pin) => pin.port !== null && member.ports[side].includes(pin.port));
+        const pins = cell.pins.filter(
+          (pin) => pin.port !== null && member.ports[side].includes(pin.port),
+        );
         const target = new Map(
           pins.map((pin) => [pin, counterpart(cell, pin, rows, index, side, places) ?? 0] as const),
         );
-        const sorted = pins.toSorted((one, other) => (target.get(one) ?? 0) - (target.get(other) ?? 0));
+        const sorted = pins.toSorted(
+          (one, other) => (target.get(one) ?? 0) - (target.get(other) ?? 0),
+        );
         const middle = member.symbolX + member.symbol.width / 2;
         portOffsets(sorted.length).forEach((offset, place) => {
           const pin = sorted[place];

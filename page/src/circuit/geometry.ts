@@ -22,9 +22,7 @@ export function crosses(segment: Segment, box: Box): boolean {
   const right = Math.max(segment.from.x, segment.to.x);
   const top = Math.min(segment.from.y, segment.to.y);
   const bottom = Math.max(segment.from.y, segment.to.y);
-  return (
-    right > box.x && left < box.x + box.width && bottom > box.y && top < box.y + box.height
-  );
+  return right > box.x && left < box.x + box.width && bottom > box.y && top < box.y + box.height;
 }
 
 /** Say whether two boxes share an area. */

@@ -68,7 +68,8 @@ function shaftEndsFirst(
 
 function chainFrom(start: string, next: ReadonlyMap<string, string[]>): string[] {
   const chain = [start];
-  for (const id of chain) chain.push(...(next.get(id) ?? []).filter((each) => !chain.includes(each)));
+  for (const id of chain)
+    chain.push(...(next.get(id) ?? []).filter((each) => !chain.includes(each)));
   return chain;
 }
 

@@ -49,22 +49,29 @@ export function layOut(topology: Topology): Drawing {
   const rows = makeRows(groups, rank, nets);
   orderRows(rows);
   const places = placeCells(rows);
-  const channels = [...rows, []].map((row, index) => routeChannel(row, rows[index - 1] ?? [], places));
+  const channels = [...rows, []].map((row, index) =>
+    routeChannel(row, rows[index - 1] ?? [], places),
+  );
   const levels = stack(rows, channels);
   const components = rows.flatMap((row, index) => drawRow(row, levels.middle[index] ?? 0, places));
   const byId = new Map(components.map((each) => [each.component.id, each]));
   const hydraulic = nets.map((net) => {
     const segments = [
       ...channels.flatMap((channel, index) =>
-        channel.wires.filter((wire) => wire.net === net.id).flatMap((wire) => drawWire(wire, levels, index)),
+        channel.wires
+          .filter((wire) => wire.net === net.id)
+          .flatMap((wire) => drawWire(wire, levels, index)),
       ),
       ...rows.flatMap((row, index) => drawInRow(row, index, net.id, levels, places)),
     ];
     return { kind: net.kind, lines: net.lines, segments, junctions: junctionsOf(segments) };
   });
-  const shafts = groups.shafts.flatMap(([left, right]) => drawShaft(byId.get(left), byId.get(right)));
+  const shafts = groups.shafts.flatMap(([left, right]) =>
+    drawShaft(byId.get(left), byId.get(right)),
+  );
   return {
-    width: Math.max(...rows.flat().map((cell) => (places.get(cell) ?? 0) + cell.width)) + 2 * MARGIN,
+    width:
+      Math.max(...rows.flat().map((cell) => (places.get(cell) ?? 0) + cell.width)) + 2 * MARGIN,
     height: levels.bottom + MARGIN,
     components,
     nets: [...hydraulic, ...shafts],
@@ -84,7 +91,9 @@ interface Levels {
 /** Return heights: rows above one another, with a channel below each and one above all. */
 function stack(rows: readonly Row[], channels: readonly Channel[]): Levels {
   const half = rows.map(
-    (row) => Math.max(0, ...row.flatMap((cell) => cell.members.map((each) => each.height))) / 2 + ROW_SPACE,
+    (row) =>
+      Math.max(0, ...row.flatMap((cell) => cell.members.map((each) => each.height))) / 2 +
+      ROW_SPACE,
   );
   const heightOf = (index: number) => {
     const { tracks, wires } = channels[index] ?? { tracks: 0, wires: [] };
@@ -128,7 +137,11 @@ function labelBox(member: Member, symbol: Box, cellX: number): Box {
   const box = {
     right: { ...beside, x: symbol.x + symbol.width + BESIDE },
     left: { ...beside, x: symbol.x - BESIDE - label.width },
-    below: { ...label, x: cellX + (member.left + member.right - label.width) / 2, y: symbol.y + symbol.height + BESIDE },
+    below: {
+      ...label,
+      x: cellX + (member.left + member.right - label.width) / 2,
+      y: symbol.y + symbol.height + BESIDE,
+    },
     "above-shaft": { ...label, x: symbol.x + symbol.width + BESIDE, y: middle - label.height - 4 },
   }[label.place];
   return { x: box.x, y: box.y, width: label.width, height: label.height };
@@ -148,14 +161,22 @@ function drawWire(wire: Wire, levels: Levels, channel: number): Segment[] {
 }
 
 /** Draw a net within a row: up to the symbols, or past them. */
-function drawInRow(row: Row, index: number, net: number, levels: Levels, places: Places): Segment[] {
+function drawInRow(
+  row: Row,
+  index: number,
+  net: number,
+  levels: Levels,
+  places: Places,
+): Segment[] {
   const [middle, half] = [levels.middle[index] ?? 0, levels.half[index] ?? 0];
   return row.flatMap((cell) =>
     cell.pins
       .filter((pin) => pin.net === net)
       .map((pin) => {
         const x = MARGIN + (places.get(cell) ?? 0) + pin.offset;
-        const symbol = cell.members.find((each) => each.component.id === pin.port?.component)?.symbol.height ?? 0;
+        const symbol =
+          cell.members.find((each) => each.component.id === pin.port?.component)?.symbol.height ??
+          0;
         const from = pin.sides.includes("top") ? middle - half : middle + symbol / 2;
         const to = pin.sides.includes("bottom") ? middle + half : middle - symbol / 2;
         return { from: { x, y: from }, to: { x, y: to } };
@@ -163,10 +184,16 @@ function drawInRow(row: Row, index: number, net: number, levels: Levels, places:
   );
 }
 
-function drawShaft(left: DrawnComponent | undefined, right: DrawnComponent | undefined): DrawnNet[] {
+function drawShaft(
+  left: DrawnComponent | undefined,
+  right: DrawnComponent | undefined,
+): DrawnNet[] {
   if (!left || !right) return [];
   const y = left.symbol.y + left.symbol.height / 2;
-  const segment = { from: { x: left.symbol.x + left.symbol.width, y }, to: { x: right.symbol.x, y } };
+  const segment = {
+    from: { x: left.symbol.x + left.symbol.width, y },
+    to: { x: right.symbol.x, y },
+  };
   const lines = [{ source: left.component.id, target: right.component.id }];
   return [{ kind: "mechanical", lines, segments: [segment], junctions: [] }];
 }

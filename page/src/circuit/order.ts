@@ -54,7 +54,7 @@ function sortByNeighbours(rows: readonly Row[], index: number, step: -1 | 1, cos
 /** Move single cells within their rows while a move lowers the cost. */
 function moveWhileItHelps(rows: readonly Row[], costs: Costs): void {
   let trials = 0;
-  for (let improved = true; improved && trials < MOST_TRIALS; ) {
+  for (let improved = true; improved && trials < MOST_TRIALS;) {
     improved = false;
     rows.forEach((row, index) => {
       for (const cell of [...row]) {
@@ -62,7 +62,11 @@ function moveWhileItHelps(rows: readonly Row[], costs: Costs): void {
         const before = costs.around(index);
         let [to, least] = [from, before];
         const last = Math.min(row.length - 1, from + FARTHEST_MOVE);
-        for (let place = Math.max(0, from - FARTHEST_MOVE); place <= last && trials < MOST_TRIALS; place++) {
+        for (
+          let place = Math.max(0, from - FARTHEST_MOVE);
+          place <= last && trials < MOST_TRIALS;
+          place++
+        ) {
           trials++;
           move(row, cell, place);
           costs.moved(row);

@@ -72,7 +72,10 @@ function placeOf(component: Component, { left, right, bottom }: Occupied): Label
 }
 
 /** Return the places of sensor marks within a label, from its top left corner. */
-export function sensorPlaces(component: Component, label: Label): readonly (readonly [number, number])[] {
+export function sensorPlaces(
+  component: Component,
+  label: Label,
+): readonly (readonly [number, number])[] {
   const top = (label.lines.length + 1) * TEXT_LINE;
   const free = label.width - Math.min(component.sensors.length, SENSORS_IN_A_ROW) * SENSOR_PITCH;
   const left = { right: 0, "above-shaft": 0, below: free / 2, left: free }[label.place];
@@ -87,7 +90,8 @@ export function wrap(name: string, longest: number): string[] {
   const lines: string[] = [];
   for (const word of name.split(" ")) {
     const last = lines.at(-1);
-    if (last !== undefined && last.length + word.length < longest) lines[lines.length - 1] = `${last} ${word}`;
+    if (last !== undefined && last.length + word.length < longest)
+      lines[lines.length - 1] = `${last} ${word}`;
     else lines.push(word);
   }
   const shown = lines.length > 2 ? [lines[0] ?? "", `${lines[1]}…`] : lines;

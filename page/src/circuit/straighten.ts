@@ -24,7 +24,9 @@ export function straighten(rows: readonly Row[], places: Places): void {
   const links = rows.flatMap((row, index) => linksBetween(row, rows[index - 1] ?? []));
   const bend = ([upper, lower]: Link) => placeOf(lower, places) - placeOf(upper, places);
   for (let round = 0; round < ROUNDS; round++) {
-    const nearlyStraightFirst = links.toSorted((one, other) => Math.abs(bend(one)) - Math.abs(bend(other)));
+    const nearlyStraightFirst = links.toSorted(
+      (one, other) => Math.abs(bend(one)) - Math.abs(bend(other)),
+    );
     for (const link of nearlyStraightFirst) {
       const [upper, lower] = link;
       const by = bend(link);
@@ -47,7 +49,7 @@ function shift(
   const moved = new Set([start]);
   addInLine(moved, links, places);
   const left = (cell: Cell) => (places.get(cell) ?? 0) + (moved.has(cell) ? by : 0);
-  for (let pushed: Cell[] = [start]; pushed.length && !moved.has(fixed); ) {
+  for (let pushed: Cell[] = [start]; pushed.length && !moved.has(fixed);) {
     pushed = rows.flatMap((row) =>
       row.flatMap((cell, index) => {
         const next = row[index + 1];

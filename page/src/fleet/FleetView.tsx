@@ -28,7 +28,9 @@ export function FleetView({ route }: { route: Route }) {
             type="search"
             value={search}
             placeholder="Name or ID"
-            onInput={(event) => changeQuery(route, { search: event.currentTarget.value, offset: null }, true)}
+            onInput={(event) =>
+              changeQuery(route, { search: event.currentTarget.value, offset: null }, true)
+            }
           />
         </label>
       </div>
@@ -38,7 +40,9 @@ export function FleetView({ route }: { route: Route }) {
       )}
       {machines.length > 0 && (
         <table class="cards fleet">
-          <caption class="quiet">{counted(overview.value?.total ?? 0, "machine")}, worst first</caption>
+          <caption class="quiet">
+            {counted(overview.value?.total ?? 0, "machine")}, worst first
+          </caption>
           <thead>
             <tr>
               <th scope="col">Machine</th>
@@ -72,14 +76,21 @@ function FleetRow({ machine, now }: { machine: FleetMachine; now: number }) {
         </small>
       </th>
       <td data-name="Health">
-        <HealthText state={healthState(machine.health, machine.cannot_tell)} health={machine.health} />
+        <HealthText
+          state={healthState(machine.health, machine.cannot_tell)}
+          health={machine.health}
+        />
         {machine.finding && <small>{displayName(machine.finding)}</small>}
       </td>
       <td data-name="Trend">
         <Sparkline points={machine.trend} />
       </td>
       <td data-name="Open alarms">
-        <AlarmCount count={machine.open_alarms} worst={machine.worst} equipmentId={machine.equipment_id} />
+        <AlarmCount
+          count={machine.open_alarms}
+          worst={machine.worst}
+          equipmentId={machine.equipment_id}
+        />
       </td>
       <td data-name="Last seen">
         <LastSeen at={machine.last_seen} now={now} />
@@ -104,7 +115,11 @@ export function LastSeen({ at, now }: { at: string | null; now: number }) {
   const silent = isSilent(at, now);
   return (
     <time dateTime={at} title={dateTime(at, true)}>
-      {silent ? <strong class="silent">{duration(now - Date.parse(at))} ago: silent</strong> : ago(at, now)}
+      {silent ? (
+        <strong class="silent">{duration(now - Date.parse(at))} ago: silent</strong>
+      ) : (
+        ago(at, now)
+      )}
     </time>
   );
 }

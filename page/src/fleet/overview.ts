@@ -17,7 +17,11 @@ export function useOverview(search: string, offset: number): Loaded<Overview> {
 }
 
 /** Return the overview of machines in memory, worst first. */
-export function overviewOf(machines: readonly EquipmentSummary[], search: string, offset: number): Overview {
+export function overviewOf(
+  machines: readonly EquipmentSummary[],
+  search: string,
+  offset: number,
+): Overview {
   const wanted = search.toLowerCase();
   const found = machines
     .filter((each) => `${each.equipment_id} ${each.name}`.toLowerCase().includes(wanted))

@@ -2,7 +2,15 @@
 
 import type { Diagnosis, Finding } from "../api/types";
 import { HealthMark } from "../parts/Health";
-import { displayName, findingText, healthState, isFinding, isHealth, percent, quantity } from "../text/words";
+import {
+  displayName,
+  findingText,
+  healthState,
+  isFinding,
+  isHealth,
+  percent,
+  quantity,
+} from "../text/words";
 
 interface Found {
   /** Empty for the machine. */
@@ -11,7 +19,13 @@ interface Found {
   readonly finding: Finding;
 }
 
-export function FindingsTable({ diagnosis, component }: { diagnosis: Diagnosis | null; component: string | null }) {
+export function FindingsTable({
+  diagnosis,
+  component,
+}: {
+  diagnosis: Diagnosis | null;
+  component: string | null;
+}) {
   const found = diagnosis ? findingsOf(diagnosis, component) : [];
   const important = found.filter(({ finding }) => isFinding(finding));
   const doubtful = found.filter(({ finding }) => finding.reliable === false);
@@ -72,7 +86,9 @@ function Rows({ found, label }: { found: readonly Found[]; label: string }) {
             <td data-name="Answer">
               <div>
                 <HealthMark state={markOf(finding)} /> {findingText(head, finding)}
-                {finding.reasons?.map((reason) => <small key={reason}>{reason}</small>)}
+                {finding.reasons?.map((reason) => (
+                  <small key={reason}>{reason}</small>
+                ))}
               </div>
             </td>
             <td data-name="Certainty">{certainty(finding)}</td>
@@ -83,14 +99,19 @@ function Rows({ found, label }: { found: readonly Found[]; label: string }) {
   );
 }
 
+/** A flag of several is a fault; a single one, such as "stable", may be a good sign. */
 function markOf(finding: Finding) {
-  if (finding.health === null && isFinding(finding)) return "faulty";
+  if (finding.kind === "multi_label" && finding.flags?.length) return "faulty";
   return healthState(finding.health, finding.reliable === false);
 }
 
 /** Say how certain an answer is: the probabilities behind it, its interval, or whether it is right. */
 function certainty(finding: Finding): string {
-  const named = finding.flags?.length ? finding.flags : finding.outcome === null ? [] : [finding.outcome];
+  const named = finding.flags?.length
+    ? finding.flags
+    : finding.outcome === null
+      ? []
+      : [finding.outcome];
   const shown = named.flatMap((name) => {
     const probability = finding.probabilities?.[name];
     return probability === undefined ? [] : [percent(probability)];

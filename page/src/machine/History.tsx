@@ -58,17 +58,22 @@ export function History({ route, equipmentId, component, newest }: Props) {
               from={period.from / 1000}
               to={period.to / 1000}
               marked={marked}
-              onZoom={(from, to) => changeQuery(route, { from: iso(from), to: iso(to), range: null })}
+              onZoom={(from, to) =>
+                changeQuery(route, { from: iso(from), to: iso(to), range: null })
+              }
               onPick={(time) => changeQuery(route, { window: iso(time) })}
             />
-            {chart.left > 0 && <p class="quiet">{chart.left} more with less to tell are not drawn.</p>}
+            {chart.left > 0 && (
+              <p class="quiet">{chart.left} more with less to tell are not drawn.</p>
+            )}
           </div>
         ))}
       {period && loaded.value && charts.length > 0 && (
         <p class="quiet">
-          {dateTime(new Date(period.from).toISOString())} to {dateTime(new Date(period.to).toISOString())},{" "}
-          {zoneName(new Date(period.to))}; {WORDS[loaded.value.resolution]}, shaded from the lowest to the highest. Drag
-          to zoom; click to show the window of that moment.
+          {dateTime(new Date(period.from).toISOString())} to{" "}
+          {dateTime(new Date(period.to).toISOString())}, {zoneName(new Date(period.to))};{" "}
+          {WORDS[loaded.value.resolution]}, shaded from the lowest to the highest. Drag to zoom;
+          click to show the window of that moment.
         </p>
       )}
       {path && <SaveSeries path={path} equipmentId={equipmentId} />}
@@ -87,7 +92,8 @@ function seriesPath(equipmentId: string, period: Period, component: string | nul
 }
 
 function PeriodChoice({ route, period }: { route: Route; period: Period }) {
-  const to = (range: string) => routeTo(route.parts, { ...route.query, range, from: null, to: null });
+  const to = (range: string) =>
+    routeTo(route.parts, { ...route.query, range, from: null, to: null });
   return (
     <nav class="choice" aria-label="Length of the history">
       {Object.entries(LENGTHS).map(([name, { words }]) => (
@@ -104,7 +110,9 @@ function SaveSeries({ path, equipmentId }: { path: string; equipmentId: string }
   const [problem, setProblem] = useState<string | null>(null);
   const save = () => {
     setProblem(null);
-    download(`${path}&format=csv`, `${equipmentId}.csv`).catch((error: Error) => setProblem(error.message));
+    download(`${path}&format=csv`, `${equipmentId}.csv`).catch((error: Error) =>
+      setProblem(error.message),
+    );
   };
   return (
     <p>

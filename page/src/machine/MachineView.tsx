@@ -58,15 +58,18 @@ interface Shown {
 function MachineHeading({ machine, shown, newest, route }: Shown & { machine: Machine }) {
   const { equipment } = machine;
   const now = useNow();
-  const plate = [equipment.manufacturer, equipment.model, equipment.serial_number, equipment.location];
+  const plate = [
+    equipment.manufacturer,
+    equipment.model,
+    equipment.serial_number,
+    equipment.location,
+  ];
   const { state, health } = machineState(shown);
   return (
     <header class="heading">
       <div>
         <h1>{equipment.name}</h1>
-        <p class="quiet">
-          {[equipment.equipment_id, ...plate].filter(Boolean).join(" · ")}
-        </p>
+        <p class="quiet">{[equipment.equipment_id, ...plate].filter(Boolean).join(" · ")}</p>
       </div>
       <p class="facts">
         <HealthText state={state} health={health} />
@@ -119,7 +122,12 @@ function MachineBody({ route, detail, shown, newest }: Shown & { detail: Equipme
       <MachineAlarms equipmentId={equipment.equipment_id} component={chosen} />
       <FindingsTable diagnosis={shown} component={chosen} />
       <SensorTable topology={topology} diagnosis={shown} component={chosen} />
-      <History route={route} equipmentId={equipment.equipment_id} component={chosen} newest={newest} />
+      <History
+        route={route}
+        equipmentId={equipment.equipment_id}
+        component={chosen}
+        newest={newest}
+      />
       <Signals detail={detail} diagnosis={shown} component={chosen} />
       <Windows route={route} equipmentId={equipment.equipment_id} newest={newest} />
     </>

@@ -16,7 +16,9 @@ export function SensorTable({ topology, diagnosis, component }: Props) {
   const suspect = topology.components
     .filter((each) => component === null || each.id === component)
     .flatMap((each) => each.sensors.map((sensor) => ({ sensor, of: each.id })))
-    .filter(({ sensor }) => states.get(sensor.id) !== "ok" || diagnosis.missing[sensor.id] !== undefined);
+    .filter(
+      ({ sensor }) => states.get(sensor.id) !== "ok" || diagnosis.missing[sensor.id] !== undefined,
+    );
   return (
     <section aria-labelledby="sensors">
       <h2 id="sensors">Sensors</h2>

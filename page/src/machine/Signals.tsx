@@ -2,13 +2,20 @@
 
 import { machinePath, withQuery } from "../api/client";
 import { useLoaded } from "../api/hooks";
-import type { Diagnosis, EquipmentDetail, Topology, WindowSignal, WindowSignals } from "../api/types";
+import type {
+  Diagnosis,
+  EquipmentDetail,
+  Topology,
+  WindowSignal,
+  WindowSignals,
+} from "../api/types";
 import { SignalPlot } from "../charts/SignalPlot";
 import { dateTime, zoneName } from "../text/time";
 import { displayName } from "../text/words";
 import { sensorStates } from "./states";
 
 const POINTS = 300;
+const ABSENT: WindowSignal = { unit: "", state: "missing", values: [] };
 
 interface Props {
   readonly detail: EquipmentDetail;
@@ -20,24 +27,30 @@ export function Signals({ detail, diagnosis, component }: Props) {
   const { equipment, topology } = detail.machine;
   const path = machinePath(equipment.equipment_id, "/signals");
   const start = diagnosis?.window.start;
-  const stored = useLoaded<WindowSignals>(start ? withQuery(path, { start, points: POINTS }) : null);
+  const stored = useLoaded<WindowSignals>(
+    start ? withQuery(path, { start, points: POINTS }) : null,
+  );
   const shown = stored.value ?? (stored.error ? fromMemory(detail, diagnosis) : null);
-  const wanted = sensorsOf(topology, component).filter((id) => shown?.signals[id]);
+  const wanted = sensorsOf(topology, component);
   return (
     <section aria-labelledby="signals">
       <h2 id="signals">Signals</h2>
       {!diagnosis && <p class="quiet">No window was diagnosed yet.</p>}
       {diagnosis && stored.error && !shown && (
-        <p class="quiet">The telemetry of this window is not in the service’s memory; it needs a database.</p>
+        <p class="quiet">
+          The telemetry of this window is not in the service’s memory; it needs a database.
+        </p>
       )}
-      {shown && !wanted.length && component !== null && <p>{displayName(component)} has no sensors.</p>}
+      {shown && !wanted.length && component !== null && (
+        <p>{displayName(component)} has no sensors.</p>
+      )}
       <div class="signals">
         {shown &&
           wanted.map((id) => (
             <SignalPlot
               key={id}
               name={id}
-              signal={shown.signals[id] as WindowSignal}
+              signal={shown.signals[id] ?? ABSENT}
               start={Date.parse(shown.start)}
               end={Date.parse(shown.end)}
             />
@@ -45,8 +58,10 @@ export function Signals({ detail, diagnosis, component }: Props) {
       </div>
       {shown && wanted.length > 0 && (
         <p class="quiet">
-          From {dateTime(shown.start, true)} to {dateTime(shown.end, true)}, {zoneName(new Date(shown.end))}.
-          {wanted.some((id) => shown.signals[id]?.moments?.length) && " Shaded: what drove the answer."}
+          From {dateTime(shown.start, true)} to {dateTime(shown.end, true)},{" "}
+          {zoneName(new Date(shown.end))}.
+          {wanted.some((id) => shown.signals[id]?.moments?.length) &&
+            " Shaded: what drove the answer."}
         </p>
       )}
     </section>
@@ -69,7 +84,10 @@ function fromMemory(detail: EquipmentDetail, diagnosis: Diagnosis | null): Windo
   const signals = Object.entries(detail.signals).map(([id, { unit, values }]) => {
     const at = (index: number) => new Date(start + (length * index) / values.length).toISOString();
     const state = states.get(id) ?? "ok";
-    return [id, { unit, state, values: values.map((value, index) => [at(index), value, value] as const) }] as const;
+    return [
+      id,
+      { unit, state, values: values.map((value, index) => [at(index), value, value] as const) },
+    ] as const;
   });
   return { ...inMemory.window, signals: Object.fromEntries(signals) };
 }

@@ -30,7 +30,8 @@ export function Windows({ route, equipmentId, newest }: Props) {
     });
   const { value } = useLoaded<DiagnosisPage>(path);
   if (!value?.diagnoses.length) return null;
-  const to = (changes: Readonly<Record<string, string | null>>) => routeTo(route.parts, { ...route.query, ...changes });
+  const to = (changes: Readonly<Record<string, string | null>>) =>
+    routeTo(route.parts, { ...route.query, ...changes });
   return (
     <section aria-labelledby="windows">
       <h2 id="windows">Windows</h2>

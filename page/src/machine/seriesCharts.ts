@@ -30,16 +30,27 @@ export function seriesCharts(all: readonly Series[], component: string | null): 
   const highest = (each: Series) => Math.max(...each.points.map(([, , , high]) => high));
   const ofMeasure = (series: readonly Series[], measure: Measure) =>
     series.filter((each) => each.measure === measure && each.points.length);
-  const worst = (series: readonly Series[]) => series.toSorted((one, other) => lowest(one) - lowest(other));
-  const most = (series: readonly Series[]) => series.toSorted((one, other) => highest(other) - highest(one));
-  const health = ofMeasure(component === null ? all : own, "health").filter((each) => component !== null || !each.head);
-  const machineFirst = worst(health).toSorted((one, other) => +!!one.component_id - +!!other.component_id);
+  const worst = (series: readonly Series[]) =>
+    series.toSorted((one, other) => lowest(one) - lowest(other));
+  const most = (series: readonly Series[]) =>
+    series.toSorted((one, other) => highest(other) - highest(one));
+  const health = ofMeasure(component === null ? all : own, "health").filter(
+    (each) => component !== null || !each.head,
+  );
+  const machineFirst = worst(health).toSorted(
+    (one, other) => +!!one.component_id - +!!other.component_id,
+  );
   const values = groupBy(ofMeasure(own, "value"), (each) => `${each.head} ${each.unit}`);
   return [
     chartOf("health", TITLES.health, machineFirst, [0, 1]),
     chartOf("probability", TITLES.probability, most(ofMeasure(own, "probability")), [0, 1]),
     ...[...values.values()].map((group) => chartOf("value", valueTitle(group), most(group), null)),
-    chartOf("normality", TITLES.normality, most(ofMeasure(component === null ? all : own, "normality")), null),
+    chartOf(
+      "normality",
+      TITLES.normality,
+      most(ofMeasure(component === null ? all : own, "normality")),
+      null,
+    ),
   ].filter((chart) => chart.series.length);
 }
 
@@ -72,6 +83,7 @@ function chartOf(
 
 function labelOf(series: Series, measure: Measure): string {
   const of = series.component_id ? displayName(series.component_id) : "Machine";
-  if (measure === "health" || measure === "normality") return series.head ? `${of}, ${displayName(series.head)}` : of;
+  if (measure === "health" || measure === "normality")
+    return series.head ? `${of}, ${displayName(series.head)}` : of;
   return displayName(series.label || series.head);
 }

@@ -1,7 +1,7 @@
 /** What a diagnosis says of components and sensors, as the circuit shows it. */
 
 import type { Diagnosis, SensorState, Topology } from "../api/types";
-import type { ComponentState } from "../circuit/Circuit";
+import type { ComponentState } from "../circuit/DrawnPart";
 import { healthState } from "../text/words";
 
 /** Above this share of its threshold, a distance from normal is an alarm. */
@@ -10,20 +10,26 @@ const NORMAL_UP_TO = 1;
 export function machineState(diagnosis: Diagnosis | null): ComponentState {
   if (!diagnosis) return { state: "unjudged", health: null };
   const { health, normality } = diagnosis;
-  const findings = [diagnosis.machine, ...Object.values(diagnosis.components)].flatMap((each) => Object.values(each));
+  const findings = [diagnosis.machine, ...Object.values(diagnosis.components)].flatMap((each) =>
+    Object.values(each),
+  );
   const cannotTell = findings.some((each) => each.reliable === false);
   if (health === null && normality) return normalityState(normality.machine);
   return { state: healthState(health, cannotTell), health };
 }
 
-export function componentStates(topology: Topology, diagnosis: Diagnosis | null): Map<string, ComponentState> {
+export function componentStates(
+  topology: Topology,
+  diagnosis: Diagnosis | null,
+): Map<string, ComponentState> {
   return new Map(
     topology.components.map(({ id }) => {
       const health = diagnosis?.component_health[id] ?? null;
       const findings = Object.values(diagnosis?.components[id] ?? {});
       const cannotTell = findings.some((each) => each.reliable === false);
       const distance = diagnosis?.normality?.components[id];
-      if (!findings.length && distance !== undefined) return [id, normalityState(distance)] as const;
+      if (!findings.length && distance !== undefined)
+        return [id, normalityState(distance)] as const;
       return [id, { state: healthState(health, cannotTell), health }] as const;
     }),
   );
@@ -36,7 +42,10 @@ function normalityState(distance: number | null): ComponentState {
 }
 
 /** Return the state of each sensor; one of which all samples are missing counts as missing. */
-export function sensorStates(topology: Topology, diagnosis: Diagnosis | null): Map<string, SensorState> {
+export function sensorStates(
+  topology: Topology,
+  diagnosis: Diagnosis | null,
+): Map<string, SensorState> {
   const sensors = topology.components.flatMap((component) => component.sensors);
   return new Map(
     sensors.map(({ id }) => {

@@ -21,7 +21,13 @@ export function HealthMark({ state }: { state: HealthState }) {
 
 /** Draw the same mark within a drawing, 12 units high. */
 export function DrawnMark({ state, x, y }: { state: HealthState; x: number; y: number }) {
-  return <path class={`mark-${state}`} d={SHAPES[state]} transform={`translate(${x} ${y}) scale(0.75)`} />;
+  return (
+    <path
+      class={`mark-${state}`}
+      d={SHAPES[state]}
+      transform={`translate(${x} ${y}) scale(0.75)`}
+    />
+  );
 }
 
 /** Show a state in words, with the health itself where there is one. */

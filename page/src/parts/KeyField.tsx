@@ -2,7 +2,7 @@
 
 import { useState } from "preact/hooks";
 import { keepKey, readKey } from "../api/key";
-import { news } from "../api/live";
+import { newsDesk } from "../api/live";
 
 export function KeyField() {
   const [key, setKey] = useState(readKey);
@@ -11,7 +11,7 @@ export function KeyField() {
     event.preventDefault();
     keepKey(key);
     setKept(key !== "");
-    news.restart();
+    newsDesk.restart();
   };
   return (
     <form class="key" onSubmit={use}>

@@ -6,7 +6,9 @@ export function Notice({ loaded, what }: { loaded: Loaded<unknown>; what: string
   if (loaded.error) {
     return (
       <p class="notice" role="alert">
-        {loaded.error instanceof TypeError ? "The service cannot be reached." : loaded.error.message}
+        {loaded.error instanceof TypeError
+          ? "The service cannot be reached."
+          : loaded.error.message}
       </p>
     );
   }

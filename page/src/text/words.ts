@@ -65,7 +65,10 @@ export function percent(share: number): string {
 
 /** Return a number with three digits and its unit. */
 export function quantity(value: number, unit: string): string {
-  const digits = Number(value.toPrecision(3)).toLocaleString("en", { maximumFractionDigits: 6, useGrouping: false });
+  const digits = Number(value.toPrecision(3)).toLocaleString("en", {
+    maximumFractionDigits: 6,
+    useGrouping: false,
+  });
   return unit ? `${digits} ${unitName(unit)}` : digits;
 }
 
@@ -86,7 +89,8 @@ export function unitName(unit: string): string {
 /** Say in a few words what a head found; null if there is nothing to say. */
 export function findingText(head: string, finding: Finding): string {
   if (finding.reliable === false) return "Cannot tell";
-  if (finding.flags) return finding.flags.length ? finding.flags.map(displayName).join(", ") : "None found";
+  if (finding.flags)
+    return finding.flags.length ? finding.flags.map(displayName).join(", ") : "None found";
   if (finding.outcome !== null) return displayName(finding.outcome);
   if (isHealth(finding)) return `Health ${percent(finding.value)}`;
   if (finding.value !== null) return quantity(finding.value, finding.unit ?? "");
@@ -106,7 +110,9 @@ export function isHealth(finding: Finding): finding is Finding & { value: number
 /** Say whether a finding calls for attention. */
 export function isFinding(finding: Finding): boolean {
   if (finding.reliable === false) return false;
-  return (finding.flags?.length ?? 0) > 0 || (finding.health !== null && finding.health < FAULTY_BELOW);
+  return (
+    (finding.flags?.length ?? 0) > 0 || (finding.health !== null && finding.health < FAULTY_BELOW)
+  );
 }
 
 /** Return a count with its noun: "1 alarm", "3 alarms". */

@@ -22,7 +22,10 @@ export function HydraulicMotor({ box }: SymbolProps) {
   return (
     <>
       <circle cx={x} cy={y} r={RADIUS} />
-      <path class="solid" d={`M${x} ${y + RADIUS - 16}l9 15h-18z M${x} ${y - RADIUS + 16}l9 -15h-18z`} />
+      <path
+        class="solid"
+        d={`M${x} ${y + RADIUS - 16}l9 15h-18z M${x} ${y - RADIUS + 16}l9 -15h-18z`}
+      />
     </>
   );
 }

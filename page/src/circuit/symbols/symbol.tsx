@@ -5,7 +5,14 @@ import type { Component } from "../../api/types";
 import type { Box, Point } from "../geometry";
 import { isVariable } from "../kinds";
 import { Cooler, Filter, Heater, Manifold, Tank, Unknown } from "./conditioning";
-import { Accumulator, CombustionEngine, Cylinder, ElectricMotor, HydraulicMotor, Pump } from "./machines";
+import {
+  Accumulator,
+  CombustionEngine,
+  Cylinder,
+  ElectricMotor,
+  HydraulicMotor,
+  Pump,
+} from "./machines";
 import {
   CheckValve,
   DirectionalValve,
@@ -44,7 +51,11 @@ const SYMBOLS: Readonly<Record<string, FunctionComponent<SymbolProps>>> = {
 };
 
 /** Draw the symbol of a component; a kind of the user's own is a box with its letters. */
-export function ComponentSymbol(props: { component: Component; box: Box; ports: readonly Point[] }) {
+export function ComponentSymbol(props: {
+  component: Component;
+  box: Box;
+  ports: readonly Point[];
+}) {
   const { component, box, ports } = props;
   const Drawn = SYMBOLS[component.kind] ?? Unknown;
   return <Drawn box={box} ports={ports} kind={component.kind} variable={isVariable(component)} />;

@@ -32,9 +32,13 @@ function SpoolValve({ box, ports, proportional }: SymbolProps & { proportional: 
       <rect x={left} y={top} width={3 * SQUARE} height={SQUARE} />
       <path d={`M${left + SQUARE} ${top}v${SQUARE} M${left + 2 * SQUARE} ${top}v${SQUARE}`} />
       {proportional && (
-        <path d={`M${left} ${top - beyond}h${3 * SQUARE} M${left} ${top + SQUARE + beyond}h${3 * SQUARE}`} />
+        <path
+          d={`M${left} ${top - beyond}h${3 * SQUARE} M${left} ${top + SQUARE + beyond}h${3 * SQUARE}`}
+        />
       )}
-      <path d={`M${left + 7} ${top + SQUARE}l12 ${-SQUARE} M${left + 19} ${top + SQUARE}l-12 ${-SQUARE}`} />
+      <path
+        d={`M${left + 7} ${top + SQUARE}l12 ${-SQUARE} M${left + 19} ${top + SQUARE}l-12 ${-SQUARE}`}
+      />
       <path
         d={`M${x - 7} ${top}v6 M${x - 10} ${top + 6}h6 M${x + 7} ${top}v6 M${x + 4} ${top + 6}h6
           M${x - 7} ${top + SQUARE}v-6 M${x - 10} ${top + SQUARE - 6}h6 M${x + 7} ${top + SQUARE}v-6 M${x + 4} ${top + SQUARE - 6}h6`}
@@ -80,7 +84,15 @@ export function ReducingValve({ box, ports }: SymbolProps) {
   );
 }
 
-function PressureValve({ box, ports, arrowX }: { box: Box; ports: readonly Point[]; arrowX: number }) {
+function PressureValve({
+  box,
+  ports,
+  arrowX,
+}: {
+  box: Box;
+  ports: readonly Point[];
+  arrowX: number;
+}) {
   const { x, y } = middleOf(box);
   const half = 15;
   return (
@@ -111,7 +123,9 @@ export function FlowControlValve({ box, ports }: SymbolProps) {
   return (
     <>
       <Stubs ports={ports} middle={y} reach={0} />
-      <path d={`M${x - 14} ${y - 12}Q${x - 2} ${y} ${x - 14} ${y + 12} M${x + 14} ${y - 12}Q${x + 2} ${y} ${x + 14} ${y + 12}`} />
+      <path
+        d={`M${x - 14} ${y - 12}Q${x - 2} ${y} ${x - 14} ${y + 12} M${x + 14} ${y - 12}Q${x + 2} ${y} ${x + 14} ${y + 12}`}
+      />
       <Adjustment x={x} y={y} reach={22} />
     </>
   );
@@ -128,7 +142,15 @@ function Arrow({ x, from, to }: { x: number; from: number; to: number }) {
 }
 
 /** Lines from the ports to a symbol that is `reach` high on both sides of the middle. */
-export function Stubs({ ports, middle, reach }: { ports: readonly Point[]; middle: number; reach: number }) {
+export function Stubs({
+  ports,
+  middle,
+  reach,
+}: {
+  ports: readonly Point[];
+  middle: number;
+  reach: number;
+}) {
   return (
     <>
       {ports.map((port) => (
