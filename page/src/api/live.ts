@@ -35,10 +35,8 @@ class NewsDesk {
 
   /** Begin anew, as with another key. */
   restart(): void {
-    this.stop?.abort();
-    this.stop = new AbortController();
-    void this.follow(this.stop.signal);
-    this.tell(null, GATHER_MS.alarm);
+    this.open();
+    this.tell(null, 0);
   }
 
   /** Record whether the service answered at all. */
@@ -49,11 +47,17 @@ class NewsDesk {
 
   /** A page that nobody sees holds no connection: browsers open only six to a service. */
   private begin(): void {
-    this.restart();
+    this.open();
     document.addEventListener("visibilitychange", () => {
       if (document.hidden) this.stop?.abort();
       else this.restart();
     });
+  }
+
+  private open(): void {
+    this.stop?.abort();
+    this.stop = new AbortController();
+    void this.follow(this.stop.signal);
   }
 
   /** Read events, and begin again where they end; a service without any is asked again and again. */
