@@ -60,18 +60,16 @@ function answerOf(
   }
 }
 
+/** Windows that end after `from` and not after `to`, the newest first. */
 function diagnoses(each: Example, query: URLSearchParams) {
   const limit = Number(query.get("limit") ?? 50);
-  const last = Math.floor(each.lastSeen / WINDOW_MS) * WINDOW_MS - WINDOW_MS;
-  const to = Number(
-    query.get("cursor") ?? Math.min(Date.parse(query.get("to") ?? "") || Infinity, last + 1),
-  );
+  const to = Number(query.get("cursor") ?? Date.parse(query.get("to") ?? "")) || each.lastSeen;
   const from = Date.parse(query.get("from") ?? "") || 0;
   const found = [];
-  let start = Math.ceil(to / WINDOW_MS) * WINDOW_MS - WINDOW_MS;
-  for (; start >= from && found.length < limit; start -= WINDOW_MS)
-    found.push(diagnose(each, start));
-  return { diagnoses: found, next: start >= from ? String(start + 1) : null };
+  let end = Math.floor(Math.min(to, each.lastSeen) / WINDOW_MS) * WINDOW_MS;
+  for (; end > from && found.length < limit; end -= WINDOW_MS)
+    found.push(diagnose(each, end - WINDOW_MS));
+  return { diagnoses: found, next: end > from ? String(end) : null };
 }
 
 async function act(

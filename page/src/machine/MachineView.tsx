@@ -38,15 +38,22 @@ export function MachineView({ route, equipmentId }: { route: Route; equipmentId:
   );
 }
 
-/** Return the newest diagnosis and the one that is shown: at the moment of the route, or the newest. */
+/** Return the newest diagnosis and the shown one: of the window at the route's moment, or the newest. */
 function useDiagnoses(equipmentId: string, route: Route, inMemory: Diagnosis | null) {
   const path = machinePath(equipmentId, "/diagnoses");
-  const moment = route.query["window"] ?? "";
   const last = useLoaded<DiagnosisPage>(withQuery(path, { limit: 1 }));
-  const upTo = moment && new Date(Date.parse(moment) + 1).toISOString();
-  const asked = useLoaded<DiagnosisPage>(moment ? withQuery(path, { to: upTo, limit: 1 }) : null);
   const newest = last.value?.diagnoses[0] ?? inMemory;
-  return { newest, shown: moment ? (asked.value?.diagnoses[0] ?? null) : newest };
+  const from = route.query["window"] ?? "";
+  const asked = useLoaded<DiagnosisPage>(
+    from && newest ? withQuery(path, { from, to: oneWindowLater(from, newest), limit: 1 }) : null,
+  );
+  return { newest, shown: from ? (asked.value?.diagnoses[0] ?? null) : newest };
+}
+
+/** Return when a window that begins at a moment ends; diagnoses are found by their ends. */
+function oneWindowLater(moment: string, { window }: Diagnosis): string {
+  const length = Date.parse(window.end) - Date.parse(window.start);
+  return new Date(Date.parse(moment) + length).toISOString();
 }
 
 interface Shown {
