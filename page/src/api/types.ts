@@ -101,16 +101,6 @@ export interface EquipmentDetail {
   >;
 }
 
-/** `GET v1/equipment`: the machines, with what the service's memory knows of each. */
-export interface EquipmentSummary {
-  readonly equipment_id: string;
-  readonly name: string;
-  readonly topology: string;
-  readonly health: number | null;
-  readonly findings: number | null;
-  readonly cannot_tell: number | null;
-}
-
 export type Severity = "critical" | "warning" | "info";
 
 /** A machine in `GET v1/overview`. */

@@ -91,11 +91,13 @@ async def show_series(
     start: From,
     end: To,
     points: Points = 500,
+    component_id: str | None = None,
     form: Annotated[Literal["json", "csv"], Query(alias="format")] = "json",
 ) -> SeriesAnswer | Response:
     """Show the reliable numbers of a machine over time, down-sampled to `points` at most.
 
-    The finest of windows, hours and days is taken. `format=csv` gives a table.
+    The finest of windows, hours and days is taken. `component_id` asks for one component, or if it
+    is empty for the machine itself. `format=csv` gives a table.
     """
     name = machine.equipment.equipment_id
     if end <= start:
@@ -113,6 +115,7 @@ async def show_series(
             points=[(each.start, each.mean, each.lowest, each.highest) for each in line.points],
         )
         for line in lines
+        if component_id in (None, line.component_id)
     ]
     if form == "csv":
         return Response(_table(series), media_type="text/csv; charset=utf-8")

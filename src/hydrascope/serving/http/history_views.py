@@ -9,6 +9,7 @@ from hydrascope.monitoring.alarm import Alarm, Verdict
 from hydrascope.schemas.machine import Machine
 from hydrascope.serving.diagnosis.diagnosis import Diagnosis
 from hydrascope.serving.diagnosis.observations import cannot_tell
+from hydrascope.serving.http.views import findings
 from hydrascope.serving.service import Latest
 
 Note = Annotated[str, Field(max_length=10_000)]
@@ -34,12 +35,13 @@ class MachineOverview(BaseModel):
     worst: str | None
     """Worst severity among them."""
     finding: str | None
-    """What the newest of the worst found."""
+    """What the newest of the worst found; without a database, what the last window shows."""
 
     @classmethod
     def of_last(cls, machine: Machine, last: Latest | None) -> Self:
         """Return what a process knows of a machine without a database."""
         health = last.diagnosis.health if last else None
+        found = findings(last.diagnosis) if last else []
         return cls(
             equipment_id=machine.equipment.equipment_id,
             name=machine.equipment.name,
@@ -50,7 +52,7 @@ class MachineOverview(BaseModel):
             trend=[],
             open_alarms=0,
             worst=None,
-            finding=None,
+            finding=found[0] if found else None,
         )
 
 
