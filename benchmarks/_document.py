@@ -4,9 +4,8 @@ import os
 import platform
 from collections.abc import Iterable
 from datetime import UTC, datetime
+from importlib.metadata import version
 from pathlib import Path
-
-import torch
 
 from benchmarks._rows import Row
 
@@ -41,5 +40,5 @@ def how_measured(command: str) -> str:
     """Return date, machine and command."""
     return (
         f"{datetime.now(UTC):%Y-%m-%d}, {platform.machine()}, {os.cpu_count()} cores, torch "
-        f"{torch.__version__}; `python -m benchmarks {command} --write`."
+        f"{version('torch')}; `python -m benchmarks {command} --write`."
     )

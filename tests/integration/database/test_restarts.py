@@ -58,7 +58,7 @@ def own_dsn(own: tuple[Server, str]) -> str:
         own[1],
         "TRUNCATE hydrascope.equipment, hydrascope.sensors, hydrascope.telemetry, "
         "hydrascope.labels, hydrascope.ingests, hydrascope.events, hydrascope.predictions, "
-        "hydrascope.reference_windows",
+        "hydrascope.reference_windows CASCADE",
         "SELECT 1",
     )
     return own[1]

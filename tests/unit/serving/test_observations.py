@@ -62,7 +62,7 @@ def test_each_number_of_a_reliable_answer_is_observed() -> None:
         Observation("", "flow", "", "value", 31.5, None, True, "l/min"),
         Observation("pump", "", "", "health", 0.25, None, True, ""),
         Observation("pump", "wear", "", "health", 0.25, None, True, ""),
-        Observation("pump", "wear", "none", "probability", 0.25, False, True, ""),
+        Observation("pump", "wear", "none", "probability", 0.25, None, True, ""),
         Observation("pump", "wear", "severe", "probability", 0.75, True, True, ""),
     ]
     assert not cannot_tell(diagnosis())

@@ -53,7 +53,7 @@ class _Comparison(NamedTuple):
     at: Tensor
     """[O]; the positions of the present sensors."""
     root: Tensor
-    """[O, V, O V]; L_s (P x)_s with L_sᵀ L_s = P_ss⁻¹, for each present sensor s."""
+    """[O V, O V]; x times this is L_s (P x)_s with L_sᵀ L_s = P_ss⁻¹, sensor after sensor."""
 
 
 class Conditionals:
@@ -85,7 +85,7 @@ class Conditionals:
             own = (number == row).nonzero()
             at, root = self._comparison(pattern)
             values = z[own, at].flatten(1)
-            distance = torch.unflatten(values @ root.flatten(0, 1).T, 1, (len(at), -1))
+            distance = torch.unflatten(values @ root, 1, (len(at), -1))
             result[own, at] = distance.square().mean(2) / self.fitted.limit[at]
         return result
 
@@ -122,7 +122,8 @@ class Conditionals:
         blocks = torch.unflatten(precision, 2, shape).diagonal(dim1=0, dim2=2).permute(2, 0, 1)
         lower = torch.linalg.cholesky(blocks)
         # P_ss = A Aᵀ, so P_ss⁻¹ = A⁻ᵀ A⁻¹ and L = A⁻¹.
-        return _Comparison(at, torch.linalg.solve_triangular(lower, precision, upper=False))
+        roots = torch.linalg.solve_triangular(lower, precision, upper=False)
+        return _Comparison(at, roots.flatten(0, 1).T.contiguous())
 
 
 def marginal(precision: Tensor, present: Tensor, size: int) -> Tensor:

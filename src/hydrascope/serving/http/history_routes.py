@@ -3,11 +3,10 @@
 import csv
 import io
 from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
-from typing import Annotated, Literal
+from datetime import datetime, timedelta
+from typing import Annotated
 
 from fastapi import APIRouter, Query
-from pydantic import AwareDatetime
 from starlette.responses import Response
 
 from hydrascope.schemas.errors import SpecError
@@ -21,14 +20,19 @@ from hydrascope.serving.http.dependencies import (
     PathMachine,
 )
 from hydrascope.serving.http.history_views import (
+    FIRST,
+    LAST,
     DiagnosisPage,
     Limit,
     MachineOverview,
     OverviewAnswer,
+    Points,
     SeriesAnswer,
     SeriesLine,
+    SeriesQuery,
     SignalLine,
     SignalsAnswer,
+    Time,
 )
 from hydrascope.serving.http.problems import ProblemError, responses
 from hydrascope.serving.http.strict_json import StrictRoute
@@ -36,11 +40,8 @@ from hydrascope.serving.service import Service
 
 router = APIRouter(prefix="/v1", route_class=StrictRoute, tags=["history"])
 _READING = responses(401, 403, 404, 422, 503)
-_FIRST, _LAST = datetime(1, 1, 2, tzinfo=UTC), datetime(9999, 1, 1, tzinfo=UTC)
-Time = Annotated[AwareDatetime, Query(ge=_FIRST, lt=_LAST)]
-From = Annotated[AwareDatetime, Query(alias="from", ge=_FIRST, lt=_LAST)]
-To = Annotated[AwareDatetime, Query(alias="to", ge=_FIRST, lt=_LAST)]
-Points = Annotated[int, Query(ge=1, le=5000)]
+From = Annotated[Time, Query(alias="from")]
+To = Annotated[Time, Query(alias="to")]
 _COLUMNS = ("time", "component_id", "head", "label", "measure", "unit", "mean", "lowest", "highest")
 
 
@@ -68,8 +69,8 @@ async def list_diagnoses(
     _: CanRead,
     monitor: CurrentMonitor,
     machine: PathMachine,
-    start: From = _FIRST,
-    end: To = _LAST - timedelta(days=1),
+    start: From = FIRST,
+    end: To = LAST,
     limit: Limit = 100,
     cursor: Annotated[str | None, Query(max_length=200)] = None,
 ) -> DiagnosisPage:
@@ -88,23 +89,18 @@ async def show_series(
     service: CurrentService,
     monitor: CurrentMonitor,
     machine: PathMachine,
-    start: From,
-    end: To,
-    points: Points = 500,
-    component_id: str | None = None,
-    form: Annotated[Literal["json", "csv"], Query(alias="format")] = "json",
+    asked: Annotated[SeriesQuery, Query()],
 ) -> SeriesAnswer | Response:
     """Show the reliable numbers of a machine over time, down-sampled to `points` at most.
 
-    The finest of windows, hours and days is taken. `component_id` asks for one component, or if it
-    is empty for the machine itself. `format=csv` gives a table.
+    The finest of windows, hours and days is taken. `format=csv` gives a table.
     """
-    name = machine.equipment.equipment_id
+    name, start, end = machine.equipment.equipment_id, asked.start, asked.end
     if end <= start:
         raise SpecError(f"expected a time after from, {start.isoformat()}", path="to")
-    resolution = await monitor.predictions.resolution(name, start, end, points)
+    resolution = await monitor.predictions.resolution(name, start, end, asked.points)
     if resolution == "window":
-        page = await monitor.predictions.diagnoses(name, start, end, points)
+        page = await monitor.predictions.diagnoses(name, start, end, asked.points)
         diagnoses = [Diagnosis.model_validate_json(each.content) for each in page.diagnoses]
         lines = lines_of(reversed(diagnoses), service.engine.model.manifest.task.heads)
     else:
@@ -115,9 +111,9 @@ async def show_series(
             points=[(each.start, each.mean, each.lowest, each.highest) for each in line.points],
         )
         for line in lines
-        if component_id in (None, line.component_id)
+        if asked.component_id in (None, line.component_id)
     ]
-    if form == "csv":
+    if asked.form == "csv":
         return Response(_table(series), media_type="text/csv; charset=utf-8")
     return SeriesAnswer(resolution=resolution, series=series)
 

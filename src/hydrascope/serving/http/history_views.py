@@ -1,6 +1,6 @@
 """Bodies of answers about the past: overview, diagnoses, series, signals, alarms, silences."""
 
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import AwareDatetime, BaseModel, Field
@@ -14,6 +14,10 @@ from hydrascope.serving.service import Latest
 
 Note = Annotated[str, Field(max_length=10_000)]
 Limit = Annotated[int, Field(ge=1, le=1000)]
+Points = Annotated[int, Field(ge=1, le=5000)]
+FIRST, LAST = datetime(1, 1, 2, tzinfo=UTC), datetime(9998, 12, 31, tzinfo=UTC)
+"""Times that can be asked for; beyond, a window would leave the calendar."""
+Time = Annotated[AwareDatetime, Field(ge=FIRST, le=LAST)]
 
 
 class MachineOverview(BaseModel):
@@ -70,6 +74,18 @@ class DiagnosisPage(BaseModel):
     diagnoses: list[Diagnosis]
     next: str | None
     """`cursor` of the next page; null: there are no more."""
+
+
+class SeriesQuery(BaseModel, extra="forbid"):
+    """Which numbers are asked for."""
+
+    start: Time = Field(alias="from")
+    end: Time = Field(alias="to")
+    points: Points = 500
+    """Most points of a line."""
+    component_id: str | None = None
+    """A component, or if it is empty the machine itself; by default all."""
+    form: Literal["json", "csv"] = Field("json", alias="format")
 
 
 class SeriesLine(BaseModel):
