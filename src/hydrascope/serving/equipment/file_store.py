@@ -15,7 +15,7 @@ from hydrascope.schemas.time import TimeWindow
 from hydrascope.schemas.whole_file import whole_file
 from hydrascope.serving.diagnosis.diagnosis import Diagnosis
 from hydrascope.serving.equipment.references import dump_reference, load_reference
-from hydrascope.serving.equipment.store import UnavailableError, find_machine
+from hydrascope.serving.equipment.store import UnwritableError, find_machine
 from hydrascope.serving.windows import GivenReference
 
 _REFERENCES = "references"
@@ -130,10 +130,8 @@ def _write(file: Path, content: bytes) -> None:
 
 @contextmanager
 def _changing(file: Path) -> Iterator[None]:
-    """Raise `UnavailableError` where a file cannot be changed."""
+    """Raise `UnwritableError` where a file cannot be changed."""
     try:
         yield
     except OSError as error:
-        raise UnavailableError(
-            f"{file}: {error.strerror}", "The folder of machines cannot be written."
-        ) from error
+        raise UnwritableError(f"{file}: {error.strerror}") from error

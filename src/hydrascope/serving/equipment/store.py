@@ -14,16 +14,11 @@ from hydrascope.serving.windows import GivenReference, TelemetryWindow
 
 
 class UnavailableError(Exception):
-    """The database or the folder of machines cannot be used; ask again later.
+    """The database does not answer; ask again later. The message is for the log."""
 
-    Args:
-        cause: Why, for the log.
-        detail: What clients are told.
-    """
 
-    def __init__(self, cause: str, detail: str = "The database does not answer.") -> None:
-        super().__init__(cause)
-        self.detail = detail
+class UnwritableError(UnavailableError):
+    """The folder of machines cannot be written at present."""
 
 
 class EquipmentStore(Protocol):

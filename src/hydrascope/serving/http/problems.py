@@ -21,7 +21,7 @@ from hydrascope.serving.engine.errors import (
     QueueFullError,
     StoppedError,
 )
-from hydrascope.serving.equipment.store import UnavailableError
+from hydrascope.serving.equipment.store import UnavailableError, UnwritableError
 from hydrascope.serving.observability.logs import request_id
 
 _LOG = logging.getLogger(__name__)
@@ -95,10 +95,10 @@ def problem_of(error: Exception) -> ProblemError:
             return _later(503, "Too many requests wait already.", retry_after_s)
         case BreakerOpenError(retry_after_s=retry_after_s):
             return _later(503, "The engine failed repeatedly and rests.", retry_after_s)
-        case UnavailableError():
-            _LOG.warning("%s (%s)", error.detail, error)
-            return _later(503, error.detail, 5.0)
-        case ServiceError():
+        case UnwritableError():
+            _LOG.warning("%s", error)
+            return _later(503, "The folder of machines cannot be written.", 5.0)
+        case UnavailableError() | ServiceError():
             _LOG.warning("%s", error)
             return _later(503, "The database does not answer.", 5.0)
         case StoppedError():
