@@ -3,116 +3,33 @@
 import csv
 import io
 import json
-import urllib.error
-import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any, NamedTuple
-from urllib.parse import quote, urlencode
+from typing import Any
+from urllib.parse import quote
 
 import pytest
 from tests.support.postgres import Server
 from tests.support.services import service
-from tests.support.watch_workers import kept, new_database, workers
-from tests.support.watched_rigs import START, WatchedRigs, save_machines, write
-
-from hydrascope.serving.access.api_keys import new_key
-
-_WINDOWS = 8
-_WINDOW = timedelta(seconds=60)
-_RULES = """
-channels: {nowhere: "json://127.0.0.1:9/"}
-page: https://plant.example
-rules:
-  - {name: shown, measure: probability, windows: 2, of: 3, over_after: 1, notify: [nowhere]}
-"""
-
-
-class Answer(NamedTuple):
-    status: int
-    kind: str
-    content: Any
-
-
-class Client:
-    """Asks a service with a key."""
-
-    def __init__(self, port: int, key: str) -> None:
-        self._base, self._key = f"http://127.0.0.1:{port}/v1", key
-
-    def __call__(
-        self, path: str, body: Any = None, method: str | None = None, **query: Any
-    ) -> Answer:
-        address = f"{self._base}/{path}" + (f"?{urlencode(query)}" if query else "")
-        headers = {"authorization": f"Bearer {self._key}", "content-type": "application/json"}
-        data = None if body is None else json.dumps(body).encode()
-        request = urllib.request.Request(address, data, headers, method=method)
-        try:
-            response = urllib.request.urlopen(request, timeout=20)
-        except urllib.error.HTTPError as error:
-            response = error
-        with response:
-            kind, text = response.headers.get_content_type(), response.read().decode()
-            return Answer(response.status, kind, json.loads(text) if "json" in kind else text)
-
-    def events(self) -> Iterator[str]:
-        """Yield the lines of the stream of events."""
-        request = urllib.request.Request(f"{self._base}/events")
-        request.add_header("authorization", f"Bearer {self._key}")
-        with urllib.request.urlopen(request, timeout=20) as stream:
-            for line in stream:
-                yield line.decode().rstrip()
-
-
-class Watched(NamedTuple):
-    """A watch that has caught up, and its service."""
-
-    dsn: str
-    ask: Client
-    reader: Client
-    """Has a key that may only read."""
-    watch: Callable[[], None]
+from tests.support.watch_workers import kept, new_database
+from tests.support.watched_rigs import START
+from tests.support.watched_service import WINDOW, WINDOWS, Client, Watched, watched_service
 
 
 @pytest.fixture(scope="module")
 def watched(
     watch_server: Server, light_bundle: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Watched]:
-    folder = tmp_path_factory.mktemp("served")
     dsn = new_database(watch_server.dsn(), "served")
-    rigs = WatchedRigs(machines=2, windows=_WINDOWS, seed=5)
-    save_machines(dsn, list(rigs.machines.values()))
-    rounds = list(rigs.rounds(0.0))
-    for parts in rounds[: _WINDOWS - 1]:
-        write(dsn, parts)
-    rules, keys = folder / "rules.yaml", folder / "keys.yaml"
-    rules.write_text(_RULES)
-    (all_key, all_hash), (read_key, read_hash) = new_key(), new_key()
-    keys.write_text(
-        f"keys:\n- {{name: anna, sha256: {all_hash}, scopes: [read, operate, diagnose]}}\n"
-        f"- {{name: guest, sha256: {read_hash}, scopes: [read]}}\n"
-    )
-
-    def watch() -> None:
-        given = [f"bundle={light_bundle}", f"database={dsn}", f"rules={rules}", "--once"]
-        with workers(1, given, folder / "log") as one:
-            assert one.wait(120) == [0], (folder / "log").read_text()
-
-    watch()
-
-    def more() -> None:
-        write(dsn, rounds[_WINDOWS - 1])
-        watch()
-
-    with service(light_bundle, f"database={dsn}", f"keys={keys}") as running:
-        yield Watched(dsn, Client(running.port, all_key), Client(running.port, read_key), more)
+    with watched_service(dsn, light_bundle, tmp_path_factory.mktemp("served")) as running:
+        yield running
 
 
 def test_the_overview_shows_all_machines_and_finds_some(watched: Watched) -> None:
     found = watched.reader("overview").content
     assert found["total"] == 2
-    ends = {name: start + _WINDOW for name, start in sorted(kept(watched.dsn))}
+    ends = {name: start + WINDOW for name, start in sorted(kept(watched.dsn))}
     for machine in found["machines"]:
         assert datetime.fromisoformat(machine["last_seen"]) == ends[machine["equipment_id"]]
         assert machine["trend"]
@@ -135,7 +52,7 @@ def test_the_past_is_paged_and_is_what_was_written(watched: Watched) -> None:
     assert starts == sorted((start for name, start in kept(watched.dsn) if name == "rig_0"))[::-1]
     content = json.loads(kept(watched.dsn)["rig_0", starts[0]].content)
     assert found[0]["machine"] == content["machine"]
-    some = watched.reader(path, **{"from": START + _WINDOW, "to": START + 3 * _WINDOW}).content
+    some = watched.reader(path, **{"from": START + WINDOW, "to": START + 3 * WINDOW}).content
     assert len(some["diagnoses"]) == 2
     assert watched.reader(path, cursor="x").status == 422
     assert watched.reader("equipment/nobody/diagnoses").status == 404
@@ -169,7 +86,7 @@ def test_the_signals_of_a_window_are_shown_with_the_state_of_their_sensors(
     watched: Watched,
 ) -> None:
     found = watched.reader("equipment/rig_0/signals", start=START, points=20).content
-    assert datetime.fromisoformat(found["end"]) == START + _WINDOW
+    assert datetime.fromisoformat(found["end"]) == START + WINDOW
     assert {each["state"] for each in found["signals"].values()} == {"ok"}
     for signal in found["signals"].values():
         assert 0 < len(signal["values"]) <= 20
@@ -235,7 +152,7 @@ def test_what_changes_is_told_as_it_happens(watched: Watched) -> None:
             told[line.removeprefix("event: ")] = json.loads(next(lines).removeprefix("data: "))
     lines.close()  # type: ignore[attr-defined]
     assert told["diagnosis"]["equipment_id"] in ("rig_0", "rig_1")
-    assert datetime.fromisoformat(told["diagnosis"]["end"]) > START + (_WINDOWS - 1) * _WINDOW
+    assert datetime.fromisoformat(told["diagnosis"]["end"]) > START + (WINDOWS - 1) * WINDOW
 
 
 def test_without_a_database_the_overview_is_of_this_process_and_alarms_say_what_they_need(
