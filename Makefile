@@ -7,7 +7,7 @@ INSTALL  := $(RUN) -m pip install --quiet $(VERSIONS)
 TIMESCALEDB := tests/support/pglite
 
 .DEFAULT_GOAL := help
-.PHONY: help train test pytest test-python test-newest lint fix page page-example docs docs-serve results bench clean
+.PHONY: help train test pytest test-python test-newest lint fix page page-example demo docs docs-serve results bench clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -59,6 +59,9 @@ page: page/node_modules  ## build the service's page from page/ (needs Node 20.1
 
 page-example: page/node_modules  ## show the page with invented machines, and what you change in it
 	cd page && npm run dev
+
+demo: $(VENV)/installed  ## show a plant of a dozen rigs, two of which develop a fault, until Ctrl-C
+	OMP_NUM_THREADS=1 $(RUN) -m demo
 
 docs: $(VENV)/installed  ## build the documentation site in build/site; a dead link fails
 	$(RUN) -m mkdocs build --strict

@@ -48,7 +48,12 @@ class Server:
         chosen = {"port": str(self.port)} | _SETTINGS | settings
         with (self._data / "postgresql.conf").open("a", encoding="ascii") as file:
             file.writelines(f"{name} = '{value}'\n" for name, value in chosen.items())
-        self.start()
+        try:
+            self.start()
+        except BaseException:  # also Ctrl-C, which must leave no server behind
+            if self.runs:
+                self.stop()
+            raise
 
     def dsn(self, database: str = "postgres") -> str:
         """Return where a database of this server is found."""

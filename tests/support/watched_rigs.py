@@ -1,7 +1,7 @@
 """Machines of the rig's build whose telemetry comes window by window, some of it late."""
 
 import asyncio
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 
@@ -23,7 +23,8 @@ MOST_LATE = 5
 def rig(equipment_id: str) -> Machine:
     """Return the rig, recorded at 1 Hz, as a machine of its own."""
     plain = ZemaSource().machines()["zema"].model_dump(mode="json")
-    plain["equipment"] |= {"equipment_id": equipment_id, "name": f"Rig {equipment_id}"}
+    name = f"Rig {equipment_id.removeprefix('rig_')}"
+    plain["equipment"] |= {"equipment_id": equipment_id, "name": name}
     for component in plain["topology"]["components"]:
         for sensor in component["sensors"]:
             sensor["rate_hz"] = 1.0
@@ -60,7 +61,7 @@ class WatchedRigs:
         random = np.random.default_rng(seed)
         self._cycles = random.integers(0, SET_CYCLES, (machines, windows))
         used = sorted({int(each) for each in self._cycles.ravel()})
-        self._signals = {row: _cycle(source, row) for row in used}
+        self._signals = {row: cycle(source, row) for row in used}
         self._random = random
 
     def start_of(self, number: int, window: int) -> datetime:
@@ -80,15 +81,7 @@ class WatchedRigs:
     def frame(self, number: int, window: int) -> pd.DataFrame:
         """Return a window's telemetry."""
         signals = self._signals[int(self._cycles[number, window])]
-        start = self.start_of(number, window)
-        time = pd.date_range(start, periods=int(CYCLE_S), freq="1s", unit="us")
-        return pd.DataFrame(
-            {
-                "time": np.tile(time, len(signals)),
-                "sensor_id": np.repeat(list(signals), len(time)),
-                "value": np.concatenate(list(signals.values())),
-            }
-        ).assign(time=lambda table: pd.to_datetime(table["time"], utc=True))
+        return telemetry(signals, self.start_of(number, window))
 
     def rounds(self, late_share: float) -> Iterator[list[Part]]:
         """Yield what comes window by window: first what is late, then the machines' present.
@@ -124,12 +117,25 @@ class WatchedRigs:
         return frame[delay == 0], [(wait, part) for wait, part in later if len(part)]
 
 
-def _cycle(source: ZemaSource, row: int) -> dict[str, np.ndarray]:
+def cycle(source: ZemaSource, row: int) -> dict[str, np.ndarray]:
+    """Return the signals of a load cycle by sensor id."""
     start = EPOCH + timedelta(seconds=CYCLE_S * row)
     window = TimeWindow(start=start, end=start + timedelta(seconds=CYCLE_S))
     return {
         name: signal.values.astype(float) for name, signal in source.read("zema", window).items()
     }
+
+
+def telemetry(signals: Mapping[str, np.ndarray], start: datetime) -> pd.DataFrame:
+    """Return the signals of a load cycle that starts at a time, one row a sample."""
+    time = pd.date_range(start, periods=int(CYCLE_S), freq="1s", unit="us")
+    return pd.DataFrame(
+        {
+            "time": np.tile(time, len(signals)),
+            "sensor_id": np.repeat(list(signals), len(time)),
+            "value": np.concatenate(list(signals.values())),
+        }
+    ).assign(time=lambda table: pd.to_datetime(table["time"], utc=True))
 
 
 def save_machines(dsn: str, machines: Sequence[Machine]) -> None:

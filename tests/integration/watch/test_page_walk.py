@@ -7,7 +7,8 @@ from datetime import datetime
 from pathlib import Path
 
 import pytest
-from chromium import MISSING, set_screen, start_chromium
+from chromium import MISSING, axe_faults, set_screen, start_chromium
+from npm import packages
 from selenium.webdriver import Chrome
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
@@ -80,12 +81,7 @@ def test_an_alarm_is_found_acknowledged_with_a_note_and_its_machine_saved_as_a_t
     set_screen(chrome, width, height, mobile=mobile)
     told = {"behavior": "allow", "downloadPath": str(tmp_path)}
     chrome.execute_cdp_cmd("Browser.setDownloadBehavior", told)
-    walk = Walk(chrome)
-    chrome.get("about:blank")
-    chrome.get(watched.page)
-    if not chrome.execute_script("return sessionStorage.length"):
-        walk.find(".key input").send_keys(watched.ask.key, Keys.ENTER)
-
+    walk = entered(chrome, watched)
     walk.find(f"a[href='#/machines/{machine}']")
     assert walk.fits()
     before = alarms_of(walk, machine)
@@ -118,6 +114,39 @@ def test_an_alarm_is_found_acknowledged_with_a_note_and_its_machine_saved_as_a_t
     walk.click("Machines", within="header")
     walk.find(f"a[href='#/machines/{machine}']")
     assert alarms_of(walk, machine) == before - is_over
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("screen", SCREENS.values())
+def test_axe_finds_no_serious_fault_where_there_are_alarms_and_a_past(
+    watched: Watched, chrome: Chrome, screen: tuple[int, int, bool], scheme: str
+) -> None:
+    width, height, mobile = screen
+    set_screen(chrome, width, height, mobile=mobile)
+    feature = {"name": "prefers-color-scheme", "value": scheme}
+    chrome.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": [feature]})
+    walk = entered(chrome, watched)
+    (alarm, *_) = watched.ask("alarms").content["alarms"]
+    for view, shown in (
+        ("", "tbody tr"),
+        ("machines/rig_0", ".chart canvas"),
+        ("alarms", "tr[data-alarm]"),
+        (f"alarms/{alarm['alarm_id']}", ".events li"),
+    ):
+        chrome.get(f"{watched.page}#/{view}")
+        walk.find(shown)
+        assert axe_faults(chrome, packages() / "axe-core" / "axe.min.js") == []
+
+
+def entered(chrome: Chrome, watched: Watched) -> Walk:
+    """Return a person whose key the page knows."""
+    walk = Walk(chrome)
+    chrome.get("about:blank")
+    chrome.get(watched.page)
+    if not chrome.execute_script("return sessionStorage.length"):
+        walk.find(".key input").send_keys(watched.ask.key, Keys.ENTER)
+    walk.find("tbody tr")
+    return walk
 
 
 def alarms_of(walk: Walk, machine: str) -> int:

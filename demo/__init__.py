@@ -1,0 +1,1 @@
+"""A plant on this machine: a dozen rigs, their database, watch, service and page (`make demo`)."""
