@@ -16,6 +16,7 @@ from hydrascope.schemas.errors import SpecError, validate
 from hydrascope.schemas.yaml_file import load_yaml
 
 _DEFAULT = "alarm_rules.yaml"
+_LOWEST = "lowest"
 _VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
 
 
@@ -41,7 +42,7 @@ class Rule(Spec):
     name: Word
     severity: Severity = Severity.WARNING
     heads: Texts = ("*",)
-    """Names of heads, with `*` and `?` as in file names."""
+    """Names of heads, with `*` and `?` as in file names; `lowest` is the lowest health of all."""
     components: Texts = ("*",)
     """IDs of components; `machine` is the machine itself."""
     findings: Texts = ("*",)
@@ -88,7 +89,7 @@ class Rule(Spec):
         """Return whether the rule is about this number."""
         return (
             self.measure in (None, observation.measure)
-            and _matches(self.heads, observation.head)
+            and _matches(self.heads, observation.head or _LOWEST)
             and _matches(self.components, observation.component_id or "machine")
             and _matches(self.findings, observation.finding)
             and (self.above is not None or self.below is not None or observation.shown is not None)
