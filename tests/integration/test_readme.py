@@ -36,6 +36,9 @@ def workplace(tmp_path_factory: pytest.TempPathFactory, trained: Path, bundle: P
     ):  # fmt: skip
         shutil.copy(ROOT / name, folder)
     shutil.copytree(ROOT / "conf", folder / "conf")
+    timescaledb = Path("tests", "support", "pglite", "package-lock.json")
+    (folder / timescaledb).parent.mkdir(parents=True)
+    shutil.copy(ROOT / timescaledb, folder / timescaledb)  # what `make test` depends on
     shutil.copytree(trained, folder / "outputs" / "RUN")
     shutil.copytree(bundle, folder / "bundles" / "current")
     for name, text in shown_files().items():

@@ -13,6 +13,7 @@ from jobs import Train
 pytest.importorskip("lightgbm")
 SMALL_FLEET = (
     remaining_life.EXPERIMENT,
+    "data.source.seed=2",
     "data.source.kinds=[robot,machining_centre]",
     "data.source.machines_per_kind=10",
     "data.source.hours=0.2",
