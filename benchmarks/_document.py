@@ -30,7 +30,8 @@ def write_rows(section: str, rows: Iterable[Row], note: str) -> Path:
         sign = "≥" if row["better"] == "higher" else "≤"
         missed = " **missed**" * (not row["ok"])
         goal = "" if row["goal"] is None else f"{sign} {row['goal']:g}{missed}"
-        lines.append(f"| {row['name']} | {row['value']:.3g} {row['unit']} | {goal} |")
+        value = f"{row['value']:.3g}" if row["value"] < 100 else f"{row['value']:,.0f}"
+        lines.append(f"| {row['name']} | {value} {row['unit']} | {goal} |")
     path = ROOT / "docs" / "results.md"
     replace_section(path, section, "\n".join(lines))
     return path

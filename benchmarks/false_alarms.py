@@ -45,11 +45,11 @@ RULES: tuple[ThresholdRule, ...] = get_args(ThresholdRule)
 
 
 class Case(NamedTuple):
-    """What is recorded."""
+    """A kind of recordings."""
 
     name: str
     offset: float
-    """As of `record`."""
+    """The standard deviation of the offset that each recording has of its own."""
 
 
 ALIKE = Case("alike", 0.0)

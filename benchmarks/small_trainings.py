@@ -1,4 +1,4 @@
-"""What a small training costs beside its own work, as one of the trials of a grid.
+"""Measure the time that a small training takes beside its own work, as a trial of a grid.
 
 `python -m benchmarks small_trainings --write` runs trials of the rig in processes that are forked
 as `train.py -m` forks them, and writes the table into docs/results.md. The work of a training is
@@ -39,7 +39,7 @@ GOAL_S = 3.0
 
 
 class Size(NamedTuple):
-    """How many trials are run, after one that computes the store and makes MLflow's database."""
+    """The number of trials. One more comes first: it computes the store and the database."""
 
     trials: int = 5
     folder: Path = ROOT / "outputs" / "small_trainings"

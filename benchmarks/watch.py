@@ -1,4 +1,4 @@
-"""What a watch bears: kills and stops, machines a core, and the queries over a year of a fleet.
+"""Measure a watch: kills and stops, machines for each core, queries over a year of a fleet.
 
 The machines are of the rig's build, recorded at 1 Hz (17 sensors, windows of 60 s), the network is
 the rig's default one. Database, workers and whoever writes telemetry share the machine. Takes some
@@ -9,23 +9,21 @@ import asyncio
 import json
 import math
 import os
-import platform
 import tempfile
 import time
 from collections.abc import Awaitable, Callable
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from statistics import median
 from typing import Any
 
-import torch
 from tests.support.postgres import Server, postgres
 from tests.support.watch_chaos import Disturbances, disturbed, undisturbed
 from tests.support.watch_workers import kept, new_database, rows, sums, wait_for, workers
 from tests.support.watched_rigs import WatchedRigs, save_machines
 from tests.support.watched_rigs import write as write_telemetry
 
-from benchmarks._document import ROOT, replace_section
+from benchmarks._document import how_measured, write_rows
 from benchmarks._rows import Row, at_least, at_most
 from benchmarks.serving import make_bundle
 from hydrascope.monitoring.overview import read_overview
@@ -259,19 +257,5 @@ def _fill(days: int) -> list[str]:
 
 def write() -> Path:
     """Measure and write the section into docs/results.md."""
-    lines = ["| measured | value | goal |", "|---|---|---|"]
-    for row in run():
-        sign = "≥" if row["better"] == "higher" else "≤"
-        goal = "" if row["goal"] is None else f"{sign} {row['goal']:g}"
-        missed = "" if row["ok"] else " (missed)"
-        value = f"{row['value']:.3g}" if row["value"] < 100 else f"{row['value']:,.0f}"
-        lines.append(f"| {row['name']} | {value} {row['unit']} | {goal}{missed} |")
-    cores = len(os.sched_getaffinity(0))
-    note = (
-        f"{date.today()}, {platform.machine()}, {cores} cores, torch {torch.__version__}, "
-        "PostgreSQL 18 on the same machine; the rig's default network at 1 Hz. "
-        "`python -m benchmarks watch --write`."
-    )
-    path = ROOT / "docs" / "results.md"
-    replace_section(path, "watch", "\n".join([note, "", *lines]))
-    return path
+    note = "PostgreSQL 18 on the same machine; the rig's default network at 1 Hz."
+    return write_rows("watch", run(), f"{note} {how_measured('watch')}")

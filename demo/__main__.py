@@ -57,7 +57,7 @@ def _end(_number: int, _frame: FrameType | None) -> None:
 
 
 class _Plant(NamedTuple):
-    """What runs."""
+    """A running demo."""
 
     dsn: str
     page: str
