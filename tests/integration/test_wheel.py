@@ -96,6 +96,17 @@ def test_the_wheel_holds_every_configuration_of_the_clone(wheel: Path) -> None:
     assert held == {file.relative_to(conf).as_posix(): file.read_bytes() for file in files}
 
 
+def test_the_wheel_holds_every_file_of_the_package(wheel: Path) -> None:
+    source = ROOT / "src"
+    own = {
+        file.relative_to(source).as_posix()
+        for file in (source / "hydrascope").rglob("*")
+        if file.is_file() and "__pycache__" not in file.parts
+    }
+    with ZipFile(wheel) as archive:
+        assert own <= set(archive.namelist())
+
+
 def test_the_environment_has_the_wheel_and_not_the_clone(commands: Path, tmp_path: Path) -> None:
     assert run(commands, tmp_path, "--version") == f"hydrascope {__version__}\n"
     code = "import hydrascope; print(hydrascope.__file__)"
