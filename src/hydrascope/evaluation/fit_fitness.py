@@ -1,5 +1,7 @@
 """The fit of `models.fitness` after a training."""
 
+import numpy as np
+
 from hydrascope.data.datamodule import HydraulicDataModule
 from hydrascope.evaluation.fit_reliability import fit_reliability
 from hydrascope.models.diagnoser import TensorDiagnoser
@@ -16,6 +18,9 @@ def fit_fitness(diagnoser: TensorDiagnoser, data: HydraulicDataModule, seed: int
         seed: Decides which windows are used.
     """
     fitness = Fitness(data.input_spec, data.task.heads)
-    fit_plausibility(fitness.plausibility, data, seed)
-    fit_reliability(diagnoser, fitness.reliability, data, seed)
+    train, val = data.split.train, data.split.val
+    # Reliability is judged with statistics that do not know the windows that it is fitted on.
+    fit_plausibility(fitness.plausibility, data, train, seed)
+    fit_reliability(diagnoser, fitness, data, seed)
+    fit_plausibility(fitness.plausibility, data, np.concatenate([train, val]), seed)
     return fitness

@@ -1,9 +1,10 @@
-"""The fit of `models.fitness.Reliability` on held-out windows with sensors removed.
+"""The fit of `models.fitness.Reliability` on held-out windows with sensors removed or exchanged.
 
 Shapes: as in `models.fitness.reliability`; also W windows.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
@@ -14,14 +15,17 @@ from torch import Tensor
 
 from hydrascope.data.batch import TrainingBatch
 from hydrascope.data.datamodule import HydraulicDataModule
+from hydrascope.evaluation.disturbances import one_exchanged, some_removed, unchanged
 from hydrascope.evaluation.nonconformity import nonconformity
 from hydrascope.evaluation.reliability_limits import joint_limits
+from hydrascope.graphs.fields import GraphInputs
 from hydrascope.models.blocks.sensor_layout import sensor_graph
 from hydrascope.models.diagnoser import TensorDiagnoser
-from hydrascope.models.fitness.reliability import Reliability, features
-from hydrascope.models.fitness.screening import without
+from hydrascope.models.fitness.reliability import features
+from hydrascope.models.fitness.screening import Fitness, without
 from hydrascope.models.layers.segment import segment_min, segment_sum
 from hydrascope.schemas.calibration import FLAG_PROBABILITY
+from hydrascope.schemas.fitness import UNLIKE
 from hydrascope.schemas.task import HeadKind, HeadLevel, HeadSpec
 from hydrascope.tasks.metrics import predicted_class
 
@@ -29,6 +33,8 @@ _WINDOWS = 512
 """The most held-out windows that are used; of more, so many are drawn."""
 _SHARES = (0.1, 0.25, 0.5, 0.75, 0.9, 1.0)
 """The shares of the sensors that are removed at random, in turn."""
+_EXCHANGES = 4
+"""How often a sensor of each window is exchanged."""
 _UNUSUAL = 0.02
 """The share of undisturbed held-out windows that may have an answer below its head's limit."""
 _UNDISTURBED = 4096
@@ -54,29 +60,31 @@ class _Rows(NamedTuple):
 
 @torch.no_grad()
 def fit_reliability(
-    diagnoser: TensorDiagnoser, reliability: Reliability, data: HydraulicDataModule, seed: int
+    diagnoser: TensorDiagnoser, fitness: Fitness, data: HydraulicDataModule, seed: int
 ) -> None:
     """Fit the reliances, the weights and the limits on validation windows.
 
     Args:
         diagnoser: Trained and calibrated, without the validation windows.
-        reliability: The module to fit.
+        fitness: Its reliability is fitted; its plausibility has been, without these windows.
         data: The data module, set up.
         seed: Decides which windows and sensors are drawn.
     """
-    random = np.random.default_rng(seed)
+    random, reliability = np.random.default_rng(seed), fitness.reliability
     batches = list(_drawn(data, _WINDOWS, random))
-    _fit_reliance(diagnoser, reliability, batches, data.input_spec.component_heads)
+    _fit_reliance(diagnoser, fitness, batches, data.input_spec.component_heads)
     generator = torch.Generator().manual_seed(seed)
-    undisturbed = _rows(diagnoser, reliability, batches, 0.0, generator)
-    disturbed = [_rows(diagnoser, reliability, batches, share, generator) for share in _SHARES]
+    undisturbed = _rows(diagnoser, fitness, batches, unchanged)
+    removals = [partial(some_removed, share=share, generator=generator) for share in _SHARES]
+    exchanges = [partial(one_exchanged, generator=generator)] * _EXCHANGES
+    disturbed = [_rows(diagnoser, fitness, batches, disturb) for disturb in (*removals, *exchanges)]
     judged = []
-    for number, head in _answered(diagnoser, reliability):
+    for number, head in _answered(diagnoser, fitness):
         own = undisturbed[head.name]
         if len(own.right) < _FEWEST:
             continue
         # As many undisturbed answers as disturbed ones.
-        parts = [own] * len(_SHARES) + [each[head.name] for each in disturbed]
+        parts = [own] * len(disturbed) + [each[head.name] for each in disturbed]
         x = torch.cat([each.features for each in parts]).double().numpy()
         y = torch.cat([each.right for each in parts]).numpy()
         if y.all() or not y.any():
@@ -88,7 +96,7 @@ def fit_reliability(
         names = data.input_spec.component_heads
         lowest = torch.cat(
             [
-                _lowest(diagnoser, reliability, batch, names)
+                _lowest(diagnoser, fitness, batch, names)
                 for batch in _drawn(data, _UNDISTURBED, random)
             ],
             1,
@@ -103,25 +111,26 @@ def _drawn(
     """Yield the validation windows, in batches; of more than `most`, so many are drawn."""
     rows = data.split.val
     if len(rows) > most:
-        rows = np.sort(random.choice(rows, most, replace=False))
+        rows = random.choice(rows, most, replace=False)
+    rows = random.permutation(rows)  # so that the windows of a batch are of many machines
     for first in range(0, len(rows), _BATCH):
         yield data.dataset.gather(rows[first : first + _BATCH])
 
 
-def _answered(diagnoser: TensorDiagnoser, reliability: Reliability) -> list[tuple[int, HeadSpec]]:
+def _answered(diagnoser: TensorDiagnoser, fitness: Fitness) -> list[tuple[int, HeadSpec]]:
     """Return the answered heads with their numbers among all; a closed form may lack some."""
     names = {head.name for head in diagnoser.heads}
-    return [each for each in enumerate(reliability.heads) if each[1].name in names]
+    return [each for each in enumerate(fitness.reliability.heads) if each[1].name in names]
 
 
 def _fit_reliance(
     diagnoser: TensorDiagnoser,
-    reliability: Reliability,
+    fitness: Fitness,
     batches: Sequence[TrainingBatch],
     component_heads: Sequence[str],
 ) -> None:
     """Set how far the answers move without each sensor; the sensors of a build take turns."""
-    slots = reliability.slots
+    reliability, slots = fitness.reliability, fitness.reliability.slots
     moved = torch.zeros(len(reliability.heads), slots)
     count = torch.zeros(slots)
     role = torch.zeros(slots, dtype=torch.int64)
@@ -137,7 +146,7 @@ def _fit_reliance(
             other = diagnoser.plain(without(inputs, removed))
             slot, own = inputs.sensor_slot[removed], graph[removed]
             count.index_add_(0, slot, torch.ones(len(slot)))
-            for number, head in _answered(diagnoser, reliability):
+            for number, head in _answered(diagnoser, fitness):
                 distance = _distance(head, answers[head.name], other[head.name])
                 if head.level is HeadLevel.COMPONENT:
                     applies = inputs.component_heads[:, component_heads.index(head.name)]
@@ -156,15 +165,16 @@ def _fit_reliance(
 
 def _lowest(
     diagnoser: TensorDiagnoser,
-    reliability: Reliability,
+    fitness: Fitness,
     batch: TrainingBatch,
     component_heads: Sequence[str],
 ) -> Tensor:
     """Return the lowest probability of being right of each head's answers to a window, [H, W]."""
-    inputs, graphs = batch.inputs, len(batch.window)
-    trust = reliability(inputs, diagnoser.plain(inputs))
+    screened, graphs = fitness.screen(batch.inputs), len(batch.window)
+    inputs, reliability = screened.inputs, fitness.reliability
+    trust = reliability(inputs, screened.excess, diagnoser.plain(inputs))
     lowest = torch.full((len(reliability.heads), graphs), torch.inf)
-    for number, head in _answered(diagnoser, reliability):
+    for number, head in _answered(diagnoser, fitness):
         right = trust[head.name].right[:, 0]
         if head.level is HeadLevel.COMPONENT:
             applies = inputs.component_heads[:, component_heads.index(head.name)]
@@ -181,25 +191,26 @@ def _distance(head: HeadSpec, answer: Tensor, other: Tensor) -> Tensor:
 
 def _rows(
     diagnoser: TensorDiagnoser,
-    reliability: Reliability,
+    fitness: Fitness,
     batches: Sequence[TrainingBatch],
-    share: float,
-    generator: torch.Generator,
+    disturb: Callable[[GraphInputs], GraphInputs],
 ) -> dict[str, _Rows]:
-    """Return the labelled answers of each head after a share of the sensors has been removed."""
-    found: dict[str, list[_Rows]] = {head.name: [] for _, head in _answered(diagnoser, reliability)}
+    """Return the labelled answers of each head to windows that are disturbed."""
+    found: dict[str, list[_Rows]] = {head.name: [] for _, head in _answered(diagnoser, fitness)}
     for batch in batches:
-        removed = torch.rand(len(batch.inputs.sensor_slot), generator=generator) < share
-        inputs = without(batch.inputs, removed)
-        answers, shares = diagnoser.plain(inputs), reliability.missing_share(inputs)
-        for number, head in _answered(diagnoser, reliability):
-            target, missing = batch.targets[head.name], shares[number]
+        inputs, findings, excess = fitness.screen(disturb(batch.inputs))
+        alike = findings[UNLIKE][:, 0] == 0
+        answers, shares = diagnoser.plain(inputs), fitness.reliability.missing_share(inputs)
+        for number, head in _answered(diagnoser, fitness):
+            graph = torch.arange(len(alike))
             if head.level is HeadLevel.COMPONENT:
-                missing = missing[inputs.component_graph]
-            labelled = ~target.isnan().any(1)
-            answer = answers[head.name][labelled]
-            right = _right(diagnoser, head, answer, target[labelled])
-            found[head.name].append(_Rows(features(head, answer, missing[labelled]), right))
+                graph = inputs.component_graph
+            target = batch.targets[head.name]
+            rows = alike[graph] & ~target.isnan().any(1)
+            own, answer = graph[rows], answers[head.name][rows]
+            row = features(head, answer, shares[number][own], excess[own])
+            right = _right(diagnoser, head, answer, target[rows])
+            found[head.name].append(_Rows(row, right))
     return {
         name: _Rows(*(torch.cat(each) for each in zip(*parts, strict=True)))
         for name, parts in found.items()

@@ -1,4 +1,4 @@
-"""The fit of `models.fitness.Plausibility` on the windows of training and validation.
+"""The fit of `models.fitness.Plausibility` on windows that the model may know.
 
 Shapes: as in `models.fitness.plausibility`.
 """
@@ -20,6 +20,8 @@ _FEWEST = 50
 _FOLDS = 5
 _MARGIN = 1.5
 """The limit, as a multiple of the largest distance of a held-out window."""
+_USUAL, _LEAST_USUAL = 0.98, 0.01
+"""The share of held-out windows in which the distance of a sensor is usual, and the least value."""
 _SHRINKAGE = 0.1
 """The value λ added to every variance of the standardised summaries."""
 _LEAST_SCALE = 0.05
@@ -28,7 +30,9 @@ _BATCH = 256
 
 
 @torch.no_grad()
-def fit_plausibility(plausibility: Plausibility, data: HydraulicDataModule, seed: int) -> None:
+def fit_plausibility(
+    plausibility: Plausibility, data: HydraulicDataModule, rows: NDArray[np.int64], seed: int
+) -> None:
     """Fit the statistics of each build, and the limits by folds that are held out in turn.
 
     Windows that the split keeps together are in one fold, so that the limits hold for conditions
@@ -37,10 +41,11 @@ def fit_plausibility(plausibility: Plausibility, data: HydraulicDataModule, seed
     Args:
         plausibility: The module to fit.
         data: The data module, set up.
+        rows: The windows.
         seed: Decides which windows are used, and their folds.
     """
     random = np.random.default_rng(seed)
-    rows = np.sort(np.concatenate([data.split.train, data.split.val]))
+    rows = np.sort(rows)
     if len(rows) > _WINDOWS:
         rows = np.sort(random.choice(rows, _WINDOWS, replace=False))
     parts: list[Summaries] = []
@@ -77,14 +82,15 @@ def _fit(windows: Summaries, fold: NDArray[np.int64]) -> Fitted:
     for number in torch.unique(folds).tolist():
         mean, scale, precision = _statistics(windows.rows((folds != number).nonzero().squeeze(1)))
         out = windows.rows((folds == number).nonzero().squeeze(1))
-        partial = Fitted(mean, scale, precision, unlimited, unlimited, unlimited)
+        partial = Fitted(mean, scale, precision, *[unlimited] * 4)
         z = partial.standardised(out.value, out.known)
         held_out[folds == number] = Conditionals(partial).ratios(z, out.observed & ever)
     limit = torch.where(ever, _MARGIN * held_out.amax(0).clamp(min=1.0), torch.inf)
+    usual = held_out.quantile(_USUAL, 0).clamp(min=_LEAST_USUAL)
     score = (held_out / limit).amax(1)
     quantiles = score.quantile(torch.linspace(0, 1, QUANTILES))
     spread = torch.where(windows.observed, windows.spread, torch.inf).amin(0)
-    return Fitted(*_statistics(windows), limit, spread.nan_to_num(posinf=0.0), quantiles)
+    return Fitted(*_statistics(windows), limit, usual, spread.nan_to_num(posinf=0.0), quantiles)
 
 
 def _statistics(windows: Summaries) -> tuple[Tensor, Tensor, Tensor]:

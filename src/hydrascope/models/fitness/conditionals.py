@@ -26,6 +26,8 @@ class Fitted(NamedTuple):
     """[D, D]; the shrunk inverse covariance P of the standardised summaries."""
     limit: Tensor
     """[P]; the largest plausible r; infinite for a sensor that training did not show."""
+    usual: Tensor
+    """[P]; the r that few held-out windows exceed."""
     least_spread: Tensor
     """[P]; the smallest spread of a sensor within any training window."""
     held_out: Tensor
@@ -45,6 +47,11 @@ class Fitted(NamedTuple):
         fitted = self.held_out.isfinite().sum()
         at_least = (self.held_out >= score.unsqueeze(1)).sum(1)
         return torch.where(fitted > 0, (1 + at_least) / (1 + fitted), torch.nan)
+
+    def excess(self, ratio: Tensor) -> Tensor:
+        """Return ln max_s r_s / usual_s, at least 0, of r_s as multiples of the limits, [W]."""
+        of_usual = (ratio * self.limit / self.usual).masked_fill(~self.judged, 0.0)
+        return of_usual.amax(1).clamp(min=1.0).log()
 
 
 class _Comparison(NamedTuple):

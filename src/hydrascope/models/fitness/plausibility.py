@@ -36,6 +36,8 @@ class Plausible(NamedTuple):
     typicality: Tensor
     """[W]; a conformal p-value: the share of held-out training windows whose sensors contradict
     each other at least as much."""
+    excess: Tensor
+    """[W]; how far the remaining sensors contradict each other beyond what is usual (`Fitted`)."""
     phase: Tensor
     """[W]; where in the load cycle an unlike window seems to start, as a share of the window; NaN
     if no shift explains it."""
@@ -70,6 +72,7 @@ class Plausibility(nn.Module):
             torch.ones(places, size),
             torch.eye(places * size),
             torch.full((places,), torch.inf),
+            torch.ones(places),
             torch.zeros(places),
             torch.full((QUANTILES,), torch.nan),
         )
@@ -114,12 +117,14 @@ def judge(conditionals: Conditionals, window: Summaries) -> Plausible:
     state = torch.where(window.observed, int(SensorState.SOUND), int(SensorState.MISSING))
     state[window.observed & (window.spread < _STUCK * fitted.least_spread)] = SensorState.STUCK
     unlike = torch.zeros(len(z), dtype=torch.bool, device=z.device)
-    score = torch.zeros(len(z), device=z.device)
+    score, excess = torch.zeros(2, len(z), device=z.device)
     pending = torch.arange(len(z), device=z.device)
     most = int(fitted.judged.sum()) // _MOST_DOUBTFUL
     for turn in range(most + 1):
         present = (state[pending] == SensorState.SOUND) & fitted.judged
-        worst, sensor = conditionals.ratios(z[pending], present).max(1)
+        ratio = conditionals.ratios(z[pending], present)
+        excess[pending] = fitted.excess(ratio)
+        worst, sensor = ratio.max(1)
         if turn == 0:
             score = worst
         above = worst > 1.0
@@ -135,9 +140,8 @@ def judge(conditionals: Conditionals, window: Summaries) -> Plausible:
         mean = conditionals.expected(z[row], sound, place)
         read[row, place] = window.level(window.value[row, place])
         expected[row, place] = window.level(fitted.mean[place] + fitted.scale[place] * mean)
-    return Plausible(
-        state, read, expected, unlike, fitted.typicality(score), _phase(fitted, window, unlike)
-    )
+    typicality, phase = fitted.typicality(score), _phase(fitted, window, unlike)
+    return Plausible(state, read, expected, unlike, typicality, excess, phase)
 
 
 def _phase(fitted: Fitted, window: Summaries, unlike: Tensor) -> Tensor:

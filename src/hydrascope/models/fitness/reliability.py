@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from hydrascope.graphs.fields import GraphInputs
@@ -16,8 +17,9 @@ from hydrascope.models.layers.segment import segment_sum
 from hydrascope.schemas.task import HeadKind, HeadLevel, HeadSpec
 
 _TINY = 1e-6
-FEATURES = 4
-"""K: 1, the log odds of the answer, the share of its basis that is missing, and its square."""
+FEATURES = 5
+"""K: 1, the log odds of the answer, the share of its basis that is missing, its square, and how far
+the sensors contradict each other."""
 
 
 class Trust(NamedTuple):
@@ -32,11 +34,12 @@ class Trust(NamedTuple):
 class Reliability(nn.Module):
     """Estimates how probable it is that each answer of a window is right.
 
-        p = σ(w · (1, log odds of the answer, m, m²))        m = Σ_missing ρ_s / Σ ρ_s
+        p = σ(w · (1, log odds of the answer, m, m², e))        m = Σ_missing ρ_s / Σ ρ_s
 
     ρ_s is the reliance of a head on sensor s: how far its answers move on average if the sensor is
-    missing. So m is the missing share of what the answer is usually based on. The weights w of each
-    head are fitted on held-out windows with random sensors removed.
+    missing. So m is the missing share of what the answer is usually based on. e is how far the
+    sensors contradict each other (`Plausible.excess`). The weights w of each head are fitted on
+    held-out windows, with random sensors removed or taken from another window.
 
     Reliance is that of the sensor's own place in the machine. In a build that training did not
     show, it is the mean over the sensors with the same role.
@@ -63,7 +66,7 @@ class Reliability(nn.Module):
         count = len(self.heads)
         self.register_buffer("reliance", torch.ones(count, self.slots + 1))
         self.register_buffer("role_reliance", torch.ones(count, len(spec.sensor_roles) + 1))
-        certain = torch.tensor([20.0, 0.0, 0.0, 0.0])
+        certain = F.one_hot(torch.tensor(0), FEATURES) * 20.0
         self.register_buffer("weights", certain.repeat(count, 1))  # all are reliable before the fit
         self.register_buffer("least", torch.zeros(count))
 
@@ -79,17 +82,25 @@ class Reliability(nn.Module):
         there = segment_sum(reliance * observed, graph, graphs)
         return torch.where(total > 0, 1.0 - there / total.clamp(min=_TINY), 1.0).T
 
-    def forward(self, inputs: GraphInputs, answers: Mapping[str, Tensor]) -> dict[str, Trust]:
-        """Judge the decoded, calibrated answers of each head that is answered."""
+    def forward(
+        self, inputs: GraphInputs, excess: Tensor, answers: Mapping[str, Tensor]
+    ) -> dict[str, Trust]:
+        """Judge the decoded, calibrated answers of each head that is answered.
+
+        Args:
+            inputs: Without the sensors that are not plausible.
+            excess: [G]; e.
+            answers: [R, …] by head.
+        """
         shares = self.missing_share(inputs)
         found = {}
         for number, head in enumerate(self.heads):
             if head.name not in answers:
                 continue
-            missing = shares[number]
+            missing, beyond = shares[number], excess
             if head.level is HeadLevel.COMPONENT:
-                missing = missing[inputs.component_graph]
-            row = features(head, answers[head.name], missing)
+                missing, beyond = (each[inputs.component_graph] for each in (missing, beyond))
+            row = features(head, answers[head.name], missing, beyond)
             right = (row @ self.weights[number]).sigmoid().masked_fill(missing >= 1.0, 0.0)
             found[head.name] = Trust(right.unsqueeze(1), (1.0 - missing).unsqueeze(1))
         return found
@@ -101,19 +112,20 @@ class Reliability(nn.Module):
         return dict(zip(names, self.least.tolist(), strict=True))
 
 
-def features(head: HeadSpec, answer: Tensor, missing: Tensor) -> Tensor:
+def features(head: HeadSpec, answer: Tensor, missing: Tensor, excess: Tensor) -> Tensor:
     """Return the features of rows, [R, K].
 
     Args:
         head: The head that answered.
         answer: [R, …]; decoded and calibrated.
         missing: [R]; m.
+        excess: [R]; e.
     """
     odds = torch.zeros_like(missing)
     if head.kind is not HeadKind.REGRESSION:
         confidence = answer_confidence(head, answer).clamp(_TINY, 1.0 - _TINY)
         odds = confidence.logit()
-    return torch.stack([torch.ones_like(missing), odds, missing, missing.square()], dim=1)
+    return torch.stack([torch.ones_like(missing), odds, missing, missing.square(), excess], dim=1)
 
 
 def answer_confidence(head: HeadSpec, answer: Tensor) -> Tensor:

@@ -26,6 +26,8 @@ class Screened(NamedTuple):
     inputs: GraphInputs
     findings: dict[str, Tensor]
     """The entries of `schemas.fitness`, except those of the heads."""
+    excess: Tensor
+    """[G]; how far the sensors contradict each other (`Plausible`)."""
 
 
 class Fitness(nn.Module):
@@ -49,13 +51,14 @@ class Fitness(nn.Module):
         read, expected = torch.full((2, len(graph)), torch.nan, device=state.device)
         unlike = torch.zeros(len(inputs.graph_id), device=state.device)
         typicality, phase = torch.full((2, len(unlike)), torch.nan, device=state.device)
+        excess = torch.zeros_like(unlike)
         for graphs, found in self.plausibility(inputs):
             own = torch.isin(graph, graphs)
             at = torch.searchsorted(graphs, graph[own]), row[own] % self.plausibility.summary.places
             state[own], read[own] = found.state[at], found.read[at]
             expected[own] = found.expected[at]
             unlike[graphs], phase[graphs] = found.unlike.to(unlike.dtype), found.phase
-            typicality[graphs] = found.typicality
+            typicality[graphs], excess[graphs] = found.typicality, found.excess
         findings = {
             fitness.STATE: state,
             fitness.READ: read,
@@ -65,9 +68,8 @@ class Fitness(nn.Module):
             fitness.PHASE: phase,
         }
         removed = (state >= SensorState.STUCK) & (unlike[graph] == 0)
-        return Screened(
-            without(inputs, removed), {name: each.unsqueeze(1) for name, each in findings.items()}
-        )
+        columns = {name: each.unsqueeze(1) for name, each in findings.items()}
+        return Screened(without(inputs, removed), columns, excess)
 
     @torch.no_grad()
     def judge(self, screened: Screened, answers: dict[str, Tensor]) -> dict[str, Tensor]:
@@ -77,7 +79,7 @@ class Fitness(nn.Module):
         """
         found = answers | screened.findings
         alike = 1.0 - screened.findings[fitness.UNLIKE]
-        trust = self.reliability(screened.inputs, answers)
+        trust = self.reliability(screened.inputs, screened.excess, answers)
         for head in self.reliability.heads:
             if head.name in trust:
                 at_component = head.level is HeadLevel.COMPONENT

@@ -23,9 +23,8 @@ def conditionals(covariance: Array) -> Conditionals:
     shape = (SENSORS, VALUES)
     precision = torch.from_numpy(np.linalg.inv(covariance))
     zero, one = torch.zeros(shape), torch.ones(shape)
-    return Conditionals(
-        Fitted(zero, one, precision, limit, torch.zeros(SENSORS), torch.zeros(QUANTILES))
-    )
+    usual, spread = limit / 4, torch.zeros(SENSORS)
+    return Conditionals(Fitted(zero, one, precision, limit, usual, spread, torch.zeros(QUANTILES)))
 
 
 def block(sensors: list[int]) -> list[int]:
@@ -84,3 +83,11 @@ def test_what_is_expected_of_a_sensor_is_its_conditional_mean(
     found = conditionals.expected(torch.from_numpy(x).reshape(SENSORS, VALUES), sound, 2)
     mean, _ = conditional(covariance, x, 2, [0, 3])
     np.testing.assert_allclose(found.numpy(), mean, rtol=1e-9)
+
+
+def test_the_excess_is_that_of_the_sensor_which_exceeds_what_is_usual_most(
+    conditionals: Conditionals,
+) -> None:
+    usual_is_a_quarter = torch.tensor([[0.1, 0.2, 0.0, 0.25], [0.1, 1.0, 0.5, 0.0]])
+    found = conditionals.fitted.excess(usual_is_a_quarter)
+    assert found.tolist() == pytest.approx([0.0, np.log(4.0)])
