@@ -104,6 +104,7 @@ def _signals() -> dict[str, Tensor]:
 @torch.no_grad()
 def _ratio_rows() -> Iterator[Row]:
     engineer = FeatureEngineer(FEATURES)
+    of_rig: list[list[float]] = []
     for name, x in _signals().items():
         generator = torch.Generator().manual_seed(1)
         missing = torch.rand(x.shape, generator=generator) < MISSING_SHARE
@@ -117,6 +118,13 @@ def _ratio_rows() -> Iterator[Row]:
         yield at_most(f"{name}, 1 % missing: features / floor", gaps_s / floor_s, "×", GOAL)
         if len(x) == MACHINE_WINDOWS:
             yield at_most(f"{name}: features", whole_s * 1e3, "ms", 20)
+        if name.startswith("the rig"):
+            of_rig.append([floor_s, whole_s, gaps_s])
+    floor_s, whole_s, gaps_s = map(sum, zip(*of_rig, strict=True))
+    yield at_most("the rig's sensors together: features / floor", whole_s / floor_s, "×", GOAL)
+    yield at_most(
+        "the rig's sensors together, 1 % missing: features / floor", gaps_s / floor_s, "×", GOAL
+    )
 
 
 def _sort_and_transform(x: Tensor) -> None:
