@@ -8,11 +8,6 @@ from hydrascope.models.fitness.screening import without
 from hydrascope.models.layers.segment import segment_max
 
 
-def unchanged(inputs: GraphInputs) -> GraphInputs:
-    """Return the inputs."""
-    return inputs
-
-
 def some_removed(inputs: GraphInputs, share: float, generator: torch.Generator) -> GraphInputs:
     """Return the inputs without a share of their sensors."""
     return without(inputs, torch.rand(len(inputs.sensor_slot), generator=generator) < share)

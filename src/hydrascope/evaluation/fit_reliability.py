@@ -3,8 +3,7 @@
 Shapes: as in `models.fitness.reliability`; also W windows.
 """
 
-from collections.abc import Callable, Iterator, Sequence
-from functools import partial
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -15,14 +14,13 @@ from torch import Tensor
 
 from hydrascope.data.batch import TrainingBatch
 from hydrascope.data.datamodule import HydraulicDataModule
-from hydrascope.evaluation.disturbances import one_exchanged, some_removed, unchanged
+from hydrascope.evaluation.disturbances import one_exchanged, some_removed
 from hydrascope.evaluation.nonconformity import nonconformity
 from hydrascope.evaluation.reliability_limits import joint_limits
-from hydrascope.graphs.fields import GraphInputs
 from hydrascope.models.blocks.sensor_layout import sensor_graph
 from hydrascope.models.diagnoser import TensorDiagnoser
 from hydrascope.models.fitness.reliability import features
-from hydrascope.models.fitness.screening import Fitness, without
+from hydrascope.models.fitness.screening import Fitness, Screened, without
 from hydrascope.models.layers.segment import segment_min, segment_sum
 from hydrascope.schemas.calibration import FLAG_PROBABILITY
 from hydrascope.schemas.fitness import UNLIKE
@@ -74,10 +72,18 @@ def fit_reliability(
     batches = list(_drawn(data, _WINDOWS, random))
     _fit_reliance(diagnoser, fitness, batches, data.input_spec.component_heads)
     generator = torch.Generator().manual_seed(seed)
-    undisturbed = _rows(diagnoser, fitness, batches, unchanged)
-    removals = [partial(some_removed, share=share, generator=generator) for share in _SHARES]
-    exchanges = [partial(one_exchanged, generator=generator)] * _EXCHANGES
-    disturbed = [_rows(diagnoser, fitness, batches, disturb) for disturb in (*removals, *exchanges)]
+    # A removed sensor leaves the others as they are, so it is removed after the screening.
+    screened = [fitness.screen(batch.inputs) for batch in batches]
+    undisturbed = _rows(diagnoser, fitness, batches, screened)
+    disturbed = []
+    for share in _SHARES:
+        removed = [
+            each._replace(inputs=some_removed(each.inputs, share, generator)) for each in screened
+        ]
+        disturbed.append(_rows(diagnoser, fitness, batches, removed))
+    for _ in range(_EXCHANGES):
+        exchanged = [fitness.screen(one_exchanged(batch.inputs, generator)) for batch in batches]
+        disturbed.append(_rows(diagnoser, fitness, batches, exchanged))
     judged = []
     for number, head in _answered(diagnoser, fitness):
         own = undisturbed[head.name]
@@ -193,12 +199,11 @@ def _rows(
     diagnoser: TensorDiagnoser,
     fitness: Fitness,
     batches: Sequence[TrainingBatch],
-    disturb: Callable[[GraphInputs], GraphInputs],
+    screened: Sequence[Screened],
 ) -> dict[str, _Rows]:
-    """Return the labelled answers of each head to windows that are disturbed."""
+    """Return the labelled answers of each head to batches that were screened, or also disturbed."""
     found: dict[str, list[_Rows]] = {head.name: [] for _, head in _answered(diagnoser, fitness)}
-    for batch in batches:
-        inputs, findings, excess = fitness.screen(disturb(batch.inputs))
+    for batch, (inputs, findings, excess) in zip(batches, screened, strict=True):
         alike = findings[UNLIKE][:, 0] == 0
         answers, shares = diagnoser.plain(inputs), fitness.reliability.missing_share(inputs)
         for number, head in _answered(diagnoser, fitness):

@@ -11,7 +11,7 @@ from torch import Tensor
 
 QUANTILES = 256
 """The number of quantiles of the held-out scores that are kept for each build."""
-_KEPT = 16
+_KEPT = 24
 """The most patterns of absent sensors whose matrices are kept."""
 
 
