@@ -11,6 +11,16 @@ ROOMS = {
             "hydrascope.notebook.training_run.TrainingRun",
         ),
     ),
+    "client": (
+        "Ask a service",
+        (
+            "hydrascope.client.Client",
+            "hydrascope.client.AnswerError",
+            "hydrascope.serving.diagnosis.requests.DiagnoseRequest",
+            "hydrascope.serving.diagnosis.diagnosis.Diagnosis",
+            "hydrascope.serving.http.history_views.AlarmView",
+        ),
+    ),
     "schemas": ("Machines and tasks", ("hydrascope.schemas",)),
     "telemetry": (
         "Telemetry",

@@ -88,7 +88,7 @@ def watched_service(dsn: str, bundle: Path, folder: Path) -> Iterator[Watched]:
     rules.write_text(_RULES)
     (all_key, all_hash), (read_key, read_hash) = new_key(), new_key()
     keys.write_text(
-        f"keys:\n- {{name: anna, sha256: {all_hash}, scopes: [read, operate, diagnose]}}\n"
+        f"keys:\n- {{name: anna, sha256: {all_hash}, scopes: [read, operate, diagnose, manage]}}\n"
         f"- {{name: guest, sha256: {read_hash}, scopes: [read]}}\n"
     )
 

@@ -1,24 +1,20 @@
 """Tables of a model's answers to many windows."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pandas as pd
 from numpy.typing import NDArray
-from torch import Tensor
 
 from hydrascope.packaging.manifest import Manifest
 from hydrascope.schemas.fitness import PREFIX
 from hydrascope.schemas.machine import Machine
 from hydrascope.schemas.task import HeadKind, HeadLevel, HeadSpec
-from hydrascope.serving.diagnosis.findings import (
-    CANNOT_TELL,
-    Finding,
-    Limits,
-    build_finding,
-    outcomes,
-)
+from hydrascope.serving.diagnosis.findings import CANNOT_TELL, Finding, Limits, build_finding
 from hydrascope.serving.diagnosis.fitness import input_fitness, trust_in
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 
 class Answer(NamedTuple):
@@ -64,7 +60,7 @@ def answers_of(
     manifest: Manifest,
     machine: Machine,
     starts: Sequence[pd.Timestamp],
-    decoded: Mapping[str, Tensor],
+    decoded: "Mapping[str, Tensor]",
     least_right: float | None = None,
 ) -> Iterator[Answer]:
     """Yield the answers of W windows of a machine with N components, window by window.
@@ -90,17 +86,23 @@ def answers_of(
             for row, component_id in _places(head, machine):
                 trust = trust_in(head, row, limits[head.name].least_right, judged, summary)
                 found = build_finding(head, own[head.name][row], limits[head.name], trust)
-                why = "; ".join(found.reasons or ()) or None
-                for given in _given(head, found):
-                    yield Answer(
-                        equipment_id,
-                        start,
-                        head.name,
-                        component_id,
-                        *given,
-                        reliable=found.reliable,
-                        reasons=why,
-                    )
+                yield from rows_of(equipment_id, start, head.name, component_id, found, head.labels)
+
+
+def rows_of(
+    equipment_id: str,
+    start: pd.Timestamp,
+    head: str,
+    component: str | None,
+    found: Finding,
+    labels: Sequence[str],
+) -> Iterator[Answer]:
+    """Yield the answers of one finding: one for each of the head's labels, if it has some."""
+    why = "; ".join(found.reasons or ()) or None
+    for given in _given(found, labels):
+        yield Answer(
+            equipment_id, start, head, component, *given, reliable=found.reliable, reasons=why
+        )
 
 
 def _rows_of(values: NDArray[Any], window: int, windows: int) -> NDArray[Any]:
@@ -128,24 +130,23 @@ def as_table(answers: Sequence[Answer]) -> pd.DataFrame:
     return table.astype({**objects, **numbers})
 
 
-def _given(head: HeadSpec, found: Finding) -> Iterator[_Given]:
+def _given(found: Finding, labels: Sequence[str]) -> Iterator[_Given]:
+    probabilities = found.probabilities or {}
     if found.reliable is False:
-        yield from (_Given(label, CANNOT_TELL) for label in head.labels or (None,))
+        yield from (_Given(label, CANNOT_TELL) for label in labels or (None,))
         return
-    match head.kind:
-        case HeadKind.REGRESSION if head.labels:
+    match found.kind:
+        case HeadKind.REGRESSION if labels:
             for label, value in (found.values or {}).items():
                 yield _Given(label, value, None, *(found.intervals or {}).get(label, ()))
         case HeadKind.REGRESSION:
             assert found.value is not None
             yield _Given(None, found.value, None, *(found.interval or ()))
         case HeadKind.BINARY | HeadKind.MULTI_LABEL:
-            flags = found.flags or ()
-            labelled = head.kind is HeadKind.MULTI_LABEL
-            probabilities = found.probabilities or {}
-            for name in outcomes(head):
-                yield _Given(name if labelled else None, name in flags, probabilities[name])
+            labelled = found.kind is HeadKind.MULTI_LABEL
+            for name, probability in probabilities.items():
+                present = name in (found.flags or ())
+                yield _Given(name if labelled else None, present, probability)
         case HeadKind.MULTI_CLASS | HeadKind.ORDINAL:
             assert found.outcome is not None
-            assert found.probabilities is not None
-            yield _Given(None, found.outcome, found.probabilities[found.outcome])
+            yield _Given(None, found.outcome, probabilities[found.outcome])

@@ -8,6 +8,7 @@ import pytest
 from jobs import export_settings
 from tests.support.postgres import Server, postgres
 from tests.support.watch_workers import new_database
+from tests.support.watched_service import Watched, watched_service
 
 from hydrascope.experiment import export
 
@@ -36,3 +37,13 @@ def watch_server() -> Iterator[Server]:
 def dsn(watch_server: Server) -> str:
     """A database with the present schema."""
     return new_database(watch_server.dsn(), f"watched_{next(_numbers)}")
+
+
+@pytest.fixture(scope="session")
+def watched(
+    watch_server: Server, light_bundle: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Watched]:
+    """A watch that has caught up; those who change alarms leave open what was open."""
+    dsn = new_database(watch_server.dsn(), "served")
+    with watched_service(dsn, light_bundle, tmp_path_factory.mktemp("served")) as running:
+        yield running

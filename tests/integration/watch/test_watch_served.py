@@ -3,27 +3,16 @@
 import csv
 import io
 import json
-from collections.abc import Iterator
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
 import pytest
-from tests.support.postgres import Server
 from tests.support.services import service
-from tests.support.watch_workers import kept, new_database
+from tests.support.watch_workers import kept
 from tests.support.watched_rigs import START
-from tests.support.watched_service import WINDOW, WINDOWS, Client, Watched, watched_service
-
-
-@pytest.fixture(scope="module")
-def watched(
-    watch_server: Server, light_bundle: Path, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Watched]:
-    dsn = new_database(watch_server.dsn(), "served")
-    with watched_service(dsn, light_bundle, tmp_path_factory.mktemp("served")) as running:
-        yield running
+from tests.support.watched_service import WINDOW, WINDOWS, Client, Watched
 
 
 def test_the_overview_shows_all_machines_and_finds_some(watched: Watched) -> None:

@@ -1,7 +1,7 @@
 """Bodies of answers about the past: overview, diagnoses, series, signals, alarms, silences."""
 
 from datetime import UTC, datetime
-from typing import Annotated, Any, Literal, Self
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
 from pydantic import AwareDatetime, BaseModel, Field
 
@@ -10,7 +10,9 @@ from hydrascope.schemas.machine import Machine
 from hydrascope.serving.diagnosis.diagnosis import Diagnosis
 from hydrascope.serving.diagnosis.observations import cannot_tell
 from hydrascope.serving.http.views import findings
-from hydrascope.serving.service import Latest
+
+if TYPE_CHECKING:
+    from hydrascope.serving.service import Latest
 
 Note = Annotated[str, Field(max_length=10_000)]
 Limit = Annotated[int, Field(ge=1, le=1000)]
@@ -42,7 +44,7 @@ class MachineOverview(BaseModel):
     """What the newest of the worst found; without a database, what the last window shows."""
 
     @classmethod
-    def of_last(cls, machine: Machine, last: Latest | None) -> Self:
+    def of_last(cls, machine: Machine, last: "Latest | None") -> Self:
         """Return what a process knows of a machine without a database."""
         health = last.diagnosis.health if last else None
         found = findings(last.diagnosis) if last else []
@@ -74,6 +76,15 @@ class DiagnosisPage(BaseModel):
     diagnoses: list[Diagnosis]
     next: str | None
     """`cursor` of the next page; null: there are no more."""
+
+
+class Diagnosed(BaseModel):
+    """The newest window of a machine that a watch has diagnosed."""
+
+    equipment_id: str
+    start: datetime
+    end: datetime
+    health: float | None
 
 
 class SeriesQuery(BaseModel, extra="forbid"):

@@ -7,7 +7,6 @@ from typing import Any
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
-from pydantic import BaseModel, Field
 from pydantic_core import to_json
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
@@ -22,6 +21,7 @@ from hydrascope.serving.engine.errors import (
     StoppedError,
 )
 from hydrascope.serving.equipment.store import UnavailableError, UnwritableError
+from hydrascope.serving.http.problem_body import FieldFault, Problem
 from hydrascope.serving.observability.logs import request_id
 
 _LOG = logging.getLogger(__name__)
@@ -32,24 +32,6 @@ FAULTY = (500, 503, 504)
 """Statuses of a valid request that cannot be answered now."""
 BUSY = (429, *FAULTY)
 """The same on a route with a rate limit."""
-
-
-class FieldFault(BaseModel):
-    """What is wrong with one field of a request."""
-
-    field: str
-    message: str
-
-
-class Problem(BaseModel):
-    """RFC 9457, section 3."""
-
-    type: str = "about:blank"
-    title: str
-    status: int
-    detail: str
-    request_id: str | None = None
-    errors: list[FieldFault] = Field(default_factory=list)
 
 
 class ProblemError(HTTPException):

@@ -8,7 +8,7 @@ from hydrascope import __version__
 from hydrascope.packaging.manifest import Manifest
 from hydrascope.schemas.machine import Machine
 from hydrascope.serving.diagnosis.diagnosis import Diagnosis
-from hydrascope.serving.http.problems import Problem
+from hydrascope.serving.http.problem_body import Problem
 
 _SHOWN_SAMPLES = 200
 """Samples of each signal on the page, at most."""
