@@ -9,6 +9,7 @@ from starlette.middleware.cors import CORSMiddleware
 from hydrascope import __version__
 from hydrascope.serving.http import (
     alarm_routes,
+    api_page_routes,
     diagnosis_routes,
     equipment_routes,
     event_routes,
@@ -42,7 +43,7 @@ def create_app(service: Service) -> FastAPI:
         version=__version__,
         description="Diagnoses hydraulic machines from windows of their telemetry.",
         lifespan=lifespan,
-        docs_url=None,  # its page loads scripts from other sites
+        docs_url=None,  # FastAPI's page loads scripts from other sites; `api_page_routes` has ours
         redoc_url=None,
     )
     app.state.service = service
@@ -57,6 +58,7 @@ def create_app(service: Service) -> FastAPI:
         event_routes,
         operation_routes,
         page_routes,
+        api_page_routes,
     ):
         app.include_router(routes.router)
     if settings.cors_origins:

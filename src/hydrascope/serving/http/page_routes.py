@@ -39,12 +39,17 @@ class PageFile(NamedTuple):
         media_type = _MEDIA_TYPES[name.rpartition(".")[2]]
         return cls(content, gzip.compress(content, mtime=0), media_type, digest)
 
-    def answer(self, request: Request) -> Response:
-        """Return the file as the browser accepts it, or 304 where it has it already."""
+    def answer(self, request: Request, policy: str = _POLICY) -> Response:
+        """Return the file as the browser accepts it, or 304 where it has it already.
+
+        Args:
+            request: Of the browser.
+            policy: What the file may load and run (Content Security Policy).
+        """
         zipped = _accepts_gzip(request.headers.get("accept-encoding", ""))
         etag = f'"{self.digest}{"-gzip" if zipped else ""}"'
         headers = {
-            "Content-Security-Policy": _POLICY,
+            "Content-Security-Policy": policy,
             "Cache-Control": "no-cache",  # kept by browsers, which ask whether it still holds
             "ETag": etag,
             "Vary": "Accept-Encoding",
