@@ -13,11 +13,13 @@ interface Props {
   /** By sensor id. */
   readonly sensors: ReadonlyMap<string, SensorState>;
   readonly chosen: string | null;
-  readonly onChoose: (component: string) => void;
+  /** Null: nothing can be chosen. */
+  readonly onChoose: ((component: string) => void) | null;
 }
 
 export function Circuit({ topology, states, sensors, chosen, onChoose }: Props) {
   const drawing = useMemo(() => layOut(topology), [topology]);
+  const hatch = `hatch-${topology.id}`;
   return (
     <>
       <div class="circuit" tabindex={0} role="region" aria-label="Circuit, can be scrolled">
@@ -30,7 +32,7 @@ export function Circuit({ topology, states, sensors, chosen, onChoose }: Props) 
         >
           <defs>
             <pattern
-              id="hatch"
+              id={hatch}
               width="7"
               height="7"
               patternUnits="userSpaceOnUse"
@@ -48,8 +50,9 @@ export function Circuit({ topology, states, sensors, chosen, onChoose }: Props) 
               drawn={drawn}
               shown={states.get(drawn.component.id) ?? { state: "unjudged", health: null }}
               sensors={sensors}
+              hatch={hatch}
               isChosen={drawn.component.id === chosen}
-              onChoose={() => onChoose(drawn.component.id)}
+              onChoose={onChoose && (() => onChoose(drawn.component.id))}
             />
           ))}
         </svg>

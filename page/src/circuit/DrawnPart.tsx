@@ -21,38 +21,34 @@ interface PartProps {
   readonly drawn: DrawnComponent;
   readonly shown: ComponentState;
   readonly sensors: ReadonlyMap<string, SensorState>;
+  /** Id of the pattern of a component that nothing can be told of. */
+  readonly hatch: string;
   readonly isChosen: boolean;
-  readonly onChoose: () => void;
+  /** Null: it cannot be chosen. */
+  readonly onChoose: (() => void) | null;
 }
 
-export function DrawnPart({ drawn, shown, sensors, isChosen, onChoose }: PartProps) {
+export function DrawnPart({ drawn, shown, sensors, hatch, isChosen, onChoose }: PartProps) {
   const { component, symbol, label, labelBox } = drawn;
   const anchor = label.place === "left" ? "end" : label.place === "below" ? "middle" : "start";
   const x = labelBox.x + { start: 0, middle: labelBox.width / 2, end: labelBox.width }[anchor];
   const status = shown.health === null ? HEALTH_WORDS[shown.state] : percent(shown.health);
-  const activate = (event: KeyboardEvent) => {
-    if (event.key !== "Enter" && event.key !== " ") return;
-    event.preventDefault();
-    onChoose();
-  };
+  const told = `${displayName(component.id)}: ${HEALTH_WORDS[shown.state]}${
+    shown.health === null ? "" : ` ${status}`
+  }`;
   return (
     <g
-      class={`component is-${shown.state}${isChosen ? " is-chosen" : ""}`}
+      class={`component is-${shown.state}${isChosen ? " is-chosen" : ""}${onChoose ? " can-be-chosen" : ""}`}
       data-component={component.id}
       data-state={shown.state}
-      onClick={onChoose}
+      onClick={onChoose ?? undefined}
     >
       <title>{component.name || displayName(component.id)}</title>
       <rect
         class="ground"
-        role="button"
-        tabindex={0}
-        aria-pressed={isChosen}
-        aria-label={`${displayName(component.id)}: ${HEALTH_WORDS[shown.state]}${
-          shown.health === null ? "" : ` ${status}`
-        }`}
-        onKeyDown={activate}
-        fill={shown.state === "unknown" ? "url(#hatch)" : undefined}
+        aria-label={told}
+        {...(onChoose ? buttonOf(isChosen, onChoose) : { role: "img" })}
+        fill={shown.state === "unknown" ? `url(#${hatch})` : undefined}
         x={symbol.x - AROUND}
         y={symbol.y}
         width={symbol.width + 2 * AROUND}
@@ -73,6 +69,20 @@ export function DrawnPart({ drawn, shown, sensors, isChosen, onChoose }: PartPro
       <SensorMarks drawn={drawn} states={sensors} />
     </g>
   );
+}
+
+/** Return what makes an element a button that can be pressed with the keyboard. */
+function buttonOf(isChosen: boolean, onChoose: () => void) {
+  return {
+    role: "button",
+    tabindex: 0,
+    "aria-pressed": isChosen,
+    onKeyDown: (event: KeyboardEvent) => {
+      if (event.key !== "Enter" && event.key !== " ") return;
+      event.preventDefault();
+      onChoose();
+    },
+  } as const;
 }
 
 /** Width of the mark of a state, and of a letter after it. */
