@@ -54,7 +54,7 @@ page/node_modules: page/package-lock.json
 	cd page && npm ci --no-audit --no-fund
 	touch $@
 
-page: page/node_modules  ## build the service's page from page/ (needs Node 20.19 or newer)
+page: page/node_modules  ## build the service's page and the report's drawings from page/ (needs Node 20.19 or newer)
 	cd page && npm run build
 
 page-example: page/node_modules  ## show the page with invented machines, and what you change in it

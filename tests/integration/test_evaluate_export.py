@@ -55,7 +55,7 @@ def test_evaluation_writes_metrics_that_scikit_learn_confirms(
     assert report["model"] == "gatv2_arma"
     assert report["models"]["columns"] == ["gatv2_arma"]
     page = (judged / "report.html").read_text()
-    assert "Answered by the model <b>gatv2_arma</b>" in page
+    assert "Evaluation of gatv2_arma" in page
     assert report["resampled"]["unit"] == "conditions"
     assert report["resampled"]["units"] == data.table["condition"].iloc[data.split.test].nunique()
     (kind,) = report["kinds"].values()

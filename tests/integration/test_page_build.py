@@ -6,7 +6,8 @@ import pytest
 from jobs import ROOT
 from npm import npm, packages
 
-BUILD = ROOT / "src" / "hydrascope" / "serving" / "page"
+PACKAGE = ROOT / "src" / "hydrascope"
+PAGE, REPORT = PACKAGE / "serving" / "page", PACKAGE / "assets" / "report" / "built"
 
 pytestmark = pytest.mark.xdist_group("page_build")
 
@@ -20,10 +21,18 @@ def contents(folder: Path) -> dict[str, bytes]:
     return {each.name: each.read_bytes() for each in folder.iterdir()}
 
 
-def test_the_build_in_the_package_is_that_of_the_source(tmp_path: Path) -> None:
-    answer = npm("run", "build", PAGE_BUILD=str(tmp_path))
+def test_the_builds_in_the_package_are_those_of_the_source(tmp_path: Path) -> None:
+    page, report = tmp_path / "page", tmp_path / "report"
+    answer = npm("run", "build", PAGE_BUILD=str(page), REPORT_BUILD=str(report))
     assert answer.returncode == 0, answer.stdout + answer.stderr
-    assert contents(tmp_path) == contents(BUILD), "make page"
+    assert contents(page) == contents(PAGE), "make page"
+    assert contents(report) == contents(REPORT), "make page"
+
+
+def test_the_reports_script_can_stand_in_a_page() -> None:
+    script = (REPORT / "report.js").read_text("utf-8")
+    assert "</script" not in script
+    assert "<!--" not in script
 
 
 def test_the_source_has_its_types_and_its_form() -> None:

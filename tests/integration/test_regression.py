@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 from jobs import QUICK, Train, evaluate_settings, export_settings
 
+from hydrascope.evaluation.verdict.sentence import words
 from hydrascope.experiment import evaluate, export
 from hydrascope.notebook.diagnoser import Diagnoser
 from hydrascope.schemas import SpecError
@@ -42,7 +43,7 @@ def test_a_regression_is_judged_in_its_unit(best: Path, tmp_path: Path) -> None:
     coverage = report["calibration"]["conformal"]["heads"]["cooler"]["exchangeable"]
     assert 0.95 < coverage <= 1.0
     text = (tmp_path / "report.html").read_text()
-    assert [name for name in METRICS if name.replace("_", " ") not in text] == []
+    assert [name for name in METRICS if words(name) not in text] == []
 
 
 def test_classical_models_stand_beside_it_on_the_same_rows_and_scores(

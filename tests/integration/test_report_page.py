@@ -3,12 +3,14 @@
 import json
 import re
 from collections.abc import Iterator
+from importlib.resources import files
 from pathlib import Path
 
 import pandas as pd
 import pytest
-from chromium import MISSING, set_screen, start_chromium
+from chromium import MISSING, axe_faults, set_screen, start_chromium
 from jobs import evaluate_settings
+from npm import packages
 from selenium.webdriver import Chrome
 from selenium.webdriver.common.by import By
 
@@ -18,8 +20,14 @@ from hydrascope.evaluation.predictions import predict
 from hydrascope.experiment import evaluate
 from hydrascope.experiment.restore import restore
 from hydrascope.schemas.errors import SpecError
+from hydrascope.telemetry.zema import ZemaSource
 
 WIDTHS = (1280, 400)
+CUT = """return [...document.querySelectorAll(".wide, .circuit")]
+    .filter((each) => each.scrollWidth > each.clientWidth)
+    .map((each) => each.getAttribute("aria-label"))"""
+"""Finds tables and drawings that can only be seen whole by scrolling."""
+BUILT = files("hydrascope") / "assets" / "report" / "built"
 
 
 @pytest.fixture(scope="module")
@@ -41,12 +49,12 @@ def test_the_page_asks_for_nothing_but_itself(judged: Path) -> None:
 def test_the_page_says_what_missing_sensors_cost(judged: Path) -> None:
     report = json.loads((judged / "evaluation.json").read_text())["missing_sensors"]
     page = (judged / "report.html").read_text()
-    section = page[page.index('<section id="missing">') :].split("</section>")[0]
-    assert "<h2>With a sensor missing</h2>" in section
+    section = page[page.index('<section id="missing"') :].split("</section>")[0]
+    assert ">With a sensor missing</h2>" in section
     assert f"{100 * report['summary']['mean']:.2f} % on average" in section
     assert "With any two missing (5 of 136 pairs)" in section
-    heads = re.findall(r"<th>(\w+)<small>", section)
-    rows = re.findall(r"<tr><td>(.+?)</td>(.+?)</tr>", section)
+    heads = [name.lower() for name in re.findall(r"<th>(\w+)<small>", section)]
+    rows = re.findall(r'<tr><th scope="row">(.+?)</th>(.+?)</tr>', section)
     assert [name for name, _ in rows] == ["none missing", *(s["sensor"] for s in report["sensors"])]
     for (_, cells), sensor in zip(rows[1:], report["sensors"], strict=True):
         found = re.findall(r">(\d+\.\d\d) %", cells)
@@ -123,13 +131,7 @@ def test_the_page_is_whole_and_fits_the_screen(
     browser.execute_cdp_cmd("Emulation.setEmulatedMedia", preference)
     browser.get_log("browser")
     browser.get((judged / "report.html").as_uri())
-    expected = {
-        "confusion": 5,
-        "precision": 5,
-        "calibration": 5,
-        "severity": 4,
-        "machines": 1,
-    }
+    expected = {"confusion": 5, "precision": 5, "calibration": 5, "severity": 4}
     for section, count in expected.items():
         drawn = browser.find_elements(By.CSS_SELECTOR, f"#{section} figure.chart svg")
         assert len(drawn) == count, section
@@ -141,7 +143,7 @@ def test_the_page_is_whole_and_fits_the_screen(
     shaded = browser.find_elements(By.CSS_SELECTOR, "#missing tbody tr")
     assert len(shaded) == 1 + 17
     for row in shaded:
-        figures = row.find_elements(By.CSS_SELECTOR, "td:not(:first-child)")
+        figures = row.find_elements(By.TAG_NAME, "td")
         assert len(figures) == 5
         assert all(re.match(r"\d+\.\d\d %", cell.text) for cell in figures)
     for case in browser.find_elements(By.CSS_SELECTOR, "article.case"):
@@ -150,6 +152,8 @@ def test_the_page_is_whole_and_fits_the_screen(
         assert re.search(r"component \w+, sensors \w+ \(\d+ %\)", case.text)
         assert len(case.find_elements(By.CSS_SELECTOR, "figure.signal rect")) == 17 * 10
     assert browser.execute_script("return document.documentElement.scrollWidth") <= width
+    if width == max(WIDTHS):
+        assert browser.execute_script(CUT) == []
     # What is drawn in the page's own ink can be read on its paper.
     ink, paper = (
         browser.execute_script(
@@ -168,6 +172,76 @@ def test_the_page_is_whole_and_fits_the_screen(
     assert smallest >= 7
     severe = [each for each in browser.get_log("browser") if each["level"] == "SEVERE"]
     assert severe == []
+
+
+@pytest.mark.skipif(MISSING, reason="no chromium and chromedriver")
+def test_the_verdict_comes_first_and_the_contents_lead_everywhere(
+    judged: Path, browser: Chrome
+) -> None:
+    set_screen(browser, max(WIDTHS), 900, mobile=False)
+    browser.get((judged / "report.html").as_uri())
+    first, *_ = browser.find_elements(By.CSS_SELECTOR, "main section")
+    assert first.get_attribute("id") == "verdict"
+    report = json.loads((judged / "evaluation.json").read_text())
+    for head, metrics in report["judged"].items():
+        assert f"{head.capitalize()}: accuracy {100 * metrics['accuracy']['value']:.2f} %" in (
+            first.text
+        )
+    links = browser.find_elements(By.CSS_SELECTOR, "nav.contents a")
+    sections = browser.find_elements(By.CSS_SELECTOR, "main section:not(#verdict)")
+    assert [link.get_dom_attribute("href") for link in links] == [
+        f"#{section.get_attribute('id')}" for section in sections
+    ]
+    names = {cell.text for cell in browser.find_elements(By.CSS_SELECTOR, "#confusion text")}
+    assert {"no", "leakage"} <= {word for name in names for word in name.split()}
+    assert axe_faults(browser, packages() / "axe-core" / "axe.min.js") == []
+
+
+@pytest.mark.skipif(MISSING, reason="no chromium and chromedriver")
+def test_a_machine_is_drawn_as_on_the_services_page(judged: Path, browser: Chrome) -> None:
+    browser.get((judged / "report.html").as_uri())
+    states = {
+        part.get_attribute("data-component"): part.get_attribute("data-state")
+        for part in browser.find_elements(By.CSS_SELECTOR, "#machines g[data-component]")
+    }
+    assert {name for name, state in states.items() if state != "unjudged"} == {
+        "accumulator",
+        "cooler",
+        "main_pump",
+        "valve",
+    }
+    assert len(states) > 4
+    assert browser.find_elements(By.CSS_SELECTOR, "#machines [role=button]") == []
+    legend = browser.find_element(By.CSS_SELECTOR, "#machines ul[aria-label=Health]").text
+    for word in ("Sound", "Degraded", "Faulty", "Cannot tell", "Not judged"):
+        assert word in legend
+
+
+@pytest.mark.skipif(MISSING, reason="no chromium and chromedriver")
+def test_what_nobody_can_tell_is_hatched(browser: Chrome, tmp_path: Path) -> None:
+    machine = ZemaSource().machines()["zema"]
+    drawing = {
+        "topology": machine.topology.model_dump(mode="json"),
+        "health": {"valve": None, "cooler": 0.95},
+        "missing": ["PS1"],
+    }
+    page = tmp_path / "page.html"
+    page.write_text(
+        f"<style>{(BUILT / 'report.css').read_text('utf-8')}</style><div data-machine>"
+        f"<script type='application/json'>{json.dumps(drawing)}</script></div>"
+        f"<script type='module'>{(BUILT / 'report.js').read_text('utf-8')}</script>"
+    )
+    browser.get(page.as_uri())
+    fills = {
+        name: browser.find_element(By.CSS_SELECTOR, f"g[data-component={name}] .ground")
+        for name in ("valve", "cooler")
+    }
+    pattern = re.fullmatch(r"url\(#(.+)\)", str(fills["valve"].get_dom_attribute("fill")))
+    assert pattern is not None
+    assert browser.find_elements(By.ID, pattern[1])
+    assert fills["cooler"].get_dom_attribute("fill") is None
+    (missing,) = browser.find_elements(By.CSS_SELECTOR, "g.sensor.is-missing")
+    assert missing.get_attribute("data-sensor") == "PS1"
 
 
 def _lightness(colour: str) -> float:

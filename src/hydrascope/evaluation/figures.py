@@ -1,7 +1,7 @@
 """Figures: confusion matrices and a machine's graph."""
 
-from collections.abc import Mapping
 from pathlib import Path
+from textwrap import fill
 
 import networkx as nx
 import numpy as np
@@ -12,7 +12,9 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 from torch import Tensor
 
+from hydrascope.evaluation.page.numbers import shown_name
 from hydrascope.evaluation.predictions import HeadPredictions
+from hydrascope.evaluation.sums import class_names
 from hydrascope.schemas.machine import EdgeType, GraphTopology
 from hydrascope.schemas.task import HeadSpec
 from hydrascope.schemas.whole_file import whole_file
@@ -24,6 +26,8 @@ _LINE_COLOURS = {
     EdgeType.SUCTION_LINE: "#5dade2",
 }
 _OTHER_LINE = "#7f8c8d"
+_LONGEST = 9
+"""Letters in a line of a class's name."""
 
 
 def confusion_counts(head: HeadSpec, rows: HeadPredictions) -> Tensor:
@@ -48,8 +52,9 @@ def draw_confusion(
 ) -> tuple[Axes, QuadMesh]:
     """Draw the heat map of counts [true class, predicted class] into a figure, without legend."""
     shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
-    names = [f"{c.value:g}" for c in head.classes] or ["no", "yes"]
-    unit = f" [{head.unit}]" if head.unit else ""
+    names = [
+        fill(name.replace("_", " "), _LONGEST, break_long_words=False) for name in class_names(head)
+    ]
     axes = figure.subplots()
     mesh = axes.pcolormesh(shares, cmap="Blues", vmin=0.0, vmax=1.0)
     centres = np.arange(len(names)) + 0.5
@@ -61,9 +66,9 @@ def draw_confusion(
         yticks=centres,
         xticklabels=names,
         yticklabels=names,
-        xlabel=f"predicted{unit}",
-        ylabel=f"true{unit}",
-        title=f"{head.name}: {np.trace(counts)} of {counts.sum()} right",
+        xlabel="predicted",
+        ylabel="true",
+        title=f"{shown_name(head.name)}: {np.trace(counts)} of {counts.sum()} right",
         aspect="equal",
     )
     axes.invert_yaxis()
@@ -74,17 +79,6 @@ def save_machine_graph(topology: GraphTopology, title: str, path: Path) -> None:
     """Draw the components, their sensors, and the lines between them, coloured by type."""
     figure = Figure(figsize=(10, 6), layout="constrained")
     axes = figure.subplots()
-    draw_machine_graph(axes, topology, {})
-    axes.set_title(title)
-    with whole_file(path) as part:
-        figure.savefig(part, dpi=130)
-
-
-def draw_machine_graph(axes: Axes, topology: GraphTopology, fills: Mapping[str, str]) -> None:
-    """Draw a machine's graph into axes, each component filled with its colour, by default white.
-
-    If there are colours, the sensors are left out.
-    """
     graph = nx.Graph()
     graph.add_nodes_from(component.id for component in topology.components)
     graph.add_edges_from((edge.source, edge.target) for edge in topology.edges)
@@ -97,14 +91,10 @@ def draw_machine_graph(axes: Axes, topology: GraphTopology, fills: Mapping[str, 
         drawn.set_zorder(1)
     for component in topology.components:
         x, y = place[component.id]
+        box = {"boxstyle": "round,pad=0.5", "facecolor": "white", "edgecolor": "#2c3e50"}
         name = component.id.replace("_", " ")
-        fill = fills.get(component.id, "white")
-        ink = "black" if fill == "white" else "white"
-        box = {"boxstyle": "round,pad=0.5", "facecolor": fill, "edgecolor": "#2c3e50"}
-        axes.text(
-            x, y, name, ha="center", va="center", weight="bold", bbox=box, color=ink, zorder=2
-        )
-        if component.sensors and not fills:
+        axes.text(x, y, name, ha="center", va="center", weight="bold", bbox=box, zorder=2)
+        if component.sensors:
             sensors = ", ".join(sensor.id for sensor in component.sensors)
             axes.annotate(
                 sensors, (x, y), (0, -17), textcoords="offset points",
@@ -114,3 +104,6 @@ def draw_machine_graph(axes: Axes, topology: GraphTopology, fills: Mapping[str, 
     axes.margins(0.12)
     axes.legend(loc="best", frameon=False)
     axes.set_axis_off()
+    axes.set_title(title)
+    with whole_file(path) as part:
+        figure.savefig(part, dpi=130)

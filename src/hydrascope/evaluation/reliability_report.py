@@ -38,7 +38,7 @@ def reliability_report(
         if rows.right is None or not len(rows.target):
             continue
         least = least_right[head.name]
-        reliable = _reliable(rows.right, least)
+        reliable = is_reliable(rows.right, least)
         limits = flag_thresholds(head, thresholds)
         report[head.name] = {
             "rows": len(rows.target),
@@ -64,7 +64,7 @@ def unreliable_windows(
     for name, rows in predictions.items():
         if rows.right is not None:
             windows.update(rows.window.tolist())
-            unreliable.update(rows.window[~_reliable(rows.right, least_right[name])].tolist())
+            unreliable.update(rows.window[~is_reliable(rows.right, least_right[name])].tolist())
     return len(unreliable) / len(windows)
 
 
@@ -84,5 +84,6 @@ def in_words(report: Mapping[str, Mapping[str, Any]], windows: float) -> str:
     )
 
 
-def _reliable(right: Tensor, least: float) -> Tensor:
+def is_reliable(right: Tensor, least: float) -> Tensor:
+    """Return which answers are reliable, by their probability of being right."""
     return (right > 0) & (right >= least)

@@ -102,6 +102,11 @@ def outcome_names(head: HeadSpec) -> tuple[str, ...]:
     return tuple(each.name for each in head.classes) or head.labels or ("present",)
 
 
+def class_names(head: HeadSpec) -> tuple[str, ...]:
+    """Return the classes in the order of a confusion matrix; a binary head has two."""
+    return tuple(each.name for each in head.classes) or ("no", "yes")
+
+
 def outcome_rows(
     head: HeadSpec, rows: HeadPredictions, number: int
 ) -> tuple[Array, NDArray[np.bool_]]:

@@ -8,7 +8,8 @@ from matplotlib.figure import Figure
 from sklearn.metrics import average_precision_score, precision_recall_curve
 
 from hydrascope.evaluation.figures import draw_confusion
-from hydrascope.evaluation.page.svg import inline_svg, page_style
+from hydrascope.evaluation.page.numbers import shown_name
+from hydrascope.evaluation.page.svg import FAINT, inline_svg, page_style
 from hydrascope.evaluation.predictions import LocatedPredictions, complete
 from hydrascope.evaluation.sums import outcome_names, outcome_rows
 from hydrascope.schemas.task import HeadKind, HeadSpec
@@ -40,9 +41,13 @@ def precision_recall_chart(head: HeadSpec, rows: LocatedPredictions) -> str | No
         if not axes.lines:
             return None
         axes.set(
-            xlabel="recall", ylabel="precision", xlim=(0, 1.01), ylim=(0, 1.03), title=head.name
+            xlabel="recall",
+            ylabel="precision",
+            xlim=(0, 1.01),
+            ylim=(0, 1.03),
+            title=shown_name(head.name),
         )
-        axes.legend(title="average precision", fontsize=8)
+        figure.legend(title="average precision", fontsize=8, loc="outside lower center", ncols=2)
         return inline_svg(figure, f"precision_{head.name}")
 
 
@@ -51,7 +56,7 @@ def calibration_chart(name: str, question: Mapping[str, Any]) -> str:
     with page_style():
         figure = Figure(figsize=_SIZE, layout="constrained")
         axes = figure.subplots()
-        axes.plot([0, 1], [0, 1], color="#888888", linewidth=1, linestyle=":")
+        axes.plot([0, 1], [0, 1], color=FAINT, linewidth=1, linestyle=":")
         for when, marker in (("before", "o--"), ("after", "s-")):
             count, confidence, right = np.asarray(question["bins"][when])
             filled = count > 0
@@ -71,7 +76,8 @@ def calibration_chart(name: str, question: Mapping[str, Any]) -> str:
                 color=line.get_color(),
                 alpha=0.6,
             )
-        axes.set(xlabel="confidence", ylabel="observed frequency", xlim=(-0.02, 1.02), title=name)
+        axes.set(xlabel="confidence", ylabel="observed frequency", xlim=(-0.02, 1.02))
+        axes.set_title(shown_name(name))
         axes.set_ylim(-0.02, 1.05)
         axes.legend(loc="upper left", fontsize=8)
         return inline_svg(figure, f"calibration_{name}")
@@ -97,7 +103,7 @@ def severity_chart(head: HeadSpec, points: Sequence[Mapping[str, Any]]) -> str:
         axes.set(
             xlabel="severity (0 healthy, 1 worst)",
             ylabel=f"mean absolute error{unit}" if is_value else "share of wrong answers",
-            title=f"{head.name}; rows at the points",
+            title=f"{shown_name(head.name)}; rows at the points",
             xlim=(-0.05, 1.1),
         )
         axes.set_ylim(bottom=min(0.0, float(bounds.min())))

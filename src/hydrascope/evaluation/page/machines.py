@@ -1,27 +1,35 @@
-"""Drawings of machines, with components coloured by their health."""
+"""Machines as the page draws them: the topology with the health of its components."""
 
+import math
 from collections.abc import Mapping, Sequence
+from datetime import timedelta
+from typing import Any
 
+import numpy as np
 import pandas as pd
-from matplotlib.figure import Figure
 
 from hydrascope.data.datamodule import HydraulicDataModule
-from hydrascope.evaluation.figures import draw_machine_graph
-from hydrascope.evaluation.page.svg import inline_svg, page_style
 from hydrascope.evaluation.predictions import LocatedPredictions
-from hydrascope.schemas.machine import GraphTopology
+from hydrascope.evaluation.reliability_report import is_reliable
 from hydrascope.schemas.task import HEALTH, HeadKind, HeadLevel, HeadSpec
-
-_GOOD, _MIDDLING, _BAD, _UNKNOWN = "#2e7d32", "#b07a00", "#c62828", "#6b7280"
+from hydrascope.schemas.time import TimeWindow
+from hydrascope.telemetry.time_words import words_of
 
 
 def component_health(
-    heads: Sequence[HeadSpec], predictions: Mapping[str, LocatedPredictions]
+    heads: Sequence[HeadSpec],
+    predictions: Mapping[str, LocatedPredictions],
+    least_right: Mapping[str, float],
 ) -> pd.Series:
-    """Return the lowest health that any head predicts, indexed by window and component.
+    """Return the lowest health in any reliable answer, indexed by window and component.
 
     A head's health is the probability of its healthy class, or the value of a regression of the
-    label `health`.
+    label `health`. NaN: no answer is reliable.
+
+    Args:
+        heads: The answered heads.
+        predictions: Their answers.
+        least_right: The probability of being right from which an answer is reliable, by head.
     """
     parts = []
     for head in (head for head in heads if head.level is HeadLevel.COMPONENT):
@@ -36,29 +44,13 @@ def component_health(
             health = p if head.healthy == 1 else 1.0 - p
         else:
             health = rows.prediction[:, values.index(head.healthy)]
+        if rows.right is not None:
+            health = health.where(is_reliable(rows.right, least_right[head.name]), math.nan)
         columns = {"window": rows.window, "component": rows.component, "health": health}
         parts.append(pd.DataFrame({name: each.numpy() for name, each in columns.items()}))
     if not parts:
         return pd.Series(dtype=float)
     return pd.concat(parts).groupby(["window", "component"])["health"].min()
-
-
-def machine_chart(topology: GraphTopology, health: Mapping[int, float], name: str) -> str:
-    """Draw a machine.
-
-    Args:
-        topology: The machine's topology.
-        health: Component position → its health; components without one are grey.
-        name: As in `inline_svg`.
-    """
-    with page_style():
-        figure = Figure(figsize=(7.5, 4.5), layout="constrained")
-        fills = {
-            component.id: _colour(health.get(number))
-            for number, component in enumerate(topology.components)
-        }
-        draw_machine_graph(figure.subplots(), topology, fills)
-        return inline_svg(figure, name)
 
 
 def least_healthy_windows(health: pd.Series, data: HydraulicDataModule) -> dict[str, int]:
@@ -72,7 +64,30 @@ def least_healthy_windows(health: pd.Series, data: HydraulicDataModule) -> dict[
     return found
 
 
-def _colour(health: float | None) -> str:
-    if health is None:
-        return _UNKNOWN
-    return _GOOD if health >= 0.8 else _MIDDLING if health >= 0.5 else _BAD
+def drawn_machine(window: int, health: pd.Series, data: HydraulicDataModule) -> dict[str, Any]:
+    """Return what the page needs to draw a machine in one window.
+
+    `name` and `start` are for people. `drawing` is read by the script that draws: the topology, the
+    health by component ID (None: no answer is reliable), and the sensors that brought nothing.
+    """
+    row = data.table.iloc[window]
+    machine = data.machines[row["equipment_id"]]
+    start = row["start"].to_pydatetime()
+    length = timedelta(seconds=data.window.window_s)
+    signals = data.source.read(row["equipment_id"], TimeWindow(start=start, end=start + length))
+    seen = {name for name, each in signals.items() if np.isfinite(each.values).any()}
+    ids = [component.id for component in machine.topology.components]
+    judged = health.loc[window].to_dict()
+    return {
+        "name": machine.equipment.name,
+        "start": words_of(data.source).instant(row["start"]),
+        "drawing": {
+            "topology": machine.topology.model_dump(mode="json"),
+            "health": {
+                ids[place]: None if math.isnan(value) else value for place, value in judged.items()
+            },
+            "missing": [
+                sensor.id for _, sensor in machine.topology.sensors if sensor.id not in seen
+            ],
+        },
+    }

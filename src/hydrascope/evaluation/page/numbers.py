@@ -31,3 +31,9 @@ def format_range(interval: Sequence[float] | None, name: str) -> str:
     if name in _IN_PERCENT:
         return f"{100 * low:.1f} to {100 * high:.1f}"
     return f"{low:.3g} to {high:.3g}"
+
+
+def shown_name(identifier: str) -> str:
+    """Return an identifier as people write it: `main_pump` is "Main pump"; `PS1` stays."""
+    words = identifier.replace("_", " ")
+    return words[:1].upper() + words[1:]

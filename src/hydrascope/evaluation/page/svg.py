@@ -9,20 +9,14 @@ import matplotlib
 from cycler import cycler
 from matplotlib.figure import Figure
 
-_INK = "#010203"
-"""The placeholder for the page's text colour, so that figures follow dark and light mode."""
-_COLOURS = (
-    "#3b82c4",
-    "#d97706",
-    "#2e9e5b",
-    "#b0489b",
-    "#7c6ee0",
-    "#c0392b",
-    "#0f8f8f",
-    "#8d6e4c",
-    "#9aa01c",
-)
-"""The colours of lines; they can be distinguished on white and on black."""
+_INK, FAINT = "#010203", "#010204"
+"""Stand for the page's colours of text and of faint lines, so that figures follow dark mode."""
+_SERIES = tuple(f"#0102{number:02x}" for number in range(16, 22))
+"""Stand for its colours of lines, which are told apart by all kinds of vision."""
+_VARIABLES = {_INK: "var(--ink)", FAINT: "var(--edge)"} | {
+    colour: f"var(--series-{number})" for number, colour in enumerate(_SERIES)
+}
+_FONT = re.compile(r"(font: [^']*?)'[^;\"]*")
 
 
 @contextmanager
@@ -32,7 +26,7 @@ def page_style() -> Iterator[None]:
         {
             "svg.fonttype": "none",  # text stays text
             "font.size": 9,
-            "axes.prop_cycle": cycler(color=_COLOURS),
+            "axes.prop_cycle": cycler(linestyle=["-", "--"]) * cycler(color=_SERIES),
             "axes.spines.top": False,
             "axes.spines.right": False,
             "axes.facecolor": "none",
@@ -63,4 +57,7 @@ def inline_svg(figure: Figure, name: str) -> str:
     svg = svg[svg.index("<svg") :]
     svg = re.sub(r"<metadata>.*?</metadata>", "", svg, flags=re.DOTALL)
     svg = re.sub(r'<g id="[^"]*"', "<g", svg)
-    return svg.replace(_INK, "currentColor")
+    svg = _FONT.sub(r"\1system-ui, sans-serif", svg)
+    for colour, variable in _VARIABLES.items():
+        svg = svg.replace(colour, variable)
+    return svg

@@ -1,23 +1,18 @@
 """report.html: all results of an evaluation, for readers."""
 
-from collections.abc import Iterator, Mapping, Sequence
-from datetime import timedelta
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
 from markupsafe import Markup
-from numpy.typing import NDArray
 
 from hydrascope import __version__
 from hydrascope.data.datamodule import HydraulicDataModule
-from hydrascope.evaluation.bootstrap import FEW_UNITS
 from hydrascope.evaluation.cases import Case, answer_in_words, uncertain_cases, worst_cases
 from hydrascope.evaluation.detection_text import normality_lines
 from hydrascope.evaluation.explain import (
     Explained,
-    Explanation,
     Question,
     explain,
     stored_window,
@@ -26,23 +21,24 @@ from hydrascope.evaluation.nonconformity import nonconformity
 from hydrascope.evaluation.page import charts
 from hydrascope.evaluation.page.machines import (
     component_health,
+    drawn_machine,
     least_healthy_windows,
-    machine_chart,
 )
 from hydrascope.evaluation.page.missing import missing_section
-from hydrascope.evaluation.page.numbers import format_metric, format_range
+from hydrascope.evaluation.page.numbers import format_metric, format_range, shown_name
+from hydrascope.evaluation.page.signals import HEIGHT, WIDTH, shades, signals
 from hydrascope.evaluation.predictions import LocatedPredictions, complete
 from hydrascope.evaluation.reliability_report import in_words
+from hydrascope.evaluation.verdict.sentence import words
+from hydrascope.evaluation.verdict.verdict import headline, verdict
 from hydrascope.models.diagnoser import TensorDiagnoser
 from hydrascope.schemas.task import HeadKind, HeadSpec
-from hydrascope.schemas.time import TimeWindow
 from hydrascope.schemas.whole_file import write_whole
 from hydrascope.telemetry.time_words import words_of
 
 _TEMPLATES = Path(__file__).parents[2] / "assets" / "report"
-_POINTS = 240
-"""The most points of a signal's line; more cannot be seen in its width."""
-_WIDTH, _HEIGHT = 240, 56
+_BUILT = _TEMPLATES / "built"
+"""What `make page` builds of the report: the script that draws machines, and its styles."""
 
 
 def write_page(
@@ -62,6 +58,7 @@ def write_page(
         data: The data that hold the windows.
     """
     heads = diagnoser.heads
+    health = component_health(heads, predictions, diagnoser.least_right)
     environment = Environment(
         loader=FileSystemLoader(_TEMPLATES),
         autoescape=select_autoescape(default=True),
@@ -69,7 +66,12 @@ def write_page(
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {"metric": format_metric, "range": format_range}
+    environment.filters |= {
+        "metric": format_metric,
+        "range": format_range,
+        "shown": shown_name,
+        "words": words,
+    }
     page = environment.get_template("report.html.j2").render(
         version=__version__,
         report=report,
@@ -77,7 +79,15 @@ def write_page(
         heads=heads,
         windows=len(data.split.test),
         charts=_charts(report, heads, predictions),
-        machines=_machines(heads, predictions, data),
+        headline=headline(report, heads),
+        verdict=verdict(report, heads),
+        contents=[],
+        script=Markup((_BUILT / "report.js").read_text("utf-8")),
+        style=Markup((_BUILT / "report.css").read_text("utf-8")),
+        machines=[
+            drawn_machine(window, health, data)
+            for window in least_healthy_windows(health, data).values()
+        ],
         worst=[
             _explained(case, diagnoser, predictions, data)
             for case in worst_cases(heads, predictions, diagnoser.thresholds)
@@ -90,9 +100,8 @@ def write_page(
         ),
         normality_lines=normality_lines(report["normality"]) if "normality" in report else [],
         missing=missing_section(report["missing_sensors"]) if "missing_sensors" in report else None,
-        few=FEW_UNITS,
-        width=_WIDTH,
-        height=_HEIGHT,
+        width=WIDTH,
+        height=HEIGHT,
     )
     write_whole(path, page)
 
@@ -127,25 +136,6 @@ def _charts(
     return {kind: [Markup(svg) for svg in drawn if svg] for kind, drawn in found.items()}
 
 
-def _machines(
-    heads: Sequence[HeadSpec],
-    predictions: Mapping[str, LocatedPredictions],
-    data: HydraulicDataModule,
-) -> list[dict[str, Any]]:
-    health = component_health(heads, predictions)
-    found = []
-    for build, window in least_healthy_windows(health, data).items():
-        row = data.table.iloc[window]
-        machine = data.machines[row["equipment_id"]]
-        svg = machine_chart(machine.topology, health.loc[window].to_dict(), f"machine_{build}")
-        about = {
-            "name": machine.equipment.name,
-            "start": words_of(data.source).instant(row["start"]),
-        }
-        found.append(about | {"chart": Markup(svg)})
-    return found
-
-
 def _case(
     case: Case, predictions: Mapping[str, LocatedPredictions], data: HydraulicDataModule
 ) -> dict[str, Any]:
@@ -155,7 +145,7 @@ def _case(
         "machine": machine.equipment.name,
         "start": words_of(data.source).instant(row["start"]),
         "answer": answer_in_words(case.head, predictions[case.head.name], case.row, data),
-        "signals": list(_signals(row["equipment_id"], row["start"].to_pydatetime(), data)),
+        "signals": list(signals(row["equipment_id"], row["start"].to_pydatetime(), data)),
     }
 
 
@@ -194,57 +184,5 @@ def _explained(
             ),
             "moment": f"{moment * step_s:g} to {(moment + 1) * step_s:g} {second}",
         },
-        "signals": [found["signals"][n] | {"shades": list(_shades(explanation, n))} for n in order],
+        "signals": [found["signals"][n] | {"shades": list(shades(explanation, n))} for n in order],
     }
-
-
-def _shades(explanation: Explanation, sensor: int) -> Iterator[dict[str, Any]]:
-    """Yield how strongly each step of a sensor supported or opposed the answer."""
-    added = explanation.attribution
-    strongest = float(added.abs().max()) or 1.0
-    width = _WIDTH / added.shape[1]
-    for step, value in enumerate(added[sensor].tolist()):
-        yield {
-            "x": f"{step * width:.1f}",
-            "width": f"{width:.1f}",
-            "opacity": f"{0.6 * abs(value) / strongest:.2f}",
-            "sort": "for" if value > 0 else "against",
-        }
-
-
-def _signals(equipment_id: str, start: Any, data: HydraulicDataModule) -> Iterator[dict[str, Any]]:
-    window = TimeWindow(start=start, end=start + timedelta(seconds=data.window.window_s))
-    signals = data.source.read(equipment_id, window)
-    for _, sensor in data.machines[equipment_id].topology.sensors:
-        signal = signals.get(sensor.id)
-        values = np.empty(0) if signal is None else _thinned(signal.values.astype(np.float64))
-        known = values[np.isfinite(values)]
-        yield {
-            "id": sensor.id,
-            "unit": sensor.unit,
-            "low": f"{known.min():.4g}" if len(known) else None,
-            "high": f"{known.max():.4g}" if len(known) else None,
-            "lines": list(_lines(values)) if len(known) else [],
-            "shades": [],
-        }
-
-
-def _thinned(values: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Average neighbours so that at most `_POINTS` values are left; NaN stays NaN."""
-    every = -(-len(values) // _POINTS)
-    if every <= 1:
-        return values
-    whole = values[: len(values) // every * every].reshape(-1, every)
-    return np.asarray(whole.mean(axis=1), dtype=np.float64)
-
-
-def _lines(values: NDArray[np.float64]) -> Iterator[str]:
-    """Yield the points of a signal's polylines, one polyline for each stretch without a gap."""
-    known = np.isfinite(values)
-    low, high = values[known].min(), values[known].max()
-    x = np.arange(len(values)) / max(1, len(values) - 1) * _WIDTH
-    y = _HEIGHT - 4 - (values - low) / ((high - low) or 1.0) * (_HEIGHT - 8)
-    ends = np.flatnonzero(np.diff(known.astype(int))) + 1
-    for stretch in np.split(np.arange(len(values)), ends):
-        if known[stretch[0]]:
-            yield " ".join(f"{x[at]:.1f},{y[at]:.1f}" for at in stretch)
