@@ -13,6 +13,7 @@ from hydrascope.evaluation.bootstrap import FEW_UNITS, Bootstrap
 from hydrascope.evaluation.breakdown import Judged, machine_kinds, of_heads, of_kinds, of_outcomes
 from hydrascope.evaluation.calibration import calibration_report, calibration_table
 from hydrascope.evaluation.compare import EVALUATION, PREDICTIONS, OtherRun, prediction_table
+from hydrascope.evaluation.constant_answers import constant_answers
 from hydrascope.evaluation.detection import (
     detection,
     detection_intervals,
@@ -185,6 +186,7 @@ def _of_heads(
     return {
         "test": head_metrics(heads, predictions, thresholds),
         "judged": of_heads(heads, predictions, bootstrap, thresholds),
+        "constant": constant_answers(heads, predictions),
         "kinds": of_kinds(heads, predictions, bootstrap, machine_kinds(data), thresholds),
         "outcomes": {
             head.name: of_outcomes(head, predictions[head.name], bootstrap, thresholds)

@@ -36,6 +36,7 @@ REPORT: dict[str, Any] = {
     "resampled": {"unit": "conditions", "units": 40, "draws": 2000, "level": 0.95},
     "judged": {"main_pump": {"accuracy": judged(0.9, 0.85, 0.94)}},
     "confusion": {"main_pump": [[60, 0, 0], [5, 25, 0], [0, 5, 25]]},
+    "constant": {"main_pump": {"answer": "no leakage", "value": 0.5}},
     "outcomes": {},
     "models": None,
     "localisation": None,
@@ -125,6 +126,7 @@ def test_the_headline_counts_targets() -> None:
 
 def test_a_regression_is_compared_with_the_mean() -> None:
     report = changed(judged={"life": {"r2": judged(0.1, -0.2, 0.3)}}, confusion={})
+    report["constant"] = {"life": {"answer": "the mean", "value": 0.0}}
     assert said(report, LIFE)[0] == (
         Trust.DOUBTED,
         "Life: R² 0.1 (-0.2 to 0.3), not shown to be better than always answering the mean (0).",
@@ -151,6 +153,20 @@ def test_rare_absent_and_overlooked_classes_are_named() -> None:
         (Trust.UNKNOWN, "Main pump: few test answers have the class weak leakage (7)."),
         (Trust.DOUBTED, "Main pump: less than half is found of weak leakage (43.00 %)."),
     ]
+
+
+def test_of_many_names_the_first_are_listed() -> None:
+    report = changed(
+        outcomes={
+            "main_pump": {
+                f"fault_{number}": {"recall": judged(number / 20, 0, 1)} for number in range(6)
+            }
+        }
+    )
+    assert said(report)[1].text == (
+        "Main pump: less than half is found of fault 0 (0.00 %), fault 1 (5.00 %), "
+        "fault 2 (10.00 %) and 3 more."
+    )
 
 
 def test_a_head_without_labels_or_interval_is_not_judged() -> None:

@@ -12,9 +12,12 @@ from hydrascope.evaluation.page.numbers import shown_name
 from hydrascope.evaluation.page.svg import FAINT, inline_svg, page_style
 from hydrascope.evaluation.predictions import LocatedPredictions, complete
 from hydrascope.evaluation.sums import outcome_names, outcome_rows
+from hydrascope.evaluation.verdict.sentence import words
 from hydrascope.schemas.task import HeadKind, HeadSpec
 
 _SIZE = (4.6, 3.4)
+_LEGEND_ROW = 0.16
+"""Height of two entries below a chart, in inches."""
 
 
 def confusion_chart(head: HeadSpec, counts: Sequence[Sequence[int]]) -> str:
@@ -37,9 +40,13 @@ def precision_recall_chart(head: HeadSpec, rows: LocatedPredictions) -> str | No
                 continue
             precision, recall, _ = precision_recall_curve(present, score)
             area = average_precision_score(present, score)
-            axes.plot(recall, precision, label=f"{name} ({area:.2f})", drawstyle="steps-post")
+            axes.plot(
+                recall, precision, label=f"{words(name)} ({area:.2f})", drawstyle="steps-post"
+            )
         if not axes.lines:
             return None
+        width, height = _SIZE
+        figure.set_size_inches(width, height + _LEGEND_ROW * -(-len(axes.lines) // 2))
         axes.set(
             xlabel="recall",
             ylabel="precision",

@@ -6,7 +6,7 @@ from typing import NamedTuple
 from hydrascope.evaluation.page.numbers import format_metric, shown_name
 from hydrascope.evaluation.sums import class_names
 from hydrascope.evaluation.verdict.sentence import Report, Sentence, Trust, listed, measured, words
-from hydrascope.schemas.task import HeadKind, HeadSpec
+from hydrascope.schemas.task import HeadSpec
 from hydrascope.tasks.metrics import PRIMARY_METRIC
 
 FEW_LABELS = 20
@@ -34,23 +34,18 @@ def of_head(head: HeadSpec, report: Report) -> Iterator[Sentence]:
     if judged is None or judged["value"] is None:
         yield Sentence(Trust.UNKNOWN, f"{name}: no test window has a label.")
         return
-    guess = _guess(head, report)
-    trust, comparison = _compared(judged, metric, guess, _classical(head.name, report))
+    guess, classical = _constant(head.name, report), _classical(head.name, report)
+    trust, comparison = _compared(judged, metric, guess, classical)
     yield Sentence(trust, f"{name}: {measured(metric, judged)}{comparison}.")
     yield from _rare_classes(head, report)
     if trust is Trust.TRUSTED:
         yield from _overlooked(head, report)
 
 
-def _guess(head: HeadSpec, report: Report) -> Rival | None:
-    """Return what the best constant answer reaches; None of labels, whose share is not known."""
-    if head.kind is HeadKind.REGRESSION:
-        return Rival("always answering the mean", 0.0)
-    if head.name not in report["confusion"]:
-        return None
-    counts = [sum(row) for row in report["confusion"][head.name]]
-    most = max(range(len(counts)), key=counts.__getitem__)
-    return Rival(f"always answering {class_names(head)[most]}", counts[most] / sum(counts))
+def _constant(head: str, report: Report) -> Rival:
+    """Return the best constant answer."""
+    constant = report["constant"][head]
+    return Rival(f"always answering {constant['answer']}", constant["value"])
 
 
 def _classical(head: str, report: Report) -> Rival | None:
@@ -67,27 +62,25 @@ def _classical(head: str, report: Report) -> Rival | None:
 
 
 def _compared(
-    judged: Report, metric: str, guess: Rival | None, classical: Rival | None
+    judged: Report, metric: str, constant: Rival, classical: Rival | None
 ) -> tuple[Trust, str]:
     """Return whether a metric can be trusted, and the end of the sentence that says why."""
     if judged["interval"] is None:
         return Trust.UNKNOWN, ", from too few units for an interval"
     low, high = judged["interval"]
-    if guess is not None and low <= guess.value:
-        said = f", not shown to be better than {_shown(guess, metric)}"
-        if classical is None or high >= classical.value:
-            return Trust.DOUBTED, said
-        return Trust.DOUBTED, f"{said}, and behind {_shown(classical, metric)}"
-    better = "" if guess is None else f", better than {_shown(guess, metric)}"
+    guess = _shown(constant, metric)
+    beside = "" if classical is None else _shown(classical, metric)
+    if low <= constant.value:
+        behind = classical is not None and high < classical.value
+        also = f", and behind {beside}" if behind else ""
+        return Trust.DOUBTED, f", not shown to be better than {guess}{also}"
     if classical is None:
-        return Trust.TRUSTED, better
-    beside = _shown(classical, metric)
+        return Trust.TRUSTED, f", better than {guess}"
     if low > classical.value:
-        joined = "and than" if better else ", better than"
-        return Trust.TRUSTED, f"{better} {joined} {beside}".replace(" ,", ",")
+        return Trust.TRUSTED, f", better than {guess} and than {beside}"
     if high < classical.value:
-        return Trust.DOUBTED, f"{better}{', but' if better else ','} behind {beside}"
-    return Trust.TRUSTED, f"{better}; no difference from {beside} is shown"
+        return Trust.DOUBTED, f", better than {guess}, but behind {beside}"
+    return Trust.TRUSTED, f", better than {guess}; no difference from {beside} is shown"
 
 
 def _shown(rival: Rival, metric: str) -> str:
@@ -112,10 +105,11 @@ def _rare_classes(head: HeadSpec, report: Report) -> Iterator[Sentence]:
 def _overlooked(head: HeadSpec, report: Report) -> Iterator[Sentence]:
     """Yield the outcomes most of which are taken for another, although the head is good."""
     outcomes = report.get("outcomes", {}).get(head.name, {})
+    found = {name: each["recall"]["value"] for name, each in outcomes.items()}
     missed = [
-        f"{outcome} ({format_metric(found['recall']['value'], 'recall')})"
-        for outcome, found in outcomes.items()
-        if found["recall"]["value"] is not None and found["recall"]["value"] < MOSTLY
+        f"{words(name)} ({format_metric(share, 'recall')})"
+        for name, share in sorted(found.items(), key=lambda pair: pair[1] or 0.0)
+        if share is not None and share < MOSTLY
     ]
     if missed:
         yield Sentence(

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from hydrascope.evaluation.page.numbers import format_metric, format_range, shown_name
-from hydrascope.evaluation.verdict.sentence import Report, Sentence, Trust, listed
+from hydrascope.evaluation.verdict.sentence import Report, Sentence, Trust, listed, question
 
 SMALL_ERROR = 0.05
 """The error up to which a probability, or the coverage of sets, may be taken at its word."""
@@ -24,8 +24,8 @@ def of_calibration(report: Report) -> Iterator[Sentence]:
         for name, each in report["calibration"]["questions"].items()
     }
     off = [
-        f"{shown_name(name)} ({100 * error:.1f})"
-        for name, error in errors.items()
+        f"{question(name)} ({100 * error:.1f})"
+        for name, error in sorted(errors.items(), key=lambda pair: -pair[1])
         if error > SMALL_ERROR
     ]
     if off:
@@ -37,7 +37,7 @@ def of_calibration(report: Report) -> Iterator[Sentence]:
         yield Sentence(
             Trust.TRUSTED,
             f"Probabilities are what they say: on average they are off by at most "
-            f"{100 * errors[worst]:.1f} points ({shown_name(worst)}).",
+            f"{100 * errors[worst]:.1f} points ({question(worst)}).",
         )
     yield from _of_sets(report["calibration"]["conformal"])
 
@@ -66,8 +66,9 @@ def _of_sets(conformal: Report) -> Iterator[Sentence]:
 
 def of_inputs(report: Report) -> Iterator[Sentence]:
     """Yield what the model does about inputs that it cannot rely on."""
-    if judged := report.get("reliability"):
-        yield _of_reliable(judged)
+    judged = report.get("reliability", {})
+    if shares := {name: each for name, each in judged.items() if each["metric"] == "accuracy"}:
+        yield _of_reliable(shares)
     if "missing_sensors" in report:
         yield from _of_missing(report["missing_sensors"])
 
@@ -78,9 +79,7 @@ def _of_reliable(judged: Report) -> Sentence:
         f"{shown_name(name)} ({100 * each['of_reliable']:.1f} % instead of "
         f"{100 * each['least']:.0f} %)"
         for name, each in judged.items()
-        if each["metric"] == "accuracy"
-        and each["of_reliable"] is not None
-        and each["of_reliable"] < each["least"]
+        if each["of_reliable"] is not None and each["of_reliable"] < each["least"]
     ]
     if short:
         return Sentence(

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from enum import StrEnum
 from typing import Any, NamedTuple
 
-from hydrascope.evaluation.page.numbers import format_metric, format_range
+from hydrascope.evaluation.page.numbers import format_metric, format_range, shown_name
 
 _WORDS = {
     "r2": "R²",
@@ -14,6 +14,8 @@ _WORDS = {
     "rmse": "RMSE",
     "auroc": "AUROC",
 }
+_LISTED = 4
+"""Names that are listed one by one, at most."""
 Report = Mapping[str, Any]
 """The content of evaluation.json, or a part of it."""
 
@@ -47,6 +49,14 @@ def words(name: str) -> str:
 
 
 def listed(names: Sequence[str]) -> str:
-    """Join names: `a`, `a and b`, `a, b and c`."""
+    """Join names: `a`, `a and b`, `a, b and c`; of many, the first ones and how many follow."""
+    if len(names) > _LISTED:
+        names = [*names[: _LISTED - 1], f"{len(names) - _LISTED + 1} more"]
     *first, last = names
     return f"{', '.join(first)} and {last}" if first else last
+
+
+def question(name: str) -> str:
+    """Return a question of a calibration as people write it: `Anomalies: flow restriction`."""
+    head, _, label = name.partition(".")
+    return f"{shown_name(head)}: {words(label)}" if label else shown_name(head)
