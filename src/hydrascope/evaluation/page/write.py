@@ -59,6 +59,50 @@ def write_page(
     """
     heads = diagnoser.heads
     health = component_health(heads, predictions, diagnoser.least_right)
+    page = (
+        _environment()
+        .get_template("report.html.j2")
+        .render(
+            version=__version__,
+            report=report,
+            task=data.task,
+            heads=heads,
+            windows=len(data.split.test),
+            charts=_charts(report, heads, predictions),
+            headline=headline(report, heads),
+            verdict=verdict(report, heads),
+            contents=[],
+            script=Markup((_BUILT / "report.js").read_text("utf-8")),
+            style=Markup((_BUILT / "report.css").read_text("utf-8")),
+            machines=[
+                drawn_machine(window, health, data)
+                for window in least_healthy_windows(health, data).values()
+            ],
+            worst=[
+                _explained(case, diagnoser, predictions, data)
+                for case in worst_cases(heads, predictions, diagnoser.thresholds)
+            ],
+            uncertain=[
+                _case(case, predictions, data) for case in uncertain_cases(heads, predictions)
+            ],
+            reliability=(
+                in_words(report["reliability"], report["unreliable_windows"])
+                if "reliability" in report
+                else ""
+            ),
+            normality_lines=normality_lines(report["normality"]) if "normality" in report else [],
+            missing=missing_section(report["missing_sensors"])
+            if "missing_sensors" in report
+            else None,
+            width=WIDTH,
+            height=HEIGHT,
+        )
+    )
+    write_whole(path, page)
+
+
+def _environment() -> Environment:
+    """Return where templates are found, with what they need."""
     environment = Environment(
         loader=FileSystemLoader(_TEMPLATES),
         autoescape=select_autoescape(default=True),
@@ -72,38 +116,7 @@ def write_page(
         "shown": shown_name,
         "words": words,
     }
-    page = environment.get_template("report.html.j2").render(
-        version=__version__,
-        report=report,
-        task=data.task,
-        heads=heads,
-        windows=len(data.split.test),
-        charts=_charts(report, heads, predictions),
-        headline=headline(report, heads),
-        verdict=verdict(report, heads),
-        contents=[],
-        script=Markup((_BUILT / "report.js").read_text("utf-8")),
-        style=Markup((_BUILT / "report.css").read_text("utf-8")),
-        machines=[
-            drawn_machine(window, health, data)
-            for window in least_healthy_windows(health, data).values()
-        ],
-        worst=[
-            _explained(case, diagnoser, predictions, data)
-            for case in worst_cases(heads, predictions, diagnoser.thresholds)
-        ],
-        uncertain=[_case(case, predictions, data) for case in uncertain_cases(heads, predictions)],
-        reliability=(
-            in_words(report["reliability"], report["unreliable_windows"])
-            if "reliability" in report
-            else ""
-        ),
-        normality_lines=normality_lines(report["normality"]) if "normality" in report else [],
-        missing=missing_section(report["missing_sensors"]) if "missing_sensors" in report else None,
-        width=WIDTH,
-        height=HEIGHT,
-    )
-    write_whole(path, page)
+    return environment
 
 
 def _charts(
