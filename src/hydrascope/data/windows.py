@@ -60,11 +60,11 @@ class WindowPlan:
             extent = self.extents[number]
             yield extent, self.spec.starts_s(extent, begin, end)
 
-    def starts(self) -> pd.DatetimeIndex:
-        """Return the start of every window."""
+    def starts(self, rows: range | None = None) -> pd.DatetimeIndex:
+        """Return the start of windows `rows`; None: of every window."""
         instants_us = [
             microsecond(extent.start) + np.rint(starts_s * 1e6).astype(np.int64)
-            for extent, starts_s in self.stretches(range(len(self)))
+            for extent, starts_s in self.stretches(range(len(self)) if rows is None else rows)
         ]
         utc = pd.DatetimeIndex(np.concatenate(instants_us).view("datetime64[us]"), tz="UTC")
         return utc.tz_convert(self.extents[0].start.tzinfo)

@@ -1,5 +1,6 @@
 """The contents of a checkpoint's bundle, except its tensors."""
 
+import hashlib
 import platform
 from importlib.metadata import version
 
@@ -7,6 +8,8 @@ from hydrascope import __version__
 from hydrascope.data.datamodule import HydraulicDataModule
 from hydrascope.experiment.restore import Restored, restore
 from hydrascope.graphs.fields import GraphInputs, SensorReference
+from hydrascope.models.diagnoser import TensorDiagnoser
+from hydrascope.models.recipe import tensors_of
 from hydrascope.packaging.bundle import Bundle
 from hydrascope.packaging.manifest import Manifest, MetricsManifest, WindowManifest
 from hydrascope.packaging.parity import golden_answers
@@ -28,14 +31,26 @@ def checkpoint_as_bundle(ckpt: str) -> Bundle:
     golden = golden_of(restored)[0]
     split = restored.settings.data.split.name
     unmeasured = MetricsManifest(split=split, fold=restored.settings.data.fold, windows=0, heads={})
+    manifest = manifest_of(restored, unmeasured)
     return Bundle(
-        manifest_of(restored, unmeasured),
-        "checkpoint",
+        manifest,
+        _version(manifest, restored.diagnoser),
         restored.diagnoser,
         references_of(restored.data),
         golden,
         golden_answers(restored.diagnoser, golden),
     )
+
+
+def _version(manifest: Manifest, diagnoser: TensorDiagnoser) -> str:
+    """Return 12 hex digits of a hash of what answers: description, calibration, tensors."""
+    content = hashlib.sha256(manifest.model_dump_json().encode())
+    if diagnoser.calibration is not None:
+        content.update(diagnoser.calibration.spec.model_dump_json().encode())
+    for name, tensor in sorted(tensors_of(diagnoser).items()):
+        content.update(name.encode())
+        content.update(tensor.detach().cpu().numpy().tobytes())
+    return content.hexdigest()[:12]
 
 
 def manifest_of(restored: Restored, metrics: MetricsManifest) -> Manifest:

@@ -53,7 +53,7 @@ def build_datamodule(
 ) -> HydraulicDataModule:
     """Build the data module; it reads nothing before its `setup`."""
     return HydraulicDataModule(
-        _source(data.source),
+        build_source(data.source),
         WindowSpec(**data.window.model_dump(exclude={"short"})),
         FeatureEngineer(features),
         task,
@@ -98,7 +98,7 @@ def build_datamodule(
     )
 
 
-def _source(settings: Target) -> TelemetrySource:
+def build_source(settings: Target) -> TelemetrySource:
     """Build the source; of what a checkpoint names, nothing but a source is called.
 
     Raises:

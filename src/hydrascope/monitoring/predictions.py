@@ -4,7 +4,8 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Literal, NamedTuple
 
-from hydrascope.monitoring.observation import Observation, counts
+from hydrascope.monitoring.diagnosed import DiagnosedWindow
+from hydrascope.monitoring.observation import counts
 from hydrascope.monitoring.series import Point, Series
 from hydrascope.monitoring.sums import (
     ADD_DAILY,
@@ -56,20 +57,6 @@ ORDER BY component_id, head, label, measure, {column}
 _HOURLY = _SUMS.format(table="hourly", column="hour")
 _DAILY = _SUMS.format(table="daily", column="day")
 _HOUR_S = 3600.0
-
-
-class DiagnosedWindow(NamedTuple):
-    """A diagnosis as it is written."""
-
-    start: datetime
-    end: datetime
-    content: str
-    """The diagnosis as JSON."""
-    health: float | None
-    """The lowest health; None where no answer is reliable, or the task has none."""
-    cannot_tell: bool
-    """Whether there are answers and none is reliable."""
-    observations: Sequence[Observation]
 
 
 class KeptDiagnosis(NamedTuple):

@@ -11,7 +11,7 @@ from hydrascope.schemas.fitness import PREFIX
 from hydrascope.schemas.machine import Machine
 from hydrascope.schemas.task import HeadKind, HeadLevel, HeadSpec
 from hydrascope.serving.diagnosis.findings import CANNOT_TELL, Finding, Limits, build_finding
-from hydrascope.serving.diagnosis.fitness import input_fitness, trust_in
+from hydrascope.serving.diagnosis.fitness import InputFitness, input_fitness, trust_in
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -56,6 +56,18 @@ class _Given(NamedTuple):
     high: float | None = None
 
 
+class Found(NamedTuple):
+    """What a head says of a component or a machine in one window."""
+
+    start: pd.Timestamp
+    head: HeadSpec
+    component: str | None
+    """The ID of the component; None for the machine."""
+    finding: Finding
+    fitness: InputFitness | None
+    """Of the window; None from a model that does not judge its input."""
+
+
 def answers_of(
     manifest: Manifest,
     machine: Machine,
@@ -63,7 +75,22 @@ def answers_of(
     decoded: "Mapping[str, Tensor]",
     least_right: float | None = None,
 ) -> Iterator[Answer]:
-    """Yield the answers of W windows of a machine with N components, window by window.
+    """Yield the answers of `found_in`, a row each."""
+    equipment_id = machine.equipment.equipment_id
+    for start, head, component, finding, _ in found_in(
+        manifest, machine, starts, decoded, least_right
+    ):
+        yield from finding_rows(equipment_id, start, head.name, component, finding, head.labels)
+
+
+def found_in(
+    manifest: Manifest,
+    machine: Machine,
+    starts: Sequence[pd.Timestamp],
+    decoded: "Mapping[str, Tensor]",
+    least_right: float | None = None,
+) -> Iterator[Found]:
+    """Yield what was found in W windows of a machine with N components, window by window.
 
     Args:
         manifest: What the numbers mean.
@@ -73,23 +100,22 @@ def answers_of(
             entries of `schemas.fitness`, if the model judges its input.
         least_right: Replaces the manifest's limits of reliable answers.
     """
-    equipment_id = machine.equipment.equipment_id
     limits = {
         head.name: Limits.from_manifest(head, manifest, least_right) for head in manifest.task.heads
     }
     numbers = {name: values.numpy() for name, values in decoded.items()}
     for window, start in enumerate(starts):
-        own = {name: _rows_of(values, window, len(starts)) for name, values in numbers.items()}
+        own = {name: rows_of(values, window, len(starts)) for name, values in numbers.items()}
         judged = {name: values[:, 0] for name, values in own.items() if name.startswith(PREFIX)}
         summary = input_fitness(machine, judged, manifest.window.window_s)
         for head in manifest.task.heads:
             for row, component_id in _places(head, machine):
                 trust = trust_in(head, row, limits[head.name].least_right, judged, summary)
-                found = build_finding(head, own[head.name][row], limits[head.name], trust)
-                yield from rows_of(equipment_id, start, head.name, component_id, found, head.labels)
+                finding = build_finding(head, own[head.name][row], limits[head.name], trust)
+                yield Found(start, head, component_id, finding, summary)
 
 
-def rows_of(
+def finding_rows(
     equipment_id: str,
     start: pd.Timestamp,
     head: str,
@@ -105,7 +131,7 @@ def rows_of(
         )
 
 
-def _rows_of(values: NDArray[Any], window: int, windows: int) -> NDArray[Any]:
+def rows_of(values: NDArray[Any], window: int, windows: int) -> NDArray[Any]:
     """Return the rows of one of W windows of the same machine."""
     each = len(values) // windows
     return values[window * each : (window + 1) * each]

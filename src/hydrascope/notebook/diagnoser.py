@@ -1,20 +1,14 @@
 """A bundle that answers DataFrames."""
 
-import math
 from collections.abc import Iterator, Mapping, Sequence
-from functools import partial
-from typing import TYPE_CHECKING, NamedTuple, Self, TypedDict
+from typing import TYPE_CHECKING, Self, TypedDict
 
 import pandas as pd
-from torch import Tensor
 
-from hydrascope.data.extraction import compute_windows
-from hydrascope.data.windows import WindowPlan, plan_windows
-from hydrascope.features.engineer import FeatureEngineer
 from hydrascope.features.sub_windows import WindowSpec
 from hydrascope.graphs.fields import WindowFields
-from hydrascope.notebook.alignment import aligned
 from hydrascope.notebook.answer_table import Answer, answers_of, as_table
+from hydrascope.notebook.answerer import AT_ONCE, AnsweredWindows, Answerer
 from hydrascope.notebook.loading import need, open_bundle
 from hydrascope.packaging.bundle import Bundle
 from hydrascope.packaging.registry import REGISTRY_URI
@@ -23,17 +17,12 @@ from hydrascope.schemas.errors import SpecError, validate
 from hydrascope.schemas.machine import Machine
 from hydrascope.schemas.task import HeadSpec
 from hydrascope.serving.equipment.store import find_machine
-from hydrascope.serving.model.machine_cache import MachineCache, PreparedMachine
 from hydrascope.telemetry.folder.settings import ReadingSettings
 from hydrascope.telemetry.folder.table_file import EQUIPMENT
 from hydrascope.telemetry.frame import FrameSource
-from hydrascope.telemetry.source import TelemetrySource
 
 if TYPE_CHECKING:
     from hydrascope.notebook.drivers import Driver
-
-AT_ONCE = 64
-"""Windows that are computed and answered together: memory stays flat however long the telemetry."""
 
 
 class FrameOptions(TypedDict, total=False):
@@ -42,15 +31,6 @@ class FrameOptions(TypedDict, total=False):
     equipment_id: str | None
     stride_s: float | None
     reading: Mapping[str, object] | None
-
-
-class _Batch(NamedTuple):
-    """Some windows of a machine, computed and answered together."""
-
-    prepared: PreparedMachine
-    starts: list[pd.Timestamp]
-    fields: WindowFields
-    decoded: Mapping[str, Tensor]
 
 
 class Diagnoser:
@@ -70,9 +50,7 @@ class Diagnoser:
     @checked
     def __init__(self, bundle: Bundle, least_right: float | None = None) -> None:
         self.manifest, self._least_right = bundle.manifest, least_right
-        self._diagnoser = bundle.diagnoser
-        self._prepared = MachineCache(bundle)
-        self._engineer = FeatureEngineer(bundle.manifest.features)
+        self._answerer = Answerer(bundle)
         self._machines = {each.equipment.equipment_id: each for each in bundle.manifest.machines}
 
     @classmethod
@@ -175,13 +153,14 @@ class Diagnoser:
         from hydrascope.notebook.drivers import drivers_of, drivers_table
 
         asked = self._heads(heads)
+        model = self._answerer.diagnoser
         drivers: list[Driver] = []
         for batch in self._batches(frame, equipment_id, stride_s, reading):
             for answer in self._answers(batch):
                 if (head := asked.get(answer.head)) and answer.reliable is not False:
                     row = batch.starts.index(answer.start)
                     fields = WindowFields(*(each[[row]] for each in batch.fields))
-                    drivers += drivers_of(self._diagnoser, batch.prepared, fields, head, answer)
+                    drivers += drivers_of(model, batch.prepared, fields, head, answer)
         return drivers_table(drivers)
 
     def _batches(
@@ -190,53 +169,21 @@ class Diagnoser:
         equipment_id: str | None,
         stride_s: float | None,
         reading: Mapping[str, object] | None,
-    ) -> Iterator[_Batch]:
+    ) -> Iterator[AnsweredWindows]:
         settings = validate(ReadingSettings, dict(reading or {}), source="reading")
-        spec = self._window_spec(stride_s)
+        spec = self._answerer.spec(stride_s)
         whole = self._with_machine(frame, equipment_id)
         names = whole[EQUIPMENT].dropna().unique()
         machines = {str(name): find_machine(self._machines, str(name)) for name in names}
         source = FrameSource(whole, machines, settings)
         for machine in machines.values():
             _refuse_short(source, machine, spec)
-            yield from self._planned(source, machine, spec)[1]
+            plan = self._answerer.plan(source, machine, spec)
+            for first in range(0, len(plan), AT_ONCE):
+                rows = range(first, min(first + AT_ONCE, len(plan)))
+                yield self._answerer.answer(source, plan, rows)
 
-    def _planned(
-        self, source: TelemetrySource, machine: Machine, spec: WindowSpec
-    ) -> tuple[int, Iterator[_Batch]]:
-        """Return the number of windows of a machine, and an iterator over them."""
-        batch = partial(self._batch, source, self._prepared.get(machine))
-        plan = aligned(plan_windows(source, machine, spec), batch)
-        firsts = range(0, len(plan), AT_ONCE)
-        return len(plan), (batch(plan, range(n, min(n + AT_ONCE, len(plan)))) for n in firsts)
-
-    def stream(
-        self, source: TelemetrySource, machine: Machine, stride_s: float | None = None
-    ) -> tuple[int, Iterator[list[Answer]]]:
-        """Answer every whole window of one machine of a source, in bounded memory.
-
-        Args:
-            source: Where the telemetry is.
-            machine: A machine of the source, of a build that the model knows.
-            stride_s: As of `predict`.
-
-        Returns:
-            The number of windows, and an iterator over the answers to `AT_ONCE` windows each.
-
-        Raises:
-            SpecError: The model does not know the machine's build, or `stride_s` is not accepted.
-        """
-        count, batches = self._planned(source, machine, self._window_spec(stride_s))
-        return count, (list(self._answers(batch)) for batch in batches)
-
-    def _batch(
-        self, source: TelemetrySource, prepared: PreparedMachine, plan: WindowPlan, rows: range
-    ) -> _Batch:
-        fields, starts = compute_windows(source, plan, self._engineer, rows), plan.starts()
-        decoded = self._diagnoser.predict(prepared.layout.batch(fields, prepared.reference))
-        return _Batch(prepared, [starts[row] for row in rows], fields, decoded)
-
-    def _answers(self, batch: _Batch) -> Iterator[Answer]:
+    def _answers(self, batch: AnsweredWindows) -> Iterator[Answer]:
         machine, limit = batch.prepared.machine, self._least_right
         return answers_of(self.manifest, machine, batch.starts, batch.decoded, limit)
 
@@ -246,13 +193,6 @@ class Diagnoser:
             if name not in heads:
                 raise SpecError(f"heads: no head {name!r}; accepted: {', '.join(heads)}")
         return {name: heads[name] for name in (heads if names is None else names)}
-
-    def _window_spec(self, stride_s: float | None) -> WindowSpec:
-        window = self.manifest.window
-        stride_s = window.window_s if stride_s is None else stride_s
-        if not 0 < stride_s < math.inf:
-            raise SpecError(f"stride_s: {stride_s:g} is not accepted; expected seconds, above 0")
-        return WindowSpec(window.window_s, stride_s, window.steps)
 
     def _with_machine(self, frame: pd.DataFrame, equipment_id: str | None) -> pd.DataFrame:
         """Return the frame with a column that says whose each row is."""

@@ -10,7 +10,8 @@ from functools import partial
 from typing import Any, NamedTuple
 
 from hydrascope.features.sub_windows import WindowSpec
-from hydrascope.monitoring.predictions import DiagnosedWindow, write_predictions
+from hydrascope.monitoring.diagnosed import DiagnosedWindow
+from hydrascope.monitoring.predictions import write_predictions
 from hydrascope.monitoring.watches import (
     Progress,
     Standing,
@@ -21,7 +22,7 @@ from hydrascope.monitoring.watches import (
 from hydrascope.schemas.machine import Machine
 from hydrascope.schemas.time import TimeWindow
 from hydrascope.serving.diagnosis.diagnosis import build_diagnosis
-from hydrascope.serving.diagnosis.observations import cannot_tell, observations_of
+from hydrascope.serving.diagnosis.observations import as_kept
 from hydrascope.serving.windows import GivenReference, TelemetryWindow
 from hydrascope.telemetry.resampling import ResampleSettings, regular
 from hydrascope.telemetry.times import EARLIEST_US, as_microseconds, as_time
@@ -238,18 +239,9 @@ class Visitor:
             answers = await self._model.answer(windows) if windows else []
             for window, answer in zip(windows, answers, strict=True):
                 diagnosis = build_diagnosis(window, answer, manifest, version, least_right)
-                observations = observations_of(diagnosis, manifest.task.heads)
-                observed.append(ObservedWindow(window, observations))
-                diagnosed.append(
-                    DiagnosedWindow(
-                        diagnosis.window.start,
-                        diagnosis.window.end,
-                        diagnosis.model_dump_json(exclude={"timing", "cached"}),
-                        diagnosis.health,
-                        cannot_tell(diagnosis),
-                        observations,
-                    )
-                )
+                kept = as_kept(diagnosis, manifest.task.heads)
+                observed.append(ObservedWindow(window, kept.observations))
+                diagnosed.append(kept)
             return diagnosed, await self._alarms.judge(rules, observed)
 
     async def _is_unchanged(

@@ -10,13 +10,10 @@ import pytest
 from tests.support.watch_workers import rows
 from tests.support.watched_rigs import rig, save_machines
 
+from hydrascope.monitoring.diagnosed import DiagnosedWindow
 from hydrascope.monitoring.observation import Observation
 from hydrascope.monitoring.overview import Overview, read_overview
-from hydrascope.monitoring.predictions import (
-    DiagnosedWindow,
-    PredictionRepository,
-    write_predictions,
-)
+from hydrascope.monitoring.predictions import PredictionRepository, write_predictions
 from hydrascope.schemas.errors import SpecError
 from hydrascope.telemetry.timescale.database import Connection, Database
 from hydrascope.telemetry.timescale.repositories import equipment_key

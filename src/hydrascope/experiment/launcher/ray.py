@@ -17,6 +17,32 @@ FAILED = 1
 """The exit code of a command whose worker is lost."""
 
 
+def connect(address: str | None, cores: int, key: str) -> None:
+    """Connect to a cluster, or start one on this computer.
+
+    Args:
+        address: Of the cluster; None: a new one, which ends with `ray.shutdown`.
+        cores: Of a new one.
+        key: The setting that holds the address.
+
+    Raises:
+        SpecError: The cluster cannot be reached.
+    """
+    # A cluster that is started here sends no usage statistics.
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+    try:
+        ray.init(
+            address or "local",
+            num_cpus=None if address else cores,
+            include_dashboard=None if address else False,
+            log_to_driver=False,
+            logging_level=logging.ERROR,
+        )
+    except (ConnectionError, ValueError) as error:
+        reason = " ".join(str(error).split())[:200]
+        raise SpecError(f"{key}: {address!r}: {reason}") from None
+
+
 class RayJob:
     """A command that a worker runs."""
 
@@ -47,20 +73,8 @@ class RayLauncher:
     """Submits commands to the cluster, which starts each when resources are free."""
 
     def __init__(self, settings: RaySettings) -> None:
-        # A cluster that is started here sends no usage statistics.
-        os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
-        cores = None if settings.address else max(1, round(settings.parallel * settings.cpus))
-        try:
-            ray.init(
-                settings.address or "local",
-                num_cpus=cores,
-                include_dashboard=None if settings.address else False,
-                log_to_driver=False,
-                logging_level=logging.ERROR,
-            )
-        except (ConnectionError, ValueError) as error:
-            reason = " ".join(str(error).split())[:200]
-            raise SpecError(f"launcher.address: {settings.address!r}: {reason}") from None
+        cores = max(1, round(settings.parallel * settings.cpus))
+        connect(settings.address, cores, "launcher.address")
         # Ray does not retry a failed trial: the sweep decides what to do.
         options = ray.remote(num_cpus=settings.cpus, num_gpus=settings.gpus, max_retries=0)
         self._run = options(Command.run)

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Iterator, Mapping, Sequence
 
+from hydrascope.monitoring.diagnosed import DiagnosedWindow
 from hydrascope.monitoring.observation import Measure, Observation
 from hydrascope.schemas.task import HeadKind, HeadSpec
 from hydrascope.serving.diagnosis.diagnosis import Diagnosis
@@ -35,6 +36,23 @@ def cannot_tell(diagnosis: Diagnosis) -> bool:
     everywhere = (diagnosis.machine, *diagnosis.components.values())
     answers = [finding for findings in everywhere for finding in findings.values()]
     return bool(answers) and all(finding.reliable is False for finding in answers)
+
+
+def as_kept(diagnosis: Diagnosis, heads: Sequence[HeadSpec]) -> DiagnosedWindow:
+    """Return a diagnosis as the database keeps it.
+
+    Args:
+        diagnosis: Of one window.
+        heads: Of the task that answered.
+    """
+    return DiagnosedWindow(
+        diagnosis.window.start,
+        diagnosis.window.end,
+        diagnosis.model_dump_json(exclude={"timing", "cached"}),
+        diagnosis.health,
+        cannot_tell(diagnosis),
+        observations_of(diagnosis, heads),
+    )
 
 
 def _has_health(head: HeadSpec) -> bool:

@@ -1,0 +1,1 @@
+"""Answers to all telemetry that there is: shards, workers, files, database."""
