@@ -225,9 +225,9 @@ def _fill(days: int) -> list[str]:
         CROSS JOIN generate_series({first}, {first} + interval '{days} days' - interval '1 s',
                                    interval '{hours} hours') AS start"""
     series = f"""
-        INSERT INTO hydrascope.series (equipment_key, component_id, head, label, measure)
-        SELECT equipment_key, CASE WHEN number = 0 THEN '' ELSE 'component_' || number END, '', '',
-               'health'
+        INSERT INTO hydrascope.series (equipment_key, bundle, component_id, head, label, measure)
+        SELECT equipment_key, 'abcdefabcdef',
+               CASE WHEN number = 0 THEN '' ELSE 'component_' || number END, '', '', 'health'
         FROM hydrascope.equipment CROSS JOIN generate_series(0, {_NUMBERS - 1}) AS number"""
     daily = f"""
         INSERT INTO hydrascope.series_daily

@@ -19,7 +19,8 @@ JOIN hydrascope.equipment USING (equipment_key)
 CROSS JOIN LATERAL (
     SELECT window_start, window_end, health FROM hydrascope.predictions
     WHERE predictions.equipment_key = watches.equipment_key
-    ORDER BY window_end DESC, bundle DESC LIMIT 1
+        AND predictions.bundle = watches.bundle
+    ORDER BY window_end DESC LIMIT 1
 ) AS latest
 WHERE written_on > $1 ORDER BY written_on LIMIT $2
 """

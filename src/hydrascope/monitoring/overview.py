@@ -11,12 +11,14 @@ _SEVERITIES = ("info", "warning", "critical")
 _MACHINES = """
 SELECT equipment_id, coalesce(metadata ->> 'name', equipment_id) AS name, topology_id AS topology,
        health, cannot_tell, last_seen, open_alarms, worst, finding, equipment_key,
-       count(*) OVER () AS total
+       latest.bundle, count(*) OVER () AS total
 FROM hydrascope.equipment
+LEFT JOIN hydrascope.watches USING (equipment_key)
 LEFT JOIN LATERAL (
-    SELECT health, cannot_tell, window_end AS last_seen FROM hydrascope.predictions
+    SELECT health, cannot_tell, window_end AS last_seen, bundle FROM hydrascope.predictions
     WHERE predictions.equipment_key = equipment.equipment_key
-    ORDER BY window_end DESC, bundle DESC LIMIT 1
+        AND (watches.bundle IS NULL OR predictions.bundle = watches.bundle)
+    ORDER BY window_end DESC, created_at DESC LIMIT 1
 ) AS latest ON true
 LEFT JOIN (
     SELECT equipment_key, count(*) AS open_alarms,
@@ -38,10 +40,15 @@ WHERE $1 = '' OR strpos(lower(equipment_id), lower($1)) > 0
 """
 _TREND = """
 SELECT equipment_key, array_agg(day ORDER BY day) AS days, array_agg(lowest ORDER BY day) AS lowest
-FROM unnest($1::integer[], $2::timestamptz[]) AS each (equipment_key, since)
-JOIN hydrascope.series USING (equipment_key)
-JOIN hydrascope.series_daily ON series_daily.series_key = series.series_key AND day >= since
-WHERE component_id = '' AND head = '' AND label = '' AND measure = 'health'
+FROM (
+    SELECT DISTINCT ON (equipment_key, day) equipment_key, day, lowest
+    FROM unnest($1::integer[], $2::timestamptz[], $3::text[])
+        AS each (equipment_key, since, current)
+    JOIN hydrascope.series USING (equipment_key)
+    JOIN hydrascope.series_daily ON series_daily.series_key = series.series_key AND day >= since
+    WHERE component_id = '' AND head = '' AND label = '' AND measure = 'health'
+    ORDER BY equipment_key, day, bundle = current DESC, series.series_key DESC
+) AS shown
 GROUP BY equipment_key
 """
 TREND_DAYS = 30
@@ -94,7 +101,8 @@ async def read_overview(
         rows = await connection.fetch(_MACHINES, search, limit, offset)
         seen = [row for row in rows if row["last_seen"] is not None]
         since = [row["last_seen"] - timedelta(days=TREND_DAYS) for row in seen]
-        found = await connection.fetch(_TREND, [row["equipment_key"] for row in seen], since)
+        keys, current = [[row[name] for row in seen] for name in ("equipment_key", "bundle")]
+        found = await connection.fetch(_TREND, keys, since, current)
         trends = {
             row["equipment_key"]: list(zip(row["days"], row["lowest"], strict=True))
             for row in found

@@ -1,7 +1,7 @@
 """Diagnoses over time in the database: written once, read as a fleet, a list or a chart."""
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Literal, NamedTuple
 
 from hydrascope.monitoring.diagnosed import DiagnosedWindow
@@ -34,25 +34,32 @@ ON CONFLICT (equipment_key, window_end, bundle) DO UPDATE SET
 WHERE there.asked_by = 'service'
 RETURNING window_start
 """
+# The current bundle: that of the watch, or else that of the newest window.
+_CURRENT = """
+SELECT coalesce(
+    (SELECT bundle FROM hydrascope.watches WHERE equipment_key = $1),
+    (SELECT bundle FROM hydrascope.predictions WHERE equipment_key = $1
+     ORDER BY window_end DESC, created_at DESC LIMIT 1))
+"""
 _DIAGNOSES = """
-SELECT window_start, window_end, content, bundle
+SELECT DISTINCT ON (window_end) window_start, window_end, content
 FROM hydrascope.predictions
 WHERE equipment_key = $1 AND window_end > $2 AND window_end <= $3
-    AND (window_end, bundle) < ($4, $5)
-ORDER BY window_end DESC, bundle DESC LIMIT $6
+ORDER BY window_end DESC, bundle = $4 DESC, created_at DESC LIMIT $5
 """
 _COUNT = """
 SELECT count(*) FROM (
-    SELECT FROM hydrascope.predictions
+    SELECT DISTINCT window_end FROM hydrascope.predictions
     WHERE equipment_key = $1 AND window_end > $2 AND window_end <= $3 LIMIT $4
 ) AS found
 """
 _SUMS = """
-SELECT component_id, head, label, measure, unit, {column} AS start, windows, total, lowest, highest
+SELECT DISTINCT ON (component_id, head, label, measure, {column})
+    component_id, head, label, measure, unit, {column} AS start, windows, total, lowest, highest
 FROM hydrascope.series
 JOIN hydrascope.series_{table} USING (series_key)
 WHERE equipment_key = $1 AND {column} >= $2 AND {column} < $3
-ORDER BY component_id, head, label, measure, {column}
+ORDER BY component_id, head, label, measure, {column}, bundle = $4 DESC, series_key DESC
 """
 _HOURLY = _SUMS.format(table="hourly", column="hour")
 _DAILY = _SUMS.format(table="daily", column="day")
@@ -72,8 +79,8 @@ class Page(NamedTuple):
     """Some diagnoses, and the place behind which the next ones are."""
 
     diagnoses: list[KeptDiagnosis]
-    next: tuple[datetime, str] | None
-    """The end and bundle of the last; None: there are no more."""
+    next: datetime | None
+    """The end of the last; None: there are no more."""
 
 
 Resolution = Literal["window", "hour", "day"]
@@ -109,7 +116,7 @@ async def write_predictions(
     written = {row["window_start"] for row in rows}
     new = [each for each in windows if each.start in written]
     observed = [each for window in new for each in window.observations]
-    keys = await series_keys(connection, key, observed)
+    keys = await series_keys(connection, key, bundle, observed)
     hourly: dict[tuple[int, datetime], Sum] = {}
     daily: dict[tuple[int, datetime], Sum] = {}
     for window in new:
@@ -136,9 +143,12 @@ class PredictionRepository:
         start: datetime,
         end: datetime,
         limit: int,
-        after: tuple[datetime, str] | None = None,
+        after: datetime | None = None,
     ) -> Page:
         """Return diagnoses of windows that end in (start, end], the newest first.
+
+        Where several bundles have answered a window, the current one's answer is returned, or else
+        the last one that was written.
 
         Args:
             equipment_id: The machine.
@@ -150,14 +160,15 @@ class PredictionRepository:
         Raises:
             SpecError: The machine is unknown.
         """
-        place = after or (end, "~")  # behind all names of bundles, which are hexadecimal
+        if after is not None:
+            end = min(end, after - timedelta(microseconds=1))
 
         async def work(connection: Connection) -> Page:
             key = await equipment_key(connection, equipment_id)
-            rows = await connection.fetch(_DIAGNOSES, key, start, end, *place, limit + 1)
-            found = [KeptDiagnosis(*row[:3]) for row in rows[:limit]]
-            more = len(rows) > limit
-            return Page(found, (rows[limit - 1][1], rows[limit - 1][3]) if more else None)
+            current = await connection.fetchval(_CURRENT, key)
+            rows = await connection.fetch(_DIAGNOSES, key, start, end, current, limit + 1)
+            found = [KeptDiagnosis(*row) for row in rows[:limit]]
+            return Page(found, found[-1].end if len(rows) > limit else None)
 
         return await self._database.run(work)
 
@@ -183,7 +194,8 @@ class PredictionRepository:
     ) -> list[Series]:
         """Return the lines of a machine's reliable numbers in [start, end), by hour or by day.
 
-        The hour or day of `start` counts as a whole.
+        The hour or day of `start` counts as a whole. An hour or day is shown as the current bundle
+        has answered it, or else as the one that came last.
 
         Raises:
             SpecError: The machine is unknown.
@@ -193,7 +205,8 @@ class PredictionRepository:
 
         async def work(connection: Connection) -> list[Series]:
             key = await equipment_key(connection, equipment_id)
-            rows = await connection.fetch(statement, key, first, end)
+            current = await connection.fetchval(_CURRENT, key)
+            rows = await connection.fetch(statement, key, first, end, current)
             found: dict[tuple[str, ...], Series] = {}
             for row in rows:
                 component, head, label, measure, unit, start, windows, *numbers = row

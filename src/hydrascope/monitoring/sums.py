@@ -9,11 +9,11 @@ from hydrascope.telemetry.timescale.database import Connection
 
 _SERIES = """
 SELECT series_key, component_id, head, label, measure
-FROM hydrascope.series WHERE equipment_key = $1
+FROM hydrascope.series WHERE equipment_key = $1 AND bundle = $2
 """
 _NEW_SERIES = """
-INSERT INTO hydrascope.series (equipment_key, component_id, head, label, measure, unit)
-SELECT $1, * FROM unnest($2::text[], $3::text[], $4::text[], $5::text[], $6::text[])
+INSERT INTO hydrascope.series (equipment_key, bundle, component_id, head, label, measure, unit)
+SELECT $1, $2, * FROM unnest($3::text[], $4::text[], $5::text[], $6::text[], $7::text[])
 ON CONFLICT DO NOTHING
 """
 _ADD = """
@@ -68,22 +68,24 @@ def day_of(time: datetime) -> datetime:
 
 
 async def series_keys(
-    connection: Connection, equipment_key: int, observations: Sequence[Observation]
+    connection: Connection, equipment_key: int, bundle: str, observations: Sequence[Observation]
 ) -> dict[SeriesName, int]:
-    """Return the keys of all of a machine's series, after adding those of some observations."""
+    """Return the keys of a machine's series by a bundle, after adding those of observations."""
     units = {name_of(each): each.unit for each in observations if counts(each)}
-    known = await _known_keys(connection, equipment_key)
+    known = await _known_keys(connection, equipment_key, bundle)
     if missing := sorted(units.keys() - known.keys()):
         columns = [list(column) for column in zip(*missing, strict=True)]
         await connection.execute(
-            _NEW_SERIES, equipment_key, *columns, [units[name] for name in missing]
+            _NEW_SERIES, equipment_key, bundle, *columns, [units[name] for name in missing]
         )
-        known = await _known_keys(connection, equipment_key)
+        known = await _known_keys(connection, equipment_key, bundle)
     return known
 
 
-async def _known_keys(connection: Connection, equipment_key: int) -> dict[SeriesName, int]:
-    rows = await connection.fetch(_SERIES, equipment_key)
+async def _known_keys(
+    connection: Connection, equipment_key: int, bundle: str
+) -> dict[SeriesName, int]:
+    rows = await connection.fetch(_SERIES, equipment_key, bundle)
     return {SeriesName(*row[1:]): row["series_key"] for row in rows}
 
 

@@ -37,7 +37,7 @@ ON CONFLICT (equipment_key) DO NOTHING
 _MOVE = """
 UPDATE hydrascope.watches
 SET upto = $2, covered = $3, begun = $4, newest = $5, revision = $6, rules = $7,
-    written_on = now()
+    bundle = coalesce($8, bundle), written_on = now()
 WHERE equipment_key = $1
 """
 
@@ -141,11 +141,19 @@ async def lock_standing(connection: Connection, equipment_key: int) -> Standing:
     return _standing(await connection.fetchrow(_STATE, equipment_key))
 
 
-async def save_progress(connection: Connection, equipment_key: int, progress: Progress) -> None:
-    """Save a machine's progress, inside a transaction that has called `lock_standing`."""
-    await connection.execute(
-        _MOVE, equipment_key, *progress[:5], json.dumps(progress.rules, sort_keys=True)
-    )
+async def save_progress(
+    connection: Connection, equipment_key: int, progress: Progress, bundle: str | None = None
+) -> None:
+    """Save a machine's progress, inside a transaction that has called `lock_standing`.
+
+    Args:
+        connection: Of the transaction.
+        equipment_key: Of the machine.
+        progress: How far it has been diagnosed.
+        bundle: The version of the bundle that has diagnosed windows; None: none has.
+    """
+    rules = json.dumps(progress.rules, sort_keys=True)
+    await connection.execute(_MOVE, equipment_key, *progress[:5], rules, bundle)
 
 
 def _watched(row: Any) -> Watched:

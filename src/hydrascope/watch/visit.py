@@ -132,11 +132,11 @@ class Visitor:
         async def work(connection: Connection) -> bool:
             if not await self._is_unchanged(connection, subject, standing, found):
                 return False
-            if windows:
-                version = self._model.version
+            version = self._model.version if windows else None
+            if version is not None:
                 await write_predictions(connection, subject.key, windows, version, "watch")
                 await self._alarms.write(connection, subject.key, judged)
-            await save_progress(connection, subject.key, progress)
+            await save_progress(connection, subject.key, progress, version)
             return True
 
         with self._metrics.stage("write"):

@@ -24,11 +24,11 @@ DAY = datetime(2026, 3, 1, tzinfo=UTC)
 HOURS = 60
 
 
-def window(hour: int, health: float, reliable: bool = True) -> DiagnosedWindow:
+def window(hour: int, health: float, reliable: bool = True, bundle: str = "abc") -> DiagnosedWindow:
     start = DAY + timedelta(hours=hour, minutes=10)
     known = Observation("", "", "", "health", health, None, reliable, "")
     wear = Observation("pump", "wear", "severe", "probability", 1 - health, True, reliable, "")
-    content = json.dumps({"hour": hour})
+    content = json.dumps({"hour": hour, "of": bundle})
     end = start + timedelta(minutes=1)
     return DiagnosedWindow(
         start, end, content, health if reliable else None, not reliable, [known, wear]
@@ -114,20 +114,25 @@ def test_the_overview_has_the_worst_first_and_finds_by_any_part_of_id_and_name(
     assert overview("100%") == Overview(0, [])
 
 
-def test_diagnoses_come_page_by_page_the_newest_first(three: str) -> None:
-    write(three, "ill", window(5, 0.3), bundle="def")  # another bundle's, of the same window
+def test_diagnoses_come_page_by_page_the_newest_first_one_of_each_window(three: str) -> None:
+    write(three, "ill", window(5, 0.3, bundle="def"), bundle="def")
     start, end = DAY, DAY + timedelta(hours=10)
 
-    async def all_pages(database: Database) -> list[int]:
-        repository, found, place = PredictionRepository(database), [], None
+    async def all_pages(database: Database) -> list[tuple[int, str]]:
+        repository, place = PredictionRepository(database), None
+        found: list[tuple[int, str]] = []
         while True:
             page = await repository.diagnoses("ill", start, end, 4, place)
-            found += [json.loads(each.content)["hour"] for each in page.diagnoses]
+            contents = [json.loads(each.content) for each in page.diagnoses]
+            found += [(each["hour"], each["of"]) for each in contents]
             place = page.next
             if place is None:
                 return found
 
-    assert run(three, all_pages) == [9, 8, 7, 6, 5, 5, 4, 3, 2, 1, 0]
+    listed = [(hour, "abc") for hour in range(9, -1, -1)]
+    assert run(three, all_pages) == listed
+    write(three, "ill", window(HOURS, 0.3), bundle="def")  # the newest window is now this bundle's
+    assert run(three, all_pages) == [(5, "def") if each[0] == 5 else each for each in listed]
     with pytest.raises(SpecError, match="no machine 'nobody'"):
         run(three, lambda database: PredictionRepository(database).diagnoses("nobody", DAY, end, 1))
 
@@ -158,3 +163,33 @@ def test_series_are_means_and_extremes_of_reliable_numbers_as_fine_as_points_all
     point = daily[1].points[2]
     assert (point.start, point.windows) == (DAY + timedelta(days=2), HOURS - 48)
     assert point[2:] == pytest.approx((0.1, 0.1, 0.1))
+
+
+def test_numbers_of_another_bundle_are_kept_apart_and_fill_only_what_the_watch_left(
+    three: str,
+) -> None:
+    rows(
+        three,
+        "INSERT INTO hydrascope.watches (equipment_key, upto, covered, begun, bundle) "
+        "SELECT equipment_key, now(), now(), true, 'abc' FROM hydrascope.equipment",
+    )
+    before = run(three, read_overview)
+    write(three, "sound", *(window(hour, 0.5) for hour in range(HOURS + 2)), bundle="def")
+    after = run(three, read_overview)
+    (own,), (found,) = (
+        [m for m in each.machines if m.equipment_id == "sound"] for each in (before, after)
+    )
+    assert found._replace(trend=()) == own._replace(trend=())
+    assert [lowest for _, lowest in found.trend] == pytest.approx([0.9, 0.9, 0.9])
+
+    async def hourly(database: Database) -> list[float]:
+        end = DAY + timedelta(days=3)
+        lines = await PredictionRepository(database).series("sound", DAY, end, "hour")
+        return [point.mean for point in lines[0].points]
+
+    # The watch's answer of the last but one hour was not reliable, and it has not come to the last.
+    assert run(three, hourly) == pytest.approx([0.9] * HOURS + [0.5, 0.5])
+    counted = "SELECT bundle, sum(windows) FROM hydrascope.series JOIN hydrascope.series_daily "
+    counted += "USING (series_key) JOIN hydrascope.equipment USING (equipment_key) "
+    counted += "WHERE equipment_id = 'sound' AND measure = 'health' GROUP BY bundle ORDER BY bundle"
+    assert [tuple(row) for row in rows(three, counted)] == [("abc", HOURS), ("def", HOURS + 2)]

@@ -79,7 +79,7 @@ async def list_diagnoses(
     page = await monitor.predictions.diagnoses(name, start, end, limit, _place(cursor))
     return DiagnosisPage(
         diagnoses=[Diagnosis.model_validate_json(each.content) for each in page.diagnoses],
-        next=None if page.next is None else f"{page.next[0].isoformat()}~{page.next[1]}",
+        next=None if page.next is None else page.next.isoformat(),
     )
 
 
@@ -166,17 +166,16 @@ async def _remembered(service: Service, search: str, limit: int, offset: int) ->
     return OverviewAnswer(total=len(machines), machines=machines[offset : offset + limit])
 
 
-def _place(cursor: str | None) -> tuple[datetime, str] | None:
+def _place(cursor: str | None) -> datetime | None:
     if cursor is None:
         return None
-    time, _, bundle = cursor.partition("~")
     try:
-        end = datetime.fromisoformat(time)
+        end = datetime.fromisoformat(cursor)
     except ValueError:
         end = datetime.min
-    if end.tzinfo is None or not bundle:
+    if end.tzinfo is None or not FIRST <= end <= LAST:
         raise ProblemError(422, f"cursor: {cursor!r} is not accepted; expected `next` of a page.")
-    return end, bundle
+    return end
 
 
 def _table(series: Sequence[SeriesLine]) -> str:
