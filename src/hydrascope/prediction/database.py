@@ -5,9 +5,10 @@ from collections.abc import Mapping, Sequence
 
 from hydrascope.monitoring.diagnosed import DiagnosedWindow
 from hydrascope.monitoring.predictions import write_predictions
-from hydrascope.schemas.errors import SpecError
+from hydrascope.schemas.errors import ServiceError, SpecError
 from hydrascope.schemas.machine import Machine
 from hydrascope.serving.equipment.database_store import DatabaseEquipmentStore
+from hydrascope.serving.equipment.store import UnavailableError
 from hydrascope.serving.windows import GivenReference
 from hydrascope.telemetry.timescale.database import Connection, Database
 from hydrascope.telemetry.timescale.loop import wait
@@ -53,6 +54,8 @@ class PredictionTable:
                         f"into: no machine {unknown[0]!r} in {self.place}; there is: {some}"
                     )
                 return {name: await store.reference(machines[name]) for name in machines}
+            except UnavailableError as error:
+                raise ServiceError(f"into: {error}") from error
             finally:
                 await store.close()
 

@@ -95,7 +95,7 @@ def _left(job: Job, output: Path) -> tuple[dict[str, Subject], list[str]]:
         else:
             raise SpecError(
                 f"out: {file} holds answers of another model or version of Hydrascope, to other "
-                "telemetry, or for another database; expected another folder, or none of that name"
+                "telemetry, or for another database; choose another folder, or remove the file"
             )
     return subjects, skipped
 
