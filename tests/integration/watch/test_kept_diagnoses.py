@@ -2,12 +2,15 @@
 
 import asyncio
 import json
+import shutil
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import TypeVar
 
 import pytest
-from tests.support.watch_workers import rows
+from tests.support.postgres import Server
+from tests.support.watch_workers import new_database, rows
 from tests.support.watched_rigs import rig, save_machines
 
 from hydrascope.monitoring.diagnosed import DiagnosedWindow
@@ -15,6 +18,7 @@ from hydrascope.monitoring.observation import Observation
 from hydrascope.monitoring.overview import Overview, read_overview
 from hydrascope.monitoring.predictions import PredictionRepository, write_predictions
 from hydrascope.schemas.errors import SpecError
+from hydrascope.telemetry.timescale import migrations
 from hydrascope.telemetry.timescale.database import Connection, Database
 from hydrascope.telemetry.timescale.repositories import equipment_key
 from hydrascope.telemetry.timescale.settings import database_settings
@@ -193,3 +197,43 @@ def test_numbers_of_another_bundle_are_kept_apart_and_fill_only_what_the_watch_l
     counted += "USING (series_key) JOIN hydrascope.equipment USING (equipment_key) "
     counted += "WHERE equipment_id = 'sound' AND measure = 'health' GROUP BY bundle ORDER BY bundle"
     assert [tuple(row) for row in rows(three, counted)] == [("abc", HOURS), ("def", HOURS + 2)]
+
+
+def test_an_upgrade_names_the_bundle_of_what_watches_have_written(
+    watch_server: Server, tmp_path: Path
+) -> None:
+    old = tmp_path / "sql"
+    shutil.copytree(Path(migrations.__file__).parent / "sql", old)
+    (old / "0004_bundles.sql").unlink()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(migrations, "_FOLDER", old)
+        dsn = new_database(watch_server.dsn(), "before_bundles")
+    save_machines(dsn, [rig("watched"), rig("idle")])
+    rows(
+        dsn,
+        "INSERT INTO hydrascope.watches (equipment_key, upto, covered, begun) "
+        "SELECT equipment_key, now(), now(), true FROM hydrascope.equipment",
+    )
+    for minute, bundle in enumerate(("first", "second")):
+        end = DAY + timedelta(minutes=minute)
+        rows(
+            dsn,
+            "INSERT INTO hydrascope.predictions (equipment_key, window_start, window_end, bundle, "
+            "content, asked_by) SELECT equipment_key, $1::timestamptz - interval '1 min', $1, $2, "
+            "'{}', 'watch' FROM hydrascope.equipment WHERE equipment_id = 'watched'",
+            end,
+            bundle,
+        )
+    rows(
+        dsn,
+        "INSERT INTO hydrascope.series (equipment_key, measure) "
+        "SELECT equipment_key, 'health' FROM hydrascope.equipment",
+    )
+    assert run(dsn, migrations.upgrade) == ["0004_bundles.sql"]
+    found = rows(
+        dsn,
+        "SELECT equipment_id, watches.bundle, series.bundle FROM hydrascope.equipment "
+        "JOIN hydrascope.watches USING (equipment_key) "
+        "JOIN hydrascope.series USING (equipment_key)",
+    )
+    assert {tuple(row) for row in found} == {("watched", "second", "second"), ("idle", None, "")}
