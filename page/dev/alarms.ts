@@ -45,12 +45,14 @@ export class Alarms {
       close: "closed",
       reopen: "reopened",
       comment: "commented",
+      verdict: "judged",
     } as const;
     const done = words[action as keyof typeof words];
     const event: AlarmEvent = {
       action: done,
       actor: "example",
       note: body.note ?? "",
+      verdict: body.verdict ?? null,
       at: new Date().toISOString(),
     };
     const state = {
@@ -58,9 +60,9 @@ export class Alarms {
       closed: "closed",
       reopened: "open",
       commented: before.state,
+      judged: before.state,
     } as const;
-    const verdict =
-      done === "closed" ? (body.verdict ?? null) : done === "reopened" ? null : before.verdict;
+    const verdict = body.verdict ?? before.verdict;
     const after: Alarm = {
       ...before,
       state: state[done],
@@ -102,7 +104,7 @@ function alarmOf(each: Example): Alarm[] {
         .slice(0, 3)
         .map(({ id }, index) => ({ sensor: id, share: [0.52, 0.24, 0.11][index] ?? 0 })),
       verdict: null,
-      events: [{ action: "raised", actor: "watch", note: "", at: iso(raised) }],
+      events: [{ action: "raised", actor: "watch", note: "", verdict: null, at: iso(raised) }],
     },
   ];
 }

@@ -6,7 +6,7 @@ import type { Alarm, Verdict } from "../api/types";
 import { VERDICT_WORDS } from "../text/words";
 import { alarmTitle } from "./AlarmTable";
 
-type Action = "acknowledge" | "close" | "reopen" | "comment";
+type Action = "acknowledge" | "close" | "reopen" | "comment" | "verdict";
 
 interface Props {
   readonly alarm: Alarm;
@@ -20,7 +20,8 @@ export function AlarmActions({ alarm, onDone, brief = false }: Props) {
   const [verdict, setVerdict] = useState<Verdict>("confirmed");
   const [problem, setProblem] = useState<string | null>(null);
   const act = async (action: Action) => {
-    const body = { ...(note && { note }), ...(action === "close" && { verdict }) };
+    const judges = action === "close" || action === "verdict";
+    const body = { ...(note && { note }), ...(judges && { verdict }) };
     try {
       await post(`v1/alarms/${encodeURIComponent(alarm.alarm_id)}/${action}`, body);
       setNote("");
@@ -46,7 +47,7 @@ export function AlarmActions({ alarm, onDone, brief = false }: Props) {
         {alarm.state === "open" && button("acknowledge", "Acknowledge")}
         {!brief && button("comment", "Add comment", !note)}
         {!brief && alarm.state === "closed" && button("reopen", "Reopen")}
-        {!brief && alarm.state !== "closed" && (
+        {!brief && (
           <>
             <label class="inline">
               Verdict{" "}
@@ -61,7 +62,8 @@ export function AlarmActions({ alarm, onDone, brief = false }: Props) {
                 ))}
               </select>
             </label>
-            {button("close", "Close")}
+            {button("verdict", "Give verdict")}
+            {alarm.state !== "closed" && button("close", "Give verdict and close")}
           </>
         )}
       </div>

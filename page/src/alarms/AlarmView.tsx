@@ -105,7 +105,8 @@ function Events({ alarm }: { alarm: Alarm }) {
         {alarm.events.map((event, index) => (
           <li key={index}>
             <time dateTime={event.at}>{dateTime(event.at, true)}</time>
-            <strong>{ACTION_WORDS[event.action]}</strong> by {event.actor}
+            <strong>{ACTION_WORDS[event.action]}</strong>
+            {event.verdict && `: ${VERDICT_WORDS[event.verdict].toLowerCase()}`} by {event.actor}
             {event.note && <blockquote>{event.note}</blockquote>}
           </li>
         ))}

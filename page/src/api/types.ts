@@ -166,9 +166,11 @@ export type AlarmState = "open" | "acknowledged" | "closed";
 export type Verdict = "confirmed" | "false_alarm" | "repaired";
 
 export interface AlarmEvent {
-  readonly action: "raised" | "acknowledged" | "over" | "reopened" | "closed" | "commented";
+  readonly action:
+    "raised" | "acknowledged" | "over" | "reopened" | "closed" | "commented" | "judged";
   readonly actor: string;
   readonly note: string;
+  readonly verdict: Verdict | null;
   readonly at: string;
 }
 

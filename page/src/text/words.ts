@@ -56,6 +56,7 @@ export const ACTION_WORDS: Readonly<Record<AlarmEvent["action"], string>> = {
   reopened: "Reopened",
   closed: "Closed",
   commented: "Comment",
+  judged: "Judged",
 };
 
 /** Return a share of 1 as a percentage without decimals. */

@@ -1,7 +1,10 @@
 """What an alarm is."""
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Literal, NamedTuple
+
+from hydrascope.monitoring.meaning import Meaning
 
 State = Literal["open", "acknowledged", "closed"]
 Verdict = Literal["confirmed", "false_alarm", "repaired"]
@@ -23,7 +26,21 @@ class Event(NamedTuple):
     actor: str
     """The name of a key, or `watch`."""
     note: str
+    verdict: Verdict | None
+    """What was found, where that was said."""
     at: datetime
+
+
+class GivenLabel(NamedTuple):
+    """A label of a verdict: what a training reads."""
+
+    starts: datetime
+    ends: datetime
+    content: Mapping[str, float]
+    """Label column → its value."""
+    author: str
+    """The name of the key that gave the verdict."""
+    given_on: datetime
 
 
 class Alarm(NamedTuple):
@@ -58,7 +75,12 @@ class Alarm(NamedTuple):
     drivers: tuple[Driver, ...] | None
     """The sensors that contributed most come first; None: unknown."""
     verdict: Verdict | None
+    """The last one; earlier ones are in the events."""
     closed_on: datetime | None
+    meaning: Meaning | None
+    """What a verdict labels; None: its finding is no label of the task."""
+    labels: tuple[GivenLabel, ...]
+    """What the last verdict labels."""
     events: tuple[Event, ...]
 
 

@@ -4,14 +4,22 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from hydrascope.monitoring.alarm import Alarm, AlarmFilter, AlarmPage, Driver, Event
+from hydrascope.monitoring.alarm import (
+    Alarm,
+    AlarmFilter,
+    AlarmPage,
+    Driver,
+    Event,
+    GivenLabel,
+)
+from hydrascope.monitoring.meaning import Meaning
 from hydrascope.schemas.errors import SpecError
 from hydrascope.telemetry.timescale.database import Connection
 
 _ALARMS = """
 SELECT alarm_key, equipment_id, coalesce(metadata ->> 'name', equipment_id) AS name, rule,
        component_id, head, finding, severity, state, since, raised_at, last_at, over_at, windows,
-       peak, model, drivers, verdict, closed_on
+       peak, model, drivers, verdict, closed_on, meaning
 FROM hydrascope.alarms JOIN hydrascope.equipment USING (equipment_key)
 WHERE ($1::bigint IS NULL OR alarm_key = $1)
     AND ($2::text IS NULL OR equipment_id = $2)
@@ -21,11 +29,13 @@ WHERE ($1::bigint IS NULL OR alarm_key = $1)
 ORDER BY alarm_key DESC LIMIT $6
 """
 _EVENTS = """
-SELECT alarm_key, action, actor, note, happened_on FROM hydrascope.alarm_events
+SELECT alarm_key, action, actor, note, verdict, happened_on FROM hydrascope.alarm_events
 WHERE alarm_key = ANY($1::bigint[]) ORDER BY event_key
 """
-
-
+_LABELS = """
+SELECT alarm_key, starts, ends, content, author, given_on FROM hydrascope.labels
+WHERE alarm_key = ANY($1::bigint[]) AND superseded_on IS NULL ORDER BY label_key
+"""
 _CHANGES = """
 SELECT event_key, alarm_key FROM hydrascope.alarm_events
 WHERE event_key > $1 ORDER BY event_key LIMIT $2
@@ -41,7 +51,8 @@ async def read_alarm(connection: Connection, alarm_id: int) -> Alarm:
     row = await connection.fetchrow(_ALARMS, alarm_id, None, None, None, None, 1)
     if row is None:
         raise SpecError(f"there is no alarm {alarm_id}", path="alarm_id")
-    return _alarm(row, (await _events(connection, [alarm_id])).get(alarm_id, []))
+    (alarm,) = await _alarms(connection, [row])
+    return alarm
 
 
 async def read_page(
@@ -49,8 +60,7 @@ async def read_page(
 ) -> AlarmPage:
     """Return alarms, the newest first; the arguments are those of `AlarmRepository.page`."""
     rows = await connection.fetch(_ALARMS, None, *which, before, limit + 1)
-    events = await _events(connection, [row["alarm_key"] for row in rows[:limit]])
-    alarms = [_alarm(row, events.get(row["alarm_key"], [])) for row in rows[:limit]]
+    alarms = await _alarms(connection, rows[:limit])
     return AlarmPage(alarms, alarms[-1].alarm_id if len(rows) > limit else None)
 
 
@@ -62,17 +72,37 @@ async def read_changes(connection: Connection, event: int, limit: int) -> tuple[
     return [await read_alarm(connection, key) for key in keys], last
 
 
-async def _events(connection: Connection, alarm_ids: Sequence[int]) -> Mapping[int, list[Event]]:
+async def _alarms(connection: Connection, rows: Sequence[Any]) -> list[Alarm]:
+    """Return alarms with their events and labels."""
+    keys = [row["alarm_key"] for row in rows]
     events: dict[int, list[Event]] = {}
-    for row in await connection.fetch(_EVENTS, list(alarm_ids)):
-        event = Event(row["action"], row["actor"], row["note"], row["happened_on"])
+    for row in await connection.fetch(_EVENTS, keys):
+        columns = dict(row)
+        event = Event(at=columns.pop("happened_on"), **_without_key(columns))
         events.setdefault(row["alarm_key"], []).append(event)
-    return events
+    labels: dict[int, list[GivenLabel]] = {}
+    for row in await connection.fetch(_LABELS, keys):
+        columns = dict(row)
+        label = GivenLabel(content=json.loads(columns.pop("content")), **_without_key(columns))
+        labels.setdefault(row["alarm_key"], []).append(label)
+    return [
+        _alarm(row, events.get(key, []), labels.get(key, []))
+        for key, row in zip(keys, rows, strict=True)
+    ]
 
 
-def _alarm(row: Any, events: Sequence[Event]) -> Alarm:
+def _without_key(columns: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in columns.items() if name != "alarm_key"}
+
+
+def _alarm(row: Any, events: Sequence[Event], given: Sequence[GivenLabel]) -> Alarm:
     columns = dict(row)
     columns["alarm_id"] = columns.pop("alarm_key")
-    drivers = columns.pop("drivers")
-    parsed = None if drivers is None else tuple(Driver(**each) for each in json.loads(drivers))
-    return Alarm(**columns, drivers=parsed, events=tuple(events))
+    drivers, meaning = columns.pop("drivers"), columns.pop("meaning")
+    return Alarm(
+        **columns,
+        drivers=None if drivers is None else tuple(Driver(**each) for each in json.loads(drivers)),
+        meaning=None if meaning is None else Meaning.model_validate_json(meaning),
+        labels=tuple(given),
+        events=tuple(events),
+    )

@@ -8,21 +8,27 @@ finding, a new alarm is raised from then on.
 import json
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime
-from enum import StrEnum
-from typing import Any
+from typing import Any, NamedTuple
 
-from hydrascope.monitoring.alarm import Alarm, AlarmFilter, AlarmPage, Verdict
+from hydrascope.monitoring.alarm import Alarm, AlarmFilter, AlarmPage
 from hydrascope.monitoring.alarm_reading import read_alarm, read_page
+from hydrascope.monitoring.alarm_writing import (
+    WATCH,
+    Action,
+    set_state,
+    write_event,
+    write_verdict,
+)
 from hydrascope.monitoring.engine import Change, Transition, forget
+from hydrascope.monitoring.meaning import meaning_of
 from hydrascope.monitoring.notifications import write_notifications
 from hydrascope.monitoring.rules import RuleFile
+from hydrascope.monitoring.verdicts import Judgement
 from hydrascope.monitoring.watches import lock_standing, save_progress
 from hydrascope.schemas.errors import SpecError
+from hydrascope.schemas.task import HeadSpec
 from hydrascope.telemetry.timescale.database import Connection, Database
 from hydrascope.telemetry.timescale.repositories import equipment_key
-
-WATCH = "watch"
-"""The actor of events that no person caused."""
 
 _OPEN = """
 SELECT alarm_key, state, over_at FROM hydrascope.alarms
@@ -33,41 +39,27 @@ FOR UPDATE
 _RAISE = """
 INSERT INTO hydrascope.alarms
     (equipment_key, rule, component_id, head, finding, severity, state, since, raised_at, last_at,
-     windows, peak, model, drivers)
-VALUES ($1, $2, $3, $4, $5, $6, 'open', $7, $8, $8, $9, $10, $11, $12)
+     windows, peak, model, drivers, meaning)
+VALUES ($1, $2, $3, $4, $5, $6, 'open', $7, $8, $8, $9, $10, $11, $12, $13)
 RETURNING alarm_key
 """
 _REOPEN = """
 UPDATE hydrascope.alarms
 SET state = 'open', over_at = NULL, severity = $2, raised_at = $3, last_at = $3,
-    windows = windows + $4, peak = $5, model = $6, drivers = $7
+    windows = windows + $4, peak = $5, model = $6, drivers = $7, meaning = $8
 WHERE alarm_key = $1
 """
 _LAST = """
 UPDATE hydrascope.alarms SET last_at = $2, windows = windows + 1, peak = $3 WHERE alarm_key = $1
 """
 _OVER = "UPDATE hydrascope.alarms SET over_at = $2 WHERE alarm_key = $1"
-_STATE = """
-UPDATE hydrascope.alarms
-SET state = $2, verdict = coalesce($3, verdict),
-    closed_on = CASE WHEN $2 = 'closed' THEN now() END
-WHERE alarm_key = $1
-"""
-_EVENT = """
-INSERT INTO hydrascope.alarm_events (alarm_key, action, actor, note) VALUES ($1, $2, $3, $4)
-RETURNING event_key
-"""
 
 
-class Action(StrEnum):
-    """What happens to an alarm."""
+class _Answered(NamedTuple):
+    """What raised an alarm: a version of a model, and the heads of its task."""
 
-    RAISED = "raised"
-    ACKNOWLEDGED = "acknowledged"
-    OVER = "over"
-    REOPENED = "reopened"
-    CLOSED = "closed"
-    COMMENTED = "commented"
+    model: str
+    heads: tuple[HeadSpec, ...]
 
 
 class AlarmRepository:
@@ -87,6 +79,7 @@ class AlarmRepository:
         key: int,
         transitions: Sequence[Transition],
         model: str,
+        heads: Sequence[HeadSpec],
     ) -> None:
         """Write what some windows of a machine did to its alarms, in the caller's transaction.
 
@@ -95,6 +88,7 @@ class AlarmRepository:
             key: Of the machine.
             transitions: In the order of the windows.
             model: The version of the model that answered.
+            heads: Of its task; they tell what a verdict labels.
         """
         for each in transitions:
             found = await connection.fetchrow(
@@ -103,14 +97,15 @@ class AlarmRepository:
             end = each.window.end
             match each.change:
                 case Change.RAISED:
-                    await self._raised(connection, key, each, model, found)
+                    answered = _Answered(model, tuple(heads))
+                    await self._raised(connection, key, each, answered, found)
                 case Change.LASTS if found is not None:
                     await connection.execute(_LAST, found["alarm_key"], end, each.peak)
                 case Change.OVER if found is not None:
                     await connection.execute(_OVER, found["alarm_key"], end)
-                    await _event(connection, found["alarm_key"], Action.OVER, WATCH)
+                    await write_event(connection, found["alarm_key"], Action.OVER, WATCH)
                     if found["state"] == "acknowledged":
-                        await _set_state(connection, found["alarm_key"], Action.CLOSED, WATCH)
+                        await set_state(connection, found["alarm_key"], Action.CLOSED, WATCH)
 
     async def acknowledge(self, alarm_id: int, actor: str, note: str = "") -> Alarm:
         """Say that somebody takes care of an alarm; one that is over is closed by that.
@@ -122,26 +117,42 @@ class AlarmRepository:
         async def work(connection: Connection, alarm: Alarm) -> None:
             if alarm.state != "open":
                 raise _not_possible(alarm, "acknowledged", "open")
-            await _set_state(connection, alarm_id, Action.ACKNOWLEDGED, actor, note)
+            await set_state(connection, alarm_id, Action.ACKNOWLEDGED, actor, note)
             if alarm.over_at is not None:
-                await _set_state(connection, alarm_id, Action.CLOSED, WATCH)
+                await set_state(connection, alarm_id, Action.CLOSED, WATCH)
 
         return await self._change(alarm_id, work)
 
     async def close(
-        self, alarm_id: int, actor: str, note: str = "", verdict: Verdict | None = None
+        self, alarm_id: int, actor: str, note: str = "", judgement: Judgement | None = None
     ) -> Alarm:
-        """Close an alarm, whether it is over or not.
+        """Close an alarm, whether it is over or not; a judgement is as in `judge`.
 
         Raises:
-            SpecError: There is no such alarm, or it is closed.
+            SpecError: There is no such alarm, it is closed, or the judgement does not fit it.
         """
 
         async def work(connection: Connection, alarm: Alarm) -> None:
             if alarm.state == "closed":
                 raise _not_possible(alarm, "closed", "open or acknowledged")
-            await _set_state(connection, alarm_id, Action.CLOSED, actor, note, verdict)
+            verdict = None if judgement is None else judgement.verdict
+            await set_state(connection, alarm_id, Action.CLOSED, actor, note, verdict)
+            if judgement is not None:
+                await write_verdict(connection, alarm, actor, judgement)
             await _forget(connection, alarm)
+
+        return await self._change(alarm_id, work)
+
+    async def judge(self, alarm_id: int, actor: str, judgement: Judgement, note: str = "") -> Alarm:
+        """Say what was found at the machine, whatever the alarm's state; the last verdict counts.
+
+        Raises:
+            SpecError: There is no such alarm, or the judgement does not fit it.
+        """
+
+        async def work(connection: Connection, alarm: Alarm) -> None:
+            await write_event(connection, alarm_id, Action.JUDGED, actor, note, judgement.verdict)
+            await write_verdict(connection, alarm, actor, judgement)
 
         return await self._change(alarm_id, work)
 
@@ -164,7 +175,7 @@ class AlarmRepository:
                     f"expected none beside {alarm_id}",
                     path="alarm_id",
                 )
-            await _set_state(connection, alarm_id, Action.REOPENED, actor, note)
+            await set_state(connection, alarm_id, Action.REOPENED, actor, note)
 
         return await self._change(alarm_id, work)
 
@@ -178,7 +189,7 @@ class AlarmRepository:
             raise SpecError("it is empty; expected some text", path="note")
 
         async def work(connection: Connection, _: Alarm) -> None:
-            await _event(connection, alarm_id, Action.COMMENTED, actor, note)
+            await write_event(connection, alarm_id, Action.COMMENTED, actor, note)
 
         return await self._change(alarm_id, work)
 
@@ -205,12 +216,14 @@ class AlarmRepository:
         )
 
     async def _raised(
-        self, connection: Connection, key: int, given: Transition, model: str, found: Any
+        self, connection: Connection, key: int, given: Transition, answered: _Answered, found: Any
     ) -> None:
         drivers = json.dumps([each._asdict() for each in given.drivers]) if given.drivers else None
         names = given.rule, given.component_id, given.head, given.finding
         end = given.window.end
-        numbers = given.windows, given.peak, model, drivers
+        meant = meaning_of(answered.heads, given.component_id, given.head, given.finding)
+        meaning = None if meant is None else meant.model_dump_json()
+        numbers = given.windows, given.peak, answered.model, drivers, meaning
         if found is None:
             since = datetime.fromisoformat(given.since)
             alarm_key = await connection.fetchval(
@@ -220,7 +233,7 @@ class AlarmRepository:
         else:
             alarm_key, action = found["alarm_key"], Action.REOPENED
             await connection.execute(_REOPEN, alarm_key, given.severity.value, end, *numbers)
-        event = await _event(connection, alarm_key, action, WATCH)
+        event = await write_event(connection, alarm_key, action, WATCH)
         await write_notifications(
             connection, self._rules, event, await read_alarm(connection, alarm_key)
         )
@@ -239,25 +252,6 @@ class AlarmRepository:
             return await read_alarm(connection, alarm_id)
 
         return await self._database.transaction(inside)
-
-
-async def _event(
-    connection: Connection, alarm_id: int, action: Action, actor: str, note: str = ""
-) -> int:
-    return int(await connection.fetchval(_EVENT, alarm_id, action.value, actor, note))
-
-
-async def _set_state(
-    connection: Connection,
-    alarm_id: int,
-    action: Action,
-    actor: str,
-    note: str = "",
-    verdict: Verdict | None = None,
-) -> None:
-    state = "open" if action is Action.REOPENED else action.value
-    await connection.execute(_STATE, alarm_id, state, verdict)
-    await _event(connection, alarm_id, action, actor, note)
 
 
 async def _forget(connection: Connection, alarm: Alarm) -> None:

@@ -69,7 +69,8 @@ class AlarmJudge:
 
     async def write(self, connection: Connection, key: int, judged: Judged) -> None:
         """Write the alarms of a machine, in the caller's transaction."""
-        await self._repository.apply(connection, key, judged.transitions, self._model.version)
+        version, heads = self._model.version, self._model.manifest.task.heads
+        await self._repository.apply(connection, key, judged.transitions, version, heads)
 
     async def _drivers(
         self, window: TelemetryWindow, observations: Sequence[Observation], raised: Transition

@@ -19,6 +19,7 @@ from hydrascope.monitoring.news import NewsReader
 from hydrascope.monitoring.rules import Rule, RuleFile, Severity
 from hydrascope.monitoring.silence import Silence
 from hydrascope.monitoring.silences import SilenceRepository
+from hydrascope.monitoring.verdicts import Judgement
 from hydrascope.schemas.errors import SpecError
 from hydrascope.schemas.time import TimeWindow
 from hydrascope.telemetry.timescale.database import Connection, Database
@@ -55,7 +56,7 @@ class _Plant:
     async def change(self, *transitions: Transition) -> None:
         async def work(connection: Connection) -> None:
             key = await equipment_key(connection, self.name)
-            await self.alarms.apply(connection, key, transitions, "model-1")
+            await self.alarms.apply(connection, key, transitions, "model-1", ())
 
         await self.database.transaction(work)
 
@@ -126,7 +127,7 @@ def test_a_closed_alarm_has_its_verdict_and_the_next_finding_is_another_alarm(ds
         await plant.change(_transition(Change.RAISED))
         (alarm,) = await plant.all()
         await plant.alarms.comment(alarm.alarm_id, "ben", "hose wet")
-        await plant.alarms.close(alarm.alarm_id, "ben", "hose replaced", "repaired")
+        await plant.alarms.close(alarm.alarm_id, "ben", "hose replaced", Judgement("repaired"))
         await plant.change(_transition(Change.LASTS, 1))
         await plant.change(_transition(Change.RAISED, 30))
         with pytest.raises(SpecError, match="of the same finding is open"):

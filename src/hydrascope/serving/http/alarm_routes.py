@@ -18,7 +18,6 @@ from hydrascope.serving.http.history_views import (
     AlarmList,
     AlarmQuery,
     AlarmView,
-    CloseRequest,
     NoteRequest,
     SilenceRequest,
     SilenceView,
@@ -26,6 +25,7 @@ from hydrascope.serving.http.history_views import (
 )
 from hydrascope.serving.http.problems import ProblemError, responses
 from hydrascope.serving.http.strict_json import StrictRoute
+from hydrascope.serving.http.verdict_views import CloseRequest, VerdictRequest
 
 router = APIRouter(prefix="/v1", route_class=StrictRoute, tags=["alarms"])
 _READING = responses(401, 403, 404, 422, 503)
@@ -66,7 +66,16 @@ async def close_alarm(
 ) -> AlarmView:
     """Close an alarm, with what was found; if the finding lasts, a new alarm is raised."""
     alarms, number = monitor.alarms, alarm.alarm_id
-    return alarm_view(await alarms.close(number, key.name, request.note, request.verdict))
+    return alarm_view(await alarms.close(number, key.name, request.note, request.judgement()))
+
+
+@router.post("/alarms/{alarm_id}/verdict", responses=_WRITING)
+async def judge_alarm(
+    key: CanOperate, monitor: CurrentMonitor, alarm: PathAlarm, request: VerdictRequest
+) -> AlarmView:
+    """Say what was found, whatever the alarm's state; it becomes labels of the next training."""
+    alarms, number = monitor.alarms, alarm.alarm_id
+    return alarm_view(await alarms.judge(number, key.name, request.judgement(), request.note))
 
 
 @router.post("/alarms/{alarm_id}/reopen", responses=_WRITING)

@@ -152,7 +152,19 @@ class AlarmEvent(BaseModel):
     action: str
     actor: str
     note: str
+    verdict: Verdict | None
     at: datetime
+
+
+class AlarmLabel(BaseModel):
+    """A label of a verdict, which a training reads."""
+
+    starts: datetime
+    ends: datetime
+    content: dict[str, float]
+    """Label column → its value."""
+    author: str
+    given_on: datetime
 
 
 class AlarmView(BaseModel):
@@ -183,7 +195,10 @@ class AlarmView(BaseModel):
     drivers: list[AlarmDriver] | None
     """The sensors that contributed most come first; null: unknown."""
     verdict: Verdict | None
+    """The last one; earlier ones are in the events."""
     closed_on: datetime | None
+    labels: list[AlarmLabel]
+    """What the verdict labels; none where the finding is no label of the task."""
     events: list[AlarmEvent]
 
 
@@ -212,12 +227,6 @@ class NoteRequest(BaseModel, extra="forbid"):
     note: Note = ""
 
 
-class CloseRequest(NoteRequest):
-    """A note and what was found at the machine."""
-
-    verdict: Verdict | None = None
-
-
 class SilenceRequest(NoteRequest):
     """A time in which nobody is notified; what is null matches everything."""
 
@@ -238,7 +247,9 @@ class SilenceView(SilenceRequest):
 def alarm_view(alarm: Alarm) -> AlarmView:
     """Return an alarm as it is answered."""
     columns: dict[str, Any] = alarm._asdict()
+    del columns["meaning"]
     drivers = alarm.drivers
     columns["drivers"] = None if drivers is None else [each._asdict() for each in drivers]
+    columns["labels"] = [each._asdict() for each in alarm.labels]
     columns["events"] = [each._asdict() for each in alarm.events]
     return AlarmView(**columns)

@@ -12,14 +12,11 @@ from hydrascope.schemas.arguments import checked
 from hydrascope.telemetry.times import as_microseconds
 from hydrascope.telemetry.timescale.database import Connection, Database, Health
 from hydrascope.telemetry.timescale.errors import DatabaseError
+from hydrascope.telemetry.timescale.label_repository import LabelRepository
 from hydrascope.telemetry.timescale.narrow import NarrowTable, named_sensor_keys, sensor_keys
 from hydrascope.telemetry.timescale.ordering import in_order
 from hydrascope.telemetry.timescale.reference_repository import ReferenceRepository
-from hydrascope.telemetry.timescale.repositories import (
-    EquipmentRepository,
-    LabelRepository,
-    TopologyRepository,
-)
+from hydrascope.telemetry.timescale.repositories import EquipmentRepository, TopologyRepository
 from hydrascope.telemetry.timescale.settings import DatabaseSettings, WideTableSettings
 from hydrascope.telemetry.timescale.slices import SLICE_ROWS, slices
 from hydrascope.telemetry.timescale.tables import FetchedSamples, SampleTable, Selection

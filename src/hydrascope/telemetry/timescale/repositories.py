@@ -1,10 +1,8 @@
-"""Storage of machines, topologies and labels."""
+"""Storage of machines and topologies."""
 
 import json
 from collections.abc import Mapping
 from typing import Any
-
-import pandas as pd
 
 from hydrascope.schemas import GraphTopology, Machine, SpecError, validate
 from hydrascope.schemas.errors import closest
@@ -103,63 +101,6 @@ class EquipmentRepository:
         }
 
 
-class LabelRepository:
-    """Labels of machines."""
-
-    def __init__(self, database: Database) -> None:
-        self._database = database
-
-    async def save(self, equipment_id: str, table: pd.DataFrame) -> None:
-        """Add rows of a label table in the form of `TelemetrySource.labels`.
-
-        A row replaces an existing one with the same start.
-
-        Raises:
-            SpecError: The machine is unknown.
-        """
-        names = [name for name in table if name not in ("start", "end")]
-        rows = [
-            (row["start"], row["end"], json.dumps(_content(row, names)))
-            for row in table.to_dict("records")
-        ]
-
-        async def work(connection: Connection) -> None:
-            key = await equipment_key(connection, equipment_id)
-            await connection.executemany(
-                """
-                INSERT INTO hydrascope.labels (equipment_key, starts, ends, content)
-                VALUES ($1, $2, $3, $4) ON CONFLICT (equipment_key, starts)
-                DO UPDATE SET ends = excluded.ends, content = excluded.content
-                """,
-                [(key, *row) for row in rows],
-            )
-
-        await self._database.transaction(work)
-
-    async def of(self, equipment_id: str) -> pd.DataFrame:
-        """Return a machine's labels in the form of `TelemetrySource.labels`.
-
-        Raises:
-            SpecError: The machine is unknown.
-        """
-
-        async def work(connection: Connection) -> Any:
-            key = await equipment_key(connection, equipment_id)
-            return await connection.fetch(
-                "SELECT starts, ends, content FROM hydrascope.labels "
-                "WHERE equipment_key = $1 ORDER BY starts",
-                key,
-            )
-
-        rows = await self._database.run(work)
-        ends = {
-            name: pd.Series([row[column] for row in rows], dtype="datetime64[us, UTC]")
-            for name, column in (("start", "starts"), ("end", "ends"))
-        }
-        content = pd.DataFrame([json.loads(row["content"]) for row in rows])
-        return pd.DataFrame(ends).join(content)
-
-
 async def equipment_key(connection: Connection, equipment_id: str) -> int:
     """Return the key of a machine.
 
@@ -249,19 +190,3 @@ async def _save_machine(connection: Connection, machine: Machine) -> None:
         key,
         *columns.values(),
     )
-
-
-def _content(row: Mapping[Any, Any], names: list[Any]) -> dict[str, float | int | str]:
-    """Return a row's labels as JSON values, without missing ones."""
-    content: dict[str, float | int | str] = {}
-    for name in names:
-        value = row[name]
-        if not pd.isna(value):
-            content[str(name)] = _plain(value.item() if hasattr(value, "item") else value)
-    return content
-
-
-def _plain(value: object) -> float | int | str:
-    if isinstance(value, bool):
-        return float(value)
-    return value if isinstance(value, int | float) else str(value)

@@ -48,6 +48,8 @@ class SourceSettings(RecordedSettings):
     """Start of the time to read; None: the first row."""
     until: AwareDatetime | None = None
     """End of the time to read, exclusive; None: the last row."""
+    verdicts_until: AwareDatetime | None = None
+    """Time up to which verdicts on alarms count as labels of the database; None: all."""
     quality_accepted: tuple[int, ...] | None = Field(default=(GOOD,), min_length=1)
     """Flags of good samples; None: all."""
     scans: Path = Path("outputs/scans")
@@ -136,7 +138,8 @@ class TimescaleSource(RecordedSource):
         if settings.labels is not None or settings.table is not None:
             files = label_files(Path(), settings.labels) if settings.labels is not None else []
             return read_labels(files, None, machines)
-        return {name: wait(self._connector.labels.of(name)) for name in machines}
+        of, until = self._connector.labels.of, settings.verdicts_until
+        return {name: wait(of(name, until)) for name in machines}
 
     def _scan(self, equipment_id: str) -> Scan:
         if equipment_id not in self._scans:

@@ -1,0 +1,115 @@
+"""What an alarm's finding means as a label: its column, the value of a fault and of what is sound.
+
+The task of the model that raised the alarm tells it. It is kept with the alarm, so that a verdict
+needs no model.
+"""
+
+from collections.abc import Mapping, Sequence
+
+from pydantic import BaseModel, ConfigDict
+
+from hydrascope.schemas.errors import SpecError
+from hydrascope.schemas.task import HEALTH, HeadKind, HeadLevel, HeadSpec
+
+
+class Meaning(BaseModel):
+    """What verdicts on an alarm label.
+
+    Attributes:
+        columns: Names that the label column may have, the first if the machine has none of them.
+        implied: Columns of the machine that are 1 wherever this is 1 for a component.
+        fault: The value of what was found; None: the alarm does not tell.
+        sound: The value of a sound component or machine; None: the task does not tell.
+        values: The values of faults that somebody may have found where `fault` is None; None: any
+            number.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    columns: tuple[str, ...]
+    implied: tuple[str, ...] = ()
+    fault: float | None
+    sound: float | None
+    values: tuple[float, ...] | None = None
+
+    def found(self, value: float | None) -> float | None:
+        """Return the value of a fault, where `value` is what somebody found; None: unknown.
+
+        Raises:
+            SpecError: The alarm says what was found, or this is no value of a fault.
+        """
+        if value is None:
+            return self.fault
+        if self.fault is not None:
+            raise SpecError(
+                f"{value:g} is not accepted: the alarm says what was found; expected null",
+                path="value",
+            )
+        if self.values is not None and value not in self.values:
+            accepted = ", ".join(f"{each:g}" for each in self.values)
+            raise SpecError(f"{value:g} is not accepted; expected {accepted}", path="value")
+        return value
+
+
+def meaning_of(
+    heads: Sequence[HeadSpec], component_id: str, head: str, finding: str
+) -> Meaning | None:
+    """Return what verdicts on an alarm label.
+
+    Args:
+        heads: Of the task of the model that raised it.
+        component_id: Of the alarm; empty for the machine itself.
+        head: Of the alarm; empty for the lowest health and for normality.
+        finding: Of the alarm.
+
+    Returns:
+        None if no head answers this, or a regression with several values is meant as a whole.
+    """
+    spec = {each.name: each for each in heads}.get(head)
+    if spec is None:
+        return None
+    if spec.kind is HeadKind.MULTI_LABEL or (spec.kind is HeadKind.REGRESSION and spec.labels):
+        if finding not in spec.labels:
+            return None
+        name = finding
+    else:
+        (name,) = spec.columns
+    columns, implied = (name,), ()
+    if component_id:
+        single = spec.components is not None and len(spec.components) == 1
+        columns = (f"{component_id}.{name}", *([name] if single else []))
+        if spec.kind in (HeadKind.MULTI_LABEL, HeadKind.BINARY):
+            implied = (name,) if _of_machine(heads, spec) else ()
+    return Meaning(columns=columns, implied=implied, **_values(spec, heads, finding))
+
+
+def _of_machine(heads: Sequence[HeadSpec], spec: HeadSpec) -> bool:
+    """Return whether the machine's answer is joined from those of this head."""
+    return any(each.evidence == spec.name and each.level is HeadLevel.MACHINE for each in heads)
+
+
+def _values(spec: HeadSpec, heads: Sequence[HeadSpec], finding: str) -> Mapping[str, object]:
+    match spec.kind:
+        case HeadKind.MULTI_LABEL:
+            return {"fault": 1.0, "sound": 0.0}
+        case HeadKind.BINARY:
+            fault = 1.0 if spec.healthy is None else 1.0 - spec.healthy
+            return {"fault": fault, "sound": spec.healthy}
+        case HeadKind.REGRESSION:
+            return {"fault": None, "sound": _sound(spec, heads)}
+    faults = {each.name: each.value for each in spec.classes if each.value != spec.healthy}
+    return {
+        "fault": faults.get(finding),
+        "sound": spec.healthy,
+        "values": tuple(faults.values()),
+    }
+
+
+def _sound(spec: HeadSpec, heads: Sequence[HeadSpec]) -> float | None:
+    """Return a regression's value of what is sound: 1 of a health, 0 of severities."""
+    if spec.columns == (HEALTH,):
+        return 1.0
+    severities = any(
+        each.evidence == spec.name and each.level is HeadLevel.COMPONENT for each in heads
+    )
+    return 0.0 if severities else None
