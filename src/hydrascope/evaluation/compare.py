@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -47,6 +47,56 @@ def prediction_table(
             part["right"] = rows.right.double().numpy()
         parts.append(part)
     return pd.concat(parts, ignore_index=True)
+
+
+class Answers(NamedTuple):
+    """The answers of a diagnoser to some windows."""
+
+    heads: Sequence[HeadSpec]
+    predictions: Mapping[str, LocatedPredictions]
+    thresholds: Mapping[str, float]
+    data: HydraulicDataModule
+
+
+def compared(
+    this: Answers, other: pd.DataFrame, thresholds: Mapping[str, float], bootstrap: Bootstrap
+) -> dict[str, dict[str, Any]]:
+    """Compare with the `prediction_table` of another diagnoser, as `OtherRun.compared`.
+
+    Args:
+        this: The one diagnoser.
+        other: Of the other one.
+        thresholds: Flag thresholds of the other one.
+        bootstrap: The draws.
+
+    Returns:
+        Only the heads of which both have rows.
+    """
+    table = prediction_table(this.heads, this.predictions, this.data)
+    table["row"] = table.groupby("head").cumcount()
+    both = table.merge(other, on=_KEYS, suffixes=("", "_other"), validate="1:1")
+    found = {}
+    for head in this.heads:
+        rows = both[both["head"] == head.name].sort_values("row")
+        rows = rows[rows["answer_other"].map(len) == rows["answer"].map(len)]
+        if rows.empty:
+            continue
+        shared = this.predictions[head.name].where(torch.tensor(rows["row"].to_numpy(copy=True)))
+        answered = LocatedPredictions(
+            torch.tensor(np.array(rows["answer_other"].tolist()), dtype=torch.float32),
+            shared.target,
+            shared.window,
+            shared.component,
+        )
+        found[head.name] = _paired(
+            head,
+            complete(shared),
+            complete(answered),
+            bootstrap,
+            this.thresholds,
+            thresholds,
+        )
+    return found
 
 
 class OtherRun:
@@ -95,26 +145,8 @@ class OtherRun:
         Raises:
             SpecError: The evaluations share no row.
         """
-        table = prediction_table(heads, predictions, data)
-        table["row"] = table.groupby("head").cumcount()
-        both = table.merge(self._table, on=_KEYS, suffixes=("", "_other"), validate="1:1")
-        found = {}
-        for head in heads:
-            rows = both[both["head"] == head.name].sort_values("row")
-            rows = rows[rows["answer_other"].map(len) == rows["answer"].map(len)]
-            if rows.empty:
-                continue
-            shared = predictions[head.name].where(torch.tensor(rows["row"].to_numpy(copy=True)))
-            this = complete(shared)
-            other = LocatedPredictions(
-                torch.tensor(np.array(rows["answer_other"].tolist()), dtype=torch.float32),
-                shared.target,
-                shared.window,
-                shared.component,
-            )
-            found[head.name] = _paired(
-                head, this, complete(other), bootstrap, thresholds, self.thresholds
-            )
+        this = Answers(heads, predictions, thresholds, data)
+        found = compared(this, self._table, self.thresholds, bootstrap)
         if not found:
             raise SpecError(
                 f"compare: {self.name!r} was tested on none of these windows; accepted: an "

@@ -20,6 +20,7 @@ from hydrascope.data.transforms import (
     TimeJitter,
     Transform,
 )
+from hydrascope.data.unseen import learned_times
 from hydrascope.experiment.base import Target
 from hydrascope.experiment.data_settings import DataSettings, TransformSettings
 from hydrascope.experiment.job_settings import TrainSettings
@@ -223,6 +224,7 @@ def checkpoint_record(settings: TrainSettings, data: HydraulicDataModule) -> dic
         "settings": recorded.model_dump(mode="json", by_alias=True),
         "input_spec": data.input_spec.model_dump(mode="json"),
         "data_fingerprint": data.source.fingerprint,
+        "learned": learned_times(data),
     }
 
 

@@ -29,8 +29,12 @@ NORMALITY = "normality"
 """The name of normality among the heads' metrics; no head may have it."""
 
 
-def run(settings: ExportSettings) -> None:
-    """Write the bundle of `settings.ckpt` to `settings.output`; register it if requested."""
+def run(settings: ExportSettings) -> int | None:
+    """Write the bundle of `settings.ckpt` to `settings.output`; register it if requested.
+
+    Returns:
+        The version in the registry, or None.
+    """
     console = Console()
     restored = restore(settings.ckpt, settings.data)
     path = Path(settings.output).absolute()
@@ -52,17 +56,24 @@ def run(settings: ExportSettings) -> None:
         )
     console.print(f"Largest difference to the checkpoint's answers: {manifest.parity:.1e}")
     console.print(f"Bundle: {path}", soft_wrap=True)
-    if settings.registry is not None:
-        from hydrascope.packaging.registry import register
+    if settings.registry is None:
+        return None
+    from hydrascope.packaging.registry import register
 
-        name = settings.name or manifest.task.name
-        artifacts = Path(settings.artifacts)
-        with checkpoint_file(settings.ckpt) as checkpoint:
-            number = register(
-                path, manifest, checkpoint, settings.uri, name, settings.alias, artifacts
-            )
-        alias = f"@{settings.alias}" if settings.alias else f"/{number}"
-        console.print(f"Registered: models:/{name}{alias} (version {number}) in {settings.uri}")
+    name = settings.name or manifest.task.name
+    with checkpoint_file(settings.ckpt) as checkpoint:
+        number = register(
+            path,
+            manifest,
+            checkpoint,
+            settings.uri,
+            name,
+            settings.alias,
+            Path(settings.artifacts),
+        )
+    alias = f"@{settings.alias}" if settings.alias else f"/{number}"
+    console.print(f"Registered: models:/{name}{alias} (version {number}) in {settings.uri}")
+    return number
 
 
 def _metrics(restored: Restored) -> MetricsManifest:

@@ -4,7 +4,8 @@ The task of the model that raised the alarm tells it. It is kept with the alarm,
 needs no model.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
+from typing import NamedTuple
 
 from pydantic import BaseModel, ConfigDict
 
@@ -74,13 +75,18 @@ def meaning_of(
         name = finding
     else:
         (name,) = spec.columns
-    columns, implied = (name,), ()
-    if component_id:
-        single = spec.components is not None and len(spec.components) == 1
-        columns = (f"{component_id}.{name}", *([name] if single else []))
-        if spec.kind in (HeadKind.MULTI_LABEL, HeadKind.BINARY):
-            implied = (name,) if _of_machine(heads, spec) else ()
-    return Meaning(columns=columns, implied=implied, **_values(spec, heads, finding))
+    fault, sound, values = _values(spec, heads, finding)
+    if not component_id:
+        return Meaning(columns=(name,), fault=fault, sound=sound, values=values)
+    single = spec.components is not None and len(spec.components) == 1
+    joined = spec.kind in (HeadKind.MULTI_LABEL, HeadKind.BINARY) and _of_machine(heads, spec)
+    return Meaning(
+        columns=(f"{component_id}.{name}", *([name] if single else [])),
+        implied=(name,) if joined else (),
+        fault=fault,
+        sound=sound,
+        values=values,
+    )
 
 
 def _of_machine(heads: Sequence[HeadSpec], spec: HeadSpec) -> bool:
@@ -88,21 +94,25 @@ def _of_machine(heads: Sequence[HeadSpec], spec: HeadSpec) -> bool:
     return any(each.evidence == spec.name and each.level is HeadLevel.MACHINE for each in heads)
 
 
-def _values(spec: HeadSpec, heads: Sequence[HeadSpec], finding: str) -> Mapping[str, object]:
+class _Values(NamedTuple):
+    """As in `Meaning`."""
+
+    fault: float | None
+    sound: float | None
+    values: tuple[float, ...] | None
+
+
+def _values(spec: HeadSpec, heads: Sequence[HeadSpec], finding: str) -> _Values:
     match spec.kind:
         case HeadKind.MULTI_LABEL:
-            return {"fault": 1.0, "sound": 0.0}
+            return _Values(1.0, 0.0, None)
         case HeadKind.BINARY:
             fault = 1.0 if spec.healthy is None else 1.0 - spec.healthy
-            return {"fault": fault, "sound": spec.healthy}
+            return _Values(fault, spec.healthy, None)
         case HeadKind.REGRESSION:
-            return {"fault": None, "sound": _sound(spec, heads)}
+            return _Values(None, _sound(spec, heads), None)
     faults = {each.name: each.value for each in spec.classes if each.value != spec.healthy}
-    return {
-        "fault": faults.get(finding),
-        "sound": spec.healthy,
-        "values": tuple(faults.values()),
-    }
+    return _Values(faults.get(finding), spec.healthy, tuple(faults.values()))
 
 
 def _sound(spec: HeadSpec, heads: Sequence[HeadSpec]) -> float | None:

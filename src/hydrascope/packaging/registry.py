@@ -2,9 +2,11 @@
 
 import re
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from hydrascope.packaging.manifest import Manifest
 from hydrascope.schemas.database_file import is_missing
@@ -12,6 +14,7 @@ from hydrascope.schemas.errors import SpecError
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
+    from mlflow.entities.model_registry import ModelVersion
 
 REGISTRY_URI = "sqlite:///mlruns.db"
 """Of the registry where none is named: a file in the folder in which a program runs."""
@@ -19,6 +22,33 @@ ARTIFACT = "bundle"
 CHECKPOINTS = "checkpoints"
 """The folder among a run's files in which `hydrascope.tracking` looks for best.ckpt."""
 _MODEL_URI = re.compile(r"models:/(?P<name>[^/@]+)(@(?P<alias>[\w-]+)|/(?P<version>\d+))")
+
+
+class RegisteredName(NamedTuple):
+    """A name such as models:/zema@champion or models:/zema/3."""
+
+    name: str
+    alias: str | None
+    version: int | None
+
+    @classmethod
+    def read(cls, text: str, path: str = "bundle") -> "RegisteredName":
+        """Read a name; `path` is the key that has it.
+
+        Raises:
+            SpecError: It is malformed.
+        """
+        found = _MODEL_URI.fullmatch(text)
+        if found is None:
+            raise SpecError(
+                f"{text!r} is not accepted; expected models:/NAME@ALIAS or models:/NAME/N",
+                path=path,
+            )
+        number = found["version"]
+        return cls(found["name"], found["alias"], None if number is None else int(number))
+
+    def __str__(self) -> str:
+        return f"models:/{self.name}" + (f"@{self.alias}" if self.alias else f"/{self.version}")
 
 
 def is_registered(bundle: str) -> bool:
@@ -85,12 +115,43 @@ def fetch(bundle: str, uri: str, folder: Path) -> Path:
     Raises:
         SpecError: The name is malformed, or the registry has no such model.
     """
-    named = _MODEL_URI.fullmatch(bundle)
-    if named is None:
-        raise SpecError(
-            f"{bundle!r} is not accepted; expected models:/NAME@ALIAS or models:/NAME/N",
-            path="bundle",
-        )
+    with asked(bundle, uri) as (client, version):
+        client.download_artifacts(version.run_id, ARTIFACT, str(folder))
+    found = folder / ARTIFACT
+    packed = list(found.glob("*.zip"))
+    return packed[0] if packed else found
+
+
+def fetch_checkpoint(bundle: str, uri: str, folder: Path) -> Path:
+    """Download the checkpoint of a registered bundle into `folder`.
+
+    Raises:
+        SpecError: As `fetch`.
+    """
+    with asked(bundle, uri) as (client, version):
+        path = client.download_artifacts(version.run_id, f"{CHECKPOINTS}/best.ckpt", str(folder))
+    return Path(path)
+
+
+def version_of(bundle: str, uri: str) -> int:
+    """Return the version that a name stands for now.
+
+    Raises:
+        SpecError: As `fetch`.
+    """
+    with asked(bundle, uri) as (_, version):
+        return int(version.version)
+
+
+@contextmanager
+def asked(bundle: str, uri: str) -> "Iterator[tuple[MlflowClient, ModelVersion]]":
+    """Yield a client, and the version that a name stands for.
+
+    Raises:
+        SpecError: The name is malformed, the registry has no such model, or a call of the client
+            fails.
+    """
+    named = RegisteredName.read(bundle)
     if is_missing(uri):
         raise SpecError(
             f"{bundle!r} is not in the registry {uri!r}: there is no such file, seen from "
@@ -101,18 +162,15 @@ def fetch(bundle: str, uri: str, folder: Path) -> Path:
     from mlflow.exceptions import MlflowException
 
     try:
-        if named["alias"]:
-            version = client.get_model_version_by_alias(named["name"], named["alias"])
+        if named.alias:
+            version = client.get_model_version_by_alias(named.name, named.alias)
         else:
-            version = client.get_model_version(named["name"], named["version"])
-        client.download_artifacts(version.run_id, ARTIFACT, str(folder))
+            version = client.get_model_version(named.name, str(named.version))
+        yield client, version
     except MlflowException as error:
         raise SpecError(
             f"{bundle!r} is not in the registry {uri!r} ({error})", path="bundle"
         ) from None
-    found = folder / ARTIFACT
-    packed = list(found.glob("*.zip"))
-    return packed[0] if packed else found
 
 
 def _client(uri: str) -> "MlflowClient":

@@ -1,5 +1,7 @@
 """The parts of a running service, and the path of a request through them."""
 
+import asyncio
+import logging
 import time
 from collections import OrderedDict
 from dataclasses import dataclass, field, replace
@@ -8,6 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from opentelemetry import trace
 
+from hydrascope.packaging.following import FollowedBundle
 from hydrascope.schemas.errors import SpecError
 from hydrascope.schemas.machine import Machine
 from hydrascope.serving.access.api_keys import ApiKeys
@@ -34,6 +37,7 @@ from hydrascope.serving.windows import GivenReference, ReferenceUse, TelemetryWi
 if TYPE_CHECKING:
     from hydrascope.serving.monitor import Monitor
 
+_LOG = logging.getLogger(__name__)
 _TRACER = trace.get_tracer("hydrascope")
 _LATEST = 1000
 """Machines whose last diagnosis is kept for the page."""
@@ -71,10 +75,14 @@ class Service:
     monitor: "Monitor | None" = None
     latest: OrderedDict[str, Latest] = field(default_factory=OrderedDict)
     ready: bool = True
+    _following: asyncio.Task[None] | None = field(default=None, init=False)
 
     async def stop(self) -> None:
         """Answer the requests that wait, then release all resources."""
         self.ready = False
+        if self._following is not None:
+            self._following.cancel()
+            await asyncio.wait([self._following])
         await self.engine.stop(self.settings.drain_s)
         await self.models.close()
         await self.cache.close()
@@ -82,6 +90,21 @@ class Service:
         if self.monitor is not None:
             await self.monitor.close()
         self.bundle_folder.cleanup()
+
+    def follow(self, followed: FollowedBundle, every_s: float) -> None:
+        """Answer by whatever the alias of a bundle points to, from now on until `stop`.
+
+        A bundle that cannot be opened is named in the log, and the present one stays.
+        """
+
+        async def work() -> None:
+            async for path in followed.moves(every_s):
+                try:
+                    await self.models.activate_bundle(path)
+                except (SpecError, EngineError) as error:
+                    _LOG.error("%s: not activated: %s", path, error)
+
+        self._following = asyncio.create_task(work())
 
     def refusal(self) -> EngineError | None:
         """Return why no diagnosis is accepted now, or None."""

@@ -22,6 +22,9 @@ class ServeSettings(CommandSettings):
     """Folder or archive of a bundle, or models:/NAME@ALIAS of an MLflow registry."""
     registry_uri: str = "sqlite:///mlruns.db"
     """Address of the MLflow registry."""
+    follow_s: Seconds | None = 60.0
+    """Time between two looks where the alias in `bundle` points; null: only at the start. When it
+    has moved, the new version answers from then on, and no request is lost."""
     models: Path | None = None
     """Folder of bundles that may be activated while the service runs."""
     verify_key: Path | None = None

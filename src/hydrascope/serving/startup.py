@@ -7,6 +7,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
+from hydrascope.packaging.following import FollowedBundle, follows
 from hydrascope.packaging.registry import fetch, is_registered
 from hydrascope.schemas.machine import Machine
 from hydrascope.serving.access.api_keys import ApiKeys
@@ -43,7 +44,12 @@ async def start_service(settings: ServeSettings, metrics: Metrics) -> Service:
         threads=settings.threads,
     )
     bundle_folder = TemporaryDirectory(prefix="hydrascope-bundle-")
-    model = await open_model(await asyncio.to_thread(_locate_bundle, settings, bundle_folder.name))
+    followed = await asyncio.to_thread(_followed, settings, Path(bundle_folder.name))
+    if followed is not None:
+        bundle = followed.path
+    else:
+        bundle = await asyncio.to_thread(_locate_bundle, settings, bundle_folder.name)
+    model = await open_model(bundle)
     machines = {each.equipment.equipment_id: each for each in model.manifest.machines}
     breaker = CircuitBreaker(
         settings.breaker_failures, settings.breaker_open_s, settings.breaker_probes
@@ -72,7 +78,16 @@ async def start_service(settings: ServeSettings, metrics: Metrics) -> Service:
     metrics.queue_limit.set(settings.queue)
     metrics.breaker.set_function(lambda: _BREAKER_VALUES[breaker.state])
     await engine.start()
+    if followed is not None and settings.follow_s is not None:
+        service.follow(followed, settings.follow_s)
     return service
+
+
+def _followed(settings: ServeSettings, folder: Path) -> FollowedBundle | None:
+    """Return the bundle of an alias that is to be followed, or None."""
+    if not follows(settings.bundle, settings.follow_s):
+        return None
+    return FollowedBundle(settings.bundle, settings.registry_uri, folder)
 
 
 def _locate_bundle(settings: ServeSettings, folder: str) -> Path:

@@ -47,10 +47,10 @@ async def _watch(settings: WatchSettings) -> bool:
     # What computes takes seconds to import, which a wrong setting need not wait for.
     import torch
 
-    from hydrascope.packaging.bundle import Bundle, read_bundle
-    from hydrascope.packaging.registry import fetch, is_registered
     from hydrascope.serving.observability.logs import configure_logging
+    from hydrascope.watch.bundles import Bundles
     from hydrascope.watch.startup import start_worker
+    from hydrascope.watch.worker import Worker
 
     configure_logging(settings.log_level)
     if settings.log_level != "debug":
@@ -58,17 +58,23 @@ async def _watch(settings: WatchSettings) -> bool:
             logging.getLogger(name).setLevel(logging.CRITICAL)
     torch.set_num_threads(settings.threads)
 
-    def open_bundle() -> Bundle:
-        if not is_registered(settings.bundle):
-            path = Path(settings.bundle).expanduser()
-            return read_bundle(path, settings.verify_key, settings.device)
-        with TemporaryDirectory(prefix="hydrascope-bundle-") as folder:
-            path = fetch(settings.bundle, settings.registry_uri, Path(folder))
-            return read_bundle(path, settings.verify_key, settings.device)
+    ended, running = asyncio.Event(), list[Worker]()
 
-    async with start_worker(settings, open_bundle()) as worker:
-        loop = asyncio.get_running_loop()
-        for number in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(number, worker.stop)
-        await worker.run()
-        return settings.once and bool(worker.failed)
+    def end() -> None:
+        ended.set()
+        for worker in running:
+            worker.stop()
+
+    with TemporaryDirectory(prefix="hydrascope-bundle-") as folder:
+        bundles = Bundles(settings, Path(folder))
+        while True:
+            async with start_worker(settings, bundles.present) as worker:
+                running[:] = [worker]
+                for number in (signal.SIGTERM, signal.SIGINT):
+                    asyncio.get_running_loop().add_signal_handler(number, end)
+                if ended.is_set():  # a signal came while the alias' next bundle was started
+                    return False
+                async with bundles.followed(worker.stop):
+                    await worker.run()
+                if settings.once or ended.is_set() or not bundles.has_moved:
+                    return settings.once and bool(worker.failed)

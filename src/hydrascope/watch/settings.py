@@ -24,6 +24,9 @@ class WatchSettings(CommandSettings):
     """File with its password; without one PGPASSWORD or ~/.pgpass."""
     registry_uri: str = "sqlite:///mlruns.db"
     """Address of the MLflow registry."""
+    follow_s: Seconds | None = 60.0
+    """Time between two looks where the alias in `bundle` points; null: only at the start. When it
+    has moved, the worker ends its batches and goes on with the new version."""
     verify_key: Path | None = None
     """Public key (Ed25519, PEM) that the bundle must be signed with."""
     device: Literal["cpu", "cuda"] = "cpu"

@@ -43,6 +43,7 @@ class ModelStore:
         self._activated_at = time.monotonic()
         self._lock = asyncio.Lock()
         self._manifests: dict[Path, tuple[int, str, Manifest]] = {}
+        self._retired: dict[asyncio.Task[None], Model] = {}
         metrics.model.labels(engine.model.version).set(1)
         engine.breaker.on_trip = self._on_trip
 
@@ -69,20 +70,50 @@ class ModelStore:
             if version == self.active.version:
                 return
             if self._previous is not None and version == self._previous.version:
-                model = self._previous
+                self._switch(self._previous)
             else:
-                model = await self._load(version)
-                try:
-                    await warm_up(model, self._engine.config.max_batch)
-                except BaseException:  # a cancelled request must not leave a process behind
-                    await model.close()
-                    raise
-            self._switch(model)
+                await self._take_over(await self._path(version))
+
+    async def activate_bundle(self, path: Path) -> None:
+        """Answer new requests by a bundle that need not be in the folder.
+
+        Raises:
+            SpecError: As `activate`.
+        """
+        async with self._lock:
+            await self._take_over(path)
 
     async def close(self) -> None:
         """Close every model."""
-        for model in filter(None, (self.active, self._previous)):
+        for task in self._retired:
+            task.cancel()
+        for model in filter(None, (self.active, self._previous, *self._retired.values())):
             await model.close()
+
+    async def _take_over(self, path: Path) -> None:
+        model = await self._open(path)
+        try:
+            if model.version == self.active.version:
+                await model.close()
+                return
+            await warm_up(model, self._engine.config.max_batch)
+        except BaseException:  # a cancelled request must not leave a process behind
+            await model.close()
+            raise
+        before = self._previous
+        self._switch(model)
+        if before is not None:
+            self._retire(before)
+
+    def _retire(self, model: Model) -> None:
+        """Close a model that answers no more, once no request waits for it."""
+        task = asyncio.create_task(self._close_later(model))
+        self._retired[task] = model
+        task.add_done_callback(lambda done: self._retired.pop(done, None))
+
+    async def _close_later(self, model: Model) -> None:
+        await asyncio.sleep(self._engine.config.deadline_s)
+        await model.close()
 
     def _switch(self, model: Model) -> None:
         self._metrics.model.labels(self.active.version).set(0)
@@ -95,14 +126,16 @@ class ModelStore:
         recent = time.monotonic() - self._activated_at < PROBATION_S
         if self._previous is not None and recent:
             _LOG.error("model %s failed; rolled back", self.active.version)
+            failed = self.active
             self._switch(self._previous)
             self._previous = None  # failures of the old model must not bring this one back
+            self._retire(failed)
             self._engine.breaker.reset()
 
-    async def _load(self, version: str) -> Model:
+    async def _path(self, version: str) -> Path:
         for path, (_, known, _) in (await asyncio.to_thread(self._scan)).items():
             if known == version:
-                return await self._open(path)
+                return path
         raise SpecError(f"no model {version!r} at hand", path="version")
 
     def _scan(self) -> dict[Path, tuple[int, str, Manifest]]:

@@ -1,0 +1,1 @@
+"""Retraining: a challenger on the grown data, judged against the champion."""

@@ -1,0 +1,71 @@
+"""The champion: the registered model that answers until a challenger takes its place."""
+
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import NamedTuple
+
+from hydrascope.data.datamodule import HydraulicDataModule
+from hydrascope.data.unseen import Times
+from hydrascope.experiment.assemble import build_datamodule, load_checkpoint, recipe_of
+from hydrascope.experiment.job_settings import TrainSettings
+from hydrascope.graphs.input_spec import InputSpec
+from hydrascope.models.diagnoser import TensorDiagnoser
+from hydrascope.packaging.registry import RegisteredName, fetch_checkpoint, version_of
+from hydrascope.schemas.errors import SpecError
+from hydrascope.training.checkpoint import read_checkpoint
+
+
+class Champion(NamedTuple):
+    """A registered model and what is known of its training."""
+
+    name: str
+    """Of the registered model."""
+    version: int
+    settings: TrainSettings
+    diagnoser: TensorDiagnoser
+    input_spec: InputSpec
+    learned: Times
+    """The times that it has learned from."""
+    data_fingerprint: str
+    """Of the data that it was trained on."""
+
+    def data(self, newer: TrainSettings) -> HydraulicDataModule:
+        """Return the windows of grown data as this model reads them, set up.
+
+        Raises:
+            SpecError: It does not know the build of a machine.
+        """
+        grown = {"source": newer.data.source, "store": newer.data.store}
+        settings = self.settings.data.model_copy(update=grown)
+        own = self.settings
+        data = build_datamodule(settings, own.features, own.task, own.seed)
+        data.judge_all(self.input_spec)
+        data.setup()
+        return data
+
+
+def open_champion(model: str, uri: str) -> Champion:
+    """Open the model that an alias points to.
+
+    Raises:
+        SpecError: There is none, or it does not say what it has learned from.
+    """
+    version = version_of(model, uri)
+    name = RegisteredName.read(model, "model").name
+    with TemporaryDirectory(prefix="hydrascope-checkpoint-") as folder:
+        file = fetch_checkpoint(f"models:/{name}/{version}", uri, Path(folder))
+        checkpoint = read_checkpoint(file)
+    record = checkpoint.record
+    if "learned" not in record:
+        raise SpecError(
+            f"{model} (version {version}) does not say which windows it has learned from, so "
+            "nothing can be held out from it; train, export and register it once with this version "
+            "of Hydrascope",
+            path="model",
+        )
+    settings = TrainSettings.model_validate(record["settings"])
+    spec = InputSpec.model_validate(record["input_spec"])
+    diagnoser = load_checkpoint(recipe_of(settings, spec), checkpoint)
+    return Champion(
+        name, version, settings, diagnoser, spec, record["learned"], record["data_fingerprint"]
+    )
