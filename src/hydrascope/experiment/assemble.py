@@ -224,7 +224,7 @@ def checkpoint_record(settings: TrainSettings, data: HydraulicDataModule) -> dic
         "settings": recorded.model_dump(mode="json", by_alias=True),
         "input_spec": data.input_spec.model_dump(mode="json"),
         "data_fingerprint": data.source.fingerprint,
-        "learned": learned_times(data),
+        "learned": learned_times(data.table, data.split, data.window.window_s),
     }
 
 

@@ -102,17 +102,37 @@ def test_an_alarm_is_acknowledged_commented_and_closed_by_those_who_may(watched:
     ask(f"{path}/comment", {"note": "seen from the gallery"})
     ask(f"{path}/acknowledge", {"note": "mine"})
     assert ask(f"{path}/close", {"verdict": "guessed"}).status == 422
+    assert ask(f"{path}/close", {"repaired_at": "2026-01-01T00:00:00Z"}).status == 422
     closed = ask(f"{path}/close", {"verdict": "false_alarm", "note": "tested"}).content
     assert (closed["state"], closed["verdict"]) == ("closed", "false_alarm")
     said = [(each["action"], each["actor"]) for each in closed["events"]]
     assert said[-3:] == [("commented", "anna"), ("acknowledged", "anna"), ("closed", "anna")]
     assert reader(path).content == closed
+    sound = _label(closed)
+    assert reader(f"{path}/verdict", {"verdict": "confirmed"}).status == 403
+    assert ask(f"{path}/verdict", {}).status == 422
+    judged = ask(f"{path}/verdict", {"verdict": "confirmed", "note": "after all"}).content
+    assert (judged["state"], judged["verdict"]) == ("closed", "confirmed")
+    assert judged["events"][-1]["verdict"] == "confirmed"
+    fault = _label(judged)
+    assert (sound["starts"], sound["ends"]) == (fault["starts"], fault["ends"])
+    assert (fault["starts"], fault["ends"]) == (alarm["since"], alarm["last_at"])
+    assert sound["content"].keys() == fault["content"].keys()
+    assert sound["content"] != fault["content"]
+    assert fault["author"] == "anna"
     again = ask(f"{path}/acknowledge", {})
     assert again.status == 422
     assert "expected open" in again.content["errors"][0]["message"]
     assert ask("alarms/999999").status == 404
     assert ask("alarms/0").status == 422
     assert ask("alarms", color="red").status == 422
+
+
+def _label(alarm: dict[str, Any]) -> dict[str, Any]:
+    """Return the only label of a verdict."""
+    (label,) = alarm["labels"]
+    found: dict[str, Any] = label
+    return found
 
 
 def test_silences_are_kept_until_they_end(watched: Watched) -> None:

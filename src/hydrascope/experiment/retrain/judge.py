@@ -68,7 +68,7 @@ def judge(champion: Champion, challenger: Restored, margin: float) -> Judged:
         SpecError: No such window is left, or the champion cannot read the data.
     """
     data, diagnoser = challenger.data, challenger.diagnoser
-    rows = unseen_windows(data, champion.learned)
+    rows = unseen_windows(data.table, data.split, data.split_spec, champion.learned)
     if not len(rows):
         raise SpecError(
             f"none of the {len(data.split.test)} test windows is unknown to version "
