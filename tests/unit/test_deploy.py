@@ -2,17 +2,22 @@
 
 import json
 import re
+import shlex
 import subprocess
 import sys
 from argparse import Namespace
+from configparser import ConfigParser
 from pathlib import Path
 from typing import Any
 
 import kubernetes_validate
 import pytest
+import typer
 import yaml
 from torch.distributed.run import get_args_parser
 
+from hydrascope.cli import app
+from hydrascope.cli.retraining import STAYS
 from hydrascope.experiment.check import check
 from hydrascope.experiment.job_settings import TrainSettings
 from hydrascope.serving.observability.metrics import Metrics
@@ -124,6 +129,25 @@ def test_the_job_of_kubernetes_tells_torchrun_and_train_what_both_accept() -> No
     mounted = {each["name"] for each in container["volumeMounts"]}
     assert mounted == {each["name"] for each in pod["volumes"]}
     assert pod["securityContext"]["runAsNonRoot"]
+
+
+def test_the_timer_retrains_with_arguments_that_the_command_accepts() -> None:
+    read = {}
+    for end in ("service", "timer"):
+        unit = read[end] = ConfigParser(interpolation=None)
+        unit.optionxform = str  # type: ignore[assignment, method-assign]  # keys have capitals
+        unit.read(DEPLOY / f"systemd/hydrascope-retrain.{end}")
+    service, timer = read["service"]["Service"], read["timer"]["Timer"]
+    program, name, *arguments = shlex.split(service["ExecStart"])
+    assert Path(program).name == "hydrascope"
+    command = typer.main.get_command(app)
+    assert isinstance(command, typer.core.TyperGroup)
+    retrain = command.commands[name]
+    given = retrain.make_context(name, arguments).params
+    assert given["model"].startswith("models:/")
+    assert not given["overrides"]
+    assert service["SuccessExitStatus"] == str(STAYS)
+    assert timer["OnCalendar"]
 
 
 def test_the_pods_run_without_privileges_and_find_what_they_mount() -> None:
