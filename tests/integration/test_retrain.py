@@ -7,7 +7,7 @@ import urllib.request
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
 from mlflow import MlflowClient
@@ -15,15 +15,19 @@ from retrained_press import MODEL, WINDOW_S, RetrainedPress, signals, start_of
 from tests.support.postgres import postgres
 from tests.support.services import service
 from tests.support.watch_workers import new_database, rows, wait_for, workers
+from typer.testing import Result
 
 from hydrascope.packaging.alias import MOVED_ON, REASON, REPLACED, ROLLED_BACK_ON
 from hydrascope.packaging.bundle import read_bundle
 from hydrascope.packaging.registry import fetch, version_of
 
 
+pytestmark = pytest.mark.xdist_group("retrain")
+
+
 @pytest.fixture(scope="module")
 def press(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RetrainedPress]:
-    """A press whose champion has learned from two hours; two more came, and verdicts on them."""
+    """A press whose champion has learned from two hours."""
     with postgres(max_connections="40") as server:
         dsn = new_database(server.dsn(), "retrained")
         plant = RetrainedPress(dsn, tmp_path_factory.mktemp("retrained"))
@@ -33,11 +37,25 @@ def press(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RetrainedPress]:
         yield plant
 
 
+class Grown(NamedTuple):
+    """The press two hours later, with verdicts on them, and retrained."""
+
+    press: RetrainedPress
+    result: Result
+    report: dict[str, Any]
+
+
+@pytest.fixture(scope="module")
+def grown(press: RetrainedPress) -> Grown:
+    press.record(range(12, 24))
+    press.judge(range(12, 24))
+    return Grown(press, *press.retrain("better"))
+
+
 def _alias(press: RetrainedPress) -> int:
     return version_of(MODEL, press.uri)
 
 
-@pytest.mark.xdist_group("retrain")
 def test_data_that_have_not_changed_are_not_learned_again(press: RetrainedPress) -> None:
     done, _ = press.retrain("unchanged")
     assert done.exit_code == 1, done.output
@@ -45,13 +63,10 @@ def test_data_that_have_not_changed_are_not_learned_again(press: RetrainedPress)
     assert not (press.folder / "unchanged").exists()
 
 
-@pytest.mark.xdist_group("retrain")
 def test_a_challenger_that_is_not_worse_takes_the_alias_and_gives_it_back(
-    press: RetrainedPress,
+    grown: Grown,
 ) -> None:
-    press.record(range(12, 24))
-    press.judge(range(12, 24))
-    done, report = press.retrain("better")
+    press, done, report = grown
     assert done.exit_code == 0, done.output
     assert (report["outcome"], report["champion"], report["challenger"]) == ("moved", 1, 2)
     assert _alias(press) == 2
@@ -87,6 +102,12 @@ def test_a_challenger_that_is_not_worse_takes_the_alias_and_gives_it_back(
     assert "version 1 of models:/press@champion replaced none" in str(none.exception)
 
 
+def _point(press: RetrainedPress, version: int) -> None:
+    """Let the alias point to a version."""
+    client = MlflowClient(press.uri, press.uri)
+    client.set_registered_model_alias("press", "champion", str(version))
+
+
 def _versions(press: RetrainedPress, folder: Path) -> tuple[str, str]:
     """Return the bundles' versions of both registered versions."""
     found = []
@@ -112,11 +133,12 @@ def _ask(port: int, number: int) -> dict[str, Any]:
     return found
 
 
-@pytest.mark.xdist_group("retrain")
 def test_the_service_takes_the_next_version_over_without_losing_a_request(
-    press: RetrainedPress, tmp_path: Path
+    grown: Grown, tmp_path: Path
 ) -> None:
+    press = grown.press
     before, after = _versions(press, tmp_path)
+    _point(press, 1)
     settings = [f"registry_uri={press.uri}", "follow_s=0.2"]
     with service(Path(MODEL), *settings) as running:
         answered: list[list[str]] = [[], [], []]
@@ -135,35 +157,33 @@ def test_the_service_takes_the_next_version_over_without_losing_a_request(
             thread.start()
         try:
             _wait(lambda: all(len(mine) >= 5 for mine in answered))
-            MlflowClient(press.uri, press.uri).set_registered_model_alias("press", "champion", "2")
+            _point(press, 2)
             _wait(lambda: all(mine[-1] == after and mine.count(after) >= 5 for mine in answered))
         finally:
             done.set()
             for thread in threads:
                 thread.join()
-        MlflowClient(press.uri, press.uri).set_registered_model_alias("press", "champion", "1")
     for mine in answered:
         # A request that fails ends its thread, so each list is whole; versions change once.
         turn = mine.index(after)
         assert mine == [before] * turn + [after] * (len(mine) - turn)
 
 
-@pytest.mark.xdist_group("retrain")
-def test_a_watch_goes_on_with_the_next_version(press: RetrainedPress, tmp_path: Path) -> None:
+def test_a_watch_goes_on_with_the_next_version(grown: Grown, tmp_path: Path) -> None:
+    press = grown.press
     before, after = _versions(press, tmp_path)
-    client = MlflowClient(press.uri, press.uri)
+    _point(press, 1)
     given = [
         f"bundle={MODEL}", f"registry_uri={press.uri}", f"database={press.dsn}",
         "follow_s=0.2", "poll_s=1", "lateness_s=0",
     ]  # fmt: skip
     with workers(1, given, tmp_path / "log") as one:
         wait_for(press.dsn, 240, 120)
-        client.set_registered_model_alias("press", "champion", "2")
+        _point(press, 2)
         _wait(lambda: "version 2 now" in one.log.read_text())
         press.record(range(24, 25))
         wait_for(press.dsn, 250, 120)
         assert one.stop() == [0]
-    client.set_registered_model_alias("press", "champion", "1")
     counted = rows(
         press.dsn,
         "SELECT bundle, count(*) FROM hydrascope.predictions GROUP BY 1 ORDER BY min(window_end)",

@@ -101,8 +101,10 @@ class Service:
             async for path in followed.moves(every_s):
                 try:
                     await self.models.activate_bundle(path)
-                except (SpecError, EngineError) as error:
+                except SpecError as error:
                     _LOG.error("%s: not activated: %s", path, error)
+                except Exception:  # noqa: BLE001, the present model goes on answering
+                    _LOG.exception("%s: not activated", path)
 
         self._following = asyncio.create_task(work())
 

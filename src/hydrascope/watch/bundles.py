@@ -55,6 +55,8 @@ class Bundles:
         finally:
             following.cancel()
             await asyncio.wait([following])
+        if not following.cancelled():
+            following.result()  # raises what it failed with
 
     async def _follow(self, stop: Callable[[], None]) -> None:
         if self._followed is None or self._settings.follow_s is None:

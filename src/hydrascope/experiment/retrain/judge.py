@@ -1,5 +1,6 @@
 """Champion against challenger, on the same windows that neither has learned from."""
 
+from collections.abc import Sequence
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
@@ -108,16 +109,20 @@ def _same_windows(data: HydraulicDataModule, windows: pd.DataFrame) -> NDArray[n
     return found
 
 
+def finding(interval: Sequence[float] | None, margin: float) -> Finding:
+    """Return what the interval of a difference says; None: it is not known."""
+    if interval is not None and interval[0] > -margin:
+        return "not worse"
+    if interval is not None and interval[1] < -margin:
+        return "worse"
+    return "unclear"
+
+
 def _judged(head: str, metric: str, found: dict[str, Any] | None, margin: float) -> JudgedHead:
     if found is None or not found["rows"]:
         return JudgedHead(head, metric, 0, None, None, None, None, "not judged")
     values = found["metrics"][metric]
     interval = values["interval"]
-    finding: Finding = "unclear"
-    if interval is not None and interval[0] > -margin:
-        finding = "not worse"
-    elif interval is not None and interval[1] < -margin:
-        finding = "worse"
     return JudgedHead(
         head,
         metric,
@@ -126,7 +131,7 @@ def _judged(head: str, metric: str, found: dict[str, Any] | None, margin: float)
         _finite(values["this"]),
         _finite(values["difference"]),
         interval,
-        finding,
+        finding(interval, margin),
     )
 
 

@@ -3,13 +3,14 @@
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 from omegaconf import OmegaConf
 from pydantic import Field
 
 from hydrascope.experiment.base import Settings, Target, UserPath
 from hydrascope.experiment.config_files import CONF, options, places
+from hydrascope.experiment.data_settings import DataSettings
 from hydrascope.experiment.job_settings import TrainSettings, validate_train
 from hydrascope.experiment.python_call import settings_of_call
 from hydrascope.schemas.errors import SpecError
@@ -73,7 +74,7 @@ def challenger_settings(
     return settings.model_copy(update={"data": _up_to_now(settings.data, given)})
 
 
-def _up_to_now(data: Any, given: set[str]) -> Any:
+def _up_to_now(data: DataSettings, given: set[str]) -> DataSettings:
     """Return the settings of data with the ends of telemetry and verdicts, for a database."""
     if data.source.target != _DATABASE:
         return data
