@@ -21,7 +21,6 @@ from hydrascope.packaging.alias import MOVED_ON, REASON, REPLACED, ROLLED_BACK_O
 from hydrascope.packaging.bundle import read_bundle
 from hydrascope.packaging.registry import fetch, version_of
 
-
 pytestmark = pytest.mark.xdist_group("retrain")
 
 
