@@ -16,11 +16,10 @@ from yaml import safe_load
 
 from hydrascope.cli import app
 from hydrascope.experiment import export, train
-from hydrascope.monitoring.alarm import AlarmFilter
+from hydrascope.monitoring.alarm import AlarmFilter, Judgement
 from hydrascope.monitoring.alarms import AlarmRepository
 from hydrascope.monitoring.engine import Change, Transition
 from hydrascope.monitoring.rules import Rule, RuleFile, Severity
-from hydrascope.monitoring.verdicts import Judgement
 from hydrascope.schemas.machine import Machine
 from hydrascope.schemas.task import HeadSpec
 from hydrascope.schemas.time import TimeWindow

@@ -11,6 +11,16 @@ Verdict = Literal["confirmed", "false_alarm", "repaired"]
 """What somebody found at the machine."""
 
 
+class Judgement(NamedTuple):
+    """What somebody found."""
+
+    verdict: Verdict
+    value: float | None = None
+    """Of the fault, such as a severity, where the alarm does not tell."""
+    repaired_at: datetime | None = None
+    """Telemetry time from which the machine is sound; None: now."""
+
+
 class Driver(NamedTuple):
     """How much a sensor contributed to a finding."""
 

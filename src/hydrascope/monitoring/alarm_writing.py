@@ -3,8 +3,8 @@
 from datetime import UTC, datetime
 from enum import StrEnum
 
-from hydrascope.monitoring.alarm import Alarm, Verdict
-from hydrascope.monitoring.verdicts import Judgement, write_labels
+from hydrascope.monitoring.alarm import Alarm, Judgement, Verdict
+from hydrascope.monitoring.verdicts import write_labels
 from hydrascope.telemetry.timescale.database import Connection
 
 WATCH = "watch"

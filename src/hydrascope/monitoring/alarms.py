@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from hydrascope.monitoring.alarm import Alarm, AlarmFilter, AlarmPage
+from hydrascope.monitoring.alarm import Alarm, AlarmFilter, AlarmPage, Judgement
 from hydrascope.monitoring.alarm_reading import read_alarm, read_page
 from hydrascope.monitoring.alarm_writing import (
     WATCH,
@@ -23,7 +23,6 @@ from hydrascope.monitoring.engine import Change, Transition, forget
 from hydrascope.monitoring.meaning import meaning_of
 from hydrascope.monitoring.notifications import write_notifications
 from hydrascope.monitoring.rules import RuleFile
-from hydrascope.monitoring.verdicts import Judgement
 from hydrascope.monitoring.watches import lock_standing, save_progress
 from hydrascope.schemas.errors import SpecError
 from hydrascope.schemas.task import HeadSpec

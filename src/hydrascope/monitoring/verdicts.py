@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
-from hydrascope.monitoring.alarm import Alarm, Verdict
+from hydrascope.monitoring.alarm import Alarm, Judgement
 from hydrascope.schemas.errors import SpecError
 from hydrascope.telemetry.timescale.database import Connection
 from hydrascope.telemetry.timescale.repositories import equipment_key
@@ -40,16 +40,6 @@ WHERE EXISTS (
 )
 ORDER BY number LIMIT 1
 """
-
-
-class Judgement(NamedTuple):
-    """What somebody found."""
-
-    verdict: Verdict
-    value: float | None = None
-    """Of the fault, such as a severity, where the alarm does not tell."""
-    repaired_at: datetime | None = None
-    """Telemetry time from which the machine is sound; None: now."""
 
 
 class _Span(NamedTuple):

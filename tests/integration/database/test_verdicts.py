@@ -9,11 +9,11 @@ import pandas as pd
 import pytest
 from databases import NOON, machine, on_both_servers, settings
 
-from hydrascope.monitoring.alarm import Alarm, AlarmFilter, GivenLabel
+from hydrascope.monitoring.alarm import Alarm, AlarmFilter, GivenLabel, Judgement
 from hydrascope.monitoring.alarms import AlarmRepository
 from hydrascope.monitoring.engine import Change, Transition
 from hydrascope.monitoring.rules import Rule, RuleFile, Severity
-from hydrascope.monitoring.verdicts import SOUND_AFTER_REPAIR, Judgement
+from hydrascope.monitoring.verdicts import SOUND_AFTER_REPAIR
 from hydrascope.schemas.errors import SpecError
 from hydrascope.schemas.task import HeadSpec
 from hydrascope.schemas.time import TimeWindow

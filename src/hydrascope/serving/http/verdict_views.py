@@ -4,8 +4,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from hydrascope.monitoring.alarm import Verdict
-from hydrascope.monitoring.verdicts import Judgement
+from hydrascope.monitoring.alarm import Judgement, Verdict
 from hydrascope.schemas.errors import SpecError
 from hydrascope.serving.http.history_views import NoteRequest, Time
 
