@@ -1,6 +1,7 @@
 """Methods of alarms, silences and events."""
 
 from collections.abc import Iterator
+from datetime import datetime
 from functools import partial
 from typing import Literal
 
@@ -11,12 +12,12 @@ from hydrascope.monitoring.alarm import State, Verdict
 from hydrascope.serving.http.history_views import (
     AlarmList,
     AlarmView,
-    CloseRequest,
     Diagnosed,
     NoteRequest,
     SilenceRequest,
     SilenceView,
 )
+from hydrascope.serving.http.verdict_views import CloseRequest, VerdictRequest
 
 _PAGE = 1000
 """Alarms of a page; the service gives no more at once."""
@@ -60,10 +61,38 @@ class AlarmMethods:
         return self._act(alarm_id, "comment", NoteRequest(note=note))
 
     def close_alarm(
-        self, alarm_id: int, note: str = "", *, verdict: Verdict | None = None
+        self,
+        alarm_id: int,
+        note: str = "",
+        *,
+        verdict: Verdict | None = None,
+        value: float | None = None,
+        repaired_at: datetime | None = None,
     ) -> AlarmView:
-        """Close an alarm, with what was found at the machine."""
-        return self._act(alarm_id, "close", CloseRequest(note=note, verdict=verdict))
+        """Close an alarm, with what was found at the machine, as in `judge_alarm`."""
+        body = CloseRequest(note=note, verdict=verdict, value=value, repaired_at=repaired_at)
+        return self._act(alarm_id, "close", body)
+
+    def judge_alarm(
+        self,
+        alarm_id: int,
+        verdict: Verdict,
+        note: str = "",
+        *,
+        value: float | None = None,
+        repaired_at: datetime | None = None,
+    ) -> AlarmView:
+        """Say what was found at the machine, which becomes a label.
+
+        Args:
+            alarm_id: The alarm, in any state.
+            verdict: What was found.
+            note: In words.
+            value: Of the fault, such as a severity, where the alarm does not tell.
+            repaired_at: With `repaired`: from when on the machine is sound; None: now.
+        """
+        body = VerdictRequest(note=note, verdict=verdict, value=value, repaired_at=repaired_at)
+        return self._act(alarm_id, "verdict", body)
 
     def reopen(self, alarm_id: int, note: str = "") -> AlarmView:
         """Open a closed alarm again."""

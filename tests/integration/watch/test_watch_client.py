@@ -59,6 +59,7 @@ def walk(client: Client) -> None:
     client.acknowledge(alarm)
     client.close_alarm(alarm)
     client.reopen(alarm)
+    assert client.judge_alarm(alarm, "false_alarm").verdict == "false_alarm"
     ends = datetime.now(UTC) + timedelta(hours=1)
     silence = client.silence(SilenceRequest(rule="shown", starts=START, ends=ends))
     assert silence in client.silences()
