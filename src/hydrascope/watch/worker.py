@@ -15,15 +15,28 @@ from hydrascope.telemetry.timescale.database import Connection
 from hydrascope.telemetry.timescale.errors import DatabaseError, DatabaseQueryError
 from hydrascope.watch.metrics import WatchMetrics
 from hydrascope.watch.planner import Planner
-from hydrascope.watch.queue import FAILURES, QUEUE, VisitQueue, is_refused
+from hydrascope.watch.queue import (
+    FAILURES,
+    QUEUE,
+    Again,
+    VisitQueue,
+    counted_as_stalled,
+    is_refused,
+)
 from hydrascope.watch.settings import WatchSettings
 from hydrascope.watch.visit import Visitor
 
 _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.5, 15.0
 _ONCE_PAUSE_S = 0.2
 """How long a worker that is to end waits for the visits of others."""
+_AFTER_FAILURE_S = 5
+"""The pause after which a failed visit is made again; it doubles with each failure in a row."""
+_AFTER_DATABASE_S, _AFTER_MACHINE_S = 15, 300
+"""The longest such pause, where the database and where the machine was the reason."""
 _HEARTBEATS = 3
 """Signs of life in the time after which a worker counts as stalled."""
+
+_STRUCK_OFF = "others took this worker's machines over, as it gave no sign of life (see stalled_s)"
 
 _AWAY = (*FAILURES, DatabaseError, UnavailableError)
 
@@ -57,12 +70,14 @@ class Worker:
         self._refusal: DatabaseQueryError | None = None
         self._stopping = asyncio.Event()
         self._running: asyncio.Task[None] | None = None
+        self._ends = False
         settings = self.settings
         self.queue = VisitQueue(
             self.visitor.database.settings,
             self._visit,
             self._plan,
             self._deliver,
+            self._register_anew,
             None if settings.once else settings.poll_s,
             connections=settings.concurrency + 2,
         )
@@ -70,8 +85,7 @@ class Worker:
     def stop(self) -> None:
         """End after the present batches."""
         self._stopping.set()
-        if self._running is not None:
-            self._running.cancel()
+        self._end_registration()
 
     async def run(self) -> None:
         """Work until `stop`, or with `once` until all that is due is diagnosed.
@@ -95,7 +109,8 @@ class Worker:
                 if (refused := self._refused(error)) is not None:
                     raise refused from None
                 self.metrics.failures.labels("queue").inc()
-                _log.warning("database: %s; trying again in %.1f s", _line(error), pause_s)
+                said = _STRUCK_OFF if counted_as_stalled(error) else _line(error)
+                _log.warning("database: %s; trying again in %.1f s", said, pause_s)
             if not self._stopping.is_set():
                 await self._pause(pause_s)
                 pause_s = min(2 * pause_s, _LONGEST_PAUSE_S)
@@ -130,15 +145,28 @@ class Worker:
                 stalled_worker_timeout=settings.stalled_s,
             )
         )
+        self._ends = False
         if self._stopping.is_set():
-            self._running.cancel()
+            self._end_registration()
         try:
             await self._running
         except asyncio.CancelledError:
-            if not self._stopping.is_set():
+            if not self._ends:
                 raise
         finally:
             self._running = None
+
+    def _end_registration(self) -> None:
+        # A second cancellation would keep the worker from ending in order.
+        if self._running is not None and not self._ends:
+            self._ends = True
+            self._running.cancel()
+
+    def _register_anew(self) -> None:
+        """End the present registration, so that its visits are freed, and begin another one."""
+        self.metrics.failures.labels("queue").inc()
+        _log.debug("the end of a visit was not written; the worker registers anew")
+        self._end_registration()
 
     async def _plan(self) -> None:
         try:
@@ -173,25 +201,27 @@ class Worker:
             return DatabaseQueryError(f"{self.visitor.database.settings.place}: {_line(error)}")
         return None
 
-    async def _visit(self, key: int, equipment_id: str) -> bool:
-        """Visit a machine; return whether it is to be visited again."""
+    async def _visit(self, key: int, equipment_id: str, failures: int) -> Again | None:
+        """Visit a machine; return whether it is to be visited again before a plan says so."""
         try:
             subject = await self.planner.subject(key, equipment_id)
             if subject is None or self._stopping.is_set():
-                return False
+                return None
             visited = await self.visitor.visit(subject)
         except (DatabaseError, UnavailableError) as error:
             self._note(equipment_id, "database", error)
-            raise
+            return _later(failures, _AFTER_DATABASE_S)
         except (SpecError, ArithmeticError, MemoryError) as error:
             self._note(equipment_id, "machine", error)
-            if self.settings.once:
-                return False
-            raise
+            return None if self.settings.once else _later(failures, _AFTER_MACHINE_S)
+        except Exception as error:  # noqa: BLE001, the other machines go on
+            _log.exception("%s: a mistake in Hydrascope", equipment_id)
+            self._note(equipment_id, "machine", error)
+            return None if self.settings.once else _later(failures, _AFTER_MACHINE_S)
         self.failed.pop(equipment_id, None)
         if not visited.windows:
             self.planner.wait_for_more(equipment_id)
-        return visited.more
+        return Again() if visited.more else None
 
     def _note(self, equipment_id: str, what: str, error: Exception) -> None:
         """Count a failure, and name it unless it was named before."""
@@ -207,6 +237,10 @@ class Worker:
                 await self._stopping.wait()
         except TimeoutError:
             return
+
+
+def _later(failures: int, longest_s: int) -> Again:
+    return Again(min(_AFTER_FAILURE_S * 2 ** min(failures, 10), longest_s), failures + 1)
 
 
 def _line(error: BaseException) -> str:
