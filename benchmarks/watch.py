@@ -1,17 +1,19 @@
-"""Measure a watch: kills and stops, machines for each core, queries over a year of a fleet.
+"""Measure a watch: `chaos` (kills and stops), `capacity` of workers, `queries` over a year.
 
 The machines are of the rig's build, recorded at 1 Hz (17 sensors, windows of 60 s), the network is
 the rig's default one. Database, workers and whoever writes telemetry share the machine. Takes some
-20 minutes, a short training included. `--write` puts the table into docs/results.md.
+20 minutes, a short training included. `--write` puts the tables into docs/results.md, and
+`python -m benchmarks.watch chaos` the table of one stage.
 """
 
+import argparse
 import asyncio
 import json
 import math
 import os
 import tempfile
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from statistics import median
@@ -19,7 +21,7 @@ from typing import Any
 
 from tests.support.postgres import Server, postgres
 from tests.support.watch_chaos import Disturbances, disturbed, undisturbed
-from tests.support.watch_workers import kept, new_database, rows, sums, wait_for, workers
+from tests.support.watch_workers import alarms, kept, new_database, rows, sums, wait_for, workers
 from tests.support.watched_rigs import WatchedRigs, save_machines
 from tests.support.watched_rigs import write as write_telemetry
 
@@ -31,6 +33,7 @@ from hydrascope.monitoring.predictions import PredictionRepository
 from hydrascope.telemetry.timescale.database import Database
 from hydrascope.telemetry.timescale.settings import database_settings
 
+STAGES = ("chaos", "capacity", "queries")
 MACHINES, WINDOWS = 20, 100
 KILLS, STOPS = 10, 2
 CHAOS_S = 120.0
@@ -51,14 +54,24 @@ WHERE schemaname = 'hydrascope_queue'
 """
 
 
-def run(windows: int = WINDOWS, days: int = DAYS, chaos_s: float = CHAOS_S) -> list[Row]:
+def run(
+    stages: Sequence[str] = STAGES,
+    windows: int = WINDOWS,
+    days: int = DAYS,
+    chaos_s: float = CHAOS_S,
+) -> list[Row]:
     """Measure with so many windows of each machine, and so many days of the fleet."""
+    found: list[Row] = []
     with tempfile.TemporaryDirectory(prefix="hydrascope-watch-") as name, postgres() as server:
         folder = Path(name)
-        _, bundle = make_bundle(folder)
-        found = chaos(server, bundle, folder, windows, chaos_s)
-        found += capacity(server, bundle, folder, windows)
-        found += queries(server, days)
+        if {"chaos", "capacity"} & set(stages):
+            _, bundle = make_bundle(folder)
+        if "chaos" in stages:
+            found += chaos(server, bundle, folder, windows, chaos_s)
+        if "capacity" in stages:
+            found += capacity(server, bundle, folder, windows)
+        if "queries" in stages:
+            found += queries(server, days)
     return found
 
 
@@ -78,11 +91,14 @@ def chaos(server: Server, bundle: Path, folder: Path, windows: int, seconds: flo
     ]
     counted, wanted = sums(wild), sums(calm)
     wrong = sum(counted.get(key, (0,))[0] != one[0] for key, one in wanted.items())
+    raised, due = ({repr(each) for each in alarms(dsn)} for dsn in (wild, calm))
     label = f"chaos: {MACHINES} machines × {windows} windows, 2 workers"
     return [
         at_most(f"{label}: windows missing", len(rigs.expected - diagnosed.keys()), "", 0),
         at_most(f"{label}: windows that are none", len(diagnosed.keys() - rigs.expected), "", 0),
         at_most(f"{label}: hourly counts that differ", wrong, "", 0),
+        at_least(f"{label}: alarms of the undisturbed run", len(due), "", 1),
+        at_most(f"{label}: alarms that differ", len(raised ^ due), "", 0),
         at_most(f"{label}: greatest difference of a number", max(differences), "", 1e-4),
         at_most(f"{label}: workers that did not end in order", sum(c != 0 for c in codes), "", 0),
         at_most(f"{label}: time from the first sample on", taken_s, "s"),
@@ -139,7 +155,7 @@ def _caught_up(
     total = len(rigs.expected)
     arguments = [f"bundle={bundle}", f"database={dsn}", f"batch={batch}", "poll_s=1"]
     with workers(count, arguments, folder / f"backlog_{batch}_{count}.log") as running:
-        wait_for(dsn, 1, 120)  # loading is not counted
+        wait_for(dsn, 1, 600)  # loading is not counted
         done = rows(dsn, "SELECT count(*) FROM hydrascope.predictions")[0][0]
         began, own_s, other_s = time.monotonic(), running.cpu_s(), _database_s(server)
         wait_for(dsn, total, 1200)
@@ -256,6 +272,19 @@ def _fill(days: int) -> list[str]:
 
 
 def write() -> Path:
-    """Measure and write the section into docs/results.md."""
+    """Measure all stages and write their sections into docs/results.md."""
+    return write_stages(STAGES)
+
+
+def write_stages(stages: Sequence[str]) -> Path:
+    """Measure some stages and write a section of docs/results.md for each."""
     note = "PostgreSQL 18 on the same machine; the rig's default network at 1 Hz."
-    return write_rows("watch", run(), f"{note} {how_measured('watch')}")
+    for stage in stages:
+        path = write_rows(f"watch {stage}", run([stage]), f"{note} {how_measured('watch')}")
+    return path
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("stages", nargs="+", choices=STAGES)
+    print(f"wrote {write_stages(parser.parse_args().stages)}")

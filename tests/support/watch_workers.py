@@ -166,6 +166,20 @@ def sums(dsn: str, table: str = "hourly") -> dict[tuple[Any, ...], tuple[Any, ..
     return {tuple(row[:6]): tuple(row[6:]) for row in found}
 
 
+def alarms(dsn: str) -> list[tuple[object, ...]]:
+    """Return all alarms and how often each was raised, in the order of what they are about."""
+    return rows(
+        dsn,
+        """
+        SELECT equipment_id, rule, component_id, head, finding, severity, state, since, raised_at,
+               last_at, windows, over_at, array_agg(action ORDER BY event_key)
+        FROM hydrascope.alarms JOIN hydrascope.equipment USING (equipment_key)
+        JOIN hydrascope.alarm_events USING (alarm_key)
+        GROUP BY equipment_id, alarm_key ORDER BY 1, 2, 3, 4, 5
+        """,
+    )
+
+
 def wait_for(dsn: str, windows: int, seconds: float) -> None:
     """Wait until so many windows are diagnosed.
 

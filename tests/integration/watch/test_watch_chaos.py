@@ -8,7 +8,7 @@ import pytest
 from answers import assert_same_numbers
 from tests.support.postgres import Server, postgres
 from tests.support.watch_chaos import Disturbances, disturbed, undisturbed
-from tests.support.watch_workers import kept, rows, sums
+from tests.support.watch_workers import alarms, kept, rows, sums
 from tests.support.watched_rigs import WatchedRigs
 
 
@@ -30,9 +30,9 @@ def test_each_window_is_diagnosed_once_through_kills_and_stops_as_without_them(
     assert set(expected) == set(found) == rigs.expected
     for window, one in expected.items():
         assert_same_numbers(json.loads(found[window].content), json.loads(one.content))
-    alarms = _alarms(calm)
-    assert {over for *_, over, _ in alarms} > {None}  # some last, some are over
-    assert _alarms(wild) == alarms
+    expected_alarms = alarms(calm)
+    assert {over for *_, over, _ in expected_alarms} > {None}  # some last, some are over
+    assert alarms(wild) == expected_alarms
     for table in ("hourly", "daily"):
         counted = sums(wild, table)
         assert counted.keys() == sums(calm, table).keys()
@@ -40,17 +40,3 @@ def test_each_window_is_diagnosed_once_through_kills_and_stops_as_without_them(
             assert counted[series][0] == numbers[0], series
             assert counted[series][1:] == pytest.approx(numbers[1:], abs=1e-4)
     assert rows(wild, "SELECT sum(late_samples) FROM hydrascope.watches")[0][0] == 0
-
-
-def _alarms(dsn: str) -> list[tuple[object, ...]]:
-    """Return all alarms and how often each was raised, in the order of what they are about."""
-    return rows(
-        dsn,
-        """
-        SELECT equipment_id, rule, component_id, head, finding, severity, state, since, raised_at,
-               last_at, windows, over_at, array_agg(action ORDER BY event_key)
-        FROM hydrascope.alarms JOIN hydrascope.equipment USING (equipment_key)
-        JOIN hydrascope.alarm_events USING (alarm_key)
-        GROUP BY equipment_id, alarm_key ORDER BY 1, 2, 3, 4, 5
-        """,
-    )
