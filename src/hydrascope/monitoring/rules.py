@@ -35,8 +35,8 @@ class Rule(Spec):
     """A condition on the windows of a machine that raises an alarm.
 
     A window shows a finding if its number is at least `above` or at most `below`. Without either,
-    the model's own verdict counts: a flag that reaches its threshold, a class that is not healthy,
-    or a normality above 1. Only reliable answers count.
+    the model's own verdict counts: a flag that reaches its threshold, or the most probable class if
+    it is not healthy, with at least the probability `confidence`. Only reliable answers count.
     """
 
     name: Word
@@ -53,6 +53,9 @@ class Rule(Spec):
     """A window shows the finding from this number on."""
     below: Number | None = None
     """A window shows the finding up to this number."""
+    confidence: Annotated[float, Field(ge=0, le=1)] = 0.0
+    """The least probability with which the model's own verdict counts. Once raised, the alarm lasts
+    for as long as the model calls it a fault, with whatever probability."""
     windows: Count = 4
     """How many of the last `of` windows must show the finding."""
     of: Count = 6
@@ -75,6 +78,8 @@ class Rule(Spec):
             raise ValueError("above and below are both given; expected one of them")
         if self.measure is None and (self.above is not None or self.below is not None):
             raise ValueError("above and below need a measure")
+        if self.confidence and (self.above is not None or self.below is not None):
+            raise ValueError("confidence is given beside above or below; expected one of them")
         if self.over is None:
             return self
         if self.above is None and self.below is None:
@@ -101,10 +106,12 @@ class Rule(Spec):
             return observation.value >= self.above
         if self.below is not None:
             return observation.value <= self.below
-        return bool(observation.shown)
+        return bool(observation.shown) and observation.value >= self.confidence
 
     def clears(self, observation: Observation) -> bool:
         """Return whether a number is beyond `over`."""
+        if self.above is None and self.below is None:
+            return not observation.shown
         if self.over is None:
             return not self.shows(observation)
         if self.above is not None:

@@ -91,6 +91,18 @@ def test_without_a_threshold_the_verdict_of_the_model_counts() -> None:
         assert bool(changes) is (number == 2)
 
 
+def test_an_alarm_begins_with_a_sure_verdict_and_lasts_as_long_as_the_verdict_does() -> None:
+    rule = _rule(above=None, confidence=0.5, windows=2, of=2, over_after=2)
+    numbers = [(0.4, True), (0.6, False), (0.6, True), (0.7, True), (0.2, True), (0.2, False)]
+    numbers += [(0.2, True), (0.1, False), (0.6, False)]
+    state: dict[str, object] = {}
+    found = []
+    for number, (probability, shown) in enumerate(numbers):
+        state, changes = judge([rule], state, _window(number), [_leak(probability, shown)])
+        found += [(number, each.change) for each in changes if each.change is not Change.LASTS]
+    assert found == [(3, Change.RAISED), (8, Change.OVER)]
+
+
 def test_the_alarms_of_a_window_depend_on_the_windows_before_it_alone() -> None:
     """An independent count over the whole sequence, with numbers drawn at random."""
     drawn = np.random.default_rng(3).uniform(size=400)
@@ -135,6 +147,7 @@ def test_a_finding_that_is_forgotten_is_raised_anew() -> None:
         ({"measure": None}, "need a measure"),
         ({"over": 0.9}, "wrong side"),
         ({"above": None, "over": 0.9}, "needs above or below"),
+        ({"confidence": 0.5}, "expected one of them"),
         ({"severity": "urgent"}, "critical"),
     ],
 )
