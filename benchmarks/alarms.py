@@ -241,13 +241,13 @@ def write(size: Size = FULL, seed: int = JUDGED) -> Path:
 
 
 def _of_rules(found: Measured, size: Size) -> list[str]:
-    command = "alarms" if size == FULL else f"alarms` with `{size}"
+    smaller = "" if size == FULL else f" Smaller than by this command: `{size}`."
     missed = " **The goal is missed.**" * (found.rate > GOAL)
     lines = [
         f"A network trained on the fleet of `experiment=fleet` ({size.trained:,} machines of a "
         f"kind) and the default rules. Setting and weather last {SHIFT_H:g} h, of which the first "
         f"{RECORDED_MIN:g} min are simulated and diagnosed window by window. "
-        f"{how_measured(command)}",
+        f"{how_measured('alarms')}{smaller}",
         "",
         f"- Sound machines: {found.machines} × {size.hours:g} h with {found.alarms} alarms, "
         f"{_rate(found)} in 1,000 machine-hours (95 % interval, Poisson; goal: at most {GOAL:g})."
