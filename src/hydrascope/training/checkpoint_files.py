@@ -103,6 +103,7 @@ class KeptCheckpoint(ModelCheckpoint):
                 "expected beside the one to resume from"
             )
         super().load_state_dict(found | {"dirpath": self.dirpath})
+        self.current_score = found["current_score"]  # which Lightning leaves out
 
 
 def _renamed(state: dict[str, Any], name: Callable[[Path], str]) -> dict[str, Any]:
