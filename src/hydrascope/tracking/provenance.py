@@ -27,10 +27,9 @@ def write_provenance(folder: Path, config: Mapping[str, Any]) -> list[Path]:
         The files: config.yaml, resolved; environment.txt, a line `name==version` per package; and
         uncommitted.diff, if the code differs from its commit.
     """
-    found = {f"{each.name}=={each.version}" for each in distributions() if each.name}
     texts = {
         "config.yaml": safe_dump(dict(config), sort_keys=False),
-        "environment.txt": "\n".join(sorted(found, key=str.lower)) + "\n",
+        "environment.txt": "\n".join(sorted(_packages(), key=str.lower)) + "\n",
         "uncommitted.diff": _git("diff", "HEAD", "--binary", "--no-ext-diff", "--", ":/"),
     }
     folder.mkdir(parents=True, exist_ok=True)
@@ -38,6 +37,13 @@ def write_provenance(folder: Path, config: Mapping[str, Any]) -> list[Path]:
     for file, text in files.items():
         write_whole(file, text)
     return list(files)
+
+
+def _packages() -> set[str]:
+    """Return the installed packages, as `name==version`."""
+    # A package's `metadata` is parsed anew whenever it, its name or its version is asked for.
+    described = [each.metadata for each in distributions()]
+    return {f"{each['Name']}=={each['Version']}" for each in described if "Name" in each}
 
 
 def _git(*arguments: str) -> str | None:
