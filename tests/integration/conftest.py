@@ -4,7 +4,15 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from jobs import Train, evaluate_settings, export_settings, small, train_settings
+from jobs import (
+    ALL_HELD_OUT,
+    QUICK,
+    Train,
+    evaluate_settings,
+    export_settings,
+    small,
+    train_settings,
+)
 from tests.support.services import Served, service
 
 from hydrascope.evaluation import missing
@@ -38,7 +46,7 @@ def run_training(tmp_path_factory: pytest.TempPathFactory) -> Train:
 @pytest.fixture(scope="session")
 def trained(run_training: Train) -> Path:
     """Return the folder of a run of three epochs."""
-    return run_training("trainer.max_epochs=3")
+    return run_training("trainer.max_epochs=3", ALL_HELD_OUT)
 
 
 @pytest.fixture(scope="session")
@@ -70,13 +78,7 @@ def bundle(best: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def light(run_training: Train) -> str:
     """Return the path of a checkpoint that is quickly exported: few steps, one graph block."""
-    run_dir = run_training(
-        "data.window.steps=2",
-        "features.patch=false",
-        "model.spatial_layers=1",
-        "model.cross_task=none",
-        "trainer.max_epochs=1",
-    )
+    run_dir = run_training(*QUICK, "trainer.max_epochs=1", ALL_HELD_OUT)
     return str(run_dir / "checkpoints" / "best.ckpt")
 
 

@@ -46,6 +46,22 @@ QUICK = (
 )
 """Beside them, where the network's size does not matter."""
 
+FEW_HELD_OUT = "data.split.val_fraction=0.03"
+"""Of the rig, some 60 windows to validate and calibrate with in place of some 200."""
+
+ALL_HELD_OUT = "data.split.val_fraction=0.1"
+"""The usual ones, for the runs that many tests judge."""
+
+_OTHER_DATA = (
+    "experiment=fleet",
+    "experiment=zema_",
+    "data=",
+    "data.source",
+    "data.split",
+    "+task.normality",
+)
+"""Beginnings of overrides by which the held-out windows are not these of the rig."""
+
 DISCRIMINANT = (
     "model=discriminant",
     "model.draws=2",
@@ -70,7 +86,10 @@ CPU = HardwareSettings(
 def small(*overrides: str) -> list[str]:
     """Return `overrides` behind the small ones that go with them."""
     closed_form = {"model=discriminant", "model=linear"} & set(overrides)
-    return [*(each for each in SMALL if not (closed_form and each in SIZE)), *overrides]
+    fitting = [each for each in SMALL if not (closed_form and each in SIZE)]
+    if not any(each.startswith(_OTHER_DATA) for each in overrides):
+        fitting.append(FEW_HELD_OUT)
+    return [*fitting, *overrides]
 
 
 def composed(*overrides: str, job: str = "train") -> dict[str, Any]:

@@ -31,7 +31,7 @@ def settings_of(cell: Cell, run_dir: Path) -> TrainSettings:
     """Return the settings of one short training in two processes."""
     network, heads, strategy = cell
     return train_settings(
-        *small(f"model={network}", *QUICK),
+        *small(f"model={network}", *QUICK, "data.split.share=0.3"),
         f"task.heads=[{HEADS[heads]}]",
         f"trainer={strategy}",
         "hardware=cpu_x2",
@@ -39,7 +39,6 @@ def settings_of(cell: Cell, run_dir: Path) -> TrainSettings:
         "trainer.max_epochs=1",
         "trainer.limit_train_batches=2",
         "trainer.progress_bar=false",
-        "data.split.share=0.3",
         f"run_dir={run_dir}",
     )
 

@@ -75,7 +75,7 @@ def uninterrupted(run_training: Train) -> Path:
     ("epoch", "step", "resumed_epochs"),
     [
         pytest.param(1, 10, [1, 2], id="within an epoch"),
-        pytest.param(1, 24, [2], id="in its last step"),
+        pytest.param(1, 26, [2], id="in its last step"),
         pytest.param(0, None, [1, 2], id="in its validation"),
     ],
 )

@@ -4,17 +4,15 @@ Each leads from raw CSV to a report that a reader can trust.
 """
 
 import json
-import os
 import re
 import shlex
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 import pytest
+from in_process import run
 from jobs import ROOT
 from pages import EXAMPLES
 
@@ -45,25 +43,24 @@ def edit(text: str, folder: Path) -> None:
     path.write_text(content.replace(before, after), "utf-8")
 
 
-def walked(page: Path, folder: Path) -> Path:
+def walked(page: Path, folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Do what a page says in a new folder; return that folder."""
     for name in ("train.py", "evaluate.py"):
         shutil.copy(ROOT / name, folder)
     for name in ("conf", "examples"):
         (folder / name).symlink_to(ROOT / name)
-    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    monkeypatch.chdir(folder)
     for language, text in steps(page):
         if language == "diff":
             edit(text, folder)
             continue
-        program, *words = shlex.split(text)
-        assert program == "python"
-        if words[0] == "train.py":
+        words = shlex.split(text)
+        assert words[0] == "python"
+        if words[1] == "train.py":
             words += ["tracking=none", "trainer.progress_bar=false"]
-        result = subprocess.run(
-            [sys.executable, *words], cwd=folder, capture_output=True, text=True, env=environment
-        )
-        assert result.returncode == 0, f"{text}\n{result.stdout}\n{result.stderr}"
+        if words[1] in ("train.py", "evaluate.py"):
+            words.append("hardware.threads=1")
+        assert not run(words, monkeypatch), text
     return folder
 
 
@@ -84,8 +81,8 @@ def test_an_example_takes_few_steps(page: Path) -> None:
     assert 3 <= len(steps(page)) <= MOST_STEPS
 
 
-def test_a_water_loop_without_labels(tmp_path: Path) -> None:
-    folder = walked(page_named("water_loop"), tmp_path)
+def test_a_water_loop_without_labels(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = walked(page_named("water_loop"), tmp_path, monkeypatch)
     report = judged(folder / "outputs" / "loop_judged")
     normality = report["normality"]
     assert normality["overall"]["auroc"] > 0.85
@@ -107,8 +104,8 @@ def test_a_water_loop_without_labels(tmp_path: Path) -> None:
     assert again["normality"]["thresholds_reset"] == {"level_share": [0.1, 1.0]}
 
 
-def test_engines_run_to_failure(tmp_path: Path) -> None:
-    folder = walked(page_named("engines"), tmp_path)
+def test_engines_run_to_failure(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = walked(page_named("engines"), tmp_path, monkeypatch)
     report = judged(folder / "outputs" / "engines_judged")
     assert (report["split"], report["resampled"]["unit"]) == ("by_machine", "machines")
     assert report["resampled"]["units"] == report["test_machines"] == 12
@@ -125,8 +122,10 @@ def test_engines_run_to_failure(tmp_path: Path) -> None:
     assert "1970" not in page
 
 
-def test_actuators_judged_on_other_actuators(tmp_path: Path) -> None:
-    folder = walked(page_named("actuators"), tmp_path)
+def test_actuators_judged_on_other_actuators(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = walked(page_named("actuators"), tmp_path, monkeypatch)
     report = judged(folder / "outputs" / "actuators_judged")
     assert (report["split"], report["resampled"]["unit"]) == ("column", "machines")
     assert report["resampled"]["units"] == 4

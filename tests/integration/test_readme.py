@@ -1,21 +1,19 @@
 """Every command of the README and of its first pages runs, on the files that they show."""
 
 import re
-import runpy
 import shlex
 import shutil
 import subprocess
-import sys
 from pathlib import Path
 from shutil import rmtree
 
 import pandas as pd
 import pytest
-from jobs import ROOT, SMALL
+from in_process import run
+from jobs import ALL_HELD_OUT, DISCRIMINANT, QUICK, ROOT, small
 from pages import RUN, blocks, shown_files
 from tests.support.services import service
 
-from hydrascope.cli import main
 from hydrascope.telemetry import ZemaSource
 
 COMMANDS = dict.fromkeys(
@@ -24,7 +22,7 @@ COMMANDS = dict.fromkeys(
     for line in block.splitlines()
     if (command := line.split("#")[0].strip())
 )
-BRIEF = [*SMALL, "trainer.max_epochs=1", "trainer.limit_train_batches=1"]
+BRIEF = [*QUICK, "trainer.max_epochs=1", "trainer.limit_train_batches=1"]
 
 
 @pytest.fixture(scope="module")
@@ -81,11 +79,14 @@ def shortened(words: list[str]) -> list[str]:
     if words[1] in ("train.py", "train") and "--help" not in words:
         # What the command itself says wins over what makes it brief.
         said = {word.partition("=")[0] for word in words}
-        extra = [word for word in BRIEF if word.partition("=")[0] not in said]
+        brief = small(*words[2:], *BRIEF)
+        extra = [word for word in brief if word.partition("=")[0] not in said]
         if any(word.startswith("model=") for word in words):
             extra = [word for word in extra if not word.startswith("model.")]
+        if "model=discriminant" in words:
+            extra += DISCRIMINANT[1:]
         if any(word.startswith("resume=") for word in words):
-            extra = [*SMALL, "trainer.max_epochs=4"]
+            extra = [*small(), ALL_HELD_OUT, "trainer.max_epochs=4"]
         words += extra
     if "-m" in words[2:]:  # of a sweep the first two, which are processes of their own
         words = [re.sub(r"(=[^,{]+,[^,]+),.*", r"\1", word) for word in words]
@@ -103,28 +104,14 @@ def test_a_command_of_the_readme_runs(
     assert words[0] in ("python", "hydrascope")
     if words[1] in ("serve.py", "serve"):
         assert words[2:] == ["bundle=bundles/rig", "port=8000"]
-        with service(workplace / "bundles" / "current") as running:
-            assert running.process.poll() is None
+        if words[0] == "python":  # that of hydrascope: test_wheel.py
+            with service(workplace / "bundles" / "current") as running:
+                assert running.process.poll() is None
         return
     for output in (word.removeprefix("output=") for word in words if word.startswith("output=")):
         rmtree(workplace / output, ignore_errors=True)  # another page may have written it
     monkeypatch.chdir(workplace)
-    monkeypatch.syspath_prepend(workplace)  # as python itself puts a script's folder there
-    # In this process, because importing torch and Lightning anew takes longer than the command.
-    code: object = 0
-    try:
-        if words[0] == "hydrascope":  # the command itself: test_wheel.py
-            monkeypatch.setattr(sys, "argv", ["hydrascope", *shortened(words)[1:]])
-            main()
-        elif words[1] == "-m":
-            monkeypatch.setattr(sys, "argv", words[2:])
-            runpy.run_module(words[2], run_name="__main__")
-        else:
-            monkeypatch.setattr(sys, "argv", shortened(words)[1:])
-            runpy.run_path(words[1], run_name="__main__")
-    except SystemExit as ended:
-        code = ended.code
-    assert not code
+    assert not run(shortened(words), monkeypatch)
 
 
 def test_make_train_is_the_experiment_that_the_readme_shows(workplace: Path) -> None:
