@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from jobs import ROOT, Train, small, train_settings
+from jobs import FEW_HELD_OUT, QUICK, ROOT, Train, small, train_settings
 
 from hydrascope.experiment import train
 from hydrascope.experiment.job_settings import validate_train
@@ -20,11 +20,14 @@ from hydrascope.schemas.errors import SpecError
 SAME = (
     "model.dropout=0",
     "model.input_noise=0",
+    "data.window.steps=2",
+    "features.patch=false",
+    FEW_HELD_OUT,
     "trainer.max_epochs=2",
     "trainer.limit_train_batches=null",
 )
 """Dropout is a function of the process too, so it is off where processes are compared."""
-# 1,587 windows leave a last step whose shares differ; one head has labels for some rows only.
+# 1,705 windows leave a last step whose shares differ; one head has labels for some rows only.
 SOURCE = "data.source={_target_: damaged_rig.DamagedRig}"
 
 
@@ -115,6 +118,7 @@ def test_a_sweep_of_trainings_in_two_processes_each_leaves_its_runs_and_nothing_
 ) -> None:
     done = script(
         tmp_path,
+        *QUICK,
         "trainer=ddp",
         "hardware=cpu_x2",
         "hardware.threads=1",
