@@ -6,6 +6,7 @@ import re
 import signal
 import sys
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 import torch
@@ -53,27 +54,41 @@ def plain(run_training: Train) -> Path:
     return run_training(*SHORT)
 
 
+class Refitted(NamedTuple):
+    run_dir: Path
+    windows: set[int]
+    """Those that were trained on once nothing was validated."""
+
+
+@pytest.fixture(scope="module")
+def refitted(run_training: Train) -> Refitted:
+    with pytest.MonkeyPatch.context() as patch:
+        spy = watched(patch, Spy())
+        return Refitted(run_training(*REFITTED), spy.windows)
+
+
 def of(run_dir: Path) -> Checkpoint:
     return read_checkpoint(run_dir / "checkpoints" / "best.ckpt")
 
 
 def test_all_windows_but_the_tested_are_learned_from_and_the_calibration_stays(
-    plain: Path, run_training: Train, monkeypatch: pytest.MonkeyPatch
+    plain: Path, refitted: Refitted
 ) -> None:
-    spy = watched(monkeypatch, Spy())
-    refitted = run_training(*REFITTED)
-    split = restore(str(refitted / "checkpoints" / "best.ckpt")).data.split
-    assert spy.windows == {*split.train.tolist(), *split.val.tolist()}
-    before, after = of(plain), of(refitted)
+    split = restore(str(refitted.run_dir / "checkpoints" / "best.ckpt")).data.split
+    assert refitted.windows == {*split.train.tolist(), *split.val.tolist()}
+    before, after = of(plain), of(refitted.run_dir)
     assert after.calibration == before.calibration
     assert any(not torch.equal(before.weights[name], after.weights[name]) for name in after.weights)
-    results = [json.loads((each / "results.json").read_text()) for each in (plain, refitted)]
+    results = [
+        json.loads((each / "results.json").read_text()) for each in (plain, refitted.run_dir)
+    ]
     assert results[0]["best_epoch"] == results[1]["best_epoch"] == 0
     assert results[0]["test"] != results[1]["test"]
 
 
 def test_a_training_that_ends_within_it_has_its_best_weights_and_goes_on(
     plain: Path,
+    refitted: Refitted,
     run_training: Train,
     monkeypatch: pytest.MonkeyPatch,
     tmp_path: Path,
@@ -94,10 +109,8 @@ def test_a_training_that_ends_within_it_has_its_best_weights_and_goes_on(
     assert of(tmp_path).calibration == of(plain).calibration
     (last,) = re.findall(r"resume=(\S+last.ckpt) and", capsys.readouterr().out)
     spy.kill = False
-    resumed, whole = run_training(*REFITTED, f"resume={last}"), run_training(*REFITTED)
-    assert all(
-        torch.equal(value, of(resumed).weights[name]) for name, value in of(whole).weights.items()
-    )
+    resumed, whole = of(run_training(*REFITTED, f"resume={last}")), of(refitted.run_dir)
+    assert all(torch.equal(value, resumed.weights[name]) for name, value in whole.weights.items())
 
 
 def test_it_is_refused_where_thresholds_are_set_on_windows_not_learned_from(

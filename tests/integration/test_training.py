@@ -11,7 +11,7 @@ from pathlib import Path
 import mlflow
 import pandas as pd
 import pytest
-from jobs import ROOT, SMALL, Train, train_settings
+from jobs import ALL_HELD_OUT, FEW_HELD_OUT, QUICK, ROOT, Train, small, train_settings
 
 from hydrascope.experiment import train
 from hydrascope.schemas.errors import SpecError
@@ -26,15 +26,15 @@ def losses(run_dir: Path) -> pd.DataFrame:
 
 
 def script(run_dir: Path, *overrides: str) -> list[str]:
-    small = [*SMALL, f"hydra.run.dir={run_dir}", *overrides]
-    return [sys.executable, str(ROOT / "train.py"), *small]
+    settings = [*small(*overrides), f"hydra.run.dir={run_dir}"]
+    return [sys.executable, str(ROOT / "train.py"), *settings]
 
 
 def test_the_same_seed_gives_bit_identical_losses_and_another_seed_does_not(
     run_training: Train, trained: Path
 ) -> None:
-    again = run_training("trainer.max_epochs=3")
-    other = run_training("trainer.max_epochs=3", "seed=7")
+    same = ("trainer.max_epochs=3", ALL_HELD_OUT)
+    again, other = run_training(*same), run_training(*same, "seed=7")
     assert losses(again).equals(losses(trained))
     assert len(losses(again)) == 3
     assert not losses(other).equals(losses(trained))
@@ -60,7 +60,7 @@ def test_a_killed_training_resumes_with_the_losses_of_an_uninterrupted_one(
 
 
 def test_ctrl_c_stops_with_the_command_to_go_on(tmp_path: Path) -> None:
-    command = script(tmp_path / "run", "trainer.max_epochs=500")
+    command = script(tmp_path / "run", *QUICK, "trainer.max_epochs=500")
     last = tmp_path / "run" / "checkpoints" / "last.ckpt"
     # Tests that run in the background have inherited an ignored SIGINT; a terminal's job has not.
     with subprocess.Popen(
@@ -84,7 +84,7 @@ def test_ctrl_c_stops_with_the_command_to_go_on(tmp_path: Path) -> None:
 
 def test_resuming_with_another_network_is_refused_with_both_values(trained: Path) -> None:
     last = trained / "checkpoints" / "last.ckpt"
-    changed = train_settings(*SMALL, f"run_dir={trained}", f"resume={last}", "data.fold=2")
+    changed = train_settings(*small("data.fold=2"), f"run_dir={trained}", f"resume={last}")
     with pytest.raises(SpecError, match=r"data\.fold: .* trained with 0, now 2"):
         train.run(changed)
 
@@ -93,7 +93,8 @@ def test_mlflow_and_wandb_hold_the_parameters_and_metrics_of_the_run(
     run_training: Train, tmp_path: Path
 ) -> None:
     uri = f"sqlite:///{tmp_path / 'runs.db'}"
-    run_dir = run_training("tracking=both", f"tracking.mlflow.uri={uri}", "trainer.max_epochs=1")
+    tracked = (*QUICK, "tracking=both", f"tracking.mlflow.uri={uri}")
+    run_dir = run_training(*tracked, "trainer.max_epochs=1")
     client = mlflow.MlflowClient(uri)
     (experiment,) = [e for e in client.search_experiments() if e.name == "hydrascope"]
     (run,) = client.search_runs([experiment.experiment_id])
@@ -109,9 +110,7 @@ def test_mlflow_and_wandb_hold_the_parameters_and_metrics_of_the_run(
 
 def test_every_head_stands_beside_all_baselines_in_the_results(run_training: Train) -> None:
     # Few features keep the covariance of LDA small.
-    run_dir = run_training(
-        "baselines=true", "trainer.max_epochs=1", "data.window.steps=2", "features.patch=false"
-    )
+    run_dir = run_training(*QUICK, "baselines=true", "trainer.max_epochs=1")
     results = json.loads((run_dir / "results.json").read_text())["test"]
     heads = {"cooler", "valve", "pump", "accumulator", "stable"}
     assert {name: set(model) for name, model in results.items()} == {
@@ -127,7 +126,8 @@ def test_every_head_stands_beside_all_baselines_in_the_results(run_training: Tra
 
 
 def test_a_damaged_recording_trains_and_predicts(run_training: Train) -> None:
-    run_dir = run_training("data.source={_target_: damaged_rig.DamagedRig}", "trainer.max_epochs=1")
+    source = "data.source={_target_: damaged_rig.DamagedRig}"
+    run_dir = run_training(source, FEW_HELD_OUT, "trainer.max_epochs=1")
     results = json.loads((run_dir / "results.json").read_text())["test"]["gatv2_arma"]
     assert all(0.0 <= head["accuracy"] <= 1.0 for head in results.values())
     assert losses(run_dir).astype(float).notna().all(axis=None)
@@ -136,9 +136,12 @@ def test_a_damaged_recording_trains_and_predicts(run_training: Train) -> None:
 @pytest.mark.parametrize("experiment", sorted(p.stem for p in (ROOT / "conf/experiment").iterdir()))
 def test_every_experiment_trains_one_step(run_training: Train, experiment: str) -> None:
     fleet = experiment.startswith("fleet")
-    few = ["data.source.machines_per_kind=6", "data.store.n_jobs=1"] if fleet else []
+    few = ["data.source.machines_per_kind=6", "data.source.hours=0.1", "data.store.n_jobs=1"]
     run_dir = run_training(
-        f"experiment={experiment}", "trainer.max_epochs=1", "trainer.limit_train_batches=1", *few
+        f"experiment={experiment}",
+        "trainer.max_epochs=1",
+        "trainer.limit_train_batches=1",
+        *(few if fleet else ()),
     )
     assert (run_dir / "results.json").exists()
 
@@ -164,9 +167,9 @@ def test_a_folder_of_the_original_download_trains_at_its_native_rates(run_traini
 def test_of_a_grid_one_trial_fails_and_the_other_has_its_run(tmp_path: Path) -> None:
     sweep = tmp_path / "sweep"
     options = ("trainer.max_epochs=1", "launcher=joblib")
-    small = [each for each in SMALL if not each.startswith("tracking")]
+    brief = [each for each in small(*QUICK) if not each.startswith("tracking")]
     command = [
-        *(sys.executable, str(ROOT / "train.py"), "-m", *small, *options),
+        *(sys.executable, str(ROOT / "train.py"), "-m", *brief, *options),
         *(f"hydra.sweep.dir={sweep}", f"data.source.folder=null,{tmp_path}"),
     ]
     done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, timeout=200)
@@ -191,5 +194,5 @@ def test_of_a_grid_one_trial_fails_and_the_other_has_its_run(tmp_path: Path) -> 
 
 @pytest.mark.parametrize("split", ["random", "chronological"])
 def test_the_other_splits_train(run_training: Train, split: str) -> None:
-    run_dir = run_training(f"data.split.name={split}", "trainer.max_epochs=1")
+    run_dir = run_training(*QUICK, f"data.split.name={split}", "trainer.max_epochs=1")
     assert (run_dir / "results.json").exists()
