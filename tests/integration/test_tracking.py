@@ -88,10 +88,10 @@ class At(Callback):
 
 @pytest.fixture
 def server(tmp_path: Path) -> Iterator[Server]:
-    running = Server(tmp_path)
-    running.start()
-    yield running
-    running.kill()
+    """A server that has not been started."""
+    made = Server(tmp_path)
+    yield made
+    made.kill()
 
 
 def during(monkeypatch: pytest.MonkeyPatch, does: dict[int, object]) -> None:
@@ -122,6 +122,7 @@ def test_a_training_outlives_its_server_and_tells_it_everything_when_it_is_back(
     tmp_path: Path,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
+    server.start()
     monkeypatch.setattr(delivery, "FIRST_PAUSE_S", 0.0)
     during(monkeypatch, {1: server.kill, 3: server.start})
     run_dir = run_training(
@@ -151,7 +152,6 @@ def test_what_a_lost_server_was_not_told_is_sent_by_a_command(
     tmp_path: Path,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    server.kill()
     run_dir = run_training(*TRACKED, f"tracking.mlflow.uri={server.uri}", "trainer.max_epochs=2")
     said = capsys.readouterr().out
     assert f"python -m hydrascope tracking send {run_dir}" in said
