@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from jobs import QUICK, ROOT, SMALL
+from jobs import FEW_HELD_OUT, QUICK, ROOT, SMALL
 
 from hydrascope.experiment.job_settings import validate_train
 from hydrascope.experiment.launch import launch
@@ -20,6 +20,7 @@ from hydrascope.experiment.launch import launch
 OPTIONS = (
     *(each for each in SMALL if not each.startswith(("data.store", "trainer.limit"))),
     *QUICK,
+    FEW_HELD_OUT,
     "trainer.max_epochs=4",
     "data.batch_size=256",
 )

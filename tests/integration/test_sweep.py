@@ -14,7 +14,7 @@ from pathlib import Path
 
 import optuna
 import pytest
-from jobs import ROOT, SMALL, train_settings
+from jobs import FEW_HELD_OUT, QUICK, ROOT, SMALL, train_settings
 from mlflow import MlflowClient
 
 from hydrascope.experiment import train
@@ -27,10 +27,8 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
 TINY = (
     *(each for each in SMALL if not each.startswith(("model.", "tracking"))),
-    "data.window.steps=2",
-    "features.patch=false",
-    "model.spatial_layers=1",
-    "model.cross_task=none",
+    *QUICK,
+    FEW_HELD_OUT,
     "trainer.max_epochs=3",
     "sweep.random_trials=9",
 )

@@ -16,7 +16,7 @@ from urllib.request import urlopen
 from zipfile import ZipFile
 
 import pytest
-from jobs import QUICK, ROOT, SMALL
+from jobs import QUICK, ROOT, small
 from tests.support.rig_requests import ask, request_bodies
 from tests.support.services import free_port
 
@@ -117,7 +117,7 @@ def test_the_environment_has_the_wheel_and_not_the_clone(commands: Path, tmp_pat
 
 
 def test_the_rig_is_trained_judged_shipped_and_served(commands: Path, tmp_path: Path) -> None:
-    brief = ("trainer.max_epochs=1", *SMALL, *QUICK)
+    brief = small(*QUICK, "trainer.max_epochs=1")
     run(commands, tmp_path, "train", "experiment=zema", "run_dir=run", *brief)
     ckpt = "ckpt=run/checkpoints/best.ckpt"
     run(commands, tmp_path, "evaluate", ckpt, "run_dir=judged", "missing_sensors=false")
@@ -167,5 +167,5 @@ def test_a_model_of_the_folder_is_found_by_its_own_configuration(
     (tmp_path / "mine" / "model" / "mine.yaml").write_text(CONFIG)
     told = ("--config-dir", "mine", "model=mine", "model.hidden_channels=16")
     assert "valid: model=mine" in run(commands, tmp_path, "config", "validate", *told)
-    run(commands, tmp_path, "train", *told, "run_dir=run", "trainer.max_epochs=1", *SMALL, *QUICK)
+    run(commands, tmp_path, "train", *told, "run_dir=run", *small(*QUICK, "trainer.max_epochs=1"))
     assert "mine" in json.loads((tmp_path / "run" / "results.json").read_text())["test"]
