@@ -70,7 +70,8 @@ def test_every_notebook_is_a_page_with_what_it_has_printed_and_drawn(site: Path)
         pictures = [out for out in shown if "image/png" in out["data"]]
         tables = [out for out in shown if "<table" in "".join(out["data"].get("text/html", ""))]
         assert len(list((site / "notebooks").glob(f"{file.stem}_*.png"))) == len(pictures)
-        assert text.count("<img") == len(pictures)
+        linked = sum("".join(cell["source"]).count("![") for cell in cells)
+        assert text.count("<img") == len(pictures) + linked
         assert text.count("<table>") == len(tables) > 0
 
 
