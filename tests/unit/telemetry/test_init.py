@@ -12,6 +12,7 @@ from typer.testing import CliRunner
 
 from hydrascope.cli import app
 from hydrascope.schemas import SensorKind, TaskSpec, validate
+from hydrascope.schemas.errors import SpecError
 from hydrascope.schemas.machine_file import machines_in
 from hydrascope.schemas.yaml_file import load_yaml
 from hydrascope.telemetry import ParquetSource
@@ -67,6 +68,54 @@ def test_columns_are_told_apart_by_their_names() -> None:
     assert wide.labels == ("fault",)
     narrow = columns_of(["ts", "asset", "tag", "value", "unit"])
     assert (narrow.sensor, narrow.value, narrow.unit) == ("tag", "value", "unit")
+
+
+@pytest.mark.parametrize(
+    ("headers", "time", "machine"),
+    [
+        (["recorded_at", "Maschine", "t [degC]"], "recorded_at", "Maschine"),
+        (["Zeitpunkt", "Gerät", "T"], "Zeitpunkt", "Gerät"),
+        (["t", "Asset Name", "p [bar]"], "t", "Asset Name"),
+    ],
+)
+def test_a_temperature_is_no_time_and_machines_have_many_names(
+    headers: list[str], time: str, machine: str
+) -> None:
+    found = columns_of(headers)
+    assert (found.time, found.machine, found.sensors) == (time, machine, (headers[2],))
+
+
+def test_files_of_one_name_in_several_folders_are_several_machines(tmp_path: Path) -> None:
+    for pump, level in (("pump_1", 10.0), ("pump_2", 90.0)):
+        file = tmp_path / "plant" / pump / "log.csv"
+        file.parent.mkdir(parents=True)
+        times = pd.date_range("2026-01-01", periods=100, freq="1s")
+        pd.DataFrame({"timestamp": times, "p [bar]": level}).to_csv(file, index=False)
+    source = source_of(init(tmp_path / "plant"), "plant")
+    assert set(source.machines()) == {"pump_1_log", "pump_2_log"}
+    for name, level in (("pump_1_log", 10.0), ("pump_2_log", 90.0)):
+        (extent,) = source.extents(name)
+        (signal,) = source.read(name, extent).values()
+        assert set(signal.values.tolist()) == {level}
+
+
+@pytest.mark.parametrize(
+    ("text", "complaint"),
+    [
+        ("Datum;Uhrzeit;p [bar]\n01.01.2026;12:00:00;149,2\n", "'Datum' and 'Uhrzeit'"),
+        ("# logger v3\ntimestamp,p [bar]\n2026-01-01 00:00:00,1\n", "is a comment"),
+        ("timestamp,p [bar],p [bar]\n2026-01-01 00:00:00,1,2\n", "are called 'p [bar]'"),
+    ],
+)
+def test_columns_that_cannot_be_told_apart_are_one_line(
+    tmp_path: Path, text: str, complaint: str
+) -> None:
+    (tmp_path / "raw").mkdir()
+    (tmp_path / "raw" / "log.csv").write_text(text)
+    result = CliRunner().invoke(app, ["init", str(tmp_path / "raw"), "--into", str(tmp_path / "o")])
+    assert isinstance(result.exception, SpecError)
+    assert complaint in str(result.exception)
+    assert not (tmp_path / "o").exists()
 
 
 def test_a_german_export_becomes_telemetry_of_one_machine(tmp_path: Path) -> None:

@@ -100,4 +100,7 @@ def _summary(plan: Plan) -> Iterator[str]:
     if short := plan.short:
         yield f"Shorter than a window, and padded: {', '.join(short)}"
     if left := sorted(plan.found.omitted):
-        yield f"Left out, because they hold no numbers: {', '.join(left)}"
+        yield (
+            f"Left out, because they hold no numbers: {', '.join(left)}; if one names the machine "
+            "or a condition, call it equipment_id or label"
+        )

@@ -1,7 +1,7 @@
 """The meaning of a table's columns, guessed from their headers."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from hydrascope.schemas.kinds import SENSOR_UNITS, ComponentType, SensorKind
@@ -11,12 +11,16 @@ _COUNTERS = ("cycle", "cycles", "time_in_cycles", "cycle_number")
 """The names of columns that count instead of telling a time."""
 _TIMES = (
     *("timestamp", "time", "datetime", "date_time", "date", "ts", "time_s", "t", "seconds"),
-    *("zeit", "zeitstempel", "epoch", *_COUNTERS),
+    *("recorded_at", "measured_at", "sampled_at", "zeit", "zeitstempel", "zeitpunkt", "epoch"),
+    *_COUNTERS,
 )
+_DATES, _CLOCKS = ("date", "datum", "day"), ("time", "clock", "time_of_day", "uhrzeit", "zeit")
 _MACHINES = (
     *("equipment_id", "machine_id", "machine", "asset_id", "asset", "device_id", "device"),
     *("unit_id", "unit_number", "unit_nr", "engine_id", "engine", "serial_number"),
-    *("actuator_id", "actuator", "pump_id", "motor_id"),
+    *("actuator_id", "actuator", "pump_id", "motor_id", "serial", "serial_no", "asset_name"),
+    *("machine_name", "equipment", "equipment_name", "maschine", "maschinen_id", "anlage"),
+    *("anlagen_id", "geraet", "geraete_id", "aggregat", "seriennummer"),
 )
 _NAMES = ("sensor_id", "sensor", "tag", "tagname", "tag_name", "variable", "signal", "channel")
 _VALUES = ("value", "val", "reading", "measurement")
@@ -34,6 +38,8 @@ _LABELS = (
 _MOMENTS = ("changepoint", "change_point")
 """The names of columns that mark single moments, and are neither sensors nor labels."""
 
+_CLOCK = re.compile(r"^\d{1,2}:\d{2}(:\d{2}([.,]\d+)?)?$")
+_UMLAUTS = str.maketrans({"ä": "ae", "ö": "oe", "ü": "ue", "ß": "ss"})
 _IN_BRACKETS = re.compile(r"^(?P<name>.*?)\s*[\[(]\s*(?P<unit>[^\])]+?)\s*[\])]\s*$")
 _SPELLINGS = {
     "°c": "degC", "c": "degC", "celsius": "degC", "°f": "degF", "fahrenheit": "degF",
@@ -91,6 +97,9 @@ class SensorGuess(NamedTuple):
 def columns_of(headers: Sequence[str]) -> Columns:
     """Guess the meaning of columns from their headers."""
     plain = {header: _plain(header) for header in headers}
+    for header in headers:
+        if plain[header] == "t" and header != "t":  # a temperature, such as `T` or `t [degC]`
+            plain[header] = ""
 
     def first(words: Sequence[str]) -> str | None:
         return next((each for word in words for each in headers if plain[each] == word), None)
@@ -107,6 +116,20 @@ def columns_of(headers: Sequence[str]) -> Columns:
         each for each in headers if each not in apart and plain[each] not in (*USUAL, *_MOMENTS)
     )
     return Columns(time, machine, sensor, value, unit, labels, () if sensor else tuple(rest))
+
+
+def date_and_clock(row: Mapping[str, str]) -> tuple[str, str] | None:
+    """Return the columns of a row that hold its date and its time of day, if these are two."""
+    date = next((header for header in row if _plain(header) in _DATES), None)
+    clock = next(
+        (
+            header
+            for header, value in row.items()
+            if _plain(header) in _CLOCKS and _CLOCK.match(value.strip())
+        ),
+        None,
+    )
+    return (date, clock) if date is not None and clock is not None else None
 
 
 def is_counter(header: str) -> bool:
@@ -170,4 +193,5 @@ def _component(words: Sequence[str]) -> str | None:
 
 def _plain(header: str) -> str:
     name = _IN_BRACKETS.sub(lambda found: found["name"] or found[0], header)
-    return re.sub(r"[^a-z0-9]+", "_", name.strip().lower()).strip("_")
+    spelt = name.strip().lower().translate(_UMLAUTS)
+    return re.sub(r"[^a-z0-9]+", "_", spelt).strip("_")

@@ -142,6 +142,9 @@ def _machine_names(
 ) -> list[str]:
     """Return the machine of each file, for files without a column that names it."""
     stems = [identifier(table.path.stem) for table in tables]
+    if len(set(stems)) < len(stems):  # such as pump_1/log.csv and pump_2/log.csv
+        paths = (table.path.relative_to(folder).with_suffix("") for table in tables)
+        stems = [identifier("_".join(path.parts)) for path in paths]
     unnamed = [table for table in tables if table.columns.machine is None]
     if not unnamed:
         return stems

@@ -5,7 +5,8 @@ A canonical frame has the columns `timestamp` (UTC), `equipment_id` and one for 
 """
 
 import csv
-from collections.abc import Iterator, Mapping
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,7 @@ from hydrascope.telemetry.folder.timestamps import to_microseconds
 from hydrascope.telemetry.init.headers import (
     Columns,
     columns_of,
+    date_and_clock,
     identifier,
     is_counter,
     of_folder,
@@ -95,6 +97,7 @@ def open_raw(path: Path, folder: Path) -> RawTable:
         headers = next(csv.reader([line], delimiter=separator))
         with path.open(encoding="utf-8", errors="replace") as file:
             second = [file.readline() for _ in range(2)][1]
+        _refuse_unclear(path, headers, next(csv.reader([second], delimiter=separator), []))
         if separator != "," and any(
             part.count(",") == 1 and part.replace(",", "").strip("-+ \n").isdigit()
             for part in second.split(separator)
@@ -110,6 +113,24 @@ def open_raw(path: Path, folder: Path) -> RawTable:
     }
     columns = (*headers, *partition)
     return RawTable(path, columns, columns_of(columns), separator, decimal, partition)
+
+
+def _refuse_unclear(path: Path, headers: Sequence[str], values: Sequence[str]) -> None:
+    """Refuse a CSV file whose columns cannot be told apart.
+
+    Raises:
+        SpecError: The first line is no header, two columns have one name, or the time is in two.
+    """
+    if headers and headers[0].startswith("#"):
+        raise SpecError(f"{path}: the first line is a comment; expected the names of the columns")
+    twice = [name for name, times in Counter(headers).items() if times > 1]
+    if twice:
+        raise SpecError(f"{path}: several columns are called {twice[0]!r}; expected a name each")
+    if (apart := date_and_clock(dict(zip(headers, values, strict=False)))) is not None:
+        raise SpecError(
+            f"{path}: date and time of day are two columns, {apart[0]!r} and {apart[1]!r}; "
+            "expected one, such as timestamp with 2026-01-31 12:00:00"
+        )
 
 
 def canonical(
