@@ -36,7 +36,7 @@ TUNED, JUDGED = 101, 102
 GOAL = 1.0
 """False alarms in 1,000 machine-hours, at most."""
 CONFIDENCES = (0.0, 0.3, 0.5)
-"""Of the rule `finding`; the default's comes first."""
+"""The tried values of `confidence` of the rule `finding`; the default comes first."""
 SHIFT_H, RECORDED_MIN = 8.0, 12.0
 """Setting and weather last for a shift, of which its first minutes are simulated."""
 _BEFORE = 0.1
@@ -44,7 +44,7 @@ _BEFORE = 0.1
 
 
 class Size(NamedTuple):
-    """How much is measured.
+    """The size of the measurement.
 
     Attributes:
         machines: Sound machines of each kind.
@@ -77,7 +77,7 @@ class _Recorded(TypedDict):
 
 
 class Found(NamedTuple):
-    """What became of one growing fault."""
+    """The alarms that one growing fault raised."""
 
     delay_h: float | None
     """From severity `ACTIVE` on to the alarm; negative before; None: there was none."""
@@ -184,9 +184,9 @@ class Measured(NamedTuple):
     """The figures of some rules."""
 
     alarms: int
-    """Of sound machines."""
+    """The alarms of the sound machines."""
     hours: float
-    """Of these machines together."""
+    """The hours of these machines together."""
     machines: int
     faults: dict[Fault, list[Found]]
 

@@ -88,8 +88,8 @@ def compare(
         folder: Where the baselines' answers are kept.
     """
     found: dict[str, Answers] = {}
-    for name, folder in runs.items():
-        restored, found[name] = _lives.of_network(folder)
+    for name, run_dir in runs.items():
+        restored, found[name] = _lives.of_network(run_dir)
     data, normalizer = restored.data, restored.diagnoser.normalizer
     for name, baseline in BASELINES.items():
         found[name] = _lives.of_baseline(baseline, data, normalizer, folder)

@@ -26,7 +26,7 @@ _path = partial(path_of, "alarms")
 
 
 class AlarmMethods:
-    """What a client asks of alarms; a part of `Client`."""
+    """The methods of `Client` that concern alarms, silences and events."""
 
     _service: Connection
 

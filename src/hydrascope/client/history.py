@@ -22,7 +22,7 @@ _path = partial(path_of, "equipment")
 
 
 class HistoryMethods:
-    """What a client asks of the past; a part of `Client`."""
+    """The methods of `Client` that concern earlier diagnoses and signals."""
 
     _service: Connection
 

@@ -1,4 +1,4 @@
-"""What is reached without looking: the best answer that is the same for every window."""
+"""The best answer that is the same for every window: what needs no telemetry."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any

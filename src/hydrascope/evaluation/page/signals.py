@@ -12,7 +12,7 @@ from hydrascope.evaluation.explain import Explanation
 from hydrascope.schemas.time import TimeWindow
 
 WIDTH, HEIGHT = 240, 56
-"""Of the drawing of a signal."""
+"""The size of the drawing of a signal, in pixels."""
 _POINTS = 240
 """The most points of a signal's line; more cannot be seen in its width."""
 

@@ -19,7 +19,7 @@ class Champion(NamedTuple):
     """A registered model and what is known of its training."""
 
     name: str
-    """Of the registered model."""
+    """The name of the registered model."""
     version: int
     settings: TrainSettings
     diagnoser: TensorDiagnoser
@@ -27,7 +27,7 @@ class Champion(NamedTuple):
     learned: Times
     """The times that it has learned from."""
     data_fingerprint: str
-    """Of the data that it was trained on."""
+    """The fingerprint of the data that it was trained on."""
 
     def data(self, newer: TrainSettings) -> HydraulicDataModule:
         """Return the windows of grown data as this model reads them, set up.

@@ -35,7 +35,7 @@ class JudgedHead(NamedTuple):
     difference: float | None
     """Challenger less champion."""
     interval: list[float] | None
-    """Of the difference, 95 %; None: fewer than two units."""
+    """The 95 % interval of the difference; None: fewer than two units."""
     finding: Finding
 
 

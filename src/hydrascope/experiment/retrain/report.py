@@ -1,4 +1,4 @@
-"""What came of a retraining: as JSON, and in words."""
+"""The result of a retraining: as JSON, and in words."""
 
 from collections.abc import Iterator
 from typing import Any, Literal, NamedTuple
@@ -12,7 +12,7 @@ Outcome = Literal["moved", "stays", "nothing new"]
 
 
 class Report(NamedTuple):
-    """What came of a retraining."""
+    """The result of a retraining."""
 
     model: str
     """models:/NAME@ALIAS."""
