@@ -44,7 +44,7 @@ def test_each_machine_has_its_own_threshold_on_its_own_held_out_windows(
     assert normality is not None
     table = normality.thresholds()[MACHINE].numpy()
     assert len(table) == 1 + MACHINES  # of the build, and of each machine
-    score, key, build, window = held_out_scores(diagnoser, data, spec.smoothing)[MACHINE]
+    score, key, build, window = held_out_scores(diagnoser, data, spec)[MACHINE]
     assert set(build) == {0}
     names = list(data.machines)
     units = []

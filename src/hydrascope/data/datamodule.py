@@ -48,6 +48,7 @@ from hydrascope.data.targets import encode_machines
 from hydrascope.data.transforms import Transform
 from hydrascope.data.windows import (
     EQUIPMENT,
+    WindowNumbers,
     WindowPlan,
     join_tables,
     plan_machines,
@@ -219,11 +220,10 @@ class HydraulicDataModule(LightningDataModule):
         self.split = self.split._replace(train=few, val=few)
 
     @contextmanager
-    def validation_joined(self) -> Iterator[None]:
-        """Add the validation windows to the training windows inside the context."""
+    def learning_from(self, train: WindowNumbers) -> Iterator[None]:
+        """Train on the windows `train`, without validation, inside the context."""
         before = self.split
-        joined = np.sort(np.concatenate([before.train, before.val]))
-        self.split = before._replace(train=joined, val=before.val[:0])
+        self.split = before._replace(train=train, val=train[:0])
         self._transform()
         try:
             yield

@@ -1,12 +1,14 @@
-"""The number of independent validation windows of normality, by their place in time."""
+"""The number of independent held-out windows of normality, by their place in time."""
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from hydrascope.data.cross_parts import HeldOutPart
 from hydrascope.data.datamodule import HydraulicDataModule
-from hydrascope.data.windows import EQUIPMENT, WindowNumbers, microseconds
+from hydrascope.data.windows import EQUIPMENT, microseconds
 
 
 class Near(NamedTuple):
@@ -18,11 +20,11 @@ class Near(NamedTuple):
     """They share none, but no further window lies between them and one."""
 
 
-def near_training(data: HydraulicDataModule, rows: WindowNumbers) -> Near:
-    """Return which of the windows `rows` [R] are near training windows of the same machine."""
+def near_training(data: HydraulicDataModule, part: HeldOutPart) -> Near:
+    """Return which held-out windows are near windows that were learned from without them."""
     start_us = microseconds(data.table["start"])
     machine = data.table[EQUIPMENT].to_numpy()
-    train = data.split.train[data.learned[data.split.train]]
+    rows, train = part
     apart_us = np.full(len(rows), np.iinfo(np.int64).max)
     for name in np.unique(machine[rows]):
         own = np.flatnonzero(machine[rows] == name)
@@ -39,13 +41,14 @@ def near_training(data: HydraulicDataModule, rows: WindowNumbers) -> Near:
     return Near(sharing, ~sharing & (apart_us < window_us + stride_us))
 
 
-def independent_units(data: HydraulicDataModule, rows: WindowNumbers) -> int:
-    """Return the number of independent observations among the held-out windows `rows`.
+def independent_units(data: HydraulicDataModule, parts: Sequence[HeldOutPart]) -> int:
+    """Return the number of independent observations among held-out windows.
 
-    Windows that share samples with training windows do not count. Of windows that share samples
-    with each other, as many count as share none. Otherwise the units of the split count.
+    Windows that share samples with windows that were learned from do not count. Of windows that
+    share samples with each other, as many count as share none. Otherwise the units of the split
+    count.
     """
-    rows = rows[~near_training(data, rows).sharing]
+    rows = np.concatenate([part.rows[~near_training(data, part).sharing] for part in parts])
     if data.unit != "windows":
         return len(np.unique(data.units[rows]))
     window_us, count = round(data.window.window_s * 1e6), 0

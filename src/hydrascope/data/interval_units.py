@@ -8,6 +8,9 @@ from hydrascope.data.named_parts import label_column
 from hydrascope.data.split_spec import CONDITION, Split, SplitSpec
 from hydrascope.data.windows import EQUIPMENT
 
+_WINDOWS = "windows"
+"""The name of the units where each window is one."""
+
 
 def interval_units(
     table: pd.DataFrame, spec: SplitSpec, split: Split
@@ -31,4 +34,14 @@ def interval_units(
     several = spec.name == "column" and table[EQUIPMENT].iloc[split.test].nunique() > 1
     if spec.name == "by_machine" or several:
         return "machines", pd.factorize(table[EQUIPMENT])[0]
-    return "windows", np.arange(len(table))
+    return _WINDOWS, np.arange(len(table))
+
+
+def run_units(unit: str, units: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Return a number for each window, [W], that consecutive windows share if they form a run.
+
+    Args:
+        unit: The name of the units, of `interval_units`.
+        units: The number of each window's unit, [W].
+    """
+    return np.zeros_like(units) if unit == _WINDOWS else units

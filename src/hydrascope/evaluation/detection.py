@@ -9,13 +9,16 @@ import pandas as pd
 from numpy.typing import NDArray
 from sklearn.metrics import roc_auc_score
 
+from hydrascope.data.cross_parts import held_out_parts
 from hydrascope.data.datamodule import HydraulicDataModule
 from hydrascope.data.held_out import near_training
+from hydrascope.data.interval_units import run_units
 from hydrascope.evaluation.bootstrap import Bootstrap, auroc
 from hydrascope.evaluation.detection_metrics import Alarms, alarm_intervals, alarm_metrics
 from hydrascope.models.diagnoser import TensorDiagnoser
 from hydrascope.schemas.normality import COMPONENT, LEVELS, MACHINE, SENSOR, NormalitySpec
-from hydrascope.tasks.alarm_thresholds import resolved_rate, smoothed, wilson_interval
+from hydrascope.tasks.alarm_thresholds import resolved_rate, wilson_interval
+from hydrascope.tasks.score_runs import over_runs
 
 _STATES = {"healthy": 1, "unhealthy": 0}
 ANY = "any"
@@ -26,10 +29,10 @@ COLUMNS = ("window", "equipment_id", "start", "level", "id", "score", "alarm")
 def score_table(
     diagnoser: TensorDiagnoser, data: HydraulicDataModule, spec: NormalitySpec
 ) -> pd.DataFrame:
-    """Return every smoothed score of the test windows, one a row, with the columns `COLUMNS`.
+    """Return every score of the test windows over its runs, one a row, with the columns `COLUMNS`.
 
     `id` names the sensor, the component or the machine. A `score` of 1 is the threshold. `score`
-    and `alarm` are missing if there was nothing to score.
+    and `alarm` are missing if there was nothing to score, or before a run has all its windows.
     """
     parts = []
     for batch in data.test_dataloader():
@@ -47,13 +50,11 @@ def score_table(
     table = pd.concat(parts, ignore_index=True)
     about = data.table[["equipment_id", "start"]]
     table = table.join(about, on="window")
-    if spec.smoothing:
-        groups = table.groupby(["equipment_id", "level", "id"], sort=False)
-        for _, rows in groups:
-            values = rows["score"].to_numpy()
-            table.loc[rows.index, "score"] = smoothed(
-                values, rows, data.window.stride_s, spec.smoothing
-            )
+    units = run_units(data.unit, data.units)
+    for _, rows in table.groupby(["equipment_id", "level", "id"], sort=False):
+        table.loc[rows.index, "score"] = over_runs(
+            rows["score"].to_numpy(), rows, units[rows["window"]], data.window.stride_s, spec
+        )
     table["alarm"] = (table["score"] > 1.0).astype("boolean").where(table["score"].notna())
     return table[list(COLUMNS)]
 
@@ -148,8 +149,8 @@ def _false_alarms(
     """
     alarms, count, rate = int(alarm.sum()), len(alarm), spec.false_alarm_rate
     low, high = wilson_interval(alarms, count)
-    setting = data.split.val[data.learned[data.split.val]]
-    near = near_training(data, setting)
+    parts = held_out_parts(data, spec)
+    near = [near_training(data, part) for part in parts]
     return {
         "alarms": alarms,
         "windows": count,
@@ -161,9 +162,9 @@ def _false_alarms(
         "resolved": resolved_rate(held_out, rate) if spec.threshold == "conformal" else None,
         "held_out": held_out,
         "unit": data.unit,
-        "held_out_windows": len(setting),
-        "sharing": int(near.sharing.sum()),
-        "adjoining": int(near.adjoining.sum()),
+        "held_out_windows": sum(len(part.rows) for part in parts),
+        "sharing": sum(int(each.sharing.sum()) for each in near),
+        "adjoining": sum(int(each.adjoining.sum()) for each in near),
     }
 
 

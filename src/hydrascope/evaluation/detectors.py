@@ -1,8 +1,8 @@
 """Classical anomaly detectors, with the same windows, features and threshold rule.
 
 Each reads the features of all sensors and steps as one long row, normalised by the training
-statistics. It learns from the same training windows. Its threshold is set on the same validation
-windows, for the same false-alarm rate.
+statistics. It learns from the same training windows. Its threshold is set on the same held-out
+windows, for the same false-alarm rate, and its scores are judged over the same runs.
 """
 
 from collections.abc import Callable, Mapping
@@ -13,11 +13,14 @@ from sklearn.covariance import LedoitWolf
 from sklearn.decomposition import PCA
 from sklearn.ensemble import IsolationForest
 
+from hydrascope.data.cross_parts import held_out_parts
 from hydrascope.data.datamodule import HydraulicDataModule
+from hydrascope.data.interval_units import run_units
 from hydrascope.evaluation.baselines import check_comparable, window_features
 from hydrascope.features.normalizer import FeatureNormalizer
 from hydrascope.schemas.normality import NormalitySpec
 from hydrascope.tasks.alarm_thresholds import THRESHOLDS
+from hydrascope.tasks.score_runs import over_runs
 
 Floats = NDArray[np.float64]
 Score = Callable[[Floats], Floats]
@@ -77,9 +80,17 @@ def detector_scores(
     """
     check_comparable(data.dataset.machines)
     rows = window_features(data.dataset.machines, normalizer).flatten(1).double().numpy()
-    train, held_out = (part[data.learned[part]] for part in (data.split.train, data.split.val))
-    score = DETECTORS[name](rows[train], seed)
-    threshold = THRESHOLDS[spec.threshold](
-        score(rows[held_out]), spec.false_alarm_rate, data.units[held_out]
-    )
-    return score(rows[windows]) - threshold + 1.0
+
+    def judged(scores: Floats, at: NDArray[np.int64]) -> Floats:
+        units = run_units(data.unit, data.units)[at]
+        return over_runs(scores, data.table.iloc[at], units, data.window.stride_s, spec)
+
+    parts = held_out_parts(data, spec)
+    found = [DETECTORS[name](rows[part.train], seed)(rows[part.rows]) for part in parts]
+    held_out = np.concatenate([part.rows for part in parts])
+    order = np.argsort(held_out)
+    held_out, scores = held_out[order], np.concatenate(found)[order]
+    rule = THRESHOLDS[spec.threshold]
+    threshold = rule(judged(scores, held_out), spec.false_alarm_rate, data.units[held_out])
+    score = DETECTORS[name](rows[parts[0].train], seed)
+    return judged(score(rows[windows]), windows) - threshold + 1.0

@@ -73,7 +73,7 @@ def _scores(
     diagnoser: TensorDiagnoser, data: HydraulicDataModule, spec: NormalitySpec
 ) -> Iterator[_Held]:
     assert diagnoser.normality is not None
-    score, key, of_build, window = held_out_scores(diagnoser, data, spec.smoothing)[MACHINE]
+    score, key, of_build, window = held_out_scores(diagnoser, data, spec)[MACHINE]
     keys = torch.from_numpy(key), torch.from_numpy(of_build)
     share = score / diagnoser.normality.threshold(MACHINE, *keys).double().numpy()
     for number, build in enumerate(data.input_spec.builds):

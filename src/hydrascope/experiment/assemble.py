@@ -39,6 +39,7 @@ from hydrascope.models.recipe import (
     load_diagnoser,
     model_class,
 )
+from hydrascope.models.scored_windows import ScoredWindows
 from hydrascope.schemas.calibration import Calibration
 from hydrascope.schemas.errors import SpecError, validate
 from hydrascope.schemas.task import TaskSpec
@@ -174,7 +175,11 @@ def load_checkpoint(recipe: DiagnoserRecipe, checkpoint: Checkpoint) -> TensorDi
     """
     calibration = checkpoint.calibration and Calibration.model_validate(checkpoint.calibration)
     fitted = {"fitted": checkpoint.fitted, "calibration": calibration}
-    return load_diagnoser(recipe.model_copy(update=fitted), checkpoint.weights)
+    diagnoser = load_diagnoser(recipe.model_copy(update=fitted), checkpoint.weights)
+    if diagnoser.normality is not None and (found := checkpoint.in_turn):
+        in_turn = {level: ScoredWindows(*columns) for level, columns in found.items()}
+        diagnoser.normality.in_turn = in_turn
+    return diagnoser
 
 
 def build_module(

@@ -34,7 +34,13 @@ from hydrascope.experiment.run_settings import (
 from hydrascope.features.config import FeatureConfig
 from hydrascope.schemas.errors import validate
 from hydrascope.schemas.json_schema import DIALECT
-from hydrascope.schemas.normality import FalseAlarmRate, LevelShare, Smoothing, ThresholdRule
+from hydrascope.schemas.normality import (
+    FalseAlarmRate,
+    LevelShare,
+    RunWindows,
+    Smoothing,
+    ThresholdRule,
+)
 from hydrascope.schemas.task import TaskSpec
 
 
@@ -137,6 +143,7 @@ class NormalityChange(Settings):
 
     false_alarm_rate: FalseAlarmRate | None = None
     threshold: ThresholdRule | None = None
+    run_windows: RunWindows | None = None
     smoothing: Smoothing | None = None
     level_share: LevelShare | None = None
 

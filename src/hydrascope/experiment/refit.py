@@ -4,6 +4,8 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
+
 from hydrascope.experiment.assemble import load_checkpoint
 from hydrascope.experiment.fitting import BEST, LightningRun, Training
 from hydrascope.experiment.job_settings import TrainSettings
@@ -67,7 +69,8 @@ def refit(
         save_on_train_epoch_end=True,
     )
     training = Training(epochs, [kept, EndOnSigterm(None)], loggers=[], validate=False)
-    with run.data.validation_joined():
+    split = run.data.split
+    with run.data.learning_from(np.union1d(split.train, split.val)):
         run.console.print(
             f"Refitting on all {len(run.data.split.train)} windows of training and validation, "
             f"{epochs} epochs"

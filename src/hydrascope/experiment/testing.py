@@ -27,6 +27,7 @@ from hydrascope.models.kernel.model import KernelDiscriminant
 from hydrascope.models.linear import LinearModel
 from hydrascope.models.linear_config import LinearConfig
 from hydrascope.models.recipe import DiagnoserRecipe, build_model, tensors_of
+from hydrascope.models.scored_windows import ScoresByLevel
 from hydrascope.training.checkpoint import write_fitted
 from hydrascope.training.closed_form import fit_closed_form, fitted_rows, with_model
 from hydrascope.training.fit_normality import calibrate
@@ -48,6 +49,7 @@ def fit_last(
     seed: int,
     checkpoint: str,
     console: Console,
+    in_turn: ScoresByLevel | None = None,
 ) -> None:
     """Fit what a trained diagnoser still lacks, and store it.
 
@@ -61,25 +63,28 @@ def fit_last(
         seed: Seed of a second fit of a closed-form model.
         checkpoint: The checkpoint to update.
         console: Console to print to.
+        in_turn: What training windows scored when they were held out in turn.
     """
-    if normality := recipe.task.normality:
+    normality = diagnoser.normality
+    if (spec := recipe.task.normality) and normality is not None:
+        normality.in_turn = in_turn
         with console.status("Setting the thresholds of normality …"):
-            calibrate(diagnoser, data, normality)
+            calibrate(diagnoser, data, spec)
     calibration: dict[str, Any] | None = None
     diagnoser.fitness = None  # of a training that was resumed after its end
     if diagnoser.heads:
         with console.status("Calibrating …"):
             judged, held_out = answers_held_out(recipe, data, diagnoser, seed)
-            spec = fit_calibration(diagnoser.heads, held_out)
-        for head, reason in spec.uncalibrated.items():
+            fitted = fit_calibration(diagnoser.heads, held_out)
+        for head, reason in fitted.uncalibrated.items():
             console.print(f"{head} is not calibrated: {reason}")
-        diagnoser.calibration = Temperatures(diagnoser.heads, spec)
-        calibration = spec.model_dump(mode="json")
-        if diagnoser.normality is None:
+        diagnoser.calibration = Temperatures(diagnoser.heads, fitted)
+        calibration = fitted.model_dump(mode="json")
+        if normality is None:
             with console.status("Learning which inputs are plausible …"):
                 judged.calibration = diagnoser.calibration
                 diagnoser.fitness = fit_fitness(judged, data, seed)
-    write_fitted(checkpoint, tensors_of(diagnoser), calibration)
+    write_fitted(checkpoint, tensors_of(diagnoser), calibration, in_turn)
 
 
 def answers_held_out(

@@ -31,6 +31,7 @@ from hydrascope.experiment.assemble import (
     recipe_of,
 )
 from hydrascope.experiment.closed_form import fit_at_once
+from hydrascope.experiment.cross_folds import scores_in_turn
 from hydrascope.experiment.fitting import BEST, LightningRun, fit
 from hydrascope.experiment.gradients import refuse_gradients
 from hydrascope.experiment.hardware import prepare_hardware
@@ -40,10 +41,11 @@ from hydrascope.experiment.processes import is_first_process
 from hydrascope.experiment.refit import check_refit, refit
 from hydrascope.experiment.resume import check_resumable
 from hydrascope.experiment.run_settings import TrackingSettings
+from hydrascope.experiment.statistics import with_statistics
 from hydrascope.experiment.testing import Tested, fit_last, test
 from hydrascope.models.base import ClosedFormModel, Network
 from hydrascope.models.diagnoser import TensorDiagnoser
-from hydrascope.models.recipe import DiagnoserRecipe, build_diagnoser
+from hydrascope.models.recipe import DiagnoserRecipe
 from hydrascope.schemas.whole_file import whole_file
 from hydrascope.tracking.loggers import (
     flatten,
@@ -55,9 +57,6 @@ from hydrascope.tracking.loggers import (
 from hydrascope.tracking.metrics_file import MetricsFile
 from hydrascope.tracking.provenance import COMMIT, commit, write_provenance
 from hydrascope.training.checkpoint import read_checkpoint
-from hydrascope.training.fit_normality import fit_features
-from hydrascope.training.fit_regimes import fit_regimes
-from hydrascope.training.inputs import fit_inputs
 
 RESULTS = "results.json"
 """The file in a run's folder with the metrics on the test windows."""
@@ -85,7 +84,7 @@ def train(settings: TrainSettings, *, quiet: bool = False) -> None:
         check_comparable(data.dataset.machines)
     lightning.seed_everything(settings.seed, verbose=False)
     recipe = recipe_of(settings, data.input_spec)
-    diagnoser = _with_statistics(recipe, data)
+    diagnoser = with_statistics(recipe, data)
     run = LightningRun(
         data, settings.trainer, settings.hardware, settings.optim.ema_decay, run_dir, console
     )
@@ -163,21 +162,6 @@ def _set_up(
     console.print(f"{len(data.dataset)} windows of {len(data.machines)} machine(s): {parts}")
 
 
-def _with_statistics(recipe: DiagnoserRecipe, data: HydraulicDataModule) -> TensorDiagnoser:
-    """Return a diagnoser with everything except its weights fitted to the training windows."""
-    diagnoser = build_diagnoser(recipe)
-    if regimes := recipe.normaliser.regimes:
-        fit_regimes(diagnoser.normalizer, data, regimes)
-    diagnoser.normalizer.fit(data.training_parts(diagnoser.normalizer))
-    if diagnoser.machine_normalizer is not None:
-        diagnoser.machine_normalizer.fit(data.training_machine_parts())
-    if isinstance(diagnoser.model, Network):
-        fit_inputs(diagnoser, data)
-    if recipe.task.normality:
-        fit_features(diagnoser, data)
-    return diagnoser
-
-
 def _fit(
     settings: TrainSettings,
     run: LightningRun,
@@ -202,9 +186,14 @@ def _fit(
         )
     # A training that was resumed after its last epoch has already been calibrated.
     chosen = replace(read_checkpoint(best), calibration=None)
+    in_turn, normality = None, settings.task.normality
+    if normality and normality.cross_folds and not settings.trainer.overfit_windows:
+        assert chosen.epoch is not None
+        make_module = partial(build_module, settings, data)
+        in_turn = scores_in_turn(run, make_module, recipe, chosen.epoch + 1, seed)
     if is_first_process():
         # Load a fresh diagnoser: the trained one may be compiled, wrapped or in float8.
-        fit_last(recipe, data, load_checkpoint(recipe, chosen), seed, best, console)
+        fit_last(recipe, data, load_checkpoint(recipe, chosen), seed, best, console, in_turn)
     fraction, trained = settings.trainer.refit_fraction, isinstance(diagnoser.model, Network)
     if fraction and trained and not settings.trainer.overfit_windows:
         best = refit(run, partial(build_module, settings, data), recipe, fraction, best)

@@ -9,8 +9,9 @@ from hydrascope.graphs.input_spec import InputSpec
 from hydrascope.models.blocks.sensor_forecast import SensorForecast, SensorResidual
 from hydrascope.models.blocks.sensor_layout import build_places, lay_out, rows_of, sensor_graph
 from hydrascope.models.layers.segment import segment_max, segment_sum
+from hydrascope.models.scored_windows import ScoresByLevel
 from hydrascope.models.whitening import FeatureMoments, Whitening
-from hydrascope.schemas.normality import COMPONENT, LEVELS, MACHINE, SENSOR
+from hydrascope.schemas.normality import COMPONENT, MACHINE, SENSOR
 
 _CONJUGATE_STEPS = 16
 """The iterations of conjugate gradients that impute missing sensors."""
@@ -50,6 +51,10 @@ class Normality(nn.Module):
         per_step: Whether each step has its own covariance, like the normalisation. Otherwise there
             is one for the first step, which has no earlier steps, and one for all others.
         level_share: The weight λ of the level.
+
+    Attributes:
+        in_turn: The scores of training windows, each by a network that has not learned from it;
+            None if only validation windows set the thresholds. They are in checkpoints alone.
     """
 
     slot_topology: Tensor
@@ -73,6 +78,7 @@ class Normality(nn.Module):
     ) -> None:
         super().__init__()
         self.level_share = level_share
+        self.in_turn: ScoresByLevel | None = None
         self.forecast = SensorForecast(spec, channels, identity)
         build, place, self.places = build_places(spec)
         self.topologies, self.features = len(spec.builds), len(spec.feature_names)
@@ -120,25 +126,24 @@ class Normality(nn.Module):
         forecast = self.forecast(inputs, states, x, observed)
         return SensorResidual((x - forecast) * observed.unsqueeze(-1), observed)
 
-    def scores(self, inputs: GraphInputs, residual: SensorResidual) -> dict[str, Tensor]:
-        """Return the scores, not yet divided by their thresholds; NaN if nothing can be scored."""
+    def parts(self, inputs: GraphInputs, residual: SensorResidual) -> dict[str, Tensor]:
+        """Return the parts of each level's scores, [.., 3]; see `scored_windows.PARTS`."""
         value, observed = residual.value, residual.observed
         steps = observed.sum(1).to(value.dtype)
         level = value.sum(1) / steps.clamp(min=1.0).unsqueeze(-1)
         change = (_huber(value - level.unsqueeze(1)) * observed).sum(1)
-        square = change + self.level_share * steps * _huber(level)
-        parts = torch.stack([square, steps], dim=-1)
-        answers = {}
-        sizes = (inputs.graph_id.shape[0], inputs.component_kind.shape[0], 0)
-        for name, size in zip(LEVELS, sizes, strict=True):
-            total = parts
-            if name != SENSOR:
-                index = sensor_graph(inputs) if name == MACHINE else inputs.sensor_component
-                total = segment_sum(parts, index, size)
-            square, count = total.unbind(-1)
-            score = torch.where(count > 0, (square / count.clamp(min=1.0)).sqrt(), torch.nan)
-            answers[name] = score.unsqueeze(-1)
-        return answers
+        own = torch.stack([change, steps * _huber(level), steps], dim=-1)
+        return {
+            MACHINE: segment_sum(own, sensor_graph(inputs), inputs.graph_id.shape[0]),
+            COMPONENT: segment_sum(own, inputs.sensor_component, inputs.component_kind.shape[0]),
+            SENSOR: own,
+        }
+
+    def score(self, parts: Tensor) -> Tensor:
+        """Return the scores of parts [R, 3], not divided by a threshold; NaN without steps."""
+        change, level, steps = parts.unbind(-1)
+        square = change + self.level_share * level
+        return torch.where(steps > 0, (square / steps.clamp(min=1.0)).sqrt(), torch.nan)
 
     def keys(self, inputs: GraphInputs) -> dict[str, Tensor]:
         """Return the index of each score's threshold in the tables of `thresholds`.
@@ -185,10 +190,11 @@ class Normality(nn.Module):
     def forward(self, inputs: GraphInputs, residual: SensorResidual) -> dict[str, Tensor]:
         """Return each level's scores as multiples of their thresholds."""
         own, build = self.keys(inputs), self.build_keys(inputs)
-        return {
-            level: score / self.threshold(level, own[level], build[level]).unsqueeze(-1)
-            for level, score in self.scores(inputs, residual).items()
-        }
+        answers = {}
+        for level, parts in self.parts(inputs, residual).items():
+            share = self.score(parts) / self.threshold(level, own[level], build[level])
+            answers[level] = share.unsqueeze(-1)
+        return answers
 
     def threshold(self, level: str, own: Tensor, build: Tensor) -> Tensor:
         """Return the thresholds of scores by their `keys`, or else by their `build_keys`."""

@@ -16,7 +16,9 @@ LabelValues = Mapping[Text, Number | Text | tuple[Number | Text, ...]]
 """Label column → its accepted value or values."""
 FalseAlarmRate = Annotated[float, Field(strict=True, gt=0.0, lt=0.5)]
 Smoothing = Annotated[float, Field(strict=True, ge=0.0, lt=1.0)]
+RunWindows = Annotated[int, Field(strict=True, ge=1, le=1000)]
 LevelShare = Positive
+CrossFolds = Annotated[int, Field(strict=True, ge=0, le=100)]
 ThresholdRule = Literal["conformal", "quantile", "sigma", "gamma"]
 """The rule by which held-out scores set a threshold; see `tasks.alarm_thresholds.THRESHOLDS`."""
 
@@ -61,14 +63,26 @@ class NormalitySpec(Spec):
     threshold_by: Literal["build", "machine"] = "build"
     """Whether all machines of a build share thresholds, or each machine that was trained on has its
     own, set on its own held-out windows."""
+    run_windows: RunWindows = 1
+    """Number of consecutive windows whose median score is judged; 1: each window by itself."""
     smoothing: Smoothing = 0.0
     """Weight of the previous mean in an exponentially weighted mean of scores; 0: no smoothing."""
+    cross_folds: CrossFolds = 0
+    """Number of parts of the training windows that are held out in turn, each from a training of
+    its own, so that they set the threshold too. 0: only the validation windows set it."""
     level_share: LevelShare = 0.1
     """Weight of a window's mean residual in its scores, relative to that of the changes around it.
     It is small because levels shift more than changes do under conditions that are not in the
     training data."""
     weight: Positive = 1.0
     """Factor of the forecast's loss."""
+
+    @field_validator("cross_folds")
+    @classmethod
+    def _several_folds(cls, folds: int) -> int:
+        if folds == 1:
+            raise ValueError("expected 0, or at least 2")
+        return folds
 
     @field_validator("fit")
     @classmethod

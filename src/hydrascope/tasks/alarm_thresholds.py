@@ -1,14 +1,12 @@
-"""Alarm thresholds for normality scores, smoothing of scores, and confidence intervals."""
+"""Alarm thresholds for normality scores, and confidence intervals of rates."""
 
 import math
 from collections.abc import Callable, Mapping
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
-from scipy.stats import binomtest, gamma, norm
+from scipy.stats import gamma, norm
 
-from hydrascope.data.windows import microseconds
 from hydrascope.schemas.normality import ThresholdRule
 
 Floats = NDArray[np.float64]
@@ -97,36 +95,17 @@ def resolved_rate(held_out: int, rate: float) -> float:
     return max(rate, 1.0 / (held_out + 1))
 
 
-def wilson_interval(hits: int, trials: int) -> tuple[float, float]:
-    """Return the 95 % interval of a share (E. B. Wilson, JASA 22, 1927); (0, 1) without trials."""
-    if not trials:
-        return 0.0, 1.0
-    found = binomtest(hits, trials).proportion_ci(method="wilson")
-    return float(found.low), float(found.high)
-
-
-def smoothed(scores: Floats, windows: pd.DataFrame, stride_s: float, smoothing: float) -> Floats:
-    """Return the exponentially weighted mean of one score over consecutive windows.
-
-    s_t = smoothing · s_{t−1} + (1 − smoothing) · x_t. It restarts when the machine changes or a
-    window is missing. A window without a score (NaN) is skipped and stays NaN.
+def wilson_interval(hits: float, trials: int) -> tuple[float, float]:
+    """Return the 95 % interval of a share (E. B. Wilson, JASA 22, 1927); (0, 1) without trials.
 
     Args:
-        scores: [W].
-        windows: The W rows of the window table, those of each machine ordered by time.
-        stride_s: The time between the starts of two consecutive windows.
-        smoothing: The weight of the past, below 1; 0 returns the scores unchanged.
+        hits: Not always whole: a group of which a share hits counts as that share.
+        trials: The number of trials or groups.
     """
-    if not smoothing:
-        return scores
-    start = microseconds(windows["start"])
-    machine = windows["equipment_id"].to_numpy()
-    result, state = scores.copy(), math.nan
-    for row, score in enumerate(scores):
-        gap = row > 0 and start[row] - start[row - 1] > round(stride_s * 1e6)
-        if row == 0 or gap or machine[row] != machine[row - 1]:
-            state = math.nan
-        if not math.isnan(score):
-            state = score if math.isnan(state) else smoothing * state + (1 - smoothing) * score
-            result[row] = state
-    return result
+    if not trials:
+        return 0.0, 1.0
+    z = float(norm.isf(0.025))
+    share, spread = hits / trials, z * z / trials
+    middle = (share + spread / 2) / (1 + spread)
+    half = math.sqrt(spread * (share * (1 - share) + spread / 4)) / (1 + spread)
+    return max(0.0, middle - half), min(1.0, middle + half)

@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from hydrascope.models.scored_windows import ScoresByLevel
 from hydrascope.schemas.errors import SpecError
 from hydrascope.training.checkpoint_files import save_whole
 
@@ -28,6 +29,7 @@ class Checkpoint:
         fitted: What a closed-form model needs besides its state, as plain data; None for others.
         calibration: A `schemas.calibration.Calibration` as plain data, added by `write_fitted`;
             None before that, or without heads to calibrate.
+        in_turn: The parts of `Normality.in_turn` by level, added by `write_fitted`; None without.
     """
 
     record: dict[str, Any]
@@ -35,6 +37,7 @@ class Checkpoint:
     epoch: int | None
     fitted: dict[str, Any] | None = None
     calibration: dict[str, Any] | None = None
+    in_turn: dict[str, list[Tensor]] | None = None
 
 
 def read_checkpoint(path: str | Path) -> Checkpoint:
@@ -72,9 +75,8 @@ def read_checkpoint(path: str | Path) -> Checkpoint:
                 for name, value in state.items()
                 if name.startswith(_PREFIX)
             }
-            return Checkpoint(
-                record, weights, epoch, content.get("fitted"), content.get("calibration")
-            )
+            added = (content.get(name) for name in ("fitted", "calibration", "in_turn"))
+            return Checkpoint(record, weights, epoch, *added)
         case _:
             raise SpecError(f"ckpt: {str(file)!r} was not written by Hydrascope's train.py")
 
@@ -99,7 +101,10 @@ def write_checkpoint(
 
 
 def write_fitted(
-    path: str | Path, weights: Mapping[str, Tensor], calibration: Mapping[str, Any] | None
+    path: str | Path,
+    weights: Mapping[str, Tensor],
+    calibration: Mapping[str, Any] | None,
+    in_turn: ScoresByLevel | None = None,
 ) -> None:
     """Add to a checkpoint what was fitted after the training, replacing the file atomically.
 
@@ -107,8 +112,11 @@ def write_fitted(
         path: The checkpoint.
         weights: The state of the diagnoser without its calibration; replaces the stored one.
         calibration: The calibration as plain data; None without heads.
+        in_turn: `Normality.in_turn`.
     """
     file = Path(path)
     content = torch.load(file, map_location="cpu", weights_only=True)
     content["state_dict"].update({_PREFIX + name: value for name, value in weights.items()})
-    save_whole(content | {"calibration": calibration and dict(calibration)}, file)
+    columns = {level: list(each) for level, each in (in_turn or {}).items()}
+    added = {"calibration": calibration and dict(calibration), "in_turn": columns or None}
+    save_whole(content | added, file)

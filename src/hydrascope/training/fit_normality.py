@@ -5,21 +5,24 @@ from typing import NamedTuple
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
+from hydrascope.data.cross_parts import held_out_parts
 from hydrascope.data.datamodule import HydraulicDataModule
 from hydrascope.data.held_out import independent_units
+from hydrascope.data.interval_units import run_units
 from hydrascope.models.diagnoser import TensorDiagnoser
+from hydrascope.models.scored_windows import ScoredWindows, joined
 from hydrascope.schemas.errors import SpecError
 from hydrascope.schemas.normality import MACHINE, NormalitySpec
-from hydrascope.tasks.alarm_thresholds import THRESHOLDS, smoothed
+from hydrascope.tasks.alarm_thresholds import THRESHOLDS
+from hydrascope.tasks.score_runs import over_runs
 
 
 class HeldOutScores(NamedTuple):
-    """The scores of one level on the validation windows to learn from, [R] each."""
+    """The scores of one level on held-out windows, [R] each, ordered by their windows."""
 
     score: NDArray[np.float64]
-    """Smoothed, not divided by its threshold; NaN if there was nothing to score."""
+    """What is judged, over runs, not divided by its threshold; NaN if there is nothing to judge."""
     key: NDArray[np.int64]
     """Index of its threshold, `Normality.keys`."""
     build: NDArray[np.int64]
@@ -47,10 +50,10 @@ def fit_features(diagnoser: TensorDiagnoser, data: HydraulicDataModule) -> None:
 
 
 @torch.no_grad()
-def held_out_scores(
-    diagnoser: TensorDiagnoser, data: HydraulicDataModule, smoothing: float
-) -> dict[str, HeldOutScores]:
-    """Return the scores of each level on the validation windows that normality learns from.
+def scored(
+    diagnoser: TensorDiagnoser, data: HydraulicDataModule, rows: NDArray[np.int64]
+) -> dict[str, ScoredWindows]:
+    """Return the scores of each level on those of the windows `rows` to learn from.
 
     Raises:
         SpecError: There is no such window.
@@ -58,26 +61,53 @@ def held_out_scores(
     normality = diagnoser.normality
     assert normality is not None
     diagnoser.eval()
-    found: dict[str, list[tuple[Tensor, ...]]] = {}
-    for batch in data.learned_dataloader(data.split.val):
+    found = []
+    for batch in data.learned_dataloader(rows):
         residual = diagnoser.raw(batch.inputs).residual
         assert residual is not None
-        by_level, key = normality.scores(batch.inputs, residual), normality.keys(batch.inputs)
-        graphs, build = normality.graphs(batch.inputs), normality.build_keys(batch.inputs)
-        for level, score in by_level.items():
-            window = batch.window[graphs[level]]
-            part = (score.squeeze(-1).double(), key[level], build[level], window)
-            found.setdefault(level, []).append(part)
+        key, build = normality.keys(batch.inputs), normality.build_keys(batch.inputs)
+        graphs = normality.graphs(batch.inputs)
+        parts = normality.parts(batch.inputs, residual)
+        found.append(
+            {
+                level: ScoredWindows(
+                    own.double(), key[level], build[level], batch.window[graphs[level]]
+                )
+                for level, own in parts.items()
+            }
+        )
     if not found:
         raise SpecError(
             "task.normality: no validation window is healthy, but they set the threshold; "
             "accepted: a data.split that leaves some"
         )
+    return joined(found)
+
+
+def held_out_scores(
+    diagnoser: TensorDiagnoser, data: HydraulicDataModule, spec: NormalitySpec
+) -> dict[str, HeldOutScores]:
+    """Return what is judged on the held-out windows to learn from, by level.
+
+    These are the validation windows, and the training windows that were held out in turn.
+
+    Raises:
+        SpecError: No validation window is to learn from.
+    """
+    normality = diagnoser.normality
+    assert normality is not None
+    found = [scored(diagnoser, data, data.split.val)]
+    if normality.in_turn is not None:
+        found.append(dict(normality.in_turn))
     scores = {}
-    for level, parts in found.items():
-        raw, own, of_build, at = (torch.cat(each).numpy() for each in zip(*parts, strict=True))
-        smooth = _smoothed(raw, own, at, data, smoothing)
-        scores[level] = HeldOutScores(smooth, own, of_build, at)
+    for level, each in joined(found).items():
+        order = torch.argsort(each.window, stable=True)
+        parts, key, build, window = (column[order] for column in each)
+        score = normality.score(parts).numpy()
+        own, at = key.numpy(), window.numpy()
+        scores[level] = HeldOutScores(
+            _over_runs(score, own, at, data, spec), own, build.numpy(), at
+        )
     return scores
 
 
@@ -86,7 +116,7 @@ def calibrate(diagnoser: TensorDiagnoser, data: HydraulicDataModule, spec: Norma
     """Set a trained diagnoser's thresholds on the scores of held-out windows to learn from.
 
     Each sensor of a build, each component and each build has its own threshold, set by the rule of
-    the task on scores with its smoothing. Without own scores it is the threshold of all scores of
+    the task on the scores over its runs. Without own scores it is the threshold of all scores of
     the level. For `conformal`, windows that the split keeps together count as one observation.
 
     Raises:
@@ -94,7 +124,7 @@ def calibrate(diagnoser: TensorDiagnoser, data: HydraulicDataModule, spec: Norma
     """
     normality = diagnoser.normality
     assert normality is not None
-    scores = held_out_scores(diagnoser, data, spec.smoothing)
+    scores = held_out_scores(diagnoser, data, spec)
     rate, rule = spec.false_alarm_rate, THRESHOLDS[spec.threshold]
     normality.held_out.fill_(_fewest_units(scores[MACHINE], data, spec))
     for level, table in normality.thresholds().items():
@@ -116,25 +146,31 @@ def _fewest_units(machines: HeldOutScores, data: HydraulicDataModule, spec: Norm
     With thresholds by machine, it is that of the machine which has the fewest.
     """
     known = ~np.isnan(machines.score)
+    window, key, parts = machines.window[known], machines.key[known], held_out_parts(data, spec)
+
+    def units(judged: NDArray[np.int64]) -> int:
+        own = [part._replace(rows=np.intersect1d(part.rows, judged)) for part in parts]
+        return independent_units(data, own)
+
     if spec.threshold_by == "build":
-        return independent_units(data, machines.window[known])
-    keys = machines.key[known]
-    each = [independent_units(data, machines.window[known][keys == key]) for key in np.unique(keys)]
-    return min(each, default=0)
+        return units(window)
+    return min((units(window[key == each]) for each in np.unique(key)), default=0)
 
 
-def _smoothed(
+def _over_runs(
     score: NDArray[np.float64],
     key: NDArray[np.int64],
     window: NDArray[np.int64],
     data: HydraulicDataModule,
-    smoothing: float,
+    spec: NormalitySpec,
 ) -> NDArray[np.float64]:
-    """Smooth the scores of each key over its consecutive windows."""
+    """Return what is judged of the scores of each key, by `over_runs`."""
     result = score.copy()
+    units = run_units(data.unit, data.units)
     for each in np.unique(key):
-        selected = np.flatnonzero(key == each)
-        selected = selected[np.argsort(window[selected], kind="stable")]
-        rows = data.table.iloc[window[selected]]
-        result[selected] = smoothed(score[selected], rows, data.window.stride_s, smoothing)
+        own = np.flatnonzero(key == each)
+        at = window[own]
+        result[own] = over_runs(
+            score[own], data.table.iloc[at], units[at], data.window.stride_s, spec
+        )
     return result

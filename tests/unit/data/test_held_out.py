@@ -7,6 +7,7 @@ import pytest
 from rig_parts import RigParts, cycles
 
 from hydrascope.data.build import StoreConfig
+from hydrascope.data.cross_parts import HeldOutPart, held_out_parts
 from hydrascope.data.datamodule import HydraulicDataModule
 from hydrascope.data.held_out import independent_units, near_training
 from hydrascope.data.loaders import DataLoaderConfig
@@ -14,6 +15,7 @@ from hydrascope.data.splits import SplitSpec
 from hydrascope.features.engineer import FeatureEngineer
 from hydrascope.features.sub_windows import WindowSpec
 from hydrascope.schemas import TaskSpec, validate
+from hydrascope.schemas.normality import NormalitySpec
 from hydrascope.telemetry import ZemaSource
 
 UNLABELLED = validate(TaskSpec, {"name": "unlabelled", "normality": {}})
@@ -42,6 +44,12 @@ def planned(
     return data
 
 
+def held_out(data: HydraulicDataModule) -> HeldOutPart:
+    """Return the validation windows, and the training windows without which they were held out."""
+    (part,) = held_out_parts(data, NormalitySpec())
+    return part
+
+
 def apart_s(data: HydraulicDataModule, row: int) -> float:
     """Return the distance in time from a window to the nearest training window of its machine."""
     own, others = data.table.iloc[row], data.table.iloc[data.split.train]
@@ -57,7 +65,7 @@ def test_windows_near_the_training_are_found(
     source: RigParts, engineer: FeatureEngineer, name: str, stride_s: float
 ) -> None:
     data = planned(source, engineer, stride_s, SplitSpec(name, 3, 0, 0.4))
-    near = near_training(data, data.split.val)
+    near = near_training(data, held_out(data))
     for row, sharing, adjoining in zip(data.split.val, *near, strict=True):
         distance = apart_s(data, int(row))
         assert sharing == (distance < 60)
@@ -71,7 +79,7 @@ def test_windows_that_share_no_samples_count_one_each(
     source: RigParts, engineer: FeatureEngineer
 ) -> None:
     data = planned(source, engineer, 60.0, SplitSpec("chronological", 4, 0, 0.4))
-    assert independent_units(data, data.split.val) == len(data.split.val)
+    assert independent_units(data, [held_out(data)]) == len(data.split.val)
 
 
 def test_overlapping_windows_count_as_many_as_share_no_samples(
@@ -79,14 +87,14 @@ def test_overlapping_windows_count_as_many_as_share_no_samples(
 ) -> None:
     data = planned(source, engineer, 20.0, SplitSpec("chronological", 4, 0, 0.4))
     val = data.split.val
-    near = near_training(data, val)
+    near = near_training(data, held_out(data))
     assert near.sharing.sum() == 2 * 3  # two of each machine begin before the training ends
     expected = 0
     for _, rows in data.table.iloc[val[~near.sharing]].groupby("equipment_id"):
         seconds = (rows["start"] - rows["start"].min()).dt.total_seconds().to_numpy()
         stretches = np.split(seconds, np.flatnonzero(np.diff(seconds) > 20.0) + 1)
         expected += sum((len(stretch) + 2) // 3 for stretch in stretches)
-    assert independent_units(data, val) == expected
+    assert independent_units(data, [held_out(data)]) == expected
     assert expected < len(val) / 2
 
 
@@ -94,12 +102,13 @@ def test_windows_that_share_samples_with_the_training_are_worth_nothing(
     source: RigParts, engineer: FeatureEngineer
 ) -> None:
     data = planned(source, engineer, 10.0, SplitSpec("random", 2, 0, 0.4))
-    sharing = near_training(data, data.split.val).sharing
-    assert independent_units(data, data.split.val[sharing]) == 0
+    part = held_out(data)
+    sharing = near_training(data, part).sharing
+    assert independent_units(data, [part._replace(rows=part.rows[sharing])]) == 0
 
 
 def test_machines_that_are_held_out_count_one_each(
     source: RigParts, engineer: FeatureEngineer
 ) -> None:
     data = planned(source, engineer, 20.0, SplitSpec("by_machine", 3, 0, 0.4))
-    assert independent_units(data, data.split.val) == 1
+    assert independent_units(data, [held_out(data)]) == 1

@@ -4,7 +4,6 @@ import math
 from typing import get_args
 
 import numpy as np
-import pandas as pd
 import pytest
 from scipy.special import digamma, gammaincc
 from scipy.stats import binomtest
@@ -17,7 +16,6 @@ from hydrascope.tasks.alarm_thresholds import (
     quantile_threshold,
     resolved_rate,
     sigma_threshold,
-    smoothed,
     wilson_interval,
 )
 
@@ -113,12 +111,3 @@ def test_the_bounds_of_wilsons_interval_are_as_far_off_as_the_share_they_would_b
     distance = np.abs(hits / trials - bounds)
     np.testing.assert_allclose(distance, z * np.sqrt(bounds * (1 - bounds) / trials), atol=1e-6)
     assert wilson_interval(0, 0) == (0.0, 1.0)
-
-
-def test_smoothing_begins_anew_behind_a_gap_and_at_another_machine() -> None:
-    start = pd.Timestamp("2026-01-01", tz="UTC") + pd.to_timedelta([0, 60, 120, 240, 0, 60], "s")
-    windows = pd.DataFrame({"start": start, "equipment_id": ["a"] * 4 + ["b"] * 2})
-    scores = np.array([1.0, 3.0, np.nan, 5.0, 7.0, 1.0])
-    found = smoothed(scores, windows, stride_s=60.0, smoothing=0.5)
-    np.testing.assert_array_equal(found, [1.0, 2.0, np.nan, 5.0, 7.0, 4.0])
-    assert smoothed(scores, windows, 60.0, 0.0) is scores

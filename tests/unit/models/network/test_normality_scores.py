@@ -215,7 +215,8 @@ def test_a_machines_score_is_the_root_mean_square_of_its_sensors_scores(
 ) -> None:
     normality = diagnoser.normality
     assert normality is not None
-    scores = normality.scores(inputs, residual_of(diagnoser, inputs))
+    parts = normality.parts(inputs, residual_of(diagnoser, inputs))
+    scores = {level: normality.score(own).unsqueeze(-1) for level, own in parts.items()}
     sensors = scores[SENSOR].reshape(WINDOWS, SENSORS).double()
     machine = scores[MACHINE].squeeze(1).double()
     torch.testing.assert_close(sensors.square().mean(1).sqrt(), machine, atol=1e-6, rtol=1e-6)
@@ -232,7 +233,7 @@ def test_a_sensors_score_weighs_what_changes_in_a_window_ten_times_its_level(
     seen = torch.rand(value.shape[:2]) > 0.3
     seen[:, 0] = True
     residual = SensorResidual(value * seen.unsqueeze(-1), seen)
-    found = normality.scores(inputs, residual)[SENSOR].squeeze(1)
+    found = normality.score(normality.parts(inputs, residual)[SENSOR])
 
     def rho(error: np.ndarray) -> np.ndarray:
         size = np.abs(error)
