@@ -124,7 +124,8 @@ def capacity(server: Server, bundle: Path, folder: Path, windows: int) -> list[R
         measured = _caught_up(server, rigs, bundle, folder, batch, count)
         wall_s, worker_s, database_s, written, queued = measured
         total = len(rigs.expected)
-        label = f"{count} worker{'s' if count > 1 else ''}, {batch} windows a visit"
+        visit = f"{batch} window{'s' if batch > 1 else ''} a visit"
+        label = f"{count} worker{'s' if count > 1 else ''}, {visit}"
         found.append(at_least(f"{label}: speed", total / wall_s, "windows/s"))
         if count == 1:
             found += [

@@ -45,7 +45,12 @@ FROM (
     FROM unnest($1::integer[], $2::timestamptz[], $3::text[])
         AS each (equipment_key, since, current)
     JOIN hydrascope.series USING (equipment_key)
-    JOIN hydrascope.series_daily ON series_daily.series_key = series.series_key AND day >= since
+    -- The offset keeps a large fleet from being joined by a scan of all days of all series.
+    CROSS JOIN LATERAL (
+        SELECT day, lowest FROM hydrascope.series_daily
+        WHERE series_daily.series_key = series.series_key AND day >= since
+        OFFSET 0
+    ) AS days
     WHERE component_id = '' AND head = '' AND label = '' AND measure = 'health'
     ORDER BY equipment_key, day, bundle = current DESC, series.series_key DESC
 ) AS shown
