@@ -28,9 +28,10 @@ from hydrascope.schemas.task import HeadKind, HeadSpec
 
 Array = NDArray[np.float64]
 
-COVERAGE = 0.98
-"""The default coverage of class sets and intervals. If a head is nearly always right, its sets
-exceed it, because a class that is certain is never left out."""
+COVERAGE, _LEAST_COVERAGE = 0.99, 0.98
+"""The default coverage of class sets and intervals, and the least for heads with few held-out
+windows. If a head is nearly always right, its sets exceed it, because a class that is certain is
+never left out."""
 _LOG_TEMPERATURES = (-4.0, 4.0)
 _UNKNOWN_UNITS = 0.5
 """The number of additional units that are assumed to be answered at random."""
@@ -85,7 +86,8 @@ def fit_calibration(
                 for number, name in enumerate(flag_names(head))
             }
         scores = nonconformity(head, rows.prediction, rows.target).numpy()
-        margin = tuple(conformal_margin(column, coverage) for column in scores.T)
+        attained = max(min(coverage, attainable(len(scores))), min(coverage, _LEAST_COVERAGE))
+        margin = tuple(conformal_margin(column, attained) for column in scores.T)
         if np.isfinite(margin).all():
             margins[head.name] = margin
     conformal = Conformal(
@@ -177,6 +179,11 @@ def best_threshold(probability: Array, present: NDArray[np.bool_]) -> float:
     alarms = len(negative) - np.searchsorted(negative, candidates)
     f1 = 2 * hits / (len(positive) + hits + alarms)
     return float(candidates[f1.argmax()])
+
+
+def attainable(count: int) -> float:
+    """Return the highest coverage that the scores of so many held-out windows can promise."""
+    return count / (count + 1)
 
 
 def conformal_margin(scores: Array, coverage: float) -> float:

@@ -135,7 +135,7 @@ def test_calibration_brings_the_error_down_on_rows_that_it_has_not_seen() -> Non
     assert report["held_out"] == {"windows": 2000, "units": 100, "unit": "conditions"}
     kept = report["conformal"]["heads"]["valve"]
     assert kept["coverage"] == pytest.approx(0.98, abs=0.02)
-    assert kept["exchangeable"] == pytest.approx(0.98, abs=0.01)
+    assert kept["exchangeable"] == pytest.approx(0.99, abs=0.01)
     assert 1 <= kept["size"] < 4
 
 
@@ -231,12 +231,31 @@ def test_a_regression_with_labels_has_a_margin_for_each() -> None:
     spec = fit_calibration([head], HeldOut({"s": rows}, {}, np.arange(400), "windows"))
     assert spec.temperatures == {}
     error = (answer - truth).abs().sort(dim=0).values
-    assert spec.conformal.margins["s"] == pytest.approx(error[-8].tolist())  # ⌈401 · 0.98⌉ = 393
+    assert spec.conformal.margins["s"] == pytest.approx(error[-4].tolist())  # ⌈401 · 0.99⌉ = 397
     bootstrap = Bootstrap.of("windows", np.arange(400), np.arange(400))
     report = calibration_report([head], {"s": rows}, {"s": rows}, spec, bootstrap)
     found = report["conformal"]["heads"]["s"]
-    assert found["coverage"] == pytest.approx(0.98, abs=0.01)
-    assert found["size"] == pytest.approx(2 * error[-8].mean().item())
+    assert found["coverage"] == pytest.approx(0.99, abs=0.01)
+    assert found["size"] == pytest.approx(2 * error[-4].mean().item())
+
+
+@pytest.mark.parametrize(("windows", "left_out"), [(200, 1), (99, 0), (60, 0), (49, 0)])
+def test_few_windows_promise_what_they_can(windows: int, left_out: int) -> None:
+    head = validate(HeadSpec, {"name": "s", "level": "machine", "kind": "regression"})
+    random = torch.Generator().manual_seed(windows)
+    truth = torch.rand(windows, 1, generator=random)
+    answer = truth + torch.randn(windows, 1, generator=random)
+    held_out = HeldOut({"s": located(answer, truth)}, {}, np.arange(windows), "windows")
+    error = (answer - truth).abs().sort(dim=0).values
+    margins = fit_calibration([head], held_out).conformal.margins
+    assert margins["s"] == pytest.approx(error[-1 - left_out].tolist())
+
+
+def test_a_head_with_too_few_windows_has_no_intervals() -> None:
+    head = validate(HeadSpec, {"name": "s", "level": "machine", "kind": "regression"})
+    truth = torch.rand(48, 1, generator=torch.Generator().manual_seed(0))
+    held_out = HeldOut({"s": located(truth + 1, truth)}, {}, np.arange(48), "windows")
+    assert fit_calibration([head], held_out).conformal.margins == {}
 
 
 def test_a_calibration_is_plain_data_there_and_back() -> None:
