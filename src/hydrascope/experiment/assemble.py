@@ -31,6 +31,7 @@ from hydrascope.features.sub_windows import WindowSpec
 from hydrascope.graphs.input_spec import InputSpec
 from hydrascope.models.base import ClosedFormModel, Model
 from hydrascope.models.diagnoser import TensorDiagnoser
+from hydrascope.models.normality.scored_windows import ScoredWindows
 from hydrascope.models.recipe import (
     DiagnoserRecipe,
     ModelRecipe,
@@ -39,7 +40,6 @@ from hydrascope.models.recipe import (
     load_diagnoser,
     model_class,
 )
-from hydrascope.models.scored_windows import ScoredWindows
 from hydrascope.schemas.calibration import Calibration
 from hydrascope.schemas.errors import SpecError, validate
 from hydrascope.schemas.task import TaskSpec

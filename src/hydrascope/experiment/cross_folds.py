@@ -12,8 +12,8 @@ from hydrascope.experiment.fitting import LightningRun, Training
 from hydrascope.experiment.processes import is_first_process
 from hydrascope.experiment.statistics import with_statistics
 from hydrascope.models.diagnoser import TensorDiagnoser
+from hydrascope.models.normality.scored_windows import ScoredWindows, joined
 from hydrascope.models.recipe import DiagnoserRecipe
-from hydrascope.models.scored_windows import ScoredWindows, joined
 from hydrascope.training.checkpoint import read_checkpoint
 from hydrascope.training.checkpoint_files import KeptCheckpoint
 from hydrascope.training.fit_normality import scored

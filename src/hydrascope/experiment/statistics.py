@@ -19,6 +19,5 @@ def with_statistics(recipe: DiagnoserRecipe, data: HydraulicDataModule) -> Tenso
         diagnoser.machine_normalizer.fit(data.training_machine_parts())
     if isinstance(diagnoser.model, Network):
         fit_inputs(diagnoser, data)
-    if recipe.task.normality:
-        fit_features(diagnoser, data)
+    fit_features(diagnoser, data)
     return diagnoser

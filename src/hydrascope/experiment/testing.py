@@ -26,8 +26,8 @@ from hydrascope.models.kernel.config import DiscriminantConfig
 from hydrascope.models.kernel.model import KernelDiscriminant
 from hydrascope.models.linear import LinearModel
 from hydrascope.models.linear_config import LinearConfig
+from hydrascope.models.normality.scored_windows import ScoresByLevel
 from hydrascope.models.recipe import DiagnoserRecipe, build_model, tensors_of
-from hydrascope.models.scored_windows import ScoresByLevel
 from hydrascope.training.checkpoint import write_fitted
 from hydrascope.training.closed_form import fit_closed_form, fitted_rows, with_model
 from hydrascope.training.fit_normality import calibrate

@@ -33,6 +33,8 @@ class ModelOutput(NamedTuple):
     """The causal state of each component after each step, [N, T, C]; `normality` needs it."""
     residual: SensorResidual | None = None
     """The residual of the `normality` forecast; the diagnoser fills it in."""
+    parts: dict[str, Tensor] | None = None
+    """The parts of the scores of normality by level, from a model that gives them itself."""
 
 
 class Model(nn.Module, ABC):

@@ -11,7 +11,8 @@ from hydrascope.models.base import Model, ModelOutput
 from hydrascope.models.calibration import Temperatures
 from hydrascope.models.decode import decode
 from hydrascope.models.fitness.screening import Fitness
-from hydrascope.models.normality_scores import Normality
+from hydrascope.models.normality.forecast import ForecastNormality
+from hydrascope.models.normality.scores import Normality
 from hydrascope.schemas.arguments import checked
 from hydrascope.schemas.task import HeadSpec
 
@@ -102,7 +103,7 @@ class TensorDiagnoser(nn.Module):
 
     def _output(self, normalised: GraphInputs) -> ModelOutput:
         output: ModelOutput = self.model(normalised)
-        if self.normality is None or output.states is None:
+        if not isinstance(self.normality, ForecastNormality) or output.states is None:
             return output
         return output._replace(residual=self.normality.residual(normalised, output.states))
 
@@ -118,8 +119,8 @@ class TensorDiagnoser(nn.Module):
         answers = {head.name: decode(head, output.heads[head.name]) for head in self.heads}
         if self.calibration is not None:
             answers = self.calibration(answers)
-        if self.normality is not None and output.residual is not None:
-            answers |= self.normality(inputs, output.residual)
+        if self.normality is not None:
+            answers |= self.normality(inputs, output)
         return answers
 
     @torch.no_grad()

@@ -16,7 +16,8 @@ from hydrascope.models.base import ClosedFormModel, Model, Network
 from hydrascope.models.calibration import Temperatures
 from hydrascope.models.diagnoser import TensorDiagnoser
 from hydrascope.models.fitness.screening import Fitness
-from hydrascope.models.normality_scores import Normality
+from hydrascope.models.normality.forecast import ForecastNormality
+from hydrascope.models.normality.scores import Normality
 from hydrascope.schemas.calibration import Calibration
 from hydrascope.schemas.errors import SpecError, validate
 from hydrascope.schemas.task import TaskSpec
@@ -186,7 +187,7 @@ def _normality(recipe: DiagnoserRecipe, model: Model) -> Normality | None:
             f"task.normality: {type(model).__name__} has no states to forecast from; accepted: a "
             "network with state_channels, such as model=gatv2_arma"
         )
-    return Normality(
+    return ForecastNormality(
         recipe.input_spec,
         model.state_channels,
         identity=bool(recipe.model.config.get("sensor_identity", False)),

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from hydrascope.models.scored_windows import ScoresByLevel
+from hydrascope.models.normality.scored_windows import ScoresByLevel
 from hydrascope.schemas.errors import SpecError
 from hydrascope.training.checkpoint_files import save_whole
 

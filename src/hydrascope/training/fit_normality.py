@@ -11,7 +11,8 @@ from hydrascope.data.datamodule import HydraulicDataModule
 from hydrascope.data.held_out import independent_units
 from hydrascope.data.interval_units import run_units
 from hydrascope.models.diagnoser import TensorDiagnoser
-from hydrascope.models.scored_windows import ScoredWindows, joined
+from hydrascope.models.normality.forecast import ForecastNormality
+from hydrascope.models.normality.scored_windows import ScoredWindows, joined
 from hydrascope.schemas.errors import SpecError
 from hydrascope.schemas.normality import MACHINE, NormalitySpec
 from hydrascope.tasks.alarm_thresholds import THRESHOLDS
@@ -33,13 +34,14 @@ class HeldOutScores(NamedTuple):
 
 @torch.no_grad()
 def fit_features(diagnoser: TensorDiagnoser, data: HydraulicDataModule) -> None:
-    """Fit the whitening of a diagnoser's features, after its normaliser and before its training.
+    """Fit the whitening before the forecast, after the normaliser and before the training.
 
     Raises:
         SpecError: No training window is to learn from and observed.
     """
     normality = diagnoser.normality
-    assert normality is not None
+    if not isinstance(normality, ForecastNormality):
+        return
     moments = normality.moments()
     for batch in data.learned_dataloader(data.split.train):
         inputs = diagnoser.normalise(batch.inputs)
@@ -63,11 +65,10 @@ def scored(
     diagnoser.eval()
     found = []
     for batch in data.learned_dataloader(rows):
-        residual = diagnoser.raw(batch.inputs).residual
-        assert residual is not None
+        output = diagnoser.raw(batch.inputs)
         key, build = normality.keys(batch.inputs), normality.build_keys(batch.inputs)
         graphs = normality.graphs(batch.inputs)
-        parts = normality.parts(batch.inputs, residual)
+        parts = normality.parts(batch.inputs, output)
         found.append(
             {
                 level: ScoredWindows(

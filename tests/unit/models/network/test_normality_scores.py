@@ -21,11 +21,12 @@ from graph_parts import stored_windows
 from hydrascope.data.datamodule import HydraulicDataModule
 from hydrascope.features.normalizer import FeatureNormalizer
 from hydrascope.graphs.fields import GraphInputs
+from hydrascope.models.base import ModelOutput
 from hydrascope.models.blocks.sensor_forecast import SensorResidual
 from hydrascope.models.config import NetworkConfig
 from hydrascope.models.diagnoser import TensorDiagnoser
 from hydrascope.models.network import UniversalTemporalGNN
-from hydrascope.models.normality_scores import Normality
+from hydrascope.models.normality.forecast import ForecastNormality
 from hydrascope.schemas import validate
 from hydrascope.schemas.normality import COMPONENT, LEVELS, MACHINE, SENSOR
 from hydrascope.tasks.losses import normality_loss
@@ -53,7 +54,7 @@ def diagnoser(rig: HydraulicDataModule) -> TensorDiagnoser:
     normalizer = FeatureNormalizer(*shape, per_step=True, clip=20.0)
     normalizer.fit(rig.training_parts(normalizer))
     config = validate(NetworkConfig, {"hidden_channels": 16, "dropout": 0.0})
-    normality = Normality(spec, 16, per_step=True, level_share=0.1)
+    normality = ForecastNormality(spec, 16, per_step=True, level_share=0.1)
     torch.nn.init.normal_(normality.forecast.out.weight, std=0.1)
     diagnoser = TensorDiagnoser(
         normalizer, UniversalTemporalGNN(config, spec, []), None, normality
@@ -215,7 +216,7 @@ def test_a_machines_score_is_the_root_mean_square_of_its_sensors_scores(
 ) -> None:
     normality = diagnoser.normality
     assert normality is not None
-    parts = normality.parts(inputs, residual_of(diagnoser, inputs))
+    parts = normality.parts(inputs, diagnoser.raw(inputs))
     scores = {level: normality.score(own).unsqueeze(-1) for level, own in parts.items()}
     sensors = scores[SENSOR].reshape(WINDOWS, SENSORS).double()
     machine = scores[MACHINE].squeeze(1).double()
@@ -233,7 +234,7 @@ def test_a_sensors_score_weighs_what_changes_in_a_window_ten_times_its_level(
     seen = torch.rand(value.shape[:2]) > 0.3
     seen[:, 0] = True
     residual = SensorResidual(value * seen.unsqueeze(-1), seen)
-    found = normality.score(normality.parts(inputs, residual)[SENSOR])
+    found = normality.score(normality.parts(inputs, ModelOutput({}, residual=residual))[SENSOR])
 
     def rho(error: np.ndarray) -> np.ndarray:
         size = np.abs(error)

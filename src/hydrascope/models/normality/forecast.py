@@ -1,15 +1,16 @@
-"""Scores of normality from whitened forecast residuals: of sensors, components and machines."""
+"""Scores of normality from whitened forecast residuals."""
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor, nn
+from torch import Tensor
 
 from hydrascope.graphs.fields import GraphInputs
 from hydrascope.graphs.input_spec import InputSpec
+from hydrascope.models.base import ModelOutput
 from hydrascope.models.blocks.sensor_forecast import SensorForecast, SensorResidual
-from hydrascope.models.blocks.sensor_layout import build_places, lay_out, rows_of, sensor_graph
-from hydrascope.models.layers.segment import segment_max, segment_sum
-from hydrascope.models.scored_windows import ScoresByLevel
+from hydrascope.models.blocks.sensor_layout import lay_out, rows_of, sensor_graph
+from hydrascope.models.layers.segment import segment_sum
+from hydrascope.models.normality.scores import Normality
 from hydrascope.models.whitening import FeatureMoments, Whitening
 from hydrascope.schemas.normality import COMPONENT, MACHINE, SENSOR
 
@@ -17,7 +18,7 @@ _CONJUGATE_STEPS = 16
 """The iterations of conjugate gradients that impute missing sensors."""
 
 
-class Normality(nn.Module):
+class ForecastNormality(Normality):
     """Scores windows by the residuals of a forecast that was learned on healthy windows.
 
     For a machine at one step, with z the normalised features of all its sensors:
@@ -35,9 +36,7 @@ class Normality(nn.Module):
 
     A score is the root mean of ρ(change) + λ ρ(level) over observed steps and features: those of a
     sensor, of a component's sensors, or of all sensors. ρ(u) is u² up to |u| = 1 and 2|u| − 1
-    beyond (P. J. Huber, 1964), as in the training loss, so that no single value dominates. A score
-    is returned as a multiple of its threshold; above 1 is an alarm. It is NaN if there is nothing
-    to score: no sensor, none observed, or none seen in training.
+    beyond (P. J. Huber, 1964), as in the training loss, so that no single value dominates.
 
     Missing z are set to their most likely values given the others. So |x|² is the distance of the
     observed values.
@@ -51,21 +50,11 @@ class Normality(nn.Module):
         per_step: Whether each step has its own covariance, like the normalisation. Otherwise there
             is one for the first step, which has no earlier steps, and one for all others.
         level_share: The weight λ of the level.
-
-    Attributes:
-        in_turn: The scores of training windows, each by a network that has not learned from it;
-            None if only validation windows set the thresholds. They are in checkpoints alone.
     """
 
-    slot_topology: Tensor
-    slot_place: Tensor
     step_row: Tensor
     whiten: Tensor
     fitted: Tensor
-    threshold_machine: Tensor
-    threshold_component: Tensor
-    threshold_sensor: Tensor
-    held_out: Tensor
 
     def __init__(
         self,
@@ -76,28 +65,16 @@ class Normality(nn.Module):
         per_step: bool = False,
         level_share: float,
     ) -> None:
-        super().__init__()
-        self.level_share = level_share
-        self.in_turn: ScoresByLevel | None = None
+        super().__init__(spec, level_share=level_share)
         self.forecast = SensorForecast(spec, channels, identity)
-        build, place, self.places = build_places(spec)
-        self.topologies, self.features = len(spec.builds), len(spec.feature_names)
+        self.features = len(spec.feature_names)
         self.rows = spec.steps if per_step else min(2, spec.steps)
-        self.register_buffer("slot_topology", build)
-        self.register_buffer("slot_place", place)
         self.register_buffer("step_row", torch.arange(spec.steps).clamp(max=self.rows - 1))
         lead, size = (self.topologies, self.rows), self.places * self.features
         # Double: if sensors are nearly redundant, distances are differences of large numbers.
         unit = torch.eye(size, dtype=torch.float64).expand(*lead, size, size)
         self.register_buffer("whiten", unit.clone())
         self.register_buffer("fitted", torch.zeros(*lead, self.places, dtype=torch.bool))
-        self.machines, self.slots = len(spec.machines), len(build)
-        unknown = torch.full(((1 + self.machines) * self.slots,), torch.nan)
-        self.register_buffer("threshold_sensor", unknown.clone())
-        self.register_buffer("threshold_component", unknown.clone())
-        of_machines = torch.full((self.topologies + self.machines,), torch.nan)
-        self.register_buffer("threshold_machine", of_machines)
-        self.register_buffer("held_out", torch.zeros((), dtype=torch.int64))
 
     def moments(self) -> FeatureMoments:
         """Return empty moments of this module's shape, for `gather`."""
@@ -106,7 +83,7 @@ class Normality(nn.Module):
     def gather(self, moments: FeatureMoments, inputs: GraphInputs) -> None:
         """Add the normalised features of healthy windows to `moments`."""
         features = self._dense(inputs, inputs.sensor_features, inputs.sensor_observed)
-        moments.update(self._topology(inputs), self.step_row, *features)
+        moments.update(self.topology(inputs), self.step_row, *features)
 
     @torch.no_grad()
     def adopt(self, moments: FeatureMoments) -> None:
@@ -119,16 +96,17 @@ class Normality(nn.Module):
         """Return the forecast's residual for normalised inputs and the network's states."""
         with torch.no_grad():
             dense, seen = self._dense(inputs, inputs.sensor_features, inputs.sensor_observed)
-            seen = seen & self.fitted[self._topology(inputs)][:, self.step_row]
+            seen = seen & self.fitted[self.topology(inputs)][:, self.step_row]
             whitened = self._whitened(inputs, self._filled(inputs, dense, seen))
             x = self._sparse(inputs, whitened).to(inputs.sensor_features.dtype)
             observed = self._sparse(inputs, seen).squeeze(-1) & inputs.sensor_observed
         forecast = self.forecast(inputs, states, x, observed)
         return SensorResidual((x - forecast) * observed.unsqueeze(-1), observed)
 
-    def parts(self, inputs: GraphInputs, residual: SensorResidual) -> dict[str, Tensor]:
-        """Return the parts of each level's scores, [.., 3]; see `scored_windows.PARTS`."""
-        value, observed = residual.value, residual.observed
+    def parts(self, inputs: GraphInputs, output: ModelOutput) -> dict[str, Tensor]:
+        """Return the parts of each level's scores, [.., 3], from the forecast's residual."""
+        assert output.residual is not None
+        value, observed = output.residual
         steps = observed.sum(1).to(value.dtype)
         level = value.sum(1) / steps.clamp(min=1.0).unsqueeze(-1)
         change = (_huber(value - level.unsqueeze(1)) * observed).sum(1)
@@ -138,73 +116,6 @@ class Normality(nn.Module):
             COMPONENT: segment_sum(own, inputs.sensor_component, inputs.component_kind.shape[0]),
             SENSOR: own,
         }
-
-    def score(self, parts: Tensor) -> Tensor:
-        """Return the scores of parts [R, 3], not divided by a threshold; NaN without steps."""
-        change, level, steps = parts.unbind(-1)
-        square = change + self.level_share * level
-        return torch.where(steps > 0, (square / steps.clamp(min=1.0)).sqrt(), torch.nan)
-
-    def keys(self, inputs: GraphInputs) -> dict[str, Tensor]:
-        """Return the index of each score's threshold in the tables of `thresholds`.
-
-        It is that of the build (`build_keys`), or for a machine of the vocabulary its own, which
-        is NaN if it has none.
-        """
-        number, build = inputs.machine_number, self.build_keys(inputs)
-        known = number < self.machines
-        shift = torch.where(known, (number + 1) * self.slots, 0)
-        return {
-            MACHINE: torch.where(known, self.topologies + number, build[MACHINE]),
-            COMPONENT: build[COMPONENT] + shift[inputs.component_graph],
-            SENSOR: build[SENSOR] + shift[sensor_graph(inputs)],
-        }
-
-    def build_keys(self, inputs: GraphInputs) -> dict[str, Tensor]:
-        """Return the index of the threshold that all machines of a build share.
-
-        The index is the topology for a machine, the slot for a sensor, and the first slot among its
-        sensors for a component.
-        """
-        slot, components = inputs.sensor_slot, inputs.component_kind.shape[0]
-        first = -segment_max(-slot, inputs.sensor_component, components)
-        return {MACHINE: self._topology(inputs), COMPONENT: first, SENSOR: slot}
-
-    def graphs(self, inputs: GraphInputs) -> dict[str, Tensor]:
-        """Return the graph that each score belongs to."""
-        component = inputs.component_graph
-        return {MACHINE: inputs.graph_id, COMPONENT: component, SENSOR: sensor_graph(inputs)}
-
-    def thresholds(self) -> dict[str, Tensor]:
-        """Return the table of thresholds of each level: those of builds, then those of machines."""
-        return {
-            MACHINE: self.threshold_machine,
-            COMPONENT: self.threshold_component,
-            SENSOR: self.threshold_sensor,
-        }
-
-    def build_rows(self, level: str) -> range:
-        """Return the rows of a table that are of builds."""
-        return range(self.topologies if level == MACHINE else self.slots)
-
-    def forward(self, inputs: GraphInputs, residual: SensorResidual) -> dict[str, Tensor]:
-        """Return each level's scores as multiples of their thresholds."""
-        own, build = self.keys(inputs), self.build_keys(inputs)
-        answers = {}
-        for level, parts in self.parts(inputs, residual).items():
-            share = self.score(parts) / self.threshold(level, own[level], build[level])
-            answers[level] = share.unsqueeze(-1)
-        return answers
-
-    def threshold(self, level: str, own: Tensor, build: Tensor) -> Tensor:
-        """Return the thresholds of scores by their `keys`, or else by their `build_keys`."""
-        table = self.thresholds()[level]
-        return torch.where(table[own].isnan(), table[build], table[own])
-
-    def _topology(self, inputs: GraphInputs) -> Tensor:
-        """Return the number of each graph's topology, [G] int64."""
-        kind = self.slot_topology[inputs.sensor_slot]
-        return segment_max(kind, sensor_graph(inputs), inputs.graph_id.shape[0])
 
     def _row(self, inputs: GraphInputs) -> Tensor:
         """Return the row of each sensor among the places of all graphs, [S] int64."""
@@ -224,7 +135,7 @@ class Normality(nn.Module):
 
     def _whitened(self, inputs: GraphInputs, vector: Tensor) -> Tensor:
         """Multiply [G, T, D] by W of each graph's topology and step."""
-        topology = self._topology(inputs).view(-1, 1, 1)
+        topology = self.topology(inputs).view(-1, 1, 1)
         result = torch.zeros_like(vector)
         for kind in range(self.topologies):
             product = torch.einsum("tde,gte->gtd", self.whiten[kind][self.step_row], vector)

@@ -1,0 +1,124 @@
+"""Scores of normality and their thresholds: of sensors, components and machines."""
+
+import torch
+from torch import Tensor, nn
+
+from hydrascope.graphs.fields import GraphInputs
+from hydrascope.graphs.input_spec import InputSpec
+from hydrascope.models.base import ModelOutput
+from hydrascope.models.blocks.sensor_layout import build_places, sensor_graph
+from hydrascope.models.layers.segment import segment_max
+from hydrascope.models.normality.scored_windows import ScoresByLevel
+from hydrascope.schemas.normality import COMPONENT, MACHINE, SENSOR
+
+
+class Normality(nn.Module):
+    """Compares the scores of a model with thresholds.
+
+    A score is the root of (change + λ level) / steps, the parts of which a model gives by level;
+    see `scored_windows.PARTS`. It is returned as a multiple of its threshold; above 1 is an alarm.
+    It is NaN if there is nothing to score: no sensor, none observed, or none seen in training.
+
+    Args:
+        spec: The vocabularies and counts of the inputs.
+        level_share: The weight λ of the level.
+
+    Attributes:
+        in_turn: The scores of training windows, each by a model that has not learned from it;
+            None if only validation windows set the thresholds. They are in checkpoints alone.
+    """
+
+    slot_topology: Tensor
+    slot_place: Tensor
+    threshold_machine: Tensor
+    threshold_component: Tensor
+    threshold_sensor: Tensor
+    held_out: Tensor
+
+    def __init__(self, spec: InputSpec, *, level_share: float) -> None:
+        super().__init__()
+        self.level_share = level_share
+        self.in_turn: ScoresByLevel | None = None
+        build, place, self.places = build_places(spec)
+        self.topologies = len(spec.builds)
+        self.machines, self.slots = len(spec.machines), len(build)
+        self.register_buffer("slot_topology", build)
+        self.register_buffer("slot_place", place)
+        unknown = torch.full(((1 + self.machines) * self.slots,), torch.nan)
+        self.register_buffer("threshold_sensor", unknown.clone())
+        self.register_buffer("threshold_component", unknown.clone())
+        of_machines = torch.full((self.topologies + self.machines,), torch.nan)
+        self.register_buffer("threshold_machine", of_machines)
+        self.register_buffer("held_out", torch.zeros((), dtype=torch.int64))
+
+    def parts(self, inputs: GraphInputs, output: ModelOutput) -> dict[str, Tensor]:  # noqa: ARG002
+        """Return the parts of each level's scores, [.., 3]; here those that the model gives."""
+        assert output.parts is not None
+        return output.parts
+
+    def score(self, parts: Tensor) -> Tensor:
+        """Return the scores of parts [R, 3], not divided by a threshold; NaN without steps."""
+        change, level, steps = parts.unbind(-1)
+        square = change + self.level_share * level
+        return torch.where(steps > 0, (square / steps.clamp(min=1.0)).sqrt(), torch.nan)
+
+    def keys(self, inputs: GraphInputs) -> dict[str, Tensor]:
+        """Return the index of each score's threshold in the tables of `thresholds`.
+
+        It is that of the build (`build_keys`), or for a machine of the vocabulary its own, which
+        is NaN if it has none.
+        """
+        number, build = inputs.machine_number, self.build_keys(inputs)
+        known = number < self.machines
+        shift = torch.where(known, (number + 1) * self.slots, 0)
+        return {
+            MACHINE: torch.where(known, self.topologies + number, build[MACHINE]),
+            COMPONENT: build[COMPONENT] + shift[inputs.component_graph],
+            SENSOR: build[SENSOR] + shift[sensor_graph(inputs)],
+        }
+
+    def build_keys(self, inputs: GraphInputs) -> dict[str, Tensor]:
+        """Return the index of the threshold that all machines of a build share.
+
+        The index is the topology for a machine, the slot for a sensor, and the first slot among its
+        sensors for a component.
+        """
+        slot, components = inputs.sensor_slot, inputs.component_kind.shape[0]
+        first = -segment_max(-slot, inputs.sensor_component, components)
+        return {MACHINE: self.topology(inputs), COMPONENT: first, SENSOR: slot}
+
+    def graphs(self, inputs: GraphInputs) -> dict[str, Tensor]:
+        """Return the graph that each score belongs to."""
+        component = inputs.component_graph
+        return {MACHINE: inputs.graph_id, COMPONENT: component, SENSOR: sensor_graph(inputs)}
+
+    def thresholds(self) -> dict[str, Tensor]:
+        """Return the table of thresholds of each level: those of builds, then those of machines."""
+        return {
+            MACHINE: self.threshold_machine,
+            COMPONENT: self.threshold_component,
+            SENSOR: self.threshold_sensor,
+        }
+
+    def build_rows(self, level: str) -> range:
+        """Return the rows of a table that are of builds."""
+        return range(self.topologies if level == MACHINE else self.slots)
+
+    def forward(self, inputs: GraphInputs, output: ModelOutput) -> dict[str, Tensor]:
+        """Return each level's scores as multiples of their thresholds."""
+        own, build = self.keys(inputs), self.build_keys(inputs)
+        answers = {}
+        for level, parts in self.parts(inputs, output).items():
+            share = self.score(parts) / self.threshold(level, own[level], build[level])
+            answers[level] = share.unsqueeze(-1)
+        return answers
+
+    def threshold(self, level: str, own: Tensor, build: Tensor) -> Tensor:
+        """Return the thresholds of scores by their `keys`, or else by their `build_keys`."""
+        table = self.thresholds()[level]
+        return torch.where(table[own].isnan(), table[build], table[own])
+
+    def topology(self, inputs: GraphInputs) -> Tensor:
+        """Return the number of each graph's topology, [G] int64."""
+        kind = self.slot_topology[inputs.sensor_slot]
+        return segment_max(kind, sensor_graph(inputs), inputs.graph_id.shape[0])
