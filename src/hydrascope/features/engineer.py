@@ -4,6 +4,7 @@ Shapes: `...` any batch axes, n samples, F features.
 """
 
 import math
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -44,6 +45,11 @@ class FeatureEngineer(nn.Module):
         self._groups = self.config.groups
         extracted = [name for names in self._groups.values() for name in names]
         self._columns = [extracted.index(name) for name in self.config.names or ()]
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """Take the state of another process, and prepare this one in the same way."""
+        super().__setstate__(state)  # type: ignore[no-untyped-call]
+        _keep_freed_memory()
 
     @property
     def feature_names(self) -> tuple[str, ...]:

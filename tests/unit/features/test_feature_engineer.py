@@ -1,3 +1,9 @@
+import pickle
+import platform
+import resource
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 import torch
@@ -176,3 +182,26 @@ def test_half_precision_is_refused() -> None:
 def test_a_sampling_rate_that_is_not_positive_is_refused(rate_hz: float) -> None:
     with pytest.raises(ValueError, match="must be positive"):
         ENGINEER(torch.zeros(5), rate_hz)
+
+
+# Fills blocks of 8 MB, each larger than those before, and says how many pages were mapped for them.
+_BLOCKS = """
+import pickle, resource, sys, torch
+if sys.argv[1:]:
+    pickle.loads(bytes.fromhex(sys.argv[1]))
+mapped = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+for n in range(20):
+    torch.ones(2**21 + n * 2**14)
+print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - mapped)
+"""
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="the allocator is that of glibc")
+def test_a_process_that_was_sent_an_engineer_keeps_the_memory_that_it_frees() -> None:
+    def pages(*arguments: str) -> int:
+        line = [sys.executable, "-c", _BLOCKS, *arguments]
+        return int(subprocess.run(line, check=True, capture_output=True, text=True).stdout)
+
+    block = 2**23 // resource.getpagesize()
+    assert pages() > 15 * block  # each is mapped anew
+    assert pages(pickle.dumps(ENGINEER).hex()) < 5 * block
