@@ -11,7 +11,7 @@ from hydrascope.schemas.fitness import PREFIX
 from hydrascope.schemas.machine import Machine
 from hydrascope.schemas.task import HeadKind, HeadLevel, HeadSpec
 from hydrascope.serving.diagnosis.findings import CANNOT_TELL, Finding, Limits, build_finding
-from hydrascope.serving.diagnosis.fitness import InputFitness, input_fitness, trust_in
+from hydrascope.serving.diagnosis.fitness import input_fitness, trust_in
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -64,8 +64,6 @@ class Found(NamedTuple):
     component: str | None
     """The ID of the component; None for the machine."""
     finding: Finding
-    fitness: InputFitness | None
-    """Of the window; None from a model that does not judge its input."""
 
 
 def answers_of(
@@ -77,7 +75,7 @@ def answers_of(
 ) -> Iterator[Answer]:
     """Yield the answers of `found_in`, a row each."""
     equipment_id = machine.equipment.equipment_id
-    for start, head, component, finding, _ in found_in(
+    for start, head, component, finding in found_in(
         manifest, machine, starts, decoded, least_right
     ):
         yield from finding_rows(equipment_id, start, head.name, component, finding, head.labels)
@@ -109,10 +107,10 @@ def found_in(
         judged = {name: values[:, 0] for name, values in own.items() if name.startswith(PREFIX)}
         summary = input_fitness(machine, judged, manifest.window.window_s)
         for head in manifest.task.heads:
-            for row, component_id in _places(head, machine):
+            for row, component_id in places_of(head, machine):
                 trust = trust_in(head, row, limits[head.name].least_right, judged, summary)
                 finding = build_finding(head, own[head.name][row], limits[head.name], trust)
-                yield Found(start, head, component_id, finding, summary)
+                yield Found(start, head, component_id, finding)
 
 
 def finding_rows(
@@ -137,7 +135,7 @@ def rows_of(values: NDArray[Any], window: int, windows: int) -> NDArray[Any]:
     return values[window * each : (window + 1) * each]
 
 
-def _places(head: HeadSpec, machine: Machine) -> list[tuple[int, str | None]]:
+def places_of(head: HeadSpec, machine: Machine) -> list[tuple[int, str | None]]:
     """Return the rows of a window that a head answers, and the component of each."""
     if head.level is HeadLevel.MACHINE:
         return [(0, None)]

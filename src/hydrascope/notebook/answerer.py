@@ -22,8 +22,10 @@ from hydrascope.serving.model.machine_cache import MachineCache, PreparedMachine
 from hydrascope.serving.windows import GivenReference
 from hydrascope.telemetry.source import TelemetrySource
 
-AT_ONCE = 64
-"""Windows that are computed and answered together: memory stays flat however long the telemetry."""
+AT_ONCE = 128
+"""Windows that are computed and answered together: memory stays flat however long the telemetry.
+With fewer, a block of a file is read more often. With more, a network's tensors leave the caches of
+a core, and glibc maps the largest anew each time."""
 
 
 class AnsweredWindows(NamedTuple):

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     # It needs the extra `timescale`.
     from hydrascope.prediction.database import PredictionTable
 
-SHARD_WINDOWS = 16 * AT_ONCE
+SHARD_WINDOWS = 8 * AT_ONCE
 """The most windows of a shard. They take a second or so, which is lost if a run is killed."""
 _PARTS = ".parts"
 

@@ -3,11 +3,13 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+import pyarrow as pa
 import torch
 
 from hydrascope.data.windows import WindowPlan
 from hydrascope.notebook.answerer import AT_ONCE
-from hydrascope.prediction.answer_file import Row, answer_rows, write_part
+from hydrascope.prediction.answer_columns import answer_table
+from hydrascope.prediction.answer_file import write_part
 from hydrascope.prediction.carried import Carried
 from hydrascope.prediction.diagnosed import diagnosed_windows
 from hydrascope.prediction.shards import Job, Shard, Subject
@@ -40,7 +42,7 @@ def answer_shard(job: Carried[Job], shard: Shard) -> tuple[str, int]:
     return shard.name, len(shard.rows)
 
 
-def _answered(job: Job, shard: Shard) -> Iterator[Iterator[Row]]:
+def _answered(job: Job, shard: Shard) -> Iterator[pa.Table]:
     manifest, version = job.answerer.manifest, job.answerer.version
     for first in range(shard.rows.start, shard.rows.stop, AT_ONCE):
         rows = range(first, min(first + AT_ONCE, shard.rows.stop))
@@ -48,7 +50,7 @@ def _answered(job: Job, shard: Shard) -> Iterator[Iterator[Row]]:
         if job.table is not None:
             kept = diagnosed_windows(job.answerer, job.source, shard.plan, rows, windows)
             job.table.write(shard.name, kept, version)
-        yield answer_rows(manifest, version, windows)
+        yield answer_table(manifest, version, windows)
 
 
 @contextmanager

@@ -10,9 +10,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-import pyarrow.parquet as pq
 import pytest
-import torch
 from benchmarks.predict import run as benchmark
 from typer.testing import CliRunner
 
@@ -22,13 +20,11 @@ from hydrascope.experiment.restore import restore
 from hydrascope.experiment.source import source_of
 from hydrascope.notebook.answerer import Answerer
 from hydrascope.packaging.bundle import Bundle
-from hydrascope.prediction.answer_file import NORMALITY, SCHEMA, Row, answer_rows
 from hydrascope.prediction.carried import Carried
 from hydrascope.prediction.pool import Pool, open_pool
 from hydrascope.prediction.run import Answered, run
 from hydrascope.prediction.shards import SHARD_WINDOWS, Job
 from hydrascope.schemas.errors import SpecError
-from hydrascope.schemas.normality import COMPONENT, MACHINE, SENSOR
 from hydrascope.telemetry import ZemaSource
 from hydrascope.telemetry.fleet import FleetSource
 
@@ -138,31 +134,6 @@ def test_answers_of_another_model_or_to_other_windows_are_not_mixed(
         with pytest.raises(SpecError, match=r"out: .*zema.parquet holds answers of another model"):
             predicted(other, tmp_path, Stopping(0))
     assert (tmp_path / FILE).read_bytes() == whole.read_bytes()
-
-
-def test_normality_has_rows_of_machine_components_and_sensors(job: Job) -> None:
-    source, machine = job.source, job.source.machines()["zema"]
-    plan = job.answerer.plan(source, machine, job.spec)
-    windows = job.answerer.answer(source, plan, range(2))
-    places = {
-        MACHINE: 1, COMPONENT: len(machine.topology.components),
-        SENSOR: len(machine.topology.sensors),
-    }  # fmt: skip
-    scores = {name: torch.arange(2.0 * n)[:, None] for name, n in places.items()}
-    scores[COMPONENT][0] = torch.nan
-    decoded = {**windows.decoded, **scores}
-    rows = list(answer_rows(job.answerer.manifest, "v", windows._replace(decoded=decoded)))
-    own = [row for row in rows if row.head == NORMALITY]
-    assert len(own) == 2 * sum(places.values()) - 1
-    assert [row.value for row in own if row.component is None] == [0.0, 1.0]
-    number, sensor = machine.topology.sensors[3]
-    (first, _) = (row for row in own if row.label == sensor.id)
-    assert first.component == machine.topology.components[number].id
-    assert (first.value, first.present) == (3.0, True)
-
-
-def test_the_columns_are_those_of_a_row(whole: Path) -> None:
-    assert tuple(pq.read_schema(whole).names) == tuple(SCHEMA.names) == Row._fields
 
 
 def test_a_source_is_chosen_as_for_a_training() -> None:

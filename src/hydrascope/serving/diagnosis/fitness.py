@@ -89,8 +89,19 @@ def trust_in(
         return None
     right = float(found[fitness.right(head.name)][row])
     basis = float(found[fitness.basis(head.name)][row])
-    reliable = right > 0 and right >= least
+    reliable = bool(are_reliable(found[fitness.right(head.name)][row], least))
     return Trust(reliable, right, basis, () if reliable else _reasons(summary, basis))
+
+
+def are_reliable(right: NDArray[Any], least: float) -> NDArray[np.bool_]:
+    """Return which answers are reliable, by the probability that each is right.
+
+    Args:
+        right: These probabilities, in any shape.
+        least: The probability from which an answer is reliable.
+    """
+    exact = np.asarray(right, dtype=np.float64)  # float32 would round `least` too
+    return (exact > 0) & (exact >= least)
 
 
 def _reasons(summary: InputFitness, basis: float) -> tuple[str, ...]:
