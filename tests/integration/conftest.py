@@ -1,5 +1,7 @@
 """Fixtures that run the real jobs on the real rig, small."""
 
+import shutil
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -41,6 +43,17 @@ def run_training(tmp_path_factory: pytest.TempPathFactory) -> Train:
         return run_dir
 
     return run
+
+
+@pytest.fixture(scope="module")
+def ray_settings() -> Iterator[None]:
+    """Set what a Ray cluster that a test starts takes from the environment."""
+    short = tempfile.mkdtemp(prefix="hs-")  # Ray keeps sockets there, whose paths may not be long
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("RAY_TMPDIR", short)
+        patch.setenv("RAY_worker_niceness", "0")  # other tests may keep the machine busy
+        yield
+    shutil.rmtree(short)
 
 
 @pytest.fixture(scope="session")

@@ -3,7 +3,6 @@
 import json
 import os
 import shutil
-import tempfile
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -86,16 +85,10 @@ def alive(pid: int) -> bool:
 
 @pytest.fixture(scope="module", params=SETTINGS)
 def launcher(
-    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+    request: pytest.FixtureRequest, ray_settings: None, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Launcher]:
-    # Ray keeps sockets there, whose paths may not be long.
-    short = tempfile.mkdtemp(prefix="hs-")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("RAY_TMPDIR", short)
-        folder = tmp_path_factory.mktemp("launcher")
-        with open_launcher(SETTINGS[request.param], folder) as opened:
-            yield opened
-    shutil.rmtree(short)
+    with open_launcher(SETTINGS[request.param], tmp_path_factory.mktemp("launcher")) as opened:
+        yield opened
 
 
 def test_two_run_at_a_time_in_sessions_of_their_own_and_tell_how_they_ended(
