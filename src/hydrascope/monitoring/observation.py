@@ -25,8 +25,8 @@ class Observation(NamedTuple):
     """NaN where the answer withholds it because it is not reliable, or has nothing to score."""
     shown: bool | None
     """Whether the answer says that the machine shows this fault: its most probable class, or a
-    label whose probability reaches the bundle's threshold. None for what is no fault, such as a
-    healthy class, an operating mode or a value, and where the answer is not reliable."""
+    label whose probability reaches the bundle's threshold. False where the answer is not reliable.
+    None for what is no fault, such as a healthy class, an operating mode or a value."""
     reliable: bool
     unit: str
     """Empty for numbers without one."""

@@ -75,7 +75,10 @@ def test_an_unreliable_answer_is_observed_as_such_without_what_it_withholds() ->
     assert [each[:4] for each in found] == [each[:4] for each in reliable]
     withheld = [each.measure for each in found if math.isnan(each.value)]
     assert withheld == ["health", "value", "health", "health"]
-    assert all(each.shown is None for each in found)
+    # A rule without a threshold sees that there was no answer about a fault.
+    assert [each.shown for each in found] == [
+        None if each.shown is None else False for each in reliable
+    ]
     assert cannot_tell(diagnosis(DOUBT))
 
 

@@ -70,7 +70,7 @@ def _of_finding(component: str, head: HeadSpec, finding: Finding) -> Iterator[Ob
             yield _number(component, head.name, label, "value", value, head.unit or "")
     for label, probability in (finding.probabilities or {}).items():
         reliable = finding.reliable is not False
-        shown = _shows(finding, label) if reliable and _is_fault(head, label) else None
+        shown = reliable and _shows(finding, label) if _is_fault(head, label) else None
         yield Observation(
             component, head.name, label, "probability", probability, shown, reliable, ""
         )
