@@ -15,6 +15,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from hydrascope.monitoring.meaning import evidence_of
 from hydrascope.monitoring.observation import Observation
 from hydrascope.packaging.bundle import read_bundle
 from hydrascope.schemas.time import TimeWindow
@@ -101,6 +102,11 @@ class Viewer:
     @cached_property
     def _model(self) -> ServedModel:
         return ServedModel(read_bundle(self._bundle))
+
+    @property
+    def evidence(self) -> dict[str, str]:
+        """What a watch folds; see `evidence_of`."""
+        return evidence_of(self._model.manifest.task.heads)
 
     def see(self, source: FleetSource, equipment_id: str, first_h: float = 0.0) -> Seen:
         """Return the numbers of a machine's windows from an hour on.

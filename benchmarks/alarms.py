@@ -122,24 +122,23 @@ def viewer(size: Size) -> Viewer:
     return Viewer(bundle, folder / "windows")
 
 
-def raised(rules: Sequence[Rule], seen: Seen) -> list[Transition]:
-    """Return the alarms of a machine."""
+def raised(rules: Sequence[Rule], seen: Seen, evidence: Mapping[str, str]) -> list[Transition]:
+    """Return the alarms of a machine; `evidence` is as `judge` takes it."""
     windows = [*seen.windows()]
-    # What no window shows raises no alarm; leaving it out saves most of the time.
-    columns = [
-        column
-        for column in range(len(seen.names))
-        if any(
-            rule.reads(numbers[column]) and rule.shows(numbers[column])
-            for rule in rules
-            for _, numbers in windows
-        )
-    ]
+    # A finding that no window shows, of whatever component, raises no alarm; leaving it out saves
+    # most of the time.
+    shown = {
+        each.finding
+        for _, numbers in windows
+        for each in numbers
+        if any(rule.reads(each) and rule.shows(each) for rule in rules)
+    }
+    columns = [column for column, (_, _, name, _) in enumerate(seen.names) if name in shown]
     state: dict[str, object] = {}
     found = []
     for window, numbers in windows:
         some = [numbers[column] for column in columns]
-        state, changes = judge(rules, state, window, some)
+        state, changes = judge(rules, state, window, some, evidence)
         found += [each for each in changes if each.change is Change.RAISED]
     return found
 
@@ -198,13 +197,13 @@ class Measured(NamedTuple):
 
 def measure(rules: Sequence[Rule], size: Size, seed: int) -> Measured:
     """Judge sound machines and machines with growing faults."""
-    alarms, machines = 0, 0
+    alarms, machines, evidence = 0, 0, viewer(size).evidence
     for seen in sound_windows(size, seed):
-        alarms += len(raised(rules, seen))
+        alarms += len(raised(rules, seen, evidence))
         machines += 1
     faults = {
         fault: [
-            outcome(raised(rules, seen), fault, component, size)
+            outcome(raised(rules, seen, evidence), fault, component, size)
             for component, seen in growing_windows(size, seed, fault)
         ]
         for fault in Fault

@@ -28,7 +28,7 @@ def seen(first_h: int, *shown: tuple[bool, bool]) -> Seen:
 
 def test_alarms_are_those_of_a_watch_and_only_what_names_the_fault_counts_as_found() -> None:
     windows = seen(30, (False, True), (False, True), (True, True), (True, False), (True, False))
-    alarms = raised([RULE], windows)
+    alarms = raised([RULE], windows, {})
     assert [each.finding for each in alarms] == ["overheating", "leakage"]
     assert alarms[1].window.end == START + timedelta(hours=33, minutes=2)
     found = outcome(alarms, Fault.LEAKAGE, "pump", SIZE)

@@ -6,6 +6,7 @@ whoever asks and however often the work was interrupted.
 
 from collections.abc import Iterable, Mapping, Sequence
 from enum import StrEnum
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from pydantic import BaseModel, ConfigDict
@@ -16,6 +17,7 @@ from hydrascope.monitoring.rules import Rule, Severity
 from hydrascope.schemas.time import TimeWindow
 
 _SEPARATOR = "|"
+_NOTHING: Mapping[str, str] = MappingProxyType({})
 
 
 class Change(StrEnum):
@@ -67,6 +69,8 @@ class Memory(BaseModel):
         windows: How many windows showed it since.
         peak: The number farthest beyond the threshold since.
         clear: How many windows in a row were beyond `over`.
+        held: For how many windows its alarm has been held back, because one of a component may
+            stand for it; 0: it is not.
     """
 
     model_config = ConfigDict(extra="forbid")
@@ -77,6 +81,7 @@ class Memory(BaseModel):
     windows: int = 0
     peak: float = 0.0
     clear: int = 0
+    held: int = 0
 
     @property
     def empty(self) -> bool:
@@ -103,14 +108,21 @@ def judge(
     state: Mapping[str, Any],
     window: TimeWindow,
     observations: Iterable[Observation],
+    evidence: Mapping[str, str] = _NOTHING,
 ) -> tuple[dict[str, Any], list[Transition]]:
     """Judge one window of a machine.
+
+    A fault of a component shows in the machine's own answers too, a little earlier or later. So a
+    finding of the machine is held back while the same finding of a component has an alarm, and
+    waits for one for `Rule.fold` windows.
 
     Args:
         rules: That apply.
         state: As the window before left it, a JSON object; empty before the first window.
         window: Later than the window before.
         observations: The numbers of the window.
+        evidence: The machine's heads whose findings may be folded, as `meaning.evidence_of` returns
+            them; by default none.
 
     Returns:
         The state for the next window, and the changes of alarms in the order of the rules.
@@ -118,17 +130,24 @@ def judge(
     remembered = Remembered.model_validate(state)
     number, memories = remembered.count, remembered.findings
     transitions: list[Transition] = []
-    given = list(observations)
+    # Those of components come first: what they raise stands for the machine's.
+    given = sorted(observations, key=lambda each: not each.component_id)
     for rule in rules:
-        for observation in given:
-            if not rule.reads(observation):
-                continue
+        of_components: dict[tuple[str, str], list[Memory]] = {}
+        for observation in filter(rule.reads, given):
             names = rule.name, observation.component_id, observation.head, observation.finding
             key = _SEPARATOR.join(names)
             memory = memories.setdefault(key, Memory())
             change = _update(rule, memory, number, window, observation)
-            if change is not None:
-                transitions.append(_transition(change, rule, memory, window, observation))
+            told = change
+            if observation.component_id:
+                same = of_components.setdefault((observation.head, observation.finding), [])
+                same.append(memory)
+            elif observation.head in evidence:
+                same = of_components.get((evidence[observation.head], observation.finding), [])
+                told = _folded(rule, memory, change, same)
+            if told is not None:
+                transitions.append(_transition(told, rule, memory, window, observation))
             if change is Change.OVER:
                 memories[key] = Memory(blind=memory.blind)
     kept = {key: memory for key, memory in memories.items() if not memory.empty}
@@ -179,6 +198,32 @@ def _lasting(rule: Rule, memory: Memory, observation: Observation, *, shows: boo
     memory.windows += 1
     memory.peak = farther(memory.peak, observation.value)
     return Change.LASTS
+
+
+def _folded(
+    rule: Rule, memory: Memory, change: Change | None, components: Sequence[Memory]
+) -> Change | None:
+    """Return what is told of a machine's finding, beside what is told of its components.
+
+    Args:
+        rule: That both follow.
+        memory: Of the machine's finding.
+        change: What the window does to it.
+        components: Memories of the same finding of components, as the window has left them.
+    """
+    if change is Change.RAISED and components and rule.fold:
+        memory.held = 1
+        return None
+    if not memory.held:
+        return change
+    if any(each.since is not None for each in components):
+        memory.held = 1
+        return None
+    memory.held += 1
+    if change is Change.LASTS and memory.held > rule.fold:
+        memory.held = 0
+        return Change.RAISED
+    return None
 
 
 def _transition(

@@ -89,6 +89,19 @@ def meaning_of(
     )
 
 
+def evidence_of(heads: Sequence[HeadSpec]) -> dict[str, str]:
+    """Return the head of components from which each head of the machine is derived, by name.
+
+    The empty name stands for the lowest health and for normality, which are of both.
+    """
+    derived = {
+        head.name: head.evidence
+        for head in heads
+        if head.level is HeadLevel.MACHINE and head.evidence is not None
+    }
+    return {"": "", **derived}
+
+
 def _of_machine(heads: Sequence[HeadSpec], spec: HeadSpec) -> bool:
     """Return whether the machine's answer is joined from those of this head."""
     return any(each.evidence == spec.name and each.level is HeadLevel.MACHINE for each in heads)

@@ -67,6 +67,10 @@ class Rule(Spec):
     """How many windows in a row must be beyond `over` before the alarm is over."""
     coverage: Annotated[float, Field(ge=0, le=1)] = 0.5
     """The least share of the last `of` windows with a reliable answer."""
+    fold: Annotated[int, Field(strict=True, ge=0, le=1000)] = 6
+    """How many windows a finding of the machine waits for the same finding of a component, whose
+    alarm then stands for both. Only findings that the task derives from those of components wait.
+    0: both have their alarm."""
     notify: tuple[Word, ...] = ()
     """Names of channels; none by default."""
 

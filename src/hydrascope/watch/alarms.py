@@ -9,6 +9,7 @@ import numpy as np
 from hydrascope.monitoring.alarm import Driver
 from hydrascope.monitoring.alarms import AlarmRepository
 from hydrascope.monitoring.engine import Change, Transition, judge
+from hydrascope.monitoring.meaning import evidence_of
 from hydrascope.monitoring.observation import Observation
 from hydrascope.monitoring.rules import Rule, RuleFile
 from hydrascope.serving.diagnosis.diagnosis import build_diagnosis
@@ -57,9 +58,11 @@ class AlarmJudge:
             windows: Diagnosed windows.
         """
         rules, found = tuple(self._rules.values()), dict(state)
+        evidence = evidence_of(self._model.manifest.task.heads)
         transitions: list[Transition] = []
         for window, observations in windows:
-            found, changes = judge(rules, found, self._model.span(window), observations)
+            span = self._model.span(window)
+            found, changes = judge(rules, found, span, observations, evidence)
             for change in changes:
                 if change.change is Change.RAISED:
                     drivers = await self._drivers(window, observations, change)

@@ -128,6 +128,71 @@ def test_the_alarms_of_a_window_depend_on_the_windows_before_it_alone() -> None:
     assert [(number, each.change) for number, each in _run(rule, values)] == expected
 
 
+def test_coverage_counts_for_verdicts_of_the_model_too() -> None:
+    windows = [(0.9, True), (math.nan, False), (0.9, True), (0.9, True), (0.9, True)]
+    for coverage, raised in ((0.5, [2]), (1.0, [4])):
+        rule = _rule(above=None, windows=2, of=3, coverage=coverage)
+        state: dict[str, object] = {}
+        found = []
+        for number, given in enumerate(windows):
+            state, changes = judge([rule], state, _window(number), [_leak(*given)])
+            found += [number for each in changes if each.change is Change.RAISED]
+        assert found == raised
+
+
+def _both(rule: Rule, *windows: tuple[float, float]) -> list[tuple[int, str, Change]]:
+    """Judge a leak by the machine's head and by that of the pump; leave out what only lasts."""
+    state: dict[str, object] = {}
+    found = []
+    for number, (machine, pump) in enumerate(windows):
+        given = [_leak(machine)._replace(component_id="", head="faults"), _leak(pump)]
+        state, changes = judge([rule], state, _window(number), given, {"faults": "fault"})
+        state = json.loads(json.dumps(state))
+        found += [
+            (number, each.component_id, each.change)
+            for each in changes
+            if each.change is not Change.LASTS
+        ]
+    return found
+
+
+def test_a_finding_of_a_component_and_of_its_machine_is_one_alarm() -> None:
+    rule = _rule(windows=2, of=2, over_after=2, fold=2)
+    none, machine, pump, both = (0.1, 0.1), (0.9, 0.1), (0.1, 0.9), (0.9, 0.9)
+    raised = (1, "pump", Change.RAISED)
+    for shown in ((both, both), (pump, pump, both, both), (pump, pump, pump, machine, both)):
+        assert _both(rule, *shown, none, none) == [raised, (len(shown) + 1, "pump", Change.OVER)]
+    # The machine shows it first, and waits.
+    assert _both(rule, machine, machine, both, both, both) == [(3, "pump", Change.RAISED)]
+
+
+def test_a_finding_of_the_machine_alone_has_its_alarm_after_it_has_waited() -> None:
+    rule = _rule(windows=2, of=2, over_after=2, fold=2)
+    none, machine, both = (0.1, 0.1), (0.9, 0.1), (0.9, 0.9)
+    raised = (3, "", Change.RAISED)
+    assert _both(rule, *[machine] * 4, none, none) == [raised, (5, "", Change.OVER)]
+    # One that is over before it has waited was none.
+    assert not _both(rule, machine, machine, none, none)
+    # What a component shows later is an alarm of its own.
+    assert _both(rule, *[machine] * 4, both, both) == [raised, (5, "pump", Change.RAISED)]
+    # The component is sound again, the machine is not.
+    assert _both(rule, both, both, *[machine] * 4) == [
+        (1, "pump", Change.RAISED),
+        (3, "pump", Change.OVER),
+        (5, "", Change.RAISED),
+    ]
+
+
+def test_without_folding_or_with_other_heads_both_have_their_alarm() -> None:
+    both = [(0.9, 0.9)] * 2
+    alone = [(1, "pump", Change.RAISED), (1, "", Change.RAISED)]
+    assert _both(_rule(windows=2, of=2, fold=0), *both) == alone
+    rule, state = _rule(windows=1, of=1), dict[str, object]()
+    given = [_leak(0.9)._replace(component_id="", head="another"), _leak(0.9)]
+    _, changes = judge([rule], state, _window(0), given, {"faults": "fault"})
+    assert [each.component_id for each in changes] == ["pump", ""]
+
+
 def test_a_finding_that_is_forgotten_is_raised_anew() -> None:
     rule, state = _rule(), dict[str, object]()
     for number in range(5):

@@ -2,7 +2,7 @@
 
 import pytest
 
-from hydrascope.monitoring.meaning import Meaning, meaning_of
+from hydrascope.monitoring.meaning import Meaning, evidence_of, meaning_of
 from hydrascope.schemas.errors import SpecError
 from hydrascope.schemas.task import TaskSpec
 
@@ -76,6 +76,11 @@ def test_a_finding_means_the_label_that_its_head_learns(
     found = meaning_of(HEADS, component, head, finding)
     assert found is not None
     assert tuple(getattr(found, name) for name in Meaning.model_fields) == meant
+
+
+def test_findings_of_a_machine_that_come_from_components_are_known() -> None:
+    # What is derived for components alone (`component_health`) is no finding of the machine.
+    assert evidence_of(HEADS) == {"": "", "faults": "component_faults"}
 
 
 @pytest.mark.parametrize(
