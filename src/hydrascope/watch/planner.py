@@ -46,6 +46,7 @@ class Planner:
         self._model, self._store, self._watches = model, store, watches
         self._metrics = metrics
         self._window = timedelta(seconds=model.manifest.window.window_s)
+        self._said_empty = False
         self._refused: dict[str, str] = {}
         self._late: dict[str, int] = {}
         self._planned: dict[str, Watched] = {}
@@ -60,6 +61,7 @@ class Planner:
         """
         machines = await self._store.all()
         watched = [each for each in await self._watches.watched() if self._is_meant(each)]
+        self._say_if_empty(watched)
         self._metrics.fleet.show(watched)
         self._name_late(watched)
         found = []
@@ -85,6 +87,16 @@ class Planner:
         """Leave a machine alone until there is more telemetry than when it was last planned."""
         if (planned := self._planned.get(equipment_id)) is not None:
             self._waiting[equipment_id] = (planned.latest, planned.revision)
+
+    def _say_if_empty(self, watched: Sequence[Watched]) -> None:
+        """Say once that there is nothing to watch; telemetry may come later."""
+        if not watched and not self._said_empty:
+            _log.warning(
+                "no machine of %r has telemetry in hydrascope.telemetry yet; tables of other "
+                "applications are not watched",
+                ",".join(self._patterns),
+            )
+        self._said_empty = not watched
 
     def _is_meant(self, each: Watched) -> bool:
         return any(fnmatchcase(each.equipment_id, pattern) for pattern in self._patterns)

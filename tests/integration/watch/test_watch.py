@@ -62,6 +62,17 @@ def test_the_numbers_are_those_of_python_for_the_same_telemetry(
         assert row.probability == pytest.approx(expected, abs=1e-5)
 
 
+def test_a_database_without_telemetry_is_named_once(
+    light_bundle: Path, dsn: str, tmp_path: Path
+) -> None:
+    save_machines(dsn, [rig("rig_0")])
+    line = "no machine of '*' has telemetry in hydrascope.telemetry yet"
+    assert watch_once(light_bundle, dsn, tmp_path).count(line) == 1
+    in_database(dsn, WatchedRigs(machines=1, windows=1, seed=1))
+    # The log of both runs has it once.
+    assert watch_once(light_bundle, dsn, tmp_path).count(line) == 1
+
+
 def test_late_telemetry_is_waited_for_and_counted_once_it_is_too_late(
     light_bundle: Path, dsn: str, tmp_path: Path
 ) -> None:
