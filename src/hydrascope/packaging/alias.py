@@ -3,7 +3,7 @@
 from datetime import UTC, datetime
 from typing import NamedTuple
 
-from hydrascope.packaging.registry import RegisteredName, asked
+from hydrascope.packaging.registry import RegisteredName, asked, is_registered
 from hydrascope.schemas.errors import SpecError
 
 REPLACED = "hydrascope.replaced"
@@ -24,6 +24,23 @@ class Move(NamedTuple):
     after: int
 
 
+def read_alias(model: str) -> tuple[str, str]:
+    """Return name and alias of models:/NAME@ALIAS.
+
+    Raises:
+        SpecError: It is something else, such as the folder of a bundle.
+    """
+    named = RegisteredName.read(model, "model") if is_registered(model) else None
+    if named is None or named.alias is None:
+        raise SpecError(
+            f"{model!r} is not accepted; expected models:/NAME@ALIAS, since only an alias can move "
+            "to another version; export.py with registry=mlflow name=NAME alias=ALIAS gives a "
+            "model one",
+            path="model",
+        )
+    return named.name, named.alias
+
+
 def move_alias(model: str, uri: str, move: Move, reason: str) -> None:
     """Move an alias to another version, which is told why and from where.
 
@@ -36,7 +53,7 @@ def move_alias(model: str, uri: str, move: Move, reason: str) -> None:
     Raises:
         SpecError: The alias does not point to `move.before` any more, or there is none.
     """
-    name, alias = _aliased(model)
+    name, alias = read_alias(model)
     with asked(model, uri) as (client, version):
         if (now := int(version.version)) != move.before:
             raise SpecError(
@@ -56,7 +73,7 @@ def roll_back(model: str, uri: str) -> Move:
     Raises:
         SpecError: There is no such model, or its version replaced none.
     """
-    name, alias = _aliased(model)
+    name, alias = read_alias(model)
     with asked(model, uri) as (client, version):
         now, replaced = version.version, version.tags.get(REPLACED)
         if replaced is None:
@@ -67,14 +84,6 @@ def roll_back(model: str, uri: str) -> Move:
         client.set_registered_model_alias(name, alias, replaced)
         client.set_model_version_tag(name, now, ROLLED_BACK_ON, _now())
     return Move(int(now), int(replaced))
-
-
-def _aliased(model: str) -> tuple[str, str]:
-    """Return name and alias of models:/NAME@ALIAS."""
-    named = RegisteredName.read(model, "model")
-    if named.alias is None:
-        raise SpecError(f"{model!r} is not accepted; expected models:/NAME@ALIAS", path="model")
-    return named.name, named.alias
 
 
 def _now() -> str:

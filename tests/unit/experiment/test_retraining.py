@@ -1,14 +1,17 @@
 """What a retraining trains with, and when a challenger is not worse."""
 
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from hydrascope.experiment.job_settings import TrainSettings, validate_train
 from hydrascope.experiment.python_call import settings_of_call
+from hydrascope.experiment.retrain.champion import check_heads
+from hydrascope.experiment.retrain.job import run
 from hydrascope.experiment.retrain.judge import finding
-from hydrascope.experiment.retrain.settings import challenger_settings
+from hydrascope.experiment.retrain.settings import RetrainSettings, challenger_settings
 from hydrascope.schemas.errors import SpecError
 
 DATABASE = ["data=timescale", "data.source.dsn=postgresql://plant@localhost/plant", "model=linear"]
@@ -67,6 +70,20 @@ def test_a_database_is_read_up_to_now_whatever_the_champion_read() -> None:
 def test_a_wrong_override_is_one_line(override: str, said: str) -> None:
     with pytest.raises(SpecError, match=said):
         challenger_settings(_champion("model=linear"), [override], None, "new")
+
+
+@pytest.mark.parametrize("model", ["bundles/press", "press@champion", "models:/press/3"])
+def test_only_a_model_with_an_alias_can_be_a_champion(model: str, tmp_path: Path) -> None:
+    said = rf"model: '{model}' is not accepted; expected models:/NAME@ALIAS, .* export.py"
+    with pytest.raises(SpecError, match=said):
+        run(RetrainSettings(model=model, uri=f"sqlite:///{tmp_path / 'registry.db'}"), [])
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_champion_without_heads_is_refused() -> None:
+    check_heads("models:/rig@champion", _champion("model=linear").task.heads)
+    with pytest.raises(SpecError, match=r"model: models:/rig@champion .* train.py, .* export.py"):
+        check_heads("models:/rig@champion", ())
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,6 @@
 """The champion: the registered model that answers until a challenger takes its place."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import NamedTuple
@@ -10,8 +11,10 @@ from hydrascope.experiment.assemble import build_datamodule, load_checkpoint, re
 from hydrascope.experiment.job_settings import TrainSettings
 from hydrascope.graphs.input_spec import InputSpec
 from hydrascope.models.diagnoser import TensorDiagnoser
-from hydrascope.packaging.registry import RegisteredName, fetch_checkpoint, version_of
+from hydrascope.packaging.alias import read_alias
+from hydrascope.packaging.registry import fetch_checkpoint, version_of
 from hydrascope.schemas.errors import SpecError
+from hydrascope.schemas.task import HeadSpec
 from hydrascope.training.checkpoint import read_checkpoint
 
 
@@ -48,10 +51,10 @@ def open_champion(model: str, uri: str) -> Champion:
     """Open the model that an alias points to.
 
     Raises:
-        SpecError: There is none, or it does not say what it has learned from.
+        SpecError: There is none, it does not say what it has learned from, or it cannot be judged.
     """
+    name, _ = read_alias(model)
     version = version_of(model, uri)
-    name = RegisteredName.read(model, "model").name
     with TemporaryDirectory(prefix="hydrascope-checkpoint-") as folder:
         file = fetch_checkpoint(f"models:/{name}/{version}", uri, Path(folder))
         checkpoint = read_checkpoint(file)
@@ -64,8 +67,28 @@ def open_champion(model: str, uri: str) -> Champion:
             path="model",
         )
     settings = TrainSettings.model_validate(record["settings"])
+    check_heads(model, settings.task.heads)
     spec = InputSpec.model_validate(record["input_spec"])
     diagnoser = load_checkpoint(recipe_of(settings, spec), checkpoint)
     return Champion(
         name, version, settings, diagnoser, spec, record["learned"], record["data_fingerprint"]
     )
+
+
+def check_heads(model: str, heads: Sequence[HeadSpec]) -> None:
+    """Refuse a model without heads.
+
+    Args:
+        model: Its name.
+        heads: Of its task.
+
+    Raises:
+        SpecError: It has only normality.
+    """
+    if not heads:
+        raise SpecError(
+            f"{model} answers no head, only normality, so two versions cannot be compared; "
+            "expected a model with heads; train this one with train.py, and register it with "
+            "export.py",
+            path="model",
+        )

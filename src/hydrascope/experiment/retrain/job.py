@@ -16,7 +16,6 @@ from hydrascope.experiment.retrain.report import Report, reason
 from hydrascope.experiment.retrain.settings import RetrainSettings, challenger_settings
 from hydrascope.experiment.run_folder import claim, new_folder, remove_unused
 from hydrascope.packaging.alias import Move, move_alias
-from hydrascope.schemas.errors import SpecError
 
 REPORT = "retraining.json"
 """The file in the run's folder that says what came of it."""
@@ -42,12 +41,6 @@ def run(
             meanwhile.
     """
     champion = open_champion(settings.model, settings.uri)
-    if not champion.diagnoser.heads:
-        raise SpecError(
-            f"{settings.model} answers no head, only normality; expected a model with heads to "
-            "judge",
-            path="model",
-        )
     try:
         wanted = f"outputs/retrain/{datetime.now():%Y-%m-%d/%H-%M-%S}"
         run_dir = settings.run_dir or new_folder(wanted)
