@@ -19,13 +19,16 @@ from hydrascope.telemetry.zema_recording import ASSETS
 STABLE = "{name: stable, level: machine, kind: binary}"
 
 
-def write_folder(folder: Path, cycles: range, *, labelled: bool = True) -> Path:
-    """Write some cycles of the rig as a user's folder; without labels, also without machines."""
+def write_folder(folder: Path, cycles: range, *, labelled: bool = True, cut_s: int = 0) -> Path:
+    """Write some cycles of the rig as a user's folder, without the last `cut_s` seconds.
+
+    Without labels, it has no machines either.
+    """
     folder.mkdir()
     rig = ZemaSource()
     (extent,) = rig.extents("zema")
     signals = rig.read("zema", extent)
-    rows = slice(60 * cycles.start, 60 * cycles.stop)
+    rows = slice(60 * cycles.start, 60 * cycles.stop - cut_s)
     table = pd.DataFrame({name: signal.values[rows] for name, signal in signals.items()})
     first = extent.start + pd.Timedelta(minutes=cycles.start)
     table.insert(0, "timestamp", pd.date_range(first, periods=len(table), freq="1s", unit="us"))
@@ -48,6 +51,10 @@ def write_folder(folder: Path, cycles: range, *, labelled: bool = True) -> Path:
 @pytest.fixture(scope="module")
 def best(run_training: Train, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = write_folder(tmp_path_factory.mktemp("own") / "trained", range(400))
+    return train(run_training, folder)
+
+
+def train(run_training: Train, folder: Path, *more: str) -> Path:
     run_dir = run_training(
         *QUICK,
         "data=parquet",
@@ -55,8 +62,46 @@ def best(run_training: Train, tmp_path_factory: pytest.TempPathFactory) -> Path:
         "data.split.name=time_blocks",
         f"task.heads=[{STABLE}]",
         "trainer.max_epochs=1",
+        *more,
     )
     return run_dir / "checkpoints" / "best.ckpt"
+
+
+@pytest.fixture(scope="module")
+def with_last_and_padded(run_training: Train, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = write_folder(tmp_path_factory.mktemp("uneven") / "trained", range(400))
+    return train(run_training, folder, "data.window.last=true", "data.window.short=pad")
+
+
+@pytest.mark.parametrize(
+    ("cycles", "cut_s", "windows", "message"),
+    [
+        (range(600, 620), 20, 20, "20 answers to 20 windows"),
+        (range(600, 601), 20, 1, "shorter than a window of 60 s, and padded: zema"),
+    ],
+    ids=["last", "padded"],
+)
+def test_last_and_padded_windows_of_a_training_are_predicted_as_they_are_judged(
+    with_last_and_padded: Path,
+    tmp_path: Path,
+    cycles: range,
+    cut_s: int,
+    windows: int,
+    message: str,
+) -> None:
+    ckpt, other, out = with_last_and_padded, tmp_path / "other", tmp_path / "predictions"
+    write_folder(other, cycles, cut_s=cut_s)
+    evaluate.run(evaluate_settings(str(ckpt), tmp_path / "judged", judge="all", folder=other))
+    judged = pd.read_parquet(tmp_path / "judged" / "predictions.parquet")
+    done = CliRunner().invoke(app, ["predict", str(ckpt), str(other), "--out", str(out)])
+    assert done.exit_code == 0
+    assert message in done.output
+    answered = pd.read_parquet(out / "zema.parquet")
+    assert answered["start"].tolist() == judged["start"].tolist()
+    assert len(answered) == windows
+    np.testing.assert_allclose(answered["probability"], judged["answer"].str[0], rtol=1e-5)
+    frame = pd.read_parquet(other / "telemetry.parquet")
+    assert Diagnoser.load(ckpt).predict(frame)["start"].tolist() == judged["start"].tolist()
 
 
 def test_all_windows_of_other_telemetry_are_judged_and_the_report_says_so(

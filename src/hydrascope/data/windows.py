@@ -80,6 +80,22 @@ def plan_windows(source: TelemetrySource, machine: Machine, spec: WindowSpec) ->
     return plan
 
 
+def plan_machine(
+    source: TelemetrySource, machine: Machine, spec: WindowSpec, short: Short
+) -> WindowPlan:
+    """Find the windows of a machine without reading telemetry.
+
+    If all its recordings are shorter than a window, the longest one has one padded window, or the
+    plan is empty, as `short` says.
+    """
+    extents = source.extents(machine.equipment.equipment_id)
+    whole = tuple(extent for extent in extents if spec.count(extent))
+    if not whole and extents and short == "pad":
+        spec = replace(spec, padded=True)
+        whole = (max(extents, key=lambda extent: extent.duration),)
+    return WindowPlan(machine, spec, whole)
+
+
 def short_remark(kept: str, names: Sequence[str], machines: int) -> str:
     """Return the remark that names the machines without a recording as long as a window."""
     return (
@@ -103,17 +119,9 @@ def plan_machines(
     Raises:
         SpecError: There are such machines and `short` is stop, or there are no others to keep.
     """
-    plans, brief = [], []
-    for equipment_id, machine in machines.items():
-        extents = source.extents(equipment_id)
-        whole = tuple(extent for extent in extents if spec.count(extent))
-        if whole:
-            plans.append(WindowPlan(machine, spec, whole))
-            continue
-        brief.append(equipment_id)
-        if short == "pad" and extents:
-            longest = max(extents, key=lambda extent: extent.duration)
-            plans.append(WindowPlan(machine, replace(spec, padded=True), (longest,)))
+    laid = [plan_machine(source, machine, spec, short) for machine in machines.values()]
+    plans = [plan for plan in laid if len(plan)]
+    brief = [plan.equipment_id for plan in laid if plan.spec != spec or not len(plan)]
     if brief and (short == "stop" or not plans):
         raise SpecError(
             f"no telemetry of {', '.join(brief)} lasts {spec.window_s:g} s without a gap "

@@ -82,9 +82,7 @@ def manifest_of(restored: Restored, metrics: MetricsManifest) -> Manifest:
         },
         least_right={name: value for name, value in diagnoser.least_right.items() if name in names},
         conformal=None if calibration is None else calibration.spec.conformal,
-        window=WindowManifest(
-            window_s=trained.data.window.window_s, steps=trained.data.window.steps
-        ),
+        window=WindowManifest(**trained.data.window.model_dump(exclude={"stride_s"})),
         features=trained.features,
         input_spec=data.input_spec.model_copy(update={"component_heads": answered}),
         machines=tuple(data.machines.values()),

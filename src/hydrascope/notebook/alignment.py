@@ -34,14 +34,15 @@ def aligned(plan: WindowPlan, answering: Answering) -> WindowPlan:
 
     A stretch is shifted if its first windows are unlike the training data, and a window that starts
     later is like them. The most typical start is taken. Nothing is shifted if the stride is not a
-    multiple of the window: then windows start everywhere.
+    multiple of the window: then windows start everywhere. Nor is a padded window, which ends with
+    its recording.
 
     Args:
         plan: The windows of one machine.
         answering: Answers some windows of a plan.
     """
     strides = plan.spec.stride_s / plan.spec.window_s
-    if not math.isclose(strides, round(strides), abs_tol=1e-9):
+    if plan.spec.padded or not math.isclose(strides, round(strides), abs_tol=1e-9):
         return plan
     extents = tuple(_shifted(replace(plan, extents=(each,)), answering) for each in plan.extents)
     return replace(plan, extents=extents) if extents != plan.extents else plan

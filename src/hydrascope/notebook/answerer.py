@@ -9,7 +9,7 @@ import pandas as pd
 from torch import Tensor
 
 from hydrascope.data.extraction import compute_windows
-from hydrascope.data.windows import WindowPlan
+from hydrascope.data.windows import WindowPlan, plan_machine
 from hydrascope.features.engineer import FeatureEngineer
 from hydrascope.features.sub_windows import WindowSpec
 from hydrascope.graphs.fields import WindowFields
@@ -68,7 +68,7 @@ class Answerer:
         stride_s = window.window_s if stride_s is None else stride_s
         if not 0 < stride_s < math.inf:
             raise SpecError(f"stride_s: {stride_s:g} is not accepted; expected seconds, above 0")
-        return WindowSpec(window.window_s, stride_s, window.steps)
+        return WindowSpec(window.window_s, stride_s, window.steps, window.last)
 
     def plan(
         self,
@@ -77,7 +77,10 @@ class Answerer:
         spec: WindowSpec,
         given: GivenReference | None = None,
     ) -> WindowPlan:
-        """Lay all whole windows of a machine, from the start of a load cycle on if that is needed.
+        """Lay the windows of a machine as in the training of the model.
+
+        They begin with the start of a load cycle if that is needed. A machine without a recording
+        as long as a window has none, or a padded one if short machines were padded in training.
 
         Args:
             source: Where the telemetry is.
@@ -89,9 +92,8 @@ class Answerer:
             SpecError: The model cannot read the machine.
         """
         self._prepared.get(machine, given)
-        extents = source.extents(machine.equipment.equipment_id)
-        whole = tuple(extent for extent in extents if spec.count(extent))
-        return aligned(WindowPlan(machine, spec, whole), partial(self.answer, source, given=given))
+        laid = plan_machine(source, machine, spec, self.manifest.window.short)
+        return aligned(laid, partial(self.answer, source, given=given))
 
     def answer(
         self,

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Self, TypedDict
 
 import pandas as pd
 
-from hydrascope.features.sub_windows import WindowSpec
+from hydrascope.data.windows import WindowPlan
 from hydrascope.graphs.fields import WindowFields
 from hydrascope.notebook.answer_table import Answer, answers_of, as_table
 from hydrascope.notebook.answerer import AT_ONCE, AnsweredWindows, Answerer
@@ -14,7 +14,6 @@ from hydrascope.packaging.bundle import Bundle
 from hydrascope.packaging.registry import REGISTRY_URI
 from hydrascope.schemas.arguments import PathOrText, checked
 from hydrascope.schemas.errors import SpecError, validate
-from hydrascope.schemas.machine import Machine
 from hydrascope.schemas.task import HeadSpec
 from hydrascope.serving.equipment.store import find_machine
 from hydrascope.telemetry.folder.settings import ReadingSettings
@@ -177,8 +176,9 @@ class Diagnoser:
         machines = {str(name): find_machine(self._machines, str(name)) for name in names}
         source = FrameSource(whole, machines, settings)
         for machine in machines.values():
-            _refuse_short(source, machine, spec)
             plan = self._answerer.plan(source, machine, spec)
+            if not len(plan):
+                raise _too_short(source, plan)
             for first in range(0, len(plan), AT_ONCE):
                 rows = range(first, min(first + AT_ONCE, len(plan)))
                 yield self._answerer.answer(source, plan, rows)
@@ -217,12 +217,10 @@ class Diagnoser:
         return frame.assign(**{EQUIPMENT: equipment_id})
 
 
-def _refuse_short(source: FrameSource, machine: Machine, spec: WindowSpec) -> None:
-    equipment_id = machine.equipment.equipment_id
-    extents = source.extents(equipment_id)
-    if not any(spec.count(extent) for extent in extents):
-        longest_s = max((each.duration.total_seconds() for each in extents), default=0.0)
-        raise SpecError(
-            f"frame: the longest stretch of good samples of {equipment_id} without a gap is "
-            f"{longest_s:g} s; expected at least a window, {spec.window_s:g} s"
-        )
+def _too_short(source: FrameSource, plan: WindowPlan) -> SpecError:
+    extents = source.extents(plan.equipment_id)
+    longest_s = max((each.duration.total_seconds() for each in extents), default=0.0)
+    return SpecError(
+        f"frame: the longest stretch of good samples of {plan.equipment_id} without a gap is "
+        f"{longest_s:g} s; expected at least a window, {plan.spec.window_s:g} s"
+    )

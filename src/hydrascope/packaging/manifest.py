@@ -6,13 +6,13 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
-from hydrascope.features.config import FeatureConfig
+from hydrascope.features.config import FeatureConfig, Short
 from hydrascope.graphs.input_spec import InputSpec
 from hydrascope.schemas.calibration import Conformal
 from hydrascope.schemas.machine import Machine
 from hydrascope.schemas.task import TaskSpec
 
-SCHEMA_VERSION: Literal[8] = 8
+SCHEMA_VERSION: Literal[9] = 9
 """The schema version of bundles; older ones are refused."""
 
 
@@ -25,6 +25,10 @@ class WindowManifest(_Part):
 
     window_s: float
     steps: int
+    last: bool
+    """Whether one more window ends with each recording."""
+    short: Short
+    """What becomes of machines whose recordings are all shorter than a window."""
 
 
 class MetricsManifest(_Part):
@@ -42,7 +46,7 @@ class MetricsManifest(_Part):
 class Manifest(_Part):
     """Everything needed to turn telemetry into model inputs and answers into words."""
 
-    schema_version: Literal[8] = SCHEMA_VERSION
+    schema_version: Literal[9] = SCHEMA_VERSION
     hydrascope: str
     """The Hydrascope version that wrote the bundle."""
     git_commit: str | None

@@ -86,6 +86,7 @@ def predict(
     window_s = spec.window_s
     _name(console, "skipped, since their file is there", answered.skipped)
     _name(console, f"without a whole window of {window_s:g} s", answered.short)
+    _name(console, f"shorter than a window of {window_s:g} s, and padded", answered.padded)
     line = f"{answered.rows:,} answers to {answered.windows:,} windows: {options.output}"
     Console().print(line, soft_wrap=True)
 

@@ -69,13 +69,14 @@ def _present(source: TelemetrySource, plan: WindowPlan, rows: range) -> NDArray[
     present = np.zeros((len(rows), len(sensors)))
     window_s, done = plan.spec.window_s, 0
     for extent, starts_s in plan.stretches(rows):
-        begin = extent.start + timedelta(seconds=float(starts_s[0]))
+        begin_s = max(0.0, float(starts_s[0]))  # a padded window starts before its recording
+        begin = extent.start + timedelta(seconds=begin_s)
         end = min(extent.end, extent.start + timedelta(seconds=float(starts_s[-1]) + window_s))
         signals = source.read(plan.equipment_id, TimeWindow(start=begin, end=end))
         for column, (_, sensor) in enumerate(sensors):
             rate_hz, values = signals[sensor.id].rate_hz, signals[sensor.id].values
             good = np.concatenate(([0], np.cumsum(np.isfinite(values))))
-            bounds = np.stack([starts_s, starts_s + window_s]) - starts_s[0]
+            bounds = np.stack([starts_s, starts_s + window_s]) - begin_s
             first, stop = np.ceil(bounds * rate_hz - 1e-6).astype(int).clip(0, len(values))
             expected = max(1, math.floor(rate_hz * window_s + 0.5))
             share = np.minimum(1.0, (good[stop] - good[first]) / expected)

@@ -42,6 +42,8 @@ class Answered(NamedTuple):
     """Machines whose file was there."""
     short: Sequence[str]
     """Machines without a whole window."""
+    padded: Sequence[str]
+    """Machines without a whole window that have a padded one."""
 
 
 def run(job: Job, output: Path, pool: Pool, planned: Planned, advanced: Advanced) -> Answered:
@@ -69,12 +71,13 @@ def run(job: Job, output: Path, pool: Pool, planned: Planned, advanced: Advanced
         plans = dict(pool.run(lay_windows, carried, subjects.values()))
         planned(sum(map(len, plans.values())))
         short = [name for name in subjects if not len(plans[name])]
+        padded = [name for name in subjects if plans[name].spec.padded]
         rows = windows = 0
         for name, parts in _finished(carried, output, pool, subjects, plans, advanced):
             rows += join_parts(file_of(output, name), parts, subjects[name].key)
             windows += len(plans[name])
         rmtree(parts_of(output), ignore_errors=True)
-    return Answered(rows, windows, skipped, short)
+    return Answered(rows, windows, skipped, short, padded)
 
 
 def _left(job: Job, output: Path) -> tuple[dict[str, Subject], list[str]]:

@@ -11,6 +11,7 @@ from rig_parts import RigParts, cycles, direct
 from hydrascope.data.build import StoreConfig
 from hydrascope.data.datamodule import HydraulicDataModule
 from hydrascope.data.loaders import DataLoaderConfig
+from hydrascope.data.recorded_window import recorded_window
 from hydrascope.data.split_spec import SplitSpec
 from hydrascope.data.windows import plan_machines
 from hydrascope.features.config import Short
@@ -109,6 +110,16 @@ def test_what_is_recorded_of_a_padded_window_is_as_in_a_whole_one(
     whole = RigParts(zema, {"brief": [stretch(6070, 6190)]})
     alone = direct(whole, plans[1].machine, TWO_CYCLES, engineer)
     torch.testing.assert_close(padded.features[-1][:, 1:], alone.features[0][:, 1:])
+
+
+def test_the_telemetry_of_a_padded_window_is_missing_before_its_recording(
+    source: RigParts,
+) -> None:
+    start = START + timedelta(seconds=6190 - 120)
+    for signal in recorded_window(source, "brief", start, 120.0).values():
+        assert len(signal.values) == 120 * signal.rate_hz
+        assert np.isnan(signal.values[: int(30 * signal.rate_hz)]).all()
+        assert np.isfinite(signal.values[int(30 * signal.rate_hz) :]).all()
 
 
 @pytest.mark.parametrize(

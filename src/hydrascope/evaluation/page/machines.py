@@ -2,17 +2,16 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from datetime import timedelta
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from hydrascope.data.datamodule import HydraulicDataModule
+from hydrascope.data.recorded_window import recorded_window
 from hydrascope.evaluation.predictions import LocatedPredictions
 from hydrascope.evaluation.reliability_report import is_reliable
 from hydrascope.schemas.task import HEALTH, HeadKind, HeadLevel, HeadSpec
-from hydrascope.schemas.time import TimeWindow
 from hydrascope.telemetry.time_words import words_of
 
 
@@ -73,8 +72,7 @@ def drawn_machine(window: int, health: pd.Series, data: HydraulicDataModule) -> 
     row = data.table.iloc[window]
     machine = data.machines[row["equipment_id"]]
     start = row["start"].to_pydatetime()
-    length = timedelta(seconds=data.window.window_s)
-    signals = data.source.read(row["equipment_id"], TimeWindow(start=start, end=start + length))
+    signals = recorded_window(data.source, row["equipment_id"], start, data.window.window_s)
     seen = {name for name, each in signals.items() if np.isfinite(each.values).any()}
     ids = [component.id for component in machine.topology.components]
     judged = health.loc[window].to_dict()

@@ -1,15 +1,14 @@
 """The signals of a window as lines, with what they added to an answer as shades."""
 
 from collections.abc import Iterator
-from datetime import timedelta
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from hydrascope.data.datamodule import HydraulicDataModule
+from hydrascope.data.recorded_window import recorded_window
 from hydrascope.evaluation.explain import Explanation
-from hydrascope.schemas.time import TimeWindow
 
 WIDTH, HEIGHT = 240, 56
 """The size of the drawing of a signal, in pixels."""
@@ -33,8 +32,7 @@ def shades(explanation: Explanation, sensor: int) -> Iterator[dict[str, Any]]:
 
 def signals(equipment_id: str, start: Any, data: HydraulicDataModule) -> Iterator[dict[str, Any]]:
     """Yield the signal of each sensor in the window that starts at `start`, as polylines."""
-    window = TimeWindow(start=start, end=start + timedelta(seconds=data.window.window_s))
-    read = data.source.read(equipment_id, window)
+    read = recorded_window(data.source, equipment_id, start, data.window.window_s)
     for _, sensor in data.machines[equipment_id].topology.sensors:
         signal = read.get(sensor.id)
         values = np.empty(0) if signal is None else _thinned(signal.values.astype(np.float64))
