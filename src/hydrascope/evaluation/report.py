@@ -11,11 +11,11 @@ from rich.markup import escape
 from rich.table import Table
 
 from hydrascope.data.label_counts import CLASS, HEAD, LABEL
-from hydrascope.data.named_parts import PARTS
 from hydrascope.evaluation.own_metrics import own_values
 from hydrascope.evaluation.predictions import HeadPredictions
 from hydrascope.schemas.calibration import flag_thresholds
-from hydrascope.schemas.task import HeadSpec
+from hydrascope.schemas.parts import PARTS
+from hydrascope.schemas.task import HeadKind, HeadSpec
 from hydrascope.schemas.whole_file import write_whole
 from hydrascope.tasks.metrics import PRIMARY_METRIC, HeadMetrics
 
@@ -50,9 +50,11 @@ def comparison(
 ) -> dict[str, Any]:
     """Return each head's primary metric for each model in `columns`, in order, and the best.
 
-    `verdicts` says in words on which heads another model is ahead of the first.
+    `verdicts` says in words on which heads another model is ahead of the first, and which cannot be
+    compared.
     """
-    rows, verdicts = [], []
+    rows: list[dict[str, Any]] = []
+    verdicts = undefined(heads, next(iter(models.values()), {}))
     for head in heads:
         metric = PRIMARY_METRIC[head.kind]
         values = [results.get(head.name, {}).get(metric) for results in models.values()]
@@ -62,6 +64,23 @@ def comparison(
             winner = list(models)[values.index(best)]
             verdicts += _verdict(winner, head.name, metric, best - values[0])
     return {"columns": list(models), "rows": rows, "verdicts": verdicts}
+
+
+def undefined(heads: Sequence[HeadSpec], results: Mapping[str, Metrics]) -> list[str]:
+    """Return a line for each regression without R², because all its test labels are one value.
+
+    Args:
+        heads: The task's heads.
+        results: The metrics of each head.
+    """
+    return [
+        f"head {head.name}: all test labels are one value, so R² is undefined; judge it by mae and "
+        "rmse, or choose test windows whose labels differ"
+        for head in heads
+        if head.kind is HeadKind.REGRESSION
+        and "mae" in (found := results.get(head.name, {}))
+        and "r2" not in found
+    ]
 
 
 def _verdict(winner: str, head: str, metric: str, lead: float) -> list[str]:

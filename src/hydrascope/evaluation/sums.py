@@ -62,12 +62,13 @@ def metrics_of(head: HeadSpec, sums: Array) -> dict[str, Array]:
         by_label = of_labels.reshape(*sums.shape[:-1], _PER_LABEL, -1)
         count, absolute, squared, y, y2 = np.moveaxis(by_label, -2, 0)
         # A label that does not vary says nothing about how well it is predicted.
-        constant = 1.0 if head.labels else np.nan
-        r2 = 1.0 - _share(squared, y2 - _share(y * y, count), empty=constant)
+        spread = y2 - _share(y * y, count)
+        varies = spread > 1e-9 * y2  # less is rounding
+        r2 = 1.0 - _share(squared, np.where(varies, spread, 0.0), empty=1.0)
         return {
             "mae": _share(absolute, count).mean(-1),
             "rmse": np.sqrt(_share(squared, count)).mean(-1),
-            "r2": np.where(count[..., 0] > 0, r2.mean(-1), np.nan),
+            "r2": np.where(varies.any(-1), r2.mean(-1), np.nan),
             **{
                 name: _share(scores[..., number], count[..., 0])
                 for number, name in enumerate(score_names(head))

@@ -31,7 +31,7 @@ from hydrascope.evaluation.missing_report import missing_report
 from hydrascope.evaluation.page.missing import in_words
 from hydrascope.evaluation.page.write import write_page
 from hydrascope.evaluation.predictions import LocatedPredictions, predict
-from hydrascope.evaluation.report import comparison, head_metrics, write_json
+from hydrascope.evaluation.report import comparison, head_metrics, undefined, write_json
 from hydrascope.evaluation.severity import error_by_severity
 from hydrascope.experiment.hardware import prepare_hardware
 from hydrascope.experiment.job_settings import TRACKED, EvaluateSettings, TrainSettings
@@ -153,6 +153,8 @@ def _print(console: Console, report: dict[str, Any], restored: Restored, title: 
     if diagnoser.heads:
         units = {head.name: head.unit for head in diagnoser.heads}
         console.print(_table(title, report["test"], report["judged"], units))
+        for line in undefined(diagnoser.heads, report["test"]):
+            console.print(line, soft_wrap=True)
     if "reliability" in report:
         windows = report["unreliable_windows"]
         console.print(reliability_report.in_words(report["reliability"], windows))
@@ -238,7 +240,9 @@ def _table(
     judged: dict[str, Judged],
     units: dict[str, str | None],
 ) -> Table:
-    columns = list(dict.fromkeys(name for values in metrics.values() for name in values))
+    columns = list(
+        dict.fromkeys(name for head in metrics for name in (*judged.get(head, {}), *metrics[head]))
+    )
     table = Table(title=title, title_justify="left")
     table.add_column("head")
     for name in columns:

@@ -6,10 +6,12 @@ from collections.abc import Mapping, Sequence
 import torch
 from torch import Tensor, nn
 from torchmetrics import (
+    MaxMetric,
     MeanAbsoluteError,
     MeanMetric,
     MeanSquaredError,
     MetricCollection,
+    MinMetric,
     R2Score,
     SumMetric,
 )
@@ -43,7 +45,8 @@ class HeadMetrics(nn.Module):
     - Regression: `mae`, `rmse` and `r2`, averaged over the labels if there are any. A constant
       label has `r2` 0. With quantiles also the scores of `tasks.quantile_scores`.
 
-    There are no metrics without labelled rows, and none for a regression with a single row.
+    There are no metrics without labelled rows, and none for a regression with a single row. There
+    is no `r2` where no label varies.
 
     Args:
         head: The head.
@@ -65,6 +68,7 @@ class HeadMetrics(nn.Module):
         self.by_class = MetricCollection({})
         self.by_value = MetricCollection({})
         self.scores = nn.ModuleDict({name: MeanMetric() for name in score_names(head)})
+        self.ends = MetricCollection({})
         match head.kind:
             case HeadKind.REGRESSION:
                 labels = len(head.columns)
@@ -74,6 +78,14 @@ class HeadMetrics(nn.Module):
                         "rmse": MeanSquaredError(squared=False, num_outputs=labels),
                         "r2": R2Score(),
                     }
+                )
+                self.ends = MetricCollection(
+                    {
+                        f"{end}_{label}": kind()
+                        for label in range(labels)
+                        for end, kind in (("low", MinMetric), ("high", MaxMetric))
+                    },
+                    compute_groups=False,
                 )
             case HeadKind.MULTI_LABEL:
                 names = len(head.labels)
@@ -112,6 +124,9 @@ class HeadMetrics(nn.Module):
                 self.by_value.update(prediction, target)
             else:
                 self.by_value.update(prediction[:, self.head.median], target[:, 0])
+            for label, values in enumerate(target.unbind(dim=1)):
+                for end in ("low", "high"):
+                    self.ends[f"{end}_{label}"].update(values)
             for name, score in quantile_scores(self.head, prediction, target).items():
                 self._score(name).update(score)
             return
@@ -130,6 +145,8 @@ class HeadMetrics(nn.Module):
             return {}
         computed = {**self.by_class.compute(), **self.by_value.compute()}
         computed |= {name: self._score(name).compute() for name in self.scores}
+        if self.head.kind is HeadKind.REGRESSION and not self._varies():
+            del computed["r2"]
         return {name: float(value.mean()) for name, value in computed.items()}
 
     def reset(self) -> None:
@@ -137,8 +154,15 @@ class HeadMetrics(nn.Module):
         self.rows.reset()
         self.by_class.reset()
         self.by_value.reset()
+        self.ends.reset()
         for name in self.scores:
             self._score(name).reset()
+
+    def _varies(self) -> bool:
+        """Return whether any label has two values."""
+        ends = self.ends.compute()
+        labels = range(len(self.head.columns))
+        return any(float(ends[f"low_{each}"]) < float(ends[f"high_{each}"]) for each in labels)
 
     def _score(self, name: str) -> MeanMetric:
         score = self.scores[name]
@@ -156,9 +180,9 @@ def predicted_class(head: HeadSpec, prediction: Tensor) -> Tensor:
 def task_score(heads: Sequence[HeadSpec], metrics: Mapping[str, Mapping[str, float]]) -> float:
     """Return the mean of the heads' primary metrics, with the weights of their losses.
 
-    Heads without metrics do not count. It is NaN if no head has any.
+    Heads without that metric do not count. It is NaN if no head has it.
     """
-    scored = [head for head in heads if metrics[head.name]]
+    scored = [head for head in heads if PRIMARY_METRIC[head.kind] in metrics[head.name]]
     total = sum(head.weight for head in scored)
     score = sum(head.weight * metrics[head.name][PRIMARY_METRIC[head.kind]] for head in scored)
     return score / total if scored else math.nan

@@ -62,6 +62,15 @@ def test_metrics_from_sums_are_those_that_torchmetrics_computes(fields: dict[str
         assert float(found[name]) == pytest.approx(value, abs=1e-5)
 
 
+def test_r2_is_undefined_where_all_labels_are_one_value() -> None:
+    spec = head(WEAR)
+    target = torch.full((30, 1), 0.1)
+    sums = row_sums(spec, HeadPredictions(target + 0.5, target)).sum(0)
+    found = metrics_of(spec, sums)
+    assert np.isnan(found["r2"])
+    assert float(found["rmse"]) == pytest.approx(0.5)
+
+
 def test_a_class_that_never_occurs_does_not_count() -> None:
     spec = head(GRADED)
     answers = HeadPredictions(torch.eye(3)[[0, 1, 1]], torch.tensor([[0.0], [1.0], [0.0]]))

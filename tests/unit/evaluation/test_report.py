@@ -113,6 +113,16 @@ def test_a_model_that_is_ahead_and_what_is_not_installed_stand_below_the_table()
     assert "'hydrascope[lightgbm]'" in below
 
 
+def test_a_head_without_r2_is_named_below_the_table() -> None:
+    errors = {"mae": 1.0, "rmse": 2.0, "rows": 9}
+    found = comparison(HEADS, {"own": {"wear": errors}, "ridge": {"wear": errors}})
+    assert found["verdicts"] == [
+        "head wear: all test labels are one value, so R² is undefined; judge it by mae and rmse, "
+        "or choose test windows whose labels differ"
+    ]
+    assert [row["values"] for row in found["rows"] if row["head"] == "wear"] == [[None, None]]
+
+
 def test_results_are_written_sorted_and_replace_an_older_file_whole(tmp_path: Path) -> None:
     path = tmp_path / "results.json"
     write_json(path, {"old": "x" * 1000})

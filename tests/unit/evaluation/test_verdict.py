@@ -133,6 +133,16 @@ def test_a_regression_is_compared_with_the_mean() -> None:
     )
 
 
+def test_a_regression_whose_test_labels_are_one_value_is_not_compared() -> None:
+    undefined = {"value": None, "interval": None}
+    metrics = {"mae": judged(4.0, 3.0, 5.0), "r2": undefined}
+    report = changed(judged={"life": metrics}, confusion={})
+    assert said(report, LIFE)[0] == (
+        Trust.UNKNOWN,
+        "Life: all test labels are one value, so R² is undefined; mean absolute error 4 (3 to 5).",
+    )
+
+
 def test_rare_absent_and_overlooked_classes_are_named() -> None:
     report = changed(
         confusion={"main_pump": [[60, 0, 0], [4, 3, 0], [0, 0, 0]]},

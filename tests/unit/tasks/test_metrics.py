@@ -130,6 +130,16 @@ def test_metrics_of_a_regression_with_labels_are_means_over_them() -> None:
     )
 
 
+@pytest.mark.parametrize("labels", [[], ["a", "b"]])
+def test_a_regression_whose_labels_are_one_value_has_errors_but_no_r2(labels: list[str]) -> None:
+    columns = len(labels) or 1
+    target = torch.tensor([[0.1, 7.0][:columns]] * 20)
+    spec = head("regression", labels=labels) if labels else head("regression")
+    found = accumulated(spec, target + 2.0, target)
+    assert found == {"mae": pytest.approx(2.0), "rmse": pytest.approx(2.0)}
+    assert isnan(task_score([spec], {spec.name: found}))
+
+
 def test_quantiles_are_scored_by_pinball_loss_and_interval_score() -> None:
     generator = torch.Generator().manual_seed(3)
     target = 50 + 20 * torch.randn(60, 1, generator=generator)

@@ -6,7 +6,7 @@ from typing import NamedTuple
 from hydrascope.evaluation.page.numbers import format_metric, shown_name
 from hydrascope.evaluation.sums import class_names
 from hydrascope.evaluation.verdict.sentence import Report, Sentence, Trust, listed, measured, words
-from hydrascope.schemas.task import HeadSpec
+from hydrascope.schemas.task import HeadKind, HeadSpec
 from hydrascope.tasks.metrics import PRIMARY_METRIC
 
 FEW_LABELS = 20
@@ -30,9 +30,13 @@ def of_head(head: HeadSpec, report: Report) -> Iterator[Sentence]:
         report: The content of evaluation.json.
     """
     name, metric = shown_name(head.name), PRIMARY_METRIC[head.kind]
-    judged = report["judged"].get(head.name, {}).get(metric)
+    metrics = report["judged"].get(head.name, {})
+    judged, error = metrics.get(metric), metrics.get("mae")
     if judged is None or judged["value"] is None:
-        yield Sentence(Trust.UNKNOWN, f"{name}: no test window has a label.")
+        reason = "no test window has a label"
+        if head.kind is HeadKind.REGRESSION and error is not None and error["value"] is not None:
+            reason = f"all test labels are one value, so R² is undefined; {measured('mae', error)}"
+        yield Sentence(Trust.UNKNOWN, f"{name}: {reason}.")
         return
     guess, classical = _constant(head.name, report), _classical(head.name, report)
     trust, comparison = _compared(judged, metric, guess, classical)
