@@ -13,9 +13,9 @@ import pandas as pd
 import torch
 from torch import Tensor
 
-from hydrascope.data.named_parts import PARTS
 from hydrascope.data.split_spec import Split
 from hydrascope.schemas.machine import GraphTopology
+from hydrascope.schemas.parts import PARTS
 from hydrascope.schemas.task import HeadKind, HeadLevel, HeadSpec
 
 HEAD, COMPONENT, LABEL, CLASS = "head", "component", "label", "class"

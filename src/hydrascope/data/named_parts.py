@@ -8,10 +8,10 @@ from numpy.typing import NDArray
 
 from hydrascope.data.windows import EQUIPMENT, microsecond, microseconds
 from hydrascope.schemas.errors import SpecError, closest, validate
+from hydrascope.schemas.parts import PARTS
 from hydrascope.schemas.time import TimeWindow
 
 _TIME = "2026-01-01T00:00:00Z/2026-02-01T00:00:00Z"
-PARTS = ("train", "val", "test")
 
 
 def parts_in_column(table: pd.DataFrame, column: str) -> NDArray[np.object_]:
@@ -21,10 +21,13 @@ def parts_in_column(table: pd.DataFrame, column: str) -> NDArray[np.object_]:
         SpecError: There is no such column, or it has a value that is no part.
     """
     values = label_column(table, "column", column)
-    if strange := [value for value in values.dropna().unique() if value not in PARTS]:
+    strange = table[values.notna() & ~values.isin(PARTS)]
+    if len(strange):
+        row = strange.iloc[0]
         raise SpecError(
-            f"{column!r} has the value {strange[0]!r}; accepted: {', '.join(PARTS)}, or empty for "
-            "windows in no part",
+            f"{column!r} has the value {row[column]!r}, of {row[EQUIPMENT]} at the end of the "
+            f"window from {row['start']}; accepted: {', '.join(PARTS)}, or empty for windows in no "
+            "part",
             path="data.split.column",
         )
     return values.astype(object).where(values.notna(), None).to_numpy()

@@ -10,10 +10,11 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from hydrascope.data.named_parts import PARTS, label_column, parts_in_column, parts_in_lists
+from hydrascope.data.named_parts import label_column, parts_in_column, parts_in_lists
 from hydrascope.data.split_spec import CONDITION, PUBLISHED_FOLD, Split, SplitSpec
 from hydrascope.data.windows import EQUIPMENT, WindowNumbers, microseconds
 from hydrascope.schemas.errors import SpecError
+from hydrascope.schemas.parts import PARTS
 
 
 def make_split(table: pd.DataFrame, spec: SplitSpec) -> Split:

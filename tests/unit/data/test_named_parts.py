@@ -106,7 +106,11 @@ def test_machines_are_held_back_where_no_window_is_named_val() -> None:
 @pytest.mark.parametrize(
     ("values", "message"),
     [
-        ("learn", "data.split.column: 'split' has the value 'learn'; accepted: train, val, test"),
+        (
+            "learn",
+            r"data.split.column: 'split' has the value 'learn', of m1 at the end of the window "
+            r"from 2026-01-01 .*; accepted: train, val, test",
+        ),
         ("train", "data.split.column: no window is in val; accepted: one or more, or data.split."),
     ],
 )

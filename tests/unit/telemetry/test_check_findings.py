@@ -1,6 +1,7 @@
 """What the check says of files, flags and values that are easily overlooked, and a source too."""
 
 import gzip
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -152,6 +153,42 @@ def test_a_source_remarks_what_the_check_says_that_harms(folder: Path) -> None:
     assert "but no setting says which are good" in lines
     again = "\n".join(ParquetSource(folder).remarks())  # from the index that is kept
     assert again == lines
+
+
+def write_labels(folder: Path, rows: dict[str, object]) -> None:
+    """Replace the labels of the press by rows of ten seconds each."""
+    times = every(10, 7)
+    table = pd.DataFrame({"equipment_id": "press", "start": times[:-1], "end": times[1:], **rows})
+    shutil.rmtree(folder / "labels", ignore_errors=True)
+    write(table, folder / "labels" / "l.csv")
+
+
+def test_telemetry_without_any_label_harms_nothing(sound: Path) -> None:
+    shutil.rmtree(sound / "labels")
+    _, report = check(sound)
+    assert said(report, "").count("no machine has labels") == 1
+    assert "note: no machine has labels: what is normal can be learned" in said(report, "")
+    assert not any("label" in line for line in ParquetSource(sound).remarks())
+
+
+def test_a_machine_without_labels_beside_labelled_ones_is_named(tmp_path: Path) -> None:
+    folder = make_folder(tmp_path / "two", "press", "lift")
+    both = [rows(), slow(), rows("x")]
+    lift = [each.assign(equipment_id="lift") for each in both]
+    write(pd.concat([*both, *lift]), folder / "a.parquet")
+    write_labels(folder, {"wear": [0, 0, 1, 1, 0, 0]})
+    _, report = check(folder)
+    assert said(report, "lift").startswith("harms: no labels, while other machines have some")
+    assert said(report, "press") == ""
+
+
+def test_a_part_of_a_split_that_is_none_is_named_with_machine_and_time(sound: Path) -> None:
+    write_labels(sound, {"split": ["train", "train", "validation", "val", None, "test"]})
+    _, report = check(sound)
+    assert said(report, "press") == (
+        "harms: in its labels from 2024-05-01 12:00:20 on, split is 'validation'; accepted: train, "
+        "val, test, or empty; data.split.name=column stops at it"
+    )
 
 
 def test_machines_shorter_than_a_window_are_counted_and_named(sound: Path) -> None:

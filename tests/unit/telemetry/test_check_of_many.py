@@ -64,10 +64,8 @@ def test_machines_of_a_build_share_a_table_and_findings_of_a_kind_a_line(fleet: 
     assert "7" in row
     told = [line for line in lines if line.startswith(("harms", "note"))]
     assert len(told) == 2
-    assert (
-        "always the same value, 200 times in 200 machines: such as engine_0/s3: always 7" in told[1]
-    )
-    assert "no labels, 200 times in 200 machines: such as engine_0: no labels" in told[0]
+    (constant,) = (line for line in told if "always the same value, 200 times" in line)
+    assert "in 200 machines: such as engine_0/s3: always 7" in constant
 
 
 def test_json_lists_every_finding_with_its_kind(fleet: Path) -> None:
@@ -75,10 +73,12 @@ def test_json_lists_every_finding_with_its_kind(fleet: Path) -> None:
     assert len(report["machines"]) == MACHINES
     kinds = [each["kind"] for each in report["findings"]]
     assert {kind: kinds.count(kind) for kind in set(kinds)} == {
-        "no labels": MACHINES,
+        "no labels": 1,
         "always the same value": MACHINES,
     }
 
 
 def test_a_training_remarks_them_in_as_few_lines(fleet: Path) -> None:
-    assert len(ParquetSource(str(fleet)).remarks()) == 2
+    constant, more = ParquetSource(str(fleet)).remarks()
+    assert "always the same value" in constant
+    assert more.endswith("check shows a note more")

@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict
 
 from hydrascope.schemas.errors import closest
 from hydrascope.telemetry.check.examine import Examination
+from hydrascope.telemetry.check.label_findings import label_findings
 from hydrascope.telemetry.check.names import alike, other_unit, remedy
 from hydrascope.telemetry.check.sensor_findings import Severity, sensor_findings
 from hydrascope.telemetry.check.short_machines import short_machines
@@ -43,6 +44,7 @@ def findings(found: Examination, window_s: float | None = None) -> list[Finding]
             _finding(Severity.STOPS, "short machines", "", each)
             for each in short_machines(found, window_s)
         ),
+        *_label_findings(found),
         *_alias_findings(found),
         *_all_sensor_findings(found),
         *_row_findings(found),
@@ -118,13 +120,17 @@ def _machine_findings(found: Examination) -> Iterator[Finding]:
                 "not in the machine file and left alone: "
                 f"{', '.join(map(_quoted, unlisted))}; add those that matter",
             )
-        if not len(found.labels.get(name, ())):
-            yield _finding(
-                Severity.HARMS,
-                "no labels",
-                name,
-                "no labels: nothing can be learned from it; add a label file",
-            )
+
+
+def _label_findings(found: Examination) -> Iterator[Finding]:
+    recorded = found.by_machine
+    good = [
+        name
+        for name in found.machines
+        if any(stats.first is not None for stats in recorded.get(name, {}).values())
+    ]
+    for each in label_findings(good, found.labels, found.words):
+        yield _finding(*each)
 
 
 def _alias_findings(found: Examination) -> Iterator[Finding]:

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.csv
@@ -83,6 +84,8 @@ def _read(file: Path, time_zone: str | None) -> pd.DataFrame:
     if any(pa.types.is_binary(field.type) for field in table.schema):
         raise SpecError(f"{file}: {not_utf8(file.read_bytes())}")
     frame: pd.DataFrame = table.drop_columns(["start", "end"]).to_pandas()
+    labels = frame.columns.drop(EQUIPMENT)
+    frame[labels] = frame[labels].replace("", np.nan)
     frame[EQUIPMENT] = frame[EQUIPMENT].astype(str)
     for place, name in enumerate(("start", "end")):
         with naming(file):
