@@ -102,13 +102,14 @@ def test_a_training_says_what_the_check_says(
 
 
 def test_labels_that_cannot_be_judged_stop_a_training_before_it_computes(
-    tmp_path: Path, run_training: Train
+    tmp_path: Path, run_training: Train, capsys: pytest.CaptureFixture[str]
 ) -> None:
     folder = make(tmp_path / "t")
     file = folder / "labels" / "l.csv"
     file.write_text("".join(file.read_text().splitlines(keepends=True)[:10]))
     with pytest.raises(SpecError, match="head 'wear': no labelled window in the test part"):
         run_training(*overrides(folder))
+    assert "max_epochs" not in capsys.readouterr().out  # the configuration would hide the error
 
 
 def test_data_that_have_moved_are_judged_at_their_new_place(

@@ -75,13 +75,13 @@ def train(settings: TrainSettings, *, quiet: bool = False) -> None:
     _quieten_libraries()
     run_dir = Path(settings.run_dir).absolute()
     _check(settings)
-    plain = settings.model_dump(mode="json", by_alias=True)
-    console.print(Syntax(safe_dump(plain, sort_keys=False), "yaml", background_color="default"))
-
     data = build_datamodule(settings.data, settings.features, settings.task, settings.seed)
     _set_up(data, None if settings.lr_find else run_dir, settings.trainer.overfit_windows, console)
     if settings.baselines and settings.task.normality is not None:
         check_comparable(data.dataset.machines)
+    plain = settings.model_dump(mode="json", by_alias=True)
+    # Behind the checks of the data, whose errors it would hide.
+    console.print(Syntax(safe_dump(plain, sort_keys=False), "yaml", background_color="default"))
     lightning.seed_everything(settings.seed, verbose=False)
     recipe = recipe_of(settings, data.input_spec)
     diagnoser = with_statistics(recipe, data)
