@@ -64,7 +64,6 @@ _OF_BASE: dict[str, dict[str, Fraction | int]] = {
     "rotational speed": {
         "1/s": 1,
         "rpm": Fraction(1, 60),
-        "1/min": Fraction(1, 60),
         "rad/s": _RADIAN_REVOLUTIONS,
     },
     "torque": {"N m": 1, "kN m": 1000, "lbf ft": _POUND_FORCE_N * _FOOT_M},
@@ -88,8 +87,24 @@ _UNITS = {
 }
 
 
+_SPELLINGS = {
+    "°c": "degC", "c": "degC", "celsius": "degC", "°f": "degF", "fahrenheit": "degF",
+    "lpm": "l/min", "m³/h": "m3/h", "gpm": "gal/min", "m³/s": "m3/s", "m³": "m3",
+    "1/min": "rpm", "u/min": "rpm", "min-1": "rpm", "min⁻¹": "rpm", "r/min": "rpm",
+    "nm": "N m", "knm": "kN m", "m/s²": "m/s2", "m/s^2": "m/s2", "µm": "um", "mm²/s": "mm2/s",
+    "°": "deg", "amps": "A", "volts": "V", "percent": "%", "watt": "W",
+}  # fmt: skip
+"""The unit that is meant by each other spelling, in lower case."""
+
+
+def spelt(unit: str) -> str:
+    """Return the accepted name of a unit in any usual spelling, such as rpm for 1/min."""
+    plain = unit.strip()
+    return _SPELLINGS.get(plain.lower().replace("μ", "µ"), plain)
+
+
 def conversion(source: str, target: str) -> Conversion:
-    """Return the conversion of values from `source` to `target`.
+    """Return the conversion of values from `source` to `target`, in any usual spelling.
 
     Units declared in a machine file are accepted if no conversion is needed.
 
@@ -98,6 +113,7 @@ def conversion(source: str, target: str) -> Conversion:
     """
     if source == target:
         return Conversion(1.0, 0.0)
+    source, target = spelt(source), spelt(target)
     given, wanted = _UNITS.get(source), _UNITS.get(target)
     if wanted is None:
         raise SpecError(f"unit {source!r} is not accepted; expected {target!r}")

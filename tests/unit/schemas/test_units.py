@@ -5,7 +5,7 @@ import pytest
 from scipy import constants
 
 from hydrascope.schemas import SENSOR_UNITS, SpecError
-from hydrascope.schemas.units import conversion, to_canonical
+from hydrascope.schemas.units import conversion, spelt, to_canonical
 
 
 @pytest.mark.parametrize(
@@ -45,6 +45,22 @@ def test_a_value_is_converted_as_the_standard_says(
     scale, offset = conversion(source, target)
     tolerance = 0.6 * 10.0 ** (1 - digits)
     np.testing.assert_allclose(value * scale + offset, expected, rtol=tolerance, atol=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("spelling", "unit"),
+    [
+        ("1/min", "rpm"),
+        ("U/min", "rpm"),
+        ("°C", "degC"),
+        ("μm", "um"),
+        ("Nm", "N m"),
+        ("lpm", "l/min"),
+    ],
+)
+def test_a_usual_spelling_is_the_same_unit(spelling: str, unit: str) -> None:
+    assert spelt(spelling) == unit
+    assert conversion(spelling, unit) == conversion(unit, spelling) == (1.0, 0.0)
 
 
 def test_every_pair_of_a_kinds_units_converts_there_and_back_or_measures_different_things() -> None:

@@ -7,9 +7,12 @@ import pandas as pd
 import pytest
 import yaml
 from telemetry_folders import check, every, machine, make_folder, narrow, said, write
+from typer.testing import CliRunner
 
-from hydrascope.schemas import Machine, SpecError, validate
+from hydrascope.cli import app
+from hydrascope.schemas import Machine, SensorSpec, SpecError, validate
 from hydrascope.telemetry import ParquetSource
+from hydrascope.telemetry.check.names import other_unit
 from hydrascope.telemetry.folder.settings import ReadingSettings
 from hydrascope.telemetry.frame import FrameSource
 
@@ -116,7 +119,7 @@ def test_a_header_with_unit_or_spaces_is_said_with_the_alias_that_reads_it(tmp_p
     first = message.splitlines()[0].removeprefix("harms: ")
     remarks = ParquetSource(folder).remarks()
     assert f"press: {first}" in remarks
-    assert remarks[-1].endswith("hydrascope check shows a note more")
+    assert remarks[-1].endswith("hydrascope check shows 2 notes more")
 
     folder_with(tmp_path / "g", {"p": "P [psi]", "T": " T "})
     write(wide().rename(columns={"p": "P [psi]", "T": " T "}), tmp_path / "g" / "a.csv")
@@ -125,6 +128,32 @@ def test_a_header_with_unit_or_spaces_is_said_with_the_alias_that_reads_it(tmp_p
     assert "the name 'P [psi]' says psi, the machine file bar" in said(report, "press/p")
     named = check(tmp_path / "g", "--unit", "p=psi")[1]
     assert "says psi" not in said(named, "press/p")
+
+
+@pytest.mark.parametrize(
+    ("name", "kind", "unit", "other"),
+    [
+        ("n [1/min]", "speed", "rpm", None),
+        ("n [1/s]", "speed", "rpm", "1/s"),
+        ("T (°C)", "temperature", "degC", None),
+        ("T (°F)", "temperature", "degC", "degF"),
+    ],
+)
+def test_another_spelling_of_a_unit_is_no_other_unit(
+    name: str, kind: str, unit: str, other: str | None
+) -> None:
+    spec = {"id": "n", "kind": kind, "unit": unit, "rate_hz": 1}
+    assert other_unit(name, validate(SensorSpec, spec)) == other
+
+
+def test_a_column_of_texts_is_no_sensor_of_the_check(tmp_path: Path) -> None:
+    folder = make_folder(tmp_path / "f")
+    write(wide().assign(operator="Kim", extra=1.5), folder / "a.csv")
+    report = check(folder)[1]
+    assert "left alone: extra; add" in said(report, "press")
+    shown = CliRunner().invoke(app, ["check", str(folder)]).stdout
+    assert "extra" in shown
+    assert "operator" not in shown
 
 
 def test_a_folder_of_which_no_name_is_known_stops_with_the_aliases(tmp_path: Path) -> None:

@@ -88,7 +88,7 @@ def _machine_findings(found: Examination) -> Iterator[Finding]:
         specs = {sensor.id: sensor for _, sensor in machine.topology.sensors}
         of_machine = recorded.get(name, {})
         stats = {sensor: of_machine.get(sensor) for sensor in specs}
-        unlisted = [sensor for sensor in of_machine if sensor not in specs]
+        unlisted = [name for name, each in of_machine.items() if name not in specs and each.samples]
         absent = [sensor for sensor, each in stats.items() if each is None or not each.samples]
         renamed = alike(absent, unlisted)
         if not any(each is not None and each.first is not None for each in stats.values()):

@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping, Sequence
 
 from hydrascope.schemas import SensorSpec
-from hydrascope.schemas.units import same_quantity
+from hydrascope.schemas.units import same_quantity, spelt
 
 _OWN_UNIT = re.compile(r"[\[(]\s*([^\])]+?)\s*[\])]\s*$")
 """A unit at the end of a column's name, as in `p_out [psi]`."""
@@ -41,7 +41,7 @@ def _near(sensor: str, name: str) -> bool:
 def other_unit(name: str, spec: SensorSpec) -> str | None:
     """Return the unit that a name ends with, if it is another one than the machine file's."""
     found = _OWN_UNIT.search(name)
-    unit = found[1] if found else spec.unit
+    unit = spelt(found[1]) if found else spec.unit
     return unit if unit != spec.unit and unit in same_quantity(spec.unit) else None
 
 

@@ -108,7 +108,8 @@ def _by_machine(found: Examination) -> dict[str, _Sensors]:
         for name, machine in found.machines.items()
     }
     for (name, sensor), stats in found.sensors.items():
-        machines.setdefault(name, {}).setdefault(sensor, (stats, None))
+        if stats.samples:  # other columns hold texts
+            machines.setdefault(name, {}).setdefault(sensor, (stats, None))
     return machines
 
 
