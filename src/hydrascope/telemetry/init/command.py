@@ -97,9 +97,20 @@ def _summary(plan: Plan) -> Iterator[str]:
     yield plan.contents
     for remark in plan.found.remarks:
         yield f"Guessed: {remark}"
+    yield from plan.unused
+    for label in plan.offered:
+        values = ", ".join(label.names.values())
+        yield f"Perhaps a label, and a comment in the task: {label.column} ({values})"
+    if columns := plan.found.flag_columns:
+        yield (
+            f"Quality flags in {', '.join(columns)} are not used: {plan.found.flags_in_words}; "
+            f"name the good ones in quality_accepted of conf/experiment/{plan.name}.yaml"
+        )
+    for column, (comma, point) in sorted(plan.found.unclear.items()):
+        yield f"Left out: {column} has decimal commas and decimal points, {comma} and {point}"
     if short := plan.short:
         yield f"Shorter than a window, and padded: {', '.join(short)}"
-    if left := sorted(plan.found.omitted):
+    if left := sorted(plan.found.omitted - set(plan.found.unclear)):
         yield (
             f"Left out, because they hold no numbers: {', '.join(left)}; if one names the machine "
             "or a condition, call it equipment_id or label"

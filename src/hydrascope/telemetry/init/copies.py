@@ -7,8 +7,8 @@ import pyarrow.parquet as pq
 
 from hydrascope.telemetry.folder.table_file import TIMESTAMP
 from hydrascope.telemetry.init.headers import identifier
-from hydrascope.telemetry.init.survey import Survey
-from hydrascope.telemetry.init.tables import LABEL, canonical, counts
+from hydrascope.telemetry.init.surveyed import Survey
+from hydrascope.telemetry.init.tables import FLAG, LABEL, canonical, counts
 
 
 def write_copies(found: Survey, folder: Path, into: Path) -> None:
@@ -28,6 +28,7 @@ def write_copies(found: Survey, folder: Path, into: Path) -> None:
             frame = canonical(table, rows, first_row, machine, found.ids, found.time_zone)
             first_row += len(rows)
             kept = frame[[name for name in frame if not str(name).startswith(LABEL)]]
+            kept = kept.rename(columns=lambda name: name.removeprefix(FLAG))
             if found.counter:
                 kept = kept.assign(**{TIMESTAMP: counts(kept[TIMESTAMP])})
             content = pa.Table.from_pandas(kept, preserve_index=False)

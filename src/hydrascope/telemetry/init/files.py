@@ -9,7 +9,7 @@ from hydrascope.schemas.kinds import ComponentType, SensorKind
 from hydrascope.telemetry.check.sensor_findings import marks_missing
 from hydrascope.telemetry.folder.statistics import Extremes
 from hydrascope.telemetry.init.headers import SensorGuess
-from hydrascope.telemetry.init.survey import Survey
+from hydrascope.telemetry.init.surveyed import Survey
 
 _HUB = "machine"
 

@@ -3,8 +3,10 @@
 import re
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
+from unicodedata import combining, normalize
 
 from hydrascope.schemas.kinds import SENSOR_UNITS, ComponentType, SensorKind
+from hydrascope.schemas.units import spelt
 from hydrascope.telemetry.folder.quality import USUAL
 
 _COUNTERS = ("cycle", "cycles", "time_in_cycles", "cycle_number")
@@ -39,14 +41,12 @@ _MOMENTS = ("changepoint", "change_point")
 """The names of columns that mark single moments, and are neither sensors nor labels."""
 
 _CLOCK = re.compile(r"^\d{1,2}:\d{2}(:\d{2}([.,]\d+)?)?$")
-_UMLAUTS = str.maketrans({"ä": "ae", "ö": "oe", "ü": "ue", "ß": "ss"})
+_LETTERS = str.maketrans(
+    {"ä": "ae", "ö": "oe", "ü": "ue", "ß": "ss", "Ä": "Ae", "Ö": "Oe", "Ü": "Ue"}
+    | {"æ": "ae", "ø": "oe", "å": "aa", "Æ": "Ae", "Ø": "Oe", "Å": "Aa", "ł": "l", "Ł": "L"}
+)
+"""Letters that are written with others in plain ASCII."""
 _IN_BRACKETS = re.compile(r"^(?P<name>.*?)\s*[\[(]\s*(?P<unit>[^\])]+?)\s*[\])]\s*$")
-_SPELLINGS = {
-    "°c": "degC", "c": "degC", "celsius": "degC", "°f": "degF", "fahrenheit": "degF",
-    "lpm": "l/min", "m³/h": "m3/h", "gpm": "gal/min", "1/min": "rpm", "u/min": "rpm",
-    "nm": "N m", "knm": "kN m", "m/s²": "m/s2", "m/s^2": "m/s2", "µm": "um", "mm²/s": "mm2/s",
-    "°": "deg", "amps": "A", "volts": "V", "percent": "%", "watt": "W",
-}  # fmt: skip
 _WORDS = {
     SensorKind.PRESSURE: ("pressure", "press", "p", "ps", "druck"),
     SensorKind.TEMPERATURE: ("temperature", "temp", "t", "thermocouple", "temperatur"),
@@ -79,6 +79,10 @@ class Columns(NamedTuple):
     labels: tuple[str, ...]
     sensors: tuple[str, ...]
     """The columns of a wide table that may be sensors."""
+    flag: str | None = None
+    """The column of quality flags of whole rows."""
+    flags_of: tuple[tuple[str, str], ...] = ()
+    """Columns of quality flags of single sensors, with the column of the sensor."""
 
 
 class SensorGuess(NamedTuple):
@@ -112,10 +116,17 @@ def columns_of(headers: Sequence[str]) -> Columns:
         machine = first(("unit", "id"))  # of a narrow table, that of the values
     labels = tuple(each for each in headers if plain[each] in _LABELS and not sensor)
     apart = {time, machine, sensor, value, unit, *labels}
-    rest = (
+    rest = [
         each for each in headers if each not in apart and plain[each] not in (*USUAL, *_MOMENTS)
-    )
-    return Columns(time, machine, sensor, value, unit, labels, () if sensor else tuple(rest))
+    ]
+    flag = first(USUAL)
+    if sensor:
+        return Columns(time, machine, sensor, value, unit, labels, (), flag)
+    own = {f"{plain[each]}_{word}": each for each in rest for word in USUAL}
+    flags_of = tuple((each, own[plain[each]]) for each in rest if plain[each] in own)
+    flags = {each for each, _ in flags_of}
+    sensors = tuple(each for each in rest if each not in flags)
+    return Columns(time, machine, sensor, value, unit, labels, sensors, flag, flags_of)
 
 
 def date_and_clock(row: Mapping[str, str]) -> tuple[str, str] | None:
@@ -147,7 +158,7 @@ def sensor_of(header: str, unit: str | None = None) -> SensorGuess:
     found = _IN_BRACKETS.match(header)
     name = found["name"] if found and found["name"] else header
     given = unit or (found["unit"] if found else None)
-    words = [word for word in re.split(r"[^a-z]+", name.lower()) if word]
+    words = [word for word in re.split(r"[^a-z]+", _latin(name).lower()) if word]
     if given is None and (last := re.split(r"[\s_]+", name)[-1]) != name:
         given = (
             last
@@ -171,12 +182,12 @@ def sensor_of(header: str, unit: str | None = None) -> SensorGuess:
 
 def identifier(text: str) -> str:
     """Return a name that machine files accept, as close to `text` as possible."""
-    plain = re.sub(r"[^A-Za-z0-9_-]+", "_", text.strip()).strip("_")[:100]
+    plain = re.sub(r"[^A-Za-z0-9_-]+", "_", _latin(text.strip())).strip("_")[:100]
     return plain if plain[:1].isalpha() else f"m{plain}" if plain else "unnamed"
 
 
 def _known_unit(unit: str) -> str | None:
-    spelling = _SPELLINGS.get(unit.strip().lower(), unit.strip())
+    spelling = spelt(unit)
     every = {each: each for units in SENSOR_UNITS.values() for each in units}
     lower = {each.lower(): each for each in reversed(every)}
     return every.get(spelling) or lower.get(spelling.lower())
@@ -193,5 +204,10 @@ def _component(words: Sequence[str]) -> str | None:
 
 def _plain(header: str) -> str:
     name = _IN_BRACKETS.sub(lambda found: found["name"] or found[0], header)
-    spelt = name.strip().lower().translate(_UMLAUTS)
-    return re.sub(r"[^a-z0-9]+", "_", spelt).strip("_")
+    return re.sub(r"[^a-z0-9]+", "_", _latin(name.strip()).lower()).strip("_")
+
+
+def _latin(text: str) -> str:
+    """Return a text without umlauts and accents: `Oeltemperatur` for `Öltemperatur`."""
+    letters = normalize("NFKD", normalize("NFC", text).translate(_LETTERS))
+    return "".join(letter for letter in letters if not combining(letter))

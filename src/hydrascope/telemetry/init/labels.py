@@ -1,7 +1,7 @@
 """Labels of a folder as tables of intervals, numbered, and those that follow from the telemetry."""
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -12,25 +12,23 @@ from hydrascope.schemas.base import COUNTER
 from hydrascope.telemetry.folder.labels import label_files, read_labels
 from hydrascope.telemetry.folder.table_file import EQUIPMENT, TIMESTAMP
 from hydrascope.telemetry.init.headers import LIVES, SPLITS, identifier
-from hydrascope.telemetry.init.survey import Survey
+from hydrascope.telemetry.init.label_values import (
+    ACCEPTED_PARTS,
+    numbered,
+    one_spelling,
+    parts_of,
+)
+from hydrascope.telemetry.init.surveyed import MOST_CLASSES, Survey
 from hydrascope.telemetry.init.tables import LABEL, counts
 
 REMAINING_LIFE = "remaining_life"
 """The label that is counted back from the end of each recording."""
 _MOST_INTERVALS = 1000
 """The most intervals of remaining life for each machine."""
-_MOST_CLASSES = 20
 _FEWEST_MACHINES, _FEWEST_INTERVALS = 3, 10
 """The fewest machines, or intervals, that each class of a label must have to be learned."""
-_HEALTHY = (
-    *("normal", "ok", "healthy", "good", "no", "none", "false", "sound", "nominal"),
-    *("no fault", "no_fault", "fault-free", "faultfree"),
-)
-_PARTS = {
-    **dict.fromkeys(("train", "training"), "train"),
-    **dict.fromkeys(("val", "valid", "validation", "dev"), "val"),
-    **dict.fromkeys(("test", "testing"), "test"),
-}
+_FEWEST_ROWS = 5
+"""The fewest rows in a row with one value, on average, of a text that may be a label."""
 
 
 @dataclass(frozen=True)
@@ -43,6 +41,8 @@ class Label:
     """What the values stand for, if the folder has texts."""
     healthy: float | None = None
     """The value that stands for a text such as `normal`."""
+    column: str | None = None
+    """The column of texts that may be this label; None: its name says that it is one."""
 
     @property
     def name(self) -> str:
@@ -72,25 +72,41 @@ class Label:
     @property
     def many(self) -> bool:
         """Whether it has so many values that it is a quantity."""
-        return self.is_life or len(self.values) > _MOST_CLASSES
+        return self.is_life or len(self.values) > MOST_CLASSES
 
     @property
     def learnable(self) -> bool:
         """Whether each class is frequent enough to be learned and judged."""
-        if self.is_split:
-            return False
-        if self.many:
-            return True
+        return not self.is_split and self.why_not is None
+
+    @property
+    def why_not(self) -> str | None:
+        """Why it cannot be learned and judged; None: nothing speaks against it."""
+        if self.is_split or self.many:
+            return None
+        if len(self.values) < 2:
+            return "it has one value" if self.values else "it has no value"
         each = self.table.groupby(self.name)
-        several = each[EQUIPMENT].nunique().min() >= _FEWEST_MACHINES
-        often = each.size().min() >= _FEWEST_INTERVALS
-        return bool(len(self.values) > 1 and (several or often))
+        machines, intervals = each[EQUIPMENT].nunique(), each.size()
+        if machines.min() >= _FEWEST_MACHINES or intervals.min() >= _FEWEST_INTERVALS:
+            return None
+        rarest = int(intervals.to_numpy().argmin())
+        value = float(intervals.index[rarest])
+        return (
+            f"{self.names.get(value, f'{value:g}')!r} is in {intervals.iloc[rarest]} intervals of "
+            f"{machines.iloc[rarest]} machines; expected {_FEWEST_INTERVALS} intervals or "
+            f"{_FEWEST_MACHINES} machines of each value"
+        )
 
 
 def labels_of(found: Survey, folder: Path) -> dict[str, Label]:
-    """Return the labels by name, from label files and from rows."""
+    """Return the labels by name, from label files and from rows.
+
+    What was guessed of them is added to the remarks of `found`, and texts that may be labels are
+    no longer omitted.
+    """
     period_s = min(period for each in found.machines.values() for period in each.periods_s.values())
-    tables = _intervals(found.labels, period_s, found.max_gap_s)
+    tables = _intervals(found, period_s)
     given = read_labels(label_files(folder, None), found.time_zone, found.machines)
     for machine, table in given.items():
         for label in table.columns.drop(["start", "end"]):
@@ -99,8 +115,31 @@ def labels_of(found: Survey, folder: Path) -> dict[str, Label]:
             name = identifier(str(label)).lower()
             rows = rows.rename(columns={label: name})
             tables[name] = pd.concat([tables[name], rows]) if name in tables else rows
-    every = (_numbered(name, table) for name, table in tables.items() if len(table))
-    return {label.name: label for label in every if label}
+    headers = {identifier(header).lower(): header for header in found.omitted}
+    every = {}
+    for name, table in tables.items():
+        if len(table) and (read := _label(name, table, headers.get(name), found)):
+            every[name] = read
+            found.omitted.discard(headers.get(name, ""))
+    return every
+
+
+def _label(name: str, table: pd.DataFrame, column: str | None, found: Survey) -> Label | None:
+    """Return a label, or None for a split with strange parts and for a text of one value."""
+    values, merged = one_spelling(table[name])
+    found.remarks += [f"label {name}: {each}" for each in merged]
+    table = table.assign(**{name: values}).dropna(subset=name)
+    if name in SPLITS:
+        parts, strange = parts_of(table[name])
+        if strange is not None:
+            found.remarks.append(
+                f"{name} is no split, because it has {strange!r}; accepted: {ACCEPTED_PARTS}"
+            )
+            return None
+        return Label(table.assign(**{name: parts}))
+    number = numbered(table[name])
+    label = Label(table.assign(**{name: number.values}), number.names, number.healthy, column)
+    return None if column is not None and len(label.values) < 2 else label
 
 
 def remaining_life(found: Survey) -> Label:
@@ -142,24 +181,30 @@ def _joined(labels: Mapping[str, Label], machine: str) -> pd.DataFrame:
     return table.dropna(subset=list(own), how="all")
 
 
-def _intervals(
-    rows: Sequence[pd.DataFrame], period_s: float, max_gap_s: float
-) -> dict[str, pd.DataFrame]:
+def _intervals(found: Survey, period_s: float) -> dict[str, pd.DataFrame]:
     """Return a table of intervals (equipment_id, start, end, label) for each label column.
 
-    An interval ends where the label changes, or where no row comes for longer than `max_gap_s`.
+    An interval ends where the label changes, or where no row comes for longer than the gap that
+    ends a recording. Texts that have many values, or change with almost every row, are left out.
     """
-    if not rows:
+    if not found.labels:
         return {}
-    whole = pd.concat(rows).sort_values([EQUIPMENT, TIMESTAMP], ignore_index=True)
+    whole = pd.concat(found.labels).sort_values([EQUIPMENT, TIMESTAMP], ignore_index=True)
     tables: defaultdict[str, pd.DataFrame] = defaultdict(pd.DataFrame)
     for column in (str(name) for name in whole if str(name).startswith(LABEL)):
         name = column.removeprefix(LABEL)
-        known = whole.dropna(subset=column)
+        guessed = found.texts.get(name)
+        if guessed is not None and len(guessed) > MOST_CLASSES:
+            continue
+        spelt, merged = one_spelling(whole[column])
+        known = whole.assign(**{column: spelt}).dropna(subset=column)
         machine, value = known[EQUIPMENT], known[column]
         other = (machine != machine.shift()) | (value != value.shift())
-        later = known[TIMESTAMP].diff() > pd.Timedelta(seconds=max_gap_s)
+        later = known[TIMESTAMP].diff() > pd.Timedelta(seconds=found.max_gap_s)
         number = (other | later).cumsum()
+        if guessed is not None and len(known) < _FEWEST_ROWS * number.nunique():
+            continue
+        found.remarks += [f"label {name}: {each}" for each in merged]
         groups = known.groupby(number)
         table = pd.DataFrame(
             {
@@ -174,20 +219,3 @@ def _intervals(
         table["end"] = table["end"].where(~(same & (following < table["end"])), following)
         tables[name] = table.reset_index(drop=True)
     return dict(tables)
-
-
-def _numbered(name: str, table: pd.DataFrame) -> Label | None:
-    """Replace texts by numbers, what sounds healthy by 0; None: a split with unknown parts."""
-    values = table[name]
-    if name in SPLITS:
-        parts = values.astype(str).str.strip().str.lower().map(_PARTS)
-        return None if parts.isna().any() else Label(table.assign(**{name: parts}))
-    if pd.api.types.is_bool_dtype(values):
-        return Label(table.assign(**{name: values.astype(int)}))
-    if pd.api.types.is_numeric_dtype(values):
-        return Label(table)
-    texts = sorted(map(str, values.unique()), key=lambda text: (text.lower() not in _HEALTHY, text))
-    codes = {text: code for code, text in enumerate(texts)}
-    healthy = 0.0 if texts[0].lower() in _HEALTHY else None
-    names = {float(code): text for text, code in codes.items()}
-    return Label(table.assign(**{name: values.astype(str).map(codes)}), names, healthy)

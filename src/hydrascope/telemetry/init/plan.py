@@ -10,7 +10,7 @@ from hydrascope.schemas.errors import SpecError
 from hydrascope.schemas.learn import Learn
 from hydrascope.telemetry.init.headers import ANOMALIES
 from hydrascope.telemetry.init.labels import REMAINING_LIFE, Label
-from hydrascope.telemetry.init.survey import Survey
+from hydrascope.telemetry.init.surveyed import Survey
 
 _MOST_SAMPLES, _FEWEST_SAMPLES = 60, 10
 _MOST_NORMAL_SAMPLES = 30
@@ -41,7 +41,31 @@ class Plan:
         if self.learn is Learn.REMAINING_LIFE:
             return [self.labels[REMAINING_LIFE]]
         every = self.labels.values() if self.learn is Learn.LABELS else ()
-        return [label for label in every if label.learnable]
+        learnable = [label for label in every if label.learnable]
+        return [label for label in learnable if label.column is None] or learnable
+
+    @property
+    def offered(self) -> list[Label]:
+        """The columns of texts that may be labels, and are not learned."""
+        learned = {label.name for label in self.heads}
+        every = (label for label in self.labels.values() if label.column is not None)
+        return [label for label in every if label.name not in learned]
+
+    @property
+    def unused(self) -> list[str]:
+        """Why labels are not learned, and what becomes of a split, one line each."""
+        if self.learn is Learn.REMAINING_LIFE:
+            return []
+        known = [each for each in self.labels.values() if each.column is None]
+        lines = [
+            f"{label.name} is not learned: {label.why_not}" for label in known if label.why_not
+        ]
+        if self.split and self.learn is Learn.NORMALITY:
+            lines.append(
+                f"{self.split.name} is not used: normality learns from the windows in `fit`; to "
+                "split by it, set data.split.name=column"
+            )
+        return lines
 
     @property
     def contents(self) -> str:
@@ -57,9 +81,12 @@ class Plan:
     @property
     def truth(self) -> dict[str, float]:
         """The labels that judge normality, with their healthy value."""
-        classes = {name: each for name, each in self.labels.items() if not each.is_split}
+        known = {name: each for name, each in self.labels.items() if each.column is None}
+        classes = {name: each for name, each in known.items() if not each.is_split}
         judging = {name: each for name, each in classes.items() if name in ANOMALIES} or classes
-        return {name: each.values[0] for name, each in judging.items() if not each.many}
+        return {
+            name: each.values[0] for name, each in judging.items() if each.values and not each.many
+        }
 
     @property
     def split(self) -> Label | None:
@@ -117,13 +144,14 @@ def plan_of(name: str, found: Survey, labels: Mapping[str, Label], learn: Learn 
         SpecError: No label can be learned, although labels are asked for.
     """
     learnable = [each.name for each in labels.values() if each.learnable]
+    if learn is None:
+        named = {name for name in learnable if labels[name].column is None}
+        learn = Learn.NORMALITY if named <= set(ANOMALIES) else Learn.LABELS
     if learn is Learn.LABELS and not learnable:
-        known = ", ".join(labels) or "none"
+        reasons = [f"{name}: {each.why_not}" for name, each in labels.items() if each.why_not]
+        known = "; ".join(reasons) or ", ".join(labels) or "none"
         raise SpecError(
             f"--learn labels: no label has enough examples of each class; the labels are: {known}; "
             f"accepted: {Learn.NORMALITY}, {Learn.REMAINING_LIFE}"
         )
-    if learn is None:
-        judged = set(learnable) <= set(ANOMALIES)
-        learn = Learn.NORMALITY if judged else Learn.LABELS
     return Plan(name, found, labels, learn)

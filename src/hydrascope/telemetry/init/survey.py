@@ -1,8 +1,6 @@
-"""What a folder contains: machines, sensors, rates and labels."""
+"""Reads a folder once: machines, sensors, rates, labels and quality flags."""
 
-from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
 
@@ -11,15 +9,25 @@ import pandas as pd
 
 from hydrascope.schemas.base import COUNTER
 from hydrascope.schemas.errors import SpecError
-from hydrascope.telemetry.folder.statistics import Extremes
 from hydrascope.telemetry.folder.table_file import EQUIPMENT, SENSOR, TIMESTAMP, VALUE
 from hydrascope.telemetry.init.headers import SensorGuess, identifier, sensor_of
-from hydrascope.telemetry.init.tables import LABEL, RawTable, canonical, relative, rows_as_read
+from hydrascope.telemetry.init.number_text import numbers
+from hydrascope.telemetry.init.surveyed import MOST_CLASSES, MachineSurvey, Survey
+from hydrascope.telemetry.init.tables import (
+    FLAG,
+    LABEL,
+    RawTable,
+    canonical,
+    label_name,
+    relative,
+    rows_as_read,
+)
 
 _LOOKED_AT = 20_000
 """The rows of a sensor from which its rate is taken."""
 _DEFAULT_PERIOD_S = 1.0
-_GAP_PERIODS, _FEWEST_GAP_S = 5, 10.0
+_MOST_FLAGS = 10
+"""The most quality flags that are counted."""
 
 _RELATIVE = (
     "times count from the start of each recording, taken as 2000-01-01; one row is one second "
@@ -28,75 +36,6 @@ _RELATIVE = (
 
 Ask = Callable[[SensorGuess], SensorGuess]
 """Returns a sensor as the user corrects it."""
-
-
-@dataclass
-class MachineSurvey:
-    """What was recorded of one machine."""
-
-    first: pd.Timestamp
-    last: pd.Timestamp
-    periods_s: dict[str, float] = field(default_factory=dict)
-    """The usual time between two samples of each sensor, by id."""
-    samples: Counter[str] = field(default_factory=Counter)
-    """The number of values of each sensor, by id."""
-
-    @property
-    def duration_s(self) -> float:
-        """The time that is recorded, without gaps."""
-        lengths = (self.samples[name] * period for name, period in self.periods_s.items())
-        return max(lengths, default=0.0)
-
-
-@dataclass
-class Survey:
-    """What a folder of telemetry contains."""
-
-    tables: Sequence[RawTable]
-    time_zone: str
-    """Zone of times without one, or `COUNTER`."""
-    sensors: dict[str, SensorGuess] = field(default_factory=dict)
-    """The sensors by header, or by name in a narrow table."""
-    machines: dict[str, MachineSurvey] = field(default_factory=dict)
-    labels: list[pd.DataFrame] = field(default_factory=list)
-    """The rows of labels: timestamp, equipment_id and a column for each label."""
-    names: Sequence[str] = ()
-    """The machine of each file, if no column names it."""
-    remarks: list[str] = field(default_factory=list)
-    """What had to be guessed of the folder as a whole."""
-    omitted: set[str] = field(default_factory=set)
-    """The columns that hold no numbers."""
-    extremes: defaultdict[str, Extremes] = field(default_factory=lambda: defaultdict(Extremes))
-    """The extreme values of each sensor of all machines, by id."""
-    rows_as_read: bool = True
-    """Whether sources read times and machines' ids as they are."""
-
-    @property
-    def ids(self) -> dict[str, str]:
-        """The ids of the sensors by header."""
-        return {header: each.id for header, each in self.sensors.items()}
-
-    @property
-    def as_read(self) -> bool:
-        """Whether sources read all files as they are."""
-        return self.rows_as_read and all(table.as_read for table in self.tables)
-
-    @property
-    def period_s(self) -> float:
-        """The period of the slowest sensor."""
-        return max(max(each.periods_s.values()) for each in self.machines.values())
-
-    @property
-    def max_gap_s(self) -> float:
-        """The longest time without samples within a recording."""
-        return max(_FEWEST_GAP_S, _GAP_PERIODS * self.period_s)
-
-    @property
-    def counter(self) -> str | None:
-        """What the times count, such as `cycle`; None: they are times."""
-        if self.time_zone != COUNTER:
-            return None
-        return next((each.columns.time for each in self.tables if each.columns.time), "count")
 
 
 def survey(tables: Sequence[RawTable], folder: Path, time_zone: str | None, ask: Ask) -> Survey:
@@ -125,7 +64,9 @@ def survey(tables: Sequence[RawTable], folder: Path, time_zone: str | None, ask:
             if not found.counter and relative(table, rows) and _RELATIVE not in found.remarks:
                 found.remarks.append(_RELATIVE)
             found.rows_as_read &= rows_as_read(table, rows, time_zone)
-            _record(canonical(table, rows, first_row, machine, found.ids, time_zone), found)
+            frame = canonical(table, rows, first_row, machine, found.ids, time_zone)
+            _count_texts(table, frame, found)
+            _record(frame, found)
             first_row += len(rows)
     if not found.sensors:
         headers = ", ".join(tables[0].headers)
@@ -185,12 +126,30 @@ def _find_sensors(table: RawTable, rows: pd.DataFrame, found: Survey, ask: Ask) 
     for header in columns.sensors:
         if header in found.sensors:
             continue
-        numeric = pd.api.types.is_numeric_dtype(rows[header])
-        if numeric or pd.to_numeric(rows[header], errors="coerce").notna().any():
+        read = numbers(rows[header], table.decimal)
+        if pd.api.types.is_numeric_dtype(rows[header]) or read.values.notna().any():
             found.omitted.discard(header)
             _add(found, sensor_of(header), ask)
+            if read.thousands:
+                found.remarks.append(f"{header}: {read.thousands} is a number with thousands")
         else:
             found.omitted.add(header)
+            if read.both:
+                found.unclear[header] = read.both
+
+
+def _count_texts(table: RawTable, frame: pd.DataFrame, found: Survey) -> None:
+    """Count quality flags, and the values of texts that may be labels."""
+    known = {label_name(header) for header in table.columns.labels}
+    for name in map(str, frame):
+        if name.startswith(FLAG):
+            for flag, rows in frame[name].value_counts().items():
+                if flag in found.flags or len(found.flags) < _MOST_FLAGS:
+                    found.flags[str(flag)] += int(rows)
+        elif name.startswith(LABEL) and name not in known:
+            seen = found.texts[name.removeprefix(LABEL)]
+            left = MOST_CLASSES + 1 - len(seen)
+            seen.update(frame[name].dropna().astype(str).unique()[: max(left, 0)])
 
 
 def _add(found: Survey, guess: SensorGuess, ask: Ask) -> None:
@@ -203,7 +162,8 @@ def _add(found: Survey, guess: SensorGuess, ask: Ask) -> None:
 
 def _record(frame: pd.DataFrame, found: Survey) -> None:
     """Add what a frame contains to the survey."""
-    labels = [name for name in frame if str(name).startswith(LABEL)]
+    many = {f"{LABEL}{name}" for name, seen in found.texts.items() if len(seen) > MOST_CLASSES}
+    labels = [name for name in frame if str(name).startswith(LABEL) and name not in many]
     if labels:
         found.labels.append(frame[[TIMESTAMP, EQUIPMENT, *labels]])
     for name, rows in frame.groupby(EQUIPMENT, sort=False):
@@ -230,7 +190,7 @@ def _by_sensor(rows: pd.DataFrame) -> Mapping[str, tuple[pd.Series, pd.Series]]:
     return {
         name: (rows.loc[rows[name].notna(), TIMESTAMP], rows[name].dropna())
         for name in sensors
-        if not name.startswith(LABEL)
+        if not name.startswith((LABEL, FLAG))
     }
 
 

@@ -1,13 +1,14 @@
 """Tables of a folder in any usual form, brought into the form that sources read.
 
 A canonical frame has the columns `timestamp` (UTC), `equipment_id` and one for each sensor, or
-`sensor_id` and `value`; and the columns of labels.
+`sensor_id` and `value`; and the columns of labels and of quality flags.
 """
 
 import csv
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
@@ -30,10 +31,15 @@ from hydrascope.telemetry.init.headers import (
     is_counter,
     of_folder,
 )
+from hydrascope.telemetry.init.number_text import decimal_of, numbers
 
 LABEL = "label:"
 """The prefix of columns of labels in a canonical frame."""
-_CHUNK_ROWS = 200_000
+FLAG = "flag:"
+"""The prefix of columns of quality flags in a canonical frame."""
+QUALITY = "quality"
+"""What a column of flags is called there, behind the sensor's id if it is of one sensor."""
+_CHUNK_ROWS, _HEAD_ROWS = 200_000, 1000
 _START = pd.Timestamp("2000-01-01", tz="UTC")
 """The start of recordings whose times are only relative."""
 _EPOCHS = ((1e17, "ns"), (1e14, "us"), (1e11, "ms"), (1e8, "s"))
@@ -96,13 +102,9 @@ def open_raw(path: Path, folder: Path) -> RawTable:
         separator = max(",;\t|", key=line.count)
         headers = next(csv.reader([line], delimiter=separator))
         with path.open(encoding="utf-8", errors="replace") as file:
-            second = [file.readline() for _ in range(2)][1]
-        _refuse_unclear(path, headers, next(csv.reader([second], delimiter=separator), []))
-        if separator != "," and any(
-            part.count(",") == 1 and part.replace(",", "").strip("-+ \n").isdigit()
-            for part in second.split(separator)
-        ):
-            decimal = ","
+            rows = list(csv.reader(islice(file, 1, _HEAD_ROWS), delimiter=separator))
+        _refuse_unclear(path, headers, rows[0] if rows else [])
+        decimal = decimal_of(cell for row in rows for cell in row)
     else:
         headers = list(pq.read_schema(path).names)
     pairs = (part.partition("=") for part in path.relative_to(folder).parts[:-1])
@@ -161,13 +163,25 @@ def canonical(
     found[EQUIPMENT] = names.map(ids)
     if columns.sensor:
         found[SENSOR] = rows[columns.sensor].astype(str).map(sensors)
-        found[VALUE] = pd.to_numeric(rows[columns.value], errors="coerce")
+        found[VALUE] = numbers(rows[columns.value], table.decimal).values
     for header in columns.sensors:
         if header in sensors:
-            found[sensors[header]] = pd.to_numeric(rows[header], errors="coerce")
+            found[sensors[header]] = numbers(rows[header], table.decimal).values
+        elif not pd.api.types.is_numeric_dtype(rows[header]):
+            found[label_name(header)] = rows[header]  # perhaps a label
     for header in columns.labels:
-        found[f"{LABEL}{identifier(header).lower()}"] = rows[header]
+        found[label_name(header)] = rows[header]
+    if columns.flag:
+        found[f"{FLAG}{QUALITY}"] = rows[columns.flag].astype("string")
+    for header, sensor in columns.flags_of:
+        if sensor in sensors:
+            found[f"{FLAG}{sensors[sensor]}_{QUALITY}"] = rows[header].astype("string")
     return pd.DataFrame(found)
+
+
+def label_name(header: str) -> str:
+    """Return the name of a column of labels in a canonical frame."""
+    return f"{LABEL}{identifier(header).lower()}"
 
 
 def counts(times: pd.Series) -> pd.Series:

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from hydrascope.schemas.learn import Learn
+from hydrascope.schemas.normality import NormalitySpec
 from hydrascope.telemetry.init.headers import is_counter
 from hydrascope.telemetry.init.labels import Label
 from hydrascope.telemetry.init.plan import Plan
@@ -19,9 +20,20 @@ def task_file(plan: Plan) -> str:
         f"name: {plan.name}",
     ]
     if plan.learn is Learn.NORMALITY:
-        return "\n".join([*lines, *_normality(plan), "heads: []", ""])
+        lines += [*_normality(plan), "heads: []"]
+        if plan.offered:
+            lines += ["# Instead of `heads: []`, to learn labels beside it:", "# heads:"]
+        return "\n".join([*lines, *_offered(plan), ""])
     heads = (line for label in plan.heads for line in _head(label, plan))
-    return "\n".join([*lines, "heads:", *heads, ""])
+    return "\n".join([*lines, "heads:", *heads, *_offered(plan), ""])
+
+
+def _offered(plan: Plan) -> Iterator[str]:
+    """Yield the heads of columns that may be labels, as comments."""
+    for label in plan.offered:
+        why_not = f", but {label.why_not}" if label.why_not else ""
+        yield f"# Perhaps a label, the column {label.column!r}{why_not}:"
+        yield from (f"# {line}" for line in _head(label, plan))
 
 
 def _normality(plan: Plan) -> Iterator[str]:
@@ -36,12 +48,21 @@ def _normality(plan: Plan) -> Iterator[str]:
         yield "  # them."
         judged = ", ".join(f"{name}: {value:g}" for name, value in plan.truth.items())
         yield f"  truth: {{{judged}}}"
-    else:
-        yield "  # Guessed: all windows are healthy. Otherwise {label: value}, or fit."
         yield "  healthy: null"
+    else:
+        yield "  # Guessed: all windows are healthy. Otherwise {label: value}, or the windows to"
+        yield "  # learn from in `fit`, such as {first_windows: 100}."
+        yield "  healthy: null"
+        yield "  fit: null"
+        yield "  # The labels of a healthy window when detection is judged. null: as in healthy."
+        yield "  truth: null"
     yield "  # Guessed: the share of healthy windows that may raise an alarm. n validation windows"
     yield "  # can promise 1/(n+1) at best."
     yield "  false_alarm_rate: 0.05"
+    yield "  # The other keys; `hydrascope schema task` explains them."
+    written = {"healthy", "fit", "truth", "false_alarm_rate"}
+    for key, value in NormalitySpec().model_dump(mode="json", exclude=written).items():
+        yield f"  {key}: {json.dumps(value)}"
 
 
 def _head(label: Label, plan: Plan) -> Iterator[str]:
@@ -106,6 +127,7 @@ def experiment_file(plan: Plan, places: Mapping[str, Path | None], time_zone: st
     lines += [
         "    # Guessed from the slowest sensor: a longer time without samples ends a recording.",
         f"    max_gap_s: {plan.found.max_gap_s:g}",
+        *_flags(plan),
         "  window:",
         f"    # Guessed, in {unit}: a window should span what distinguishes the states, such as a",
         "    # load cycle.",
@@ -118,6 +140,16 @@ def experiment_file(plan: Plan, places: Mapping[str, Path | None], time_zone: st
     return "\n".join(lines) + "\n"
 
 
+def _flags(plan: Plan) -> Iterator[str]:
+    """Yield the settings of quality flags as comments."""
+    if columns := plan.found.flag_columns:
+        yield f"    # Quality flags in {', '.join(columns)}: {plan.found.flags_in_words}."
+        yield "    # All rows count. To leave some out, name the good flags and remove the marks."
+        yield f"    # quality_accepted: {json.dumps([*plan.found.flags], ensure_ascii=False)}"
+        if (column := plan.found.unusual_flags) is not None:
+            yield f"    # quality_column: {json.dumps(column, ensure_ascii=False)}"
+
+
 def _short(plan: Plan) -> Iterator[str]:
     if short := plan.short:
         yield f"    # Shorter than a window: {', '.join(short)}. skip leaves them out."
@@ -127,6 +159,8 @@ def _short(plan: Plan) -> Iterator[str]:
 def _split(plan: Plan) -> Iterator[str]:
     if plan.learn is Learn.NORMALITY:
         yield "  split:"
+        if plan.split is not None:
+            yield f"    # The column {plan.split.name} is not used; name: column uses it."
         yield "    # Large, because these windows set the threshold of alarms."
         yield "    val_fraction: 0.3"
     elif plan.split is not None:
