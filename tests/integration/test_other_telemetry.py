@@ -19,10 +19,17 @@ from hydrascope.telemetry.zema_recording import ASSETS
 STABLE = "{name: stable, level: machine, kind: binary}"
 
 
-def write_folder(folder: Path, cycles: range, *, labelled: bool = True, cut_s: int = 0) -> Path:
+def write_folder(
+    folder: Path,
+    cycles: range,
+    *,
+    labelled: bool = True,
+    cut_s: int = 0,
+    gap_s: int = 0,
+) -> Path:
     """Write some cycles of the rig as a user's folder, without the last `cut_s` seconds.
 
-    Without labels, it has no machines either.
+    A gap begins in the fifth cycle. Without labels, there are no machines either.
     """
     folder.mkdir()
     rig = ZemaSource()
@@ -33,6 +40,7 @@ def write_folder(folder: Path, cycles: range, *, labelled: bool = True, cut_s: i
     first = extent.start + pd.Timedelta(minutes=cycles.start)
     table.insert(0, "timestamp", pd.date_range(first, periods=len(table), freq="1s", unit="us"))
     table.insert(1, "equipment_id", "zema")
+    table = table.drop(range(310, 310 + gap_s))
     table.to_parquet(folder / "telemetry.parquet", index=False)
     if labelled:
         (folder / "machines").mkdir()
@@ -70,27 +78,24 @@ def train(run_training: Train, folder: Path, *more: str) -> Path:
 @pytest.fixture(scope="module")
 def with_last_and_padded(run_training: Train, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = write_folder(tmp_path_factory.mktemp("uneven") / "trained", range(400))
-    return train(run_training, folder, "data.window.last=true", "data.window.short=pad")
+    laid = ("data.window.last=true", "data.window.short=pad", "data.source.max_gap_s=90")
+    return train(run_training, folder, *laid)
 
 
 @pytest.mark.parametrize(
-    ("cycles", "cut_s", "windows", "message"),
+    ("cycles", "gap_s", "message"),
     [
-        (range(600, 620), 20, 20, "20 answers to 20 windows"),
-        (range(600, 601), 20, 1, "shorter than a window of 60 s, and padded: zema"),
+        (range(600, 620), 0, "20 answers to 20 windows"),
+        (range(600, 620), 40, "20 answers to 20 windows"),
+        (range(600, 601), 0, "shorter than a window of 60 s, and padded: zema"),
     ],
-    ids=["last", "padded"],
+    ids=["last", "gap", "padded"],
 )
-def test_last_and_padded_windows_of_a_training_are_predicted_as_they_are_judged(
-    with_last_and_padded: Path,
-    tmp_path: Path,
-    cycles: range,
-    cut_s: int,
-    windows: int,
-    message: str,
+def test_windows_are_predicted_where_they_are_judged(
+    with_last_and_padded: Path, tmp_path: Path, cycles: range, gap_s: int, message: str
 ) -> None:
     ckpt, other, out = with_last_and_padded, tmp_path / "other", tmp_path / "predictions"
-    write_folder(other, cycles, cut_s=cut_s)
+    write_folder(other, cycles, cut_s=20, gap_s=gap_s)
     evaluate.run(evaluate_settings(str(ckpt), tmp_path / "judged", judge="all", folder=other))
     judged = pd.read_parquet(tmp_path / "judged" / "predictions.parquet")
     done = CliRunner().invoke(app, ["predict", str(ckpt), str(other), "--out", str(out)])
@@ -98,7 +103,7 @@ def test_last_and_padded_windows_of_a_training_are_predicted_as_they_are_judged(
     assert message in done.output
     answered = pd.read_parquet(out / "zema.parquet")
     assert answered["start"].tolist() == judged["start"].tolist()
-    assert len(answered) == windows
+    assert len(answered) == len(cycles)
     np.testing.assert_allclose(answered["probability"], judged["answer"].str[0], rtol=1e-5)
     frame = pd.read_parquet(other / "telemetry.parquet")
     assert Diagnoser.load(ckpt).predict(frame)["start"].tolist() == judged["start"].tolist()

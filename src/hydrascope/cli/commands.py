@@ -45,6 +45,10 @@ Accept = Annotated[
 Flags = Annotated[
     str | None, typer.Option(help="Column of the quality flags, if it has no usual name.")
 ]
+MaxGap = Annotated[
+    float | None,
+    typer.Option(help="Seconds without samples that end a recording; default: 10, or the model's."),
+]
 Unit = Annotated[
     list[str] | None, typer.Option(help="SENSOR=UNIT, the unit in the files; repeatable.")
 ]
@@ -100,6 +104,7 @@ def check(
     accept: Accept = None,
     flags: Flags = None,
     unit: Unit = None,
+    max_gap: MaxGap = None,
     window_s: Annotated[
         float | None, typer.Option(min=0.0, help="Name machines recorded for fewer seconds.")
     ] = None,
@@ -116,6 +121,7 @@ def check(
         "quality_accepted": accept or None,
         "quality_column": flags,
         "units": dict(unit_of_sensor(each) for each in unit or ()),
+        **({} if max_gap is None else {"max_gap_s": max_gap}),
     }
     if not run(settings, as_json=as_json, window_s=window_s):
         raise typer.Exit(1)

@@ -9,6 +9,7 @@ from hydrascope.cli.commands import (
     Accept,
     Flags,
     Machines,
+    MaxGap,
     PasswordFile,
     TimeZone,
     Unit,
@@ -49,6 +50,7 @@ def predict(
     accept: Accept = None,
     flags: Flags = None,
     unit: Unit = None,
+    max_gap: MaxGap = None,
 ) -> None:
     """Answer every window of a folder, a database or a fleet; continues where it was stopped."""
     from hydrascope.prediction.command import Options
@@ -60,5 +62,6 @@ def predict(
         "quality_accepted": accept or None,
         "quality_column": flags,
         "units": dict(unit_of_sensor(each) for each in unit or ()) or None,
+        "max_gap_s": max_gap,
     }
     run(model, source, folder, Options(out, stride, workers, ray, into, password_file))

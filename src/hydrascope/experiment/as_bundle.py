@@ -6,6 +6,7 @@ from importlib.metadata import version
 
 from hydrascope import __version__
 from hydrascope.data.datamodule import HydraulicDataModule
+from hydrascope.experiment.data_settings import DataSettings
 from hydrascope.experiment.restore import Restored, restore
 from hydrascope.graphs.fields import GraphInputs, SensorReference
 from hydrascope.models.diagnoser import TensorDiagnoser
@@ -15,6 +16,7 @@ from hydrascope.packaging.manifest import Manifest, MetricsManifest, WindowManif
 from hydrascope.packaging.parity import golden_answers
 from hydrascope.schemas.calibration import flag_names, flag_thresholds
 from hydrascope.schemas.task import HeadLevel
+from hydrascope.telemetry.folder.settings import RecordedSettings
 from hydrascope.tracking.provenance import commit
 
 GOLDEN_BATCHES = (16, 1, 2, 64)
@@ -82,7 +84,7 @@ def manifest_of(restored: Restored, metrics: MetricsManifest) -> Manifest:
         },
         least_right={name: value for name, value in diagnoser.least_right.items() if name in names},
         conformal=None if calibration is None else calibration.spec.conformal,
-        window=WindowManifest(**trained.data.window.model_dump(exclude={"stride_s"})),
+        window=_windows(trained.data),
         features=trained.features,
         input_spec=data.input_spec.model_copy(update={"component_heads": answered}),
         machines=tuple(data.machines.values()),
@@ -91,6 +93,13 @@ def manifest_of(restored: Restored, metrics: MetricsManifest) -> Manifest:
         parity=float("nan"),
         files={},
     )
+
+
+def _windows(data: DataSettings) -> WindowManifest:
+    """Return how windows were laid; of a source without gaps, with the usual longest gap."""
+    usual = RecordedSettings.model_fields["max_gap_s"].default
+    max_gap_s = (data.source.model_extra or {}).get("max_gap_s", usual)
+    return WindowManifest(**data.window.model_dump(exclude={"stride_s"}), max_gap_s=max_gap_s)
 
 
 def golden_of(restored: Restored) -> list[GraphInputs]:

@@ -169,7 +169,8 @@ class Diagnoser:
         stride_s: float | None,
         reading: Mapping[str, object] | None,
     ) -> Iterator[AnsweredWindows]:
-        settings = validate(ReadingSettings, dict(reading or {}), source="reading")
+        usual = {"max_gap_s": self.manifest.window.max_gap_s}
+        settings = validate(ReadingSettings, usual | dict(reading or {}), source="reading")
         spec = self._answerer.spec(stride_s)
         whole = self._with_machine(frame, equipment_id)
         names = whole[EQUIPMENT].dropna().unique()

@@ -29,6 +29,8 @@ class WindowManifest(_Part):
     """Whether one more window ends with each recording."""
     short: Short
     """What becomes of machines whose recordings are all shorter than a window."""
+    max_gap_s: float
+    """A longer time without any good sample ends a recording."""
 
 
 class MetricsManifest(_Part):

@@ -66,9 +66,10 @@ def predict(
     console = Console(stderr=True)
     answerer = Answerer(open_bundle(model, REGISTRY_URI))
     spec, table = answerer.spec(options.stride_s), _table(options)
+    window, machines = answerer.manifest.window, answerer.manifest.machines
     try:
         with (
-            open_source(words, folder, answerer.manifest.machines) as source,
+            open_source(words, folder, machines, window.max_gap_s) as source,
             open_pool(options.workers, options.ray) as pool,
             _bar(console) as progress,
         ):

@@ -17,7 +17,10 @@ from hydrascope.telemetry.source import TelemetrySource
 
 @contextmanager
 def open_source(
-    words: Sequence[str], settings: Mapping[str, object], known: Sequence[Machine]
+    words: Sequence[str],
+    settings: Mapping[str, object],
+    known: Sequence[Machine],
+    max_gap_s: float,
 ) -> Iterator[TelemetrySource]:
     """Open a folder, or what the configuration group `data` names.
 
@@ -25,13 +28,15 @@ def open_source(
         words: A folder; or `data=OPTION` and keys of `data.source`, as in a training.
         settings: Keys of `FolderSettings`, None where not given; of a folder alone.
         known: Machines that apply where neither the folder nor the settings name any.
+        max_gap_s: A longer time without samples ends a recording, unless settings say otherwise.
 
     Raises:
         SpecError: It is neither, or a key is not accepted.
     """
     given = {key: each for key, each in settings.items() if each}
     if len(words) == 1 and "=" not in words[0]:
-        with _folder(Path(words[0]).expanduser(), given, known) as source:
+        of_folder = {"max_gap_s": max_gap_s} | given
+        with _folder(Path(words[0]).expanduser(), of_folder, known) as source:
             yield source
         return
     if given:

@@ -41,8 +41,9 @@ class WatchSettings(CommandSettings):
     lateness_s: Annotated[float, Field(ge=0)] | None = None
     """How much later than a machine's newest sample others may come; null: five windows. A window
     of which all samples are there does not wait for it."""
-    max_gap_s: Seconds = 10.0
-    """A longer time without any good sample ends a stretch; windows start anew after it."""
+    max_gap_s: Seconds | None = None
+    """A longer time without any good sample ends a stretch; windows start anew after it. null: as
+    the bundle was trained."""
     catch_up_s: Seconds | None = None
     """How far back from its newest sample a machine is diagnosed when it is first watched; null:
     from its first sample on."""

@@ -91,7 +91,8 @@ class Visitor:
         self._spec = WindowSpec(window.window_s, stride_s, window.steps)
         window_us, stride_us = in_us(window.window_s), in_us(stride_s)
         aligned = model.judges_input and stride_us % window_us == 0
-        self._grid = Grid(window_us, stride_us, in_us(settings.max_gap_s), aligned)
+        max_gap_s = settings.max_gap_s or window.max_gap_s
+        self._grid = Grid(window_us, stride_us, in_us(max_gap_s), aligned)
         lateness_s = settings.lateness_s
         self._lateness_us = 5 * window_us if lateness_s is None else round(lateness_s * 1e6)
         self._reader = TelemetryReader(database)

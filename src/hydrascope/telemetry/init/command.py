@@ -76,7 +76,8 @@ def run(
         f"  python -m hydrascope check {into / 'telemetry' if copied else folder} "
         + f"--machines {into / 'machines'}"
         + (f" --labels {into / LABELS}" if labels else "")
-        + (f" --time-zone {zone}" if zone else ""),
+        + (f" --time-zone {zone}" if zone else "")
+        + (f" --max-gap {found.max_gap_s:g}" if found.has_long_gaps else ""),
         f"  python -m hydrascope train --config-dir {into / 'conf'} experiment={name}",
     ]
 

@@ -85,6 +85,11 @@ class Survey:
         return max(_FEWEST_GAP_S, _GAP_PERIODS * self.period_s)
 
     @property
+    def has_long_gaps(self) -> bool:
+        """Whether sources must be told how long a gap within a recording may be."""
+        return self.max_gap_s > _FEWEST_GAP_S
+
+    @property
     def flag_columns(self) -> list[str]:
         """The columns of quality flags."""
         every = [
