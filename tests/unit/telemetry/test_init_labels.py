@@ -68,9 +68,9 @@ def test_a_label_that_cannot_be_learned_and_an_unused_split_are_named(tmp_path: 
     table.assign(split="train").to_csv(folder / "m0.csv", index=False)
     said, into = init(folder)
     assert task_of(into).normality
-    reason = "'Fault' is in 1 intervals of 1 machines; expected 10 intervals or 3 machines of each"
+    reason = "'Fault' is in 1 interval of 1 machine; expected 10 intervals or 3 machines of each"
     assert f"condition is not learned: {reason}" in said
-    assert "split is not used: normality learns" in said
+    assert "split is not used, since what is normal is learned" in said
     assert "# The column split is not used" in (into / "conf/experiment/raw.yaml").read_text()
     command = ["init", str(folder), "--into", str(tmp_path / "no"), "--learn", "labels"]
     assert reason in str(CliRunner().invoke(app, command).exception)

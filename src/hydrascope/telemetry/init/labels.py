@@ -93,10 +93,15 @@ class Label:
         rarest = int(intervals.to_numpy().argmin())
         value = float(intervals.index[rarest])
         return (
-            f"{self.names.get(value, f'{value:g}')!r} is in {intervals.iloc[rarest]} intervals of "
-            f"{machines.iloc[rarest]} machines; expected {_FEWEST_INTERVALS} intervals or "
-            f"{_FEWEST_MACHINES} machines of each value"
+            f"{self.names.get(value, f'{value:g}')!r} is in "
+            f"{_counted(intervals.iloc[rarest], 'interval')} of "
+            f"{_counted(machines.iloc[rarest], 'machine')}; expected {_FEWEST_INTERVALS} intervals "
+            f"or {_FEWEST_MACHINES} machines of each value"
         )
+
+
+def _counted(number: int, what: str) -> str:
+    return f"{number} {what}" if number == 1 else f"{number} {what}s"
 
 
 def labels_of(found: Survey, folder: Path) -> dict[str, Label]:

@@ -62,8 +62,8 @@ class Plan:
         ]
         if self.split and self.learn is Learn.NORMALITY:
             lines.append(
-                f"{self.split.name} is not used: normality learns from the windows in `fit`; to "
-                "split by it, set data.split.name=column"
+                f"{self.split.name} is not used, since what is normal is learned; to split by it, "
+                "set data.split.name=column"
             )
         return lines
 
