@@ -54,8 +54,9 @@ def test_columns_that_are_no_sensor_may_hold_anything(folder: Path, suffix: str)
     shift = np.where(np.arange(N) % 2, "early", "late")
     write(WIDE.assign(shift=shift, batch=7, spare=np.nan), folder / f"a{suffix}")
     assert good_samples(folder) == {"p": N, "x": N, "T": 0}
-    left_alone = "not in the machine file and left alone: batch, shift, spare"
-    assert left_alone in said(check(folder)[1], "press")
+    found = said(check(folder)[1], "press")
+    assert "not in the machine file and left alone: batch; add" in found
+    assert "without numbers and left alone: shift, spare" in found
 
 
 def test_nested_columns_beside_the_sensors_are_left_alone(folder: Path) -> None:

@@ -88,7 +88,8 @@ def _machine_findings(found: Examination) -> Iterator[Finding]:
         specs = {sensor.id: sensor for _, sensor in machine.topology.sensors}
         of_machine = recorded.get(name, {})
         stats = {sensor: of_machine.get(sensor) for sensor in specs}
-        unlisted = [name for name, each in of_machine.items() if name not in specs and each.samples]
+        others = {sensor: each for sensor, each in of_machine.items() if sensor not in specs}
+        unlisted = [sensor for sensor, each in others.items() if each.samples]
         absent = [sensor for sensor, each in stats.items() if each is None or not each.samples]
         renamed = alike(absent, unlisted)
         if not any(each is not None and each.first is not None for each in stats.values()):
@@ -119,6 +120,13 @@ def _machine_findings(found: Examination) -> Iterator[Finding]:
                 name,
                 "not in the machine file and left alone: "
                 f"{', '.join(map(_quoted, unlisted))}; add those that matter",
+            )
+        if no_numbers := [sensor for sensor, each in others.items() if not each.samples]:
+            yield _finding(
+                Severity.NOTE,
+                "columns without numbers",
+                name,
+                f"without numbers and left alone: {', '.join(map(_quoted, no_numbers))}",
             )
 
 
