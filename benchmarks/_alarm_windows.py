@@ -23,8 +23,8 @@ from hydrascope.serving.diagnosis.diagnosis import build_diagnosis
 from hydrascope.serving.diagnosis.observations import observations_of
 from hydrascope.serving.model.served_model import ServedModel
 from hydrascope.serving.windows import GivenReference, TelemetryWindow
-from hydrascope.simulation.faults import Fault, candidates
-from hydrascope.simulation.fleet import Member, load_kind
+from hydrascope.simulation.faults import Fault
+from hydrascope.simulation.fleet import Member
 from hydrascope.simulation.trajectory import Course, FaultCourse
 from hydrascope.telemetry.fleet import START, FleetSource
 
@@ -45,7 +45,7 @@ class Developing(FleetSource):
     def member(self, equipment_id: str) -> Member:
         """Return a machine; those of a kind take turns in the component that fails."""
         sound = super().member(equipment_id)
-        places = candidates(load_kind(sound.kind).circuit, self.fault)
+        places = sound.build.faults[self.fault]
         place = places[sound.seed[-1] % len(places)]
         return replace(
             sound, courses=(FaultCourse(self.fault, place, Course.LINEAR, 0.0, self.life_h),)

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 from matplotlib.figure import Figure
 
+from hydrascope.simulation.build import load_kind
 from hydrascope.simulation.faults import Fault
 from hydrascope.simulation.fleet import draw_member
 from hydrascope.simulation.fleet_settings import KINDS
@@ -43,7 +44,7 @@ def main() -> None:
 
 def _draw(kind: str, path: Path) -> None:
     fault, component, *sensors = SHOWN[kind]
-    sound = draw_member(kind, 0, seed=7, fault_rate=0.0, life_h=2_000.0)
+    sound = draw_member(load_kind(kind), 0, seed=7, fault_rate=0.0, life_h=2_000.0)
     # From a quarter of its way to failure, where it counts as an anomaly, to failure, in a day.
     course = FaultCourse(fault, component, Course.LINEAR, -8.0, 33.0)
     figure = Figure(figsize=(11, 6), layout="constrained")

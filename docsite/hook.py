@@ -10,7 +10,7 @@ from docsite.api_pages import api_pages
 from docsite.conf_pages import conf_pages
 from docsite.links import Repository
 from docsite.notebook_pages import notebook_files, notebook_pages
-from docsite.schema_pages import machine_page, task_page
+from docsite.schema_pages import duty_page, machine_page, task_page
 from docsite.serving_page import serving_page
 
 ROOT = Path(__file__).parents[1]
@@ -41,6 +41,7 @@ def on_files(files: Files, *, config: MkDocsConfig) -> Files:
     made: dict[str, str | bytes] = {
         "reference/machine.md": machine_page(),
         "reference/task.md": task_page(),
+        "reference/duty.md": duty_page(),
         "reference/serving.md": serving_page(ROOT),
         **conf_pages(ROOT),
         **api_pages(),

@@ -44,6 +44,13 @@ A task file says what is predicted: heads that are learned together, what normal
 like, or both. `conf/task/` has three. `hydrascope schema task > task.schema.json` gives your editor
 what stands on this page. A key without a default has to be given.
 """
+_DUTY = """# Duty files
+
+A duty file says what a simulated machine does: a cycle of phases, and what differs from one
+recording to the next. [Simulating your own machine](../simulating.md) has one. `hydrascope schema
+duty > duty.schema.json` gives your editor what stands on this page. A key without a default has to
+be given.
+"""
 
 
 def machine_page() -> str:
@@ -59,6 +66,11 @@ def machine_page() -> str:
     parts += [table(("kind", "units, the canonical one first"), units), "## Units", _UNITS]
     parts.append(table(("kind", "unit", "as the canonical one", "telemetry may hold"), _units()))
     return "\n\n".join(parts) + "\n"
+
+
+def duty_page() -> str:
+    """Return the page of duty files."""
+    return "\n\n".join([_DUTY, *_models(json_schema("duty"))]) + "\n"
 
 
 _DECLARED = "Further {} of other kinds are declared in the file itself (`topology.{}`)."

@@ -105,6 +105,12 @@ def test_the_reference_has_every_key_of_task_files(site: Path) -> None:
         assert f"<code>{key}</code>" in text
 
 
+def test_the_reference_has_every_key_of_duty_files(site: Path) -> None:
+    text = page(site, "reference/duty")
+    for key in {key for model in models("duty") for key in model["properties"]}:
+        assert f"<code>{key}</code>" in text
+
+
 def models(file: str) -> list[dict[str, dict[str, object]]]:
     """Return the schemas of all that a kind of file is made of."""
     schema = json_schema(file)

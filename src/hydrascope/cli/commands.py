@@ -59,11 +59,12 @@ class SchemaKind(StrEnum):
 
     MACHINE = "machine"
     TASK = "task"
+    DUTY = "duty"
 
 
 @app.command()
 def schema(kind: Annotated[SchemaKind, typer.Argument(help="Kind of file.")]) -> None:
-    """Print the JSON Schema of machine or task files, for editors."""
+    """Print the JSON Schema of machine, task or duty files, for editors."""
     print(json.dumps(json_schema(kind.value), indent=2))
 
 

@@ -32,8 +32,8 @@ def edge_features(edge: EdgeSpec) -> list[float]:
 
     diameter_mm/50; length_m/10; cross-section π(d/2)² in m² over 0.002; loss coefficient
     clip(1000·L/d_mm⁴, 0, 1), the geometry of laminar loss (Hagen–Poiseuille: Δp ∝ L/d⁴);
-    pressure_rating_bar/400, 0.5 when unknown; one-hot material, thermoplastic as composite. What a
-    link omits is 0.
+    pressure_rating_bar/400, 0.5 when unknown; one-hot material, thermoplastic as composite. What is
+    unknown is 0.
 
     Each is bounded: x up to 2, and 4 − 4/x beyond, which continues it smoothly.
     """
@@ -52,7 +52,7 @@ def edge_features(edge: EdgeSpec) -> list[float]:
 
 
 def edge_known(edge: EdgeSpec) -> list[bool]:
-    """Return which of the eight features are known; all of them unless the line is a link."""
+    """Return which of the eight features are known; a rating that is not given, unless of links."""
     diameter, length = edge.diameter_mm is not None, edge.length_m is not None
     rating = edge.pressure_rating_bar is not None or edge.kind != EdgeType.LINK
     material = edge.material is not None

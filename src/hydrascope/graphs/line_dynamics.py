@@ -78,7 +78,7 @@ class LineDynamics:
         ]
         self._oil_temperature = selection([wetted], sensors)
         self._fluid = HydraulicFluid.of(equipment.nominal)
-        # A link without sizes has no flow, which NaN masks.
+        # A line without sizes has no flow that could be computed, which NaN masks.
         self._diameter_m = _column([(line.diameter_mm or math.nan) / 1000 for line in lines])
         self._length_m = _column([line.length_m or math.nan for line in lines])
         roughness_mm = [ROUGHNESS_MM[m] if (m := line.material) else math.nan for line in lines]

@@ -9,12 +9,17 @@ from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
 from pydantic_core.core_schema import ModelSchema
 
 from hydrascope.schemas.base import Spec
+from hydrascope.schemas.duty import DutyCycle
 from hydrascope.schemas.machine import MachineFile
 from hydrascope.schemas.task import TaskSpec
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
-FILE_MODELS: dict[str, type[BaseModel]] = {"machine": MachineFile, "task": TaskSpec}
+FILE_MODELS: dict[str, type[BaseModel]] = {
+    "machine": MachineFile,
+    "task": TaskSpec,
+    "duty": DutyCycle,
+}
 """The model of each kind of file."""
 
 
@@ -36,7 +41,7 @@ class _Explained(GenerateJsonSchema):
 
 
 def json_schema(file: str) -> dict[str, object]:
-    """Return the JSON Schema (draft 2020-12) of a kind of file, `machine` or `task`.
+    """Return the JSON Schema (draft 2020-12) of a kind of file, a key of `FILE_MODELS`.
 
     Raises:
         ValueError: There is no such kind of file.

@@ -91,7 +91,7 @@ class EdgeType(StrEnum):
     MECHANICAL = "mechanical"
     """A shaft or rod, with its diameter and length."""
     LINK = "link"
-    """A connection whose sizes are unknown or have no meaning; it may omit them."""
+    """A connection of unknown kind, or whose sizes have no meaning."""
 
 
 class Material(StrEnum):

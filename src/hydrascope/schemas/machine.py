@@ -76,6 +76,14 @@ class EquipmentGroup(NamePlate):
     such as `engine_*`, which stand for all ids in the telemetry that match."""
 
 
+class SimulationSpec(Spec):
+    """What a simulation of the machine leaves out."""
+
+    exclude_faults: tuple[Text, ...] = ()
+    """Faults that the machine cannot have: `overheating` for all components, `pump.cavitation` for
+    one."""
+
+
 class MachineFile(Spec):
     """The content of a machine file, for one machine or several of one build."""
 
@@ -85,6 +93,8 @@ class MachineFile(Spec):
     """Name plate of the machine or machines."""
     topology: GraphTopology
     """Components and lines."""
+    simulation: SimulationSpec = SimulationSpec()
+    """For simulations only; no network reads it."""
 
     @model_validator(mode="after")
     def _aliases_of_sensors(self) -> Self:
@@ -123,5 +133,6 @@ class Machine(MachineFile):
 
     @cached_property
     def digest(self) -> str:
-        """The hexadecimal SHA-256 of all content."""
-        return hashlib.sha256(self.model_dump_json().encode()).hexdigest()
+        """The hexadecimal SHA-256 of all content but `simulation`."""
+        content = self.model_dump_json(exclude={"simulation"})
+        return hashlib.sha256(content.encode()).hexdigest()

@@ -6,14 +6,11 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Annotated, Self
 
 from pydantic import (
-    ConfigDict,
     Field,
     ModelWrapValidatorHandler,
     ValidationError,
     model_validator,
 )
-from pydantic.config import JsonDict
-from pydantic_core import InitErrorDetails
 
 from hydrascope.schemas.base import Flag, Identifier, Positive, Spec, Text, Word
 from hydrascope.schemas.component import ComponentSpec, SensorSpec
@@ -25,17 +22,8 @@ if TYPE_CHECKING:
     from torch_geometric.data import Data
 
 
-_SIZES = ("diameter_mm", "length_m", "material")
-_SCHEMA: JsonDict = {
-    "if": {"properties": {"kind": {"const": EdgeType.LINK}}},
-    "else": {"required": list(_SIZES)},
-}
-
-
 class EdgeSpec(Spec):
-    """A line from one component to another."""
-
-    model_config = ConfigDict(json_schema_extra=_SCHEMA)
+    """A line from one component to another; sizes that are not given count as unknown."""
 
     source: Identifier
     """Id of the component where the line begins."""
@@ -44,33 +32,16 @@ class EdgeSpec(Spec):
     kind: EdgeType
     """Kind of line."""
     diameter_mm: Positive | None = None
-    """Inner diameter; only a `link` may omit it."""
+    """Inner diameter."""
     length_m: Positive | None = None
-    """Length from end to end; only a `link` may omit it."""
+    """Length from end to end."""
     material: Material | None = None
-    """Material of the wall; only a `link` may omit it."""
+    """Material of the wall."""
     pressure_rating_bar: Positive | None = None
     """Maximum working pressure."""
     bidirectional: Flag = True
     """Whether a change at the target also affects the source, as in any line without a check valve.
     The oil need not flow both ways."""
-
-    @model_validator(mode="wrap")
-    @classmethod
-    def _sized(cls, data: object, handler: ModelWrapValidatorHandler[Self]) -> Self:
-        given: Mapping[str, object] = data if isinstance(data, Mapping) else {"kind": EdgeType.LINK}
-        absent = [
-            InitErrorDetails(type="missing", loc=(name,), input=data)
-            for name in _SIZES
-            if given.get("kind") != EdgeType.LINK and given.get(name) is None
-        ]
-        try:
-            line = handler(data)
-        except ValidationError as error:
-            raise refuse(cls.__name__, absent, error) from None
-        if absent:
-            raise refuse(cls.__name__, absent)
-        return line
 
 
 class GraphTopology(Spec):

@@ -1,98 +1,68 @@
-"""The duty of a machine: a cycle of phases, which varies from one time to the next."""
+"""The commands of a machine from its duty, cycle after cycle, and what differs between them."""
 
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
-from typing import Annotated, NamedTuple
+from typing import NamedTuple, Self
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import Field
 
-from hydrascope.schemas import SpecError
-from hydrascope.schemas.base import Identifier, Number, Positive, Spec, Text
+from hydrascope.schemas import ComponentType, SpecError
+from hydrascope.schemas.duty import DutyCycle, Pause, SettingRange
+from hydrascope.schemas.errors import closest
 from hydrascope.simulation.circuit import Circuit
 from hydrascope.simulation.solver import Plant
 
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
-Share = Annotated[float, Field(strict=True, ge=0.0, le=1.0)]
 
 _SWITCH_S = 1e-3
 """The time in which the command of a valve's opening changes."""
 
 
-class Phase(Spec):
-    """A part of a cycle."""
+def check_duty(duty: DutyCycle, circuit: Circuit, source: str) -> None:
+    """Check that a duty can be that of a machine.
 
-    name: Text
-    duration_s: Positive
-    to: dict[Identifier, Number] = Field(default_factory=dict)
-    """The targets at the end of the phase: shares of a cylinder's stroke, or a motor's rad."""
-    hold: dict[Identifier, Number] = Field(default_factory=dict)
-    """The valve openings of `open_loop` actuators from the start of the phase on."""
-    process: dict[Identifier, Share] = Field(default_factory=dict)
-    """The shares of the process load during the phase; 0 for actuators that are not named."""
+    Raises:
+        SpecError: A name is no actuator of the machine, an actuator has no initial position, or a
+            command is beyond what it can be.
+    """
+    actuators = circuit.actuators
+    accepted = f"expected actuators of {circuit.machine.topology.id}: {', '.join(actuators)}"
+    faults = [f"initial.{name}: missing" for name in actuators if name not in duty.initial]
+    for path, commands in _commands(duty):
+        for name, value in commands.items():
+            if name not in actuators:
+                faults.append(f"{path}.{name}: {accepted}{closest(name, actuators)}")
+            elif path.endswith("hold") and name not in duty.open_loop:
+                faults.append(f"{path}.{name}: expected one of open_loop")
+            elif message := _beyond(circuit, name, value, _is_opening(duty, path, name)):
+                faults.append(f"{path}.{name}: {message}")
+    if faults:
+        raise SpecError(*faults, source=source)
 
 
-class Pause(Spec):
-    """A rest after so many cycles."""
+def _commands(duty: DutyCycle) -> Iterator[tuple[str, Mapping[str, float]]]:
+    yield "initial", duty.initial
+    yield "open_loop", dict.fromkeys(duty.open_loop, 0.0)
+    for number, phase in enumerate(duty.phases):
+        for name in ("to", "hold", "process"):
+            yield f"phases[{number}].{name}", getattr(phase, name)
 
-    every_cycles: Annotated[int, Field(ge=1)]
-    duration_s: Positive
+
+def _is_opening(duty: DutyCycle, path: str, actuator: str) -> bool:
+    return path != "initial" and actuator in duty.open_loop
 
 
-class DutyCycle(Spec):
-    """The content of a duty file."""
-
-    initial: dict[Identifier, Number]
-    """The position at which each actuator begins; names all actuators."""
-    open_loop: tuple[Identifier, ...] = ()
-    """The actuators whose valve opening is commanded; of the others the position is."""
-    phases: Annotated[tuple[Phase, ...], Field(min_length=1)]
-    pause: Pause | None = None
-
-    @property
-    def duration_s(self) -> float:
-        """The nominal duration of one cycle."""
-        return sum(phase.duration_s for phase in self.phases)
-
-    def check(self, circuit: Circuit, source: str) -> None:
-        """Check the names of actuators.
-
-        Raises:
-            SpecError: A name is no actuator of the machine, or an actuator has no initial position.
-        """
-        actuators = circuit.actuators
-        named = dict.fromkeys(self.initial, "initial")
-        for number, phase in enumerate(self.phases):
-            named |= dict.fromkeys((*phase.to, *phase.hold, *phase.process), f"phases[{number}]")
-        accepted = f"expected actuators of {circuit.machine.topology.id}: {', '.join(actuators)}"
-        faults = [f"{path}.{name}: {accepted}" for name, path in named.items()
-                  if name not in actuators]  # fmt: skip
-        faults += [f"initial.{name}: missing" for name in actuators if name not in self.initial]
-        if faults:
-            raise SpecError(*faults, source=source)
-
-    def knots(self, actuators: tuple[str, ...]) -> "CycleKnots":
-        """Return the cycle as arrays; `actuators` gives their order on the axis A."""
-        rows = []
-        for number, phase in enumerate(self.phases):
-            if phase.hold:
-                rows.append((number, True, _SWITCH_S, phase.hold, phase.process))
-            rows.append((number, False, phase.duration_s, phase.to, phase.process))
-        phases, switched, durations_s, commands, processes = zip(*rows, strict=True)
-        value = np.array([[each.get(name, np.nan) for name in actuators] for each in commands])
-        given = np.arange(1, len(rows) + 1)[:, None] * np.isfinite(value)
-        return CycleKnots(
-            initial=np.array([self.initial[name] for name in actuators]),
-            open_loop=np.array([int(name in self.open_loop) for name in actuators]),
-            phase=np.array(phases),
-            switched=np.array(switched),
-            duration_s=np.array(durations_s),
-            value=value,
-            source=np.maximum.accumulate(given, axis=0),
-            process=np.array([[each.get(name, 0.0) for name in actuators] for each in processes]),
-            pause=self.pause,
-        )
+def _beyond(circuit: Circuit, actuator: str, value: float, opening: bool) -> str:
+    """Return what is wrong with a command; nothing if it is accepted."""
+    if opening:
+        low, expected = -1.0, "an opening of the valve, -1 to 1"
+    elif circuit.kinds[actuator] == ComponentType.CYLINDER:
+        low, expected = 0.0, "a share of the stroke, 0 to 1"
+    else:
+        return ""
+    return "" if low <= value <= 1.0 else f"{value:g} is not accepted; expected {expected}"
 
 
 @dataclass(frozen=True)
@@ -117,12 +87,12 @@ class Setting(NamedTuple):
     """The share of the cycle's travel, see `Operator.reach`: moulds, parts and programs differ."""
 
     @classmethod
-    def draw(cls, rng: np.random.Generator) -> "Setting":
-        """Return the setting of a job; many need less than the nominal values (eco mode)."""
+    def draw(cls, within: SettingRange, rng: np.random.Generator) -> "Setting":
+        """Return the setting of a job."""
         return cls(
-            pressure=float(rng.uniform(0.6, 1.0)),
-            speed=float(rng.uniform(0.6, 1.0)),
-            reach=float(rng.uniform(0.6, 1.0)),
+            pressure=float(rng.uniform(*within.pressure)),
+            speed=float(rng.uniform(*within.speed)),
+            reach=float(rng.uniform(*within.reach)),
         )
 
     def adapt(self, operator: Operator) -> Operator:
@@ -164,6 +134,34 @@ class CycleKnots(NamedTuple):
     """[K, A], the shares of the process load since the previous knot."""
     pause: Pause | None
 
+    @property
+    def start(self) -> Floats:
+        """[A], the commands before the first one: the initial positions, or closed valves."""
+        return np.where(self.open_loop == 1, 0.0, self.initial)
+
+    @classmethod
+    def of(cls, duty: DutyCycle, actuators: tuple[str, ...]) -> Self:
+        """Return a duty's cycle as arrays; `actuators` gives their order on the axis A."""
+        rows = []
+        for number, phase in enumerate(duty.phases):
+            if phase.hold:
+                rows.append((number, True, _SWITCH_S, phase.hold, phase.process))
+            rows.append((number, False, phase.duration_s, phase.to, phase.process))
+        phases, switched, durations_s, commands, processes = zip(*rows, strict=True)
+        value = np.array([[each.get(name, np.nan) for name in actuators] for each in commands])
+        given = np.arange(1, len(rows) + 1)[:, None] * np.isfinite(value)
+        return cls(
+            initial=np.array([duty.initial[name] for name in actuators]),
+            open_loop=np.array([int(name in duty.open_loop) for name in actuators]),
+            phase=np.array(phases),
+            switched=np.array(switched),
+            duration_s=np.array(durations_s),
+            value=value,
+            source=np.maximum.accumulate(given, axis=0),
+            process=np.array([[each.get(name, 0.0) for name in actuators] for each in processes]),
+            pause=duty.pause,
+        )
+
 
 class ReferenceGenerator:
     """Targets and process loads of one machine, generated cycle after cycle.
@@ -180,7 +178,7 @@ class ReferenceGenerator:
         self._cycle, self._operator, self._rng = cycle, operator, rng
         self._cycles = 0
         self._time_s = np.zeros(1)
-        self._target = cycle.initial[None]
+        self._target = cycle.start[None]
         self._process = np.zeros((0, len(cycle.initial)))  # from each knot to the next
 
     def references(self, times_s: Floats) -> tuple[Floats, Floats]:
@@ -203,6 +201,7 @@ class ReferenceGenerator:
         error = 0.3 * operator.scatter * rng.standard_normal((phases, len(cycle.initial)))
         travel = operator.reach * (cycle.value - cycle.initial)
         moved = cycle.initial + travel + error[cycle.phase]
+        moved = np.where(cycle.open_loop == 1, cycle.value, moved)
         rows = np.concatenate(
             [self._target[-1:], np.where(cycle.switched[:, None], cycle.value, moved)]
         )

@@ -53,18 +53,22 @@ def apply_fault(
     EFFECTS[fault].apply(circuit, plant, component, severity)
 
 
-def candidates(circuit: Circuit, fault: Fault) -> list[str]:
-    """Return the components that can have a fault: of its kinds, with oil and with sensors.
+def possible_faults(circuit: Circuit) -> Mapping[Fault, tuple[str, ...]]:
+    """Return the faults of a circuit in order, each with the components that can have it.
 
-    A fault without sensors could not be found.
+    These are of the fault's kinds, with oil and with sensors: without, it could not be found.
     """
-    return [
-        component.id
-        for component in circuit.machine.topology.components
-        if component.kind in EFFECTS[fault].kinds
-        and not circuit.values[component.id].get("water")
-        and component.sensors
-    ]
+    found = {
+        fault: tuple(
+            component.id
+            for component in circuit.machine.topology.components
+            if component.kind in EFFECTS[fault].kinds
+            and not circuit.values[component.id].get("water")
+            and component.sensors
+        )
+        for fault in Fault
+    }
+    return {fault: components for fault, components in found.items() if components}
 
 
 def _pressure_drop(circuit: Circuit, plant: Plant, component: str, severity: Severity) -> None:

@@ -4,22 +4,17 @@ import math
 import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cache
-from importlib import resources
 
 import numpy as np
 
-from hydrascope.schemas import ComponentType, Machine, validate
-from hydrascope.schemas.yaml_file import load_yaml
-from hydrascope.simulation.circuit import Circuit, build_circuit
-from hydrascope.simulation.duty import CycleKnots, DutyCycle, Operator
-from hydrascope.simulation.faults import Fault, apply_fault, candidates
+from hydrascope.schemas import ComponentType, Machine
+from hydrascope.simulation.build import Build
+from hydrascope.simulation.duty import Operator
+from hydrascope.simulation.faults import Fault, apply_fault
 from hydrascope.simulation.fluid import ISO_GRADES
-from hydrascope.simulation.plant import build_plant, oil_row
+from hydrascope.simulation.plant import oil_row
 from hydrascope.simulation.solver import Plant
 from hydrascope.simulation.trajectory import Course, FaultCourse
-
-ASSETS = resources.files("hydrascope") / "assets" / "fleet"
 
 _SPREAD: Mapping[str, float] = {
     "branch_laminar": 0.05,
@@ -60,23 +55,11 @@ machines are seen with filters of any age."""
 
 
 @dataclass(frozen=True)
-class Kind:
-    """A build: its machine file, its network, its nominal values and its duty."""
-
-    machine: Machine
-    circuit: Circuit
-    nominal: Plant
-    """The values of a machine as the file has it; [1, …] each."""
-    duty: DutyCycle
-    cycle: CycleKnots
-
-
-@dataclass(frozen=True)
 class Member:
     """One machine of a fleet."""
 
     equipment_id: str
-    kind: str
+    build: Build
     machine: Machine
     operator: Operator
     age: float
@@ -98,7 +81,7 @@ class Member:
     def plant_at(self, hour: float) -> Plant:
         """Return the physical values at an operating hour."""
         plant = _copy(self.plant)
-        circuit = load_kind(self.kind).circuit
+        circuit = self.build.circuit
         worn = (hour + self.filter_age_h) % FILTER_LIFE_H / FILTER_LIFE_H
         for number, branch in enumerate(circuit.branches):
             if circuit.kinds.get(branch.component or "") == ComponentType.FILTER:
@@ -110,23 +93,8 @@ class Member:
         return plant
 
 
-@cache
-def load_kind(kind: str) -> Kind:
-    """Read one of `KINDS` from its files in the package.
-
-    Raises:
-        SpecError: A file is wrong.
-    """
-    with resources.as_file(ASSETS / kind) as folder:
-        machine = Machine.from_yaml(folder / "machine.yaml")
-        circuit = build_circuit(machine, str(folder / "machine.yaml"))
-        duty = validate(DutyCycle, load_yaml(folder / "duty.yaml"), str(folder / "duty.yaml"))
-        duty.check(circuit, str(folder / "duty.yaml"))
-    return Kind(machine, circuit, build_plant(circuit), duty, duty.knots(circuit.actuators))
-
-
 def draw_member(
-    kind: str,
+    build: Build,
     number: int,
     *,
     seed: int,
@@ -134,10 +102,10 @@ def draw_member(
     life_h: float,
     run_to_failure: bool = False,
 ) -> Member:
-    """Return machine `number` of a kind, whatever the others are.
+    """Return machine `number` of a build, whatever the others are.
 
     Args:
-        kind: One of `KINDS`.
+        build: What its file says.
         number: 0, 1, …
         seed: The seed of the fleet.
         fault_rate: The expected number of faults over the observed life.
@@ -145,9 +113,8 @@ def draw_member(
         run_to_failure: Whether it is new at hour 0, so without wear, and has at least one fault.
             Its filters are of any age all the same, or they would tell the hours.
     """
-    entropy = (seed, zlib.crc32(kind.encode()), number)
+    entropy = (seed, zlib.crc32(build.name.encode()), number)
     rng = np.random.default_rng(entropy)
-    build = load_kind(kind)
     drawn_age = float(rng.uniform())
     age = 0.0 if run_to_failure else drawn_age
     plant = _as_built(build, age, rng)
@@ -156,17 +123,17 @@ def draw_member(
         load=float(np.exp(rng.normal(0.0, 0.15))),
         scatter=0.08,
     )
-    equipment_id = f"{kind}_{number:03d}"
+    equipment_id = f"{build.name}_{number:03d}"
     equipment = build.machine.equipment.model_copy(update={"equipment_id": equipment_id})
     return Member(
         equipment_id,
-        kind,
+        build,
         build.machine.model_copy(update={"equipment": equipment}),
         operator,
         age,
         plant,
         float(rng.uniform(0.0, FILTER_LIFE_H)),
-        _draw_courses(build.circuit, fault_rate, life_h, rng, run_to_failure),
+        _draw_courses(build, fault_rate, life_h, rng, run_to_failure),
         entropy,
     )
 
@@ -175,7 +142,7 @@ def _copy(plant: Plant) -> Plant:
     return Plant(*(values.copy() for values in plant))
 
 
-def _as_built(build: Kind, age: float, rng: np.random.Generator) -> Plant:
+def _as_built(build: Build, age: float, rng: np.random.Generator) -> Plant:
     plant = _copy(build.nominal)
     for name, deviation in _SPREAD.items():
         values = getattr(plant, name)
@@ -194,7 +161,7 @@ def _as_built(build: Kind, age: float, rng: np.random.Generator) -> Plant:
 
 
 def _draw_courses(
-    circuit: Circuit,
+    build: Build,
     fault_rate: float,
     life_h: float,
     rng: np.random.Generator,
@@ -203,9 +170,9 @@ def _draw_courses(
     courses = []
     taken = set()
     least, first = (1, 0.0) if run_to_failure else (0, FIRST_ONSET)
-    for _ in range(max(least, rng.poisson(fault_rate))):
-        fault = Fault(rng.choice(list(Fault)))
-        component = str(rng.choice(candidates(circuit, fault)))
+    for _ in range(max(least, rng.poisson(fault_rate)) if build.faults else 0):
+        fault = Fault(rng.choice(list(build.faults)))
+        component = str(rng.choice(build.faults[fault]))
         onset_h, growth_h = rng.uniform(first, 0.8) * life_h, rng.uniform(0.3, 1.0) * life_h
         course = Course(rng.choice(list(Course), p=[0.4, 0.25, 0.2, 0.15]))
         if fault not in taken:

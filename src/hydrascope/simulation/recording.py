@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from hydrascope.schemas import SensorSpec
 from hydrascope.simulation.duty import ReferenceGenerator, Setting
-from hydrascope.simulation.fleet import Member, load_kind
+from hydrascope.simulation.fleet import Member
 from hydrascope.simulation.instruments import SensorGroup
 from hydrascope.simulation.sensors import Observation, true_signal
 from hydrascope.simulation.solver import MAX_STROKE, Plant, Reference, advance, empty_state
@@ -42,7 +42,7 @@ class Run:
 
     def pieces(self, seconds: float) -> Iterator[dict[str, NDArray[np.float32]]]:
         """Yield the readings of all sensors by sensor id, `PIECE_S` after `PIECE_S`."""
-        topology = load_kind(self.member.kind).machine.topology
+        topology = self.member.machine.topology
         by_rate: dict[float, list[tuple[str, SensorSpec]]] = defaultdict(list)
         for number, sensor in topology.sensors:
             by_rate[sensor.rate_hz].append((topology.components[number].id, sensor))
@@ -63,12 +63,11 @@ class Run:
 
     def observations(self, seconds: float) -> Iterator[Observation]:
         """Yield what the solver records, `PIECE_S` after `PIECE_S`."""
-        kind = load_kind(self.member.kind)
-        circuit, cycle = kind.circuit, kind.cycle
+        build = self.member.build
+        circuit, cycle = build.circuit, build.cycle
         rng = np.random.default_rng((*self.member.seed, self.recording + 1))
-        outdoor = self.member.kind == "excavator"
-        ambient_c = rng.normal(15.0, 10.0) if outdoor else rng.normal(23.0, 6.0)
-        setting = Setting.draw(rng)
+        ambient_c = rng.normal(build.duty.weather.mean_c, build.duty.weather.deviation_c)
+        setting = Setting.draw(build.duty.setting, rng)
         plant = self._plant(0.0, setting, ambient_c)
         state = empty_state(plant, np.array([ambient_c + 20.0]), np.array([ambient_c + 18.0]))
         stroke = plant.actuator_stroke
@@ -98,5 +97,5 @@ class Run:
         """Return the physical values a time after the start of the recording."""
         plant = self.member.plant_at(self.hour + begin_s / 3_600.0)
         plant.thermal[0, 5:] = ambient_c
-        setting.apply(plant, load_kind(self.member.kind).circuit.wiring.pump_water == 0)
+        setting.apply(plant, self.member.build.circuit.wiring.pump_water == 0)
         return plant

@@ -3,11 +3,11 @@
 import hashlib
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
 from functools import cache, cached_property, lru_cache
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 
 from hydrascope import simulation
 from hydrascope.schemas import Machine, SpecError, TimeWindow
-from hydrascope.simulation.fleet import ASSETS, FIRST_ONSET, Member, draw_member
+from hydrascope.simulation.build import Build, load_kind, read_builds
+from hydrascope.simulation.fleet import FIRST_ONSET, Member, draw_member
 from hydrascope.simulation.fleet_settings import KINDS, FleetSettings
 from hydrascope.simulation.recording import Run
 from hydrascope.simulation.trajectory import ground_truth
@@ -46,7 +47,7 @@ class Recording(NamedTuple):
 
 @dataclass(frozen=True)
 class FleetSource(FleetSettings):
-    """Simulated machines of up to four kinds, with their faults.
+    """Simulated machines of the kinds in the package or of own machine files, with their faults.
 
     Each machine is observed over `life_h` operating hours, by recordings of `recording_min` minutes
     that are evenly spread and `hours` long together. They are simulated when they are read. The
@@ -60,7 +61,7 @@ class FleetSource(FleetSettings):
     Args: as the attributes of `FleetSettings`.
 
     Raises:
-        SpecError: A kind is unknown, or nothing would be recorded.
+        SpecError: A kind is unknown, a machine cannot work, or nothing would be recorded.
     """
 
     def __post_init__(self) -> None:
@@ -92,18 +93,32 @@ class FleetSource(FleetSettings):
             if not low <= value <= high:
                 message = f"{value} is not accepted; expected {expected}"
                 raise SpecError(message, path=f"fleet.{name}")
+        if self.files is not None:
+            _ = self.builds  # what is wrong with a file is said now
+
+    @cached_property
+    def builds(self) -> Mapping[str, Build]:
+        """The kinds of machines by name."""
+        if self.files is None:
+            return {kind: load_kind(kind) for kind in self.kinds}
+        return read_builds(Path(self.files), Path(self.duty) if self.duty else None)
 
     @property
     def fingerprint(self) -> str:
-        """The hash of the parameters and of the code that simulates."""
-        return hashlib.sha256(f"{self!r} {_version()}".encode()).hexdigest()
+        """The hash of the parameters, the files of machines and the code that simulates."""
+        return self._hash(asdict(self))
 
     def machine_fingerprint(self, equipment_id: str) -> str:
         """Return a hash of all that determines one machine's telemetry."""
         self.member(equipment_id)
         recorded = (self.hours, self.recording_min, self.commissioning, self.run_to_failure)
         content = (equipment_id, *recorded, self.life_h, self.fault_rate, self.seed)
-        return hashlib.sha256(f"{content!r} {_version()}".encode()).hexdigest()
+        return self._hash(content)
+
+    def _hash(self, content: object) -> str:
+        files = [build.digest for build in self.builds.values()]
+        version = code_version(Path(simulation.__path__[0]))
+        return hashlib.sha256(f"{content!r} {files} {version}".encode()).hexdigest()
 
     def machines(self) -> Mapping[str, Machine]:
         """Return the machines by equipment id."""
@@ -131,7 +146,7 @@ class FleetSource(FleetSettings):
         if found is None:
             raise ValueError(f"no telemetry of {equipment_id!r} in {window}")
         extent, recording = found
-        values = _simulate(self, equipment_id, recording)
+        values = _simulate(self, self.fingerprint, equipment_id, recording)
         first_s = (window.start - extent.start).total_seconds()
         end_s = (window.end - extent.start).total_seconds()
         signals = {}
@@ -164,7 +179,7 @@ class FleetSource(FleetSettings):
         table = pd.DataFrame(np.column_stack(list(truth.values())), columns=list(truth))
         table.insert(0, "start", pd.DatetimeIndex(starts))
         table.insert(1, "end", pd.DatetimeIndex([start + length for start in starts]))
-        table["kind"] = member.kind
+        table["kind"] = member.build.name
         before = [float(recording.commissioning) for recording in recordings]
         table["commissioning"] = np.repeat(before, rows)
         return table
@@ -180,7 +195,9 @@ class FleetSource(FleetSettings):
             raise ValueError(
                 f"no machine {equipment_id!r}; there are: {', '.join(self._numbers())}"
             )
-        return _member(*place, self.seed, self.fault_rate, self.life_h, self.run_to_failure)
+        name, number = place
+        settings = (self.seed, self.fault_rate, self.life_h, self.run_to_failure)
+        return _member(self.builds[name], number, *settings)
 
     def recordings(self, equipment_id: str) -> Sequence[Recording]:
         """Return the recordings of a machine, in order of time.
@@ -206,7 +223,23 @@ class FleetSource(FleetSettings):
         return round(self.hours * 60.0 / self.recording_min)
 
     def _numbers(self) -> Mapping[str, tuple[str, int]]:
-        return _numbered(tuple(self.kinds), self.machines_per_kind)
+        return _numbered(tuple(self.builds), self.machines_per_kind)
+
+
+class SimulatedSource(FleetSource):
+    """Simulated machines of own machine files, with their faults.
+
+    Args:
+        machines: A machine file, or a folder of builds, see `FleetSettings.files`.
+        duty: The duty file of a machine file; None: `duty.yaml` beside it.
+        settings: As the other attributes of `FleetSettings`.
+
+    Raises:
+        SpecError: A file is wrong, a machine cannot work, or nothing would be recorded.
+    """
+
+    def __init__(self, machines: str, duty: str | None = None, **settings: Any) -> None:
+        super().__init__(kinds=(), files=machines, duty=duty, **settings)
 
 
 @cache
@@ -229,10 +262,10 @@ def _recordings(
 
 @lru_cache(maxsize=4096)
 def _member(
-    kind: str, number: int, seed: int, fault_rate: float, life_h: float, run_to_failure: bool
+    build: Build, number: int, seed: int, fault_rate: float, life_h: float, run_to_failure: bool
 ) -> Member:
     return draw_member(
-        kind,
+        build,
         number,
         seed=seed,
         fault_rate=fault_rate,
@@ -243,22 +276,15 @@ def _member(
 
 @lru_cache(maxsize=_CACHED_RECORDINGS)
 def _simulate(
-    source: FleetSource, equipment_id: str, recording: Recording
+    source: FleetSource, _fingerprint: str, equipment_id: str, recording: Recording
 ) -> Mapping[str, NDArray[np.float32]]:
-    """Return the samples of a recording by sensor id; kept while its windows are read."""
+    """Return the samples of a recording by sensor id; kept while its windows are read.
+
+    Not for an equal source whose files have changed since: its fingerprint is another.
+    """
     run = Run(source.member(equipment_id), recording.number, recording.hour)
     pieces = list(run.pieces(60.0 * source.recording_min))
     return {name: np.concatenate([piece[name] for piece in pieces]) for name in pieces[0]}
-
-
-@cache
-def _version() -> str:
-    """Return a hash of the simulator and the machine files."""
-    content = hashlib.sha256(f"{code_version(Path(simulation.__path__[0]))}".encode())
-    for kind in KINDS:
-        for name in ("machine.yaml", "duty.yaml"):
-            content.update((ASSETS / kind / name).read_bytes())
-    return content.hexdigest()[:16]
 
 
 def _samples_before(seconds: float, rate_hz: float) -> int:

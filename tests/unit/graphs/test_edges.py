@@ -6,7 +6,7 @@ import torch
 from hydrascope.graphs.edge_tensors import edge_tensors
 from hydrascope.graphs.edges import EDGE_FEATURE_NAMES, edge_features, edge_known
 from hydrascope.graphs.fields import NUM_EDGE_FEATURES
-from hydrascope.schemas import EdgeSpec, GraphTopology, SpecError, validate
+from hydrascope.schemas import EdgeSpec, GraphTopology, validate
 
 
 def line(**fields: object) -> EdgeSpec:
@@ -85,12 +85,10 @@ def test_a_link_masks_what_it_omits_and_nothing_is_invented() -> None:
     assert all(edge_known(line(pressure_rating_bar=None)))
 
 
-def test_only_a_link_may_omit_its_sizes() -> None:
-    sizes = {"diameter_mm": 16, "length_m": 1, "material": "steel"}
-    for absent in sizes:
-        given = {name: size for name, size in sizes.items() if name != absent}
-        with pytest.raises(SpecError, match=rf"{absent}: missing, but required"):
-            validate(EdgeSpec, {"source": "a", "target": "b", "kind": "drain_line", **given})
+def test_a_line_of_unknown_size_masks_it_and_keeps_its_usual_rating() -> None:
+    drain = validate(EdgeSpec, {"source": "a", "target": "b", "kind": "drain_line", "length_m": 5})
+    assert edge_features(drain) == [0, 0.5, 0, 0, 0.5, 0, 0, 0]
+    assert edge_known(drain) == [False, True, False, False, True, False, False, False]
 
 
 def test_a_line_counts_in_both_directions_unless_it_is_directed(press: GraphTopology) -> None:

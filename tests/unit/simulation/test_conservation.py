@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from plants import meter
 
+from hydrascope.simulation.build import load_kind
 from hydrascope.simulation.duty import Operator, ReferenceGenerator
-from hydrascope.simulation.fleet import load_kind
 from hydrascope.simulation.fleet_settings import KINDS
 from hydrascope.simulation.fluid import ATMOSPHERE_PA, BULK_MODULUS_PA
 from hydrascope.simulation.plant import build_plant

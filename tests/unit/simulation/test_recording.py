@@ -4,14 +4,16 @@ import tracemalloc
 
 import numpy as np
 
+from hydrascope.simulation.build import load_kind
 from hydrascope.simulation.duty import Operator, ReferenceGenerator
-from hydrascope.simulation.fleet import draw_member, load_kind
+from hydrascope.simulation.fleet import draw_member
 from hydrascope.simulation.recording import STEP_S, Run
 from hydrascope.simulation.solver import Plant, Reference, State, advance, empty_state
 
 
 def test_memory_does_not_grow_with_the_hours() -> None:
-    pieces = Run(draw_member("robot", 0, seed=1, fault_rate=2.5, life_h=2e3), 0, 0.0).pieces(3600.0)
+    member = draw_member(load_kind("robot"), 0, seed=1, fault_rate=2.5, life_h=2e3)
+    pieces = Run(member, 0, 0.0).pieces(3600.0)
     for _ in range(5):
         next(pieces)
     tracemalloc.start()
@@ -32,7 +34,7 @@ def test_memory_does_not_grow_with_the_hours() -> None:
 def test_a_machine_in_a_batch_gives_bit_for_bit_what_it_gives_alone() -> None:
     build = load_kind("robot")
     plants = [
-        draw_member("robot", n, seed=2, fault_rate=2.5, life_h=2e3).plant_at(500.0)
+        draw_member(load_kind("robot"), n, seed=2, fault_rate=2.5, life_h=2e3).plant_at(500.0)
         for n in range(3)
     ]
     generator = ReferenceGenerator(build.cycle, Operator(1.0, 1.0, 0.05), np.random.default_rng(0))
@@ -62,7 +64,7 @@ def test_the_oil_is_of_one_of_three_grades_and_its_sensor_says_how_thick_it_is()
 
     seen = {32: 0, 46: 0, 68: 0}
     for number in range(24):
-        member = draw_member("robot", number, seed=4, fault_rate=0.0, life_h=2e3)
+        member = draw_member(load_kind("robot"), number, seed=4, fault_rate=0.0, life_h=2e3)
         viscosity = at(40.0, member.plant.oil[0])
         grade = min(seen, key=lambda each: abs(each - viscosity))
         assert abs(viscosity / grade - 1) < 0.1  # ISO 3448

@@ -14,8 +14,9 @@ from functools import cache
 import numpy as np
 import pytest
 
-from hydrascope.simulation.faults import Fault, candidates
-from hydrascope.simulation.fleet import draw_member, load_kind
+from hydrascope.simulation.build import load_kind
+from hydrascope.simulation.faults import Fault
+from hydrascope.simulation.fleet import draw_member
 from hydrascope.simulation.recording import Run
 from hydrascope.simulation.sensors import true_signal
 from hydrascope.simulation.trajectory import Course, FaultCourse
@@ -81,7 +82,7 @@ SYMPTOMS = [
 @cache
 def statistics(fault: Fault | None, component: str = "") -> Mapping[tuple[str, str], float]:
     """Return mean, maximum and mean magnitude of every true signal over six minutes."""
-    member = draw_member(KIND, 0, seed=3, fault_rate=0.0, life_h=2_000.0)
+    member = draw_member(load_kind(KIND), 0, seed=3, fault_rate=0.0, life_h=2_000.0)
     if fault is not None:
         course = FaultCourse(fault, component, Course.LINEAR, 0.0, 1_000.0)
         member = replace(member, courses=(course,))
@@ -117,4 +118,4 @@ def test_a_fault_moves_the_sensors_as_the_tables_say(
 def test_all_nine_are_tested_and_every_machine_can_have_them() -> None:
     assert [fault for fault, *_ in SYMPTOMS] == list(Fault)
     for kind in ("excavator", "injection_moulding", "machining_centre", "robot"):
-        assert all(candidates(load_kind(kind).circuit, fault) for fault in Fault)
+        assert list(load_kind(kind).faults) == list(Fault)

@@ -1,0 +1,99 @@
+"""A build of machines: its machine file, its network, its duty, and the faults that it can have."""
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from importlib import resources
+from pathlib import Path
+
+from hydrascope.schemas import Machine, SpecError, validate
+from hydrascope.schemas.duty import DutyCycle
+from hydrascope.schemas.machine_file import machines_in
+from hydrascope.schemas.yaml_file import load_yaml
+from hydrascope.simulation.circuit import Circuit, build_circuit
+from hydrascope.simulation.duty import CycleKnots, check_duty
+from hydrascope.simulation.faults import Fault, possible_faults
+from hydrascope.simulation.plant import build_plant
+from hydrascope.simulation.solver import Plant
+
+_ASSETS = resources.files("hydrascope") / "assets" / "fleet"
+MACHINE_FILE, DUTY_FILE = "machine.yaml", "duty.yaml"
+"""The files of a build in a folder of builds."""
+
+
+@dataclass(frozen=True, eq=False)
+class Build:
+    """Machines of one build, as their files describe them."""
+
+    name: str
+    machine: Machine
+    """As the file has it."""
+    circuit: Circuit
+    nominal: Plant
+    """The values of a machine as the file has it; [1, …] each."""
+    duty: DutyCycle
+    cycle: CycleKnots
+    faults: Mapping[Fault, tuple[str, ...]]
+    """The faults that a machine can have, each with the components that can have it."""
+    digest: str
+    """The hexadecimal SHA-256 of both files."""
+
+
+def read_build(machine_file: Path, duty_file: Path) -> Build:
+    """Read a build from its files; a machine file of several machines is one build, too.
+
+    Raises:
+        SpecError: A file is wrong, or the machine cannot work; names every fault.
+    """
+    machine = machines_in(machine_file)[0]
+    circuit = build_circuit(machine, str(machine_file))
+    duty = validate(DutyCycle, load_yaml(duty_file), str(duty_file))
+    check_duty(duty, circuit, str(duty_file))
+    content = hashlib.sha256()
+    for file in (machine_file, duty_file):
+        content.update(hashlib.sha256(file.read_bytes()).digest())
+    return Build(
+        name=machine.topology.id,
+        machine=machine,
+        circuit=circuit,
+        nominal=build_plant(circuit),
+        duty=duty,
+        cycle=CycleKnots.of(duty, circuit.actuators),
+        faults=possible_faults(circuit),
+        digest=content.hexdigest(),
+    )
+
+
+@cache
+def load_kind(kind: str) -> Build:
+    """Read one of the kinds in the package (`fleet_settings.KINDS`)."""
+    with resources.as_file(_ASSETS / kind) as folder:
+        return read_build(folder / MACHINE_FILE, folder / DUTY_FILE)
+
+
+def read_builds(machines: Path, duty: Path | None = None) -> dict[str, Build]:
+    """Read builds by name, their topology's id.
+
+    Args:
+        machines: A machine file, or a folder with a folder for each build, which holds
+            `MACHINE_FILE` and `DUTY_FILE`.
+        duty: The duty file of a machine file; None: `DUTY_FILE` beside it.
+
+    Raises:
+        SpecError: A file is missing or wrong, a machine cannot work, or two builds share a name.
+    """
+    if not machines.is_dir():
+        build = read_build(machines, duty or machines.with_name(DUTY_FILE))
+        return {build.name: build}
+    if duty is not None:
+        raise SpecError(f"{duty}: expected none, as {machines} is a folder; each build has its own")
+    files = sorted(machines.glob(f"*/{MACHINE_FILE}"))
+    if not files:
+        raise SpecError(f"{machines}: holds no build; expected folders with {MACHINE_FILE}")
+    builds: dict[str, Build] = {}
+    for file in files:
+        build = read_build(file, file.with_name(DUTY_FILE))
+        if builds.setdefault(build.name, build) is not build:
+            raise SpecError(f"{file}: topology.id: {build.name} is already another build's")
+    return builds
