@@ -60,7 +60,7 @@ def read_build(machine_file: Path, duty_file: Path) -> Build:
         nominal=build_plant(circuit),
         duty=duty,
         cycle=CycleKnots.of(duty, circuit.actuators),
-        faults=possible_faults(circuit),
+        faults=possible_faults(circuit, str(machine_file)),
         digest=content.hexdigest(),
     )
 

@@ -8,18 +8,12 @@ from typing import NamedTuple
 import numpy as np
 
 from hydrascope.schemas import ComponentSpec, ComponentType, EdgeSpec, EdgeType, Machine, SpecError
-from hydrascope.simulation.parameters import QUANTITIES, nominal_values
+from hydrascope.simulation.flow_paths import HYDRAULIC
+from hydrascope.simulation.parameters import ACTUATORS, DRIVES, VALVES, nominal_values
+from hydrascope.simulation.refusals import refusals
 from hydrascope.simulation.solver import LINE, REDUCING, RELIEF, Wiring
 
 TANK = -1
-VALVES = (
-    ComponentType.DIRECTIONAL_VALVE,
-    ComponentType.PROPORTIONAL_VALVE,
-    ComponentType.SERVO_VALVE,
-)
-ACTUATORS = (ComponentType.CYLINDER, ComponentType.HYDRAULIC_MOTOR)
-DRIVES = (ComponentType.ELECTRIC_MOTOR, ComponentType.COMBUSTION_ENGINE)
-_HYDRAULIC = (EdgeType.PRESSURE_LINE, EdgeType.RETURN_LINE, EdgeType.SUCTION_LINE)
 _PORTS: Mapping[str, tuple[str, ...]] = {
     ComponentType.PUMP: ("inlet", "outlet"),
     **dict.fromkeys(VALVES, ("supply", "return")),
@@ -98,58 +92,10 @@ def build_circuit(machine: Machine, source: str = "") -> Circuit:
     Raises:
         SpecError: The machine cannot work; names every fault with its path.
     """
-    faults = list(_faults(machine))
+    faults = list(refusals(machine))
     if faults:
         raise SpecError(*faults, source=source or machine.equipment.equipment_id)
     return _wire(machine)
-
-
-def _faults(machine: Machine) -> Iterable[str]:
-    topology = machine.topology
-    kind_of = {each.id: each.kind for each in topology.components}
-    for number, component in enumerate(topology.components):
-        path = f"topology.components[{number}]"
-        if component.kind not in QUANTITIES:
-            yield (
-                f"{path}.kind: {component.kind!r} cannot be simulated; accepted: "
-                f"{', '.join(QUANTITIES)}"
-            )
-            continue
-        for name, message in nominal_values(component)[1]:
-            yield f"{path}.nominal.{name}: {message}"
-        for message in _missing_lines(component, topology.edges, kind_of):
-            yield f"{path}: {message}"
-    if ComponentType.TANK not in kind_of.values():
-        yield "topology.components: expected a tank"
-
-
-def _missing_lines(
-    component: ComponentSpec, edges: Iterable[EdgeSpec], kind_of: Mapping[str, str]
-) -> Iterable[str]:
-    into = [edge for edge in edges if edge.target == component.id]
-    out = [edge for edge in edges if edge.source == component.id]
-    if component.kind == ComponentType.PUMP:
-        if not any(edge.kind is EdgeType.SUCTION_LINE for edge in into):
-            yield f"{component.id} has no inlet; expected a suction_line that ends there"
-        if not any(edge.kind is EdgeType.PRESSURE_LINE for edge in out):
-            yield f"{component.id} has no outlet; expected a pressure_line that starts there"
-        if sum(edge.kind is EdgeType.MECHANICAL and kind_of.get(edge.source) in DRIVES
-               for edge in into) != 1:  # fmt: skip
-            yield f"{component.id} is not driven; expected one mechanical line from a motor"
-    elif component.kind in ACTUATORS:
-        if sum(edge.kind is EdgeType.PRESSURE_LINE and kind_of.get(edge.source) in VALVES
-               for edge in into) != 1:  # fmt: skip
-            yield f"{component.id} is not fed; expected one pressure_line from a valve"
-    elif component.kind in VALVES:
-        if not any(edge.kind is EdgeType.PRESSURE_LINE for edge in into):
-            yield f"{component.id} has no supply; expected a pressure_line that ends there"
-        if not any(edge.kind is EdgeType.RETURN_LINE for edge in out):
-            yield f"{component.id} has no return; expected a return_line that starts there"
-    elif component.kind not in (*DRIVES, ComponentType.TANK, ComponentType.ACCUMULATOR):
-        if not any(edge.kind in _HYDRAULIC for edge in into):
-            yield f"{component.id} has no inlet; expected a line that ends there"
-        if not any(edge.kind in _HYDRAULIC for edge in out):
-            yield f"{component.id} has no outlet; expected a line that starts there"
 
 
 def _wire(machine: Machine) -> Circuit:
@@ -159,7 +105,7 @@ def _wire(machine: Machine) -> Circuit:
     ordered = sorted(components.values(), key=lambda each: each.kind not in ACTUATORS)
     ports = [(each.id, port) for each in ordered for port in _PORTS.get(each.kind, _ONE_PORT)]
     node = {port: number for number, port in enumerate(ports)}
-    edges = [edge for edge in machine.topology.edges if edge.kind in _HYDRAULIC]
+    edges = [edge for edge in machine.topology.edges if edge.kind in HYDRAULIC]
     sections = [Section(edge.target, edge.source, edge) for edge in edges
                 if components[edge.target].kind in ACTUATORS]  # fmt: skip
     water = _water(edges, components, values)

@@ -11,6 +11,7 @@ from hydrascope.schemas import ComponentType, SpecError
 from hydrascope.schemas.duty import DutyCycle, Pause, SettingRange
 from hydrascope.schemas.errors import closest
 from hydrascope.simulation.circuit import Circuit
+from hydrascope.simulation.limits import supply_limit
 from hydrascope.simulation.solver import Plant
 
 Floats = NDArray[np.float64]
@@ -24,22 +25,49 @@ def check_duty(duty: DutyCycle, circuit: Circuit, source: str) -> None:
     """Check that a duty can be that of a machine.
 
     Raises:
-        SpecError: A name is no actuator of the machine, an actuator has no initial position, or a
-            command is beyond what it can be.
+        SpecError: A name is no actuator of the machine, an actuator has no initial position, a
+            command is beyond what it can be, or a load is more than the pressure can move.
     """
-    actuators = circuit.actuators
-    accepted = f"expected actuators of {circuit.machine.topology.id}: {', '.join(actuators)}"
-    faults = [f"initial.{name}: missing" for name in actuators if name not in duty.initial]
+    faults = [f"initial.{name}: missing" for name in circuit.actuators if name not in duty.initial]
     for path, commands in _commands(duty):
         for name, value in commands.items():
-            if name not in actuators:
-                faults.append(f"{path}.{name}: {accepted}{closest(name, actuators)}")
-            elif path.endswith("hold") and name not in duty.open_loop:
-                faults.append(f"{path}.{name}: expected one of open_loop")
-            elif message := _beyond(circuit, name, value, _is_opening(duty, path, name)):
+            if message := _wrong(circuit, duty, path, name, value):
                 faults.append(f"{path}.{name}: {message}")
     if faults:
         raise SpecError(*faults, source=source)
+
+
+def _wrong(circuit: Circuit, duty: DutyCycle, path: str, actuator: str, value: float) -> str:
+    """Return what is wrong with a command or a load; nothing if it is accepted."""
+    known, topology = circuit.actuators, circuit.machine.topology.id
+    if actuator not in known:
+        return f"expected actuators of {topology}: {', '.join(known)}{closest(actuator, known)}"
+    if path.endswith("process"):
+        return _too_heavy(circuit, actuator, value)
+    if path.endswith("hold") and actuator not in duty.open_loop:
+        return "expected one of open_loop"
+    if path != "initial" and actuator in duty.open_loop:
+        low, expected = -1.0, "an opening of the valve, -1 to 1"
+    elif circuit.kinds[actuator] == ComponentType.CYLINDER:
+        low, expected = 0.0, "a share of the stroke, 0 to 1"
+    else:
+        return ""
+    return "" if low <= value <= 1.0 else f"{value:g} is not accepted; expected {expected}"
+
+
+def _too_heavy(circuit: Circuit, actuator: str, process: float) -> str:
+    """Return why an actuator cannot move its load; nothing if it can."""
+    values = circuit.values[actuator]
+    shares = values["load_share"] + values["friction_share"] + process * values["process_share"]
+    needed_bar = values["work_bar"] * shares
+    valve = circuit.sections[circuit.actuators.index(actuator)].valve
+    limit = supply_limit(circuit, valve)
+    if needed_bar <= limit.pressure_bar:
+        return ""
+    return (
+        f"{actuator} needs {needed_bar:.3g} bar for its load, but {limit.component} lets its "
+        f"pressure rise to {limit.pressure_bar:g} bar"
+    )
 
 
 def _commands(duty: DutyCycle) -> Iterator[tuple[str, Mapping[str, float]]]:
@@ -48,21 +76,6 @@ def _commands(duty: DutyCycle) -> Iterator[tuple[str, Mapping[str, float]]]:
     for number, phase in enumerate(duty.phases):
         for name in ("to", "hold", "process"):
             yield f"phases[{number}].{name}", getattr(phase, name)
-
-
-def _is_opening(duty: DutyCycle, path: str, actuator: str) -> bool:
-    return path != "initial" and actuator in duty.open_loop
-
-
-def _beyond(circuit: Circuit, actuator: str, value: float, opening: bool) -> str:
-    """Return what is wrong with a command; nothing if it is accepted."""
-    if opening:
-        low, expected = -1.0, "an opening of the valve, -1 to 1"
-    elif circuit.kinds[actuator] == ComponentType.CYLINDER:
-        low, expected = 0.0, "a share of the stroke, 0 to 1"
-    else:
-        return ""
-    return "" if low <= value <= 1.0 else f"{value:g} is not accepted; expected {expected}"
 
 
 @dataclass(frozen=True)

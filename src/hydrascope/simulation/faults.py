@@ -6,6 +6,7 @@ one that has failed.
 Shapes: B machines.
 """
 
+import math
 from collections.abc import Callable, Mapping
 from enum import StrEnum
 from typing import NamedTuple
@@ -13,8 +14,11 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from hydrascope.schemas import ComponentType, EdgeType
-from hydrascope.simulation.circuit import ACTUATORS, VALVES, Circuit
+from hydrascope.schemas import ComponentSpec, ComponentType, EdgeType, SpecError
+from hydrascope.schemas.errors import closest
+from hydrascope.simulation.circuit import Circuit
+from hydrascope.simulation.limits import feeding_pumps
+from hydrascope.simulation.parameters import ACTUATORS, VALVES
 from hydrascope.simulation.plant import BAR, DENSITY_KG_M3, LITRE_MIN, VISCOSITY_PA_S
 from hydrascope.simulation.solver import Plant
 
@@ -53,22 +57,56 @@ def apply_fault(
     EFFECTS[fault].apply(circuit, plant, component, severity)
 
 
-def possible_faults(circuit: Circuit) -> Mapping[Fault, tuple[str, ...]]:
+def possible_faults(circuit: Circuit, source: str = "") -> Mapping[Fault, tuple[str, ...]]:
     """Return the faults of a circuit in order, each with the components that can have it.
 
-    These are of the fault's kinds, with oil and with sensors: without, it could not be found.
+    These are of the fault's kinds, with oil and with sensors: without, it could not be found. A
+    pump of fixed displacement has no compensator that could fail. The machine file may exclude
+    some.
+
+    Args:
+        circuit: The circuit.
+        source: The file it was read from; begins the message of an error.
+
+    Raises:
+        SpecError: An excluded fault is none that the circuit can have.
     """
     found = {
         fault: tuple(
             component.id
             for component in circuit.machine.topology.components
-            if component.kind in EFFECTS[fault].kinds
-            and not circuit.values[component.id].get("water")
-            and component.sensors
+            if _can_have(circuit, component, fault)
         )
         for fault in Fault
     }
-    return {fault: components for fault, components in found.items() if components}
+    excluded = circuit.machine.simulation.exclude_faults
+    known = [*(fault for fault, names in found.items() if names),
+             *(f"{name}.{fault}" for fault, names in found.items() for name in names)]  # fmt: skip
+    strange = [
+        f"simulation.exclude_faults[{number}]: {each!r} is no fault that this machine can have; "
+        f"there are: {', '.join(known)}{closest(each, known)}"
+        for number, each in enumerate(excluded)
+        if each not in known
+    ]
+    if strange:
+        raise SpecError(*strange, source=source)
+    left = {
+        fault: tuple(name for name in names if f"{name}.{fault}" not in excluded)
+        for fault, names in found.items()
+        if fault not in excluded
+    }
+    return {fault: names for fault, names in left.items() if names}
+
+
+def _can_have(circuit: Circuit, component: ComponentSpec, fault: Fault) -> bool:
+    values = circuit.values[component.id]
+    if fault is Fault.PRESSURE_DROP and math.isinf(values.get("cutoff_bar", 0.0)):
+        return False
+    return (
+        component.kind in EFFECTS[fault].kinds
+        and not values.get("water")
+        and bool(component.sensors)
+    )
 
 
 def _pressure_drop(circuit: Circuit, plant: Plant, component: str, severity: Severity) -> None:
@@ -108,19 +146,23 @@ def _vibration(circuit: Circuit, plant: Plant, component: str, severity: Severit
 
 
 def _restriction(circuit: Circuit, plant: Plant, component: str, severity: Severity) -> None:
-    """Squeeze the line to the valve: at half flow it drops up to 0.11 of the cut-off pressure."""
+    """Squeeze the line to the valve: at half flow it drops up to 0.11 of the pump's pressure."""
+    name = feeding_pumps(circuit, component)[0]
+    pump = circuit.pumps.index(name)
+    pressure = np.minimum(plant.pump_cutoff[:, pump], circuit.values[name]["rated_bar"] * BAR)
     for number, branch in enumerate(circuit.branches):
         line = branch.line
         if line and line.target == component and line.kind is EdgeType.PRESSURE_LINE:
-            plant.branch_turbulent[:, number] += (
-                severity * 0.11 * plant.pump_cutoff[:, 0] / DENSITY_KG_M3
-            ) / (0.5 * plant.pump_flow[:, 0]) ** 2
+            plant.branch_turbulent[:, number] += (severity * 0.11 * pressure / DENSITY_KG_M3) / (
+                0.5 * plant.pump_flow[:, pump]
+            ) ** 2
 
 
 def _contamination(circuit: Circuit, plant: Plant, component: str, severity: Severity) -> None:
-    """Contaminate the oil: dirt clogs the filter, wears the pump and makes spools stick."""
+    """Contaminate the oil: dirt clogs the filter, wears the pumps and makes spools stick."""
+    oil = circuit.wiring.pump_water == 0
     plant.branch_laminar[:, circuit.branch_of(component)] *= 1.0 + 1.3 * severity
-    plant.pump_leakage[:, 0] *= 1.0 + 1.0 * severity
+    plant.pump_leakage[:, oil] *= 1.0 + 1.0 * severity[:, None]
     plant.valve_stiction[:] *= 1.0 + 0.8 * severity[:, None]
 
 

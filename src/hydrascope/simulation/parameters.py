@@ -7,6 +7,14 @@ from typing import NamedTuple
 from hydrascope.schemas import ComponentSpec, ComponentType
 from hydrascope.schemas.errors import closest
 
+VALVES = (
+    ComponentType.DIRECTIONAL_VALVE,
+    ComponentType.PROPORTIONAL_VALVE,
+    ComponentType.SERVO_VALVE,
+)
+ACTUATORS = (ComponentType.CYLINDER, ComponentType.HYDRAULIC_MOTOR)
+DRIVES = (ComponentType.ELECTRIC_MOTOR, ComponentType.COMBUSTION_ENGINE)
+
 
 class Quantity(NamedTuple):
     """The default of a nominal value (None: it must be given) and its bounds."""
@@ -44,10 +52,12 @@ QUANTITIES: Mapping[str, Mapping[str, Quantity]] = {
     ComponentType.PUMP: {
         "displacement_cm3": Quantity(None, 0.1, 5_000.0),
         "speed_rpm": Quantity(None, 50.0, 10_000.0),
-        "cutoff_bar": Quantity(None, 0.5, 1_000.0),
+        "cutoff_bar": Quantity(math.inf, 0.5, 1_000.0),  # not given: fixed displacement
         "power_kw": Quantity(math.inf, 0.1, 5_000.0),
         "standby": Quantity(1.0, 0.01, 1.0),
         "volumetric_efficiency": Quantity(0.95, 0.3, 0.9999),
+        # At this pressure; not given: at cut-off, but 350 bar at most.
+        "rated_bar": Quantity(math.inf, 0.5, 1_000.0),
         "friction_bar": Quantity(5.0, 0.0, 100.0),
         "friction_share": Quantity(0.04, 0.0, 0.5),
         "strainer_share": Quantity(

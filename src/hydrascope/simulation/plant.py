@@ -23,6 +23,8 @@ _FRICTION_FACTOR = 0.03
 """The Darcy friction factor of turbulent flow in drawn tubes at Re ≈ 10⁴ (Blasius: 0.316/Re¼)."""
 _FITTINGS = 2.0
 """The resistance coefficient ζ of the bends and couplings of a line."""
+_NO_CUTOFF_BAR = 1e4
+"""A cut-off pressure that a pump of fixed displacement never comes near."""
 _MOTOR_RAD = 0.3
 """The turn of the load in rad that displaces the oil in a chamber of its motor and gear."""
 _HOSE_SWELL = 1.5
@@ -36,6 +38,7 @@ def build_plant(circuit: Circuit) -> Plant:
     laws = np.array([_law(circuit, number) for number in range(len(branches))])
     pumps = [circuit.values[name] for name in circuit.pumps]
     flows = [pump["displacement_cm3"] * 1e-6 * pump["speed_rpm"] / 60.0 for pump in pumps]
+    cutoffs = [min(pump["cutoff_bar"], _NO_CUTOFF_BAR) for pump in pumps]
     actuators = [circuit.values[name] for name in circuit.actuators]
     motions = [_motion(actuator) for actuator in actuators]
     valves = [circuit.values[section.valve] for section in circuit.sections]
@@ -60,8 +63,8 @@ def build_plant(circuit: Circuit) -> Plant:
         "branch_slope": laws[:, 3],
         "pump_flow": flows,
         "pump_leakage": [_pump_leakage(p, flow) for p, flow in zip(pumps, flows, strict=True)],
-        "pump_cutoff": [pump["cutoff_bar"] * BAR for pump in pumps],
-        "pump_band": [0.06 * pump["cutoff_bar"] * BAR for pump in pumps],
+        "pump_cutoff": [cutoff_bar * BAR for cutoff_bar in cutoffs],
+        "pump_band": [0.06 * cutoff_bar * BAR for cutoff_bar in cutoffs],
         "pump_power": [min(pump["power_kw"], 1e6) * 1e3 for pump in pumps],
         "pump_standby": [pump["standby"] for pump in pumps],
         "pump_friction": [[pump["friction_bar"] * BAR, pump["friction_share"]] for pump in pumps],
@@ -205,9 +208,14 @@ def _motion(values: Mapping[str, float]) -> _Motion:
     )
 
 
+def rated_bar(pump: Mapping[str, float]) -> float:
+    """Return the pressure for which a pump of these values is made."""
+    return min(pump["cutoff_bar"], pump["rated_bar"])
+
+
 def _pump_leakage(pump: Mapping[str, float], flow: float) -> float:
     """Return the factor (Q = this × Δp / μ) of a pump's leakage by its volumetric efficiency."""
-    pressure = min(pump["cutoff_bar"], 350.0) * BAR
+    pressure = min(rated_bar(pump), 350.0) * BAR
     return (1.0 - pump["volumetric_efficiency"]) * flow * VISCOSITY_PA_S / pressure
 
 

@@ -6,10 +6,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hydrascope.schemas import ComponentType, SensorKind, SensorSpec, SpecError
-from hydrascope.simulation.circuit import ACTUATORS, DRIVES, VALVES, Circuit
+from hydrascope.simulation.circuit import Circuit
 from hydrascope.simulation.duty import Setting
 from hydrascope.simulation.fluid import kinematic_viscosity_mm2_s
-from hydrascope.simulation.plant import BAR, LITRE_MIN
+from hydrascope.simulation.parameters import ACTUATORS, DRIVES, VALVES
+from hydrascope.simulation.plant import BAR, LITRE_MIN, rated_bar
 from hydrascope.simulation.solver import MAX_STROKE, PUMP_SIGNALS, Plant
 from hydrascope.simulation.solver.packing import COOLANT_C
 
@@ -123,7 +124,7 @@ def _vibration(observation: Observation, component: str) -> Values:
     circuit, speed = observation.circuit, observation.setting.speed
     _, _, stroke, fill, _ = observation.pump(component)
     pressure = observation.pressure_bar(circuit.node[component, "outlet"])
-    load = pressure / circuit.values[component]["cutoff_bar"]
+    load = pressure / rated_bar(circuit.values[component])
     runout = observation.plant.pump_runout[0, circuit.pumps.index(component)]
     shaft = RUNOUT_MM_S * runout * speed**2
     ripple = RIPPLE_MM_S * load * (0.4 + 0.6 * stroke)
