@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from hydrascope import __version__
-from hydrascope.cli import commands, configs, init, jobs, predicting, retraining
+from hydrascope.cli import commands, configs, init, jobs, predicting, retraining, simulating
 from hydrascope.console import print_anything
 from hydrascope.schemas.errors import ServiceError, SpecError
 from hydrascope.schemas.whole_file import NO_ROOM, no_room
@@ -19,6 +19,7 @@ app.add_typer(configs.app, name="config")
 app.add_typer(predicting.app)
 app.add_typer(retraining.app)
 app.add_typer(commands.app)
+app.add_typer(simulating.app)
 app.add_typer(init.app)
 
 

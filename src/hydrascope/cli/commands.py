@@ -12,11 +12,8 @@ from hydrascope.schemas import json_schema
 from hydrascope.schemas.errors import SpecError, validate
 from hydrascope.schemas.machine import MachineGroup
 from hydrascope.schemas.machine_file import read_machine_file
-from hydrascope.simulation.fleet_settings import FleetSettings
 
 app = typer.Typer()
-
-FLEET = FleetSettings()
 
 bundle_app = typer.Typer(no_args_is_help=True, help="Inspect the bundle of a trained network.")
 app.add_typer(bundle_app, name="bundle")
@@ -244,48 +241,6 @@ def ingest(
         run_replay(settings, source, keys, every, duration)
     else:
         run_ingest(settings, source, keys)
-
-
-@app.command()
-def simulate(
-    folder: Annotated[Path, typer.Argument(help="A new folder for the fleet.")],
-    machines: Annotated[int, typer.Option(help="Machines of each kind.")] = FLEET.machines_per_kind,
-    hours: Annotated[float, typer.Option(help="Hours recorded per machine.")] = FLEET.hours,
-    kind: Annotated[
-        list[str] | None, typer.Option(help="A kind of machine; repeatable. Default: all kinds.")
-    ] = None,
-    recording_min: Annotated[
-        float, typer.Option(help="Minutes per recording.")
-    ] = FLEET.recording_min,
-    life_h: Annotated[float, typer.Option(help="Hours that the recordings span.")] = FLEET.life_h,
-    fault_rate: Annotated[
-        float, typer.Option(help="Expected faults per machine.")
-    ] = FLEET.fault_rate,
-    seed: Annotated[int, typer.Option(help="Seed of the simulation.")] = FLEET.seed,
-    commissioning: Annotated[
-        int, typer.Option(help="Recordings made before any fault.")
-    ] = FLEET.commissioning,
-    run_to_failure: Annotated[
-        bool, typer.Option(help="Record each machine from new to its failure.")
-    ] = FLEET.run_to_failure,
-    form: Annotated[str, typer.Option("--format", help="parquet, csv or json.")] = "parquet",
-) -> None:
-    """Simulate a fleet into a folder that `data=parquet` can train on."""
-    # Importing the simulator compiles it; no other command needs it.
-    from hydrascope.telemetry.fleet_command import run
-
-    settings = {
-        "machines_per_kind": machines,
-        "hours": hours,
-        "recording_min": recording_min,
-        "life_h": life_h,
-        "fault_rate": fault_rate,
-        "seed": seed,
-        "commissioning": commissioning,
-        "run_to_failure": run_to_failure,
-        **({"kinds": tuple(kind)} if kind else {}),
-    }
-    run(folder, form, settings)
 
 
 def unit_of_sensor(text: str) -> tuple[str, str]:

@@ -11,8 +11,11 @@ from hydrascope.schemas import Machine, SpecError, validate
 from hydrascope.schemas.duty import DutyCycle
 from hydrascope.schemas.machine_file import machines_in
 from hydrascope.schemas.yaml_file import load_yaml
+from hydrascope.simulation.channels import Channel, channels_of
 from hydrascope.simulation.circuit import Circuit, build_circuit
 from hydrascope.simulation.duty import CycleKnots, check_duty
+from hydrascope.simulation.estimation.complete import complete
+from hydrascope.simulation.estimation.draft import Estimate
 from hydrascope.simulation.faults import Fault, possible_faults
 from hydrascope.simulation.plant import build_plant
 from hydrascope.simulation.solver import Plant
@@ -30,12 +33,19 @@ class Build:
     machine: Machine
     """As the file has it."""
     circuit: Circuit
+    """Of the machine with all estimates."""
     nominal: Plant
     """The values of a machine as the file has it; [1, …] each."""
     duty: DutyCycle
     cycle: CycleKnots
     faults: Mapping[Fault, tuple[str, ...]]
     """The faults that a machine can have, each with the components that can have it."""
+    channels: tuple[Channel, ...]
+    """The sensors that are simulated."""
+    left_out: Mapping[str, str]
+    """Why other sensors are not, by sensor id."""
+    estimates: tuple[Estimate, ...]
+    """What the machine file leaves out."""
     digest: str
     """The hexadecimal SHA-256 of both files."""
 
@@ -47,7 +57,13 @@ def read_build(machine_file: Path, duty_file: Path) -> Build:
         SpecError: A file is wrong, or the machine cannot work; names every fault.
     """
     machine = machines_in(machine_file)[0]
-    circuit = build_circuit(machine, str(machine_file))
+    completed = complete(machine)
+    circuit = build_circuit(completed.machine, str(machine_file))
+    nominal = build_plant(circuit)
+    channels = channels_of(circuit, nominal)
+    if not channels.simulated:
+        raise SpecError("no sensor can be simulated", *channels.left_out.values(),
+                        source=str(machine_file))  # fmt: skip
     duty = validate(DutyCycle, load_yaml(duty_file), str(duty_file))
     check_duty(duty, circuit, str(duty_file))
     content = hashlib.sha256()
@@ -57,10 +73,13 @@ def read_build(machine_file: Path, duty_file: Path) -> Build:
         name=machine.topology.id,
         machine=machine,
         circuit=circuit,
-        nominal=build_plant(circuit),
+        nominal=nominal,
         duty=duty,
         cycle=CycleKnots.of(duty, circuit.actuators),
         faults=possible_faults(circuit, str(machine_file)),
+        channels=channels.simulated,
+        left_out=channels.left_out,
+        estimates=completed.estimates,
         digest=content.hexdigest(),
     )
 

@@ -77,6 +77,16 @@ class Circuit:
         """Return the pumps of a motor or an engine."""
         return [p for p, own in zip(self.pumps, self.drives, strict=True) if own == drive]
 
+    def moved_by(self, valve: str, actuator: str | None) -> int | None:
+        """Return the number of an actuator that a valve moves; its only one if none is named."""
+        mine = [n for n, section in enumerate(self.sections) if section.valve == valve
+                and actuator in (None, section.actuator)]  # fmt: skip
+        return mine[0] if len(mine) == 1 else None
+
+    def has_branch(self, component: str) -> bool:
+        """Return whether a component's law is that of a branch."""
+        return any(branch.component == component for branch in self.branches)
+
     def branch_of(self, component: str) -> int:
         """Return the branch with a component's law (filter, cooler, relief valve …)."""
         return next(n for n, branch in enumerate(self.branches) if branch.component == component)

@@ -36,9 +36,9 @@ _VALVE = {
 }
 _MOTION = {
     "friction_share": Quantity(0.04, 0.0, 0.5),  # a share of the force at `work_bar`
-    "work_bar": Quantity(100.0, 1.0, 700.0),
+    "work_bar": Quantity(None, 1.0, 700.0),
     "load_share": Quantity(0.0, -2.0, 2.0),  # constant load, as a share of the same
-    "process_share": Quantity(0.0, 0.0, 2.0),  # full process load, likewise
+    "process_share": Quantity(None, 0.0, 2.0),  # full process load, likewise
     "speed": Quantity(
         None, 1e-4, 100.0
     ),  # usual one, in m/s or rad/s, at which viscous friction is given
@@ -110,7 +110,7 @@ QUANTITIES: Mapping[str, Mapping[str, Quantity]] = {
     ComponentType.FLOW_CONTROL_VALVE: {"flow_l_min": _FLOW, "drop_bar": _DROP},
     ComponentType.TANK: {
         "volume_l": Quantity(None, 0.1, 100_000.0),
-        "w_per_k": Quantity(10.0, 0.0, 10_000.0),
+        "w_per_k": Quantity(None, 0.0, 10_000.0),
     },
     ComponentType.ELECTRIC_MOTOR: _DRIVE,
     ComponentType.COMBUSTION_ENGINE: _DRIVE,
@@ -118,26 +118,43 @@ QUANTITIES: Mapping[str, Mapping[str, Quantity]] = {
 }
 """The nominal values of each kind; flows and pressure drops hold at 46 mm²/s."""
 
+HINTS: Mapping[str, Mapping[str, Quantity]] = {
+    ComponentType.PUMP: {"flow_l_min": _FLOW},  # theoretical
+    ComponentType.CYLINDER: {"force_kn": Quantity(None, 0.01, 1e6)},  # at full load
+    **{drive: {"speed_rpm": Quantity(None, 50.0, 10_000.0)} for drive in DRIVES},
+}
+"""What may be given in place of other values, which are then estimated from it."""
+_AGREEMENT = 0.1
+"""How far a flow that is given may be from displacement × speed."""
+
 
 def nominal_values(component: ComponentSpec) -> tuple[dict[str, float], list[tuple[str, str]]]:
     """Return a component's nominal values, defaults filled in, and errors as (name, message)."""
     known = QUANTITIES[component.kind]
-    accepted = f"unknown to a {component.kind}; accepted: {', '.join(known)}"
+    every = {**known, **HINTS.get(component.kind, {})}
+    accepted = f"unknown to a {component.kind}; accepted: {', '.join(every)}"
     faults = [
-        (name, accepted + closest(name, list(known)))
+        (name, accepted + closest(name, list(every)))
         for name in component.nominal
-        if name not in known
+        if name not in every
     ]
     values = {}
     for name, quantity in known.items():
         value = component.nominal.get(name, quantity.default)
         if value is None:
             faults.append((name, f"missing; expected {quantity.low:g} to {quantity.high:g}"))
-        elif name in component.nominal and not quantity.low <= value <= quantity.high:
-            accepted = f"expected {quantity.low:g} to {quantity.high:g}"
-            faults.append((name, f"{value:g} is not accepted; {accepted}"))
         else:
             values[name] = value
+    for name, quantity in every.items():
+        value = component.nominal.get(name)
+        if value is not None and not quantity.low <= value <= quantity.high:
+            accepted = f"expected {quantity.low:g} to {quantity.high:g}"
+            faults.append((name, f"{value:g} is not accepted; {accepted}"))
     if values.get("rod_mm", 0.0) >= values.get("bore_mm", math.inf):
         faults.append(("rod_mm", f"{values['rod_mm']:g} is not accepted; expected less than bore"))
+    if (flow := component.nominal.get("flow_l_min")) and "displacement_cm3" in values:
+        theoretical = values["displacement_cm3"] * values.get("speed_rpm", math.inf) / 1e3
+        if not abs(flow / theoretical - 1.0) <= _AGREEMENT:
+            expected = f"expected {theoretical:g}, which is displacement_cm3 × speed_rpm"
+            faults.append(("flow_l_min", f"{flow:g} is not accepted; {expected}"))
     return values, faults

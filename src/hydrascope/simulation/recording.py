@@ -7,22 +7,19 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from hydrascope.schemas import SensorSpec
+from hydrascope.simulation.channels import PIECE_S, RATE_HZ, Channel
 from hydrascope.simulation.duty import ReferenceGenerator, Setting
 from hydrascope.simulation.fleet import Member
 from hydrascope.simulation.instruments import SensorGroup
-from hydrascope.simulation.sensors import Observation, true_signal
+from hydrascope.simulation.sensors import Observation
 from hydrascope.simulation.solver import MAX_STROKE, Plant, Reference, advance, empty_state
 
 STEP_S = 0.05
 """The step of the solver; halving it moves one-second means by less than 1 % (a test holds it)."""
-RATE_HZ = 10.0
-"""The rate of what is recorded; that of a sensor is this or a whole part of it."""
 WARM_UP_S = 45.0
 """The time that a machine works before a recording."""
 WARM_UP_SPEEDUP = 80.0
 """The divisor of the heat capacities in that time: it warms up as in an hour."""
-PIECE_S = 60.0
 _EVERY = round(1.0 / (STEP_S * RATE_HZ))
 
 
@@ -41,14 +38,13 @@ class Run:
     hour: float
 
     def pieces(self, seconds: float) -> Iterator[dict[str, NDArray[np.float32]]]:
-        """Yield the readings of all sensors by sensor id, `PIECE_S` after `PIECE_S`."""
-        topology = self.member.machine.topology
-        by_rate: dict[float, list[tuple[str, SensorSpec]]] = defaultdict(list)
-        for number, sensor in topology.sensors:
-            by_rate[sensor.rate_hz].append((topology.components[number].id, sensor))
+        """Yield the readings of all simulated sensors by id, `PIECE_S` after `PIECE_S`."""
+        by_rate: dict[float, list[Channel]] = defaultdict(list)
+        for channel in self.member.build.channels:
+            by_rate[channel.sensor.rate_hz].append(channel)
         groups = {
             rate_hz: SensorGroup(
-                [sensor for _, sensor in carried], self.member.seed, self.recording, self.hour
+                [each.sensor for each in carried], self.member.seed, self.recording, self.hour
             )
             for rate_hz, carried in by_rate.items()
         }
@@ -56,9 +52,9 @@ class Run:
             readings: dict[str, NDArray[np.float32]] = {}
             for rate_hz, carried in by_rate.items():
                 every = round(RATE_HZ / rate_hz)
-                truth = [true_signal(observation, *each)[::every] for each in carried]
+                truth = [each.truth(observation)[::every] for each in carried]
                 read = groups[rate_hz].read(np.stack(truth))
-                readings |= {sensor.id: row for (_, sensor), row in zip(carried, read, strict=True)}
+                readings |= {each.sensor.id: row for each, row in zip(carried, read, strict=True)}
             yield readings
 
     def observations(self, seconds: float) -> Iterator[Observation]:
@@ -85,7 +81,8 @@ class Run:
             record = advance(
                 circuit.wiring, plant, state, reference, STEP_S, _EVERY, thermal_speedup
             )
-            return Observation(circuit, plant, setting, record[0], target[_EVERY - 1 :: _EVERY])
+            commands = target[_EVERY - 1 :: _EVERY]
+            return Observation(circuit, plant, setting, record[0], commands, cycle.open_loop)
 
         run(WARM_UP_S, WARM_UP_SPEEDUP)
         for begin_s in np.arange(0.0, seconds - 1e-6, PIECE_S):

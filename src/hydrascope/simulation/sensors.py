@@ -1,5 +1,6 @@
 """The true signals of a simulated machine: what perfect sensors would measure."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -38,6 +39,8 @@ class Observation:
     """[samples, signals], what `solver.advance` recorded of the machine."""
     target: Values
     """[samples, A], the commands at those times."""
+    open_loop: NDArray[np.int64]
+    """[A], 1 where they are openings of the valves, 0 where they are positions."""
 
     def constant(self, value: float) -> Values:
         """Return a value [samples] that does not change."""
@@ -47,6 +50,10 @@ class Observation:
         """Return a node's pressure [samples]; that of the tank is 0."""
         pressure: Values = self.record[:, node] / BAR if node >= 0 else self.constant(0.0)
         return pressure
+
+    def branch_flow(self, branch: int) -> Values:
+        """Return the flow through a branch [samples] in m³/s."""
+        return self.record[:, len(self.circuit.node) + branch]
 
     def pump(self, component: str) -> Values:
         """Return flow, leakage, stroke, filled share and shaft power, [5, samples]."""
@@ -65,8 +72,29 @@ class Observation:
         return self.record[:, place - 3]
 
 
+TRUE_UNITS: Mapping[str, str] = {
+    SensorKind.PRESSURE: "bar",
+    SensorKind.FLOW: "l/min",
+    SensorKind.TEMPERATURE: "degC",
+    SensorKind.VIBRATION: "mm/s",
+    SensorKind.POWER: "kW",
+    SensorKind.SPEED: "rpm",
+    SensorKind.POSITION: "mm",
+    SensorKind.CONTROL_SIGNAL: "%",
+    SensorKind.VISCOSITY: "mm2/s",
+}
+"""The units of `true_signal`; the position of a hydraulic motor is in rad."""
+_USUAL_PLACE: Mapping[str, str] = {
+    **dict.fromkeys(ACTUATORS, "a"),
+    **dict.fromkeys(VALVES, "supply"),
+}
+"""Where a pressure is measured that names no position; elsewhere at the outlet."""
+_DRY = (*DRIVES, ComponentType.TANK, ComponentType.COOLER)
+"""The kinds of components without oil of the circuit's temperature, or with other ones."""
+
+
 def true_signal(observation: Observation, component: str, sensor: SensorSpec) -> Values:
-    """Return what a perfect sensor would measure [samples], in the unit of its kind.
+    """Return what a perfect sensor would measure [samples], in the unit of `TRUE_UNITS`.
 
     Args:
         observation: The piece of a run.
@@ -78,21 +106,24 @@ def true_signal(observation: Observation, component: str, sensor: SensorSpec) ->
     """
     circuit, setting = observation.circuit, observation.setting
     kind, place = circuit.kinds[component], sensor.position
+    wet = circuit.values[component].get("water")
     match sensor.kind:
-        case SensorKind.PRESSURE if place == "drop":
+        case SensorKind.PRESSURE if place == "drop" and circuit.has_branch(component):
             branch = circuit.branches[circuit.branch_of(component)]
             return observation.pressure_bar(branch.start) - observation.pressure_bar(branch.end)
-        case SensorKind.PRESSURE if (component, place or "outlet") in circuit.node:
-            return observation.pressure_bar(circuit.node[component, place or "outlet"])
+        case SensorKind.PRESSURE if (node := _node(circuit, component, place)) is not None:
+            return observation.pressure_bar(node)
         case SensorKind.FLOW if kind == ComponentType.PUMP:
             flow, leakage, *_ = observation.pump(component)
             passed: Values = (leakage if place == "drain" else flow - leakage) / LITRE_MIN
             return passed
+        case SensorKind.FLOW if circuit.has_branch(component):
+            return observation.branch_flow(circuit.branch_of(component)) / LITRE_MIN
         case SensorKind.POWER if kind in DRIVES:
             shaft_w = sum(observation.pump(pump)[4] for pump in circuit.driven_by(component))
             power: Values = shaft_w / circuit.values[component]["efficiency"] / 1e3
             return power
-        case SensorKind.SPEED if kind in DRIVES:
+        case SensorKind.SPEED if kind in DRIVES and circuit.driven_by(component):
             values = circuit.values[circuit.driven_by(component)[0]]
             share = 1.0 if values["water"] else setting.speed
             return observation.constant(share * values["speed_rpm"])
@@ -106,18 +137,25 @@ def true_signal(observation: Observation, component: str, sensor: SensorSpec) ->
             return observation.temperature_c(0 if place == "inlet" else 2)
         case SensorKind.TEMPERATURE if kind == ComponentType.TANK:
             return observation.temperature_c(1)
+        case SensorKind.TEMPERATURE if kind not in _DRY and not wet:
+            return observation.temperature_c(0)
         case SensorKind.VISCOSITY if kind == ComponentType.TANK:
             a, b, *_ = observation.plant.oil[0]
             return kinematic_viscosity_mm2_s(a, b, observation.temperature_c(1))
         case SensorKind.POSITION if kind in ACTUATORS:
             position = observation.position(circuit.actuators.index(component))
             return position * 1e3 if kind == ComponentType.CYLINDER else position
-        case SensorKind.CONTROL_SIGNAL if kind in VALVES:
-            return _valve_command(observation, circuit.actuators.index(str(place)))
+        case SensorKind.CONTROL_SIGNAL if (moved := circuit.moved_by(component, place)) is not None:
+            return _valve_command(observation, moved)
     raise SpecError(
         f"sensor {sensor.id}: no {sensor.kind} can be measured at {place!r} of a {kind} "
         f"({component}) in a simulation"
     )
+
+
+def _node(circuit: Circuit, component: str, place: str | None) -> int | None:
+    usual = _USUAL_PLACE.get(circuit.kinds[component], "outlet")
+    return circuit.node.get((component, place or usual))
 
 
 def _vibration(observation: Observation, component: str) -> Values:
@@ -135,6 +173,8 @@ def _vibration(observation: Observation, component: str) -> Values:
 
 def _valve_command(observation: Observation, actuator: int) -> Values:
     """Return the controller's command of an actuator's valve in %, −100 to 100."""
+    if observation.open_loop[actuator]:
+        return 100.0 * observation.target[:, actuator]
     plant, position = observation.plant, observation.position(actuator)
     stroke = plant.actuator_stroke[0, actuator]
     share = position / stroke if stroke < MAX_STROKE else position

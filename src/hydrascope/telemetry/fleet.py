@@ -150,10 +150,10 @@ class FleetSource(FleetSettings):
         first_s = (window.start - extent.start).total_seconds()
         end_s = (window.end - extent.start).total_seconds()
         signals = {}
-        for _, sensor in member.machine.topology.sensors:
-            rate_hz = sensor.rate_hz
+        for channel in member.build.channels:
+            name, rate_hz = channel.sensor.id, channel.sensor.rate_hz
             inside = slice(_samples_before(first_s, rate_hz), _samples_before(end_s, rate_hz))
-            signals[sensor.id] = Signal(values[sensor.id][inside].copy(), rate_hz)
+            signals[name] = Signal(values[name][inside].copy(), rate_hz)
         return signals
 
     def labels(self, equipment_id: str) -> pd.DataFrame:

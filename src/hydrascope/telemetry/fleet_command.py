@@ -2,25 +2,118 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Table
 
 from hydrascope.schemas import SpecError
-from hydrascope.telemetry.fleet import FleetSource
-from hydrascope.telemetry.fleet_export import Format, export_fleet
+from hydrascope.schemas.whole_file import write_whole
+from hydrascope.simulation.build import MACHINE_FILE, Build
+from hydrascope.telemetry.fleet import FleetSource, SimulatedSource
+from hydrascope.telemetry.fleet_export import Format, as_yaml, export_fleet
+from hydrascope.telemetry.recorded_duty import recorded_duty
+
+_YAML = (".yaml", ".yml")
 
 
-def run(folder: Path, form: str, settings: Mapping[str, Any]) -> None:
-    """Simulate a fleet and write it to `folder`.
+class OwnMachine(NamedTuple):
+    """What a user says of machines of their own."""
+
+    path: Path
+    """A machine file or a folder of builds; or the folder of a fleet."""
+    into: Path | None
+    duty: Path | None
+    duty_from: Path | None
+    commands: tuple[str, ...]
+    time_zone: str | None
+
+    def is_meant(self) -> bool:
+        """Return whether `path` is one of own machines, not the folder of a fleet."""
+        return self.path.suffix in _YAML or any(self.path.glob(f"*/{MACHINE_FILE}"))
+
+
+def run_fleet(own: OwnMachine, form: str, settings: Mapping[str, Any]) -> None:
+    """Simulate the machines in the package and write them to `own.path`.
 
     Raises:
-        SpecError: A setting is not accepted, or the folder holds files.
+        SpecError: A setting is not accepted, one is given that is for own machines, or the folder
+            holds files.
     """
+    for name in ("into", "duty", "duty_from", "commands"):
+        if getattr(own, name):
+            option = f"--{name.removesuffix('s').replace('_', '-')}"
+            raise SpecError(f"{option}: expected with a machine file; {own.path} is none")
+    _check_format(form)
+    _export(FleetSource(**settings), own.path, form)
+
+
+def run_own(
+    own: OwnMachine, form: str, settings: Mapping[str, Any], fleet: Mapping[str, Any]
+) -> None:
+    """Simulate own machines and write them to `own.into`; say what was estimated.
+
+    Args:
+        own: The machines.
+        form: The format of the telemetry.
+        settings: As of `SimulatedSource`.
+        fleet: Settings of the machines in the package; expected none.
+
+    Raises:
+        SpecError: A file is wrong, a machine cannot work, a setting is not accepted, or the folder
+            holds files.
+    """
+    _check_format(form)
+    if fleet:
+        raise SpecError(f"--kind: expected without a machine file; {own.path} is one")
+    if own.into is None:
+        raise SpecError("--into: missing; expected a new folder for the telemetry")
+    if own.duty_from is not None:
+        _write_duty(own, own.duty_from)
+    elif own.commands:
+        raise SpecError("--command: expected with --duty-from")
+    source = SimulatedSource(str(own.path), str(own.duty) if own.duty else None, **settings)
+    console = Console()
+    for build in source.builds.values():
+        console.print(_estimates(build))
+        for reason in build.left_out.values():
+            console.print(f"Not simulated: {reason}", soft_wrap=True, highlight=False)
+        console.print(f"Faults of {build.name}: {_faults(build)}", soft_wrap=True, highlight=False)
+    _export(source, own.into, form)
+
+
+def _check_format(form: str) -> None:
     if form not in list(Format):
         raise SpecError(f"--format {form}: expected {', '.join(Format)}")
-    source = FleetSource(**settings)
+
+
+def _write_duty(own: OwnMachine, telemetry: Path) -> None:
+    if own.duty is None:
+        raise SpecError("--duty: missing; expected the duty file to write")
+    if own.duty.exists():
+        raise SpecError(f"{own.duty}: exists; expected a new file for the commands in {telemetry}")
+    found = recorded_duty(own.path, telemetry, own.commands, own.time_zone)
+    write_whole(own.duty, as_yaml(found))
+
+
+def _estimates(build: Build) -> Table:
+    """Return the table of what the machine file leaves out."""
+    table = Table(title=f"What the file of {build.name} leaves out, as estimated",
+                  title_justify="left")  # fmt: skip
+    for heading in ("part", "value", "", "spread", "rule", "source"):
+        table.add_column(heading, justify="right" if heading in ("", "spread") else "left")
+    for each in build.estimates:
+        spread = f"{100.0 * each.spread:.0f} %" if each.spread else ""
+        table.add_row(each.part, each.name, f"{each.value:.4g}", spread, each.rule, each.source)
+    return table
+
+
+def _faults(build: Build) -> str:
+    return "; ".join(f"{fault} ({', '.join(names)})" for fault, names in build.faults.items())
+
+
+def _export(source: FleetSource, folder: Path, form: str) -> None:
     machines = source.machines()
     console = Console(stderr=True)
     with Progress(

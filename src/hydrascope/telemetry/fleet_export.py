@@ -14,8 +14,11 @@ import yaml
 from numpy.typing import NDArray
 
 from hydrascope.schemas import Machine, SpecError
+from hydrascope.schemas.base import Spec
 from hydrascope.schemas.whole_file import whole_file, write_whole
-from hydrascope.simulation.recording import PIECE_S, Run
+from hydrascope.simulation.build import DUTY_FILE, MACHINE_FILE, Build
+from hydrascope.simulation.channels import PIECE_S
+from hydrascope.simulation.recording import Run
 from hydrascope.telemetry.fleet import FleetSource
 
 _SCHEMA = pa.schema(
@@ -40,7 +43,10 @@ class Format(StrEnum):
 def export_fleet(
     source: FleetSource, folder: Path, form: Format, advance: Callable[[float], None]
 ) -> None:
-    """Write telemetry (narrow), machine files, labels and `fleet.json`.
+    """Write telemetry (narrow), machine files, labels, builds and `fleet.json`.
+
+    `builds/` has a folder for each build, with the files from which it can be simulated again:
+    machine file with all estimates, duty, and what was estimated.
 
     Memory holds one minute of one machine, however long the recordings are. `ParquetSource` reads
     folders of Parquet and CSV files.
@@ -59,17 +65,31 @@ def export_fleet(
     for name in ("machines", "labels"):
         (folder / name).mkdir(parents=True, exist_ok=True)
     for equipment_id, machine in source.machines().items():
-        write_whole(
-            folder / "machines" / f"{equipment_id}.yaml",
-            yaml.safe_dump(machine.model_dump(mode="json", exclude_defaults=True), sort_keys=False),
-        )
+        write_whole(folder / "machines" / f"{equipment_id}.yaml", as_yaml(machine))
         labels = source.labels(equipment_id)
         labels.insert(0, "equipment_id", equipment_id)
         with whole_file(folder / "labels" / f"{equipment_id}.parquet") as part:
             labels.to_parquet(part, index=False)
         with whole_file(folder / f"{equipment_id}.{form}") as part:
             _write(part, form, _tables(source, machine, advance))
+    for build in source.builds.values():
+        _write_build(build, folder / "builds" / build.name)
     write_whole(folder / "fleet.json", json.dumps(_metadata(source), indent=2) + "\n")
+
+
+def as_yaml(spec: Spec) -> str:
+    """Return the content of a file that describes what `spec` does."""
+    data = spec.model_dump(mode="json", exclude_defaults=True)
+    return yaml.safe_dump(data, sort_keys=False, allow_unicode=True)
+
+
+def _write_build(build: Build, folder: Path) -> None:
+    folder.mkdir(parents=True)
+    write_whole(folder / MACHINE_FILE, as_yaml(build.circuit.machine))
+    write_whole(folder / DUTY_FILE, as_yaml(build.duty))
+    estimates = [each._asdict() for each in build.estimates]
+    text = json.dumps(estimates, indent=2, ensure_ascii=False)
+    write_whole(folder / "estimates.json", text + "\n")
 
 
 def _tables(
@@ -78,7 +98,7 @@ def _tables(
     """Yield the rows of one machine, minute by minute."""
     equipment_id = machine.equipment.equipment_id
     member = source.member(equipment_id)
-    rates_hz = {sensor.id: sensor.rate_hz for _, sensor in machine.topology.sensors}
+    rates_hz = {each.sensor.id: each.sensor.rate_hz for each in member.build.channels}
     extents = source.extents(equipment_id)
     for recording, extent in zip(source.recordings(equipment_id), extents, strict=True):
         run = Run(member, recording.number, recording.hour)
