@@ -1,6 +1,7 @@
 """A duty taken from the commands that a real machine was recorded with."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import pairwise
 from pathlib import Path
 from typing import NamedTuple
 
@@ -24,6 +25,8 @@ _RATE_HZ = 10.0
 _TOLERANCE = 0.005
 """How far a duty may be from the recorded commands, as a share of stroke or opening (of a rad)."""
 _LONGEST_S = 3_600.0
+_UNKNOWN_POSITION = 0.5
+"""Where an actuator begins whose position was not recorded."""
 
 
 class _Command(NamedTuple):
@@ -44,8 +47,9 @@ def recorded_duty(
 
     A position that was recorded becomes the target of its actuator. The command of a valve, if
     there is no position or if it is named, becomes the opening. Between its phases the duty is
-    linear, and nowhere further than half a percent from what was recorded. The load is the pressure
-    in chamber A; without such a sensor, it is the full process load while a target rises.
+    linear, and nowhere further than half a percent from what was recorded. The load follows from
+    the pressure in chamber A; without such a sensor, it is the full process load of an actuator
+    that moves out. One that moves back has none.
 
     Args:
         machine_file: The machine.
@@ -58,7 +62,8 @@ def recorded_duty(
     """
     machine = machines_in(machine_file)[0]
     circuit = build_circuit(complete(machine).machine, str(machine_file))
-    commands = _commands(circuit, sensors, str(machine_file))
+    every = _every_command(circuit)
+    commands = _chosen(circuit, every, sensors, str(machine_file))
     name = machine.equipment.equipment_id
     source = ParquetSource(folder, machines=str(machine_file), time_zone=time_zone)
     if not (extents := source.extents(name)):
@@ -68,21 +73,34 @@ def recorded_duty(
     times_s = np.arange(0.0, min(_seconds(extent), _LONGEST_S), 1.0 / _RATE_HZ)
     values = np.stack([_values(each, signals, times_s, folder) for each in commands], axis=-1)
     loads = [_load(circuit, each.actuator, machine, signals, times_s) for each in commands]
-    return _duty(commands, times_s, values, loads)
+    initial = dict.fromkeys(circuit.actuators, _UNKNOWN_POSITION)
+    for each in every:
+        if not each.opening and (found := _at(signals.get(each.sensor.id), times_s)) is not None:
+            initial[each.actuator] = _share(each, found)[0]
+    return DutyCycle(
+        initial={name: round(float(value), 4) for name, value in initial.items()},
+        open_loop=tuple(each.actuator for each in commands if each.opening),
+        phases=tuple(_phases(commands, times_s, values, loads)),
+    )
 
 
-def _commands(circuit: Circuit, named: Sequence[str], source: str) -> list[_Command]:
+def _every_command(circuit: Circuit) -> list[_Command]:
+    components = circuit.machine.topology.components
+    return [
+        command
+        for number, sensor in circuit.machine.topology.sensors
+        if (command := _command(circuit, components[number].id, sensor)) is not None
+    ]
+
+
+def _chosen(
+    circuit: Circuit, every: Sequence[_Command], named: Sequence[str], source: str
+) -> list[_Command]:
     """Return the command of each actuator.
 
     Raises:
         SpecError: An actuator has none, or a name is no sensor of a command.
     """
-    components = circuit.machine.topology.components
-    every = [
-        command
-        for number, sensor in circuit.machine.topology.sensors
-        if (command := _command(circuit, components[number].id, sensor)) is not None
-    ]
     known = [each.sensor.id for each in every]
     faults = [
         f"--command {name}: expected a position of an actuator or a command of a valve: "
@@ -133,7 +151,12 @@ def _values(
     found = _at(signals.get(command.sensor.id), times_s)
     if found is None:
         raise SpecError(f"{folder}: {command.sensor.id} has no value, but commands are wanted")
-    values = command.scale * found
+    return _share(command, found)
+
+
+def _share(command: _Command, recorded: Values) -> Values:
+    """Return recorded values of a command as a duty has them."""
+    values = command.scale * recorded
     if command.opening:
         return np.clip(values, -1.0, 1.0)
     return values if command.sensor.unit in ("rad", "deg") else np.clip(values, 0.0, 1.0)
@@ -168,31 +191,23 @@ def _at(signal: Signal | None, times_s: Values) -> Values | None:
     return np.interp(times_s, samples_s[known], signal.values[known].astype(np.float64))
 
 
-def _duty(
+def _phases(
     commands: Sequence[_Command], times_s: Values, values: Values, loads: Sequence[Values | None]
-) -> DutyCycle:
+) -> Iterator[Phase]:
+    """Yield the phases between whose ends straight lines are near the commands."""
     knots = simplified(times_s, values, _TOLERANCE)
-    phases = []
-    for number, (start, end) in enumerate(zip(knots[:-1], knots[1:], strict=True)):
+    for number, (start, end) in enumerate(pairwise(knots)):
         process = {}
         for column, (command, load) in enumerate(zip(commands, loads, strict=True)):
-            rises = values[end, column] > values[start, column]
-            share = float(rises) if load is None else float(load[start:end].mean())
-            falls = values[end, column] < values[start, column] - _TOLERANCE
-            if share > 0.0 and not falls:
+            change = values[end, column] - values[start, column]
+            motion = values[start:end, column].mean() if command.opening else change
+            share = float(motion > 0.0) if load is None else float(load[start:end].mean())
+            if share > 0.0 and motion >= -_TOLERANCE:
                 process[command.actuator] = round(share, 3)
         to = {each.actuator: round(float(value), 4)
               for each, value in zip(commands, values[end], strict=True)}  # fmt: skip
         duration_s = round(float(times_s[end] - times_s[start]), 3)
-        phases.append(Phase(name=f"{number + 1}", duration_s=duration_s, to=to, process=process))
-    return DutyCycle(
-        initial={
-            each.actuator: 0.5 if each.opening else round(float(value), 4)
-            for each, value in zip(commands, values[0], strict=True)
-        },
-        open_loop=tuple(each.actuator for each in commands if each.opening),
-        phases=tuple(phases),
-    )
+        yield Phase(name=f"{number + 1}", duration_s=duration_s, to=to, process=process)
 
 
 def simplified(times: Values, values: Values, tolerance: float) -> list[int]:
