@@ -61,14 +61,14 @@ def _channel(nothing: Observation, component: str, sensor: SensorSpec) -> Channe
         SpecError: The sensor cannot be simulated.
     """
     true_signal(nothing, component, sensor)
-    if sensor.range is None:
-        raise SpecError(f"sensor {sensor.id}: its range is missing, and nothing tells it")
     turns = nothing.circuit.kinds[component] == ComponentType.HYDRAULIC_MOTOR
     unit = "rad" if turns and sensor.kind == SensorKind.POSITION else TRUE_UNITS[sensor.kind]
     try:
         converted = conversion(unit, sensor.unit)
     except SpecError as error:
         raise SpecError(f"sensor {sensor.id}: {error}") from None
+    if sensor.range is None:
+        raise SpecError(f"sensor {sensor.id}: its range is missing, and nothing tells it")
     described = sensor.model_copy(update={"rate_hz": _rate_hz(sensor)})
     return Channel(component, described, converted)
 

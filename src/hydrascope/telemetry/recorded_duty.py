@@ -196,6 +196,9 @@ def _phases(
 ) -> Iterator[Phase]:
     """Yield the phases between whose ends straight lines are near the commands."""
     knots = simplified(times_s, values, _TOLERANCE)
+    # Positions begin where they are; openings begin with their first value.
+    first = {each.actuator: round(float(value), 4)
+             for each, value in zip(commands, values[0], strict=True) if each.opening}  # fmt: skip
     for number, (start, end) in enumerate(pairwise(knots)):
         process = {}
         for column, (command, load) in enumerate(zip(commands, loads, strict=True)):
@@ -207,7 +210,13 @@ def _phases(
         to = {each.actuator: round(float(value), 4)
               for each, value in zip(commands, values[end], strict=True)}  # fmt: skip
         duration_s = round(float(times_s[end] - times_s[start]), 3)
-        yield Phase(name=f"{number + 1}", duration_s=duration_s, to=to, process=process)
+        yield Phase(
+            name=f"{number + 1}",
+            duration_s=duration_s,
+            to=to,
+            hold={} if number else first,
+            process=process,
+        )
 
 
 def simplified(times: Values, values: Values, tolerance: float) -> list[int]:
