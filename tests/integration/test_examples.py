@@ -122,6 +122,17 @@ def test_engines_run_to_failure(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     assert "1970" not in page
 
 
+def test_a_press_simulated_from_its_machine_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = walked(page_named("press"), tmp_path, monkeypatch)
+    labels = pd.read_parquet(folder / "press_simulated" / "labels")
+    assert labels["equipment_id"].nunique() == 4
+    assert labels["ram.health"].min() < 1.0 or labels["pump.health"].min() < 1.0
+    report = judged(folder / "outputs" / "press")
+    assert report["test_machines"] == report["resampled"]["units"] == 8
+
+
 def test_actuators_judged_on_other_actuators(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
