@@ -129,7 +129,7 @@ def test_a_press_simulated_from_its_machine_file(
     labels = pd.read_parquet(folder / "press_simulated" / "labels")
     assert labels["equipment_id"].nunique() == 4
     assert labels["ram.health"].min() < 1.0 or labels["pump.health"].min() < 1.0
-    report = judged(folder / "outputs" / "press")
+    report = judged(folder / "outputs" / "press_judged")
     assert report["test_machines"] == report["resampled"]["units"] == 8
 
 
