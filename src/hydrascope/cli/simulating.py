@@ -61,8 +61,11 @@ def simulate(
 ) -> None:
     """Simulate machines into a folder that `data=parquet` can train on."""
     # Importing the simulator compiles it; no other command needs it.
-    from hydrascope.telemetry.fleet_command import OwnMachine, run_fleet, run_own
+    from hydrascope.telemetry.fleet_command import Options, run
 
+    options = Options(
+        path, form, tuple(kind or ()), into, duty, duty_from, tuple(command or ()), time_zone
+    )
     settings = {
         "machines_per_kind": machines,
         "hours": hours,
@@ -73,9 +76,4 @@ def simulate(
         "commissioning": commissioning,
         "run_to_failure": run_to_failure,
     }
-    given = {"kinds": tuple(kind)} if kind else {}
-    own = OwnMachine(path, into, duty, duty_from, tuple(command or ()), time_zone)
-    if own.is_meant():
-        run_own(own, form, settings, given)
-    else:
-        run_fleet(own, form, settings | given)
+    run(options, settings)

@@ -11,6 +11,7 @@ from rich.table import Table
 from hydrascope.schemas import SpecError
 from hydrascope.schemas.whole_file import write_whole
 from hydrascope.simulation.build import MACHINE_FILE, Build
+from hydrascope.simulation.fleet_settings import KINDS
 from hydrascope.telemetry.fleet import FleetSource, SimulatedSource
 from hydrascope.telemetry.fleet_export import Format, as_yaml, export_fleet
 from hydrascope.telemetry.recorded_duty import recorded_duty
@@ -18,60 +19,57 @@ from hydrascope.telemetry.recorded_duty import recorded_duty
 _YAML = (".yaml", ".yml")
 
 
-class OwnMachine(NamedTuple):
-    """What a user says of machines of their own."""
+class Options(NamedTuple):
+    """The options of the command beside the settings that all machines share."""
 
     path: Path
     """A machine file or a folder of builds; or the folder of a fleet."""
+    form: str
+    """The format of the telemetry."""
+    kinds: tuple[str, ...]
+    """Of machines in the package; none: all of them."""
     into: Path | None
+    """The folder for own machines. This and what follows is for own machines only."""
     duty: Path | None
     duty_from: Path | None
-    commands: tuple[str, ...]
+    command: tuple[str, ...]
     time_zone: str | None
 
-    def is_meant(self) -> bool:
-        """Return whether `path` is one of own machines, not the folder of a fleet."""
-        return self.path.suffix in _YAML or any(self.path.glob(f"*/{MACHINE_FILE}"))
 
-
-def run_fleet(own: OwnMachine, form: str, settings: Mapping[str, Any]) -> None:
-    """Simulate the machines in the package and write them to `own.path`.
-
-    Raises:
-        SpecError: A setting is not accepted, one is given that is for own machines, or the folder
-            holds files.
-    """
-    for name in ("into", "duty", "duty_from", "commands"):
-        if getattr(own, name):
-            option = f"--{name.removesuffix('s').replace('_', '-')}"
-            raise SpecError(f"{option}: expected with a machine file; {own.path} is none")
-    _check_format(form)
-    _export(FleetSource(**settings), own.path, form)
-
-
-def run_own(
-    own: OwnMachine, form: str, settings: Mapping[str, Any], fleet: Mapping[str, Any]
-) -> None:
-    """Simulate own machines and write them to `own.into`; say what was estimated.
+def run(options: Options, settings: Mapping[str, Any]) -> None:
+    """Simulate machines and write them to a folder.
 
     Args:
-        own: The machines.
-        form: The format of the telemetry.
-        settings: As of `SimulatedSource`.
-        fleet: Settings of the machines in the package; expected none.
+        options: What is simulated, and where it goes.
+        settings: Of `FleetSettings`, for all machines.
 
     Raises:
-        SpecError: A file is wrong, a machine cannot work, a setting is not accepted, or the folder
-            holds files.
+        SpecError: An option or a setting is not accepted, a file is wrong, a machine cannot work,
+            or the folder holds files.
     """
-    _check_format(form)
-    if fleet:
+    if options.form not in list(Format):
+        raise SpecError(f"--format {options.form}: expected {', '.join(Format)}")
+    path = options.path
+    if path.suffix in _YAML or any(path.glob(f"*/{MACHINE_FILE}")):
+        _run_own(options, settings)
+        return
+    for name in ("into", "duty", "duty_from", "command", "time_zone"):
+        if getattr(options, name):
+            option = f"--{name.replace('_', '-')}"
+            raise SpecError(f"{option}: expected with a machine file; {path} is none")
+    kinds = options.kinds or KINDS
+    _export(FleetSource(kinds=kinds, **settings), path, options.form)
+
+
+def _run_own(own: Options, settings: Mapping[str, Any]) -> None:
+    """Simulate own machines, and say what was estimated."""
+    if own.kinds:
         raise SpecError(f"--kind: expected without a machine file; {own.path} is one")
     if own.into is None:
         raise SpecError("--into: missing; expected a new folder for the telemetry")
     if own.duty_from is not None:
         _write_duty(own, own.duty_from)
-    elif own.commands:
+    elif own.command:
         raise SpecError("--command: expected with --duty-from")
     source = SimulatedSource(str(own.path), str(own.duty) if own.duty else None, **settings)
     console = Console()
@@ -80,20 +78,15 @@ def run_own(
         for reason in build.left_out.values():
             console.print(f"Not simulated: {reason}", soft_wrap=True, highlight=False)
         console.print(f"Faults of {build.name}: {_faults(build)}", soft_wrap=True, highlight=False)
-    _export(source, own.into, form)
+    _export(source, own.into, own.form)
 
 
-def _check_format(form: str) -> None:
-    if form not in list(Format):
-        raise SpecError(f"--format {form}: expected {', '.join(Format)}")
-
-
-def _write_duty(own: OwnMachine, telemetry: Path) -> None:
+def _write_duty(own: Options, telemetry: Path) -> None:
     if own.duty is None:
         raise SpecError("--duty: missing; expected the duty file to write")
     if own.duty.exists():
         raise SpecError(f"{own.duty}: exists; expected a new file for the commands in {telemetry}")
-    found = recorded_duty(own.path, telemetry, own.commands, own.time_zone)
+    found = recorded_duty(own.path, telemetry, own.command, own.time_zone)
     write_whole(own.duty, as_yaml(found))
 
 

@@ -6,7 +6,7 @@ from functools import cached_property
 from typing import NamedTuple
 
 from hydrascope.schemas import ComponentType, Machine
-from hydrascope.simulation.parameters import HINTS, QUANTITIES, VALVES
+from hydrascope.simulation.parameters import ACTUATORS, HINTS, QUANTITIES, VALVES
 
 SHARE_OF_LIMIT = 0.85
 """The pressure at full load as a share of the highest one: the rest is lost in valves and lines."""
@@ -143,12 +143,12 @@ def area_m2(draft: Draft, cylinder: str) -> float | None:
 
 def _work_bar(draft: Draft, actuator: str) -> float | None:
     """Return the pressure at full load that is given for an actuator, or follows from its force."""
-    kind = draft.kinds[actuator]
-    if kind not in (ComponentType.CYLINDER, ComponentType.HYDRAULIC_MOTOR):
+    if draft.kinds[actuator] not in ACTUATORS:
         return None
     if (given := draft.value(actuator, "work_bar")) is not None:
         return given
-    return force_bar(draft, actuator) if kind == ComponentType.CYLINDER else None
+    turns = draft.kinds[actuator] == ComponentType.HYDRAULIC_MOTOR
+    return None if turns else force_bar(draft, actuator)
 
 
 def force_bar(draft: Draft, cylinder: str) -> float | None:

@@ -4,7 +4,7 @@ import math
 
 from hydrascope.schemas import ComponentType, EdgeType
 from hydrascope.simulation.estimation.draft import Draft, Rule, area_m2
-from hydrascope.simulation.parameters import DRIVES
+from hydrascope.simulation.parameters import ACTUATORS, DRIVES
 
 MOTOR_RPM, ENGINE_RPM = 1_460.0, 2_000.0
 """An asynchronous motor of four poles at 50 Hz, less its slip; a diesel engine at work."""
@@ -49,15 +49,14 @@ def _displacement_of_speeds(draft: Draft, pump: str) -> float | None:
 
 
 def _taken_l_min(draft: Draft, actuator: str) -> float | None:
-    kind = draft.kinds[actuator]
-    if kind == ComponentType.CYLINDER:
-        area, speed = area_m2(draft, actuator), draft.value(actuator, "speed")
-        return area * speed * 6e4 if area is not None and speed is not None else None
-    if kind == ComponentType.HYDRAULIC_MOTOR:
-        size, speed = draft.value(actuator, "displacement_cm3"), draft.value(actuator, "speed")
-        known = size is not None and speed is not None
-        return size * speed / (2.0 * math.pi) * 0.06 if known and size and speed else None
-    return None
+    """Return the flow that an actuator takes up at its usual speed; None if that is not given."""
+    if draft.kinds[actuator] not in ACTUATORS or (speed := draft.value(actuator, "speed")) is None:
+        return None
+    if draft.kinds[actuator] == ComponentType.CYLINDER:
+        area = area_m2(draft, actuator)
+        return area * speed * 6e4 if area is not None else None
+    size = draft.value(actuator, "displacement_cm3")
+    return size * speed / (2.0 * math.pi) * 0.06 if size is not None else None
 
 
 def _displacement_of_power(draft: Draft, pump: str) -> float | None:
@@ -65,7 +64,8 @@ def _displacement_of_power(draft: Draft, pump: str) -> float | None:
     power = draft.value(drive, "power_kw") if drive is not None else None
     if speed is None or power is None or draft.limit_bar is None:
         return None
-    return 1e3 * 600.0 * EFFICIENCY * power / draft.limit_bar / speed
+    driven = [each for each in draft.oil_pumps if drive_of(draft, each) == drive]
+    return 1e3 * 600.0 * EFFICIENCY * power / draft.limit_bar / speed / max(len(driven), 1)
 
 
 def _cutoff_bar(draft: Draft, pump: str) -> float | None:

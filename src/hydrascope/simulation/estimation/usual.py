@@ -16,7 +16,7 @@ USUAL: Mapping[str, Usual] = {
     "volumetric_efficiency": Usual(0.03, "data sheets of axial piston pumps"),
     "friction_bar": Usual(0.5, "usual value"),
     "friction_share": Usual(0.5, "usual value"),
-    "drop_bar": Usual(0.3, "data sheets: rated at 10 bar in valves, 0.5 bar in filters, coolers"),
+    "drop_bar": Usual(0.3, "data sheets of valves, filters and coolers"),
     "response_s": Usual(0.5, "data sheets of proportional valves"),
     "leakage_ml_min": Usual(1.0, "data sheets of spool valves and seals"),
     "override_bar": Usual(0.5, "data sheets of relief valves"),
