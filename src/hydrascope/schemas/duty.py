@@ -10,6 +10,18 @@ Share = Annotated[float, Field(strict=True, ge=0.0, le=1.0)]
 _PositiveShare = Annotated[float, Field(strict=True, gt=0.0, le=1.0)]
 
 
+class PumpCommand(Spec):
+    """What a controller asks of a pump, from the start of a phase on until it asks otherwise.
+
+    Before the first command of a cycle the last one of the cycle holds.
+    """
+
+    pressure: _PositiveShare = 1.0
+    """Cut-off pressure, as a share of what is set for the job."""
+    speed: _PositiveShare = 1.0
+    """Speed, as a share of what is set for the job."""
+
+
 class Phase(Spec):
     """A part of a cycle."""
 
@@ -23,6 +35,8 @@ class Phase(Spec):
     """Valve openings of `open_loop` actuators from the start of the phase on, −1 to 1."""
     process: dict[Identifier, Share] = Field(default_factory=dict)
     """Shares of the process load during the phase; 0 for actuators that are not named."""
+    pumps: dict[Identifier, PumpCommand] = Field(default_factory=dict)
+    """Commands of pumps."""
 
 
 class Pause(Spec):

@@ -75,7 +75,7 @@ def read_build(machine_file: Path, duty_file: Path) -> Build:
         circuit=circuit,
         nominal=nominal,
         duty=duty,
-        cycle=CycleKnots.of(duty, circuit.actuators),
+        cycle=CycleKnots.of(duty, circuit.actuators, circuit.pumps),
         faults=possible_faults(circuit, str(machine_file)),
         channels=channels.simulated,
         left_out=channels.left_out,

@@ -7,7 +7,7 @@ import numpy as np
 from hydrascope.schemas import ComponentType, SensorKind, SensorSpec, SpecError
 from hydrascope.schemas.units import Conversion, conversion
 from hydrascope.simulation.circuit import Circuit
-from hydrascope.simulation.duty import Setting
+from hydrascope.simulation.duty import Commands, Setting
 from hydrascope.simulation.sensors import TRUE_UNITS, Observation, Values, true_signal
 from hydrascope.simulation.solver import PUMP_SIGNALS, Plant
 
@@ -95,6 +95,6 @@ def _at_rest(circuit: Circuit, plant: Plant) -> Observation:
     signals = len(circuit.node) + len(circuit.branches)
     signals += PUMP_SIGNALS * len(circuit.pumps) + 3 * actuators + 3
     still, zeros = np.zeros((1, signals)), np.zeros((1, actuators))
-    return Observation(
-        circuit, plant, Setting(1.0, 1.0, 1.0), still, zeros, np.zeros(actuators, dtype=np.int64)
-    )
+    commands = Commands(zeros, zeros, np.ones((1, len(circuit.pumps), 2)))
+    open_loop = np.zeros(actuators, dtype=np.int64)
+    return Observation(circuit, plant, Setting(1.0, 1.0, 1.0), still, commands, open_loop)

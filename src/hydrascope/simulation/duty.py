@@ -1,6 +1,7 @@
 """The commands of a machine from its duty, cycle after cycle, and what differs between them."""
 
-from collections.abc import Iterator, Mapping
+import math
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import NamedTuple, Self
 
@@ -8,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hydrascope.schemas import ComponentType, SpecError
-from hydrascope.schemas.duty import DutyCycle, Pause, SettingRange
+from hydrascope.schemas.duty import DutyCycle, Pause, PumpCommand, SettingRange
 from hydrascope.schemas.errors import closest
 from hydrascope.simulation.circuit import Circuit
 from hydrascope.simulation.limits import supply_limit
@@ -33,6 +34,7 @@ def check_duty(duty: DutyCycle, circuit: Circuit, source: str) -> None:
         for name, value in commands.items():
             if message := _wrong(circuit, duty, path, name, value):
                 faults.append(f"{path}.{name}: {message}")
+    faults += _wrong_pumps(circuit, duty)
     if faults:
         raise SpecError(*faults, source=source)
 
@@ -53,6 +55,18 @@ def _wrong(circuit: Circuit, duty: DutyCycle, path: str, actuator: str, value: f
     else:
         return ""
     return "" if low <= value <= 1.0 else f"{value:g} is not accepted; expected {expected}"
+
+
+def _wrong_pumps(circuit: Circuit, duty: DutyCycle) -> Iterator[str]:
+    """Yield what is wrong with commands of pumps."""
+    for number, phase in enumerate(duty.phases):
+        for name, command in phase.pumps.items():
+            path = f"phases[{number}].pumps.{name}"
+            if name not in circuit.pumps:
+                known = ", ".join(circuit.pumps)
+                yield f"{path}: expected pumps: {known}{closest(name, circuit.pumps)}"
+            elif command.pressure < 1.0 and math.isinf(circuit.values[name]["cutoff_bar"]):
+                yield f"{path}.pressure: {name} has no cutoff_bar that could be commanded"
 
 
 def _too_heavy(circuit: Circuit, actuator: str, process: float) -> str:
@@ -123,10 +137,24 @@ class Setting(NamedTuple):
         plant.pump_flow[:, oil] *= self.speed
 
 
+class Commands(NamedTuple):
+    """The commands and loads of a machine.
+
+    Shapes: steps, A actuators, P pumps.
+    """
+
+    target: Floats
+    """[steps, A], positions, or openings of valves."""
+    process: Floats
+    """[steps, A], shares of the process load."""
+    pumps: Floats
+    """[steps, P, 2], cut-off pressure and speed as shares of those that are set."""
+
+
 class CycleKnots(NamedTuple):
     """A duty cycle as arrays. Targets are linear in time between its knots.
 
-    Shapes: K knots after the start of the cycle, A actuators.
+    Shapes: K knots after the start of the cycle, A actuators, P pumps.
     """
 
     initial: Floats
@@ -145,6 +173,8 @@ class CycleKnots(NamedTuple):
     """[K, A], the knot of the last command, counted from 1; 0 is the start of the cycle."""
     process: Floats
     """[K, A], the shares of the process load since the previous knot."""
+    pumps: Floats
+    """[K, P, 2], the commands of pumps since the previous knot."""
     pause: Pause | None
 
     @property
@@ -153,8 +183,8 @@ class CycleKnots(NamedTuple):
         return np.where(self.open_loop == 1, 0.0, self.initial)
 
     @classmethod
-    def of(cls, duty: DutyCycle, actuators: tuple[str, ...]) -> Self:
-        """Return a duty's cycle as arrays; `actuators` gives their order on the axis A."""
+    def of(cls, duty: DutyCycle, actuators: Sequence[str], pumps: Sequence[str]) -> Self:
+        """Return a duty's cycle as arrays; actuators and pumps give the orders of the axes."""
         rows = []
         for number, phase in enumerate(duty.phases):
             if phase.hold:
@@ -172,8 +202,21 @@ class CycleKnots(NamedTuple):
             value=value,
             source=np.maximum.accumulate(given, axis=0),
             process=np.array([[each.get(name, 0.0) for name in actuators] for each in processes]),
+            pumps=_pump_commands(duty, pumps)[list(phases)],
             pause=duty.pause,
         )
+
+
+def _pump_commands(duty: DutyCycle, pumps: Sequence[str]) -> Floats:
+    """Return the commands of pumps [phases, P, 2], each held until the next of the same pump."""
+    held = np.ones((len(duty.phases), len(pumps), 2))
+    for column, pump in enumerate(pumps):
+        given = [phase.pumps[pump] for phase in duty.phases if pump in phase.pumps]
+        last = given[-1] if given else PumpCommand()
+        for row, phase in enumerate(duty.phases):
+            last = phase.pumps.get(pump, last)
+            held[row, column] = last.pressure, last.speed
+    return held
 
 
 class ReferenceGenerator:
@@ -192,20 +235,22 @@ class ReferenceGenerator:
         self._cycles = 0
         self._time_s = np.zeros(1)
         self._target = cycle.start[None]
-        self._process = np.zeros((0, len(cycle.initial)))  # from each knot to the next
+        # From each knot to the next:
+        self._process = np.zeros((0, len(cycle.initial)))
+        self._pumps = np.zeros((0, *cycle.pumps.shape[1:]))
 
-    def references(self, times_s: Floats) -> tuple[Floats, Floats]:
-        """Return targets and process loads [steps, A] at ascending times, later ones each call."""
+    def commands(self, times_s: Floats) -> Commands:
+        """Return commands and loads at ascending times [steps], later ones each call."""
         while self._time_s[-1] <= times_s[-1]:
             self._add_cycle()
         knot = np.searchsorted(self._time_s[1:], times_s, side="right")
         slope = np.diff(self._target, axis=0) / np.diff(self._time_s)[:, None]
         target = slope[knot] * (times_s - self._time_s[knot])[:, None] + self._target[knot]
-        process = self._process[knot]
+        process, pumps = self._process[knot], self._pumps[knot]
         past = knot[-1]  # is dropped, so that memory does not grow
         self._time_s, self._target = self._time_s[past:], self._target[past:]
-        self._process = self._process[past:]
-        return target, process
+        self._process, self._pumps = self._process[past:], self._pumps[past:]
+        return Commands(target, process, pumps)
 
     def _add_cycle(self) -> None:
         cycle, operator, rng = self._cycle, self._operator, self._rng
@@ -222,14 +267,17 @@ class ReferenceGenerator:
             np.where(cycle.switched, cycle.duration_s, cycle.duration_s * operator.pace * pace),
             np.take_along_axis(rows, cycle.source, axis=0),
             operator.load * load * cycle.process,
+            cycle.pumps,
         )
         self._cycles += 1
         if cycle.pause and self._cycles % cycle.pause.every_cycles == 0:
             rest_s = cycle.pause.duration_s * np.exp(rng.normal(0.0, 0.3))
-            self._append(np.array([rest_s]), self._target[-1:], np.zeros_like(self._target[-1:]))
+            idle = np.zeros_like(self._target[-1:])
+            self._append(np.array([rest_s]), self._target[-1:], idle, cycle.pumps[-1:])
 
-    def _append(self, duration_s: Floats, target: Floats, process: Floats) -> None:
+    def _append(self, duration_s: Floats, target: Floats, process: Floats, pumps: Floats) -> None:
         later_s = np.cumsum(np.concatenate([self._time_s[-1:], duration_s]))[1:]
         self._time_s = np.concatenate([self._time_s, later_s])
         self._target = np.concatenate([self._target, target])
         self._process = np.concatenate([self._process, process])
+        self._pumps = np.concatenate([self._pumps, pumps])

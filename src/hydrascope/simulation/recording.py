@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hydrascope.simulation.channels import PIECE_S, RATE_HZ, Channel
-from hydrascope.simulation.duty import ReferenceGenerator, Setting
+from hydrascope.simulation.duty import Commands, ReferenceGenerator, Setting
 from hydrascope.simulation.fleet import Member
 from hydrascope.simulation.instruments import SensorGroup
 from hydrascope.simulation.sensors import Observation
@@ -75,14 +75,15 @@ class Run:
             nonlocal done_s
             # A value at the middle of a step is its mean to second order.
             steps = np.arange(round(length_s / STEP_S), dtype=np.float64)
-            target, process = generator.references(done_s + STEP_S * (steps + 0.5))
+            commands = generator.commands(done_s + STEP_S * (steps + 0.5))
             done_s += length_s
-            reference = Reference(target[None], process[None], cycle.open_loop)
+            target, process, pumps = commands
+            reference = Reference(target[None], process[None], cycle.open_loop, pumps[None])
             record = advance(
                 circuit.wiring, plant, state, reference, STEP_S, _EVERY, thermal_speedup
             )
-            commands = target[_EVERY - 1 :: _EVERY]
-            return Observation(circuit, plant, setting, record[0], commands, cycle.open_loop)
+            recorded = Commands(*(each[_EVERY - 1 :: _EVERY] for each in commands))
+            return Observation(circuit, plant, setting, record[0], recorded, cycle.open_loop)
 
         run(WARM_UP_S, WARM_UP_SPEEDUP)
         for begin_s in np.arange(0.0, seconds - 1e-6, PIECE_S):

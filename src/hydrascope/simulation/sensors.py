@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from hydrascope.schemas import ComponentType, SensorKind, SensorSpec, SpecError
 from hydrascope.simulation.circuit import Circuit
-from hydrascope.simulation.duty import Setting
+from hydrascope.simulation.duty import Commands, Setting
 from hydrascope.simulation.fluid import kinematic_viscosity_mm2_s
 from hydrascope.simulation.parameters import ACTUATORS, DRIVES, VALVES
 from hydrascope.simulation.plant import BAR, LITRE_MIN, rated_bar
@@ -37,10 +37,10 @@ class Observation:
     setting: Setting
     record: Values
     """[samples, signals], what `solver.advance` recorded of the machine."""
-    target: Values
-    """[samples, A], the commands at those times."""
+    commands: Commands
+    """The commands at those times."""
     open_loop: NDArray[np.int64]
-    """[A], 1 where they are openings of the valves, 0 where they are positions."""
+    """[A], 1 where targets are openings of the valves, 0 where they are positions."""
 
     def constant(self, value: float) -> Values:
         """Return a value [samples] that does not change."""
@@ -60,6 +60,10 @@ class Observation:
         first = len(self.circuit.node) + len(self.circuit.branches)
         first += PUMP_SIGNALS * self.circuit.pumps.index(component)
         return self.record[:, first : first + PUMP_SIGNALS].T
+
+    def pump_command(self, component: str) -> Values:
+        """Return the cut-off pressure and speed that are commanded, [2, samples], as shares."""
+        return self.commands.pumps[:, self.circuit.pumps.index(component)].T
 
     def position(self, actuator: int) -> Values:
         """Return an actuator's position [samples] in m (rad for a motor)."""
@@ -124,11 +128,14 @@ def true_signal(observation: Observation, component: str, sensor: SensorSpec) ->
             power: Values = shaft_w / circuit.values[component]["efficiency"] / 1e3
             return power
         case SensorKind.SPEED if kind in DRIVES and circuit.driven_by(component):
-            values = circuit.values[circuit.driven_by(component)[0]]
+            pump = circuit.driven_by(component)[0]
+            values = circuit.values[pump]
             share = 1.0 if values["water"] else setting.speed
-            return observation.constant(share * values["speed_rpm"])
+            speed: Values = share * values["speed_rpm"] * observation.pump_command(pump)[1]
+            return speed
         case SensorKind.CONTROL_SIGNAL if kind == ComponentType.PUMP:
-            return observation.constant(100.0 * setting.pressure)
+            commanded: Values = 100.0 * setting.pressure * observation.pump_command(component)[0]
+            return commanded
         case SensorKind.VIBRATION if kind == ComponentType.PUMP:
             return _vibration(observation, component)
         case SensorKind.TEMPERATURE if kind == ComponentType.COOLER and place == "coolant":
@@ -159,7 +166,8 @@ def _node(circuit: Circuit, component: str, place: str | None) -> int | None:
 
 
 def _vibration(observation: Observation, component: str) -> Values:
-    circuit, speed = observation.circuit, observation.setting.speed
+    circuit = observation.circuit
+    speed = observation.setting.speed * observation.pump_command(component)[1]
     _, _, stroke, fill, _ = observation.pump(component)
     pressure = observation.pressure_bar(circuit.node[component, "outlet"])
     load = pressure / rated_bar(circuit.values[component])
@@ -174,9 +182,11 @@ def _vibration(observation: Observation, component: str) -> Values:
 def _valve_command(observation: Observation, actuator: int) -> Values:
     """Return the controller's command of an actuator's valve in %, −100 to 100."""
     if observation.open_loop[actuator]:
-        return 100.0 * observation.target[:, actuator]
+        return 100.0 * observation.commands.target[:, actuator]
     plant, position = observation.plant, observation.position(actuator)
     stroke = plant.actuator_stroke[0, actuator]
     share = position / stroke if stroke < MAX_STROKE else position
-    opening: Values = plant.valve_gain[0, actuator] * (observation.target[:, actuator] - share)
+    opening: Values = plant.valve_gain[0, actuator] * (
+        observation.commands.target[:, actuator] - share
+    )
     return 100.0 * np.minimum(1.0, np.maximum(-1.0, opening))

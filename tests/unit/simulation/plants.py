@@ -58,7 +58,8 @@ def run_steady(machine: Machine, seconds: float = 20.0) -> tuple[Circuit, Plant,
         steps = round(length_s / STEP_S)
         actuators = len(circuit.sections)
         nothing = np.zeros((1, steps, actuators))
-        reference = Reference(nothing, nothing, np.ones(actuators, dtype=np.int64))
+        pumps = np.ones((1, steps, len(circuit.pumps), 2))
+        reference = Reference(nothing, nothing, np.ones(actuators, dtype=np.int64), pumps)
         advance(circuit.wiring, plant, state, reference, STEP_S, 1)
     return circuit, plant, state
 

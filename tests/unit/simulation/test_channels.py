@@ -9,7 +9,7 @@ from presses import ALL, press
 
 from hydrascope.simulation.channels import Channels, channels_of
 from hydrascope.simulation.circuit import build_circuit
-from hydrascope.simulation.duty import Setting
+from hydrascope.simulation.duty import Commands, Setting
 from hydrascope.simulation.estimation.complete import complete
 from hydrascope.simulation.plant import build_plant
 from hydrascope.simulation.sensors import Observation
@@ -29,10 +29,12 @@ def read(sensors: dict[str, list[dict[str, Any]]]) -> tuple[Channels, dict[str, 
     state = empty_state(plant, np.array([50.0]), np.array([40.0]))
     state.position[:] = 4.0
     opening, open_loop = np.full((1, 100, 1), 0.5), np.ones(1, dtype=np.int64)
-    reference = Reference(opening, np.zeros((1, 100, 1)), open_loop)
+    nothing, pumps = np.zeros((1, 100, 1)), np.ones((1, 100, 1, 2))
+    reference = Reference(opening, nothing, open_loop, pumps)
     record = advance(circuit.wiring, plant, state, reference, 0.05, 100)
+    commands = Commands(opening[0, -1:], nothing[0, -1:], pumps[0, -1:])
     observation = Observation(
-        circuit, plant, Setting(1.0, 1.0, 1.0), record[0], opening[0, -1:], open_loop
+        circuit, plant, Setting(1.0, 1.0, 1.0), record[0], commands, open_loop
     )
     channels = channels_of(circuit, plant)
     return channels, {

@@ -26,9 +26,9 @@ def work(kind: str, step_s: float, seconds: float) -> tuple[np.ndarray, State, S
     for length_s in (20.0, seconds):
         before = State(*(values.copy() for values in state))
         steps = round(length_s / step_s)
-        target, process = generator.references(step_s * (np.arange(done, done + steps) + 0.5))
+        target, process, pumps = generator.commands(step_s * (np.arange(done, done + steps) + 0.5))
         done += steps
-        reference = Reference(target[None], process[None], cycle.open_loop)
+        reference = Reference(target[None], process[None], cycle.open_loop, pumps[None])
         record = advance(circuit.wiring, plant, state, reference, step_s, round(0.1 / step_s))
     return record[0], before, state
 

@@ -61,20 +61,48 @@ def test_a_compensated_pump_limits_the_load_too() -> None:
 def test_an_opening_is_played_as_it_stands_and_its_valve_begins_shut() -> None:
     wanted = duty(to={"ram": 0.8}, open_loop=["ram"])
     generator = ReferenceGenerator(
-        CycleKnots.of(wanted, ("ram",)), Operator(1.0, 1.0, 0.0, reach=0.5),
+        CycleKnots.of(wanted, ("ram",), ()), Operator(1.0, 1.0, 0.0, reach=0.5),
         np.random.default_rng(0),
     )  # fmt: skip
-    target, _ = generator.references(np.array([0.0, 1.0, 1.999]))
+    target, *_ = generator.commands(np.array([0.0, 1.0, 1.999]))
     np.testing.assert_allclose(target[:, 0], [0.0, 0.4, 0.8], atol=1e-3)
 
 
 def test_a_position_is_reached_by_a_share_of_its_travel() -> None:
     generator = ReferenceGenerator(
-        CycleKnots.of(duty(to={"ram": 0.8}), ("ram",)), Operator(1.0, 1.0, 0.0, reach=0.5),
+        CycleKnots.of(duty(to={"ram": 0.8}), ("ram",), ()), Operator(1.0, 1.0, 0.0, reach=0.5),
         np.random.default_rng(0),
     )  # fmt: skip
-    target, _ = generator.references(np.array([0.0, 1.0, 1.999]))
+    target, *_ = generator.commands(np.array([0.0, 1.0, 1.999]))
     np.testing.assert_allclose(target[:, 0], [0.2, 0.35, 0.5], atol=1e-3)
+
+
+def test_a_pumps_command_holds_until_the_next_one_also_over_the_end_of_a_cycle() -> None:
+    phases = [
+        {"name": "a", "duration_s": 1},
+        {"name": "b", "duration_s": 1, "pumps": {"pump": {"pressure": 0.5}}},
+        {"name": "c", "duration_s": 1},
+        {"name": "d", "duration_s": 1, "pumps": {"pump": {"pressure": 0.8, "speed": 0.6}}},
+    ]
+    wanted = validate(DutyCycle, {"initial": {"ram": 0.2}, "phases": phases})
+    cycle = CycleKnots.of(wanted, ("ram",), ("other", "pump"))
+    exact = Operator(1.0, 1.0, 0.0)
+    generator = ReferenceGenerator(cycle, exact, np.random.default_rng(0))
+    pumps = generator.commands(np.arange(0.5, 5.0)).pumps
+    assert pumps[:, 0].tolist() == [[1.0, 1.0]] * 5
+    assert pumps[:, 1].tolist() == [[0.8, 0.6], [0.5, 1.0], [0.5, 1.0], [0.8, 0.6], [0.8, 0.6]]
+
+
+def test_a_command_of_no_pump_or_of_what_it_does_not_have_is_refused() -> None:
+    with pytest.raises(SpecError, match=r"phases\[0\]\.pumps\.pomp: expected pumps: pump.*'pump'"):
+        check_duty(duty(pumps={"pomp": {"speed": 0.5}}), circuit(), "cycle.yaml")
+    check_duty(duty(pumps={"pump": {"speed": 0.5}}), circuit(), "cycle.yaml")
+    with pytest.raises(SpecError, match=r"pumps\.pump\.pressure: pump has no cutoff_bar"):
+        check_duty(duty(pumps={"pump": {"pressure": 0.5}}), circuit(), "cycle.yaml")
+    with pytest.raises(
+        SpecError, match=r"speed: 1\.5 is not accepted; expected less than or equal to 1"
+    ):
+        duty(pumps={"pump": {"speed": 1.5}})
 
 
 def test_the_given_list_of_a_press_can_do_its_work() -> None:

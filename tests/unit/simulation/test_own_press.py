@@ -39,19 +39,32 @@ def edge_bar(share: float) -> float:
     return turbulent + math.sqrt(0.2 * turbulent)
 
 
-def run(opening: float, seconds: float, begin_m: float = 0.1) -> tuple[Circuit, State]:
+def held(opening: float, steps: int, pump: tuple[float, float] = (1.0, 1.0)) -> Reference:
+    """Return commands that do not change: of the valve, and pressure and speed of the pump."""
+    return Reference(
+        np.full((1, steps, 1), opening),
+        np.zeros((1, steps, 1)),
+        np.ones(1, dtype=np.int64),
+        np.broadcast_to(pump, (1, steps, 1, 2)).copy(),
+    )
+
+
+def run(
+    opening: float,
+    seconds: float,
+    begin_m: float = 0.1,
+    pump: tuple[float, float] = (1.0, 1.0),
+    nominal: dict[str, dict[str, float]] = ALL,
+) -> tuple[Circuit, State]:
     """Run at 40 °C with a valve that is opened at once; the meters are of the last second."""
-    circuit = build_circuit(press(ALL, sizes=SIZES))
+    circuit = build_circuit(press(ALL | nominal, sizes=SIZES))
     plant = build_plant(circuit)
     plant.thermal[:, :2] = 1e12
     state = empty_state(plant, np.array([40.0]), np.array([40.0]))
     state.position[:] = begin_m
     for length_s in (seconds, 1.0):
         state.meter[:] = 0.0
-        steps = round(length_s / STEP_S)
-        reference = Reference(
-            np.full((1, steps, 1), opening), np.zeros((1, steps, 1)), np.ones(1, dtype=np.int64)
-        )
+        reference = held(opening, round(length_s / STEP_S), pump)
         advance(circuit.wiring, plant, state, reference, STEP_S, 1)
     return circuit, state
 
@@ -139,20 +152,34 @@ def test_the_oil_settles_where_the_heat_of_the_pump_leaves_through_the_tank() ->
     state = empty_state(plant, np.array([40.0]), np.array([40.0]))
     state.position[:] = 4.0
     steps = round(3600 / STEP_S)
-    reference = Reference(
-        np.ones((1, steps, 1)), np.zeros((1, steps, 1)), np.ones(1, dtype=np.int64)
-    )
-    advance(circuit.wiring, plant, state, reference, STEP_S, steps)
+    advance(circuit.wiring, plant, state, held(1.0, steps), STEP_S, steps)
     warm, tank = float(state.temperature[0, 0]), float(state.temperature[0, 1])
     state.meter[:] = 0.0
-    reference = Reference(np.ones((1, 20, 1)), np.zeros((1, 20, 1)), np.ones(1, dtype=np.int64))
-    advance(circuit.wiring, plant, state, reference, STEP_S, 20)
+    advance(circuit.wiring, plant, state, held(1.0, 20), STEP_S, 20)
     # All of the shaft's power leaves the tank: P = 400 W/K × (T − 20 °C).
     assert tank - 20 == pytest.approx(meter(state, "shaft_j") / 400, rel=0.02)
     # The oil that runs through carries it there: P = ρ c Q (T − T of the tank).
     density = 879 - 0.6278 * (warm - 15)
     carried = density * HEAT_CAPACITY_J_KG_K * 60 * L_MIN * (warm - tank)
     assert carried == pytest.approx(meter(state, "shaft_j"), rel=0.02)
+
+
+def test_a_pump_at_half_its_speed_moves_the_ram_half_as_fast() -> None:
+    _, whole = run(1.0, 8.0)
+    _, half = run(1.0, 8.0, pump=(1.0, 0.5))
+    # Both leak the same 3 l/min × p / 200 at nearly the same pressure: 57.9 and 27.9 l/min.
+    share = float(half.velocity[0, 0] / whole.velocity[0, 0])
+    assert share == pytest.approx((30 - 2.0) / (60 - 2.1), rel=0.02)
+
+
+def test_a_pump_is_held_at_the_pressure_that_is_commanded() -> None:
+    compensated = ALL["pump"] | {"cutoff_bar": 180}
+    circuit, state = run(1.0, 60.0, pump=(0.8, 1.0), nominal={"pump": compensated})
+    # It stands at its end, so the pump only leaks: 2.4 l/min of the 60 that it has at 144 bar
+    # less its band of 6 % of 180 bar.
+    stroke = 0.05 * 144 / 180 * MU_0 / MU
+    pressure = pressure_bar(circuit, state, "pump", "outlet")
+    assert pressure == pytest.approx(144 - 0.06 * 180 * stroke, rel=0.02)
 
 
 def test_dirt_wears_the_pumps_of_oil_and_a_restriction_is_that_of_the_valves_own_pump() -> None:

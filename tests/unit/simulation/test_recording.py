@@ -38,15 +38,15 @@ def test_a_machine_in_a_batch_gives_bit_for_bit_what_it_gives_alone() -> None:
         for n in range(3)
     ]
     generator = ReferenceGenerator(build.cycle, Operator(1.0, 1.0, 0.05), np.random.default_rng(0))
-    target, process = generator.references(STEP_S * (np.arange(400) + 0.5))
+    target, process, pumps = generator.commands(STEP_S * (np.arange(400) + 0.5))
 
     def run(*which: int) -> tuple[np.ndarray, State]:
         mine = zip(*(plants[n] for n in which), strict=True)
         plant = Plant(*(np.concatenate(values) for values in mine))
         warm = np.full(len(which), 40.0)
         state = empty_state(plant, warm, warm)
-        references = [np.stack([each] * len(which)) for each in (target, process)]
-        reference = Reference(references[0], references[1], build.cycle.open_loop)
+        references = [np.stack([each] * len(which)) for each in (target, process, pumps)]
+        reference = Reference(*references[:2], build.cycle.open_loop, references[2])
         return advance(build.circuit.wiring, plant, state, reference, STEP_S, 2), state
 
     together, state = run(0, 1, 2)

@@ -42,8 +42,10 @@ def positions_mm() -> np.ndarray:
 
 def played(duty: DutyCycle, times_s: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     exact = Operator(1.0, 1.0, 0.0)
-    generator = ReferenceGenerator(CycleKnots.of(duty, ("ram",)), exact, np.random.default_rng(0))
-    target, process = generator.references(times_s)
+    generator = ReferenceGenerator(
+        CycleKnots.of(duty, ("ram",), ()), exact, np.random.default_rng(0)
+    )
+    target, process, _ = generator.commands(times_s)
     return target[:, 0], process[:, 0]
 
 

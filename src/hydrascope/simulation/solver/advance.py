@@ -22,7 +22,7 @@ from hydrascope.simulation.solver.network import (
     State,
     Wiring,
 )
-from hydrascope.simulation.solver.packing import FLOW, pack
+from hydrascope.simulation.solver.packing import CUTOFF, FLOW, pack
 from hydrascope.simulation.solver.update import update_fluid, update_state
 from hydrascope.simulation.solver.workspace import new_workspace
 from hydrascope.simulation.version import code_version
@@ -88,10 +88,22 @@ def _record(row, state, work):
 
 
 def _advance_one(
-    wiring, values, state, work, target, process, open_loop, h, thermal_speedup, every, record
+    wiring,
+    values,
+    state,
+    work,
+    target,
+    process,
+    open_loop,
+    pumps,
+    h,
+    thermal_speedup,
+    every,
+    record,
 ):
     """Run one machine; the arguments are those of `advance`, without the axis B."""
     nodes = len(work.holds)
+    pump = values.pump
     find_pattern(wiring, work.matrix, work.below, work.column)
     for k in range(nodes):
         work.pressure[k] = state.pressure[k]
@@ -99,14 +111,18 @@ def _advance_one(
     for k in range(nodes):
         work.taken[k] = work.holds[k]
     delivered = 0.0
-    for k in range(len(values.pump)):
-        delivered += values.pump[k, FLOW]
+    for k in range(len(pump)):
+        delivered += pump[k, FLOW]
+        work.pump_set[k, 0], work.pump_set[k, 1] = pump[k, CUTOFF], pump[k, FLOW]
     tolerance = (TOLERANCE * delivered) ** 2
     for step in range(len(target)):
         update_fluid(values.oil, state.temperature[0], work)
         demand = min(1.0, move_spools(values.act, state.position, state.spool, target[step],
                                       open_loop, h))  # fmt: skip
         open_edges(values.act, state.spool, work.viscosity[0], work.density[0], work.edge)
+        for k in range(len(pump)):
+            pump[k, CUTOFF] = pumps[step, k, 0] * work.pump_set[k, 0]
+            pump[k, FLOW] = pumps[step, k, 1] * work.pump_set[k, 1]
         for k in range(nodes):
             work.before[k] = work.pressure[k]
         if not _solve_step(wiring, values, state, work, process[step], demand, h, tolerance):
@@ -157,6 +173,7 @@ def advance(
         _advance_compiled(
             wiring, packed.select(machine), State(*(each[machine] for each in state)),
             new_workspace(wiring, nodes), reference.target[machine], reference.process[machine],
-            reference.open_loop, h, thermal_speedup, every, record[machine],
+            reference.open_loop, reference.pumps[machine], h, thermal_speedup, every,
+            record[machine],
         )  # fmt: skip
     return record

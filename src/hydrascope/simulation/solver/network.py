@@ -156,6 +156,8 @@ class Reference(NamedTuple):
     """[B, steps, A], shares of the process load."""
     open_loop: NDArray[np.int64]
     """[A], 1 where the valve's opening is commanded, 0 where the position is."""
+    pumps: Floats
+    """[B, steps, P, 2], cut-off pressure and speed as shares of those of the plant."""
 
 
 def empty_state(plant: Plant, circuit_c: Floats, tank_c: Floats) -> State:

@@ -33,6 +33,8 @@ class Workspace(NamedTuple):
     """[K] m³/s, the flows through the branches."""
     pump: Floats
     """[P, 5], see `PUMP_SIGNALS`."""
+    pump_set: Floats
+    """[P, 2] Pa and m³/s, cut-off pressure and flow of the plant; commands are shares of them."""
     edge: Floats
     """[A, 2], the laminar and turbulent factor of the valve's two open edges; 0 where closed."""
     speed: Floats
@@ -61,6 +63,7 @@ def new_workspace(wiring: Wiring, nodes: int) -> Workspace:
         column=np.zeros((nodes, nodes), dtype=np.uintp),
         branch=np.zeros(branches),
         pump=np.zeros((pumps, PUMP_SIGNALS)),
+        pump_set=np.zeros((pumps, 2)),
         edge=np.zeros((actuators, 2)),
         speed=np.zeros(actuators),
         heat=np.zeros(actuators),
