@@ -1,9 +1,9 @@
 """A build of machines: its machine file, its network, its duty, and the faults that it can have."""
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from importlib import resources
 from pathlib import Path
 
@@ -23,6 +23,8 @@ from hydrascope.simulation.solver import Plant
 _ASSETS = resources.files("hydrascope") / "assets" / "fleet"
 MACHINE_FILE, DUTY_FILE = "machine.yaml", "duty.yaml"
 """The files of a build in a folder of builds."""
+_KEPT = 4_096
+"""How many builds a process keeps."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,16 +48,43 @@ class Build:
     """Why other sensors are not, by sensor id."""
     estimates: tuple[Estimate, ...]
     """What the machine file leaves out."""
+    files: tuple[Path, Path]
+    """The machine file and the duty file."""
     digest: str
     """The hexadecimal SHA-256 of both files."""
+
+    def __reduce__(self) -> tuple[Callable[..., "Build"], tuple[Path, Path, str]]:
+        # A process reads the files once, however often it is sent the build.
+        return _reread, (*self.files, self.digest)
 
 
 def read_build(machine_file: Path, duty_file: Path) -> Build:
     """Read a build from its files; a machine file of several machines is one build, too.
 
     Raises:
-        SpecError: A file is wrong, or the machine cannot work; names every fault.
+        SpecError: A file is missing or wrong, or the machine cannot work; names every fault.
     """
+    return _read(machine_file, duty_file, _digest(machine_file, duty_file))
+
+
+def _reread(machine_file: Path, duty_file: Path, digest: str) -> Build:
+    if _digest(machine_file, duty_file) != digest:
+        raise SpecError(f"{machine_file}: it or its duty has changed while it was simulated")
+    return _read(machine_file, duty_file, digest)
+
+
+def _digest(*files: Path) -> str:
+    content = hashlib.sha256()
+    for file in files:
+        try:
+            content.update(hashlib.sha256(file.read_bytes()).digest())
+        except OSError as error:
+            raise SpecError(f"{file}: {error.strerror}") from None
+    return content.hexdigest()
+
+
+@lru_cache(maxsize=_KEPT)
+def _read(machine_file: Path, duty_file: Path, digest: str) -> Build:
     machine = machines_in(machine_file)[0]
     completed = complete(machine)
     circuit = build_circuit(completed.machine, str(machine_file))
@@ -66,9 +95,6 @@ def read_build(machine_file: Path, duty_file: Path) -> Build:
                         source=str(machine_file))  # fmt: skip
     duty = validate(DutyCycle, load_yaml(duty_file), str(duty_file))
     check_duty(duty, circuit, str(duty_file))
-    content = hashlib.sha256()
-    for file in (machine_file, duty_file):
-        content.update(hashlib.sha256(file.read_bytes()).digest())
     return Build(
         name=machine.topology.id,
         machine=machine,
@@ -80,7 +106,8 @@ def read_build(machine_file: Path, duty_file: Path) -> Build:
         channels=channels.simulated,
         left_out=channels.left_out,
         estimates=completed.estimates,
-        digest=content.hexdigest(),
+        files=(machine_file.absolute(), duty_file.absolute()),
+        digest=digest,
     )
 
 

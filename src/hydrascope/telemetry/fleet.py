@@ -106,19 +106,16 @@ class FleetSource(FleetSettings):
     @property
     def fingerprint(self) -> str:
         """The hash of the parameters, the files of machines and the code that simulates."""
-        return self._hash(asdict(self))
+        settings = asdict(self)
+        settings = {name: settings[name] for name in settings.keys() - {"files", "duty"}}
+        return _hash(sorted(settings.items()), [each.digest for each in self.builds.values()])
 
     def machine_fingerprint(self, equipment_id: str) -> str:
         """Return a hash of all that determines one machine's telemetry."""
-        self.member(equipment_id)
+        member = self.member(equipment_id)
         recorded = (self.hours, self.recording_min, self.commissioning, self.run_to_failure)
         content = (equipment_id, *recorded, self.life_h, self.fault_rate, self.seed)
-        return self._hash(content)
-
-    def _hash(self, content: object) -> str:
-        files = [build.digest for build in self.builds.values()]
-        version = code_version(Path(simulation.__path__[0]))
-        return hashlib.sha256(f"{content!r} {files} {version}".encode()).hexdigest()
+        return _hash(content, member.build.digest)
 
     def machines(self) -> Mapping[str, Machine]:
         """Return the machines by equipment id."""
@@ -285,6 +282,16 @@ def _simulate(
     run = Run(source.member(equipment_id), recording.number, recording.hour)
     pieces = list(run.pieces(60.0 * source.recording_min))
     return {name: np.concatenate([piece[name] for piece in pieces]) for name in pieces[0]}
+
+
+def _hash(*content: object) -> str:
+    return hashlib.sha256(f"{content!r} {_version()}".encode()).hexdigest()
+
+
+@cache
+def _version() -> int:
+    """Return the version of the code that simulates."""
+    return code_version(Path(simulation.__path__[0]))
 
 
 def _samples_before(seconds: float, rate_hz: float) -> int:

@@ -99,9 +99,7 @@ def test_a_command_of_no_pump_or_of_what_it_does_not_have_is_refused() -> None:
     check_duty(duty(pumps={"pump": {"speed": 0.5}}), circuit(), "cycle.yaml")
     with pytest.raises(SpecError, match=r"pumps\.pump\.pressure: pump has no cutoff_bar"):
         check_duty(duty(pumps={"pump": {"pressure": 0.5}}), circuit(), "cycle.yaml")
-    with pytest.raises(
-        SpecError, match=r"speed: 1\.5 is not accepted; expected less than or equal to 1"
-    ):
+    with pytest.raises(SpecError, match=r"speed: 1\.5 is not accepted; expected less"):
         duty(pumps={"pump": {"speed": 1.5}})
 
 

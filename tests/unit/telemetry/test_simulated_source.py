@@ -1,6 +1,7 @@
 """A user's machine is simulated from its files, by the command and as a source of a training."""
 
 import json
+import pickle
 from pathlib import Path
 from typing import Any
 
@@ -122,6 +123,26 @@ def test_another_file_is_another_fingerprint_and_other_telemetry(tmp_path: Path)
     assert before.machine_fingerprint("press_000") != after.machine_fingerprint("press_000")
     lower = after.read("press_000", first)["p_ram"].values
     assert np.nanmax(lower) < 0.8 * np.nanmax(pressure)
+
+
+def test_a_source_that_is_sent_to_a_process_is_the_same_unless_its_files_have_changed(
+    tmp_path: Path,
+) -> None:
+    machine = edited(tmp_path)
+    press = source(machine)
+    sent = pickle.dumps(press)
+    assert len(sent) < 2_000
+    assert pickle.loads(sent).builds["press"] is press.builds["press"]
+    assert pickle.loads(sent) == press
+    (tmp_path / "duty.yaml").write_text((tmp_path / "duty.yaml").read_text() + "\n")
+    with pytest.raises(SpecError, match=r"machine\.yaml: it or its duty has changed while"):
+        pickle.loads(sent)
+
+
+def test_files_of_the_same_content_are_the_same_machines_wherever_they_lie(tmp_path: Path) -> None:
+    one, other = source(edited(tmp_path / "a")), source(edited(tmp_path / "b"))
+    assert one.fingerprint == other.fingerprint
+    assert one.machine_fingerprint("press_001") == other.machine_fingerprint("press_001")
 
 
 def test_a_missing_duty_is_named(tmp_path: Path) -> None:
