@@ -1,21 +1,42 @@
 """Volume and energy are conserved to 0.1 % over duty cycles; halving the step changes little."""
 
+from dataclasses import replace
+from pathlib import Path
+
 import numpy as np
 import pytest
 from plants import meter
 
-from hydrascope.simulation.build import load_kind
-from hydrascope.simulation.duty import Operator, ReferenceGenerator
+from hydrascope.schemas.duty import PumpCommand
+from hydrascope.simulation.build import Build, load_kind, read_build
+from hydrascope.simulation.duty import CycleKnots, Operator, ReferenceGenerator
 from hydrascope.simulation.fleet_settings import KINDS
 from hydrascope.simulation.fluid import ATMOSPHERE_PA, BULK_MODULUS_PA
 from hydrascope.simulation.plant import build_plant
 from hydrascope.simulation.recording import STEP_S
 from hydrascope.simulation.solver import MAX_STROKE, Reference, State, advance, empty_state
 
+PRESS = Path(__file__).parents[3] / "examples" / "press"
+OWN = ("press", "press with commands of its pump")
+
+
+def build_of(kind: str) -> Build:
+    """Return one of `KINDS` or `OWN`."""
+    if kind in KINDS:
+        return load_kind(kind)
+    press = read_build(PRESS / "press.yaml", PRESS / "duty.yaml")
+    if kind == OWN[0]:
+        return press
+    slow, weak = PumpCommand(speed=0.5), PumpCommand(pressure=0.9)
+    phases = [phase.model_copy(update={"pumps": {"pump": slow if number % 2 else weak}})
+              for number, phase in enumerate(press.duty.phases)]  # fmt: skip
+    duty = press.duty.model_copy(update={"phases": tuple(phases)})
+    return replace(press, duty=duty, cycle=CycleKnots.of(duty, ("ram",), ("pump",)))
+
 
 def work(kind: str, step_s: float, seconds: float) -> tuple[np.ndarray, State, State]:
     """Run a machine as built; return the record at 10 Hz and the states before and after."""
-    build = load_kind(kind)
+    build = build_of(kind)
     circuit, cycle = build.circuit, build.cycle
     plant = build_plant(circuit)
     state = empty_state(plant, np.array([45.0]), np.array([40.0]))
@@ -33,17 +54,17 @@ def work(kind: str, step_s: float, seconds: float) -> tuple[np.ndarray, State, S
     return record[0], before, state
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", [*KINDS, *OWN])
 def test_energy_and_volume_are_conserved_over_a_duty_cycle(kind: str) -> None:
-    _, before, after = work(kind, STEP_S, 2 * load_kind(kind).duty.duration_s)
-    plant = build_plant(load_kind(kind).circuit)
+    _, before, after = work(kind, STEP_S, 2 * build_of(kind).duty.duration_s)
+    plant = build_plant(build_of(kind).circuit)
     flows = ("shaft_j", "heat_j", "work_j", "from_tank_m3", "to_tank_m3", "unsolved")
     spent = {name: meter(after, name) - meter(before, name) for name in flows}
-    stored_j = stored(load_kind(kind), plant, after) - stored(load_kind(kind), plant, before)
+    stored_j = stored(build_of(kind), plant, after) - stored(build_of(kind), plant, before)
     energy_out = spent["heat_j"] + spent["work_j"] + stored_j
     assert energy_out == pytest.approx(spent["shaft_j"], rel=1e-3)
     moved = (after.position - before.position) @ np.diff(-plant.actuator_area[0], axis=-1)
-    held = held_m3(load_kind(kind), plant, after) - held_m3(load_kind(kind), plant, before)
+    held = held_m3(build_of(kind), plant, after) - held_m3(build_of(kind), plant, before)
     volume_out = spent["to_tank_m3"] + held + float(moved.sum())
     assert volume_out == pytest.approx(spent["from_tank_m3"], rel=1e-3)
     assert spent["unsolved"] == 0
@@ -86,7 +107,7 @@ def held_m3(build: object, plant: object, state: State) -> float:
     )
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", [*KINDS, OWN[0]])
 def test_halving_the_step_changes_the_signals_by_less_than_a_percent(kind: str) -> None:
     """Root mean square of one-second means, as a share of the signal's span.
 
@@ -97,7 +118,7 @@ def test_halving_the_step_changes_the_signals_by_less_than_a_percent(kind: str) 
     seconds = [record.reshape(60, 10, -1).mean(axis=1) for record in (whole, half)]
     span = np.ptp(whole, axis=0) + 0.01 * np.abs(whole).max(axis=0) + 1e-12
     change = np.sqrt(((seconds[0] - seconds[1]) ** 2).mean(axis=0)) / span
-    circuit = load_kind(kind).circuit
+    circuit = build_of(kind).circuit
     chambers = {node for (_, port), node in circuit.node.items() if port in ("a", "b")}
     seen = [column for column in range(len(change)) if column not in chambers]
     assert change[seen].max() < 0.01
