@@ -28,7 +28,7 @@ ROOMS = {
             "hydrascope.telemetry",
             "hydrascope.telemetry.folder.settings.FolderSettings",
             "hydrascope.telemetry.fleet.FleetSource",
-            "hydrascope.telemetry.fleet.SimulatedSource",
+            "hydrascope.telemetry.simulated.SimulatedSource",
             "hydrascope.simulation.fleet_settings.FleetSettings",
             "hydrascope.telemetry.timescale.source.TimescaleSource",
             "hydrascope.telemetry.timescale.source.SourceSettings",

@@ -13,7 +13,8 @@ from hydrascope.schemas.machine_file import machines_in
 from hydrascope.schemas.yaml_file import load_yaml
 from hydrascope.simulation.channels import Channel, channels_of
 from hydrascope.simulation.circuit import Circuit, build_circuit
-from hydrascope.simulation.duty import CycleKnots, check_duty
+from hydrascope.simulation.duty import CycleKnots
+from hydrascope.simulation.duty_check import check_duty
 from hydrascope.simulation.estimation.complete import complete
 from hydrascope.simulation.estimation.draft import Estimate
 from hydrascope.simulation.faults import Fault, possible_faults

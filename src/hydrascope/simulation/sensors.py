@@ -129,10 +129,7 @@ def true_signal(observation: Observation, component: str, sensor: SensorSpec) ->
             return power
         case SensorKind.SPEED if kind in DRIVES and circuit.driven_by(component):
             pump = circuit.driven_by(component)[0]
-            values = circuit.values[pump]
-            share = 1.0 if values["water"] else setting.speed
-            speed: Values = share * values["speed_rpm"] * observation.pump_command(pump)[1]
-            return speed
+            return _speed_rpm(observation, pump)
         case SensorKind.CONTROL_SIGNAL if kind == ComponentType.PUMP:
             commanded: Values = 100.0 * setting.pressure * observation.pump_command(component)[0]
             return commanded
@@ -158,6 +155,13 @@ def true_signal(observation: Observation, component: str, sensor: SensorSpec) ->
         f"sensor {sensor.id}: no {sensor.kind} can be measured at {place!r} of a {kind} "
         f"({component}) in a simulation"
     )
+
+
+def _speed_rpm(observation: Observation, pump: str) -> Values:
+    values = observation.circuit.values[pump]
+    share = 1.0 if values["water"] else observation.setting.speed
+    speed: Values = share * values["speed_rpm"] * observation.pump_command(pump)[1]
+    return speed
 
 
 def _node(circuit: Circuit, component: str, place: str | None) -> int | None:

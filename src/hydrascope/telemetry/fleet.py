@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
 from functools import cache, cached_property, lru_cache
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -221,22 +221,6 @@ class FleetSource(FleetSettings):
 
     def _numbers(self) -> Mapping[str, tuple[str, int]]:
         return _numbered(tuple(self.builds), self.machines_per_kind)
-
-
-class SimulatedSource(FleetSource):
-    """Simulated machines of own machine files, with their faults.
-
-    Args:
-        machines: A machine file, or a folder of builds, see `FleetSettings.files`.
-        duty: The duty file of a machine file; None: `duty.yaml` beside it.
-        settings: As the other attributes of `FleetSettings`.
-
-    Raises:
-        SpecError: A file is wrong, a machine cannot work, or nothing would be recorded.
-    """
-
-    def __init__(self, machines: str, duty: str | None = None, **settings: Any) -> None:
-        super().__init__(kinds=(), files=machines, duty=duty, **settings)
 
 
 @cache

@@ -12,9 +12,10 @@ from hydrascope.schemas import SpecError
 from hydrascope.schemas.whole_file import write_whole
 from hydrascope.simulation.build import MACHINE_FILE, Build
 from hydrascope.simulation.fleet_settings import KINDS
-from hydrascope.telemetry.fleet import FleetSource, SimulatedSource
+from hydrascope.telemetry.fleet import FleetSource
 from hydrascope.telemetry.fleet_export import Format, as_yaml, export_fleet
 from hydrascope.telemetry.recorded_duty import recorded_duty
+from hydrascope.telemetry.simulated import SimulatedSource
 
 _YAML = (".yaml", ".yml")
 

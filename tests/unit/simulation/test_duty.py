@@ -9,7 +9,8 @@ from presses import ALL, GIVEN, press
 from hydrascope.schemas import SpecError, validate
 from hydrascope.schemas.duty import DutyCycle
 from hydrascope.simulation.circuit import Circuit, build_circuit
-from hydrascope.simulation.duty import CycleKnots, Operator, ReferenceGenerator, check_duty
+from hydrascope.simulation.duty import CycleKnots, Operator, ReferenceGenerator
+from hydrascope.simulation.duty_check import check_duty
 from hydrascope.simulation.estimation.complete import complete
 
 SIZES = {"diameter_mm": 20, "length_m": 1}
@@ -50,6 +51,12 @@ def test_a_load_above_the_relief_valve_is_refused_with_the_valve() -> None:
     message = r"process\.ram: ram needs 246 bar for its load, but relief lets .* to 200 bar"
     with pytest.raises(SpecError, match=message):
         check_duty(duty(process={"ram": 1.0}), heavy, "cycle.yaml")
+
+
+def test_a_load_that_hangs_on_the_ram_counts_without_any_process() -> None:
+    hanging = circuit(ram=ALL["ram"] | {"load_share": 1.5})
+    with pytest.raises(SpecError, match=r"initial: ram needs 231 bar for its load, but relief"):
+        check_duty(duty(to={"ram": 0.5}), hanging, "cycle.yaml")
 
 
 def test_a_compensated_pump_limits_the_load_too() -> None:

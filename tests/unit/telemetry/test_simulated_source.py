@@ -14,7 +14,7 @@ from hydrascope.cli import app
 from hydrascope.schemas import Machine, SpecError
 from hydrascope.simulation.faults import Fault
 from hydrascope.telemetry import ParquetSource
-from hydrascope.telemetry.fleet import SimulatedSource
+from hydrascope.telemetry.simulated import SimulatedSource
 
 PRESS = Path(__file__).parents[3] / "examples" / "press"
 SMALL = {"machines_per_kind": 2, "hours": 0.1, "recording_min": 2.0}
