@@ -2,14 +2,21 @@
 
 import math
 
+import numpy as np
 import pytest
+from plants import STEP_S, meter
 from presses import ALL, GIVEN, press
 
+from hydrascope.schemas import Machine, SpecError, validate
 from hydrascope.simulation.build import load_kind
 from hydrascope.simulation.circuit import build_circuit
+from hydrascope.simulation.duty import Operator, ReferenceGenerator
 from hydrascope.simulation.estimation.complete import Completed, complete
+from hydrascope.simulation.estimation.parts import RULES
+from hydrascope.simulation.estimation.usual import USUAL
 from hydrascope.simulation.fleet_settings import KINDS
 from hydrascope.simulation.plant import build_plant
+from hydrascope.simulation.solver import MAX_STROKE, Reference, advance, empty_state
 
 
 def value(completed: Completed, component: str, name: str) -> float:
@@ -131,8 +138,6 @@ def test_a_sensor_without_a_range_gets_a_usual_one_in_its_own_unit() -> None:
 
 
 def test_what_nothing_tells_stays_missing() -> None:
-    from hydrascope.schemas import SpecError
-
     with pytest.raises(SpecError, match=r"nominal\.stroke_mm: missing; expected 1 to 20000"):
         build_circuit(complete(press(changed("ram", "stroke_mm"))).machine)
     with pytest.raises(SpecError, match=r"nominal\.displacement_cm3: missing"):
@@ -142,3 +147,36 @@ def test_what_nothing_tells_stays_missing() -> None:
 @pytest.mark.parametrize("kind", KINDS)
 def test_the_kinds_in_the_package_leave_only_usual_values_out(kind: str) -> None:
     assert {each.rule for each in load_kind(kind).estimates} == {"usual value"}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_machine_that_leaves_out_all_that_can_be_told_still_works(kind: str) -> None:
+    build = load_kind(kind)
+    data = build.machine.model_dump(mode="json")
+    for component in data["topology"]["components"]:
+        rules = {rule.name for rule in RULES.get(component["kind"], ())}
+        needed = {"displacement_cm3", "cutoff_bar", "stroke_mm", "bore_mm", "volume_l"}
+        if component["id"].startswith("coolant"):
+            continue
+        component["nominal"] = {
+            name: each
+            for name, each in component["nominal"].items()
+            if name in needed or name not in rules | USUAL.keys()
+        }
+    for edge in data["topology"]["edges"]:
+        edge |= {"diameter_mm": None, "length_m": None}
+    circuit = build_circuit(complete(validate(Machine, data)).machine)
+    plant, cycle, steps = build_plant(circuit), build.cycle, 1_200
+    generator = ReferenceGenerator(cycle, Operator(1.0, 1.0, 0.0), np.random.default_rng(0))
+    target, process, pumps = generator.commands(STEP_S * (np.arange(steps) + 0.5))
+    state = empty_state(plant, np.array([45.0]), np.array([40.0]))
+    stroke = plant.actuator_stroke
+    state.position[:] = cycle.initial * np.where(stroke < MAX_STROKE, stroke, 1.0)
+    reference = Reference(target[None], process[None], cycle.open_loop, pumps[None])
+    record = advance(circuit.wiring, plant, state, reference, STEP_S, 2)[0]
+    assert np.isfinite(record).all()
+    assert meter(state, "unsolved") == 0
+    pump = build.circuit.pumps[0]
+    pressure = record[:, circuit.node[pump, "outlet"]] / 1e5
+    assert pressure.max() < 1.3 * circuit.values[pump]["cutoff_bar"]
+    assert np.ptp(pressure) > 5  # it works: the pump feels the duty
