@@ -67,7 +67,7 @@ async def deliver(database: Database, rules: RuleFile, limit: int = 20) -> Deliv
 
     sent = failed = given_up = 0
     for key, channel, *message, tries in await database.transaction(take):
-        error = await _send(rules.channels.get(channel), channel, *message)
+        error = await send(rules.channels.get(channel), channel, *message)
         if not error:
             sent += 1
             await database.run(partial(_execute, _SENT, (key,)))
@@ -85,8 +85,15 @@ async def _execute(statement: str, values: tuple[object, ...], connection: Conne
     await connection.execute(statement, *values)
 
 
-async def _send(address: str | None, channel: str, title: str, body: str) -> str:
-    """Send a message; return why it failed, or an empty text."""
+async def send(address: str | None, channel: str, title: str, body: str) -> str:
+    """Send a message; return why it failed, or an empty text.
+
+    Args:
+        address: Of the channel, as Apprise reads it; None: the rules have no such channel.
+        channel: Its name.
+        title: The first line.
+        body: Plain text, in which nothing is markup.
+    """
     if address is None:
         return f"the file of rules has no channel {channel!r} any more"
     receiver = apprise.Apprise()
@@ -97,7 +104,9 @@ async def _send(address: str | None, channel: str, title: str, body: str) -> str
         assert isinstance(said, io.StringIO)
         try:
             async with asyncio.timeout(_LEASE_S / 2):
-                done = await receiver.async_notify(body=body, title=title)
+                # Without a format, Apprise puts the text into the HTML of a mail as it is.
+                text = apprise.NotifyFormat.TEXT
+                done = await receiver.async_notify(body=body, title=title, body_format=text)
         except TimeoutError:
             return f"no answer within {_LEASE_S / 2:g} s"
         reason = " ".join(said.getvalue().split())
