@@ -47,7 +47,16 @@ for the name of a file."""
 Word = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
 """A kind or position, such as `relief_valve` or `inlet`."""
 
-Text = Annotated[str, Field(min_length=1)]
+
+def _without_null(text: str) -> str:
+    if "\0" in text:
+        raise ValueError("has the character U+0000, which a database cannot keep")
+    return text
+
+
+AnyText = Annotated[str, AfterValidator(_without_null)]
+"""A text that a database can keep; it may be empty."""
+Text = Annotated[AnyText, Field(min_length=1)]
 
 Texts = Annotated[
     tuple[Text, ...],

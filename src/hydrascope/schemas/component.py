@@ -4,7 +4,7 @@ from typing import Annotated
 
 from pydantic import Field, ValidationInfo, WithJsonSchema, field_validator
 
-from hydrascope.schemas.base import Identifier, Number, Positive, Spec, Text, Word
+from hydrascope.schemas.base import AnyText, Identifier, Number, Positive, Spec, Text, Word
 from hydrascope.schemas.kinds import SENSOR_UNITS, ComponentType, SensorKind
 
 
@@ -29,7 +29,7 @@ class SensorSpec(Spec):
     """Lowest and highest value that the sensor can measure, in its unit."""
     position: Word | None = None
     """Position on the component, such as inlet or outlet."""
-    description: str = ""
+    description: AnyText = ""
     """For people."""
 
     @field_validator("unit")
@@ -55,7 +55,7 @@ class ComponentSpec(Spec):
     """Name in lines, labels and answers, unique within the machine."""
     kind: Annotated[Word, _suggested(ComponentType)]
     """Kind of the component."""
-    name: str = ""
+    name: AnyText = ""
     """For people."""
     nominal: dict[Word, Number] = Field(default_factory=dict)
     """Nominal values with the unit in the name: `pressure_bar`, `displacement_cm3`."""

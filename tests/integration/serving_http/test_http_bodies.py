@@ -57,6 +57,8 @@ def test_head_is_answered_as_get_without_the_body(served: Served, path: str) -> 
     assert response.headers["content-type"] == served.get(path).headers["content-type"]
     problem_free = served.run(served.client.head("/v1/diagnose"))
     assert (problem_free.status_code, problem_free.content) == (405, b"")
+    endless = served.run(served.client.head("/v1/events"))
+    assert (endless.status_code, endless.content) == (405, b"")
 
 
 @pytest.mark.parametrize("start", ["0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-12:00"])

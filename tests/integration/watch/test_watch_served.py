@@ -135,6 +135,40 @@ def _label(alarm: dict[str, Any]) -> dict[str, Any]:
     return found
 
 
+@pytest.mark.parametrize(
+    ("path", "query", "field"),
+    [
+        ("overview", {"serach": "rig_1"}, "serach"),
+        ("overview", {"search": "\0"}, "search"),
+        ("alarms", {"equipment_id": "\0"}, "equipment_id"),
+        ("equipment/rig_0/diagnoses", {"since": "2026-01-01T00:00:00Z"}, "since"),
+        ("equipment/rig_0/diagnoses", {"from": START + WINDOW, "to": START}, "to"),
+        ("equipment/rig_0/signals", {"start": START, "end": START + WINDOW}, "end"),
+    ],
+)
+def test_a_query_that_cannot_be_meant_is_refused_by_its_key(
+    watched: Watched, path: str, query: dict[str, Any], field: str
+) -> None:
+    refused = watched.reader(path, **query)
+    assert refused.status == 422
+    assert [each["field"] for each in refused.content["errors"]] == [field]
+
+
+def test_a_text_that_a_database_cannot_keep_is_refused_and_does_no_harm(watched: Watched) -> None:
+    machine = watched.reader("equipment/rig_0").content["machine"]
+    machine["equipment"] |= {"equipment_id": "rig_7", "name": "Rig\0"}
+    silence = {"starts": "2026-01-01T00:00:00Z", "ends": "2099-01-01T00:00:00Z", "rule": "\0"}
+    for path, body in (
+        ("equipment", machine),
+        ("silences", silence),
+        ("alarms/1/comment", {"note": "\0"}),
+    ):
+        refused = watched.ask(path, body)
+        assert refused.status == 422
+        assert "U+0000" in refused.content["errors"][0]["message"]
+    assert watched.reader("overview").content["total"] == 2
+
+
 def test_silences_are_kept_until_they_end(watched: Watched) -> None:
     body = {
         "equipment_id": "rig_0",
@@ -148,6 +182,7 @@ def test_silences_are_kept_until_they_end(watched: Watched) -> None:
     assert watched.ask(f"silences/{number}", method="DELETE").status == 204
     assert watched.ask(f"silences/{number}", method="DELETE").status == 404
     assert watched.ask("silences", body | {"equipment_id": "nobody"}).status == 422
+    assert watched.ask("silences", body | {"ends": "9999-12-31T23:59:59-14:00"}).status == 422
 
 
 def test_what_changes_is_told_as_it_happens(watched: Watched) -> None:

@@ -16,6 +16,8 @@ from hydrascope.serving.observability.metrics import Metrics
 _LOG = logging.getLogger("hydrascope.access")
 _REQUEST_ID = re.compile(rb"[A-Za-z0-9._-]{1,64}")
 _DIAGNOSE = "/v1/diagnose"
+_ENDLESS = "/v1/events"
+"""Its answer does not end, so that HEAD would keep the connection from any other request."""
 _PLAIN = b"identity"
 """The content coding that changes nothing (RFC 9110, section 12.5.3)."""
 _HEADERS = [
@@ -53,7 +55,8 @@ class AdmissionMiddleware:
             return
         started = time.perf_counter()
         headers, method = dict(scope["headers"]), scope["method"]
-        if method == "HEAD":  # routes know GET, whose answer without its body this is
+        # Routes know GET; HEAD is its answer without the body.
+        if method == "HEAD" and scope["path"] != _ENDLESS:
             scope = {**scope, "method": "GET"}
         given = headers.get(b"x-request-id", b"")
         identifier = given.decode() if _REQUEST_ID.fullmatch(given) else uuid.uuid4().hex

@@ -22,17 +22,17 @@ from hydrascope.serving.http.dependencies import (
 from hydrascope.serving.http.history_views import (
     FIRST,
     LAST,
+    DiagnosesQuery,
     DiagnosisPage,
-    Limit,
     MachineOverview,
     OverviewAnswer,
-    Points,
+    OverviewQuery,
     SeriesAnswer,
     SeriesLine,
     SeriesQuery,
     SignalLine,
     SignalsAnswer,
-    Time,
+    SignalsQuery,
 )
 from hydrascope.serving.http.problems import ProblemError, responses
 from hydrascope.serving.http.strict_json import StrictRoute
@@ -40,8 +40,6 @@ from hydrascope.serving.service import Service
 
 router = APIRouter(prefix="/v1", route_class=StrictRoute, tags=["history"])
 _READING = responses(401, 403, 404, 422, 503)
-From = Annotated[Time, Query(alias="from")]
-To = Annotated[Time, Query(alias="to")]
 _COLUMNS = ("time", "component_id", "head", "label", "measure", "unit", "mean", "lowest", "highest")
 
 
@@ -49,17 +47,15 @@ _COLUMNS = ("time", "component_id", "head", "label", "measure", "unit", "mean", 
 async def overview(
     _: CanRead,
     service: CurrentService,
-    search: Annotated[str, Query(max_length=200)] = "",
-    limit: Limit = 100,
-    offset: Annotated[int, Query(ge=0, le=10_000_000)] = 0,
+    which: Annotated[OverviewQuery, Query()],
 ) -> OverviewAnswer:
     """Show all machines, the worst first.
 
     Without a database, the last windows are those that this process has diagnosed.
     """
     if service.monitor is None:
-        return await _remembered(service, search, limit, offset)
-    found = await service.monitor.overview(search, limit, offset)
+        return await _remembered(service, which)
+    found = await service.monitor.overview(which.search, which.limit, which.offset)
     machines = [MachineOverview(**each._asdict()) for each in found.machines]
     return OverviewAnswer(total=found.total, machines=machines)
 
@@ -69,14 +65,13 @@ async def list_diagnoses(
     _: CanRead,
     monitor: CurrentMonitor,
     machine: PathMachine,
-    start: From = FIRST,
-    end: To = LAST,
-    limit: Limit = 100,
-    cursor: Annotated[str | None, Query(max_length=200)] = None,
+    asked: Annotated[DiagnosesQuery, Query()],
 ) -> DiagnosisPage:
     """List the diagnoses of windows that end after `from` and not after `to`, the newest first."""
     name = machine.equipment.equipment_id
-    page = await monitor.predictions.diagnoses(name, start, end, limit, _place(cursor))
+    start, end = _period(asked)
+    before = _place(asked.cursor)
+    page = await monitor.predictions.diagnoses(name, start, end, asked.limit, before)
     return DiagnosisPage(
         diagnoses=[Diagnosis.model_validate_json(each.content) for each in page.diagnoses],
         next=None if page.next is None else page.next.isoformat(),
@@ -95,9 +90,7 @@ async def show_series(
 
     The finest of windows, hours and days is taken. `format=csv` gives a table.
     """
-    name, start, end = machine.equipment.equipment_id, asked.start, asked.end
-    if end <= start:
-        raise SpecError(f"expected a time after from, {start.isoformat()}", path="to")
+    name, (start, end) = machine.equipment.equipment_id, _period(asked)
     resolution = await monitor.predictions.resolution(name, start, end, asked.points)
     if resolution == "window":
         page = await monitor.predictions.diagnoses(name, start, end, asked.points)
@@ -123,11 +116,10 @@ async def show_signals(
     _: CanRead,
     service: CurrentService,
     machine: PathMachine,
-    start: Time,
-    points: Points = 300,
+    asked: Annotated[SignalsQuery, Query()],
 ) -> SignalsAnswer:
     """Show the signals of the window that starts at `start`, `points` values each at most."""
-    name = machine.equipment.equipment_id
+    name, start = machine.equipment.equipment_id, asked.start
     last = service.latest.get(name)
     if last is not None and last.diagnosis.window.start == start:
         window, signals, diagnosis = last.diagnosis.window, last.window.signals, last.diagnosis
@@ -139,7 +131,7 @@ async def show_signals(
             found = [Diagnosis.model_validate_json(each.content) for each in page.diagnoses]
             diagnosis = next((each for each in found if each.window == window), None)
         signals = await service.equipment.read_signals(machine, window)
-    shown = shown_signals(signals, window.start, points)
+    shown = shown_signals(signals, window.start, asked.points)
     return SignalsAnswer(
         start=window.start,
         end=window.end,
@@ -154,16 +146,27 @@ async def show_signals(
     )
 
 
-async def _remembered(service: Service, search: str, limit: int, offset: int) -> OverviewAnswer:
+async def _remembered(service: Service, which: OverviewQuery) -> OverviewAnswer:
     """Return the overview of what this process has diagnosed."""
-    word = search.casefold()
+    word = which.search.casefold()
     machines = [
         MachineOverview.of_last(machine, service.latest.get(name))
         for name, machine in (await service.equipment.all()).items()
         if word in name.casefold() or word in machine.equipment.name.casefold()
     ]
     machines.sort(key=lambda each: (each.health is None, each.health or 0.0, each.equipment_id))
-    return OverviewAnswer(total=len(machines), machines=machines[offset : offset + limit])
+    return OverviewAnswer(total=len(machines), machines=machines[which.offset :][: which.limit])
+
+
+def _period(asked: DiagnosesQuery | SeriesQuery) -> tuple[datetime, datetime]:
+    """Return the time that is asked for.
+
+    Raises:
+        SpecError: It ends before it starts.
+    """
+    if asked.end <= asked.start:
+        raise SpecError(f"expected a time after from, {asked.start.isoformat()}", path="to")
+    return asked.start, asked.end
 
 
 def _place(cursor: str | None) -> datetime | None:

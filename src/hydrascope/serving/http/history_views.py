@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 from pydantic import AwareDatetime, BaseModel, Field
 
 from hydrascope.monitoring.alarm import Alarm, Verdict
+from hydrascope.schemas.base import AnyText
 from hydrascope.schemas.machine import Machine
 from hydrascope.serving.diagnosis.diagnosis import Diagnosis
 from hydrascope.serving.diagnosis.observations import cannot_tell
@@ -14,12 +15,21 @@ from hydrascope.serving.http.views import findings
 if TYPE_CHECKING:
     from hydrascope.serving.service import Latest
 
-Note = Annotated[str, Field(max_length=10_000)]
+Note = Annotated[AnyText, Field(max_length=10_000)]
 Limit = Annotated[int, Field(ge=1, le=1000)]
 Points = Annotated[int, Field(ge=1, le=5000)]
 FIRST, LAST = datetime(1, 1, 2, tzinfo=UTC), datetime(9998, 12, 31, tzinfo=UTC)
 """Times that can be asked for; beyond, a window would leave the calendar."""
 Time = Annotated[AwareDatetime, Field(ge=FIRST, le=LAST)]
+
+
+class OverviewQuery(BaseModel, extra="forbid"):
+    """Which machines are asked for."""
+
+    search: Annotated[AnyText, Field(max_length=200)] = ""
+    """Part of an ID or a name."""
+    limit: Limit = 100
+    offset: Annotated[int, Field(ge=0, le=10_000_000)] = 0
 
 
 class MachineOverview(BaseModel):
@@ -70,6 +80,16 @@ class OverviewAnswer(BaseModel):
     machines: list[MachineOverview]
 
 
+class DiagnosesQuery(BaseModel, extra="forbid"):
+    """Which diagnoses are asked for."""
+
+    start: Time = Field(FIRST, alias="from")
+    end: Time = Field(LAST, alias="to")
+    limit: Limit = 100
+    cursor: Annotated[str, Field(max_length=200)] | None = None
+    """`next` of the page before."""
+
+
 class DiagnosisPage(BaseModel):
     """Diagnoses, the newest first."""
 
@@ -118,6 +138,14 @@ class SeriesAnswer(BaseModel):
 
     resolution: Literal["window", "hour", "day"]
     series: list[SeriesLine]
+
+
+class SignalsQuery(BaseModel, extra="forbid"):
+    """Which window is asked for."""
+
+    start: Time
+    points: Points = 300
+    """Most values of a signal."""
 
 
 class SignalLine(BaseModel):
@@ -205,7 +233,7 @@ class AlarmView(BaseModel):
 class AlarmQuery(BaseModel, extra="forbid"):
     """Which alarms are asked for; without a key: any."""
 
-    equipment_id: str | None = None
+    equipment_id: AnyText | None = None
     state: Literal["open", "acknowledged", "closed"] | None = None
     severity: Literal["info", "warning", "critical"] | None = None
     limit: Limit = 100
@@ -230,11 +258,11 @@ class NoteRequest(BaseModel, extra="forbid"):
 class SilenceRequest(NoteRequest):
     """A time in which nobody is notified; what is null matches everything."""
 
-    equipment_id: str | None = None
-    component_id: str | None = None
-    rule: str | None = None
-    starts: AwareDatetime
-    ends: AwareDatetime
+    equipment_id: AnyText | None = None
+    component_id: AnyText | None = None
+    rule: AnyText | None = None
+    starts: Time
+    ends: Time
 
 
 class SilenceView(SilenceRequest):
