@@ -20,9 +20,10 @@ def write_copies(found: Survey, folder: Path, into: Path) -> None:
         into: The folder of the copies, which is created.
     """
     into.mkdir(parents=True)
+    taken: set[Path] = set()
     for table, machine in zip(found.tables, found.names, strict=True):
         parts = table.path.resolve().relative_to(folder.resolve()).with_suffix("").parts
-        path = into / f"{'_'.join(map(identifier, parts))}.parquet"
+        path = _unused(into / f"{'_'.join(map(identifier, parts))}.parquet", taken)
         writer, first_row = None, 0
         for rows in table.chunks():
             frame = canonical(table, rows, first_row, machine, found.ids, found.time_zone)
@@ -37,3 +38,12 @@ def write_copies(found: Survey, folder: Path, into: Path) -> None:
             writer.write_table(content.cast(writer.schema))
         if writer is not None:
             writer.close()
+
+
+def _unused(path: Path, taken: set[Path]) -> Path:
+    """Return a path that no other file takes, in a file system that ignores case too."""
+    unused, number = path, 2
+    while Path(str(unused).lower()) in taken:
+        unused, number = path.with_stem(f"{path.stem}_{number}"), number + 1
+    taken.add(Path(str(unused).lower()))
+    return unused

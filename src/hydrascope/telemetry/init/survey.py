@@ -1,6 +1,7 @@
 """Reads a folder once: machines, sensors, rates, labels and quality flags."""
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 
@@ -22,6 +23,7 @@ from hydrascope.telemetry.init.tables import (
     relative,
     rows_as_read,
 )
+from hydrascope.telemetry.init.time_text import date_order
 
 _LOOKED_AT = 20_000
 """The rows of a sensor from which its rate is taken."""
@@ -50,7 +52,10 @@ def survey(tables: Sequence[RawTable], folder: Path, time_zone: str | None, ask:
     Raises:
         SpecError: A file cannot be read, or there is no sensor.
     """
+    tables, dates = _dated(tables)
     found = Survey(tables, time_zone or _zone(tables))
+    if dates is not None:
+        found.remarks.append(dates)
     if time_zone is None:
         counted = f"{found.counter} is a counter: one count is read as a second"
         found.remarks.append(counted if found.counter else "times without a zone are in UTC")
@@ -64,6 +69,7 @@ def survey(tables: Sequence[RawTable], folder: Path, time_zone: str | None, ask:
             if not found.counter and relative(table, rows) and _RELATIVE not in found.remarks:
                 found.remarks.append(_RELATIVE)
             found.rows_as_read &= rows_as_read(table, rows, time_zone)
+            _name_machines(table, rows, found)
             frame = canonical(table, rows, first_row, machine, found.ids, time_zone)
             _count_texts(table, frame, found)
             _record(frame, found)
@@ -72,6 +78,19 @@ def survey(tables: Sequence[RawTable], folder: Path, time_zone: str | None, ask:
         headers = ", ".join(tables[0].headers)
         raise SpecError(f"{folder}: no column of numbers that may be a sensor; it has: {headers}")
     return found
+
+
+def _dated(tables: Sequence[RawTable]) -> tuple[list[RawTable], str | None]:
+    """Return the tables with the order of their dates, and how it was guessed."""
+    texts = (
+        rows[name]
+        for table in tables
+        if (name := table.columns.time) is not None
+        for rows in table.chunks(only=name)
+        if pd.api.types.is_string_dtype(rows[name])
+    )
+    order = date_order(texts)
+    return [replace(table, day_first=order.day_first) for table in tables], order.guessed
 
 
 def _zone(tables: Sequence[RawTable]) -> str:
@@ -86,6 +105,7 @@ def _machine_names(
     if len(set(stems)) < len(stems):  # such as pump_1/log.csv and pump_2/log.csv
         paths = (table.path.relative_to(folder).with_suffix("") for table in tables)
         stems = [identifier("_".join(path.parts)) for path in paths]
+    files = dict(zip(stems, tables, strict=True))
     unnamed = [table for table in tables if table.columns.machine is None]
     if not unnamed:
         return stems
@@ -99,6 +119,11 @@ def _machine_names(
         found.remarks.append("no column names the machine: the files follow each other in time")
         return [one] * len(tables)
     found.remarks.append("no column names the machine: each file is one")
+    for table, stem in zip(tables, stems, strict=True):
+        if files[stem] is not table:
+            raise SpecError(
+                f"{table.path} and {files[stem].path} would both be the machine {stem}; rename one"
+            )
     return stems
 
 
@@ -136,6 +161,26 @@ def _find_sensors(table: RawTable, rows: pd.DataFrame, found: Survey, ask: Ask) 
             found.omitted.add(header)
             if read.both:
                 found.unclear[header] = read.both
+
+
+def _name_machines(table: RawTable, rows: pd.DataFrame, found: Survey) -> None:
+    """Note how machines are called in the files.
+
+    Raises:
+        SpecError: A row names none, or two names would become one.
+    """
+    column = table.columns.machine
+    if column is None:
+        return
+    if rows[column].isna().any():
+        raise SpecError(f"{table.path}: {column}: empty in a row; expected a machine in every row")
+    for name in map(str, rows[column].unique()):
+        other = found.called.setdefault(identifier(name), name)
+        if other != name:
+            raise SpecError(
+                f"{table.path}: {column}: {name!r} and {other!r} would both be the machine "
+                f"{identifier(name)}; rename one"
+            )
 
 
 def _count_texts(table: RawTable, frame: pd.DataFrame, found: Survey) -> None:

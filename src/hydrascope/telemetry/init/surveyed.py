@@ -45,6 +45,8 @@ class Survey:
     sensors: dict[str, SensorGuess] = field(default_factory=dict)
     """The sensors by header, or by name in a narrow table."""
     machines: dict[str, MachineSurvey] = field(default_factory=dict)
+    called: dict[str, str] = field(default_factory=dict)
+    """What files call a machine, by its id."""
     labels: list[pd.DataFrame] = field(default_factory=list)
     """The rows of labels: timestamp, equipment_id and a column for each label."""
     names: Sequence[str] = ()

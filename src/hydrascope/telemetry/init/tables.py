@@ -32,6 +32,7 @@ from hydrascope.telemetry.init.headers import (
     of_folder,
 )
 from hydrascope.telemetry.init.number_text import decimal_of, numbers
+from hydrascope.telemetry.init.time_text import read_times
 
 LABEL = "label:"
 """The prefix of columns of labels in a canonical frame."""
@@ -58,6 +59,8 @@ class RawTable:
     decimal: str
     partition: Mapping[str, str]
     """Columns that stand in the names of its folders, as in `equipment_id=press_7`."""
+    day_first: bool = False
+    """Whether dates such as 02/01/2026 have their day first."""
 
     @property
     def as_read(self) -> bool:
@@ -72,19 +75,29 @@ class RawTable:
         """Whether its times count, such as load cycles."""
         return self.columns.time is not None and is_counter(self.columns.time)
 
-    def chunks(self) -> Iterator[pd.DataFrame]:
+    def chunks(self, only: str | None = None) -> Iterator[pd.DataFrame]:
         """Yield the rows as they are, some at a time, with the columns of the partition.
+
+        Args:
+            only: A column of the file to read alone; None: all.
 
         Raises:
             SpecError: The file cannot be read.
         """
+        wanted = None if only is None else [only]
         try:
             if self.path.suffix.lower() == ".csv":
-                options: Any = {"sep": self.separator, "decimal": self.decimal}
+                named = (self.columns.machine, self.columns.sensor)
+                options: Any = {
+                    "sep": self.separator,
+                    "decimal": self.decimal,
+                    "dtype": {name: "str" for name in named if name},  # 007 is not 7
+                    "usecols": wanted,
+                }
                 for rows in pd.read_csv(self.path, chunksize=_CHUNK_ROWS, **options):
                     yield rows.assign(**self.partition)
             else:
-                for batch in pq.ParquetFile(self.path).iter_batches(_CHUNK_ROWS):
+                for batch in pq.ParquetFile(self.path).iter_batches(_CHUNK_ROWS, columns=wanted):
                     yield batch.to_pandas().assign(**self.partition)
         except (OSError, ValueError) as error:
             raise SpecError(f"{self.path}: {str(error).splitlines()[0]}") from None
@@ -230,12 +243,6 @@ def _times(table: RawTable, rows: pd.DataFrame, first_row: int, time_zone: str) 
         seconds = column.astype(float) * _STEPS.get(unit, 1.0)
         return _START + pd.to_timedelta((seconds * 1e6).round().astype("int64"), unit="us")
     try:
-        times = pd.to_datetime(column, format="ISO8601")
-    except ValueError:
-        try:
-            times = pd.to_datetime(column, format="mixed", dayfirst="." in str(column.iloc[0]))
-        except ValueError as error:
-            raise SpecError(f"{table.path}: {name}: {str(error).splitlines()[0]}") from None
-    if times.dt.tz is None:
-        times = times.dt.tz_localize(time_zone)
-    return times.dt.tz_convert("UTC")
+        return read_times(column, name, time_zone, table.day_first)
+    except SpecError as error:
+        raise SpecError(f"{table.path}: {error}") from None
