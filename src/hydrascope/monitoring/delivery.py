@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 import apprise
 
 from hydrascope.monitoring.rules import RuleFile
+from hydrascope.schemas.errors import SpecError
 from hydrascope.telemetry.timescale.database import Connection, Database
 
 TRIES = 8
@@ -79,6 +80,22 @@ async def deliver(database: Database, rules: RuleFile, limit: int = 20) -> Deliv
         row = key, "given_up" if last else "waiting", error, pause_s
         await database.run(partial(_execute, _FAILED, row))
     return Delivered(sent, failed, given_up)
+
+
+def check_channels(rules: RuleFile) -> None:
+    """Check that messages can be addressed, before there is one.
+
+    Raises:
+        SpecError: Apprise does not know the address of a channel. It may hold a password, so that
+            the message does not repeat it.
+    """
+    for name, address in rules.channels.items():
+        if not apprise.Apprise().add(address):
+            raise SpecError(
+                "Apprise does not know such an address; expected one as in json://host/path, with "
+                "%40 for an @ in a name or password (percent-encoding)",
+                path=f"channels.{name}",
+            )
 
 
 async def _execute(statement: str, values: tuple[object, ...], connection: Connection) -> None:

@@ -2,6 +2,7 @@
 
 import os
 import re
+from collections.abc import Iterable, Iterator
 from enum import StrEnum
 from fnmatch import fnmatchcase
 from importlib import resources
@@ -82,6 +83,11 @@ class Rule(Spec):
             raise ValueError("above and below are both given; expected one of them")
         if self.measure is None and (self.above is not None or self.below is not None):
             raise ValueError("above and below need a measure")
+        if self.measure in ("health", "probability"):
+            for name in ("above", "below", "over"):
+                number = getattr(self, name)
+                if number is not None and not 0 <= number <= 1:
+                    raise ValueError(f"{name}: {number:g} of a {self.measure}; expected 0 to 1")
         if self.confidence and (self.above is not None or self.below is not None):
             raise ValueError("confidence is given beside above or below; expected one of them")
         if self.over is None:
@@ -148,6 +154,17 @@ class RuleFile(Spec):
                     known = ", ".join(channels) or "none"
                     raise ValueError(f"{rule.name}: no channel {channel!r}; there is: {known}")
         return rules
+
+    def unread(self, heads: Iterable[str]) -> Iterator[str]:
+        """Yield a line for each pattern of a rule that matches none of a model's heads."""
+        known = (*heads, _LOWEST)
+        for rule in self.rules:
+            for pattern in rule.heads:
+                if not any(_matches((pattern,), head) for head in known):
+                    yield (
+                        f"rule {rule.name}: heads: {pattern!r} matches no head of the model; "
+                        f"it has: {', '.join(known)}"
+                    )
 
 
 def read_rules(path: Path | None) -> RuleFile:

@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager, contextmanager
 from prometheus_client import start_http_server
 
 from hydrascope.monitoring.alarms import AlarmRepository
+from hydrascope.monitoring.delivery import check_channels
 from hydrascope.monitoring.rules import read_rules
 from hydrascope.monitoring.watches import WatchRepository
 from hydrascope.packaging.bundle import Bundle
@@ -46,6 +47,7 @@ async def start_worker(settings: WatchSettings, bundle: Bundle) -> AsyncIterator
         pool_max=settings.concurrency + 2,
     )
     rules = read_rules(settings.rules)
+    check_channels(rules)
     database, store = Database(connection), DatabaseEquipmentStore(connection, {})
     model = WatchModel(bundle, settings.device)
     try:
@@ -54,6 +56,8 @@ async def start_worker(settings: WatchSettings, bundle: Bundle) -> AsyncIterator
         visitor = Visitor(settings, model, database, metrics, alarms)
         with _served(settings, metrics):
             manifest = model.manifest
+            for line in rules.unread(head.name for head in manifest.task.heads):
+                _log.warning("%s", line)
             _log.info(
                 "watching %s with %s %s, windows of %g s",
                 connection.place, manifest.task.name, model.version, manifest.window.window_s,

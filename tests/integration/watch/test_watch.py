@@ -191,7 +191,7 @@ def test_only_the_last_hours_of_a_machine_are_caught_up_with_where_that_is_asked
 
 
 def test_the_command_refuses_in_one_line_and_names_what_is_accepted(
-    light_bundle: Path, watch_server: Server
+    light_bundle: Path, watch_server: Server, tmp_path: Path
 ) -> None:
     def said(*arguments: str) -> tuple[int, str]:
         command = [sys.executable, "-m", "hydrascope", "watch", *arguments]
@@ -209,6 +209,15 @@ def test_the_command_refuses_in_one_line_and_names_what_is_accepted(
     code, line = said(given[0], f"database={watch_server.dsn('nowhere')}")
     assert code == 2
     assert 'database "nowhere" does not exist' in line.splitlines()[-1]
+    rules, wrong = tmp_path / "rules.yaml", "rules: [{name: a, heads: [cooolr]}]\n"
+    rules.write_text(f'channels: {{shift: "mial://u:secret@h"}}\n{wrong}')
+    code, line = said(*given, f"rules={rules}")
+    assert code == 2
+    assert "channels.shift: Apprise does not know such an address" in line
+    assert "secret" not in line
+    rules.write_text(wrong)
+    _, line = said(*given, f"rules={rules}")
+    assert "rule a: heads: 'cooolr' matches no head of the model; it has: " in line
     code, line = said("bundle=nowhere", f"database={watch_server.dsn()}")
     assert code == 2
     assert "nowhere" in line

@@ -211,6 +211,7 @@ def test_a_finding_that_is_forgotten_is_raised_anew() -> None:
         ({"above": 0.5, "below": 0.1}, "expected one of them"),
         ({"measure": None}, "need a measure"),
         ({"over": 0.9}, "wrong side"),
+        ({"above": 80}, "above: 80 of a probability; expected 0 to 1"),
         ({"above": None, "over": 0.9}, "needs above or below"),
         ({"confidence": 0.5}, "expected one of them"),
         ({"severity": "urgent"}, "critical"),
