@@ -88,7 +88,7 @@ def _judge(
             calibrate(diagnoser, data, spec)
         found[name] = machine_scores(score_table(diagnoser, data, spec))[1]
     for name in DETECTORS:
-        found[name] = detector_scores(name, data, diagnoser.normalizer, spec, windows, SEED)
+        found[name] = detector_scores(name, data, diagnoser, spec, SEED)
     judged: dict[str, Any] = {
         name: detection(data, spec, windows, each, held_out)
         | {"alarms_by_condition": _by_condition(data, windows, each)}

@@ -71,11 +71,6 @@ def by_build(machines: Sequence[StoredMachine]) -> list[list[int]]:
     return list(found.values())
 
 
-def of_one_build(machines: Sequence[StoredMachine]) -> bool:
-    """Return whether all machines have the same sensors at the same places."""
-    return len(by_build(machines)) == 1
-
-
 def gather_fields(
     parts: Sequence[tuple[StoredMachine, WindowNumbers]], buffers: BufferPool
 ) -> dict[str, Tensor]:

@@ -22,12 +22,11 @@ from torch import Tensor
 
 from hydrascope.data.split_spec import Split
 from hydrascope.data.store.window_fields import SENSOR_FEATURES, SENSOR_OBSERVED
-from hydrascope.data.stored_machine import StoredMachine, by_build, of_one_build
+from hydrascope.data.stored_machine import StoredMachine, by_build
 from hydrascope.evaluation.baseline_models import Baseline
 from hydrascope.evaluation.predictions import HeadPredictions
 from hydrascope.features.normalizer import FeatureNormalizer
 from hydrascope.models.decode import decode, learned
-from hydrascope.schemas.errors import SpecError
 from hydrascope.schemas.task import HeadKind, HeadSpec
 
 _FOLDS = 5
@@ -204,12 +203,6 @@ def _left_out(model: RegressorMixin, y: NDArray[np.float64], rows: _Rows) -> NDA
         cross_val_predict(model, rows.features[rows.train], y, groups=units, cv=folds)
     )
     return answers
-
-
-def check_comparable(machines: Sequence[StoredMachine]) -> None:
-    """Raise a `SpecError` for machines of several builds: a row would have no fixed meaning."""
-    if not of_one_build(machines):
-        raise SpecError("baselines: true needs machines of one topology; set baselines=false")
 
 
 def _shown(

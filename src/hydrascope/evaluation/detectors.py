@@ -1,96 +1,71 @@
-"""Classical anomaly detectors, with the same windows, features and threshold rule.
+"""Classical detectors of faults, beside a model with normality.
 
-Each reads the features of all sensors and steps as one long row, normalised by the training
-statistics. It learns from the same training windows. Its threshold is set on the same held-out
-windows, for the same false-alarm rate, and its scores are judged over the same runs.
+They are the models of `models.detectors` with their defaults. They read the model's normalised
+features, learn from the same training windows, and their thresholds are set in the same way.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.covariance import LedoitWolf
-from sklearn.decomposition import PCA
-from sklearn.ensemble import IsolationForest
 
 from hydrascope.data.cross_parts import held_out_parts
 from hydrascope.data.datamodule import HydraulicDataModule
-from hydrascope.data.interval_units import run_units
-from hydrascope.evaluation.baselines import check_comparable, window_features
-from hydrascope.features.normalizer import FeatureNormalizer
+from hydrascope.evaluation.detection import machine_scores, score_table
+from hydrascope.models.base import Model
+from hydrascope.models.detectors.detector import Detector
+from hydrascope.models.detectors.forest import IsolationForest
+from hydrascope.models.detectors.neighbours import NearestNeighbours
+from hydrascope.models.detectors.quadratic import Mahalanobis, PcaSpe, PcaT2
+from hydrascope.models.diagnoser import TensorDiagnoser
+from hydrascope.models.normality.scored_windows import joined
+from hydrascope.models.normality.scores import Normality
 from hydrascope.schemas.normality import NormalitySpec
-from hydrascope.tasks.alarm_thresholds import THRESHOLDS
-from hydrascope.tasks.score_runs import over_runs
+from hydrascope.training.closed_form import fit_closed_form, with_model
+from hydrascope.training.fit_normality import calibrate, scored
 
-Floats = NDArray[np.float64]
-Score = Callable[[Floats], Floats]
-
-_EXPLAINED = 0.9
-"""The share of the variance that the principal components explain."""
-
-
-def _pca(train: Floats) -> PCA:
-    return PCA(_EXPLAINED, svd_solver="full").fit(train)
-
-
-def _t2(train: Floats, _seed: int) -> Score:
-    """Fit Hotelling's T² within the principal components."""
-    pca = _pca(train)
-    return lambda rows: (pca.transform(rows) ** 2 / pca.explained_variance_).sum(1)
-
-
-def _spe(train: Floats, _seed: int) -> Score:
-    """Fit the squared prediction error outside the principal components, the Q statistic."""
-    pca = _pca(train)
-    return lambda rows: ((rows - pca.inverse_transform(pca.transform(rows))) ** 2).sum(1)
-
-
-def _mahalanobis(train: Floats, _seed: int) -> Score:
-    """Fit the squared Mahalanobis distance, with covariance shrunk as in Ledoit & Wolf (2004)."""
-    return LedoitWolf().fit(train).mahalanobis  # type: ignore[no-any-return]
-
-
-def _isolation(train: Floats, seed: int) -> Score:
-    forest = IsolationForest(n_estimators=300, random_state=seed).fit(train)
-    return lambda rows: -forest.score_samples(rows)
-
-
-DETECTORS: Mapping[str, Callable[[Floats, int], Score]] = {
-    "Mahalanobis": _mahalanobis,
-    "PCA T²": _t2,
-    "PCA SPE": _spe,
-    "isolation forest": _isolation,
+DETECTORS: Mapping[str, type[Detector]] = {
+    "Mahalanobis": Mahalanobis,
+    "PCA T²": PcaT2,
+    "PCA SPE": PcaSpe,
+    "nearest neighbours": NearestNeighbours,
+    "isolation forest": IsolationForest,
 }
+
+
+def other_detectors(model: Model) -> list[str]:
+    """Return the names of the detectors that are not the model itself."""
+    return [name for name, kind in DETECTORS.items() if kind is not type(model)]
 
 
 def detector_scores(
     name: str,
     data: HydraulicDataModule,
-    normalizer: FeatureNormalizer,
+    diagnoser: TensorDiagnoser,
     spec: NormalitySpec,
-    windows: NDArray[np.int64],
     seed: int,
 ) -> NDArray[np.float64]:
-    """Fit one of `DETECTORS` and return its scores for `windows`; a score above 1 is an alarm.
+    """Fit one of `DETECTORS` and return its scores of the test windows; above 1 is an alarm.
 
-    The threshold is subtracted, not divided by, because some detectors have negative scores.
+    Args:
+        name: The detector's name.
+        data: The data to learn from and to test on.
+        diagnoser: The model's diagnoser, whose normalisers are used.
+        spec: How thresholds are set.
+        seed: Seed of the fit.
 
     Raises:
-        SpecError: The machines differ in build, so that a row has no fixed meaning.
+        SpecError: There are too few windows to learn from.
     """
-    check_comparable(data.dataset.machines)
-    rows = window_features(data.dataset.machines, normalizer).flatten(1).double().numpy()
-
-    def judged(scores: Floats, at: NDArray[np.int64]) -> Floats:
-        units = run_units(data.unit, data.units)[at]
-        return over_runs(scores, data.table.iloc[at], units, data.window.stride_s, spec)
-
-    parts = held_out_parts(data, spec)
-    found = [DETECTORS[name](rows[part.train], seed)(rows[part.rows]) for part in parts]
-    held_out = np.concatenate([part.rows for part in parts])
-    order = np.argsort(held_out)
-    held_out, scores = held_out[order], np.concatenate(found)[order]
-    rule = THRESHOLDS[spec.threshold]
-    threshold = rule(judged(scores, held_out), spec.false_alarm_rate, data.units[held_out])
-    score = DETECTORS[name](rows[parts[0].train], seed)
-    return judged(score(rows[windows]), windows) - threshold + 1.0
+    kind = DETECTORS[name]
+    model, normality = kind(kind.Config(), data.input_spec, ()), Normality(data.input_spec)
+    own = with_model(diagnoser, model, normality)
+    validation, *in_turn = held_out_parts(data, spec)
+    found = []
+    for part in in_turn:
+        fit_closed_form(own, data, part.train, seed)
+        found.append(scored(own, data, part.rows))
+    normality.in_turn = joined(found) if found else None
+    fit_closed_form(own, data, validation.train, seed)
+    calibrate(own, data, spec)
+    return machine_scores(score_table(own, data, spec))[1]

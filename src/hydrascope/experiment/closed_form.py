@@ -11,7 +11,7 @@ from hydrascope.models.base import ClosedFormModel
 from hydrascope.models.diagnoser import TensorDiagnoser
 from hydrascope.schemas.errors import SpecError
 from hydrascope.training.checkpoint import write_checkpoint
-from hydrascope.training.closed_form import fit_closed_form, fitted_rows
+from hydrascope.training.closed_form import fit_closed_form, rows_to_fit
 
 
 def fit_at_once(
@@ -35,13 +35,14 @@ def fit_at_once(
         console: Console to print to.
 
     Raises:
-        SpecError: The model can answer none of the task's heads.
+        SpecError: The model can answer none of the task's heads and scores no normality, or it has
+            nothing to learn from.
     """
     model = diagnoser.model
     assert isinstance(model, ClosedFormModel)
     with console.status(f"Fitting {name} …"):
-        unanswered = fit_closed_form(diagnoser, data, fitted_rows(data), seed)
-    if not model.answered:
+        unanswered = fit_closed_form(diagnoser, data, rows_to_fit(model, data), seed)
+    if not model.answered and diagnoser.normality is None:
         reasons = "; ".join(f"{head}: {reason}" for head, reason in unanswered.items())
         raise SpecError(
             f"model: {name} answers none of the task's heads ({reasons or 'there are none'}); "

@@ -7,6 +7,7 @@ import lightning
 import numpy as np
 
 from hydrascope.data.cross_parts import training_parts
+from hydrascope.data.datamodule import HydraulicDataModule
 from hydrascope.experiment.assemble import load_checkpoint
 from hydrascope.experiment.fitting import LightningRun, Training
 from hydrascope.experiment.processes import is_first_process
@@ -16,6 +17,7 @@ from hydrascope.models.normality.scored_windows import ScoredWindows, joined
 from hydrascope.models.recipe import DiagnoserRecipe
 from hydrascope.training.checkpoint import read_checkpoint
 from hydrascope.training.checkpoint_files import KeptCheckpoint
+from hydrascope.training.closed_form import fit_closed_form, learned_rows
 from hydrascope.training.fit_normality import scored
 from hydrascope.training.interruption import EndOnSigterm
 from hydrascope.training.module import DiagnosisModule
@@ -66,6 +68,24 @@ def scores_in_turn(
             found.append(scored(load_checkpoint(recipe, read_checkpoint(file)), data, rows))
             file.unlink()
     return joined(found) if found else None
+
+
+def fits_in_turn(
+    data: HydraulicDataModule, recipe: DiagnoserRecipe, seed: int
+) -> dict[str, ScoredWindows]:
+    """Return what training windows score by detectors that were not fitted to them.
+
+    Raises:
+        SpecError: There are too few windows for so many parts.
+    """
+    assert recipe.task.normality is not None
+    found = []
+    for rows in training_parts(data, recipe.task.normality.cross_folds):
+        with data.learning_from(np.setdiff1d(data.split.train, rows)):
+            diagnoser = with_statistics(recipe, data)
+            fit_closed_form(diagnoser, data, learned_rows(data), seed)
+        found.append(scored(diagnoser, data, rows))
+    return joined(found)
 
 
 def _kept(run: LightningRun, epochs: int) -> KeptCheckpoint:

@@ -8,13 +8,14 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, Field, create_model
 
 from hydrascope.evaluation.baseline_names import Baselines
 from hydrascope.experiment.base import Settings, UserPath
 from hydrascope.experiment.data_settings import DataSettings, JudgedData, MovedData
 from hydrascope.experiment.launcher.launcher_settings import LauncherSettings, LocalSettings
 from hydrascope.experiment.model_settings import (
+    OUR_DETECTORS,
     OUR_DISCRIMINANT,
     OUR_LINEAR,
     OUR_NETWORK,
@@ -87,22 +88,15 @@ class TrainSettings(Settings):
     launcher: LauncherSettings = LocalSettings(kind="local", parallel=1)  # not in older checkpoints
 
 
-class _WithNetwork(TrainSettings):
-    model: NetworkSettings
-
-
-class _WithDiscriminant(TrainSettings):
-    model: DiscriminantSettings
-
-
-class _WithLinear(TrainSettings):
-    model: LinearSettings
-
-
+_OF_MODELS: Mapping[str, type[ModelSettings]] = {
+    OUR_NETWORK: NetworkSettings,
+    OUR_DISCRIMINANT: DiscriminantSettings,
+    OUR_LINEAR: LinearSettings,
+    **OUR_DETECTORS,
+}
 OUR_MODELS: Mapping[str, type[TrainSettings]] = {
-    OUR_NETWORK: _WithNetwork,
-    OUR_DISCRIMINANT: _WithDiscriminant,
-    OUR_LINEAR: _WithLinear,
+    target: create_model("TrainSettings", __base__=TrainSettings, model=(kind, ...))
+    for target, kind in _OF_MODELS.items()
 }
 """Class name → training settings for our own models, whose keys are known without an import."""
 

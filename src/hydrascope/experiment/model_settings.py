@@ -7,12 +7,19 @@ from pydantic import ConfigDict, Field
 
 from hydrascope.experiment.base import Target
 from hydrascope.models.config import NetworkConfig
+from hydrascope.models.detectors.config import (
+    ForestConfig,
+    MahalanobisConfig,
+    NeighboursConfig,
+    PcaConfig,
+)
 from hydrascope.models.kernel.config import DiscriminantConfig
 from hydrascope.models.linear_config import LinearConfig
 
 OUR_NETWORK = "hydrascope.models.network.UniversalTemporalGNN"
 OUR_DISCRIMINANT = "hydrascope.models.kernel.model.KernelDiscriminant"
 OUR_LINEAR = "hydrascope.models.linear.LinearModel"
+_DETECTORS = "hydrascope.models.detectors"
 
 
 def _class_name(given: Mapping[str, Any]) -> str:
@@ -33,7 +40,7 @@ class ModelSettings(Target):
     @property
     def closed_form(self) -> bool:
         """Whether it is one of our models that are fitted without epochs and gradients."""
-        return self.target in (OUR_DISCRIMINANT, OUR_LINEAR)
+        return self.target in (OUR_DISCRIMINANT, OUR_LINEAR, *OUR_DETECTORS)
 
 
 class NetworkSettings(NetworkConfig, ModelSettings):
@@ -52,3 +59,37 @@ class LinearSettings(LinearConfig, ModelSettings):
     """The linear model."""
 
     model_config = ConfigDict(extra="forbid")
+
+
+class MahalanobisSettings(MahalanobisConfig, ModelSettings):
+    """The Mahalanobis distance."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+class PcaSettings(PcaConfig, ModelSettings):
+    """Hotelling's T² and the squared prediction error."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+class NeighboursSettings(NeighboursConfig, ModelSettings):
+    """The distance to the nearest neighbours."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+class ForestSettings(ForestConfig, ModelSettings):
+    """The isolation forest."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+OUR_DETECTORS: Mapping[str, type[ModelSettings]] = {
+    f"{_DETECTORS}.quadratic.Mahalanobis": MahalanobisSettings,
+    f"{_DETECTORS}.quadratic.PcaT2": PcaSettings,
+    f"{_DETECTORS}.quadratic.PcaSpe": PcaSettings,
+    f"{_DETECTORS}.neighbours.NearestNeighbours": NeighboursSettings,
+    f"{_DETECTORS}.forest.IsolationForest": ForestSettings,
+}
+"""Class name → settings of our detectors, which score normality without heads."""

@@ -13,7 +13,7 @@ from hydrascope.evaluation.bootstrap import Bootstrap
 from hydrascope.evaluation.calibrate import HeldOut, fit_calibration
 from hydrascope.evaluation.detection import detection, machine_scores, score_table
 from hydrascope.evaluation.detection_rows import RowRuns, row_metrics
-from hydrascope.evaluation.detectors import DETECTORS, detector_scores
+from hydrascope.evaluation.detectors import detector_scores, other_detectors
 from hydrascope.evaluation.fit_fitness import fit_fitness
 from hydrascope.evaluation.localisation import localisation
 from hydrascope.evaluation.machine_spread import differing_machines
@@ -201,8 +201,8 @@ def _test_normality(
         return {}
     windows, scores = machine_scores(score_table(diagnoser, data, spec))
     found = {name: scores}
-    for detector in DETECTORS if baselines else ():
-        found[detector] = detector_scores(detector, data, diagnoser.normalizer, spec, windows, seed)
+    for detector in other_detectors(diagnoser.model) if baselines else ():
+        found[detector] = detector_scores(detector, data, diagnoser, spec, seed)
     held_out = int(normality.held_out)
     reports = {each: detection(data, spec, windows, s, held_out) for each, s in found.items()}
     rows = RowRuns.of(data)

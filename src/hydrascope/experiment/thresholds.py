@@ -2,6 +2,7 @@
 
 from hydrascope.experiment.job_settings import NormalityChange
 from hydrascope.experiment.restore import Restored
+from hydrascope.models.normality.forecast import ForecastNormality
 from hydrascope.schemas.errors import SpecError
 from hydrascope.training.fit_normality import calibrate
 
@@ -15,7 +16,8 @@ def with_thresholds(restored: Restored, change: NormalityChange) -> tuple[Restor
     They are set on the validation windows, as in training. Nothing else is fitted.
 
     Raises:
-        SpecError: The task has no normality, or the data are not those of the training.
+        SpecError: The task has no normality, its scores have no level that could be weighed, or the
+            data are not those of the training.
     """
     given = change.model_dump(exclude_none=True)
     settings, diagnoser, data = restored
@@ -23,6 +25,11 @@ def with_thresholds(restored: Restored, change: NormalityChange) -> tuple[Restor
     if given and (spec is None or diagnoser.normality is None):
         raise SpecError(
             f"normality.{next(iter(given))}: the checkpoint's task has no normality; accepted: null"
+        )
+    if change.level_share is not None and not isinstance(diagnoser.normality, ForecastNormality):
+        raise SpecError(
+            f"normality.level_share: {settings.model.name} makes no forecast, so that its scores "
+            "have no level; accepted: null"
         )
     if given and not len(data.split.val):
         raise SpecError(
@@ -35,7 +42,8 @@ def with_thresholds(restored: Restored, change: NormalityChange) -> tuple[Restor
     if spec is None or diagnoser.normality is None or not reset:
         return restored, reset
     spec = spec.model_copy(update=given)
-    diagnoser.normality.level_share = spec.level_share
+    if isinstance(diagnoser.normality, ForecastNormality):
+        diagnoser.normality.level_share = spec.level_share
     calibrate(diagnoser, data, spec)
     task = settings.task.model_copy(update={"normality": spec})
     return restored._replace(settings=settings.model_copy(update={"task": task})), reset

@@ -16,7 +16,6 @@ from yaml import safe_dump
 
 from hydrascope import __version__
 from hydrascope.data.datamodule import HydraulicDataModule
-from hydrascope.evaluation.baselines import check_comparable
 from hydrascope.evaluation.detection_beside import verdicts
 from hydrascope.evaluation.detection_text import detection_table, normality_lines
 from hydrascope.evaluation.localisation import localisation_lines
@@ -31,7 +30,7 @@ from hydrascope.experiment.assemble import (
     recipe_of,
 )
 from hydrascope.experiment.closed_form import fit_at_once
-from hydrascope.experiment.cross_folds import scores_in_turn
+from hydrascope.experiment.cross_folds import fits_in_turn, scores_in_turn
 from hydrascope.experiment.fitting import BEST, LightningRun, fit
 from hydrascope.experiment.gradients import refuse_gradients
 from hydrascope.experiment.hardware import prepare_hardware
@@ -45,6 +44,7 @@ from hydrascope.experiment.statistics import with_statistics
 from hydrascope.experiment.testing import Tested, fit_last, test
 from hydrascope.models.base import ClosedFormModel, Network
 from hydrascope.models.diagnoser import TensorDiagnoser
+from hydrascope.models.normality.scored_windows import ScoresByLevel
 from hydrascope.models.recipe import DiagnoserRecipe
 from hydrascope.schemas.whole_file import whole_file
 from hydrascope.tracking.loggers import (
@@ -77,8 +77,6 @@ def train(settings: TrainSettings, *, quiet: bool = False) -> None:
     _check(settings)
     data = build_datamodule(settings.data, settings.features, settings.task, settings.seed)
     _set_up(data, None if settings.lr_find else run_dir, settings.trainer.overfit_windows, console)
-    if settings.baselines and settings.task.normality is not None:
-        check_comparable(data.dataset.machines)
     plain = settings.model_dump(mode="json", by_alias=True)
     # Behind the checks of the data, whose errors it would hide.
     console.print(Syntax(safe_dump(plain, sort_keys=False), "yaml", background_color="default"))
@@ -186,11 +184,14 @@ def _fit(
         )
     # A training that was resumed after its last epoch has already been calibrated.
     chosen = replace(read_checkpoint(best), calibration=None)
-    in_turn, normality = None, settings.task.normality
+    in_turn: ScoresByLevel | None = None
+    normality = settings.task.normality
     if normality and normality.cross_folds and not settings.trainer.overfit_windows:
-        assert chosen.epoch is not None
-        make_module = partial(build_module, settings, data)
-        in_turn = scores_in_turn(run, make_module, recipe, chosen.epoch + 1, seed)
+        if chosen.epoch is None:
+            in_turn = fits_in_turn(data, recipe, seed)
+        else:
+            make_module = partial(build_module, settings, data)
+            in_turn = scores_in_turn(run, make_module, recipe, chosen.epoch + 1, seed)
     if is_first_process():
         # Load a fresh diagnoser: the trained one may be compiled, wrapped or in float8.
         fit_last(recipe, data, load_checkpoint(recipe, chosen), seed, best, console, in_turn)

@@ -14,6 +14,7 @@ from hydrascope.features.regimes import SETTING, Regimes
 from hydrascope.graphs.input_spec import InputSpec
 from hydrascope.models.base import ClosedFormModel, Model, Network
 from hydrascope.models.calibration import Temperatures
+from hydrascope.models.detectors.detector import Detector
 from hydrascope.models.diagnoser import TensorDiagnoser
 from hydrascope.models.fitness.screening import Fitness
 from hydrascope.models.normality.forecast import ForecastNormality
@@ -103,8 +104,8 @@ def build_diagnoser(recipe: DiagnoserRecipe) -> TensorDiagnoser:
     """Return a diagnoser with unfitted normalisers and new weights from the current seed.
 
     Raises:
-        SpecError: As `build_model`. Also if the task has `normality`, which forecasts from the
-            model's states, and the model has none.
+        SpecError: As `build_model`. Also if the task has `normality`, and the model neither has
+            states to forecast from nor is a detector.
     """
     spec = recipe.input_spec
     keys = {**recipe.normaliser.model_dump(exclude={"regimes"}), "steps": spec.steps}
@@ -182,10 +183,13 @@ def _normality(recipe: DiagnoserRecipe, model: Model) -> Normality | None:
     """Return the normality scores of the task; None if it has none."""
     if recipe.task.normality is None:
         return None
+    if isinstance(model, Detector):
+        return Normality(recipe.input_spec)
     if not isinstance(model, Network) or model.state_channels is None:
         raise SpecError(
             f"task.normality: {type(model).__name__} has no states to forecast from; accepted: a "
-            "network with state_channels, such as model=gatv2_arma"
+            "network with state_channels, such as model=gatv2_arma, or without heads a detector, "
+            "such as model=mahalanobis"
         )
     return ForecastNormality(
         recipe.input_spec,

@@ -10,7 +10,9 @@ from torch import Tensor
 from hydrascope.data.datamodule import HydraulicDataModule
 from hydrascope.graphs.fields import GraphInputs
 from hydrascope.models.base import ClosedFormModel
+from hydrascope.models.detectors.detector import Detector
 from hydrascope.models.diagnoser import TensorDiagnoser
+from hydrascope.models.normality.scores import Normality
 from hydrascope.schemas.task import HeadSpec
 
 _BATCH = 256
@@ -62,9 +64,25 @@ def fitted_rows(data: HydraulicDataModule) -> NDArray[np.int64]:
     return np.sort(np.concatenate((data.split.train, data.split.val)))
 
 
-def with_model(diagnoser: TensorDiagnoser, model: ClosedFormModel) -> TensorDiagnoser:
+def learned_rows(data: HydraulicDataModule) -> NDArray[np.int64]:
+    """Return the training windows that normality learns from, ascending.
+
+    A detector is fitted to these alone, because the validation windows set its thresholds.
+    """
+    return data.split.train[data.learned[data.split.train]]
+
+
+def rows_to_fit(model: ClosedFormModel, data: HydraulicDataModule) -> NDArray[np.int64]:
+    """Return the windows that a model is fitted to, ascending."""
+    return learned_rows(data) if isinstance(model, Detector) else fitted_rows(data)
+
+
+def with_model(
+    diagnoser: TensorDiagnoser, model: ClosedFormModel, normality: Normality | None = None
+) -> TensorDiagnoser:
     """Return a diagnoser with the same normalisers and another model."""
-    return TensorDiagnoser(diagnoser.normalizer, model, diagnoser.machine_normalizer).eval()
+    normalisers = diagnoser.normalizer, diagnoser.machine_normalizer
+    return TensorDiagnoser(normalisers[0], model, normalisers[1], normality).eval()
 
 
 def fit_closed_form(

@@ -21,7 +21,7 @@ class Normality(nn.Module):
 
     Args:
         spec: The vocabularies and counts of the inputs.
-        level_share: The weight λ of the level.
+        level_share: The weight λ of the level; 0 for scores without one.
 
     Attributes:
         in_turn: The scores of training windows, each by a model that has not learned from it;
@@ -35,7 +35,7 @@ class Normality(nn.Module):
     threshold_sensor: Tensor
     held_out: Tensor
 
-    def __init__(self, spec: InputSpec, *, level_share: float) -> None:
+    def __init__(self, spec: InputSpec, *, level_share: float = 0.0) -> None:
         super().__init__()
         self.level_share = level_share
         self.in_turn: ScoresByLevel | None = None

@@ -1,0 +1,159 @@
+"""Detectors whose score is a quadratic form: Mahalanobis distance, Hotelling's T², and SPE.
+
+Shapes: n rows, D values of a row, K directions in which the rows vary.
+"""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor
+
+from hydrascope.models.detectors.config import MahalanobisConfig, PcaConfig
+from hydrascope.models.detectors.detector import Detector, RowScorer
+
+_RANK = 1e-12
+"""The singular value, as a share of the largest, up to which a direction counts as constant."""
+
+
+class Spread(NamedTuple):
+    """How rows vary around their mean."""
+
+    squares: Tensor
+    """The squared singular values of the rows, [K], descending."""
+    fourth: float
+    """The sum of the fourth powers of the rows' lengths."""
+    rows: int
+    values: int
+    """D"""
+
+
+class Weights(NamedTuple):
+    """The weights of a quadratic form."""
+
+    within: Tensor
+    """Of the first directions, [at most K]; the others have `beyond`."""
+    beyond: float
+
+
+class QuadraticForm(RowScorer):
+    """Splits a quadratic form into the shares of the values.
+
+        x' (V diag(w) V' + b (I − V V')) x = |A x|²,   A = V diag(√w) V' + √b (I − V V')
+
+    V are the directions in which the learned rows vary. A is symmetric, so that value i has the
+    share (A x)_i² (P. H. Garthwaite, I. Koch, Aust. N. Z. J. Stat. 58, 2016).
+
+    Args:
+        weigh: Returns the weights w and b for the spread of the learned rows.
+    """
+
+    directions: Tensor
+    """V, [D, K]"""
+    root: Tensor
+    """√w, [K]"""
+    beyond: Tensor
+    """√b"""
+
+    def __init__(self, weigh: Callable[[Spread], Weights]) -> None:
+        super().__init__()
+        self.weigh = weigh
+        self.register_buffer("beyond", torch.zeros((), dtype=torch.float64))
+        self.allocate(0, 0)
+
+    def allocate(self, *sizes: int) -> None:
+        """Allocate the buffers for D values and K directions."""
+        values, directions = sizes
+        self.register_buffer("directions", torch.zeros(values, directions, dtype=torch.float64))
+        self.register_buffer("root", torch.zeros(directions, dtype=torch.float64))
+
+    def sizes(self) -> list[int]:
+        """Return D and K."""
+        return list(self.directions.shape)
+
+    def fit(self, rows: Tensor, seed: int) -> None:  # noqa: ARG002 (nothing is random)
+        """Find the directions of rows [n, D] and weigh them."""
+        _, singular, directions = torch.linalg.svd(rows, full_matrices=False)
+        kept = singular > _RANK * singular[0]
+        fourth = float(rows.square().sum(1).square().sum())
+        weights = self.weigh(Spread(singular[kept].square(), fourth, *rows.shape))
+        count = len(weights.within)
+        self.allocate(rows.shape[1], count)
+        self.directions.copy_(directions[kept][:count].T)
+        self.root.copy_(weights.within.sqrt())
+        self.beyond.fill_(weights.beyond**0.5)
+
+    def forward(self, rows: Tensor) -> Tensor:
+        """Return the shares of the values, [G, D]."""
+        along = rows @ self.directions
+        weighted = (along * (self.root - self.beyond)) @ self.directions.T
+        return (weighted + self.beyond * rows).square()
+
+
+def ledoit_wolf(spread: Spread) -> Weights:
+    """Return the inverse of the covariance, shrunk towards a multiple of the identity.
+
+    The share of the identity is optimal for many rows (O. Ledoit, M. Wolf, J. Multivar. Anal. 88,
+    2004). Directions without any variance have no weight if nothing is shrunk.
+    """
+    rows, values = spread.rows, spread.values
+    variance = spread.squares / rows
+    mean, squared = float(variance.sum()) / values, float(variance.square().sum())
+    distance = squared / values - mean**2
+    error = (spread.fourth / rows - squared) / rows / values
+    share = min(max(error, 0.0), distance) / distance if distance > 0 else 0.0
+    floor = share * mean
+    return Weights(1.0 / ((1.0 - share) * variance + floor), 1.0 / floor if floor > 0 else 0.0)
+
+
+def _components(spread: Spread, explained: float) -> int:
+    """Return the number of principal components that explain more than this share."""
+    share = spread.squares.cumsum(0) / spread.squares.sum()
+    first = int(torch.searchsorted(share, explained, right=True)) + 1
+    return min(first, len(share))
+
+
+class Mahalanobis(Detector):
+    """The Mahalanobis distance, with `ledoit_wolf`."""
+
+    Config = MahalanobisConfig
+
+    def make_scorer(self, config: MahalanobisConfig) -> RowScorer:  # noqa: ARG002
+        """Return the scorer of one build."""
+        return QuadraticForm(ledoit_wolf)
+
+
+class PcaT2(Detector):
+    """Hotelling's T² within the principal components: how unusual the known variation is.
+
+    J. E. Jackson, "A User's Guide to Principal Components", 1991.
+    """
+
+    Config = PcaConfig
+
+    def make_scorer(self, config: Any) -> RowScorer:
+        """Return the scorer of one build."""
+
+        def weigh(spread: Spread) -> Weights:
+            count = _components(spread, config.explained)
+            return Weights((spread.rows - 1) / spread.squares[:count], 0.0)
+
+        return QuadraticForm(weigh)
+
+
+class PcaSpe(Detector):
+    """The squared prediction error outside the principal components, also called Q.
+
+    J. E. Jackson, G. S. Mudholkar, Technometrics 21, 1979.
+    """
+
+    Config = PcaConfig
+
+    def make_scorer(self, config: Any) -> RowScorer:
+        """Return the scorer of one build."""
+
+        def weigh(spread: Spread) -> Weights:
+            count = _components(spread, config.explained)
+            return Weights(torch.zeros_like(spread.squares[:count]), 1.0)
+
+        return QuadraticForm(weigh)
