@@ -62,6 +62,15 @@ _OTHER_DATA = (
 )
 """Beginnings of overrides by which the held-out windows are not these of the rig."""
 
+_CLOSED_FORM = {
+    f"model={name}"
+    for name in (
+        *("discriminant", "linear", "mahalanobis", "pca_t2", "pca_spe"),
+        *("nearest_neighbours", "isolation_forest"),
+    )
+}
+"""Models without the keys of a network."""
+
 DISCRIMINANT = (
     "model=discriminant",
     "model.draws=2",
@@ -85,7 +94,7 @@ CPU = HardwareSettings(
 
 def small(*overrides: str) -> list[str]:
     """Return `overrides` behind the small ones that go with them."""
-    closed_form = {"model=discriminant", "model=linear"} & set(overrides)
+    closed_form = _CLOSED_FORM & set(overrides)
     fitting = [each for each in SMALL if not (closed_form and each in SIZE)]
     if not any(each.startswith(_OTHER_DATA) for each in overrides):
         fitting.append(FEW_HELD_OUT)

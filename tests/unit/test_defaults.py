@@ -16,6 +16,12 @@ from hydrascope.data.split_spec import SplitSpec
 from hydrascope.experiment.config_files import CONF
 from hydrascope.features.config import FeatureConfig
 from hydrascope.models.config import NetworkConfig
+from hydrascope.models.detectors.config import (
+    ForestConfig,
+    MahalanobisConfig,
+    NeighboursConfig,
+    PcaConfig,
+)
 from hydrascope.models.kernel.config import DiscriminantConfig
 from hydrascope.models.linear_config import LinearConfig
 from hydrascope.schemas import validate
@@ -43,6 +49,11 @@ def conf(group: str, *path: str) -> dict[str, Any]:
         (NetworkConfig, conf("model/gatv2_arma")),
         (DiscriminantConfig, conf("model/discriminant")),
         (LinearConfig, conf("model/linear")),
+        (MahalanobisConfig, conf("model/mahalanobis")),
+        (PcaConfig, conf("model/pca_t2")),
+        (PcaConfig, conf("model/pca_spe")),
+        (NeighboursConfig, conf("model/nearest_neighbours")),
+        (ForestConfig, conf("model/isolation_forest")),
         (NormalitySpec, conf("task/normality", "normality")),
     ],
 )

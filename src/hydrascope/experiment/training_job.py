@@ -43,6 +43,7 @@ from hydrascope.experiment.run_settings import TrackingSettings
 from hydrascope.experiment.statistics import with_statistics
 from hydrascope.experiment.testing import Tested, fit_last, test
 from hydrascope.models.base import ClosedFormModel, Network
+from hydrascope.models.detectors.detector import Detector
 from hydrascope.models.diagnoser import TensorDiagnoser
 from hydrascope.models.normality.scored_windows import ScoresByLevel
 from hydrascope.models.recipe import DiagnoserRecipe
@@ -124,7 +125,10 @@ def _check(settings: TrainSettings) -> None:
     """
     prepare_hardware(settings.hardware, settings.trainer)
     check_own_metrics(settings.task.heads)
-    if issubclass(model_kind(settings), ClosedFormModel):
+    kind = model_kind(settings)
+    if issubclass(kind, Detector):
+        kind.check_heads(settings.task.heads)
+    if issubclass(kind, ClosedFormModel):
         refuse_gradients(settings)  # a user's own class; only this process knows its kind
     check_refit(settings)
     if settings.resume:

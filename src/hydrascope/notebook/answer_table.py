@@ -9,12 +9,16 @@ from numpy.typing import NDArray
 from hydrascope.packaging.manifest import Manifest
 from hydrascope.schemas.fitness import PREFIX
 from hydrascope.schemas.machine import Machine
+from hydrascope.schemas.normality import COMPONENT, LEVELS, MACHINE, SENSOR
 from hydrascope.schemas.task import HeadKind, HeadLevel, HeadSpec
 from hydrascope.serving.diagnosis.findings import CANNOT_TELL, Finding, Limits, build_finding
 from hydrascope.serving.diagnosis.fitness import input_fitness, trust_in
 
 if TYPE_CHECKING:
     from torch import Tensor
+
+NORMALITY = "normality"
+"""What stands for a head in rows of normality."""
 
 
 class Answer(NamedTuple):
@@ -23,11 +27,12 @@ class Answer(NamedTuple):
     Attributes:
         equipment_id: The machine.
         start: The start of the window, UTC.
-        head: The head that answered.
+        head: The head that answered, or `normality`.
         component: The ID of the component concerned; None for a whole machine.
-        label: The label, for a head with several.
+        label: The label, for a head with several; for normality the ID of the sensor.
         answer: A class's name, a value in the head's unit, or whether a label is present;
-            `cannot_tell` if the answer is not reliable.
+            `cannot_tell` if the answer is not reliable. For normality the score as a multiple of
+            its threshold; above 1 is an alarm.
         probability: The probability of the class, or that a label is present.
         low: The lower bound of a value's interval.
         high: The upper bound of a value's interval.
@@ -73,12 +78,15 @@ def answers_of(
     decoded: "Mapping[str, Tensor]",
     least_right: float | None = None,
 ) -> Iterator[Answer]:
-    """Yield the answers of `found_in`, a row each."""
+    """Yield the answers of `found_in`, then those of `normality_of`, a row each."""
     equipment_id = machine.equipment.equipment_id
     for start, head, component, finding in found_in(
         manifest, machine, starts, decoded, least_right
     ):
         yield from finding_rows(equipment_id, start, head.name, component, finding, head.labels)
+    unsaid = dict.fromkeys(("probability", "low", "high", "reliable", "reasons"))
+    for start, component, sensor, share in normality_of(machine, starts, decoded):
+        yield Answer(equipment_id, start, NORMALITY, component, sensor, share, **unsaid)
 
 
 def found_in(
@@ -111,6 +119,30 @@ def found_in(
                 trust = trust_in(head, row, limits[head.name].least_right, judged, summary)
                 finding = build_finding(head, own[head.name][row], limits[head.name], trust)
                 yield Found(start, head, component_id, finding)
+
+
+def normality_places(machine: Machine) -> dict[str, list[tuple[str | None, str | None]]]:
+    """Return the component and the sensor of each score of a window, by level."""
+    topology = machine.topology
+    return {
+        MACHINE: [(None, None)],
+        COMPONENT: [(component.id, None) for component in topology.components],
+        SENSOR: [(topology.components[n].id, sensor.id) for n, sensor in topology.sensors],
+    }
+
+
+def normality_of(
+    machine: Machine, starts: Sequence[pd.Timestamp], decoded: "Mapping[str, Tensor]"
+) -> Iterator[tuple[pd.Timestamp, str | None, str | None, float]]:
+    """Yield the start, component, sensor and share of each score of normality that there is."""
+    places = normality_places(machine)
+    scores = {name: decoded[name].numpy() for name in LEVELS if name in decoded}
+    for window, start in enumerate(starts):
+        for name, values in scores.items():
+            own = rows_of(values, window, len(starts))[:, 0].tolist()
+            for place, share in zip(places[name], own, strict=True):
+                if share == share:  # NaN: there is nothing to score
+                    yield start, *place, share
 
 
 def finding_rows(

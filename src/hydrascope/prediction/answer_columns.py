@@ -13,13 +13,13 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from hydrascope.models import conformal
-from hydrascope.notebook.answer_table import places_of
+from hydrascope.notebook.answer_table import NORMALITY, normality_places, places_of
 from hydrascope.notebook.answerer import AnsweredWindows
 from hydrascope.packaging.manifest import Manifest
-from hydrascope.prediction.answer_file import NORMALITY, SCHEMA
+from hydrascope.prediction.answer_file import SCHEMA
 from hydrascope.prediction.judged import Judged
 from hydrascope.schemas.machine import Machine
-from hydrascope.schemas.normality import COMPONENT, LEVELS, MACHINE, SENSOR
+from hydrascope.schemas.normality import LEVELS
 from hydrascope.schemas.task import HeadKind, HeadSpec
 from hydrascope.serving.diagnosis.findings import Limits, outcomes
 
@@ -214,12 +214,7 @@ def _normality(
     machine: Machine, numbers: Mapping[str, NDArray[Any]], windows: int
 ) -> tuple[NDArray[np.intp], Columns]:
     """Return the window of each row, [R], and the columns of all scores that there are."""
-    topology = machine.topology
-    places: dict[str, list[tuple[str | None, str | None]]] = {
-        MACHINE: [(None, None)],
-        COMPONENT: [(component.id, None) for component in topology.components],
-        SENSOR: [(topology.components[n].id, sensor.id) for n, sensor in topology.sensors],
-    }
+    places = normality_places(machine)
     levels = [name for name in LEVELS if name in numbers]
     if not levels:
         return np.empty(0, dtype=np.intp), {"head": np.empty(0, dtype=object)}

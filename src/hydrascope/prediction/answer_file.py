@@ -32,8 +32,6 @@ SCHEMA = pa.schema(
     ]
 )
 """The columns, as docs/predicting.md describes them: one row for each answer."""
-NORMALITY = "normality"
-"""What stands for a head in rows of normality."""
 _KEY = b"hydrascope.key"
 _GROUP = 20_000
 """The rows that are written together, which bounds memory."""

@@ -10,12 +10,12 @@ import pytest
 import torch
 from torch import Tensor
 
-from hydrascope.notebook.answer_table import Found, found_in, rows_of
+from hydrascope.notebook.answer_table import NORMALITY, Found, found_in, rows_of
 from hydrascope.notebook.answerer import AnsweredWindows, Answerer
 from hydrascope.packaging.bundle import Bundle
 from hydrascope.packaging.manifest import Manifest
 from hydrascope.prediction.answer_columns import answer_table
-from hydrascope.prediction.answer_file import NORMALITY, SCHEMA, join_parts, write_part
+from hydrascope.prediction.answer_file import SCHEMA, join_parts, write_part
 from hydrascope.schemas import HeadKind, HeadLevel, TaskSpec, fitness, validate
 from hydrascope.schemas.calibration import Conformal
 from hydrascope.schemas.fitness import SensorState

@@ -87,12 +87,7 @@ class Detector(ClosedFormModel):
 
     def __init__(self, config: BaseModel, spec: InputSpec, heads: Sequence[HeadSpec]) -> None:
         super().__init__(config, spec, heads)
-        if heads:
-            raise SpecError(
-                f"model: {type(self).__name__} scores normality and answers no heads, but the task "
-                f"has {', '.join(head.name for head in heads)}; accepted with it: a task without "
-                "heads, such as task=normality"
-            )
+        self.check_heads(heads)
         build, place, self.places = build_places(spec)
         self.register_buffer("slot_build", build, persistent=False)
         self.register_buffer("slot_place", place, persistent=False)
@@ -102,6 +97,16 @@ class Detector(ClosedFormModel):
         self.register_buffer("center", center)
         self.register_buffer("known", torch.zeros(shape, dtype=torch.bool))
         self.builds = nn.ModuleList(self.make_scorer(config) for _ in self.sensors)
+
+    @classmethod
+    def check_heads(cls, heads: Sequence[HeadSpec]) -> None:
+        """Raise a `SpecError` if there are any heads."""
+        if heads:
+            raise SpecError(
+                f"model: {cls.__name__} scores normality and answers no heads, but the task has "
+                f"{', '.join(head.name for head in heads)}; accepted with it: a task without "
+                "heads, such as task=normality"
+            )
 
     @property
     def _scorers(self) -> list[RowScorer]:
