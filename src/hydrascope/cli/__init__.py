@@ -8,7 +8,16 @@ from typing import Annotated
 import typer
 
 from hydrascope import __version__
-from hydrascope.cli import commands, configs, init, jobs, predicting, retraining, simulating
+from hydrascope.cli import (
+    commands,
+    configs,
+    init,
+    jobs,
+    predicting,
+    retraining,
+    scoring,
+    simulating,
+)
 from hydrascope.console import print_anything
 from hydrascope.schemas.errors import ServiceError, SpecError
 from hydrascope.schemas.whole_file import NO_ROOM, no_room
@@ -17,6 +26,7 @@ app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False)
 app.add_typer(jobs.app)
 app.add_typer(configs.app, name="config")
 app.add_typer(predicting.app)
+app.add_typer(scoring.app)
 app.add_typer(retraining.app)
 app.add_typer(commands.app)
 app.add_typer(simulating.app)

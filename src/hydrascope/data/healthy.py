@@ -1,6 +1,7 @@
 """Healthy windows by their labels, and the windows that normality learns from."""
 
 from collections.abc import Iterable, Mapping
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -109,6 +110,8 @@ def learned_windows(
         chosen &= healthy_windows(table, fit.healthy, f"{path}.healthy") == 1
     if fit.first_windows is not None:
         chosen &= _first(table, fit.first_windows, f"{path}.first_windows")
+    if fit.first_share is not None:
+        chosen &= _in_time(table).rank("first", pct=True).to_numpy() <= fit.first_share
     if not chosen.any():
         given = ", ".join(fit.model_dump(exclude_none=True))
         raise SpecError(f"no window meets all conditions at once: {given}", path=path)
@@ -137,7 +140,7 @@ def _between(
 
 def _first(table: pd.DataFrame, count: int, path: str) -> NDArray[np.bool_]:
     """Return which windows are among the first of their machine, [rows]; raises if it has fewer."""
-    machines = pd.Series(microseconds(table["start"])).groupby(table[EQUIPMENT].to_numpy())
+    machines = _in_time(table)
     sizes = machines.size()
     if (fewest := int(sizes.min())) < count:
         raise SpecError(
@@ -145,7 +148,13 @@ def _first(table: pd.DataFrame, count: int, path: str) -> NDArray[np.bool_]:
             f"{fewest}",
             path=path,
         )
-    return (machines.rank("first") <= count).to_numpy()
+    among_first: NDArray[np.bool_] = (machines.rank("first") <= count).to_numpy()
+    return among_first
+
+
+def _in_time(table: pd.DataFrame) -> Any:
+    """Return the starts of the windows, grouped by machine."""
+    return pd.Series(microseconds(table["start"])).groupby(table[EQUIPMENT].to_numpy())
 
 
 def machines_apart(task: TaskSpec, machines: Iterable[str]) -> tuple[str, ...]:

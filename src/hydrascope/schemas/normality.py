@@ -30,6 +30,8 @@ class NormalityFit(Spec):
     """Label column → its value or values. None: whatever the labels are."""
     first_windows: Annotated[int, Field(strict=True, ge=1)] | None = None
     """Number of windows from the start of each machine's telemetry. None: no limit."""
+    first_share: Annotated[float, Field(strict=True, gt=0.0, lt=1.0)] | None = None
+    """Share of each machine's windows, from the start of its telemetry. None: no limit."""
     start: AwareDatetime | None = None
     """Time with time zone before which no window begins. None: no limit."""
     end: AwareDatetime | None = None

@@ -47,6 +47,12 @@ def test_the_first_windows_are_those_of_each_machine_in_time_whatever_their_labe
     assert learned(backwards, first_windows=3) == [7, 8, 9, 17, 18, 19]
 
 
+def test_a_share_is_of_the_windows_of_each_machine_in_time() -> None:
+    windows = pd.concat([table("a"), table("b")[:4]], ignore_index=True)
+    assert learned(windows, first_share=0.5) == [0, 1, 2, 3, 4, 10, 11]
+    assert learned(windows[::-1].reset_index(drop=True), first_share=0.25) == [3, 12, 13]
+
+
 def test_a_period_holds_the_windows_that_lie_in_it_completely() -> None:
     period = {"start": "2026-01-01T00:02:00Z", "end": "2026-01-01T01:06:30+01:00"}
     assert learned(table("a"), **period) == [2, 3, 4, 5]
@@ -102,7 +108,10 @@ def test_a_choice_that_leaves_nothing_is_refused(fit: dict[str, Any], said: str)
 @pytest.mark.parametrize(
     ("normality", "said"),
     [
-        ({"fit": {}}, r"fit: {} is not .* at least one of healthy, first_windows, start, end$"),
+        (
+            {"fit": {}},
+            r"fit: {} is not .* at least one of healthy, first_windows, first_share, start, end$",
+        ),
         ({"fit": {"first_windows": 0}}, r"fit\.first_windows"),
         ({"fit": {"first": 3}}, r"fit\.first: .*first_windows"),
         ({"fit": {"start": "2026-01-01T00:00"}}, r"fit\.start: .*timezone"),

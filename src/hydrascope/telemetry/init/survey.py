@@ -45,7 +45,7 @@ def survey(tables: Sequence[RawTable], folder: Path, time_zone: str | None, ask:
 
     Args:
         tables: The files.
-        folder: Their folder.
+        folder: Their folder; its name is that of the machine, if nothing else says it.
         time_zone: Zone of times without one, or `COUNTER`; None: guessed.
         ask: Corrects what was guessed of a sensor.
 
@@ -111,7 +111,7 @@ def _machine_names(
         return stems
     one = identifier(folder.resolve().name)
     if len(unnamed) == 1:
-        found.remarks.append("no column names the machine: it has the name of the folder")
+        found.remarks.append(f"no column names the machine: it is called {one}")
         return [one] * len(tables)
     spans = sorted(span for table in unnamed if (span := _span(table, time_zone)))
     apart = all(before[1] < after[0] for before, after in pairwise(spans))

@@ -41,7 +41,7 @@ FLAG = "flag:"
 QUALITY = "quality"
 """What a column of flags is called there, behind the sensor's id if it is of one sensor."""
 _CHUNK_ROWS, _HEAD_ROWS = 200_000, 1000
-_START = pd.Timestamp("2000-01-01", tz="UTC")
+RELATIVE_START = pd.Timestamp("2000-01-01", tz="UTC")
 """The start of recordings whose times are only relative."""
 _EPOCHS = ((1e17, "ns"), (1e14, "us"), (1e11, "ms"), (1e8, "s"))
 """The least number that counts as a time since 1970, for each unit."""
@@ -232,7 +232,7 @@ def _times(table: RawTable, rows: pd.DataFrame, first_row: int, time_zone: str) 
             raise SpecError(f"{table.path}: {error}") from None
         return pd.DatetimeIndex(time_us.view("datetime64[us]"), tz="UTC")
     if name is None:
-        return _START + pd.to_timedelta(np.arange(len(rows)) + first_row, unit="s")
+        return RELATIVE_START + pd.to_timedelta(np.arange(len(rows)) + first_row, unit="s")
     column = rows[name]
     if pd.api.types.is_numeric_dtype(column):
         largest = column.abs().max()
@@ -241,7 +241,7 @@ def _times(table: RawTable, rows: pd.DataFrame, first_row: int, time_zone: str) 
                 return pd.to_datetime(column, unit=unit, utc=True)  # type: ignore[call-overload]
         unit = name.lower().rstrip("]) ").replace("_", " ").replace("[", " ").split(" ")[-1]
         seconds = column.astype(float) * _STEPS.get(unit, 1.0)
-        return _START + pd.to_timedelta((seconds * 1e6).round().astype("int64"), unit="us")
+        return RELATIVE_START + pd.to_timedelta((seconds * 1e6).round().astype("int64"), unit="us")
     try:
         return read_times(column, name, time_zone, table.day_first)
     except SpecError as error:

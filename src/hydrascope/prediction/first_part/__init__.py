@@ -1,0 +1,1 @@
+"""`hydrascope score`: scores of every row of a recording, learned from its first part."""
