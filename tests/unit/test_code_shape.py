@@ -16,6 +16,7 @@ EXCEPTIONS = {
     "cli/commands.py ingest": "likewise",
     "cli/simulating.py simulate": "likewise",
     "cli/predicting.py predict": "likewise",
+    "cli/scoring.py score": "likewise",
     "data/datamodule.py HydraulicDataModule.__init__": "one argument for each part of `conf/data`",
     "data/sampling.py WindowSampler.__init__": "independent choices, each of them with a default",
     "simulation/solver/advance.py _advance_one": "numba takes arrays, no objects",
