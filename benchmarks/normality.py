@@ -32,6 +32,7 @@ from hydrascope.evaluation.detection import (
 from hydrascope.evaluation.detectors import DETECTORS, detector_scores
 from hydrascope.experiment.restore import restore
 from hydrascope.models.diagnoser import TensorDiagnoser
+from hydrascope.models.normality.forecast import ForecastNormality
 from hydrascope.schemas.normality import COMPONENT, SENSOR, NormalitySpec
 from hydrascope.tasks.alarm_thresholds import wilson_interval
 from hydrascope.training.fit_normality import calibrate
@@ -132,7 +133,7 @@ def _blame(table: pd.DataFrame, windows: NDArray[np.int64]) -> dict[str, dict[st
 def _parts_off(diagnoser: TensorDiagnoser) -> Iterator[str]:
     """Switch parts of the score off in turn, and name what is left."""
     normality = diagnoser.normality
-    assert normality is not None
+    assert isinstance(normality, ForecastNormality)
     share = normality.level_share
     for name, normality.level_share in (("change alone", 0.0), ("level alone", LEVEL_ALONE)):
         yield name

@@ -1,6 +1,7 @@
 """`hydrascope score`: from a CSV file to the scores of its rows, by one command."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -86,7 +87,7 @@ def test_a_folder_of_recordings_and_a_time_to_learn_until(tmp_path: Path) -> Non
     ],
 )
 def test_what_is_not_accepted_is_one_line(
-    changed: dict[str, object], message: str, tmp_path: Path
+    changed: dict[str, Any], message: str, tmp_path: Path
 ) -> None:
     options = ScoreOptions(tmp_path / "scores.csv")._replace(**changed)
     with pytest.raises(SpecError, match=message):

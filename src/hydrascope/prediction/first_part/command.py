@@ -12,7 +12,7 @@ from hydrascope.prediction.first_part.rows import row_scores
 from hydrascope.schemas.errors import SpecError
 from hydrascope.schemas.whole_file import whole_file
 from hydrascope.tasks.alarm_thresholds import resolved_rate
-from hydrascope.telemetry.init.survey import Survey
+from hydrascope.telemetry.init.surveyed import Survey
 
 
 def run(path: Path, options: ScoreOptions) -> Iterator[str]:

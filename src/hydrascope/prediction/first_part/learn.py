@@ -19,7 +19,8 @@ from hydrascope.telemetry.folder.labels import label_files
 from hydrascope.telemetry.init.copies import write_copies
 from hydrascope.telemetry.init.files import machine_files
 from hydrascope.telemetry.init.headers import SensorGuess
-from hydrascope.telemetry.init.survey import Survey, survey
+from hydrascope.telemetry.init.survey import survey
+from hydrascope.telemetry.init.surveyed import Survey
 from hydrascope.telemetry.init.tables import open_raw
 
 _NAME = "machine"

@@ -7,7 +7,7 @@ from hydrascope.data.windows import EQUIPMENT, microseconds
 from hydrascope.prediction.first_part.learn import Scored
 from hydrascope.schemas.normality import MACHINE, SENSOR
 from hydrascope.telemetry.folder.table_file import TIMESTAMP
-from hydrascope.telemetry.init.survey import Survey
+from hydrascope.telemetry.init.surveyed import Survey
 from hydrascope.telemetry.init.tables import RELATIVE_START, RawTable, canonical, counts, relative
 
 COLUMNS = ("time", EQUIPMENT, "score", "alarm", "sensor", "learned")
