@@ -106,11 +106,7 @@ class ForecastNormality(Normality):
     def parts(self, inputs: GraphInputs, output: ModelOutput) -> dict[str, Tensor]:
         """Return the parts of each level's scores, [.., 3], from the forecast's residual."""
         assert output.residual is not None
-        value, observed = output.residual
-        steps = observed.sum(1).to(value.dtype)
-        level = value.sum(1) / steps.clamp(min=1.0).unsqueeze(-1)
-        change = (_huber(value - level.unsqueeze(1)) * observed).sum(1)
-        own = torch.stack([change, steps * _huber(level), steps], dim=-1)
+        own = sensor_parts(output.residual)
         return {
             MACHINE: segment_sum(own, sensor_graph(inputs), inputs.graph_id.shape[0]),
             COMPONENT: segment_sum(own, inputs.sensor_component, inputs.component_kind.shape[0]),
@@ -170,6 +166,22 @@ class ForecastNormality(Normality):
             direction = gradient + after / size.clamp(min=1e-30) * direction
             size = after
         return value
+
+
+def sensor_parts(residual: SensorResidual) -> Tensor:
+    """Return the parts of each sensor's score: sums over its observed steps, and their number.
+
+    Args:
+        residual: [S, T, F]
+
+    Returns:
+        ρ of the changes, ρ of the level, and the steps, [S, 3].
+    """
+    value, observed = residual
+    steps = observed.sum(1).to(value.dtype)
+    level = value.sum(1) / steps.clamp(min=1.0).unsqueeze(-1)
+    change = (_huber(value - level.unsqueeze(1)) * observed).sum(1)
+    return torch.stack([change, steps * _huber(level), steps], dim=-1)
 
 
 def _huber(value: Tensor) -> Tensor:

@@ -1,0 +1,1 @@
+"""The blame of components: whose fault the deviations of a machine's sensors are."""
