@@ -3,6 +3,8 @@
 Shapes: W windows, S sensors, N components.
 """
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor
 
@@ -35,12 +37,12 @@ def inputs_of(topology: GraphTopology, evidence: Tensor, observed: Tensor) -> Bl
 
 @torch.no_grad()
 def blame(
-    network: BlameNetwork, topology: GraphTopology, evidence: Tensor, observed: Tensor
+    networks: Sequence[BlameNetwork], topology: GraphTopology, evidence: Tensor, observed: Tensor
 ) -> Tensor:
     """Return the probability that each component is to blame, given that one of them is.
 
     Args:
-        network: The network to ask.
+        networks: The networks to ask; the answer follows from the mean of their log-probabilities.
         topology: As in `inputs_of`, like the following.
         evidence: [W, S, 4]
         observed: [W, S] bool
@@ -51,5 +53,10 @@ def blame(
     Raises:
         ValueError: As in `inputs_of`.
     """
-    probability = network(inputs_of(topology, evidence, observed)).softmax(dim=-1)
+    probability = joint_logits(networks, inputs_of(topology, evidence, observed)).softmax(dim=-1)
     return torch.where(observed.any(dim=1, keepdim=True), probability, torch.nan)
+
+
+def joint_logits(networks: Sequence[BlameNetwork], inputs: BlameInputs) -> Tensor:
+    """Return the mean of the networks' log-probabilities, [W, N]."""
+    return torch.stack([each(inputs).log_softmax(dim=-1) for each in networks]).mean(0)

@@ -37,9 +37,9 @@ def test_the_order_of_components_and_sensors_makes_no_difference() -> None:
     usual, other = loop(), loop(order=ORDER)
     evidence, observed = drawn(5)
     moved = sensor_places(usual, [sensor.id for _, sensor in other.sensors])
-    expected = blame(network(), usual, evidence, observed)[:, list(ORDER)]
+    expected = blame([network()], usual, evidence, observed)[:, list(ORDER)]
     torch.testing.assert_close(
-        blame(network(), other, evidence[:, moved], observed[:, moved]), expected
+        blame([network()], other, evidence[:, moved], observed[:, moved]), expected
     )
 
 
@@ -49,28 +49,38 @@ def test_an_unobserved_sensor_says_nothing() -> None:
     changed = evidence.clone()
     changed[:, 2] = 50.0
     torch.testing.assert_close(
-        blame(network(), loop(), changed, observed), blame(network(), loop(), evidence, observed)
+        blame([network()], loop(), changed, observed),
+        blame([network()], loop(), evidence, observed),
     )
 
 
 def test_probabilities_sum_to_one_and_are_unknown_where_nothing_was_observed() -> None:
     evidence, observed = drawn(2)
     observed[1] = False
-    found = blame(network(), loop(), evidence, observed)
+    found = blame([network()], loop(), evidence, observed)
     assert float(found[0].sum()) == pytest.approx(1.0, abs=1e-6)
     assert bool(found[1].isnan().all())
 
 
 def test_windows_do_not_depend_on_each_other() -> None:
     evidence, observed = drawn(4)
-    alone = [blame(network(), loop(), evidence[n : n + 1], observed[n : n + 1]) for n in range(4)]
-    torch.testing.assert_close(torch.cat(alone), blame(network(), loop(), evidence, observed))
+    alone = [blame([network()], loop(), evidence[n : n + 1], observed[n : n + 1]) for n in range(4)]
+    torch.testing.assert_close(torch.cat(alone), blame([network()], loop(), evidence, observed))
 
 
 def test_evidence_of_another_machine_is_refused() -> None:
     evidence, observed = drawn(1)
     with pytest.raises(ValueError, match=r"evidence of 7 sensors .* topology 'loop' has 8"):
-        blame(network(), loop(), evidence[:, 1:], observed[:, 1:])
+        blame([network()], loop(), evidence[:, 1:], observed[:, 1:])
+
+
+def test_several_networks_answer_by_the_mean_of_their_log_probabilities() -> None:
+    evidence, observed = drawn(3)
+    first, second = (blame([network(seed)], loop(), evidence, observed) for seed in (1, 2))
+    product = (first * second).sqrt()
+    expected = product / product.sum(1, keepdim=True)
+    both = blame([network(1), network(2)], loop(), evidence, observed)
+    torch.testing.assert_close(both, expected)
 
 
 FAULTS = {
@@ -106,7 +116,7 @@ def test_faults_are_told_from_what_they_cause_downstream_even_without_own_sensor
     other = loop(order=ORDER)
     moved = sensor_places(loop(), [sensor.id for _, sensor in other.sensors])
     observed = torch.ones(300, len(moved), dtype=torch.bool)
-    named = blame(learner, other, unseen[:, moved], observed).argmax(1)
+    named = blame([learner], other, unseen[:, moved], observed).argmax(1)
     right = torch.tensor(ORDER)[named] == truth
     for component in truth.unique():
         assert right[truth == component].float().mean() > 0.8
