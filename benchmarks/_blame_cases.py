@@ -194,7 +194,8 @@ def _order(topology: GraphTopology, measured: Measured) -> list[int]:
 
 def _features(readings: NDArray[np.float32]) -> tuple[Tensor, Tensor]:
     """Return the features [W, T, S, F] and whether they were observed, [W, T, S]."""
-    samples = torch.from_numpy(readings).double().unflatten(-1, (-1, STEP_S)).transpose(1, 2)
+    by_step = torch.unflatten(torch.from_numpy(readings).double(), -1, (-1, STEP_S))
+    samples = by_step.transpose(1, 2)
     engineer = FeatureEngineer(_FEATURES)
     return engineer(samples, 1.0), engineer.observed(samples)
 
@@ -245,10 +246,11 @@ def _evidence(features: tuple[Tensor, Tensor], learned: Rows, judged: Rows) -> T
     none = torch.zeros(len(learned), dtype=torch.int64)
     moments.update(none, steps, scaled[learned].flatten(2), observed[learned])
     whitening = Whitening.of(moments).matrix[0, 0]
-    white = (scaled[judged].flatten(2) @ whitening).unflatten(-1, (sensors, features_each))
+    white = scaled[judged].flatten(2) @ whitening
+    white = torch.unflatten(white, -1, (sensors, features_each))
     seen = observed[judged].transpose(1, 2).flatten(0, 1)
     by_sensor = (white * observed[judged].unsqueeze(-1)).transpose(1, 2).flatten(0, 1)
     own = scaled[judged].transpose(1, 2).flatten(0, 1)
     parts = sensor_parts(SensorResidual(by_sensor, seen))
     raw = raw_evidence(parts, own[..., _MEAN], own[..., _SPREAD], seen)
-    return raw.unflatten(0, (len(judged), sensors))
+    return torch.unflatten(raw, 0, (len(judged), sensors))

@@ -112,7 +112,7 @@ def _train(cases: Cases, seed: int) -> BlameNetwork:
             rows = cases.weight.multinomial(_BATCH, replacement=True)
             loss = _loss(network, cases, rows)
             optimiser.zero_grad()
-            loss.backward()
+            torch.autograd.backward(loss)
             nn.utils.clip_grad_norm_(network.parameters(), 1.0)
             optimiser.step()
             schedule.step()
@@ -138,7 +138,7 @@ def _loss(network: BlameNetwork, cases: Cases, rows: Tensor) -> Tensor:
 def ranks(networks: Sequence[BlameNetwork], cases: Cases, rows: Tensor) -> Tensor:
     """Return how many components have a higher probability than the faulty one, [rows] int64."""
     found = []
-    for part in rows.split(_BATCH):
+    for part in torch.split(rows, _BATCH):
         logits = joint_logits(networks, cases.inputs(part))
         faulty = logits.gather(1, cases.faulty[part].unsqueeze(1))
         found.append((logits > faulty).sum(1))
