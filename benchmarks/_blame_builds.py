@@ -5,15 +5,18 @@ pump, at the valve or between them. The oil is cooled on its way back, or by a p
 """
 
 import math
-from typing import Any
+from typing import Any, NamedTuple, Self
 
 import numpy as np
 
 from hydrascope.schemas import ComponentType, EdgeType, Machine, validate
-from hydrascope.simulation.circuit import build_circuit
-from hydrascope.simulation.duty import DutyCycle
-from hydrascope.simulation.fleet import Kind
+from hydrascope.schemas.duty import DutyCycle, SettingRange
+from hydrascope.simulation.build import Build
+from hydrascope.simulation.circuit import Circuit, build_circuit
+from hydrascope.simulation.duty import CycleKnots
+from hydrascope.simulation.duty_check import check_duty
 from hydrascope.simulation.plant import build_plant
+from hydrascope.simulation.solver import Plant
 
 _SPEED_RPM = 1_450.0
 _VALVES = (
@@ -23,6 +26,22 @@ _VALVES = (
 )
 _M3_S = 1.0 / 60_000.0
 """One litre per minute."""
+
+
+class Kind(NamedTuple):
+    """A build and its duty, from a file or drawn."""
+
+    circuit: Circuit
+    nominal: Plant
+    """The values of a machine as designed, [1, …] each."""
+    cycle: CycleKnots
+    setting: SettingRange
+    """Between which the settings of jobs lie."""
+
+    @classmethod
+    def of(cls, build: Build) -> Self:
+        """Return that of a build from files."""
+        return cls(build.circuit, build.nominal, build.cycle, build.duty.setting)
 
 
 class BuildDraw:
@@ -67,8 +86,9 @@ class BuildDraw:
         )
         circuit = build_circuit(machine)
         duty = self._duty()
-        duty.check(circuit, self._name)
-        return Kind(machine, circuit, build_plant(circuit), duty, duty.knots(circuit.actuators))
+        check_duty(duty, circuit, self._name)
+        cycle = CycleKnots.of(duty, circuit.actuators, circuit.pumps)
+        return Kind(circuit, build_plant(circuit), cycle, duty.setting)
 
     def _add(self, name: str, kind: ComponentType, **nominal: float) -> None:
         self._components.append({"id": name, "kind": kind, "nominal": nominal})

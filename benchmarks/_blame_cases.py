@@ -15,7 +15,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from benchmarks._blame_builds import BuildDraw
+from benchmarks._blame_builds import BuildDraw, Kind
 from benchmarks._blame_recordings import Blamed, Machine, faults_of, measurable, record
 from hydrascope.features.config import FeatureConfig
 from hydrascope.features.engineer import FeatureEngineer
@@ -24,10 +24,11 @@ from hydrascope.models.blocks.sensor_forecast import SensorResidual
 from hydrascope.models.normality.forecast import sensor_parts
 from hydrascope.models.whitening import FeatureMoments, Whitening
 from hydrascope.schemas import EdgeType, GraphTopology, SensorKind, SensorSpec
-from hydrascope.simulation.circuit import VALVES
+from hydrascope.simulation.build import load_kind
 from hydrascope.simulation.duty import Operator, Setting
-from hydrascope.simulation.fleet import Kind, draw_member, load_kind
+from hydrascope.simulation.fleet import draw_member
 from hydrascope.simulation.fleet_settings import KINDS
+from hydrascope.simulation.parameters import VALVES
 
 SEED = 24
 STEP_S = 6
@@ -67,7 +68,7 @@ def cases(number: int, windows: int) -> Iterator[Case]:
     """Simulate machine `number` and yield its cases; every fourth is one of the fleet's kinds."""
     rng = np.random.default_rng((SEED, number))
     known = KINDS[number // 4 % len(KINDS)] if number % 4 == 1 else None
-    kind = BuildDraw(rng, f"build_{number}").build() if known is None else load_kind(known)
+    kind = BuildDraw(rng, f"build_{number}").build() if known is None else Kind.of(load_kind(known))
     possible = faults_of(kind.circuit)
     names = [str(name) for name in rng.permutation(list(possible))[:_MOST_COMPONENTS]]
     mixed = bool(rng.random() < 0.5)
@@ -96,8 +97,10 @@ def _machine(kind: Kind, known: str | None, number: int, rng: np.random.Generato
             valve_stiction=0.025 * np.exp(rng.normal(0.0, 0.12, kind.nominal.valve_stiction.shape))
         )
     else:
-        plant = draw_member(known, number, seed=SEED, fault_rate=0.0, life_h=1_000.0).plant
-    setting = Setting.draw(rng) if rng.random() < 0.5 else None
+        plant = draw_member(
+            load_kind(known), number, seed=SEED, fault_rate=0.0, life_h=1_000.0
+        ).plant
+    setting = Setting.draw(kind.setting, rng) if rng.random() < 0.5 else None
     pace, load = np.exp(rng.normal(0.0, (0.12, 0.15)))
     operator = Operator(float(pace), float(load), scatter=float(rng.choice([0.02, 0.08])))
     return Machine(kind, plant, tuple(measurable(kind)), setting, operator, (SEED, number))
@@ -126,7 +129,7 @@ def _with_virtual(
 ) -> tuple[NDArray[np.float32], Measured]:
     """Add what control systems compute: efficiencies of pumps and coolers, power of coolers."""
     at = {(name, each.kind, each.position): n for n, (name, each) in enumerate(measured)}
-    drives = {edge.target: edge.source for edge in kind.machine.topology.edges
+    drives = {edge.target: edge.source for edge in kind.circuit.machine.topology.edges
               if edge.kind is EdgeType.MECHANICAL}  # fmt: skip
     more: list[NDArray[np.float32]] = []
     named: list[tuple[str, SensorSpec]] = []
@@ -165,7 +168,7 @@ def _bought(
     places = []
     for number in chosen:
         name, sensor = measured[number]
-        lines = kind.machine.topology.edges
+        lines = kind.circuit.machine.topology.edges
         if sensor.kind == SensorKind.VIBRATION and rng.random() < 0.4:
             name = next(
                 e.source for e in lines if e.target == name and e.kind is EdgeType.MECHANICAL
@@ -178,7 +181,7 @@ def _bought(
 
 
 def _topology(kind: Kind, sensors: Sequence[tuple[str, SensorSpec]]) -> GraphTopology:
-    topology = kind.machine.topology
+    topology = kind.circuit.machine.topology
     components = tuple(
         each.model_copy(update={"sensors": tuple(s for at, s in sensors if at == each.id)})
         for each in topology.components

@@ -13,13 +13,15 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from benchmarks._blame_builds import Kind
 from hydrascope.schemas import ComponentType, SensorKind, SensorSpec
-from hydrascope.simulation.circuit import DRIVES, Circuit
-from hydrascope.simulation.duty import Operator, ReferenceGenerator, Setting
+from hydrascope.simulation.channels import RATE_HZ
+from hydrascope.simulation.circuit import Circuit
+from hydrascope.simulation.duty import Commands, Operator, ReferenceGenerator, Setting
 from hydrascope.simulation.faults import EFFECTS
-from hydrascope.simulation.fleet import Kind
 from hydrascope.simulation.instruments import SensorGroup
-from hydrascope.simulation.recording import RATE_HZ, STEP_S
+from hydrascope.simulation.parameters import DRIVES
+from hydrascope.simulation.recording import STEP_S
 from hydrascope.simulation.sensors import Observation, true_signal
 from hydrascope.simulation.solver import MAX_STROKE, Plant, Reference, advance, empty_state
 
@@ -105,7 +107,7 @@ def _record_at_once(
     machine: Machine, blamed: list[list[Blamed]], first: int, rng: np.random.Generator
 ) -> NDArray[np.float32]:
     kind = machine.kind
-    settings = [machine.setting or Setting.draw(rng) for _ in blamed]
+    settings = [machine.setting or Setting.draw(kind.setting, rng) for _ in blamed]
     ambient_c = rng.normal(22.0, 6.0, len(blamed))
     plants = [
         _plant(machine, faults, setting, float(celsius))
@@ -119,20 +121,22 @@ def _record_at_once(
     strokes = joined.actuator_stroke
     state.position[:] = kind.cycle.initial * np.where(strokes < MAX_STROKE, strokes, 1.0)
 
-    def run(start_s: float, seconds: float, speedup: float) -> tuple[Floats, Floats]:
+    def run(start_s: float, seconds: float, speedup: float) -> tuple[Floats, list[Commands]]:
         times_s = start_s + STEP_S * (np.arange(round(seconds / STEP_S)) + 0.5)
-        drawn = [duty.references(times_s) for duty in duties]
-        target, process = (np.stack(each) for each in zip(*drawn, strict=True))
-        reference = Reference(target, process, kind.cycle.open_loop)
+        drawn = [duty.commands(times_s) for duty in duties]
+        target, process, pumps = (np.stack(each) for each in zip(*drawn, strict=True))
+        reference = Reference(target, process, kind.cycle.open_loop, pumps)
         wiring = kind.circuit.wiring
-        return advance(wiring, joined, state, reference, STEP_S, _EVERY, speedup), target
+        return advance(wiring, joined, state, reference, STEP_S, _EVERY, speedup), drawn
 
     run(0.0, _WARM_UP_S, _SPEEDUP)
-    recorded, target = run(_WARM_UP_S, WINDOW_S, 1.0)
+    recorded, drawn = run(_WARM_UP_S, WINDOW_S, 1.0)
     readings = []
     for row, faults in enumerate(blamed):
-        commands = target[row, _EVERY - 1 :: _EVERY]
-        seen = Observation(kind.circuit, plants[row], settings[row], recorded[row], commands)
+        commands = Commands(*(each[_EVERY - 1 :: _EVERY] for each in drawn[row]))
+        seen = Observation(
+            kind.circuit, plants[row], settings[row], recorded[row], commands, kind.cycle.open_loop
+        )
         readings.append(_read(machine, seen, faults, first + row))
     return np.stack(readings)
 
@@ -176,7 +180,7 @@ def measurable(kind: Kind) -> Iterator[tuple[str, SensorSpec]]:
     """Yield the sensors that a machine of a build might have, each with its component."""
     circuit, number = kind.circuit, 0
     highest = max(values.get("cutoff_bar", 0.0) for values in circuit.values.values())
-    for component in kind.machine.topology.components:
+    for component in kind.circuit.machine.topology.components:
         nominal = circuit.values[component.id]
         for quantity, unit, high, position in _quantities(circuit, component.id, highest):
             if quantity == SensorKind.FLOW:

@@ -22,7 +22,7 @@ def machine(number: int) -> Machine:
 
 
 def test_drawn_builds_work_and_differ() -> None:
-    sizes = {len(machine(number).kind.machine.topology.components) for number in range(8)}
+    sizes = {len(machine(number).kind.circuit.machine.topology.components) for number in range(8)}
     assert len(sizes) > 2
     read = record(machine(0), [[]], np.random.default_rng(0))
     assert np.isfinite(read).mean() > 0.95
