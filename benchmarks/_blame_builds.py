@@ -24,6 +24,8 @@ _VALVES = (
     ComponentType.SERVO_VALVE,
     ComponentType.DIRECTIONAL_VALVE,
 )
+_SETTING = dict.fromkeys(("pressure", "speed", "reach"), (0.6, 1.0))
+"""Many jobs need less than the nominal values, as those of the fleet do."""
 _M3_S = 1.0 / 60_000.0
 """One litre per minute."""
 
@@ -257,4 +259,5 @@ class BuildDraw:
             back = {name: low for name, (low, _) in self._travel.items()}
             phases.append({"name": "back", "duration_s": self._draw(1.5, 4.0), "to": back})
         initial = {name: low for name, (low, _) in self._travel.items()}
-        return validate(DutyCycle, {"initial": initial, "phases": phases}, self._name)
+        duty = {"initial": initial, "phases": phases, "setting": _SETTING}
+        return validate(DutyCycle, duty, self._name)
