@@ -242,6 +242,8 @@ def write(size: Size = FULL, seed: int = JUDGED) -> Path:
 def _of_rules(found: Measured, size: Size) -> list[str]:
     smaller = "" if size == FULL else f" Smaller than by this command: `{size}`."
     missed = " **The goal is missed.**" * (found.rate > GOAL)
+    diagnosed_h = found.machines * size.hours / SHIFT_H * RECORDED_MIN / 60
+    highest = 1000 * poisson_interval(found.alarms)[1] / diagnosed_h
     lines = [
         f"A network trained on the fleet of `experiment=fleet` ({size.trained:,} machines of a "
         f"kind) and the default rules. Setting and weather last {SHIFT_H:g} h, of which the first "
@@ -251,6 +253,9 @@ def _of_rules(found: Measured, size: Size) -> list[str]:
         f"- Sound machines: {found.machines} × {size.hours:g} h with {found.alarms} alarms, "
         f"{_rate(found)} in 1,000 machine-hours (95 % interval, Poisson; goal: at most {GOAL:g})."
         f"{missed}",
+        f"- This takes a shift to be as its first minutes. {diagnosed_h:,.0f} h of telemetry were "
+        "diagnosed. If alarms came from noise alone, not from setting and weather, the upper end "
+        f"would be {highest:.2f}.",
         f"- One fault each: it grows evenly from sound to failure in {size.growth_h:g} h.",
         "",
         f"| fault | machines | with an alarm that names it | hours from severity {ACTIVE:g} to "
