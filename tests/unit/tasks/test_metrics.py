@@ -195,7 +195,8 @@ def test_every_kind_of_head_has_a_primary_metric_that_it_computes() -> None:
         metrics = HeadMetrics(spec)
         width = {HeadKind.MULTI_CLASS: 4, HeadKind.ORDINAL: 4, HeadKind.MULTI_LABEL: 2}.get(kind, 1)
         targets = len(spec.labels) or 1
-        metrics.update(torch.rand(6, width), torch.randint(0, 2, (6, targets)).float())
+        both = torch.arange(6).remainder(2).float()
+        metrics.update(torch.rand(6, width), both.unsqueeze(1).expand(-1, targets))
         assert PRIMARY_METRIC[kind] in metrics.compute()
 
 
