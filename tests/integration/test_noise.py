@@ -38,12 +38,16 @@ FLEET = (
     "data.source.commissioning=1",
     "data.window.steps=2",
 )
+# Thresholds play no part here.
+ONE_TRAINING = ("task.normality.cross_folds=0",)
 # An average over many more steps than these would not have left its beginning.
 QUICK = ("trainer.limit_train_batches=null", "optim.ema_decay=null", "optim.lr=4e-3")
 
 
 def settings_of(experiment: str, run_dir: Path) -> TrainSettings:
     smaller = FLEET if experiment.startswith("fleet") else RIG
+    if experiment == "zema_normality":
+        smaller += ONE_TRAINING
     return train_settings(
         f"run_dir={run_dir}", f"experiment={experiment}", *SMALL, *QUICK, *smaller
     )
