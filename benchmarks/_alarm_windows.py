@@ -105,7 +105,7 @@ class Viewer:
 
     @property
     def evidence(self) -> dict[str, str]:
-        """What a watch folds; see `evidence_of`."""
+        """The machine's heads whose findings a watch folds; see `evidence_of`."""
         return evidence_of(self._model.manifest.task.heads)
 
     def see(self, source: FleetSource, equipment_id: str, first_h: float = 0.0) -> Seen:

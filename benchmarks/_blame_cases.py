@@ -61,7 +61,7 @@ class Case(NamedTuple):
     faults: tuple[str, ...]
     """The fault in each window."""
     detected: Tensor
-    """Whether the score of the machine exceeds that of 95 % of healthy windows, [W] bool."""
+    """True if the machine's score exceeds those of 95 % of its healthy windows, [W] bool."""
 
 
 def cases(number: int, windows: int) -> Iterator[Case]:

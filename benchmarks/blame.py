@@ -1,4 +1,4 @@
-"""How often a network blames the right component of machines of a kind that it has not seen.
+"""Measure how often a network blames the right component of a kind of machine it has not seen.
 
 It is learned on simulated faults of the fleet's kinds and of builds drawn at random. Each kind of
 the fleet is left out in turn. `--write` also learns on all of them and writes the weights into the

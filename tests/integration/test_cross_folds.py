@@ -12,6 +12,7 @@ from hydrascope.data.cross_parts import held_out_parts
 from hydrascope.evaluation.detection import machine_scores, score_table
 from hydrascope.experiment import evaluate
 from hydrascope.experiment.restore import Restored, restore
+from hydrascope.schemas import SpecError
 from hydrascope.schemas.normality import LEVELS, MACHINE
 from hydrascope.tasks.alarm_thresholds import conformal_threshold
 from hydrascope.training.fit_normality import calibrate, held_out_scores, scored
@@ -60,6 +61,15 @@ def test_windows_score_higher_if_they_were_not_learned_from(restored: Restored) 
 def test_nothing_but_the_checkpoints_of_the_training_is_left(run_dir: Path) -> None:
     names = {file.name for file in (run_dir / "checkpoints").iterdir()}
     assert names == {"best.ckpt", "last.ckpt"}
+
+
+def test_parts_held_out_and_a_few_windows_to_overfit_exclude_each_other(
+    run_training: Train, tmp_path: Path
+) -> None:
+    folds = "task.normality.cross_folds=2"
+    expected = r"trainer\.overfit_windows: 8 is not accepted with task\.normality\.cross_folds=2"
+    with pytest.raises(SpecError, match=expected):
+        learn(run_training, record(tmp_path / "fans"), folds, "trainer.overfit_windows=8")
 
 
 def test_thresholds_set_again_are_the_same_and_follow_the_run(

@@ -24,9 +24,12 @@ class HeldOutPart(NamedTuple):
 
 
 def held_out_parts(data: HydraulicDataModule, spec: NormalitySpec) -> list[HeldOutPart]:
-    """Return all held-out windows: those of validation first, then `training_parts`."""
+    """Return all held-out windows: those of validation first, then `training_parts`.
+
+    Data that were not trained on have neither.
+    """
     train, val = (part[data.learned[part]] for part in (data.split.train, data.split.val))
-    parts = training_parts(data, spec.cross_folds) if spec.cross_folds else []
+    parts = training_parts(data, spec.cross_folds) if spec.cross_folds and len(train) else []
     return [HeldOutPart(val, train), *(HeldOutPart(p, np.setdiff1d(train, p)) for p in parts)]
 
 

@@ -10,11 +10,13 @@ from hydrascope.data.cross_parts import training_parts
 from hydrascope.data.datamodule import HydraulicDataModule
 from hydrascope.experiment.assemble import load_checkpoint
 from hydrascope.experiment.fitting import LightningRun, Training
+from hydrascope.experiment.job_settings import TrainSettings
 from hydrascope.experiment.processes import is_first_process
 from hydrascope.experiment.statistics import with_statistics
 from hydrascope.models.diagnoser import TensorDiagnoser
 from hydrascope.models.normality.scored_windows import ScoredWindows, joined
 from hydrascope.models.recipe import DiagnoserRecipe
+from hydrascope.schemas.errors import SpecError
 from hydrascope.training.checkpoint import read_checkpoint
 from hydrascope.training.checkpoint_files import KeptCheckpoint
 from hydrascope.training.closed_form import fit_closed_form, learned_rows
@@ -24,6 +26,20 @@ from hydrascope.training.module import DiagnosisModule
 
 HELD_OUT = "held_out"
 """The file name of the checkpoint of such a training; it is removed at once."""
+
+
+def check_cross_folds(settings: TrainSettings) -> None:
+    """Refuse parts that are held out in turn if only a few windows are learned.
+
+    Raises:
+        SpecError: Names the keys and what is accepted.
+    """
+    few, normality = settings.trainer.overfit_windows, settings.task.normality
+    if few and normality and normality.cross_folds:
+        raise SpecError(
+            f"trainer.overfit_windows: {few} is not accepted with "
+            f"task.normality.cross_folds={normality.cross_folds}; accepted: null, or cross_folds=0"
+        )
 
 
 def scores_in_turn(

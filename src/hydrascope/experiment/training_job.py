@@ -30,7 +30,7 @@ from hydrascope.experiment.assemble import (
     recipe_of,
 )
 from hydrascope.experiment.closed_form import fit_at_once
-from hydrascope.experiment.cross_folds import fits_in_turn, scores_in_turn
+from hydrascope.experiment.cross_folds import check_cross_folds, fits_in_turn, scores_in_turn
 from hydrascope.experiment.fitting import BEST, LightningRun, fit
 from hydrascope.experiment.gradients import refuse_gradients
 from hydrascope.experiment.hardware import prepare_hardware
@@ -131,6 +131,7 @@ def _check(settings: TrainSettings) -> None:
     if issubclass(kind, ClosedFormModel):
         refuse_gradients(settings)  # a user's own class; only this process knows its kind
     check_refit(settings)
+    check_cross_folds(settings)
     if settings.resume:
         check_resumable(settings, read_checkpoint(settings.resume))
 
@@ -190,7 +191,7 @@ def _fit(
     chosen = replace(read_checkpoint(best), calibration=None)
     in_turn: ScoresByLevel | None = None
     normality = settings.task.normality
-    if normality and normality.cross_folds and not settings.trainer.overfit_windows:
+    if normality and normality.cross_folds:
         if chosen.epoch is None:
             in_turn = fits_in_turn(data, recipe, seed)
         else:

@@ -79,6 +79,17 @@ def test_else_a_part_is_a_stretch_of_time_of_each_machine(
             assert (own["start"].diff().dropna().dt.total_seconds() == 60).all()
 
 
+@pytest.mark.parametrize("split", ["by_machine", "chronological"])
+def test_of_data_that_were_not_trained_on_nothing_was_held_out(
+    source: RigParts, engineer: FeatureEngineer, split: str
+) -> None:
+    data = planned(source, engineer, split)
+    data.judge_all(data.input_spec)
+    data.plan()
+    parts = held_out_parts(data, NormalitySpec(cross_folds=5))
+    assert [len(rows) for part in parts for rows in part] == [0, 0]
+
+
 @pytest.mark.parametrize(
     ("split", "units"), [("by_machine", "machines"), ("chronological", "windows of a machine")]
 )

@@ -41,7 +41,7 @@ def raw_evidence(parts: Tensor, mean: Tensor, spread: Tensor, observed: Tensor) 
 
 
 class HealthyEvidence(NamedTuple):
-    """What healthy windows show that were held out from all training: the scale of the evidence."""
+    """The scale of the evidence, from healthy windows that no training has seen."""
 
     reached: Tensor
     """The 0.95 quantile of the shares, [S, 2]."""

@@ -27,11 +27,11 @@ class BlameInputs(NamedTuple):
     evidence: Tensor
     """`EVIDENCE` of each sensor, [W, S, E] float."""
     observed: Tensor
-    """Whether the sensor is there and was observed, [W, S] bool."""
+    """True for a sensor that exists and was observed, [W, S] bool."""
     places: MachinePlaces
     """[W, …] each."""
     present: Tensor
-    """Whether the component is there, [W, N] bool."""
+    """True for a component, False for padding, [W, N] bool."""
 
 
 class BlameNetwork(nn.Module):
