@@ -4,7 +4,7 @@
 writes the table into docs/results.md. Machines that the training has not seen, of another seed, are
 simulated. Setting and weather are drawn for each shift of eight hours, and the first twelve minutes
 of a shift stand for all of it. Each window of these is answered, and judged by the default rules,
-by the functions of `hydrascope watch`. Windows are kept in outputs/alarms: an interrupted run goes on.
+by the functions of `hydrascope watch`. Windows are kept in outputs/alarms; interrupted runs go on.
 
 Sound machines count false alarms. In others one fault grows evenly until failure; the delay is from
 severity 0.25 on, where a fault counts as active, to the first alarm that names it.
