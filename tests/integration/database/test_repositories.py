@@ -6,9 +6,10 @@ from datetime import timedelta
 import numpy as np
 import pandas as pd
 import pytest
-from databases import NOON, connected, filled, machine, on_both_servers, telemetry
+from databases import NOON, connected, filled, machine, on_both_servers, settings, sql, telemetry
 
 from hydrascope.schemas import SpecError
+from hydrascope.serving.equipment.database_store import DatabaseEquipmentStore
 
 
 @on_both_servers
@@ -27,6 +28,36 @@ def test_topologies_have_versions_and_machines_come_back_as_they_were(dsn: str) 
                 await connector.equipment.get("prss")
 
     asyncio.run(work())
+
+
+@on_both_servers
+def test_one_invalid_machine_does_not_hide_the_others(dsn: str) -> None:
+    async def save() -> None:
+        async with connected(dsn) as connector:
+            await connector.equipment.save(machine(2, "other"))
+            await connector.equipment.save(machine(3))
+
+    async def read() -> None:
+        async with connected(dsn) as connector:
+            with pytest.raises(SpecError, match=r"machine press in .*(\n|.)*components"):
+                await connector.equipment.all()
+        store = DatabaseEquipmentStore(settings(dsn), {})
+        try:
+            assert list(await store.all()) == ["other"]
+            with pytest.raises(SpecError, match=r"machine press in .*(\n|.)*components"):
+                await store.get("press")
+            await store.save(machine(4))
+            assert await store.get("press") == machine(4)
+        finally:
+            await store.close()
+
+    asyncio.run(save())
+    content = '{"id": "press_build", "components": "none"}'
+    sql(
+        dsn,
+        f"UPDATE hydrascope.topologies SET content = '{content}' WHERE topology_id = 'press_build'",
+    )
+    asyncio.run(read())
 
 
 @on_both_servers

@@ -1,6 +1,7 @@
 """Machines, references, telemetry and diagnoses in a TimescaleDB."""
 
 import asyncio
+import logging
 import time
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
@@ -36,6 +37,8 @@ DO UPDATE SET content = excluded.content, window_start = excluded.window_start,
     health = excluded.health, cannot_tell = excluded.cannot_tell
 """
 
+_log = logging.getLogger(__name__)
+
 
 class DatabaseEquipmentStore:
     """Keeps machines and their references in a database, and caches them.
@@ -51,20 +54,22 @@ class DatabaseEquipmentStore:
     def __init__(self, settings: DatabaseSettings, machines: Mapping[str, Machine]) -> None:
         self._connector = TimescaleConnector(settings)
         self._machines = dict(machines)
+        self._refused: dict[str, SpecError] = {}
         self._digests: dict[str, str] = {}
         self._references: dict[str, tuple[str, GivenReference]] = {}
         self._refreshed_at = -_REFRESH_S
         self._lock = asyncio.Lock()
 
     async def all(self) -> Mapping[str, Machine]:
-        """Return the machines by equipment ID."""
+        """Return the machines by equipment ID; those that are not valid are logged and left out."""
         async with self._lock:
             if time.monotonic() - self._refreshed_at >= _REFRESH_S:
                 async with _available():
-                    found = await self._connector.equipment.all()
+                    found = await self._connector.equipment.readable()
                     self._digests = await self._connector.references.digests()
+                self._leave_out(found.refused)
                 # An unchanged machine stays the same object: caches elsewhere depend on it.
-                for equipment_id, machine in found.items():
+                for equipment_id, machine in found.machines.items():
                     known = self._machines.get(equipment_id)
                     if known is None or known.digest != machine.digest:
                         self._machines[equipment_id] = machine
@@ -72,18 +77,33 @@ class DatabaseEquipmentStore:
         return self._machines
 
     async def get(self, equipment_id: str) -> Machine:
-        """Return one machine."""
+        """Return one machine.
+
+        Raises:
+            SpecError: There is no such machine, or it is not valid.
+        """
         try:
-            return find_machine(await self.all(), equipment_id)
+            machines = await self.all()
+            if equipment_id in self._refused:
+                raise self._refused[equipment_id]
+            return find_machine(machines, equipment_id)
         except UnavailableError:
             if equipment_id in self._machines:
                 return self._machines[equipment_id]
             raise
 
+    def _leave_out(self, refused: Mapping[str, SpecError]) -> None:
+        for equipment_id, error in refused.items():
+            self._machines.pop(equipment_id, None)
+            if str(error) != str(self._refused.get(equipment_id)):
+                _log.warning("%s: left out: %s", equipment_id, error)
+        self._refused = dict(refused)
+
     async def save(self, machine: Machine) -> None:
         """Save a machine, or its new state."""
         async with _available():
             await self._connector.equipment.save(machine)
+        self._refused.pop(machine.equipment.equipment_id, None)
         self._machines[machine.equipment.equipment_id] = machine
 
     async def reference(self, machine: Machine) -> GivenReference | None:

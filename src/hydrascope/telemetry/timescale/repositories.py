@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 from hydrascope.schemas import GraphTopology, Machine, SpecError, validate
 from hydrascope.schemas.errors import closest
@@ -54,6 +54,14 @@ class TopologyRepository:
         return validate(GraphTopology, json.loads(content), source=f"topology {topology_id}")
 
 
+class StoredMachines(NamedTuple):
+    """Machines by equipment id, in order of creation."""
+
+    machines: dict[str, Machine]
+    refused: dict[str, SpecError]
+    """Why others are not valid."""
+
+
 class EquipmentRepository:
     """Machines with their topology and sensors."""
 
@@ -61,23 +69,37 @@ class EquipmentRepository:
         self._database = database
 
     async def all(self) -> dict[str, Machine]:
-        """Return all machines by equipment id, in order of creation."""
+        """Return all machines by equipment id, in order of creation.
+
+        Raises:
+            SpecError: A stored machine is not valid, such as one of another version.
+        """
+        found = await self.readable()
+        for error in found.refused.values():
+            raise error
+        return found.machines
+
+    async def readable(self) -> StoredMachines:
+        """Return all machines, those that are not valid apart."""
         return await self._fetch(None)
 
     async def get(self, equipment_id: str) -> Machine:
         """Return one machine.
 
         Raises:
-            SpecError: There is no such machine; the message lists those that exist.
+            SpecError: There is no such machine, and the message lists those that exist; or it is
+                not valid.
         """
         found = await self._fetch(equipment_id)
-        if not found:
-            known = list(await self.all())
+        if equipment_id in found.refused:
+            raise found.refused[equipment_id]
+        if not found.machines:
+            known = list((await self.readable()).machines)
             raise SpecError(
                 f"no machine {equipment_id!r}; there is: {', '.join(known[:20]) or 'none yet'}"
                 + closest(equipment_id, known)
             )
-        return found[equipment_id]
+        return found.machines[equipment_id]
 
     async def save(self, machine: Machine) -> None:
         """Add or replace a machine.
@@ -87,18 +109,22 @@ class EquipmentRepository:
         """
         await self._database.transaction(lambda c: _save_machine(c, machine))
 
-    async def _fetch(self, equipment_id: str | None) -> dict[str, Machine]:
+    async def _fetch(self, equipment_id: str | None) -> StoredMachines:
         async def work(connection: Connection) -> Any:
             return await connection.fetch(_MACHINES, equipment_id)
 
-        return {
-            row["equipment_id"]: validate(
-                Machine,
-                {"equipment": json.loads(row["metadata"]), "topology": json.loads(row["content"])},
-                source=f"machine {row['equipment_id']} in {self._database.settings.place}",
-            )
-            for row in await self._database.run(work)
-        }
+        found = StoredMachines({}, {})
+        for row in await self._database.run(work):
+            name, place = row["equipment_id"], self._database.settings.place
+            parts = {
+                "equipment": json.loads(row["metadata"]),
+                "topology": json.loads(row["content"]),
+            }
+            try:
+                found.machines[name] = validate(Machine, parts, source=f"machine {name} in {place}")
+            except SpecError as error:
+                found.refused[name] = error
+        return found
 
 
 async def equipment_key(connection: Connection, equipment_id: str) -> int:
