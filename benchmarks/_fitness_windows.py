@@ -56,7 +56,8 @@ def recorded_longer(restored: Restored, folder: Path) -> HydraulicDataModule:
     target = Target.model_validate(source)
     changed = settings.data.model_copy(update={"source": target, "store": store})
     data = build_datamodule(changed, settings.features, settings.task, settings.seed)
-    data.judge_all(restored.data.input_spec)
+    data.read_as(restored.data.input_spec)
+    data.judge_all()
     data.setup()
     assert {name for name, _ in chosen(restored.data)} == set(data.machines)
     return data

@@ -10,6 +10,7 @@ from typing import Any
 import httpx
 import numpy as np
 import pytest
+from any_build import FLEET
 from jobs import ROOT, Train, export_settings
 from serving_parts import window_json
 from tests.support.services import service
@@ -23,22 +24,6 @@ from hydrascope.serving.diagnosis.diagnosis import Diagnosis, build_diagnosis
 from hydrascope.serving.model.served_model import ServedModel
 from hydrascope.serving.windows import ReferenceUse, TelemetryWindow, WindowAnswer
 from hydrascope.telemetry.zema import ZemaSource
-
-FLEET = (
-    "experiment=fleet_unseen_kind",
-    "data.source.kinds=[robot,machining_centre,excavator]",
-    "data.split.folds=3",
-    "data.split.val_fraction=0.34",
-    "data.source.machines_per_kind=3",
-    "data.source.hours=0.1",
-    "data.source.recording_min=2.0",
-    "data.source.commissioning=2",
-    "data.window.steps=2",
-    "data.store.n_jobs=1",
-    "model.row_channels=16",
-    "trainer.max_epochs=2",
-    "trainer.limit_train_batches=20",
-)
 
 
 @pytest.fixture(scope="module")

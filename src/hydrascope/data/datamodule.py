@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -60,7 +59,7 @@ from hydrascope.features.engineer import FeatureEngineer
 from hydrascope.features.normalizer import FeatureNormalizer
 from hydrascope.features.sub_windows import WindowSpec
 from hydrascope.graphs.builder import input_spec
-from hydrascope.graphs.input_spec import InputSpec
+from hydrascope.graphs.input_spec import InputSpec, KnownBuilds
 from hydrascope.graphs.layout import layouts_of
 from hydrascope.schemas.arguments import checked
 from hydrascope.schemas.machine import Machine
@@ -126,18 +125,20 @@ class HydraulicDataModule(LightningDataModule):
         self.store, self.split_spec, self.loader = store, split, loader
         self.transforms, self.reference_spec = transforms, reference or ReferenceSpec()
         self.recombination, self.short = recombination or RecombinationSpec(), short
-        self._trained: InputSpec | None = None
+        self._vocabulary: InputSpec | None = None
+        self._builds: KnownBuilds = "known"
+        self._judges_all = self._ready = False
         self._plans: list[WindowPlan] = []
         self._targets: list[dict[str, Tensor]] = []
-        self._ready = False
 
-    def judge_all(self, trained: InputSpec) -> None:
-        """Make all windows test windows of a trained model; call it before `plan`.
+    def read_as(self, trained: InputSpec, builds: KnownBuilds = "known") -> None:
+        """Lay out the windows in the vocabulary of a trained model; call it before `plan`."""
+        self._vocabulary, self._builds = trained, builds
 
-        Args:
-            trained: The vocabulary of the model, which must know the builds of the machines.
-        """
-        self._trained, self.transforms, self.recombination = trained, (), RecombinationSpec()
+    def judge_all(self) -> None:
+        """Make all windows test windows; call it before `plan`."""
+        self._judges_all, self.transforms = True, ()
+        self.recombination = RecombinationSpec()
 
     def plan(self) -> None:
         """Find, label and split the windows without reading telemetry.
@@ -150,9 +151,9 @@ class HydraulicDataModule(LightningDataModule):
         self.machines = {plan.equipment_id: plan.machine for plan in plans}
         topologies = [machine.topology for machine in self.machines.values()]
         apart = machines_apart(self.task, self.machines)
-        self.input_spec = self._trained or input_spec(
-            topologies, self.engineer.config, self.window, heads, apart
-        )
+        own = input_spec(topologies, self.engineer.config, self.window, heads, apart)
+        known = self._vocabulary
+        self.input_spec = own if known is None else known.read_by(own, self._builds)
         tables = [window_table(plan, self.source.labels(plan.equipment_id)) for plan in plans]
         targets = encode_machines(heads, topologies, tables)
         check_columns(heads, topologies, tables)
@@ -160,7 +161,7 @@ class HydraulicDataModule(LightningDataModule):
         if self.task.normality is not None:
             self.healthy_labels, key = true_labels(self.task, self.table)
             self.healthy = healthy_windows(self.table, self.healthy_labels, key)
-            none = self._trained is not None
+            none = self._judges_all
             self.learned = learned_windows(self.task, self.table, self.window.window_s, none=none)
             ends = np.cumsum([len(table) for table in tables])[:-1]
             for target, learned in zip(targets, np.split(self.learned, ends), strict=True):
@@ -188,7 +189,7 @@ class HydraulicDataModule(LightningDataModule):
             self.plan()
         plans, targets, heads = self._plans, self._targets, self.task.heads
         stores = open_stores(self.source, plans, self.engineer, self.store)
-        layouts = layouts_of(self.machines, self.input_spec, heads)
+        layouts = layouts_of(self.machines, self.input_spec, heads, self._builds)
         stored = [
             StoredMachine(plan.equipment_id, layouts[plan.equipment_id], store, target)
             for plan, store, target in zip(plans, stores, targets, strict=True)
@@ -284,11 +285,9 @@ class HydraulicDataModule(LightningDataModule):
 
     def _split(self) -> Split:
         """Split the windows that are not references."""
-        if self._trained is not None:
-            spec, none = self.split_spec, np.empty(0, dtype=np.int64)
-            if spec.name == "unseen_conditions" and spec.group not in self.table:
-                self.split_spec = replace(spec, name="by_machine")
-            return Split(none, none, np.flatnonzero(~self.reference))
+        if self._judges_all:
+            self.split_spec = self.split_spec.of_others(self.table)
+            return Split.all_tested(~self.reference)
         spec = self.split_spec.without(self.source.machines().keys() - self.machines.keys())
         if not self.task.heads:
             state = np.where(self.reference, np.float32(np.nan), self.healthy)

@@ -7,6 +7,7 @@ from typing import Annotated, NamedTuple
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 from pydantic import Field
 
 from hydrascope.data.windows import WindowNumbers
@@ -25,6 +26,12 @@ class Split(NamedTuple):
     train: WindowNumbers
     val: WindowNumbers
     test: WindowNumbers
+
+    @classmethod
+    def all_tested(cls, tested: NDArray[np.bool_]) -> "Split":
+        """Return the split that tests all rows that are `tested`, and trains on none."""
+        none = np.empty(0, dtype=np.int64)
+        return cls(none, none, np.flatnonzero(tested))
 
     @property
     def fingerprint(self) -> str:
@@ -79,6 +86,11 @@ class SplitSpec:
     parts: Mapping[str, Sequence[str]] | None = None
     test: TestWindows = "all"
     interval_group: str | None = None
+
+    def of_others(self, table: pd.DataFrame) -> "SplitSpec":
+        """Return the settings for data that were not trained on, which may lack the groups."""
+        lacking = self.name == "unseen_conditions" and self.group not in table
+        return replace(self, name="by_machine") if lacking else self
 
     def without(self, machines: Collection[str]) -> "SplitSpec":
         """Return the settings without machines, which may be listed but have no window."""

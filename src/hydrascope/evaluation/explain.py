@@ -12,6 +12,7 @@ from captum.attr import IntegratedGradients
 from torch import Tensor
 
 from hydrascope.data.dataset import HydraulicGraphDataset
+from hydrascope.features.normalizer import FeatureNormalizer
 from hydrascope.graphs.fields import GraphInputs, SensorReference, WindowFields
 from hydrascope.graphs.layout import GraphLayout
 from hydrascope.models.decode import decode, log_probabilities
@@ -94,6 +95,17 @@ def _fields_of(inputs: GraphInputs) -> WindowFields:
     )
 
 
+def _usual(normalizer: FeatureNormalizer, window: ExplainedWindow) -> Tensor:
+    layout, reference = window.layout, window.reference
+    if normalizer.method == "none":
+        features = window.fields.sensor_features
+        return torch.zeros_like(features) if reference is None else reference.sensor_reference
+    center = normalizer.center[normalizer.row(layout.sensor_slot, layout.sensor_kind)]
+    if normalizer.by == "machine" and reference is not None:
+        center = center + reference.sensor_reference
+    return center
+
+
 class Explained:
     """One answer in one window, as a function of the sensors' features.
 
@@ -115,12 +127,9 @@ class Explained:
             self._fields = _fields_of(diagnoser.fitness.screen(inputs).inputs)
         self.features = window.fields.sensor_features
         """The window's features, [1, S, T, F]."""
-        normalizer, layout = diagnoser.normalizer, window.layout
-        center = normalizer.center[normalizer.row(layout.sensor_slot, layout.sensor_kind)]
-        if normalizer.by == "machine" and window.reference is not None:
-            center = center + window.reference.sensor_reference
-        self.usual = center.expand_as(self.features)
-        """The sensors' average features in training, [1, S, T, F]."""
+        self.usual = _usual(diagnoser.normalizer, window).expand_as(self.features)
+        """The sensors' average features in training, or in the machine's reference windows if the
+        model has no statistics of sensors, [1, S, T, F]."""
         if question.outcome is not None:
             self._outcome = question.outcome
         else:

@@ -36,6 +36,7 @@ from hydrascope.models.recipe import (
     DiagnoserRecipe,
     ModelRecipe,
     NormaliserRecipe,
+    Parts,
     imported,
     load_diagnoser,
     model_class,
@@ -163,6 +164,13 @@ def trained_recipe(
     )
 
 
+def parts_of(checkpoint: Checkpoint) -> Parts:
+    """Return what the diagnoser of a checkpoint consists of."""
+    settings = TrainSettings.model_validate(checkpoint.record["settings"])
+    spec = InputSpec.model_validate(checkpoint.record["input_spec"])
+    return Parts(recipe_of(settings, spec), checkpoint.weights)
+
+
 def load_checkpoint(recipe: DiagnoserRecipe, checkpoint: Checkpoint) -> TensorDiagnoser:
     """Return the diagnoser of a checkpoint, in evaluation mode.
 
@@ -220,6 +228,7 @@ def checkpoint_record(settings: TrainSettings, data: HydraulicDataModule) -> dic
     """
     nowhere = {
         "run_dir": ".",
+        "init": None,
         "resume": None,
         "tracking": TrackingSettings(mlflow=None, wandb=None),
     }

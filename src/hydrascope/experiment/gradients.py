@@ -12,6 +12,7 @@ def refuse_gradients(settings: TrainSettings) -> None:
     """
     trainer, hardware = settings.trainer, settings.hardware
     for_networks = {
+        "init": (settings.init, "null"),
         "resume": (settings.resume, "null"),
         "lr_find": (settings.lr_find, "false"),
         "trainer.strategy": (trainer.strategy if trainer.strategy != "single" else None, "single"),

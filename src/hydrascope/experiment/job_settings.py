@@ -60,17 +60,29 @@ def _trained(named: str) -> str:
     return named
 
 
+def _initial(named: str) -> str:
+    if not named.startswith(TRACKED) and not Path(named).exists():
+        raise ValueError(
+            "expected a bundle, a checkpoint such as …/checkpoints/best.ckpt of a run, or "
+            "mlflow:RUN_ID, or models:/NAME@ALIAS"
+        )
+    return named
+
+
 TRACKED = ("mlflow:", "models:/")
 """The prefixes of the names of checkpoints in MLflow."""
 CheckpointFile = Annotated[UserPath, AfterValidator(_existing_file)]
 Trained = Annotated[UserPath, AfterValidator(_trained)]
 """A checkpoint: a file, or a name in MLflow."""
+Initial = Annotated[UserPath, AfterValidator(_initial)]
+"""A checkpoint or a bundle: a path, or a name of a checkpoint in MLflow."""
 
 
 class TrainSettings(Settings):
     """All settings of `train.py`."""
 
     seed: Annotated[int, Field(ge=0, lt=2**32)]
+    init: Initial | None = None  # not in older checkpoints
     resume: CheckpointFile | None
     lr_find: bool = False  # not in older checkpoints
     baselines: Baselines

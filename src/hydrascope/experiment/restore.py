@@ -17,6 +17,9 @@ from hydrascope.models.diagnoser import TensorDiagnoser
 from hydrascope.schemas.errors import SpecError
 from hydrascope.training.checkpoint import read_checkpoint
 
+_FOLDER_SOURCE = "hydrascope.telemetry.parquet.ParquetSource"
+"""Reads other data than those of a training, if these were not in a folder."""
+
 
 class Restored(NamedTuple):
     """A trained diagnoser, in evaluation mode, with its settings and its data."""
@@ -46,7 +49,7 @@ def restore(
     with checkpoint_file(ckpt) as file:
         checkpoint = read_checkpoint(file)
     recorded = TrainSettings.model_validate(checkpoint.record["settings"])
-    settings = at_new_place(recorded, moved or MovedData())
+    settings = at_new_place(recorded, moved or MovedData(), others=judge == "all")
     data = build_datamodule(settings.data, settings.features, settings.task, settings.seed)
     same = data.source.fingerprint == checkpoint.record["data_fingerprint"]
     if judge == "all":
@@ -55,7 +58,7 @@ def restore(
                 f"judge: all would judge the data that {ckpt!r} was trained on; accepted: other "
                 "data (data.source.folder=PATH), or judge=test"
             )
-        data.judge_all(InputSpec.model_validate(checkpoint.record["input_spec"]))
+        data.judge_all()
     elif not same:
         raise SpecError(
             f"ckpt: the data of {settings.data.source.target} changed since {ckpt!r} was trained: "
@@ -63,14 +66,16 @@ def restore(
             "now; to judge all windows of data that were not trained on, set judge=all"
         )
     check_own_metrics(settings.task.heads)
-    data.setup()
+    spec = InputSpec.model_validate(checkpoint.record["input_spec"])
     try:
-        diagnoser = load_checkpoint(recipe_of(settings, data.input_spec), checkpoint)
+        diagnoser = load_checkpoint(recipe_of(settings, spec), checkpoint)
     except SpecError as error:
         raise SpecError(
             f"ckpt: its weights do not fit {settings.model.name} of this version of Hydrascope; "
             f"train again ({error})"
         ) from None
+    data.read_as(spec, "any" if diagnoser.of_any_build else "known")
+    data.setup()
     if diagnoser.normality is not None and bool(
         diagnoser.normality.threshold_machine.isnan().all()
     ):
@@ -81,15 +86,24 @@ def restore(
     return Restored(settings, diagnoser, data)
 
 
-def at_new_place(settings: TrainSettings, moved: MovedData) -> TrainSettings:
+def at_new_place(
+    settings: TrainSettings, moved: MovedData, *, others: bool = False
+) -> TrainSettings:
     """Return a training's settings with the new paths of its data, and its new test windows.
+
+    Args:
+        settings: The training's.
+        moved: The paths, and which test windows are judged.
+        others: Whether they may be of other data: a folder, whatever the training's source.
 
     Raises:
         SpecError: The source has no such key, or the data do not exist.
     """
     source, store = settings.data.source, settings.data.store
-    known = source.model_extra or {}
     given = moved.source.model_dump(exclude_none=True)
+    if others and "folder" in given and "folder" not in (source.model_extra or {}):
+        source = Target.model_validate({"_target_": _FOLDER_SOURCE, **dict.fromkeys(given)})
+    known = source.model_extra or {}
     if unknown := [key for key in given if key not in known]:
         raise SpecError(
             f"data.source.{unknown[0]}: {source.target}, which the checkpoint was trained on, has "

@@ -6,6 +6,7 @@ from hydrascope.tracking.loggers import flatten
 from hydrascope.training.checkpoint import Checkpoint
 
 _FREE = (
+    "init",
     "resume",
     "lr_find",
     "run_dir",

@@ -34,6 +34,7 @@ from hydrascope.experiment.cross_folds import check_cross_folds, fits_in_turn, s
 from hydrascope.experiment.fitting import BEST, LightningRun, fit
 from hydrascope.experiment.gradients import refuse_gradients
 from hydrascope.experiment.hardware import prepare_hardware
+from hydrascope.experiment.initial import Initial, check_initial
 from hydrascope.experiment.job_settings import TrainSettings
 from hydrascope.experiment.learning_rate import find_lr
 from hydrascope.experiment.processes import is_first_process
@@ -77,13 +78,17 @@ def train(settings: TrainSettings, *, quiet: bool = False) -> None:
     run_dir = Path(settings.run_dir).absolute()
     _check(settings)
     data = build_datamodule(settings.data, settings.features, settings.task, settings.seed)
+    start = settings.resume or settings.init
+    initial = Initial.read(start, settings) if start else None
+    if initial is not None:
+        data.read_as(initial.input_spec, initial.builds)
     _set_up(data, None if settings.lr_find else run_dir, settings.trainer.overfit_windows, console)
     plain = settings.model_dump(mode="json", by_alias=True)
     # Behind the checks of the data, whose errors it would hide.
     console.print(Syntax(safe_dump(plain, sort_keys=False), "yaml", background_color="default"))
     lightning.seed_everything(settings.seed, verbose=False)
     recipe = recipe_of(settings, data.input_spec)
-    diagnoser = with_statistics(recipe, data)
+    diagnoser = initial.diagnoser(recipe) if initial else with_statistics(recipe, data)
     run = LightningRun(
         data, settings.trainer, settings.hardware, settings.optim.ema_decay, run_dir, console
     )
@@ -130,6 +135,7 @@ def _check(settings: TrainSettings) -> None:
         kind.check_heads(settings.task.heads)
     if issubclass(kind, ClosedFormModel):
         refuse_gradients(settings)  # a user's own class; only this process knows its kind
+    check_initial(settings)
     check_refit(settings)
     check_cross_folds(settings)
     if settings.resume:

@@ -1,6 +1,7 @@
 """The meaning of the numbers in a batch: vocabularies and sizes, fixed for each network."""
 
 from collections.abc import Iterable, Sequence
+from typing import Literal, Self
 
 from pydantic import BaseModel, ConfigDict
 
@@ -16,11 +17,24 @@ from hydrascope.schemas.machine import (
 )
 
 _OF = "/"
+_FIELDS = {
+    "feature_names": "features",
+    "machine_feature_names": "features.hydraulic",
+    "edge_dynamic_names": "features.edge_dynamic",
+    "steps": "data.window.steps",
+    "component_heads": "task.heads",
+}
+"""What windows must share with those of the training, and the settings that decide it."""
 
 
 def sensor_slot(topology_id: str, sensor_id: str) -> str:
     """Return the name of a sensor's slot, common to all machines of one build."""
     return f"{topology_id}{_OF}{sensor_id}"
+
+
+KnownBuilds = Literal["known", "any", "own"]
+"""Which builds are read with a vocabulary: those that are in it, or any. With `any`, the sensors of
+other builds have no slot. With `own`, the builds that are read have the slots instead."""
 
 
 class InputSpec(BaseModel):
@@ -136,6 +150,24 @@ class InputSpec(BaseModel):
         """Return the row of a sensor's role, or one past the end if it is unknown."""
         return _place(self.sensor_roles, SensorRole.of(component, sensor))
 
+    def read_by(self, other: "InputSpec", builds: KnownBuilds) -> Self:
+        """Return the specification by which windows of `other` are read with this vocabulary.
+
+        Raises:
+            SpecError: Features, steps or heads of components differ; names the settings.
+        """
+        for name, key in _FIELDS.items():
+            mine, given = getattr(self, name), getattr(other, name)
+            if mine != given:
+                raise SpecError(
+                    f"{_listed(given)} is not accepted; expected {_listed(mine)}, as in the "
+                    "training of the weights",
+                    path=key,
+                )
+        if builds == "own":
+            return self.model_copy(update={"sensor_slots": other.sensor_slots})
+        return self
+
     def check_build(self, topology: GraphTopology) -> None:
         """Check that all sensors of a topology have slots.
 
@@ -150,6 +182,10 @@ class InputSpec(BaseModel):
                     f"{', '.join(list(self.builds)[:20])}; accepted: these, or a model of any "
                     "build, such as that of experiment=fleet_unseen_kind"
                 )
+
+
+def _listed(value: object) -> str:
+    return ", ".join(value) or "none" if isinstance(value, tuple) else str(value)
 
 
 def _row(names: tuple[str, ...], kind: str, of: str) -> int:

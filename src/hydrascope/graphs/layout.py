@@ -9,7 +9,7 @@ from torch import Tensor
 from hydrascope.features.levels import signed_log
 from hydrascope.graphs.edge_tensors import edge_tensors
 from hydrascope.graphs.fields import GraphInputs, SensorReference, WindowFields
-from hydrascope.graphs.input_spec import InputSpec
+from hydrascope.graphs.input_spec import InputSpec, KnownBuilds
 from hydrascope.graphs.sensor_roles import span
 from hydrascope.schemas.machine import GraphTopology, Machine
 from hydrascope.schemas.task import HeadLevel, HeadSpec
@@ -182,7 +182,10 @@ def _index(rows: Iterable[int]) -> Tensor:
 
 
 def layouts_of(
-    machines: Mapping[str, Machine], spec: InputSpec, heads: Sequence[HeadSpec]
+    machines: Mapping[str, Machine],
+    spec: InputSpec,
+    heads: Sequence[HeadSpec],
+    builds: KnownBuilds = "known",
 ) -> dict[str, GraphLayout]:
     """Return the layout of each machine; machines of equal topology share one object.
 
@@ -196,6 +199,8 @@ def layouts_of(
     for equipment_id, machine in machines.items():
         key = machine.topology.model_dump_json()
         if key not in by_topology:
-            by_topology[key] = GraphLayout.of(machine.topology, spec, heads)
+            by_topology[key] = GraphLayout.of(
+                machine.topology, spec, heads, any_build=builds == "any"
+            )
         layouts[equipment_id] = by_topology[key].of_machine(equipment_id, spec)
     return layouts

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from importlib import import_module
-from typing import Any
+from typing import Any, NamedTuple
 
 from pydantic import BaseModel, ConfigDict
 from torch import Tensor
@@ -23,7 +23,7 @@ from hydrascope.schemas.calibration import Calibration
 from hydrascope.schemas.errors import SpecError, validate
 from hydrascope.schemas.task import TaskSpec
 
-_CALIBRATION, _FITNESS = "calibration.", "fitness."
+_CALIBRATION, _FITNESS, _NORMALIZER = "calibration.", "fitness.", "normalizer."
 
 
 class _Part(BaseModel):
@@ -57,6 +57,13 @@ class DiagnoserRecipe(_Part):
     fitted: dict[str, Any] | None = None
     """The `ClosedFormModel.record` of a closed-form model; None for a network."""
     calibration: Calibration | None = None
+
+
+class Parts(NamedTuple):
+    """What a trained diagnoser consists of."""
+
+    recipe: DiagnoserRecipe
+    tensors: Mapping[str, Tensor]
 
 
 def imported(target: str) -> object:
@@ -131,13 +138,32 @@ def load_diagnoser(recipe: DiagnoserRecipe, tensors: Mapping[str, Tensor]) -> Te
         diagnoser.model.prepare(recipe.fitted or {"questions": []})
     if any(name.startswith(_FITNESS) for name in tensors):
         diagnoser.fitness = Fitness(recipe.input_spec, recipe.task.heads)
+    _load(diagnoser, tensors)
+    if recipe.calibration is not None:
+        diagnoser.calibration = Temperatures(diagnoser.heads, recipe.calibration)
+    return diagnoser.eval()
+
+
+def start_from(diagnoser: TensorDiagnoser, tensors: Mapping[str, Tensor]) -> None:
+    """Give a diagnoser the weights and statistics of another, without what is fitted at the end.
+
+    Both may be of other sensors if they have no statistics of them.
+
+    Raises:
+        SpecError: The tensors do not belong to its recipe.
+    """
+    kept = {name: each for name, each in tensors.items() if not name.startswith(_FITNESS)}
+    if diagnoser.of_any_build:
+        plain = diagnoser.normalizer.state_dict(prefix=_NORMALIZER)
+        kept |= plain if diagnoser.normalizer.method == "none" else {}
+    _load(diagnoser, kept)
+
+
+def _load(diagnoser: TensorDiagnoser, tensors: Mapping[str, Tensor]) -> None:
     try:
         diagnoser.load_state_dict(tensors)
     except RuntimeError as error:
         raise SpecError(" ".join(str(error).split())) from None
-    if recipe.calibration is not None:
-        diagnoser.calibration = Temperatures(diagnoser.heads, recipe.calibration)
-    return diagnoser.eval()
 
 
 def tensors_of(diagnoser: TensorDiagnoser) -> dict[str, Tensor]:

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from hydrascope.graphs.fields import GraphInputs, SensorReference
 from hydrascope.models.diagnoser import TensorDiagnoser
-from hydrascope.models.recipe import DiagnoserRecipe, load_diagnoser
+from hydrascope.models.recipe import DiagnoserRecipe, Parts, load_diagnoser
 from hydrascope.packaging.files import (
     CONFIG,
     GOLDEN,
@@ -79,15 +79,31 @@ def read_diagnoser(folder: Path) -> TensorDiagnoser:
         SpecError: Its configuration or tensors are invalid or do not match, or a model from
             another package is not installed here.
     """
+    parts = _read_parts(folder)
+    try:
+        return load_diagnoser(*parts)
+    except SpecError as error:
+        raise SpecError(f"its model cannot be built here: {error}", path="bundle") from None
+
+
+def read_parts(path: Path) -> Parts:
+    """Return the recipe and the tensors of a bundle, after checking every file.
+
+    Raises:
+        SpecError: As in `check_bundle`, or its configuration is invalid.
+    """
+    with as_folder(path) as folder:
+        check_bundle(folder)
+        return _read_parts(folder)
+
+
+def _read_parts(folder: Path) -> Parts:
     try:
         plain = parse_json((folder / CONFIG).read_bytes(), CONFIG)
     except SpecError as error:
         raise error.under("bundle") from None
     recipe = validate(DiagnoserRecipe, plain, source=f"bundle: {CONFIG}")
-    try:
-        return load_diagnoser(recipe, _read_tensors(folder / WEIGHTS))
-    except SpecError as error:
-        raise SpecError(f"its model cannot be built here: {error}", path="bundle") from None
+    return Parts(recipe, _read_tensors(folder / WEIGHTS))
 
 
 def golden_difference(bundle: Bundle) -> float:

@@ -84,7 +84,7 @@ def test_of_data_that_were_not_trained_on_nothing_was_held_out(
     source: RigParts, engineer: FeatureEngineer, split: str
 ) -> None:
     data = planned(source, engineer, split)
-    data.judge_all(data.input_spec)
+    data.judge_all()
     data.plan()
     parts = held_out_parts(data, NormalitySpec(cross_folds=5))
     assert [len(rows) for part in parts for rows in part] == [0, 0]

@@ -42,7 +42,8 @@ class Champion(NamedTuple):
         settings = self.settings.data.model_copy(update=grown)
         own = self.settings
         data = build_datamodule(settings, own.features, own.task, own.seed)
-        data.judge_all(self.input_spec)
+        data.read_as(self.input_spec, "any" if self.diagnoser.of_any_build else "known")
+        data.judge_all()
         data.setup()
         return data
 

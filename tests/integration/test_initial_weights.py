@@ -1,0 +1,89 @@
+"""Trainings that begin with the weights of others, and machines of other builds that are judged."""
+
+from pathlib import Path
+
+import pandas as pd
+import pytest
+import torch
+from any_build import FLEET
+from jobs import Train, evaluate_settings, export_settings
+
+from hydrascope.experiment import evaluate, export
+from hydrascope.experiment.restore import restore
+from hydrascope.schemas import SpecError
+from hydrascope.telemetry.fleet import FleetSource
+from hydrascope.telemetry.fleet_export import Format, export_fleet
+from hydrascope.training.checkpoint import read_checkpoint
+
+
+@pytest.fixture(scope="module")
+def ckpt(run_training: Train) -> str:
+    return str(run_training(*FLEET) / "checkpoints" / "best.ckpt")
+
+
+@pytest.fixture(scope="module")
+def bundle_of_any(ckpt: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("bundles") / "any"
+    export.run(export_settings(ckpt, folder))
+    return folder
+
+
+KEPT = ("optim.lr=1e-12", "optim.weight_decay=0", "trainer.max_epochs=1")
+"""Settings under which a training leaves its first weights as they are."""
+
+
+def test_a_training_begins_with_the_weights_of_other_builds_and_keeps_their_vocabulary(
+    run_training: Train, ckpt: str, bundle_of_any: Path
+) -> None:
+    others = (
+        "data.split.name=by_machine",
+        "data.source.kinds=[injection_moulding]",
+        "data.source.machines_per_kind=6",
+    )
+    begun = read_checkpoint(Path(ckpt))
+    for init in (ckpt, str(bundle_of_any)):
+        folder = run_training(*FLEET, *others, *KEPT, f"init={init}")
+        found = read_checkpoint(folder / "checkpoints" / "best.ckpt")
+        roles = begun.record["input_spec"]["sensor_roles"]
+        assert found.record["input_spec"]["sensor_roles"] == roles
+        for name, weight in begun.weights.items():
+            if name.startswith("model."):
+                torch.testing.assert_close(found.weights[name], weight, rtol=0, atol=1e-6)
+        machines = restore(str(folder / "checkpoints" / "best.ckpt")).data.machines
+        assert all(name.startswith("injection_moulding") for name in machines)
+
+
+@pytest.mark.parametrize(
+    ("other", "said"),
+    [
+        ("data.window.steps=3", r"data\.window\.steps: 3 is not accepted; expected 2"),
+        (
+            "model.row_channels=8",
+            r"model\.row_channels: 8 is not accepted with init=.*accepted: 16",
+        ),
+        ("data.normalise.clip=7", r"data\.normalise\.clip: 7\.0 is not accepted with init="),
+        ("features.percentiles=[50]", r"features: .* is not accepted; expected .*percentile_5"),
+    ],
+)
+def test_initial_weights_of_another_network_or_of_other_inputs_are_refused(
+    run_training: Train, ckpt: str, other: str, said: str
+) -> None:
+    with pytest.raises(SpecError, match=said):
+        run_training(*FLEET, other, f"init={ckpt}")
+
+
+def test_windows_of_another_build_are_judged(ckpt: str, tmp_path: Path) -> None:
+    source = FleetSource(
+        kinds=("injection_moulding",),
+        machines_per_kind=2,
+        hours=0.1,
+        recording_min=2.0,
+        commissioning=1,
+    )
+    export_fleet(source, tmp_path / "fleet", Format.PARQUET, lambda _: None)
+    judged = tmp_path / "judged"
+    evaluate.run(
+        evaluate_settings(ckpt, judged, judge="all", folder=tmp_path / "fleet"), quiet=True
+    )
+    predictions = pd.read_parquet(judged / "predictions.parquet")
+    assert {name[:-4] for name in predictions["equipment_id"]} == {"injection_moulding"}
