@@ -2,6 +2,7 @@
 
 import subprocess
 from collections.abc import Mapping
+from functools import cache
 from importlib.metadata import distributions
 from pathlib import Path
 from typing import Any
@@ -39,11 +40,12 @@ def write_provenance(folder: Path, config: Mapping[str, Any]) -> list[Path]:
     return list(files)
 
 
-def _packages() -> set[str]:
-    """Return the installed packages, as `name==version`."""
+@cache
+def _packages() -> frozenset[str]:
+    """Return the installed packages, as `name==version`; they stay while the process runs."""
     # A package's `metadata` is parsed anew whenever it, its name or its version is asked for.
     described = [each.metadata for each in distributions()]
-    return {f"{each['Name']}=={each['Version']}" for each in described if "Name" in each}
+    return frozenset(f"{each['Name']}=={each['Version']}" for each in described if "Name" in each)
 
 
 def _git(*arguments: str) -> str | None:
