@@ -10,6 +10,7 @@ from jobs import Train, evaluate_settings, export_settings
 
 from hydrascope.experiment import evaluate, export
 from hydrascope.experiment.restore import restore
+from hydrascope.prediction.command import Options, predict
 from hydrascope.schemas import SpecError
 from hydrascope.telemetry.fleet import FleetSource
 from hydrascope.telemetry.fleet_export import Format, export_fleet
@@ -72,7 +73,9 @@ def test_initial_weights_of_another_network_or_of_other_inputs_are_refused(
         run_training(*FLEET, other, f"init={ckpt}")
 
 
-def test_windows_of_another_build_are_judged(ckpt: str, tmp_path: Path) -> None:
+@pytest.fixture(scope="module")
+def other_builds(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Two machines of a build that is not in the training; the first window is the reference."""
     source = FleetSource(
         kinds=("injection_moulding",),
         machines_per_kind=2,
@@ -80,10 +83,36 @@ def test_windows_of_another_build_are_judged(ckpt: str, tmp_path: Path) -> None:
         recording_min=2.0,
         commissioning=1,
     )
-    export_fleet(source, tmp_path / "fleet", Format.PARQUET, lambda _: None)
+    folder = tmp_path_factory.mktemp("others") / "fleet"
+    export_fleet(source, folder, Format.PARQUET, lambda _: None)
+    return folder
+
+
+def test_predict_compares_machines_of_other_builds_with_their_first_hours_as_evaluate_does(
+    ckpt: str, bundle_of_any: Path, other_builds: Path, tmp_path: Path
+) -> None:
     judged = tmp_path / "judged"
-    evaluate.run(
-        evaluate_settings(ckpt, judged, judge="all", folder=tmp_path / "fleet"), quiet=True
-    )
-    predictions = pd.read_parquet(judged / "predictions.parquet")
-    assert {name[:-4] for name in predictions["equipment_id"]} == {"injection_moulding"}
+    evaluate.run(evaluate_settings(ckpt, judged, judge="all", folder=other_builds), quiet=True)
+    expected = pd.read_parquet(judged / "predictions.parquet")
+    expected = expected[expected["head"] == "health"].set_index(["equipment_id", "start"])
+    assert {name[:-4] for name, _ in expected.index} == {"injection_moulding"}
+    options = Options(output=tmp_path / "out", reference_h=2 / 60)
+    predict(str(bundle_of_any), [str(other_builds)], {}, options)
+    found = pd.concat(pd.read_parquet(file) for file in sorted(options.output.glob("*.parquet")))
+    found = found[found["head"] == "health"].set_index(["equipment_id", "start"])
+    assert len(found) == len(expected) + 2  # and the reference windows
+    for place, answer in expected["answer"].items():
+        row = found.loc[place]
+        if row["reliable"]:
+            assert row["value"] == pytest.approx(answer[0], abs=1e-5)
+    assert found["reliable"].any()
+
+
+def test_a_reference_without_a_whole_window_is_refused(
+    bundle_of_any: Path, other_builds: Path, tmp_path: Path
+) -> None:
+    options = Options(output=tmp_path / "out", reference_h=0.01)
+    with pytest.raises(
+        SpecError, match=r"reference_h: 0\.01 is not accepted; the first 0\.01 h of"
+    ):
+        predict(str(bundle_of_any), [str(other_builds)], {}, options)

@@ -45,6 +45,14 @@ def predict(
         typer.Option(help="Database that takes the diagnoses too: postgresql://user@host/name."),
     ] = None,
     password_file: PasswordFile = None,
+    reference_h: Annotated[
+        float | None,
+        typer.Option(
+            min=0.0,
+            help="Hours from the beginning of each machine's telemetry in which it was sound, for "
+            "a model that reads reference windows.",
+        ),
+    ] = None,
     machines: Machines = None,
     time_zone: TimeZone = None,
     accept: Accept = None,
@@ -64,4 +72,4 @@ def predict(
         "units": dict(unit_of_sensor(each) for each in unit or ()) or None,
         "max_gap_s": max_gap,
     }
-    run(model, source, folder, Options(out, stride, workers, ray, into, password_file))
+    run(model, source, folder, Options(out, stride, workers, ray, into, password_file, reference_h))

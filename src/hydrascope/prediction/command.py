@@ -46,6 +46,8 @@ class Options(NamedTuple):
     """URI of a database that takes the diagnoses too."""
     password_file: Path | None = None
     """File with its password."""
+    reference_h: float | None = None
+    """Hours from the beginning of each machine's telemetry in which it was sound."""
 
 
 def predict(
@@ -75,7 +77,7 @@ def predict(
         ):
             bar = progress.add_task("Windows", total=None)
             answered = run(
-                Job(answerer, source, spec, table),
+                Job(answerer, source, spec, table, options.reference_h),
                 options.output,
                 pool,
                 lambda windows: progress.update(bar, total=windows),

@@ -13,6 +13,7 @@ from hydrascope.data.windows import WindowPlan
 from hydrascope.prediction.answer_file import join_parts, key_of_file
 from hydrascope.prediction.carried import Carried
 from hydrascope.prediction.pool import Pool
+from hydrascope.prediction.references import first_windows
 from hydrascope.prediction.shards import (
     Job,
     Shard,
@@ -24,6 +25,8 @@ from hydrascope.prediction.shards import (
 )
 from hydrascope.prediction.work import answer_shard, lay_windows
 from hydrascope.schemas.errors import SpecError
+from hydrascope.schemas.machine import Machine
+from hydrascope.serving.windows import GivenReference
 
 Planned = Callable[[int], None]
 """Is told the number of windows of all machines."""
@@ -87,7 +90,7 @@ def _left(job: Job, output: Path) -> tuple[dict[str, Subject], list[str]]:
         SpecError: There is a file of other answers.
     """
     machines = job.source.machines()
-    given = dict.fromkeys(machines) if job.table is None else job.table.references(machines)
+    given = _references(job, machines)
     subjects, skipped = {}, []
     for name, machine in machines.items():
         file, key = file_of(output, name), key_of(job, machine, given[name])
@@ -101,6 +104,15 @@ def _left(job: Job, output: Path) -> tuple[dict[str, Subject], list[str]]:
                 "telemetry, or for another database; choose another folder, or remove the file"
             )
     return subjects, skipped
+
+
+def _references(job: Job, machines: Mapping[str, Machine]) -> dict[str, GivenReference | None]:
+    if (hours := job.reference_h) is not None:
+        return {
+            name: first_windows(job.source, machine, job.spec, hours)
+            for name, machine in machines.items()
+        }
+    return dict.fromkeys(machines) if job.table is None else job.table.references(machines)
 
 
 def _finished(

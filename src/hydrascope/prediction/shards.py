@@ -33,6 +33,9 @@ class Job(NamedTuple):
     spec: WindowSpec
     table: "PredictionTable | None"
     """Takes the answers too; None: files alone."""
+    reference_h: float | None = None
+    """Hours from the beginning of each machine's telemetry that are its reference; None: what the
+    table holds."""
 
 
 class Subject(NamedTuple):

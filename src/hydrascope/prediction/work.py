@@ -21,7 +21,7 @@ def lay_windows(job: Carried[Job], subject: Subject) -> tuple[str, WindowPlan]:
     Raises:
         SpecError: The model cannot read the machine.
     """
-    answerer, source, spec, _ = job.content
+    answerer, source, spec = job.content.answerer, job.content.source, job.content.spec
     with _one_thread():
         return subject.name, answerer.plan(source, subject.machine, spec, subject.given)
 
