@@ -61,6 +61,11 @@ class NetworkConfig(CheckedModel):
     """The names of the features in a row by build; None for all."""
     row_layers: int = Field(2, ge=0, le=16)
     """The number of blocks on these channels."""
+    row_levels: bool = False
+    """Whether a row by roles also holds the levels of the reference windows themselves."""
+    row_lines: int = Field(0, ge=0, le=16)
+    """The number of lines away from which a component hears of others' sensors in a row by roles;
+    0 for none."""
     references: References = "none"
     """How the difference from the machine's reference windows is read: not at all, beside the
     features, or alone (for machines of unknown builds)."""

@@ -8,7 +8,7 @@ from row_machines import BUILDS, FEATURES, HEADS, SPEC, STEPS, batch, drawn, top
 from torch import Tensor
 
 from hydrascope.graphs.layout import GraphLayout, concatenate
-from hydrascope.models.blocks.role_answers import RoleAnswers
+from hydrascope.models.blocks.role_answers import LineBlock, RoleAnswers
 from hydrascope.models.blocks.role_rows import RoleRows
 from hydrascope.schemas import GraphTopology, validate
 
@@ -25,7 +25,7 @@ def levels(build: int, pressure: Sequence[float], temperature: float) -> Tensor:
 
 def change(build: int, pressure: Sequence[float], temperature: float, sound: float) -> Tensor:
     reference = levels(build, [sound], 40.0)[0]
-    rows = RoleRows(SPEC, noise=0.0).eval()
+    rows = RoleRows(SPEC, levels=False, noise=0.0).eval()
     found, _ = rows._change(batch(build, levels(build, pressure, temperature), reference))
     return found.view(len(pressure), -1, len(FEATURES))
 
@@ -43,7 +43,7 @@ def test_a_share_is_the_same_on_machines_of_other_pressures() -> None:
 
 
 def test_machines_of_two_builds_are_laid_out_by_the_same_roles() -> None:
-    rows = RoleRows(SPEC, noise=0.0).eval()
+    rows = RoleRows(SPEC, levels=False, noise=0.0).eval()
     reference = levels(0, [300.0], 40.0)[0]
     row = rows(batch(0, levels(0, [150.0, 300.0], 45.0), reference))
     other = rows(batch(1, levels(1, [30.0], 45.0), levels(1, [60.0], 40.0)[0]))
@@ -63,7 +63,7 @@ def test_machines_of_two_builds_are_laid_out_by_the_same_roles() -> None:
 
 
 def test_a_build_that_has_no_slots_is_laid_out_by_its_roles_and_spans_alike() -> None:
-    rows = RoleRows(SPEC, noise=0.0).eval()
+    rows = RoleRows(SPEC, levels=False, noise=0.0).eval()
     x, reference = levels(1, [30.0, 60.0], 45.0), levels(1, [60.0], 40.0)[0]
     new = topology("new", 60.0, valve=False)
     layout = GraphLayout.of(new, SPEC, HEADS, any_build=True)
@@ -75,7 +75,7 @@ def test_a_build_that_has_no_slots_is_laid_out_by_its_roles_and_spans_alike() ->
 
 
 def test_a_sensor_of_a_role_that_nobody_plays_in_training_is_left_out() -> None:
-    rows = RoleRows(SPEC, noise=0.0).eval()
+    rows = RoleRows(SPEC, levels=False, noise=0.0).eval()
     x, reference = levels(1, [30.0], 45.0), levels(1, [60.0], 40.0)[0]
     plain = topology("new", 60.0, valve=False).model_dump(mode="json")
     plain["components"][0]["sensors"][0]["position"] = "drain"
@@ -90,15 +90,44 @@ def test_a_sensor_of_a_role_that_nobody_plays_in_training_is_left_out() -> None:
 
 
 def test_a_sensor_without_reference_says_nothing() -> None:
-    rows, x = RoleRows(SPEC, noise=0.3).train(), levels(0, [150.0], 45.0)
+    rows, x = RoleRows(SPEC, levels=False, noise=0.3).train(), levels(0, [150.0], 45.0)
     inputs = batch(0, x, x[0])
     none = inputs._replace(sensor_reference_mask=torch.zeros_like(inputs.sensor_reference_mask))
     assert (rows(none).machine == 0).all()
 
 
+def test_levels_of_the_reference_stand_beside_the_changes() -> None:
+    plain, rows = (RoleRows(SPEC, levels=each, noise=0.0).eval() for each in (False, True))
+    inputs = batch(0, levels(0, [150.0], 45.0), levels(0, [300.0], 40.0)[0])
+    row = rows(inputs).machine.view(len(SPEC.sensor_roles), -1)
+    features = len(FEATURES)
+    assert torch.equal(row[:, :features].flatten(), plain(inputs).machine[0])
+    # Mean and deviation alone are among these features; the span of the pressure is 300 bar.
+    usual = 0.2 * np.log1p(300.0 / 1.5)
+    np.testing.assert_allclose(row[0, features:], [usual, usual], rtol=1e-5)
+    assert rows.width == rows.roles * (features + 2)
+
+
+def test_a_component_hears_of_others_as_many_lines_away_as_there_are_rounds() -> None:
+    torch.manual_seed(0)
+    block, x = LineBlock(8), torch.randn(4, 8)
+    along = torch.tensor([[0, 1, 1, 2], [1, 0, 2, 1]])  # 0 – 1 – 2, and 3 alone
+    other = x.clone()
+    other[2] += 1.0
+    once = (block(x, along) - block(other, along)).abs().sum(1) > 0
+    assert once.tolist() == [False, True, True, False]
+    twice = block(block(x, along), along) - block(block(other, along), along)
+    assert (twice.abs().sum(1) > 0).tolist() == [True, True, True, False]
+    # Neighbours count alike: their mean, not their sum.
+    y = block.norm(x)
+    heard = torch.cat([y[1], (y[0] + y[2]) / 2])
+    expected = x[1] + block.out(torch.nn.functional.silu(block.hidden(heard)))
+    torch.testing.assert_close(block(x, along)[1], expected)
+
+
 def test_families_answer_by_weights_of_their_own_and_every_parameter_learns() -> None:
-    rows = RoleRows(SPEC, noise=0.0)
-    answers = RoleAnswers(HEADS, rows, 16, 1)
+    rows = RoleRows(SPEC, levels=True, noise=0.0)
+    answers = RoleAnswers(HEADS, rows, 16, 1, 1)
     torch.nn.init.normal_(answers.out.weight)
     inputs = concatenate([batch(build, *drawn(build, 6)) for build in range(2)])
     said = answers(inputs, rows(inputs))

@@ -1,7 +1,7 @@
 """Changes of a machine since it was healthy, arranged in the same way for all builds.
 
-Shapes: S sensors, T steps, F features, N components, G graphs, R roles (kind and port of a sensor
-on a family of components), W combinations of sensor kind and port.
+Shapes: S sensors, T steps, F features, L levels of the reference windows, N components, G graphs, R
+roles (kind and port of a sensor on a family of components), W combinations of sensor kind and port.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -25,6 +25,10 @@ _SMALL = 0.005
 _INTERVAL = 0.025
 """The unit of interval scales (such as °C) as a share of the span: 5 K for a usual range."""
 _CLIP = 5.0
+_LEVELS = ("mean", "std", "min", "max")
+"""The features by which the reference windows are read."""
+_LEVEL_SCALE = 0.2
+"""Brings a level near 1: ℓ of a whole span is 5.3."""
 _SHAPES = ("skewness", "kurtosis")
 """The features without a unit; all others have the unit of their sensor, or its logarithm."""
 
@@ -33,9 +37,9 @@ class RoleRow(NamedTuple):
     """The rows of a machine and its components, arranged by role."""
 
     machine: Tensor
-    """The mean over the sensors with each role, [G, R·F]; 0 without such sensors."""
+    """The mean over the sensors with each role, [G, R·(F + L)]; 0 without such sensors."""
     component: Tensor
-    """The row of each component's own sensors, [N, W·F]."""
+    """The row of each component's own sensors, [N, W·(F + L)]."""
     family: Tensor
     """The number of each component's family, [N] int64."""
 
@@ -52,13 +56,18 @@ class RoleRows(nn.Module):
     temperatures d is a plain difference. d is whitened role by role (`SensorWhitening`). A sensor
     with a role that is not in the training data has no place in the row.
 
+    With `levels`, mean, deviation, least and largest value of the reference windows, as far as they
+    are among the features, stand beside d as ℓ(r). They say what is usual on this machine: whether
+    a pump delivers its full flow, or how much of the pressure is left for an actuator.
+
     Args:
         spec: The description of the inputs.
-        noise: The standard deviation of the normal noise added in training.
+        levels: Whether the row holds the levels of the reference windows, too.
+        noise: The standard deviation of the normal noise added to d in training.
 
     Attributes:
-        width: R·F.
-        own_width: W·F.
+        width: R·(F + L), with L = 0 without `levels`.
+        own_width: W·(F + L).
         families: The number of families of components.
     """
 
@@ -69,14 +78,17 @@ class RoleRows(nn.Module):
     logarithm: Tensor
     shape: Tensor
 
-    def __init__(self, spec: InputSpec, *, noise: float) -> None:
+    def __init__(self, spec: InputSpec, *, levels: bool, noise: float) -> None:
         super().__init__()
         self.noise = noise
         owns = _numbered([role.sensor for role in spec.sensor_roles])
         kinds = _numbered([family(kind) for kind in spec.component_kinds])
         self.roles, self.owns = len(spec.sensor_roles), len(set(owns))
         self.families, features = len(set(kinds)), len(spec.feature_names)
-        self.width, self.own_width = self.roles * features, self.owns * features
+        names = [name for name in _LEVELS if levels and name in spec.feature_names]
+        self.levels = [spec.feature_names.index(name) for name in names]
+        each = features + len(self.levels)
+        self.width, self.own_width = self.roles * each, self.owns * each
         interval = torch.tensor([role.interval for role in spec.sensor_roles])
         tables = {
             "role_own": torch.tensor(owns),
@@ -93,10 +105,12 @@ class RoleRows(nn.Module):
     def forward(self, inputs: GraphInputs) -> RoleRow:
         """Return the rows of a batch."""
         change, known = self._change(inputs)
-        role, features = self._role(inputs), change.shape[-1]
+        role = self._role(inputs)
         z = self.whitening(change, known, role).squeeze(1).clamp(-_CLIP, _CLIP)
         if self.training and self.noise:
             z = z + self.noise * torch.randn_like(z) * known
+        if self.levels:
+            z = torch.cat([z, self._usual(inputs) * known], dim=-1)
         graphs, components = inputs.graph_id.shape[0], inputs.component_kind.shape[0]
         place = rows_of(inputs, role, self.roles)
         count = segment_sum(known.to(z.dtype), place, graphs * self.roles).clamp(min=1.0)
@@ -104,8 +118,8 @@ class RoleRows(nn.Module):
         own_place = inputs.sensor_component * self.owns + self.role_own[role]
         own = segment_sum(z, own_place, components * self.owns)
         return RoleRow(
-            machine.view(graphs, self.roles * features),
-            own.view(components, self.owns * features),
+            machine.view(graphs, self.width),
+            own.view(components, self.own_width),
             self.kind_family[inputs.component_kind],
         )
 
@@ -129,6 +143,11 @@ class RoleRows(nn.Module):
         known = (seen.any(dim=1) & reference_seen.any(dim=1) & has_role).unsqueeze(1)
         change = self._level(x, inputs) - self._level(r, inputs)
         return (change * known).unsqueeze(1), known
+
+    def _usual(self, inputs: GraphInputs) -> Tensor:
+        """Return the levels of the reference windows, [S, L]."""
+        r = _mean(inputs.sensor_reference, inputs.sensor_reference_mask)
+        return _LEVEL_SCALE * self._level(r, inputs)[:, self.levels]
 
     def _role(self, inputs: GraphInputs) -> Tensor:
         """Return each sensor's place in the row, [S]; arbitrary for sensors without a role."""

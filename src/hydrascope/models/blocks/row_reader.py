@@ -49,8 +49,9 @@ def make_row_reader(
     if not channels:
         return None
     if config.row_by == "role":
-        by_role = RoleRows(spec, noise=config.input_noise)
-        return RowReader(by_role, RoleAnswers(heads, by_role, channels, layers))
+        by_role = RoleRows(spec, levels=config.row_levels, noise=config.input_noise)
+        answers_by_role = RoleAnswers(heads, by_role, channels, layers, config.row_lines)
+        return RowReader(by_role, answers_by_role)
     rows = MachineRows(
         spec,
         features=config.row_features,
