@@ -20,6 +20,7 @@ EXCEPTIONS = {
     "data/datamodule.py HydraulicDataModule.__init__": "one argument for each part of `conf/data`",
     "data/sampling.py WindowSampler.__init__": "independent choices, each of them with a default",
     "simulation/solver/advance.py _advance_one": "numba takes arrays, no objects",
+    "simulation/solver/advance.py _iterate": "likewise",
     "simulation/solver/motion.py speed_under": "likewise",
 }
 """File, or file and function → why it may be longer, or be given more, than others."""

@@ -7,6 +7,8 @@ from plants import meter, power_unit, run_steady
 
 from hydrascope.simulation.fluid import ISO_GRADES
 from hydrascope.simulation.plant import BAR, DENSITY_KG_M3, LITRE_MIN
+from hydrascope.simulation.solver import REDUCING
+from hydrascope.simulation.solver.laws import branch_flow, passive_flow
 
 MU = 46e-6 * (879.0 - 0.6278 * 25.0)
 """Pa s, of ISO VG 46 at 40 °C: ν ρ."""
@@ -64,6 +66,18 @@ def test_a_long_thin_line_drops_by_hagen_and_poiseuille() -> None:
     speed = flow / (math.pi / 4 * 0.01**2)
     turbulent = (0.03 * 20.0 / 0.01 + 2.0) * RHO * speed**2 / 2
     assert drop == pytest.approx(laminar + turbulent, rel=0.01)
+
+
+def test_a_reducing_valve_lets_oil_back_and_holds_its_setting_forwards() -> None:
+    a, b, setting = 4e8, 2e12, 40e5  # laminar, turbulent, Pa
+    # 66 bar behind it, 1 bar more than before it: its check valve is open.
+    back, gain, behind = branch_flow(REDUCING, -1e5, 66e5, a, b, setting, 10.0 / setting)
+    assert (back, gain) == pytest.approx(passive_flow(-1e5, a, b))
+    assert -1e5 == pytest.approx(a * back + b * back * abs(back))
+    assert behind == 0.0
+    shut, *_ = branch_flow(REDUCING, 20e5, 41e5, a, b, setting, 10.0 / setting)
+    wide, *_ = branch_flow(REDUCING, 20e5, 30e5, a, b, setting, 10.0 / setting)
+    assert shut == pytest.approx(1e-4 * wide)
 
 
 def test_viscosity_meets_the_data_sheets_at_both_temperatures() -> None:

@@ -36,7 +36,22 @@ TOLERANCE = 1e-5
 
 @inner
 def _solve_step(wiring, values, state, work, process, demand, h, tolerance):
-    """Solve for the pressures at the end of a step; return whether the iterations converged."""
+    """Solve for the pressures at the end of a step; return whether the iterations converged.
+
+    Halved steps can end in a valley without a solution, where whole ones go through. Both can go
+    round a sharp kink in a circle, which steps that are halved more often do not.
+    """
+    for halvings in (MAX_HALVINGS, 0, 3 * MAX_HALVINGS):
+        for k in range(len(work.holds)):
+            work.pressure[k] = work.before[k]
+        if _iterate(wiring, values, state, work, process, demand, h, tolerance, halvings):
+            return True
+    return False
+
+
+@inner
+def _iterate(wiring, values, state, work, process, demand, h, tolerance, most_halvings):
+    """Iterate by Newton's method; return whether it converged."""
     p, right, change = work.pressure, work.right, work.change
     nodes = len(work.holds)
     off_before, halvings = np.inf, 0
@@ -45,7 +60,7 @@ def _solve_step(wiring, values, state, work, process, demand, h, tolerance):
         off = add_balance(wiring, values, state, work, process, demand, h)
         if off < tolerance:
             return True
-        if off > off_before and halvings < MAX_HALVINGS:
+        if off > off_before and halvings < most_halvings:
             # The step jumped over a kink of some law: halve it.
             halvings += 1
             for k in range(nodes):

@@ -42,7 +42,7 @@ def branch_flow(kind, dp, p_to, a, b, setting, slope):
     flow, gain = passive_flow(dp, a, b)
     if kind == REDUCING:  # opens as the downstream pressure falls below the setting
         opening = (setting - p_to) * slope
-        if opening >= 1.0:
+        if opening >= 1.0 or dp < 0.0:  # its check valve lets oil back
             return flow, gain, 0.0
         if opening <= 1e-4:
             return 1e-4 * flow, 1e-4 * gain, 0.0
