@@ -49,14 +49,14 @@ class Build:
     """Why other sensors are not, by sensor id."""
     estimates: tuple[Estimate, ...]
     """What the machine file leaves out."""
-    files: tuple[Path, Path]
-    """The machine file and the duty file."""
+    again: tuple[Callable[..., "Build"], tuple[object, ...]]
+    """How another process gets the build: a function, which keeps it, and its arguments."""
     digest: str
-    """The hexadecimal SHA-256 of both files."""
+    """The hexadecimal SHA-256 of machine and duty."""
 
-    def __reduce__(self) -> tuple[Callable[..., "Build"], tuple[Path, Path, str]]:
-        # A process reads the files once, however often it is sent the build.
-        return _reread, (*self.files, self.digest)
+    def __reduce__(self) -> tuple[Callable[..., "Build"], tuple[object, ...]]:
+        # A process makes the build once, however often it is sent.
+        return self.again
 
 
 def read_build(machine_file: Path, duty_file: Path) -> Build:
@@ -87,15 +87,38 @@ def _digest(*files: Path) -> str:
 @lru_cache(maxsize=_KEPT)
 def _read(machine_file: Path, duty_file: Path, digest: str) -> Build:
     machine = machines_in(machine_file)[0]
+    duty = validate(DutyCycle, load_yaml(duty_file), str(duty_file))
+    again = _reread, (machine_file.absolute(), duty_file.absolute(), digest)
+    return assemble(machine, duty, (str(machine_file), str(duty_file)), digest, again)
+
+
+def assemble(
+    machine: Machine,
+    duty: DutyCycle,
+    sources: tuple[str, str],
+    digest: str,
+    again: tuple[Callable[..., Build], tuple[object, ...]],
+) -> Build:
+    """Return the build of a machine and its duty.
+
+    Args:
+        machine: The machine.
+        duty: What it does.
+        sources: Where machine and duty come from; they begin the messages of errors.
+        digest: See `Build.digest`.
+        again: See `Build.again`.
+
+    Raises:
+        SpecError: The machine cannot work, or the duty is not its own; names every fault.
+    """
     completed = complete(machine)
-    circuit = build_circuit(completed.machine, str(machine_file))
+    circuit = build_circuit(completed.machine, sources[0])
     nominal = build_plant(circuit)
     channels = channels_of(circuit, nominal)
     if not channels.simulated:
         raise SpecError("no sensor can be simulated", *channels.left_out.values(),
-                        source=str(machine_file))  # fmt: skip
-    duty = validate(DutyCycle, load_yaml(duty_file), str(duty_file))
-    check_duty(duty, circuit, str(duty_file))
+                        source=sources[0])  # fmt: skip
+    check_duty(duty, circuit, sources[1])
     return Build(
         name=machine.topology.id,
         machine=machine,
@@ -103,11 +126,11 @@ def _read(machine_file: Path, duty_file: Path, digest: str) -> Build:
         nominal=nominal,
         duty=duty,
         cycle=CycleKnots.of(duty, circuit.actuators, circuit.pumps),
-        faults=possible_faults(circuit, str(machine_file)),
+        faults=possible_faults(circuit, sources[0]),
         channels=channels.simulated,
         left_out=channels.left_out,
         estimates=completed.estimates,
-        files=(machine_file.absolute(), duty_file.absolute()),
+        again=again,
         digest=digest,
     )
 

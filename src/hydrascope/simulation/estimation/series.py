@@ -1,4 +1,4 @@
-"""Sizes that are made, of which estimates take the next."""
+"""Sizes that are made, of which estimates take the next and random circuits are drawn."""
 
 from collections.abc import Sequence
 
@@ -11,6 +11,12 @@ HOSES_MM = (5, 6.3, 8, 10, 12.5, 16, 19, 25, 31.5, 38, 51, 63, 76, 102, 127, 152
 MOTORS_KW = (0.37, 0.55, 0.75, 1.1, 1.5, 2.2, 3, 4, 5.5, 7.5, 11, 15, 18.5, 22, 30, 37, 45, 55, 75,
              90, 110, 132, 160, 200, 250, 315)  # fmt: skip
 """Rated powers of electric motors (IEC 60072-1)."""
+ACCUMULATORS_L = (0.5, 1, 2.5, 4, 6, 10, 20, 32, 50)
+"""Usual sizes of bladder accumulators."""
+_R10 = (1, 1.25, 1.6, 2, 2.5, 3.15, 4, 5, 6.3, 8)
+PREFERRED = tuple(round(step * 10.0**decade, 9) for decade in range(-2, 6) for step in _R10)
+"""Preferred numbers R 10 (ISO 3). Displacements, strokes, nominal pressures, volumes of tanks, and
+nominal flows of valves and filters follow them."""
 GAUGES_BAR = (10, 25, 40, 60, 100, 160, 250, 400, 600, 1000)
 """Upper ends of the ranges of pressure sensors (EN 837-1)."""
 
