@@ -29,6 +29,7 @@ ROOMS = {
             "hydrascope.telemetry.folder.settings.FolderSettings",
             "hydrascope.telemetry.fleet.FleetSource",
             "hydrascope.telemetry.simulated.SimulatedSource",
+            "hydrascope.telemetry.random_circuits.RandomCircuitSource",
             "hydrascope.simulation.fleet_settings.FleetSettings",
             "hydrascope.telemetry.timescale.source.TimescaleSource",
             "hydrascope.telemetry.timescale.source.SourceSettings",

@@ -82,8 +82,10 @@ def test_a_database_is_read_by_the_class_as_by_the_file() -> None:
 
 def test_every_setting_of_a_fleet_can_be_named_in_a_training() -> None:
     named = {each.name for each in fields(FleetSettings)}
-    assert conf("data/fleet", "source").keys() == named - {"files", "duty"}
-    assert conf("data/simulated", "source").keys() == named - {"files", "kinds"} | {"machines"}
+    own = named - {"kinds", "files", "duty", "circuits"}
+    assert conf("data/fleet", "source").keys() == own | {"kinds"}
+    assert conf("data/simulated", "source").keys() == own | {"machines", "duty"}
+    assert conf("data/random_circuits", "source").keys() == own | {"circuits"}
 
 
 @pytest.mark.parametrize(

@@ -19,7 +19,7 @@ def simulate(
         Path,
         typer.Argument(
             help="Your machine file (.yaml) or folder of builds; or a new folder for the fleet of "
-            "machines in the package."
+            "machines in the package, or for random circuits."
         ),
     ],
     into: Annotated[
@@ -43,6 +43,12 @@ def simulate(
         list[str] | None,
         typer.Option(help="A kind of machine in the package; repeatable. Default: all kinds."),
     ] = None,
+    random: Annotated[
+        int | None, typer.Option(help="Draw so many circuits at random, each a kind of its own.")
+    ] = None,
+    builds_only: Annotated[
+        bool, typer.Option(help="Write the machine files and duties alone, without telemetry.")
+    ] = False,
     recording_min: Annotated[
         float, typer.Option(help="Minutes per recording.")
     ] = FLEET.recording_min,
@@ -61,11 +67,10 @@ def simulate(
 ) -> None:
     """Simulate machines into a folder that `data=parquet` can train on."""
     # Importing the simulator compiles it; no other command needs it.
-    from hydrascope.telemetry.fleet_command import Options, run
+    from hydrascope.telemetry.fleet_command import Options, Own, run
 
-    options = Options(
-        path, form, tuple(kind or ()), into, duty, duty_from, tuple(command or ()), time_zone
-    )
+    own = Own(into, duty, duty_from, tuple(command or ()), time_zone)
+    options = Options(path, form, tuple(kind or ()), random, builds_only, own)
     settings = {
         "machines_per_kind": machines,
         "hours": hours,

@@ -12,10 +12,12 @@ class FleetSettings:
 
     Attributes:
         machines_per_kind: The number of machines of each kind.
-        kinds: The kinds, some of `KINDS`; unused if `files` is given.
+        kinds: The kinds, some of `KINDS`; unused if `files` or `circuits` is given.
         files: A machine file, or a folder with a folder for each kind, which holds
             `machine.yaml` and `duty.yaml`; None: the kinds in the package.
         duty: The duty file of a machine file; None: `duty.yaml` beside it.
+        circuits: The number of circuits that are drawn at random in place of kinds; None: no
+            circuit is drawn.
         hours: The recorded hours of each machine.
         recording_min: The length of a recording in minutes.
         life_h: The operating hours over which the recordings are spread.
@@ -31,6 +33,7 @@ class FleetSettings:
     kinds: Sequence[str] = KINDS
     files: str | None = None
     duty: str | None = None
+    circuits: int | None = None
     hours: float = 1.0
     recording_min: float = 4.0
     life_h: float = 2_000.0

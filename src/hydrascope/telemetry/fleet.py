@@ -18,6 +18,7 @@ from hydrascope.schemas import Machine, SpecError, TimeWindow
 from hydrascope.simulation.build import Build, load_kind, read_builds
 from hydrascope.simulation.fleet import FIRST_ONSET, Member, draw_member
 from hydrascope.simulation.fleet_settings import KINDS, FleetSettings
+from hydrascope.simulation.random_circuits import MOST_CIRCUITS, RandomBuilds
 from hydrascope.simulation.recording import Run
 from hydrascope.simulation.trajectory import ground_truth
 from hydrascope.simulation.version import code_version
@@ -47,7 +48,7 @@ class Recording(NamedTuple):
 
 @dataclass(frozen=True)
 class FleetSource(FleetSettings):
-    """Simulated machines of the kinds in the package or of own machine files, with their faults.
+    """Simulated machines of the kinds in the package, of own machine files or of random circuits.
 
     Each machine is observed over `life_h` operating hours, by recordings of `recording_min` minutes
     that are evenly spread and `hours` long together. They are simulated when they are read. The
@@ -74,6 +75,7 @@ class FleetSource(FleetSettings):
         most = int(COMMISSIONING_H / max(length_h, 1e-3))
         accepted = {
             "machines_per_kind": (1, math.inf, "1 or more"),
+            "circuits": (1, MOST_CIRCUITS, f"1 to {MOST_CIRCUITS}"),
             "recording_min": (0.1, math.inf, "0.1 or more"),
             "life_h": (1.0, math.inf, "1.0 or more"),
             "fault_rate": (0.0, 20.0, "0 to 20"),
@@ -90,7 +92,7 @@ class FleetSource(FleetSettings):
         }
         for name, (low, high, expected) in accepted.items():
             value = getattr(self, name)
-            if not low <= value <= high:
+            if value is not None and not low <= value <= high:
                 message = f"{value} is not accepted; expected {expected}"
                 raise SpecError(message, path=f"fleet.{name}")
         if self.files is not None:
@@ -99,6 +101,8 @@ class FleetSource(FleetSettings):
     @cached_property
     def builds(self) -> Mapping[str, Build]:
         """The kinds of machines by name."""
+        if self.circuits is not None:
+            return RandomBuilds(self.seed, self.circuits)
         if self.files is None:
             return {kind: load_kind(kind) for kind in self.kinds}
         return read_builds(Path(self.files), Path(self.duty) if self.duty else None)
@@ -108,7 +112,9 @@ class FleetSource(FleetSettings):
         """The hash of the parameters, the files of machines and the code that simulates."""
         settings = asdict(self)
         settings = {name: settings[name] for name in settings.keys() - {"files", "duty"}}
-        return _hash(sorted(settings.items()), [each.digest for each in self.builds.values()])
+        # Circuits follow from seed and code, so none is drawn for this.
+        read = self.builds if self.circuits is None else {}
+        return _hash(sorted(settings.items()), [each.digest for each in read.values()])
 
     def machine_fingerprint(self, equipment_id: str) -> str:
         """Return a hash of all that determines one machine's telemetry."""

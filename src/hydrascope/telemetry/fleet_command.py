@@ -13,11 +13,23 @@ from hydrascope.schemas.whole_file import write_whole
 from hydrascope.simulation.build import MACHINE_FILE, Build
 from hydrascope.simulation.fleet_settings import KINDS
 from hydrascope.telemetry.fleet import FleetSource
-from hydrascope.telemetry.fleet_export import Format, as_yaml, export_fleet
+from hydrascope.telemetry.fleet_export import BUILDS, Format, as_yaml, export_builds, export_fleet
+from hydrascope.telemetry.random_circuits import RandomCircuitSource
 from hydrascope.telemetry.recorded_duty import recorded_duty
 from hydrascope.telemetry.simulated import SimulatedSource
 
 _YAML = (".yaml", ".yml")
+
+
+class Own(NamedTuple):
+    """The options for own machines only."""
+
+    into: Path | None
+    """The folder for their telemetry."""
+    duty: Path | None
+    duty_from: Path | None
+    command: tuple[str, ...]
+    time_zone: str | None
 
 
 class Options(NamedTuple):
@@ -29,12 +41,11 @@ class Options(NamedTuple):
     """The format of the telemetry."""
     kinds: tuple[str, ...]
     """Of machines in the package; none: all of them."""
-    into: Path | None
-    """The folder for own machines. This and what follows is for own machines only."""
-    duty: Path | None
-    duty_from: Path | None
-    command: tuple[str, ...]
-    time_zone: str | None
+    random: int | None
+    """The number of circuits that are drawn at random."""
+    builds_only: bool
+    """Whether no telemetry is written."""
+    own: Own
 
 
 def run(options: Options, settings: Mapping[str, Any]) -> None:
@@ -54,40 +65,47 @@ def run(options: Options, settings: Mapping[str, Any]) -> None:
     if path.suffix in _YAML or any(path.glob(f"*/{MACHINE_FILE}")):
         _run_own(options, settings)
         return
-    for name in ("into", "duty", "duty_from", "command", "time_zone"):
-        if getattr(options, name):
+    for name, value in options.own._asdict().items():
+        if value:
             option = f"--{name.replace('_', '-')}"
             raise SpecError(f"{option}: expected with a machine file; {path} is none")
-    kinds = options.kinds or KINDS
-    _export(FleetSource(kinds=kinds, **settings), path, options.form)
+    if options.random is None:
+        source = FleetSource(kinds=options.kinds or KINDS, **settings)
+    elif options.kinds:
+        raise SpecError("--kind: expected without --random, which draws its own kinds")
+    else:
+        source = RandomCircuitSource(options.random, **settings)
+    _export(source, path, options)
 
 
-def _run_own(own: Options, settings: Mapping[str, Any]) -> None:
+def _run_own(options: Options, settings: Mapping[str, Any]) -> None:
     """Simulate own machines, and say what was estimated."""
-    if own.kinds:
-        raise SpecError(f"--kind: expected without a machine file; {own.path} is one")
+    path, own = options.path, options.own
+    for name, value in (("kind", options.kinds), ("random", options.random)):
+        if value:
+            raise SpecError(f"--{name}: expected without a machine file; {path} is one")
     if own.into is None:
         raise SpecError("--into: missing; expected a new folder for the telemetry")
     if own.duty_from is not None:
-        _write_duty(own, own.duty_from)
+        _write_duty(path, own, own.duty_from)
     elif own.command:
         raise SpecError("--command: expected with --duty-from")
-    source = SimulatedSource(str(own.path), str(own.duty) if own.duty else None, **settings)
+    source = SimulatedSource(str(path), str(own.duty) if own.duty else None, **settings)
     console = Console()
     for build in source.builds.values():
         console.print(_estimates(build))
         for reason in build.left_out.values():
             console.print(f"Not simulated: {reason}", soft_wrap=True, highlight=False)
         console.print(f"Faults of {build.name}: {_faults(build)}", soft_wrap=True, highlight=False)
-    _export(source, own.into, own.form)
+    _export(source, own.into, options)
 
 
-def _write_duty(own: Options, telemetry: Path) -> None:
+def _write_duty(path: Path, own: Own, telemetry: Path) -> None:
     if own.duty is None:
         raise SpecError("--duty: missing; expected the duty file to write")
     if own.duty.exists():
         raise SpecError(f"{own.duty}: exists; expected a new file for the commands in {telemetry}")
-    found = recorded_duty(own.path, telemetry, own.command, own.time_zone)
+    found = recorded_duty(path, telemetry, own.command, own.time_zone)
     write_whole(own.duty, as_yaml(found))
 
 
@@ -107,7 +125,11 @@ def _faults(build: Build) -> str:
     return "; ".join(f"{fault} ({', '.join(names)})" for fault, names in build.faults.items())
 
 
-def _export(source: FleetSource, folder: Path, form: str) -> None:
+def _export(source: FleetSource, folder: Path, options: Options) -> None:
+    if options.builds_only:
+        export_builds(source, folder)
+        Console().print(f"{len(source.builds)} builds: {folder / BUILDS}", soft_wrap=True)
+        return
     machines = source.machines()
     console = Console(stderr=True)
     with Progress(
@@ -121,5 +143,7 @@ def _export(source: FleetSource, folder: Path, form: str) -> None:
         recordings = sum(len(source.recordings(name)) for name in machines)
         total_h = recordings * source.recording_min / 60.0
         bar = progress.add_task("", total=total_h)
-        export_fleet(source, folder, Format(form), lambda hours: progress.advance(bar, hours))
+        export_fleet(
+            source, folder, Format(options.form), lambda hours: progress.advance(bar, hours)
+        )
     Console().print(f"{len(machines)} machines, {total_h:g} h: {folder}", soft_wrap=True)

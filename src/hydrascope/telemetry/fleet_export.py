@@ -31,6 +31,10 @@ _SCHEMA = pa.schema(
 )
 
 
+BUILDS = "builds"
+"""The folder of builds within that of a fleet."""
+
+
 class Format(StrEnum):
     """The formats of telemetry files; labels and machine files are the same for all."""
 
@@ -60,8 +64,7 @@ def export_fleet(
     Raises:
         SpecError: The folder holds files.
     """
-    if folder.exists() and any(folder.iterdir()):
-        raise SpecError(f"{folder}: holds files; expected an empty folder or a new one")
+    export_builds(source, folder)
     for name in ("machines", "labels"):
         (folder / name).mkdir(parents=True, exist_ok=True)
     for equipment_id, machine in source.machines().items():
@@ -72,9 +75,23 @@ def export_fleet(
             labels.to_parquet(part, index=False)
         with whole_file(folder / f"{equipment_id}.{form}") as part:
             _write(part, form, _tables(source, machine, advance))
-    for build in source.builds.values():
-        _write_build(build, folder / "builds" / build.name)
     write_whole(folder / "fleet.json", json.dumps(_metadata(source), indent=2) + "\n")
+
+
+def export_builds(source: FleetSource, folder: Path) -> None:
+    """Write the builds of a fleet alone, as `export_fleet` does.
+
+    Args:
+        source: The fleet.
+        folder: The folder; must be empty or not exist.
+
+    Raises:
+        SpecError: The folder holds files.
+    """
+    if folder.exists() and any(folder.iterdir()):
+        raise SpecError(f"{folder}: holds files; expected an empty folder or a new one")
+    for build in source.builds.values():
+        _write_build(build, folder / BUILDS / build.name)
 
 
 def as_yaml(spec: Spec) -> str:
