@@ -76,6 +76,7 @@ class FleetSource(FleetSettings):
         accepted = {
             "machines_per_kind": (1, math.inf, "1 or more"),
             "circuits": (1, MOST_CIRCUITS, f"1 to {MOST_CIRCUITS}"),
+            "seed": (0, math.inf, "0 or more"),
             "recording_min": (0.1, math.inf, "0.1 or more"),
             "life_h": (1.0, math.inf, "1.0 or more"),
             "fault_rate": (0.0, 20.0, "0 to 20"),

@@ -43,10 +43,17 @@ def test_a_machine_is_the_same_however_many_circuits_there_are_and_in_every_proc
         np.testing.assert_array_equal(sent[sensor].values, signal.values)
 
 
-@pytest.mark.parametrize("circuits", [0, 10_001])
-def test_a_number_of_circuits_that_cannot_be_named_is_refused(circuits: int) -> None:
-    with pytest.raises(SpecError, match=rf"fleet.circuits: {circuits} is not accepted"):
-        source(circuits)
+@pytest.mark.parametrize(
+    ("circuits", "seed", "message"),
+    [
+        (0, 0, r"fleet\.circuits: 0 is not accepted; expected 1 to 10000"),
+        (10_001, 0, r"fleet\.circuits: 10001 is not accepted"),
+        (3, -1, r"fleet\.seed: -1 is not accepted; expected 0 or more"),
+    ],
+)
+def test_circuits_that_cannot_be_named_are_refused(circuits: int, seed: int, message: str) -> None:
+    with pytest.raises(SpecError, match=message):
+        source(circuits, seed=seed)
 
 
 def test_circuits_are_written_as_files_and_simulated_again(tmp_path: Path) -> None:
