@@ -7,6 +7,7 @@ from pydantic import Field, field_validator
 from hydrascope.schemas.base import Identifier, Number, Positive, Spec, Text
 
 Share = Annotated[float, Field(strict=True, ge=0.0, le=1.0)]
+_Deviation = Annotated[float, Field(strict=True, ge=0.0)]
 _PositiveShare = Annotated[float, Field(strict=True, gt=0.0, le=1.0)]
 
 
@@ -69,12 +70,26 @@ class SettingRange(Spec):
         return shares
 
 
+class OperatorSpread(Spec):
+    """How operators and cycles differ, as standard deviations of logarithms.
+
+    All 0 for a controller that repeats its cycle exactly.
+    """
+
+    pace: _Deviation = 0.12
+    """Durations, from one machine's operator to another's."""
+    load: _Deviation = 0.15
+    """Loads of the process, from one machine's operator to another's."""
+    cycle: _Deviation = 0.08
+    """Durations and loads from one cycle to the next; targets differ by 0.3 of it."""
+
+
 class Weather(Spec):
     """The temperature of air and coolant, drawn for each recording from a normal distribution."""
 
     mean_c: Number = 23.0
     """Mean; by default that of a hall."""
-    deviation_c: Annotated[float, Field(strict=True, ge=0.0)] = 6.0
+    deviation_c: _Deviation = 6.0
     """Standard deviation."""
 
 
@@ -93,8 +108,16 @@ class DutyCycle(Spec):
     """What differs from one recording to the next because it was set so."""
     weather: Weather = Weather()
     """Temperature of air and coolant."""
+    operator: OperatorSpread = OperatorSpread()
+    """How operators and cycles differ."""
 
     @property
     def duration_s(self) -> float:
         """The nominal duration of one cycle."""
         return sum(phase.duration_s for phase in self.phases)
+
+    @property
+    def in_step(self) -> bool:
+        """Whether every cycle takes the same time, so that times in a cycle can be compared."""
+        steady = self.operator.pace == self.operator.cycle == 0.0
+        return steady and self.pause is None and self.setting.speed == (1.0, 1.0)

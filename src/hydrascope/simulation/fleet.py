@@ -9,6 +9,7 @@ import numpy as np
 
 from hydrascope.schemas import ComponentType, Machine
 from hydrascope.simulation.build import Build
+from hydrascope.simulation.circuit import Circuit
 from hydrascope.simulation.duty import Operator
 from hydrascope.simulation.faults import Fault, apply_fault
 from hydrascope.simulation.fluid import ISO_GRADES
@@ -118,10 +119,11 @@ def draw_member(
     drawn_age = float(rng.uniform())
     age = 0.0 if run_to_failure else drawn_age
     plant = _as_built(build, age, rng)
+    spread = build.duty.operator
     operator = Operator(
-        pace=float(np.exp(rng.normal(0.0, 0.12))),
-        load=float(np.exp(rng.normal(0.0, 0.15))),
-        scatter=0.08,
+        pace=float(np.exp(rng.normal(0.0, spread.pace))),
+        load=float(np.exp(rng.normal(0.0, spread.load))),
+        scatter=spread.cycle,
     )
     equipment_id = f"{build.name}_{number:03d}"
     equipment = build.machine.equipment.model_copy(update={"equipment_id": equipment_id})
@@ -154,10 +156,15 @@ def _as_built(build: Build, age: float, rng: np.random.Generator) -> Plant:
                             "viscosity_100_c_mm2_s": at_100})  # fmt: skip
     plant.oil[0, 3] = rng.uniform(0.003, 0.02)
     plant.thermal[0, 2] *= np.exp(rng.normal(0.0, 0.05))
-    for number, section in enumerate(build.circuit.sections):
-        usual = _HYSTERESIS.get(build.circuit.kinds[section.valve], _USUAL_HYSTERESIS)
+    for number, usual in enumerate(usual_hysteresis(build.circuit)):
         plant.valve_stiction[0, number] = usual * np.exp(rng.normal(0.0, _HYSTERESIS_SPREAD))
     return plant
+
+
+def usual_hysteresis(circuit: Circuit) -> list[float]:
+    """Return the hysteresis of the sound valve of each actuator, as a share of the stroke."""
+    valves = (circuit.kinds[section.valve] for section in circuit.sections)
+    return [_HYSTERESIS.get(valve, _USUAL_HYSTERESIS) for valve in valves]
 
 
 def _draw_courses(
