@@ -9,6 +9,7 @@ import typer
 
 from hydrascope import __version__
 from hydrascope.cli import (
+    calibrating,
     commands,
     configs,
     init,
@@ -30,6 +31,7 @@ app.add_typer(scoring.app)
 app.add_typer(retraining.app)
 app.add_typer(commands.app)
 app.add_typer(simulating.app)
+app.add_typer(calibrating.app)
 app.add_typer(init.app)
 
 

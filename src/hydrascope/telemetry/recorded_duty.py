@@ -60,18 +60,34 @@ def recorded_duty(
     Raises:
         SpecError: A file is wrong, or nothing was recorded that commands an actuator.
     """
-    machine = machines_in(machine_file)[0]
-    circuit = build_circuit(complete(machine).machine, str(machine_file))
-    every = _every_command(circuit)
-    commands = _chosen(circuit, every, sensors, str(machine_file))
-    name = machine.equipment.equipment_id
+    name = machines_in(machine_file)[0].equipment.equipment_id
     source = ParquetSource(folder, machines=str(machine_file), time_zone=time_zone)
     if not (extents := source.extents(name)):
         raise SpecError(f"{folder}: no telemetry of {name}")
     extent = max(extents, key=lambda each: each.end - each.start)
-    signals = source.read(name, extent)
-    times_s = np.arange(0.0, min(_seconds(extent), _LONGEST_S), 1.0 / _RATE_HZ)
-    values = np.stack([_values(each, signals, times_s, folder) for each in commands], axis=-1)
+    return duty_of(machine_file, source.read(name, extent), _seconds(extent), sensors)
+
+
+def duty_of(
+    machine_file: Path, signals: Mapping[str, Signal], seconds: float, sensors: Sequence[str] = ()
+) -> DutyCycle:
+    """Return the duty of a machine during a recording, as `recorded_duty` does.
+
+    Args:
+        machine_file: The machine.
+        signals: What was recorded, by sensor id, in the units of the machine file.
+        seconds: The length of the recording; an hour of it is used at most.
+        sensors: See `recorded_duty`.
+
+    Raises:
+        SpecError: The machine cannot work, or nothing was recorded that commands an actuator.
+    """
+    machine = machines_in(machine_file)[0]
+    circuit = build_circuit(complete(machine).machine, str(machine_file))
+    every = _every_command(circuit)
+    commands = _chosen(circuit, every, sensors, str(machine_file))
+    times_s = np.arange(0.0, min(seconds, _LONGEST_S), 1.0 / _RATE_HZ)
+    values = np.stack([_values(each, signals, times_s) for each in commands], axis=-1)
     loads = [_load(circuit, each.actuator, machine, signals, times_s) for each in commands]
     initial = dict.fromkeys(circuit.actuators, _UNKNOWN_POSITION)
     for each in every:
@@ -144,13 +160,11 @@ def _command(circuit: Circuit, component: str, sensor: SensorSpec) -> _Command |
     return None
 
 
-def _values(
-    command: _Command, signals: Mapping[str, Signal], times_s: Values, folder: Path
-) -> Values:
+def _values(command: _Command, signals: Mapping[str, Signal], times_s: Values) -> Values:
     """Return a command at some times [samples], as a duty has it."""
     found = _at(signals.get(command.sensor.id), times_s)
     if found is None:
-        raise SpecError(f"{folder}: {command.sensor.id} has no value, but commands are wanted")
+        raise SpecError(f"telemetry: {command.sensor.id} has no value, but commands are wanted")
     return _share(command, found)
 
 

@@ -37,3 +37,8 @@ def shown_name(identifier: str) -> str:
     """Return an identifier as people write it: `main_pump` is "Main pump"; `PS1` stays."""
     words = identifier.replace("_", " ")
     return words[:1].upper() + words[1:]
+
+
+def significant(value: float) -> float:
+    """Return a number rounded to four significant digits."""
+    return float(f"{value:.4g}")

@@ -12,15 +12,19 @@ from hydrascope.simulation.build import Build
 from hydrascope.simulation.calibration.ensemble import first_guess
 from hydrascope.simulation.calibration.errors import Errors, estimate_errors, left_out
 from hydrascope.simulation.calibration.features import RATE_HZ, Layout, stacked
-from hydrascope.simulation.calibration.fit import Fit, fit
+from hydrascope.simulation.calibration.fit import Fit, Search
 from hydrascope.simulation.calibration.forward import ForwardModel
 from hydrascope.simulation.calibration.parameters import parameters_of
 from hydrascope.simulation.calibration.unknowns import Unknowns
 
 Values = NDArray[np.float64]
 
-_ROUNDS = (6, 4)
-"""The most steps in each round; errors are estimated anew before each."""
+_ROUNDS = (4, 3, 3)
+"""The most steps in each round. Errors are estimated anew before each. At first the model is taken
+to leave out all that it is off, so that nothing far away pulls it aside."""
+
+FIRST_GUESS = "first guess"
+"""The name of the first step."""
 
 Window = Mapping[str, Signal]
 """The signals of a window by sensor id, in the units of the machine file."""
@@ -36,6 +40,8 @@ class Calibration(NamedTuple):
     """[W, F], what the machine file and the estimates expect."""
     errors: Errors
     fit: Fit
+    left_out: Values
+    """[F], what the model leaves out."""
 
 
 def calibrate(
@@ -63,16 +69,25 @@ def calibrate(
     unknowns = Unknowns(parameters_of(build, spreads or {}), build.duty, len(windows))
     model = ForwardModel(build, unknowns, layout, window_s)
     recorded = stacked(layout, windows)
-    left = np.zeros(layout.size)
-    prior = np.zeros(unknowns.size)
-    before = model.predicted(prior)
-    found = first_guess(model, recorded, seed, lambda: advance("first guess"))
+    before = model.predicted(np.zeros(unknowns.size))
+    found = first_guess(model, recorded, seed, lambda: advance(FIRST_GUESS))
+    left = _distance(recorded - model.predicted(found))
+    search = Search(model, recorded, found, lambda: advance("fit"))
     for number, steps in enumerate(_ROUNDS):
-        errors = estimate_errors(model, found, left, seed + number, lambda: advance("scatter"))
-        result = fit(model, recorded, errors, found, steps, lambda: advance("fit"))
-        found = result.unknowns
-        left = left_out(model, errors, recorded - result.expected)
-    return Calibration(model, recorded, before + errors.bias, errors, result)
+        errors = estimate_errors(
+            model, search.unknowns, left, seed + number, lambda: advance("scatter")
+        )
+        search.improve(errors, steps)
+        expected = model.predicted(search.unknowns) + errors.bias
+        left = left_out(model, errors, recorded - expected)
+    return Calibration(model, recorded, before + errors.bias, errors, search.result(errors), left)
+
+
+def _distance(off: Values) -> Values:
+    """Return the mean distance of each number [F] over the windows."""
+    known = np.isfinite(off)
+    total: Values = np.abs(np.where(known, off, 0.0)).sum(axis=0) / np.maximum(known.sum(axis=0), 1)
+    return total
 
 
 def layout_of(build: Build, windows: Sequence[Window]) -> Layout:

@@ -1,11 +1,11 @@
 """A first guess of the unknowns, by machines drawn at random.
 
-Far from the solution the numbers of a window depend on the unknowns in no simple way, and windows of
-one machine do not tell how those of another scatter. So machines are drawn, first from what is
-known beforehand, then from what the last draw told. A window of each is simulated with its scatter.
-A linear regression of its numbers on the unknowns gives a slope, and its residuals an error in
-which scatter and curvature are counted (posterior linearisation: Á. F. García-Fernández et al.,
-"Posterior linearization filter", IEEE Trans. Signal Process. 63, 2015).
+Far from the solution the numbers of a window depend on the unknowns in no simple way, and windows
+of one machine do not tell how those of another scatter. So machines are drawn from what is known
+beforehand, and a window of each is simulated with its scatter. A linear regression of its numbers
+on the unknowns gives a slope. Its residuals are an error in which scatter and curvature count
+(statistical linearisation: Á. F. García-Fernández et al., "Posterior linearization filter", IEEE
+Trans. Signal Process. 63, 2015).
 """
 
 from collections.abc import Callable
@@ -18,8 +18,8 @@ from hydrascope.simulation.calibration.forward import ForwardModel
 
 Values = NDArray[np.float64]
 
-DRAWS, MACHINES = 1, 900
-"""How often machines are drawn, and how many."""
+MACHINES = 900
+"""How many machines are drawn."""
 _CAUTION = 4.0
 """The factor of the error's variance: the slope has an error, too."""
 _RIDGE = 1.0
@@ -40,28 +40,24 @@ def first_guess(
     rng = np.random.default_rng(seed)
     unknowns = model.unknowns
     low, high = unknowns.bounds()
-    mean, covariance = np.zeros(unknowns.size), np.eye(unknowns.size)
-    for _ in range(DRAWS):
-        drawn = rng.multivariate_normal(mean, covariance, MACHINES)
-        drawn = np.clip(drawn, low, high)
-        windows = np.arange(MACHINES) % unknowns.windows
-        simulated = []
-        for one, window in zip(drawn, windows, strict=True):
-            simulated.append(model.scattered(one, int(window), rng))
-            advance()
-        mean, covariance = _updated(model, recorded, drawn, windows, np.array(simulated))
-    clipped: Values = np.clip(mean, low, high)
-    return clipped
+    drawn = np.clip(rng.standard_normal((MACHINES, unknowns.size)), low, high)
+    windows = np.arange(MACHINES) % unknowns.windows
+    simulated = []
+    for one, window in zip(drawn, windows, strict=True):
+        simulated.append(model.scattered(one, int(window), rng))
+        advance()
+    guess: Values = _regressed(model, recorded, drawn, windows, np.array(simulated))
+    return np.clip(guess, low, high)
 
 
-def _updated(
+def _regressed(
     model: ForwardModel,
     recorded: Values,
     drawn: Values,
     windows: NDArray[np.int64],
     simulated: Values,
-) -> tuple[Values, Values]:
-    """Return mean and covariance of the unknowns, given what was recorded."""
+) -> Values:
+    """Return the mean of the unknowns [U], given what was recorded."""
     unknowns = model.unknowns
     columns = [unknowns.seen_in(window) for window in range(unknowns.windows)]
     seen = np.array([one[columns[window]] for one, window in zip(drawn, windows, strict=True)])
@@ -77,5 +73,5 @@ def _updated(
         weighted = np.linalg.solve(error[np.ix_(known, known)], slope[known]).T
         precision[np.ix_(own, own)] += weighted @ slope[known]
         right[own] += weighted @ ((recorded[window] - level)[known] + slope[known] @ centre)
-    covariance = np.linalg.inv(precision)
-    return covariance @ right, 0.5 * (covariance + covariance.T)
+    mean: Values = np.linalg.solve(precision, right)
+    return mean

@@ -15,10 +15,12 @@ from hydrascope.simulation.instruments import ACCURACY
 
 Values = NDArray[np.float64]
 
-REPEATS = 300
-"""How many windows are simulated for the scatter."""
+_LEAST_REPEATS, _EXACT_REPEATS = 200, 40
 _SHRINKAGE = 0.1
 """The share by which correlations between numbers are taken smaller than they were found."""
+_MEDIAN = 1.4826
+"""The standard deviation of a normal distribution over the median of its sizes."""
+_OUTLIER = 3.0
 _LEAST = 1e-3
 """The least error of the model, as a share of the sensor's range (of it per second)."""
 
@@ -69,21 +71,41 @@ def estimate_errors(
     expected = model.predicted(unknowns)
     rng = np.random.default_rng(seed)
     off = []
-    for repeat in range(REPEATS):
+    for repeat in range(repeats(model)):
         window = repeat % model.unknowns.windows
         off.append(model.scattered(unknowns, window, rng) - expected[window])
         advance()
     drawn = np.array(off)
-    covariance = np.cov(drawn, rowvar=False)
-    diagonal = np.diag(np.diag(covariance))
-    covariance = (1.0 - _SHRINKAGE) * covariance + _SHRINKAGE * diagonal
     bias = drawn.mean(axis=0)
     return Errors(
         bias=bias,
-        scatter=covariance + np.diag(least_error(model) ** 2),
+        scatter=_scatter(model, drawn) + np.diag(least_error(model) ** 2),
         sensors=_of_sensors(model, expected + bias),
         model=np.maximum(left_out, least_error(model)),
     )
+
+
+def repeats(model: ForwardModel) -> int:
+    """Return how many windows are simulated for the scatter."""
+    if model.exact:
+        return _EXACT_REPEATS
+    return max(_LEAST_REPEATS, 2 * model.layout.size)
+
+
+def _scatter(model: ForwardModel, drawn: Values) -> Values:
+    """Return the covariance of numbers [F, F] by their draws [repeats, F].
+
+    The inverse of a covariance that was estimated from few draws is too large on average. So the
+    covariance is taken larger (J. Hartlap et al., "Why your model parameter confidences might be
+    too optimistic", Astron. Astrophys. 464, 2007). Without scatter of cycles only noise is left,
+    which is independent.
+    """
+    if model.exact:
+        return np.diag(drawn.var(axis=0, ddof=1))
+    covariance = np.cov(drawn, rowvar=False)
+    diagonal = np.diag(np.diag(covariance))
+    shrunk: Values = (1.0 - _SHRINKAGE) * covariance + _SHRINKAGE * diagonal
+    return shrunk * (len(drawn) - 1.0) / (len(drawn) - model.layout.size - 2.0)
 
 
 def least_error(model: ForwardModel) -> Values:
@@ -105,8 +127,10 @@ def _of_sensors(model: ForwardModel, expected: Values) -> Values:
 def left_out(model: ForwardModel, errors: Errors, off: Values) -> Values:
     """Return how much the model leaves out [F], by what is left after a fit.
 
-    It is one value for the levels of a sensor and one for its speed of change: the part of the mean
-    residual over all windows that neither scatter nor the sensor explains.
+    That is the part of the mean residual over all windows that neither scatter nor the sensor
+    explains. It is one value for the levels of a sensor and one for its speed of change, the median
+    of their sizes. A number that is much further off has its own, so that a part of a cycle
+    that the model cannot have does not take the weight from all others.
 
     Args:
         model: The machine.
@@ -117,12 +141,13 @@ def left_out(model: ForwardModel, errors: Errors, off: Values) -> Values:
     count = np.maximum(np.isfinite(off).sum(axis=0), 1)
     mean = np.where(np.isfinite(off), off, 0.0).sum(axis=0) / count
     explained = np.diag(errors.scatter) / count + (errors.sensors.mean(axis=1) ** 2).sum(axis=0)
+    rest = np.sqrt(np.maximum(0.0, mean**2 - explained))
     found = np.zeros(layout.size)
     levels = layout.levels()
     for number in range(len(layout.sensors)):
         own = np.zeros(layout.size, dtype=bool)
         own[layout.of(number)] = True
         for group in (own & levels, own & ~levels):
-            rest = float((mean[group] ** 2 - explained[group]).mean())
-            found[group] = np.sqrt(max(0.0, rest))
+            usual = _MEDIAN * np.median(rest[group])
+            found[group] = np.where(rest[group] > _OUTLIER * usual, rest[group], usual)
     return found

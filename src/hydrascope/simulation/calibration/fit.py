@@ -12,14 +12,15 @@ from hydrascope.simulation.calibration.forward import ForwardModel
 
 Values = NDArray[np.float64]
 
-_STEP = 0.1
-"""The step of the differences, in standard deviations of an unknown."""
 _NARROWEST, _WIDEST, _WIDTH = 0.1, 1.0, 2.0
-_TRIES = 6
-_TOLD = 1.02
-"""The precision of an unknown up to which the data tell nothing of it, so its slope is kept."""
+"""The reach of a difference: so many standard deviations that an unknown has if all others are
+known, but within these of the prior. Narrower ones measure how rough the numbers are."""
 _ENOUGH = 1.0
 """A decrease of the cost that is not worth another step."""
+_TRIES, _MORE, _FIRST = 6, 10.0, 0.01
+"""How often a step is damped, by which factor, and how much at first."""
+_TOLD = 1.02
+"""The precision of an unknown up to which the data tell nothing of it, so its slope is kept."""
 
 
 class Fit(NamedTuple):
@@ -29,98 +30,105 @@ class Fit(NamedTuple):
     """[U]"""
     covariance: Values
     """[U, U], of the unknowns afterwards (Laplace's approximation)."""
-    slope: Values
-    """[K, U], of the K known numbers, in standard deviations of their errors."""
     expected: Values
-    """[W, F], the numbers that it expects, with the bias of scatter."""
-    cost: float
-    """The minimum: squared residuals in standard deviations, and those of the prior."""
+    """[W, F], the numbers that are expected with them."""
 
 
-def fit(
-    model: ForwardModel,
-    recorded: Values,
-    errors: Errors,
-    start: Values,
-    steps: int,
-    advance: Callable[[], None] = lambda: None,
-) -> Fit:
-    """Find the unknowns for which the recorded numbers and the prior are most probable.
+class Search:
+    """The search for the unknowns for which the recorded numbers and the prior are most probable.
 
-    Minimises  |C^(−1/2) (recorded − expected(u))|² + |u|²  by Gauss–Newton steps with central
-    differences; a step that makes it worse is halved. The covariance afterwards is (JᵀJ + 1)⁻¹
-    with the slope J at the end (Laplace's approximation).
+    It minimises  |C^(−1/2) (recorded − expected(u))|² + |u|²  by Gauss–Newton steps with central
+    differences, damped as K. Levenberg and D. Marquardt do.
 
     Args:
         model: The machine.
         recorded: [W, F], NaN where unknown.
-        errors: The errors of these numbers.
         start: [U], where it begins.
-        steps: The most steps.
-        advance: Called after each simulation of all windows.
+        advance: Called after each unknown and each step.
     """
-    known = np.isfinite(recorded)
-    root = np.linalg.cholesky(errors.covariance(known))
-    low, high = model.unknowns.bounds()
 
-    def whitened(numbers: Values) -> Values:
-        whole: Values = solve_triangular(root, numbers, lower=True)
+    def __init__(
+        self, model: ForwardModel, recorded: Values, start: Values, advance: Callable[[], None]
+    ) -> None:
+        self._model, self._recorded, self._advance = model, recorded, advance
+        self._known = np.isfinite(recorded)
+        self._low, self._high = model.unknowns.bounds()
+        self.unknowns: Values = np.clip(start, self._low, self._high)
+        self._widths = np.full(len(start), _WIDEST)
+        self._rows = np.zeros((2, len(start), *recorded.shape))
+        self._update_slopes(np.arange(len(start)))
+
+    def improve(self, errors: Errors, steps: int) -> None:
+        """Take so many steps at most, with these errors of the numbers."""
+        root = self._root(errors)
+        rest = self._off(root, errors, self.unknowns)
+        cost = float(rest @ rest + self.unknowns @ self.unknowns)
+        damping = 0.0
+        for _ in range(steps):
+            slopes = self._slopes(root)
+            precision = _precision(slopes)
+            right = slopes.mean(axis=0).T @ rest - self.unknowns
+            before = cost
+            for _ in range(_TRIES):
+                damped = precision + damping * np.diag(np.diag(precision))
+                move = np.linalg.solve(damped, right)
+                tried = np.clip(self.unknowns + move, self._low, self._high)
+                tried_rest = self._off(root, errors, tried)
+                tried_cost = float(tried_rest @ tried_rest + tried @ tried)
+                if tried_cost < cost:
+                    self.unknowns, rest, cost = tried, tried_rest, tried_cost
+                    damping /= _MORE
+                    break
+                damping = max(_MORE * damping, _FIRST)
+            if before - cost < _ENOUGH:
+                break
+            self._widths = np.clip(_WIDTH / np.sqrt(np.diag(precision)), _NARROWEST, _WIDEST)
+            self._update_slopes(np.flatnonzero(np.diag(precision) > _TOLD))
+
+    def result(self, errors: Errors) -> Fit:
+        """Return what was found, with the covariance (JᵀC⁻¹J + 1)⁻¹ for the slope J there."""
+        self._update_slopes(np.arange(len(self.unknowns)))
+        covariance = np.linalg.inv(_precision(self._slopes(self._root(errors))))
+        expected = self._model.predicted(self.unknowns) + errors.bias
+        return Fit(self.unknowns, covariance, expected)
+
+    def _root(self, errors: Errors) -> Values:
+        whole: Values = np.linalg.cholesky(errors.covariance(self._known))
         return whole
 
-    def off(unknowns: Values) -> Values:
-        expected = model.predicted(unknowns) + errors.bias
-        advance()
-        return whitened((recorded - expected)[known])
+    def _off(self, root: Values, errors: Errors, unknowns: Values) -> Values:
+        expected = self._model.predicted(unknowns) + errors.bias
+        self._advance()
+        return _whitened(root, (self._recorded - expected)[self._known])
 
-    def slopes(unknowns: Values, widths: Values, wanted: NDArray[np.int64]) -> Values:
-        """Return the slope over some unknowns by each of two runs [2, K, U]."""
-        rows = np.zeros((2, model.unknowns.size, *recorded.shape))
+    def _slopes(self, root: Values) -> Values:
+        """Return the slope of the known numbers by each of two runs [2, K, U]."""
+        return np.stack([_whitened(root, rows[:, self._known].T) for rows in self._rows])
+
+    def _update_slopes(self, wanted: NDArray[np.int64]) -> None:
         for unknown in wanted:
-            windows = model.unknowns.windows_of(unknown)
-            ends = np.tile(unknowns, (2, 1))
-            ends[0, unknown] = max(low[unknown], unknowns[unknown] - widths[unknown])
-            ends[1, unknown] = min(high[unknown], unknowns[unknown] + widths[unknown])
-            width = ends[1, unknown] - ends[0, unknown]
-            before, after = (model.halves(each, windows) for each in ends)
-            rows[:, unknown, list(windows)] = (after - before) / width
-            advance()
-        return np.stack([whitened(each[:, known].T) for each in rows])
+            windows = self._model.unknowns.windows_of(int(unknown))
+            ends = np.tile(self.unknowns, (2, 1))
+            middle, width = self.unknowns[unknown], self._widths[unknown]
+            ends[0, unknown] = max(self._low[unknown], middle - width)
+            ends[1, unknown] = min(self._high[unknown], middle + width)
+            before, after = (self._model.halves(each, windows) for each in ends)
+            change = (after - before) / (ends[1, unknown] - ends[0, unknown])
+            self._rows[:, unknown, list(windows)] = change
+            self._advance()
 
-    unknowns = np.clip(start, low, high)
-    rest = off(unknowns)
-    cost = float(rest @ rest + unknowns @ unknowns)
-    widths, damping = np.full(len(unknowns), _WIDEST), 0.0
-    every = np.arange(len(unknowns))
-    steep = slopes(unknowns, widths, every)
-    for step in range(steps):
-        precision = _precision(steep)
-        widths = np.clip(_WIDTH / np.sqrt(np.diag(precision)), _NARROWEST, _WIDEST)
-        right = steep.mean(axis=0).T @ rest - unknowns
-        before = cost
-        for _ in range(_TRIES):
-            move = np.linalg.solve(precision + damping * np.diag(np.diag(precision)), right)
-            tried = np.clip(unknowns + move, low, high)
-            tried_rest = off(tried)
-            tried_cost = float(tried_rest @ tried_rest + tried @ tried)
-            if tried_cost < cost:
-                unknowns, rest, cost = tried, tried_rest, tried_cost
-                damping *= 0.1
-                break
-            damping = max(10.0 * damping, 0.01)
-        if step > 0 and before - cost < _ENOUGH:
-            break
-        told = every[np.diag(precision) > _TOLD]
-        steep[..., told] = slopes(unknowns, widths, told)[..., told]
-    steep = slopes(unknowns, widths, every)
-    covariance = np.linalg.inv(_precision(steep))
-    return Fit(unknowns, covariance, steep, model.predicted(unknowns) + errors.bias, cost)
+
+def _whitened(root: Values, numbers: Values) -> Values:
+    whole: Values = solve_triangular(root, numbers, lower=True)
+    return whole
 
 
 def _precision(slopes: Values) -> Values:
     """Return the precision of the unknowns afterwards [U, U], that of the prior included.
 
-    Numbers are a little rough over the unknowns, so a slope has an error that makes it seem steeper.
-    That of two runs is not the same, so it drops out of their product.
+    Numbers are a little rough over the unknowns, so the slope that one run measures has an error,
+    which makes it seem steeper. The error of the other run is another, so it drops out of their
+    product.
     """
     one, other = slopes
     told = 0.5 * (one.T @ other + other.T @ one)

@@ -22,10 +22,6 @@ from hydrascope.simulation.solver import Plant
 Values = NDArray[np.float64]
 
 
-LONGER = 1
-"""How many windows a run is long that tells what is expected of one."""
-
-
 class ForwardModel:
     """Simulates windows of a machine.
 
@@ -39,9 +35,9 @@ class ForwardModel:
     def __init__(self, build: Build, unknowns: Unknowns, layout: Layout, window_s: float) -> None:
         self.build, self.unknowns, self.layout = build, unknowns, layout
         self._window_s = window_s
-        exact = build.duty.in_step and build.duty.operator.load == 0.0
-        self._seeds = (0,) if exact else (0, 1)
-        self._windows_long = 1 if exact else LONGER
+        self.exact = layout.cycle_s is not None and build.duty.operator.load == 0.0
+        """Whether cycles do not differ, so that windows of equal conditions are equal."""
+        self._seeds = (0,) if self.exact else (0, 1)
         by_id = {each.sensor.id: each for each in build.channels}
         self.channels = tuple(by_id[sensor] for sensor in layout.sensors)
         self._plant = lru_cache(maxsize=4)(self._plant_of)
@@ -69,8 +65,7 @@ class ForwardModel:
 
     def _run(self, unknowns: Values, window: int, seed: int) -> Values:
         rng = np.random.default_rng(seed)
-        seconds = self._windows_long * self._window_s
-        observed = self._signals(unknowns, window, rng, 0.0, seconds)
+        observed = self._signals(unknowns, window, rng, 0.0, self._window_s)
         return window_features(self.layout, observed)
 
     def scattered(self, unknowns: Values, window: int, rng: np.random.Generator) -> Values:

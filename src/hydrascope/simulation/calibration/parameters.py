@@ -37,7 +37,7 @@ TOLERANCE: Mapping[str, Mapping[str, float]] = {
     ComponentType.REDUCING_VALVE: {"setting_bar": 0.03, "drop_bar": 0.1},
     ComponentType.FLOW_CONTROL_VALVE: {"drop_bar": 0.1},
     ComponentType.TANK: {"volume_l": 0.05, "w_per_k": 0.3},
-    **dict.fromkeys(DRIVES, {"efficiency": 0.02}),
+    **{drive: {"efficiency": 0.02} for drive in DRIVES},
 }  # fmt: skip
 """The values that can be moved, each with the standard deviation of its logarithm if the machine
 file gives it; 0: what is given is exact. Of a volumetric efficiency it is that of the losses.
@@ -201,7 +201,7 @@ def _nominal(
 
 
 def _oil(nominal: Mapping[str, float], viscosity_40_c: float) -> dict[str, float]:
-    """Return an oil's viscosities; at 100 °C as its grade has it (ν₁₀₀ ∝ ν₄₀^0.62, `ISO_GRADES`)."""
+    """Return an oil's viscosities; ν₁₀₀ follows ν₄₀^0.62, as it does over `ISO_GRADES`."""
     at_40, at_100 = ISO_GRADES[46]
     before = nominal.get(_VISCOSITY, at_40)
     hot = nominal.get("viscosity_100_c_mm2_s", at_100 * (before / at_40) ** 0.62)

@@ -1,0 +1,1 @@
+"""Windows of recorded telemetry in which a machine was sound, for its calibration."""
