@@ -1,6 +1,7 @@
 """The calibration of a machine to windows of sound telemetry."""
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
@@ -10,16 +11,22 @@ from hydrascope.schemas import SpecError
 from hydrascope.schemas.signal import Signal
 from hydrascope.simulation.build import Build
 from hydrascope.simulation.calibration.ensemble import first_guess
-from hydrascope.simulation.calibration.errors import Errors, estimate_errors, left_out
+from hydrascope.simulation.calibration.errors import (
+    Errors,
+    LeftOut,
+    distance,
+    estimate_errors,
+    left_out,
+)
 from hydrascope.simulation.calibration.features import RATE_HZ, Layout, stacked
 from hydrascope.simulation.calibration.fit import Fit, Search
-from hydrascope.simulation.calibration.forward import ForwardModel
+from hydrascope.simulation.calibration.forward import ForwardModel, span
 from hydrascope.simulation.calibration.parameters import parameters_of
 from hydrascope.simulation.calibration.unknowns import Unknowns
 
 Values = NDArray[np.float64]
 
-_ROUNDS = (4, 3, 3)
+_ROUNDS = (5, 4, 3)
 """The most steps in each round. Errors are estimated anew before each. At first the model is taken
 to leave out all that it is off, so that nothing far away pulls it aside."""
 
@@ -40,8 +47,8 @@ class Calibration(NamedTuple):
     """[W, F], what the machine file and the estimates expect."""
     errors: Errors
     fit: Fit
-    left_out: Values
-    """[F], what the model leaves out."""
+    left_out: LeftOut
+    """What the model leaves out."""
 
 
 def calibrate(
@@ -70,24 +77,33 @@ def calibrate(
     model = ForwardModel(build, unknowns, layout, window_s)
     recorded = stacked(layout, windows)
     before = model.predicted(np.zeros(unknowns.size))
-    found = first_guess(model, recorded, seed, lambda: advance(FIRST_GUESS))
-    left = _distance(recorded - model.predicted(found))
-    search = Search(model, recorded, found, lambda: advance("fit"))
+    guess = first_guess(model, recorded, seed, lambda: advance(FIRST_GUESS))
+    start, off = _nearer(model, recorded, (np.zeros(unknowns.size), guess))
+    search = Search(model, recorded, start, lambda: advance("fit"))
+    left = distance(layout, off)
     for number, steps in enumerate(_ROUNDS):
         errors = estimate_errors(
             model, search.unknowns, left, seed + number, lambda: advance("scatter")
         )
         search.improve(errors, steps)
-        expected = model.predicted(search.unknowns) + errors.bias
-        left = left_out(model, errors, recorded - expected)
-    return Calibration(model, recorded, before + errors.bias, errors, search.result(errors), left)
+        off = recorded - model.predicted(search.unknowns) - errors.bias
+        rest = left_out(model, errors, off)
+        # No sensor is given up on the way.
+        left = LeftOut(*(np.minimum(*each) for each in zip(left, rest, strict=True)))
+    final = replace(
+        errors,
+        model=np.maximum(rest.shared, errors.least),
+    )
+    return Calibration(model, recorded, before + errors.bias, final, search.result(final), rest)
 
 
-def _distance(off: Values) -> Values:
-    """Return the mean distance of each number [F] over the windows."""
-    known = np.isfinite(off)
-    total: Values = np.abs(np.where(known, off, 0.0)).sum(axis=0) / np.maximum(known.sum(axis=0), 1)
-    return total
+def _nearer(
+    model: ForwardModel, recorded: Values, starts: Sequence[Values]
+) -> tuple[Values, Values]:
+    """Return the unknowns whose numbers are nearer to those recorded, and how far they are."""
+    spans = np.repeat([span(each) for each in model.channels], model.layout.each)
+    every = [(start, recorded - model.predicted(start)) for start in starts]
+    return min(every, key=lambda each: float(np.nanmean((each[1] / spans) ** 2)))
 
 
 def layout_of(build: Build, windows: Sequence[Window]) -> Layout:

@@ -6,10 +6,12 @@ the same in all windows. So is what the model leaves out; its size follows from 
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from hydrascope.simulation.calibration.features import Layout
 from hydrascope.simulation.calibration.forward import ForwardModel, span
 from hydrascope.simulation.instruments import ACCURACY
 
@@ -23,6 +25,15 @@ _MEDIAN = 1.4826
 _OUTLIER = 3.0
 _LEAST = 1e-3
 """The least error of the model, as a share of the sensor's range (of it per second)."""
+
+
+class LeftOut(NamedTuple):
+    """The standard deviation of what the model leaves out, of each number [F]."""
+
+    shared: Values
+    """The same in all windows."""
+    between: Values
+    """Different from window to window, such as a temperature that is not steady."""
 
 
 @dataclass(frozen=True)
@@ -40,6 +51,10 @@ class Errors:
     """[2 S, W, F], what a standard deviation of each sensor's gain and offset changes."""
     model: Values
     """[F], the standard deviation of what the model leaves out."""
+    least: Values
+    """[F], the least of it."""
+    own: Values
+    """[F], the variance from window to window that scatter and noise explain."""
 
     def covariance(self, known: NDArray[np.bool_]) -> Values:
         """Return the covariance of the numbers that are known [W, F], in order."""
@@ -55,7 +70,7 @@ class Errors:
 def estimate_errors(
     model: ForwardModel,
     unknowns: Values,
-    left_out: Values,
+    left_out: "LeftOut",
     seed: int,
     advance: Callable[[], None] = lambda: None,
 ) -> Errors:
@@ -64,7 +79,7 @@ def estimate_errors(
     Args:
         model: The machine.
         unknowns: About which it scatters.
-        left_out: [F], what the model leaves out; at least `least_error` of it is taken.
+        left_out: What the model leaves out; at least `least_error` of it is taken.
         seed: The seed of the scatter.
         advance: Called after each simulated window.
     """
@@ -77,11 +92,14 @@ def estimate_errors(
         advance()
     drawn = np.array(off)
     bias = drawn.mean(axis=0)
+    scatter = _scatter(model, drawn) + np.diag(least_error(model) ** 2)
     return Errors(
         bias=bias,
-        scatter=_scatter(model, drawn) + np.diag(least_error(model) ** 2),
+        scatter=scatter + np.diag(left_out.between**2),
         sensors=_of_sensors(model, expected + bias),
-        model=np.maximum(left_out, least_error(model)),
+        model=np.maximum(left_out.shared, least_error(model)),
+        least=least_error(model),
+        own=np.diag(scatter),
     )
 
 
@@ -124,11 +142,32 @@ def _of_sensors(model: ForwardModel, expected: Values) -> Values:
     return changes
 
 
-def left_out(model: ForwardModel, errors: Errors, off: Values) -> Values:
-    """Return how much the model leaves out [F], by what is left after a fit.
+def distance(layout: Layout, off: Values) -> LeftOut:
+    """Return how far numbers are off: root mean squares over all levels of a sensor.
 
-    That is the part of the mean residual over all windows that neither scatter nor the sensor
-    explains. It is one value for the levels of a sensor and one for its speed of change, the median
+    Args:
+        layout: The numbers.
+        off: [W, F], NaN where unknown.
+    """
+    mean = np.nanmean(off, axis=0)
+    shared, between = (_of_groups(layout, each**2) for each in (off, off - mean))
+    return LeftOut(np.sqrt(shared), np.sqrt(between))
+
+
+def _of_groups(layout: Layout, squares: Values) -> Values:
+    """Return the mean of the known squares [W, F] in each group, for each number [F]."""
+    found = np.zeros(layout.size)
+    for group in layout.groups():
+        known = squares[:, group][np.isfinite(squares[:, group])]
+        found[group] = known.mean() if len(known) else 0.0
+    return found
+
+
+def left_out(model: ForwardModel, errors: Errors, off: Values) -> LeftOut:
+    """Return how much the model leaves out, by what is left after a fit.
+
+    What it leaves out of all windows is the part of the mean residual that neither scatter nor the
+    sensor explains. It is one value for the levels of a sensor and one for its speed of change, the median
     of their sizes. A number that is much further off has its own, so that a part of a cycle
     that the model cannot have does not take the weight from all others.
 
@@ -139,15 +178,14 @@ def left_out(model: ForwardModel, errors: Errors, off: Values) -> Values:
     """
     layout = model.layout
     count = np.maximum(np.isfinite(off).sum(axis=0), 1)
-    mean = np.where(np.isfinite(off), off, 0.0).sum(axis=0) / count
-    explained = np.diag(errors.scatter) / count + (errors.sensors.mean(axis=1) ** 2).sum(axis=0)
+    mean = np.nansum(off, axis=0) / count
+    own = errors.own
+    explained = own / count + (errors.sensors.mean(axis=1) ** 2).sum(axis=0)
     rest = np.sqrt(np.maximum(0.0, mean**2 - explained))
-    found = np.zeros(layout.size)
-    levels = layout.levels()
-    for number in range(len(layout.sensors)):
-        own = np.zeros(layout.size, dtype=bool)
-        own[layout.of(number)] = True
-        for group in (own & levels, own & ~levels):
-            usual = _MEDIAN * np.median(rest[group])
-            found[group] = np.where(rest[group] > _OUTLIER * usual, rest[group], usual)
-    return found
+    shared = np.zeros(layout.size)
+    for group in layout.groups():
+        usual = _MEDIAN * np.median(rest[group])
+        shared[group] = np.where(rest[group] > _OUTLIER * usual, rest[group], usual)
+    free = np.maximum(1.0 - 1.0 / count, 1e-9)  # what a mean leaves of a variance
+    between = _of_groups(layout, (off - mean) ** 2 / free) - _of_groups(layout, own[None])
+    return LeftOut(shared, np.sqrt(np.maximum(0.0, between)) * (count > 1))

@@ -52,6 +52,14 @@ class Layout(NamedTuple):
         """Return which numbers are levels [size], not speeds of change."""
         return np.tile(np.arange(self.each) < self.parts, len(self.sensors))
 
+    def groups(self) -> list[slice]:
+        """Return where the levels of each sensor are, and where its speed of change is."""
+        every = [self.of(sensor) for sensor in range(len(self.sensors))]
+        ends = [(each.start, each.stop - 1, each.stop) for each in every]
+        return [
+            slice(*pair) for start, speed, stop in ends for pair in ((start, speed), (speed, stop))
+        ]
+
     def of(self, sensor: int) -> slice:
         """Return where the numbers of a sensor are."""
         return slice(sensor * self.each, (sensor + 1) * self.each)

@@ -63,7 +63,7 @@ class Search:
         root = self._root(errors)
         rest = self._off(root, errors, self.unknowns)
         cost = float(rest @ rest + self.unknowns @ self.unknowns)
-        damping = 0.0
+        damping, stalled = 0.0, False
         for _ in range(steps):
             slopes = self._slopes(root)
             precision = _precision(slopes)
@@ -80,10 +80,12 @@ class Search:
                     damping /= _MORE
                     break
                 damping = max(_MORE * damping, _FIRST)
-            if before - cost < _ENOUGH:
-                break
             self._widths = np.clip(_WIDTH / np.sqrt(np.diag(precision)), _NARROWEST, _WIDEST)
             self._update_slopes(np.flatnonzero(np.diag(precision) > _TOLD))
+            # A step that gains nothing may be due to slopes that were measured too widely.
+            if stalled and before - cost < _ENOUGH:
+                break
+            stalled = before - cost < _ENOUGH
 
     def result(self, errors: Errors) -> Fit:
         """Return what was found, with the covariance (JᵀC⁻¹J + 1)⁻¹ for the slope J there."""

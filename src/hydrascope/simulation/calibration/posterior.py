@@ -118,7 +118,7 @@ def rests(found: Calibration) -> list[Rest]:
             float(np.sqrt(np.nanmean((found.recorded - expected)[:, own] ** 2)))
             for expected in (found.before, found.fit.expected)
         )
-        left = float(found.left_out[own][0])
+        left = float(np.median(found.left_out.shared[own]))
         sensor = channel.sensor
         every.append(Rest(sensor.id, sensor.unit, span(channel), before, after, left))
     return every
