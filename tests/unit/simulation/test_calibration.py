@@ -31,7 +31,7 @@ from hydrascope.simulation.fleet import Member, usual_hysteresis
 from hydrascope.simulation.plant import build_plant
 from hydrascope.simulation.recording import Run
 
-WINDOW_S = 40.0
+WINDOW_S = 20.0
 DUTY: dict[str, Any] = {
     "initial": {"ram": 0.05},
     "phases": [
@@ -43,11 +43,14 @@ DUTY: dict[str, Any] = {
     "weather": {"mean_c": 23, "deviation_c": 0},
     "operator": {"pace": 0, "load": 0, "cycle": 0},
 }
-FIXED = {"ram.gain": 0.0, "filter.bypass_bar": 0.0}
-TRUE = {"relief.setting_bar": 190.0, "filter.drop_bar": 0.8}
+FIXED = {"valve.drop_bar": 0.0, "filter.bypass_bar": 0.0}
+TRUE = {"relief.setting_bar": 190.0, "ram.gain": 8.0}
 """Values of the machine that differ from those in its file."""
-LOOSE = {"relief.setting_bar": 0.1, "filter.drop_bar": 0.4}
-"""How far its owner thinks that these may be off."""
+EXACT = ("motor.efficiency", "pump.friction_bar", "pump.friction_share", "ram.mass_kg",
+         "ram.bore_mm", "ram.rod_mm", "relief.override_bar", "tank.volume_l", "tank.w_per_k",
+         "valve.response_s", "ram.friction_share", "ram.load_share")  # fmt: skip
+LOOSE = {"relief.setting_bar": 0.1, "ram.gain": 0.4, **dict.fromkeys(EXACT, 0.0)}
+"""How far its owner thinks that values may be off; fewer unknowns make the test fast."""
 
 
 @cache
@@ -64,7 +67,7 @@ def build(tmp_path_factory: pytest.TempPathFactory) -> Build:
     return own_press(tmp_path_factory.mktemp("press"))
 
 
-def windows_of(build: Build, true: dict[str, float], count: int = 2) -> list[dict[str, Signal]]:
+def windows_of(build: Build, true: dict[str, float], count: int = 1) -> list[dict[str, Signal]]:
     """Record windows of a press with other values than its file has."""
     parameters = [p for p in parameters_of(build, LOOSE) if p.key in true]
     by = [p.distance(true[p.key]) for p in parameters]

@@ -73,5 +73,4 @@ def _regressed(
         weighted = np.linalg.solve(error[np.ix_(known, known)], slope[known]).T
         precision[np.ix_(own, own)] += weighted @ slope[known]
         right[own] += weighted @ ((recorded[window] - level)[known] + slope[known] @ centre)
-    mean: Values = np.linalg.solve(precision, right)
-    return mean
+    return np.linalg.solve(precision, right).astype(np.float64)

@@ -64,7 +64,7 @@ class Errors:
         whole += shared.T @ shared
         whole += np.kron(np.ones((windows, windows)), np.diag(self.model**2))
         at = np.flatnonzero(known.reshape(windows * size))
-        return whole[np.ix_(at, at)]
+        return whole[np.ix_(at, at)].astype(np.float64)
 
 
 def estimate_errors(
@@ -167,8 +167,8 @@ def left_out(model: ForwardModel, errors: Errors, off: Values) -> LeftOut:
     """Return how much the model leaves out, by what is left after a fit.
 
     What it leaves out of all windows is the part of the mean residual that neither scatter nor the
-    sensor explains. It is one value for the levels of a sensor and one for its speed of change, the median
-    of their sizes. A number that is much further off has its own, so that a part of a cycle
+    sensor explains. It is one value for the levels of a sensor and one for its speed of change, the
+    median of their sizes. A number that is much further off has its own, so that a part of a cycle
     that the model cannot have does not take the weight from all others.
 
     Args:

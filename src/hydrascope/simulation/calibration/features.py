@@ -112,7 +112,8 @@ def _features(layout: Layout, signal: Signal | None) -> Values:
 def _means(values: Values, place: NDArray[np.int64], parts: int) -> Values:
     count = np.bincount(place, minlength=parts)
     total = np.bincount(place, weights=values, minlength=parts)
-    return np.divide(total, count, out=np.full(parts, np.nan), where=count > 0)
+    mean: Values = np.divide(total, count, out=np.full(parts, np.nan), where=count > 0)
+    return mean
 
 
 def stacked(layout: Layout, windows: Sequence[Mapping[str, Signal]]) -> Values:

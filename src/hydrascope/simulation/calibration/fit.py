@@ -90,13 +90,13 @@ class Search:
     def result(self, errors: Errors) -> Fit:
         """Return what was found, with the covariance (JᵀC⁻¹J + 1)⁻¹ for the slope J there."""
         self._update_slopes(np.arange(len(self.unknowns)))
-        covariance = np.linalg.inv(_precision(self._slopes(self._root(errors))))
+        precision = _precision(self._slopes(self._root(errors)))
+        covariance = np.linalg.inv(precision).astype(np.float64)
         expected = self._model.predicted(self.unknowns) + errors.bias
         return Fit(self.unknowns, covariance, expected)
 
     def _root(self, errors: Errors) -> Values:
-        whole: Values = np.linalg.cholesky(errors.covariance(self._known))
-        return whole
+        return np.linalg.cholesky(errors.covariance(self._known)).astype(np.float64)
 
     def _off(self, root: Values, errors: Errors, unknowns: Values) -> Values:
         expected = self._model.predicted(unknowns) + errors.bias
