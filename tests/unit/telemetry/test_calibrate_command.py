@@ -11,6 +11,7 @@ import pytest
 from typer.testing import CliRunner
 
 from hydrascope.cli import app
+from hydrascope.evaluation.machine_calibration.command import refuse_worse
 from hydrascope.schemas import Machine, SpecError, TimeWindow
 from hydrascope.schemas.duty import DutyCycle
 from hydrascope.simulation.build import read_build
@@ -158,3 +159,9 @@ def _keys() -> list[str]:
 
     build = read_build(PRESS / "press.yaml", PRESS / "duty.yaml")
     return [each.key for each in parameters_of(build, {})]
+
+
+def test_a_fit_that_is_no_better_than_the_file_is_not_written() -> None:
+    refuse_worse(Path("press.yaml"), 2.0, 1.9)
+    with pytest.raises(SpecError, match=r"press\.yaml: no calibrated file .* 4\.50 %.*2\.80 %"):
+        refuse_worse(Path("press.yaml"), 2.8, 4.5)

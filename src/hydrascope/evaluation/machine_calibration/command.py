@@ -62,7 +62,8 @@ def run(options: Options, settings: Mapping[str, object]) -> None:
         settings: Further settings of `ParquetSource`.
 
     Raises:
-        SpecError: An option or a file is wrong, or nothing that is sound was recorded.
+        SpecError: An option or a file is wrong, nothing that is sound was recorded, or the fit is
+            no better than the file.
     """
     if options.into.exists() and any(options.into.iterdir()):
         raise SpecError(f"{options.into}: holds files; expected an empty folder or a new one")
@@ -82,12 +83,33 @@ def run(options: Options, settings: Mapping[str, object]) -> None:
     console.print(_read(found), soft_wrap=True)
     with _progress() as advance:
         result = calibrate(build, found.signals, found.window_s, spreads, options.seed, advance)
-    write_files(options.into, build, found, result)
+    options.into.mkdir(parents=True, exist_ok=True)
     write_page(options.into / "report.html", build, found, result)
     for line in _lines(build, result):
         console.print(line, soft_wrap=True, highlight=False)
+    refuse_worse(options.machine_file, *residual(result))
+    write_files(options.into, build, found, result)
     console.print(f"Written to {options.into}: machine.yaml, duty.yaml, calibration.json, "
                   "report.html", soft_wrap=True)  # fmt: skip
+
+
+def refuse_worse(machine_file: Path, before: float, after: float) -> None:
+    """Refuse a fit that is no nearer to the telemetry than the machine file.
+
+    Args:
+        machine_file: The file.
+        before: Its residual, % of the sensors' ranges.
+        after: That of the fit.
+
+    Raises:
+        SpecError: It is not nearer.
+    """
+    if after >= before:
+        raise SpecError(
+            f"{machine_file}: no calibrated file is written, because the fit misses the telemetry "
+            f"by {after:.2f} % of the sensors' ranges, and the file itself by {before:.2f} %; "
+            "report.html shows the sensors; try fewer --windows, or fix values with --spread"
+        )
 
 
 def _source(options: Options, settings: Mapping[str, object]) -> TelemetrySource:
