@@ -20,7 +20,7 @@ from hydrascope.monitoring.observation import Observation
 from hydrascope.packaging.bundle import read_bundle
 from hydrascope.schemas.time import TimeWindow
 from hydrascope.serving.diagnosis.diagnosis import build_diagnosis
-from hydrascope.serving.diagnosis.observations import observations_of
+from hydrascope.serving.diagnosis.observations import for_rules
 from hydrascope.serving.model.served_model import ServedModel
 from hydrascope.serving.windows import GivenReference, TelemetryWindow
 from hydrascope.simulation.faults import Fault
@@ -149,7 +149,7 @@ class Viewer:
             for asked, answer in zip(windows, answers, strict=True):
                 version = self._model.version
                 diagnosis = build_diagnosis(asked, answer, self._model.manifest, version)
-                numbers = observations_of(diagnosis, self._model.manifest.task.heads)
+                numbers = for_rules(diagnosis, self._model.manifest.task.heads)
                 found.append([each for each in numbers if each.measure != "value"])
         first = found[0]
         names = [[each.component_id, each.head, each.finding, each.measure] for each in first]

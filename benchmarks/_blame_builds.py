@@ -28,6 +28,9 @@ _SETTING = dict.fromkeys(("pressure", "speed", "reach"), (0.6, 1.0))
 """Many jobs need less than the nominal values, as those of the fleet do."""
 _M3_S = 1.0 / 60_000.0
 """One litre per minute."""
+_VOLUME_LOG_S = (math.log(0.5), math.log(16.0))
+"""The logarithm of an accumulator's volume, as seconds of the pump's flow. The loss of gas of small
+ones can hardly be seen."""
 
 
 class Kind(NamedTuple):
@@ -68,7 +71,7 @@ class BuildDraw:
         """Return the build with its circuit, nominal values and duty."""
         self._add_power_unit()
         place = str(
-            self._rng.choice(["none", "pump", "valve", "between"], p=[0.2, 0.25, 0.25, 0.3])
+            self._rng.choice(["none", "pump", "valve", "between"], p=[0.1, 0.25, 0.3, 0.35])
         )
         if place != "none":
             self._add_accumulator(place)
@@ -136,8 +139,8 @@ class BuildDraw:
         self._add(
             "accumulator",
             ComponentType.ACCUMULATOR,
-            volume_l=self.flow_l_min / 60.0 * self._draw(0.5, 4.0),
-            precharge_bar=self.pressure_bar * self._draw(0.5, 0.8),
+            volume_l=self.flow_l_min / 60.0 * math.exp(self._draw(*_VOLUME_LOG_S)),
+            precharge_bar=self.pressure_bar * self._draw(0.3, 0.9),
         )
         source = "valve_0" if place == "valve" else "pump"
         self._join(source, "accumulator", EdgeType.PRESSURE_LINE)

@@ -149,7 +149,7 @@ def _plant(machine: Machine, faults: list[Blamed], setting: Setting, ambient_c: 
             continue
         if each.fault == PRECHARGE:
             gas = circuit.accumulators.index(each.component)
-            plant.gas_precharge[:, gas] *= 1.0 - 0.7 * each.severity
+            plant.gas_precharge[:, gas] *= 1.0 - 0.9 * each.severity
         elif each.fault == CLOG:
             plant.branch_laminar[:, circuit.branch_of(each.component)] *= 1.0 + 6.0 * each.severity
         elif each.fault != DRIVE:

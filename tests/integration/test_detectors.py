@@ -20,11 +20,11 @@ from hydrascope.evaluation.detection import machine_scores, score_table
 from hydrascope.evaluation.detectors import DETECTORS, detector_scores
 from hydrascope.experiment import evaluate, export, train
 from hydrascope.experiment.restore import Restored, restore
-from hydrascope.notebook.answer_table import NORMALITY
+from hydrascope.notebook.answer_table import BLAMED, NORMALITY
 from hydrascope.notebook.diagnoser import Diagnoser
 from hydrascope.packaging.bundle import read_bundle
 from hydrascope.schemas.errors import SpecError
-from hydrascope.schemas.normality import LEVELS, MACHINE
+from hydrascope.schemas.normality import BLAME, LEVELS, MACHINE
 from hydrascope.training.fit_normality import calibrate
 
 MODELS = {
@@ -120,8 +120,8 @@ def test_bundle_and_commands_say_what_the_evaluation_says(
     evaluate.run(evaluate_settings(ckpt, tmp_path / "judged"), quiet=True)
     judged = pd.read_csv(tmp_path / "judged" / "normality.csv", parse_dates=["start"])
     judged = judged[judged["score"].notna()]
-    levels = {MACHINE} if model == "isolation_forest" else set(LEVELS)
-    assert set(judged["level"]) == levels
+    blames = model != "isolation_forest"  # its scores have no shares of sensors
+    assert set(judged["level"]) == ({*LEVELS, BLAME} if blames else {MACHINE})
     export.run(export_settings(ckpt, tmp_path / "bundle"))
     opened = read_bundle(tmp_path / "bundle")
     assert opened.manifest.parity <= 1e-4
@@ -132,7 +132,7 @@ def test_bundle_and_commands_say_what_the_evaluation_says(
     answers = Diagnoser.load(tmp_path / "bundle").predict(
         frame, stride_s=STRIDE_S, reading={"time_zone": "UTC"}
     )
-    assert set(answers["head"]) == {NORMALITY}
+    assert set(answers["head"]) == ({NORMALITY, BLAMED} if blames else {NORMALITY})
     told = ["predict", str(tmp_path / "bundle"), str(fans), "--time-zone", "UTC"]
     more = ["--stride", str(STRIDE_S), "--out", str(tmp_path / "answers")]
     result = CliRunner().invoke(app, told + more)
@@ -140,10 +140,17 @@ def test_bundle_and_commands_say_what_the_evaluation_says(
     files = sorted((tmp_path / "answers").glob("*.parquet"))
     written = pd.concat([pd.read_parquet(each) for each in files])
     keys = ["equipment_id", "start", "id"]
-    for table, value in ((answers, "answer"), (written, "value")):
-        named = table["label"].fillna(table["component"]).fillna(table["equipment_id"])
-        both = judged.merge(table.assign(id=named, start=pd.to_datetime(table["start"])), on=keys)
-        assert len(both) == len(judged)
+    of_blame = judged["level"] == BLAME
+    for table, head, value in (
+        (answers, NORMALITY, "answer"),
+        (written, NORMALITY, "value"),
+        (answers, BLAMED, "probability"),
+        (written, BLAMED, "probability"),
+    ):
+        own, scores = table[table["head"] == head], judged[of_blame == (head == BLAMED)]
+        named = own["label"].fillna(own["component"]).fillna(own["equipment_id"])
+        both = scores.merge(own.assign(id=named, start=pd.to_datetime(own["start"])), on=keys)
+        assert len(both) == len(scores)
         np.testing.assert_allclose(
             both[value].astype(float), both["score"], rtol=1e-4, atol=1e-5, err_msg=value
         )

@@ -17,7 +17,7 @@ from hydrascope.packaging.bundle import read_bundle
 from hydrascope.packaging.card import model_card
 from hydrascope.schemas import TimeWindow
 from hydrascope.schemas.errors import SpecError
-from hydrascope.schemas.normality import COMPONENT, LEVELS, MACHINE, SENSOR
+from hydrascope.schemas.normality import BLAME, COMPONENT, LEVELS, MACHINE, SENSOR
 from hydrascope.serving.diagnosis.diagnosis import build_diagnosis
 from hydrascope.serving.http.views import findings
 from hydrascope.serving.model.served_model import ServedModel
@@ -115,11 +115,16 @@ def test_a_folder_of_300_samples_without_labels_trains_and_says_what_rate_it_res
     judged = report["normality"]
     low, high = judged["intervals"]["false_alarm_rate"]
     assert low <= judged["false_alarms"]["rate"] <= high
-    scores = pd.read_csv(tmp_path / "normality.csv")
+    table = pd.read_csv(tmp_path / "normality.csv")
+    scores = table[table["level"] != BLAME]
     assert set(scores["id"]) == {"press_7", "pump", "tank", "p_out", "q_out", "t_oil"}
     assert len(scores) == 6 * 6
     assert scores["score"].notna().all()
     assert (scores["alarm"] == (scores["score"] > 1)).all()
+    # Components are blamed in the windows with an alarm, and in no others.
+    blamed, machine = table[table["level"] == BLAME], scores[scores["level"] == MACHINE]
+    assert set(blamed["window"]) == set(machine.loc[machine["score"] > 1, "window"])
+    assert blamed.groupby("window")["score"].sum().to_numpy() == pytest.approx(1.0)
 
 
 def test_a_fault_of_one_sensor_raises_its_score_above_all_others_and_the_alarm(
@@ -159,8 +164,8 @@ def test_the_scores_travel_in_the_bundle_and_are_served(short_run: Path, tmp_pat
         observed[1] = False
         for given in (inputs, inputs._replace(sensor_observed=observed)):
             exported, eager = answers_of(given), diagnoser.predict(given)
-            assert set(LEVELS) == exported.keys()
-            for level in LEVELS:
+            assert {*LEVELS, BLAME} == exported.keys()
+            for level in exported:
                 torch.testing.assert_close(
                     exported[level], eager[level], atol=1e-4, rtol=0, equal_nan=True
                 )
@@ -191,9 +196,13 @@ def test_the_scores_travel_in_the_bundle_and_are_served(short_run: Path, tmp_pat
         assert list(found.components) == ["pump", "tank"]
         assert (found.sensors["q_out"] is None) == bool(missing)
         assert found.machine is not None
-        assert len(findings(said)) == sum(
+        beyond = sum(
             score > 1 for score in (found.machine, *found.components.values()) if score is not None
         )
+        assert len(findings(said)) == beyond + (found.blame is not None)
+        assert (found.blame is not None) == (found.machine > 1)
+        if found.blame is not None:
+            assert sum(found.blame.values()) == pytest.approx(1.0, abs=1e-5)
         if not missing:
             assert found.machine == pytest.approx(float(eager[MACHINE]), abs=1e-5)
             assert [*found.components.values()] == pytest.approx(eager[COMPONENT][:, 0].tolist())

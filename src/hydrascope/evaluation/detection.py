@@ -16,9 +16,9 @@ from hydrascope.data.interval_units import run_units
 from hydrascope.evaluation.bootstrap import Bootstrap, auroc
 from hydrascope.evaluation.detection_metrics import Alarms, alarm_intervals, alarm_metrics
 from hydrascope.models.diagnoser import TensorDiagnoser
-from hydrascope.schemas.normality import COMPONENT, LEVELS, MACHINE, SENSOR, NormalitySpec
+from hydrascope.schemas.normality import BLAME, COMPONENT, LEVELS, MACHINE, SENSOR, NormalitySpec
 from hydrascope.tasks.alarm_thresholds import resolved_rate, wilson_interval
-from hydrascope.tasks.score_runs import over_runs
+from hydrascope.tasks.score_runs import over_runs, running_mean, running_median
 
 _STATES = {"healthy": 1, "unhealthy": 0}
 ANY = "any"
@@ -33,36 +33,46 @@ def score_table(
 
     `id` names the sensor, the component or the machine. A `score` of 1 is the threshold. `score`
     and `alarm` are missing if there was nothing to score, or before a run has all its windows.
+
+    Where the machine has an alarm, rows of the level `BLAME` follow, without an `alarm`. Their
+    `score` is the probability that the component is to blame, the mean over those windows of the
+    run that are above the threshold.
     """
     parts = []
+    levels = LEVELS if diagnoser.blame is None else (*LEVELS, BLAME)
     for batch in data.test_dataloader():
         answers = diagnoser.predict(batch.inputs)
         rows = data.table.iloc[batch.window.numpy()]
         named = [
             (window, level, name)
-            for level in LEVELS
+            for level in levels
             for window, machine in zip(rows.index, rows["equipment_id"], strict=True)
             for name in _names(data, machine, level)
         ]
         part = pd.DataFrame(named, columns=["window", "level", "id"])
-        part["score"] = np.concatenate([answers[level][:, 0].double().numpy() for level in LEVELS])
+        part["score"] = np.concatenate([answers[level][:, 0].double().numpy() for level in levels])
         parts.append(part)
     table = pd.concat(parts, ignore_index=True)
     about = data.table[["equipment_id", "start"]]
     table = table.join(about, on="window")
     units = run_units(data.unit, data.units)
-    for _, rows in table.groupby(["equipment_id", "level", "id"], sort=False):
-        table.loc[rows.index, "score"] = over_runs(
-            rows["score"].to_numpy(), rows, units[rows["window"]], data.window.stride_s, spec
-        )
+    for (_, level, _), rows in table.groupby(["equipment_id", "level", "id"], sort=False):
+        pooled = running_mean if level == BLAME else running_median
+        own = rows["score"].to_numpy(), rows, units[rows["window"]]
+        judged = over_runs(*own, data.window.stride_s, spec, pooled)
+        table.loc[rows.index, "score"] = judged
     table["alarm"] = (table["score"] > 1.0).astype("boolean").where(table["score"].notna())
-    return table[list(COLUMNS)]
+    blame = table["level"] == BLAME
+    table.loc[blame, "alarm"] = pd.NA
+    windows, machine = machine_scores(table)
+    alarmed = table["window"].isin(windows[machine > 1.0])
+    return table.loc[~blame | (alarmed & table["score"].notna()), list(COLUMNS)]
 
 
 def _names(data: HydraulicDataModule, equipment_id: str, level: str) -> list[str]:
     topology = data.machines[equipment_id].topology
     match level:
-        case _ if level == COMPONENT:
+        case _ if level in (COMPONENT, BLAME):
             return [component.id for component in topology.components]
         case _ if level == SENSOR:
             return [sensor.id for _, sensor in topology.sensors]

@@ -30,6 +30,7 @@ from hydrascope.models.normality.scored_windows import ScoresByLevel
 from hydrascope.models.recipe import DiagnoserRecipe, build_model, tensors_of
 from hydrascope.training.checkpoint import write_fitted
 from hydrascope.training.closed_form import fit_closed_form, fitted_rows, with_model
+from hydrascope.training.fit_blame import why_no_blame
 from hydrascope.training.fit_normality import calibrate
 
 Results = dict[str, dict[str, dict[str, float]]]
@@ -53,8 +54,8 @@ def fit_last(
 ) -> None:
     """Fit what a trained diagnoser still lacks, and store it.
 
-    These are the thresholds of normality, the calibration, and the fitness of the input, as far as
-    the task has them.
+    These are the thresholds of normality, the blame, the calibration, and the fitness of the
+    input, as far as the task has them.
 
     Args:
         recipe: The diagnoser's recipe.
@@ -70,6 +71,8 @@ def fit_last(
         normality.in_turn = in_turn
         with console.status("Setting the thresholds of normality …"):
             calibrate(diagnoser, data, spec)
+        if (why := why_no_blame(diagnoser, data)) is not None:
+            console.print(f"No component is blamed for an alarm: {why}")
     calibration: dict[str, Any] | None = None
     diagnoser.fitness = None  # of a training that was resumed after its end
     if diagnoser.heads:

@@ -8,12 +8,14 @@ from torch import Tensor, nn
 from hydrascope.features.normalizer import FeatureNormalizer
 from hydrascope.graphs.fields import GraphInputs
 from hydrascope.models.base import Model, ModelOutput
+from hydrascope.models.blame.components import Blame
 from hydrascope.models.calibration import Temperatures
 from hydrascope.models.decode import decode
 from hydrascope.models.fitness.screening import Fitness
 from hydrascope.models.normality.forecast import ForecastNormality
 from hydrascope.models.normality.scores import Normality
 from hydrascope.schemas.arguments import checked
+from hydrascope.schemas.normality import BLAME, MACHINE, SENSOR
 from hydrascope.schemas.task import HeadSpec
 
 
@@ -29,12 +31,15 @@ class TensorDiagnoser(nn.Module):
 
     Attributes:
         calibration: Matches probabilities to observed frequencies; None until it is fitted.
+        blame: Says which component is to blame where a machine is not as normal; None until it is
+            fitted, and where scores have no sensors' shares.
         fitness: Judges the input; None until it is fitted, and with normality, which itself scores
             what is unusual.
     """
 
     calibration: Temperatures | None
     fitness: Fitness | None
+    blame: Blame | None
 
     @checked
     def __init__(
@@ -49,6 +54,7 @@ class TensorDiagnoser(nn.Module):
         self.machine_normalizer, self.normality = machine_normalizer, normality
         self.fitness = None
         self.calibration = None
+        self.blame = None
 
     @property
     def heads(self) -> tuple[HeadSpec, ...]:
@@ -99,9 +105,10 @@ class TensorDiagnoser(nn.Module):
 
     def raw(self, inputs: GraphInputs) -> ModelOutput:
         """Return the model's output on raw features, before decoding."""
-        return self._output(self.normalise(inputs))
+        return self.output_of(self.normalise(inputs))
 
-    def _output(self, normalised: GraphInputs) -> ModelOutput:
+    def output_of(self, normalised: GraphInputs) -> ModelOutput:
+        """Return the model's output on normalised features, before decoding."""
         output: ModelOutput = self.model(normalised)
         if not isinstance(self.normality, ForecastNormality) or output.states is None:
             return output
@@ -110,18 +117,32 @@ class TensorDiagnoser(nn.Module):
     def forward(self, inputs: GraphInputs) -> dict[str, Tensor]:
         """Return each head's decoded answer, [G, …] at machine and [N, …] at component level.
 
-        With `normality` the scores are added, under the names in `schemas.normality.LEVELS`.
+        With `normality` the scores are added, under the names in `schemas.normality.LEVELS`, and
+        once the blame is fitted, `BLAME`.
         """
-        return self._answers(inputs, self.normalise(inputs))
+        return self._answers(self.normalise(inputs))
 
-    def _answers(self, inputs: GraphInputs, normalised: GraphInputs) -> dict[str, Tensor]:
-        output = self._output(normalised)
+    def _answers(self, normalised: GraphInputs) -> dict[str, Tensor]:
+        output = self.output_of(normalised)
         answers = {head.name: decode(head, output.heads[head.name]) for head in self.heads}
         if self.calibration is not None:
             answers = self.calibration(answers)
         if self.normality is not None:
-            answers |= self.normality(inputs, output)
+            answers |= self._of_normality(self.normality, normalised, output)
         return answers
+
+    def _of_normality(
+        self, normality: Normality, normalised: GraphInputs, output: ModelOutput
+    ) -> dict[str, Tensor]:
+        parts = normality.parts(normalised, output)
+        answers: dict[str, Tensor] = normality(normalised, parts)
+        if self.blame is None:
+            return answers
+        own, build = (keys(normalised)[SENSOR] for keys in (normality.keys, normality.build_keys))
+        raw = self.blame.raw(normalised, parts[SENSOR], has_level=normality.has_level)
+        probability = self.blame(normalised, raw, own, build)
+        unlike = (answers[MACHINE] > 1.0)[normalised.component_graph]
+        return answers | {BLAME: torch.where(unlike, probability, torch.nan)}
 
     @torch.no_grad()
     def plain(self, inputs: GraphInputs) -> dict[str, Tensor]:
@@ -150,10 +171,10 @@ class TensorDiagnoser(nn.Module):
         """
         normalised = self.normalise(inputs)
         if self.fitness is None:
-            return self._answers(inputs, normalised), normalised
+            return self._answers(normalised), normalised
         screened = self.fitness.screen(inputs)
         kept = normalised if screened.inputs is inputs else self.normalise(screened.inputs)
-        answers = self._answers(screened.inputs, kept)
+        answers = self._answers(kept)
         return self.fitness.judge(screened, answers), normalised
 
     @property

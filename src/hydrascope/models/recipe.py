@@ -13,6 +13,7 @@ from hydrascope.features.regime_spec import RegimeSpec
 from hydrascope.features.regimes import SETTING, Regimes
 from hydrascope.graphs.input_spec import InputSpec
 from hydrascope.models.base import ClosedFormModel, Model, Network
+from hydrascope.models.blame.components import Blame
 from hydrascope.models.calibration import Temperatures
 from hydrascope.models.detectors.detector import Detector
 from hydrascope.models.diagnoser import TensorDiagnoser
@@ -23,7 +24,8 @@ from hydrascope.schemas.calibration import Calibration
 from hydrascope.schemas.errors import SpecError, validate
 from hydrascope.schemas.task import TaskSpec
 
-_CALIBRATION, _FITNESS, _NORMALIZER = "calibration.", "fitness.", "normalizer."
+_BLAME, _CALIBRATION, _FITNESS = "blame.", "calibration.", "fitness."
+_NORMALIZER = "normalizer."
 
 
 class _Part(BaseModel):
@@ -138,6 +140,8 @@ def load_diagnoser(recipe: DiagnoserRecipe, tensors: Mapping[str, Tensor]) -> Te
         diagnoser.model.prepare(recipe.fitted or {"questions": []})
     if any(name.startswith(_FITNESS) for name in tensors):
         diagnoser.fitness = Fitness(recipe.input_spec, recipe.task.heads)
+    if any(name.startswith(_BLAME) for name in tensors):
+        diagnoser.blame = Blame(recipe.input_spec)
     _load(diagnoser, tensors)
     if recipe.calibration is not None:
         diagnoser.calibration = Temperatures(diagnoser.heads, recipe.calibration)
@@ -152,7 +156,7 @@ def start_from(diagnoser: TensorDiagnoser, tensors: Mapping[str, Tensor]) -> Non
     Raises:
         SpecError: The tensors do not belong to its recipe.
     """
-    kept = {name: each for name, each in tensors.items() if not name.startswith(_FITNESS)}
+    kept = {name: each for name, each in tensors.items() if not name.startswith((_BLAME, _FITNESS))}
     if diagnoser.of_any_build:
         plain = diagnoser.normalizer.state_dict(prefix=_NORMALIZER)
         kept |= plain if diagnoser.normalizer.method == "none" else {}

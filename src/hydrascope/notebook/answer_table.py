@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from hydrascope.packaging.manifest import Manifest
 from hydrascope.schemas.fitness import PREFIX
 from hydrascope.schemas.machine import Machine
-from hydrascope.schemas.normality import COMPONENT, LEVELS, MACHINE, SENSOR
+from hydrascope.schemas.normality import BLAME, COMPONENT, LEVELS, MACHINE, SENSOR
 from hydrascope.schemas.task import HeadKind, HeadLevel, HeadSpec
 from hydrascope.serving.diagnosis.findings import CANNOT_TELL, Finding, Limits, build_finding
 from hydrascope.serving.diagnosis.fitness import input_fitness, trust_in
@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 NORMALITY = "normality"
 """What stands for a head in rows of normality."""
+BLAMED = "blame"
+"""What stands for a head in rows of the blame."""
 
 
 class Answer(NamedTuple):
@@ -27,13 +29,15 @@ class Answer(NamedTuple):
     Attributes:
         equipment_id: The machine.
         start: The start of the window, UTC.
-        head: The head that answered, or `normality`.
+        head: The head that answered, or `normality`, or `blame`.
         component: The ID of the component concerned; None for a whole machine.
         label: The label, for a head with several; for normality the ID of the sensor.
         answer: A class's name, a value in the head's unit, or whether a label is present;
             `cannot_tell` if the answer is not reliable. For normality the score as a multiple of
-            its threshold; above 1 is an alarm.
-        probability: The probability of the class, or that a label is present.
+            its threshold; above 1 is an alarm. For blame whether the component is the most
+            probable one.
+        probability: The probability of the class, that a label is present, or that the component is
+            to blame.
         low: The lower bound of a value's interval.
         high: The upper bound of a value's interval.
         reliable: Whether the answer is reliable; None from a model that does not judge its input.
@@ -78,7 +82,7 @@ def answers_of(
     decoded: "Mapping[str, Tensor]",
     least_right: float | None = None,
 ) -> Iterator[Answer]:
-    """Yield the answers of `found_in`, then those of `normality_of`, a row each."""
+    """Yield the answers of `found_in`, of `normality_of` and of `blame_of`, a row each."""
     equipment_id = machine.equipment.equipment_id
     for start, head, component, finding in found_in(
         manifest, machine, starts, decoded, least_right
@@ -87,6 +91,9 @@ def answers_of(
     unsaid = dict.fromkeys(("probability", "low", "high", "reliable", "reasons"))
     for start, component, sensor, share in normality_of(machine, starts, decoded):
         yield Answer(equipment_id, start, NORMALITY, component, sensor, share, **unsaid)
+    for start, component, most, probability in blame_of(machine, starts, decoded):
+        said = unsaid | {"probability": probability}
+        yield Answer(equipment_id, start, BLAMED, component, None, most, **said)
 
 
 def found_in(
@@ -143,6 +150,22 @@ def normality_of(
             for place, share in zip(places[name], own, strict=True):
                 if share == share:  # NaN: there is nothing to score
                     yield start, *place, share
+
+
+def blame_of(
+    machine: Machine, starts: Sequence[pd.Timestamp], decoded: "Mapping[str, Tensor]"
+) -> Iterator[tuple[pd.Timestamp, str, bool, float]]:
+    """Yield the start, the component, whether it is the most probable one, and its probability.
+
+    Windows in which the machine is not above its threshold have none.
+    """
+    if BLAME not in decoded:
+        return
+    for window, start in enumerate(starts):
+        own = rows_of(decoded[BLAME].numpy(), window, len(starts))[:, 0].tolist()
+        for component, probability in zip(machine.topology.components, own, strict=True):
+            if probability == probability:  # NaN: nothing is to blame
+                yield start, component.id, probability == max(own), probability
 
 
 def finding_rows(

@@ -13,13 +13,13 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from hydrascope.models import conformal
-from hydrascope.notebook.answer_table import NORMALITY, normality_places, places_of
+from hydrascope.notebook.answer_table import BLAMED, NORMALITY, normality_places, places_of
 from hydrascope.notebook.answerer import AnsweredWindows
 from hydrascope.packaging.manifest import Manifest
 from hydrascope.prediction.answer_file import SCHEMA
 from hydrascope.prediction.judged import Judged
 from hydrascope.schemas.machine import Machine
-from hydrascope.schemas.normality import LEVELS
+from hydrascope.schemas.normality import BLAME, LEVELS
 from hydrascope.schemas.task import HeadKind, HeadSpec
 from hydrascope.serving.diagnosis.findings import Limits, outcomes
 
@@ -42,7 +42,7 @@ class _Classes(NamedTuple):
 
 
 def answer_table(manifest: Manifest, version: str, windows: AnsweredWindows) -> pa.Table:
-    """Return the rows of some windows: first those of the heads, then those of normality.
+    """Return the rows of some windows: those of the heads, of normality and of the blame.
 
     Args:
         manifest: What the numbers mean.
@@ -58,7 +58,7 @@ def answer_table(manifest: Manifest, version: str, windows: AnsweredWindows) -> 
     heads = _joined([columns for columns, _ in said])
     heads["unlike"] = np.repeat(judged.unlike, places)
     heads["unusable"] = np.repeat(judged.unusable, places)
-    first, own = _normality(machine, numbers, len(start_us))
+    said_of = [each(machine, numbers, len(start_us)) for each in (_normality, _blame)]
     length_us = timedelta(seconds=manifest.window.window_s) // _MICROSECOND
 
     def table(columns: Columns, begin_us: NDArray[np.int64], probabilities: pa.Array) -> pa.Table:
@@ -71,11 +71,11 @@ def answer_table(manifest: Manifest, version: str, windows: AnsweredWindows) -> 
         }
         return pa.table([_array(each, columns, known, len(begin_us)) for each in SCHEMA], SCHEMA)
 
-    none = pa.nulls(len(first), SCHEMA.field("probabilities").type)
+    none = SCHEMA.field("probabilities").type
     return pa.concat_tables(
         [
             table(heads, np.repeat(start_us, places), _maps([classes for _, classes in said])),
-            table(own, start_us[first], none),
+            *(table(own, start_us[window], pa.nulls(len(window), none)) for window, own in said_of),
         ]
     )
 
@@ -228,6 +228,24 @@ def _normality(
         "label": names[place, 1],
         "value": value,
         "present": value > 1.0,
+    }
+
+
+def _blame(
+    machine: Machine, numbers: Mapping[str, NDArray[Any]], windows: int
+) -> tuple[NDArray[np.intp], Columns]:
+    """Return the window of each row, [R], and the columns of all probabilities that there are."""
+    if BLAME not in numbers:
+        return np.empty(0, dtype=np.intp), {"head": np.empty(0, dtype=object)}
+    probability = _by_window(numbers[BLAME], windows)[..., 0].astype(np.float64)
+    window, place = np.nonzero(~np.isnan(probability))  # NaN: nothing is to blame
+    names = np.array([each.id for each in machine.topology.components], dtype=object)
+    most = probability == probability.max(axis=1, keepdims=True)
+    return window, {
+        "head": np.full(len(window), BLAMED, dtype=object),
+        "component": names[place],
+        "present": most[window, place],
+        "probability": probability[window, place],
     }
 
 

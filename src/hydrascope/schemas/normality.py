@@ -12,6 +12,10 @@ MACHINE, COMPONENT, SENSOR = "normality.machine", "normality.component", "normal
 LEVELS = (MACHINE, COMPONENT, SENSOR)
 """The names of the scores, with shapes [G, 1], [N, 1] and [S, 1]."""
 
+BLAME = "normality.blame"
+"""The name of the probability that a component is to blame, [N, 1]; NaN where the machine's score
+is not above its threshold."""
+
 LabelValues = Mapping[Text, Number | Text | tuple[Number | Text, ...]]
 """Label column → its accepted value or values."""
 FalseAlarmRate = Annotated[float, Field(strict=True, gt=0.0, lt=0.5)]

@@ -1,7 +1,7 @@
 """Scores over runs of consecutive windows: the median of the last ones, and an exponential mean."""
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import numpy as np
 import pandas as pd
@@ -12,34 +12,6 @@ from hydrascope.data.windows import EQUIPMENT, microseconds
 from hydrascope.schemas.normality import NormalitySpec
 
 Floats = NDArray[np.float64]
-
-
-def over_runs(
-    scores: Floats,
-    windows: pd.DataFrame,
-    units: NDArray[np.int64],
-    stride_s: float,
-    spec: NormalitySpec,
-) -> Floats:
-    """Return what is judged of one score: its running median, smoothed, as the task says.
-
-    A run ends when the machine changes, a window is missing, or the next window is of another unit:
-    a run of one condition says nothing about the next.
-
-    Args:
-        scores: [W]; NaN for a window without a score.
-        windows: The W rows of the window table, those of each machine ordered by time.
-        units: The number of each window's unit, [W]; equal where windows may share a run.
-        stride_s: The time between the starts of two consecutive windows.
-        spec: `run_windows` and `smoothing`.
-    """
-    result = scores.copy()
-    if spec.run_windows == 1 and not spec.smoothing:
-        return result
-    for run in _runs(windows, units, stride_s):
-        median = running_median(scores[run], spec.run_windows)
-        result[run] = smoothed(median, spec.smoothing)
-    return result
 
 
 def running_median(scores: Floats, count: int) -> Floats:
@@ -56,6 +28,45 @@ def running_median(scores: Floats, count: int) -> Floats:
     result, known = np.full_like(scores, np.nan), np.flatnonzero(~np.isnan(scores))
     if len(known) >= count:
         result[known[count - 1 :]] = np.median(sliding_window_view(scores[known], count), axis=1)
+    return result
+
+
+def running_mean(scores: Floats, count: int) -> Floats:
+    """Return the mean of each score and the `count` − 1 scores before it that are known.
+
+    Args:
+        scores: [W], of one run; NaN for a window without a score.
+        count: The number of windows in each mean.
+    """
+    return pd.Series(scores).rolling(count, min_periods=1).mean().to_numpy(np.float64)
+
+
+def over_runs(
+    scores: Floats,
+    windows: pd.DataFrame,
+    units: NDArray[np.int64],
+    stride_s: float,
+    spec: NormalitySpec,
+    pooled: Callable[[Floats, int], Floats] = running_median,
+) -> Floats:
+    """Return what is judged of one score: its running median or mean, smoothed.
+
+    A run ends when the machine changes, a window is missing, or the next window is of another unit:
+    a run of one condition says nothing about the next.
+
+    Args:
+        scores: [W]; NaN for a window without a score.
+        windows: The W rows of the window table, those of each machine ordered by time.
+        units: The number of each window's unit, [W]; equal where windows may share a run.
+        stride_s: The time between the starts of two consecutive windows.
+        spec: `run_windows` and `smoothing`.
+        pooled: `running_median`, or for probabilities `running_mean`.
+    """
+    result = scores.copy()
+    if spec.run_windows == 1 and not spec.smoothing:
+        return result
+    for run in _runs(windows, units, stride_s):
+        result[run] = smoothed(pooled(scores[run], spec.run_windows), spec.smoothing)
     return result
 
 

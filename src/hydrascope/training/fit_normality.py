@@ -10,13 +10,21 @@ from hydrascope.data.cross_parts import held_out_parts
 from hydrascope.data.datamodule import HydraulicDataModule
 from hydrascope.data.held_out import independent_units
 from hydrascope.data.interval_units import run_units
+from hydrascope.models.blame.components import Blame
 from hydrascope.models.diagnoser import TensorDiagnoser
 from hydrascope.models.normality.forecast import ForecastNormality
-from hydrascope.models.normality.scored_windows import ScoredWindows, joined
+from hydrascope.models.normality.scored_windows import (
+    EVIDENCE,
+    ScoredWindows,
+    ScoresByLevel,
+    joined,
+)
+from hydrascope.models.normality.scores import Normality
 from hydrascope.schemas.errors import SpecError
-from hydrascope.schemas.normality import MACHINE, NormalitySpec
+from hydrascope.schemas.normality import LEVELS, MACHINE, SENSOR, NormalitySpec
 from hydrascope.tasks.alarm_thresholds import THRESHOLDS
 from hydrascope.tasks.score_runs import over_runs
+from hydrascope.training.fit_blame import fit_blame, why_no_blame
 
 
 class HeldOutScores(NamedTuple):
@@ -55,7 +63,7 @@ def fit_features(diagnoser: TensorDiagnoser, data: HydraulicDataModule) -> None:
 def scored(
     diagnoser: TensorDiagnoser, data: HydraulicDataModule, rows: NDArray[np.int64]
 ) -> dict[str, ScoredWindows]:
-    """Return the scores of each level on those of the windows `rows` to learn from.
+    """Return the scores of each level, and `EVIDENCE`, on the windows to learn from among `rows`.
 
     Raises:
         SpecError: There is no such window.
@@ -64,11 +72,16 @@ def scored(
     assert normality is not None
     diagnoser.eval()
     found = []
+    blame = None if why_no_blame(diagnoser, data) else Blame(data.input_spec)
     for batch in data.learned_dataloader(rows):
-        output = diagnoser.raw(batch.inputs)
-        key, build = normality.keys(batch.inputs), normality.build_keys(batch.inputs)
-        graphs = normality.graphs(batch.inputs)
-        parts = normality.parts(batch.inputs, output)
+        inputs = diagnoser.normalise(batch.inputs)
+        key, build = normality.keys(inputs), normality.build_keys(inputs)
+        graphs = normality.graphs(inputs)
+        parts = normality.parts(inputs, diagnoser.output_of(inputs))
+        if blame is not None:
+            parts[EVIDENCE] = blame.raw(inputs, parts[SENSOR], has_level=normality.has_level)
+            for each in (key, build, graphs):
+                each[EVIDENCE] = each[SENSOR]
         found.append(
             {
                 level: ScoredWindows(
@@ -95,13 +108,27 @@ def held_out_scores(
     Raises:
         SpecError: No validation window is to learn from.
     """
-    normality = diagnoser.normality
-    assert normality is not None
-    found = [scored(diagnoser, data, data.split.val)]
-    if normality.in_turn is not None:
-        found.append(dict(normality.in_turn))
+    assert diagnoser.normality is not None
+    return _over_all_runs(diagnoser.normality, _held_out(diagnoser, data), data, spec)
+
+
+def _held_out(diagnoser: TensorDiagnoser, data: HydraulicDataModule) -> dict[str, ScoredWindows]:
+    assert diagnoser.normality is not None
+    found: list[ScoresByLevel] = [scored(diagnoser, data, data.split.val)]
+    if diagnoser.normality.in_turn is not None:
+        found.append(diagnoser.normality.in_turn)
+    return joined(found)
+
+
+def _over_all_runs(
+    normality: Normality,
+    found: ScoresByLevel,
+    data: HydraulicDataModule,
+    spec: NormalitySpec,
+) -> dict[str, HeldOutScores]:
     scores = {}
-    for level, each in joined(found).items():
+    for level in found.keys() & set(LEVELS):
+        each = found[level]
         order = torch.argsort(each.window, stable=True)
         parts, key, build, window = (column[order] for column in each)
         score = normality.score(parts).numpy()
@@ -119,13 +146,15 @@ def calibrate(diagnoser: TensorDiagnoser, data: HydraulicDataModule, spec: Norma
     Each sensor of a build, each component and each build has its own threshold, set by the rule of
     the task on the scores over its runs. Without own scores it is the threshold of all scores of
     the level. For `conformal`, windows that the split keeps together count as one observation.
+    Where scores have shares of sensors, the diagnoser gets its blame too.
 
     Raises:
         SpecError: No validation window is to learn from.
     """
     normality = diagnoser.normality
     assert normality is not None
-    scores = held_out_scores(diagnoser, data, spec)
+    held_out = _held_out(diagnoser, data)
+    scores = _over_all_runs(normality, held_out, data, spec)
     rate, rule = spec.false_alarm_rate, THRESHOLDS[spec.threshold]
     normality.held_out.fill_(_fewest_units(scores[MACHINE], data, spec))
     for level, table in normality.thresholds().items():
@@ -139,6 +168,9 @@ def calibrate(diagnoser: TensorDiagnoser, data: HydraulicDataModule, spec: Norma
                 threshold = rule(score[selected], rate, unit_of[selected])
                 if not np.isnan(threshold):
                     table[row] = threshold
+    if EVIDENCE in held_out:  # not in what older versions kept of windows held out in turn
+        by_machine = spec.threshold_by == "machine"
+        fit_blame(diagnoser, data, held_out[EVIDENCE], by_machine=by_machine)
 
 
 def _fewest_units(machines: HeldOutScores, data: HydraulicDataModule, spec: NormalitySpec) -> int:

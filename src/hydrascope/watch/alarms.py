@@ -27,6 +27,9 @@ class ObservedWindow(NamedTuple):
 
     window: TelemetryWindow
     observations: Sequence[Observation]
+    """As `for_rules` returns them."""
+    blamed: str | None = None
+    """The component that is to blame for the machine's distance from normal; None: none is."""
 
 
 class Judged(NamedTuple):
@@ -60,12 +63,12 @@ class AlarmJudge:
         rules, found = tuple(self._rules.values()), dict(state)
         evidence = evidence_of(self._model.manifest.task.heads)
         transitions: list[Transition] = []
-        for window, observations in windows:
-            span = self._model.span(window)
-            found, changes = judge(rules, found, span, observations, evidence)
+        for each in windows:
+            span = self._model.span(each.window)
+            found, changes = judge(rules, found, span, each.observations, evidence)
             for change in changes:
                 if change.change is Change.RAISED:
-                    drivers = await self._drivers(window, observations, change)
+                    drivers = await self._drivers(each, change)
                     change = change._replace(drivers=drivers)
                 transitions.append(change)
         return Judged(found, transitions)
@@ -75,17 +78,17 @@ class AlarmJudge:
         version, heads = self._model.version, self._model.manifest.task.heads
         await self._repository.apply(connection, key, judged.transitions, version, heads)
 
-    async def _drivers(
-        self, window: TelemetryWindow, observations: Sequence[Observation], raised: Transition
-    ) -> tuple[Driver, ...]:
+    async def _drivers(self, observed: ObservedWindow, raised: Transition) -> tuple[Driver, ...]:
         """Return the sensors without which the number would be less remarkable, the first most.
 
         A sensor's part is by how much the number moves towards normal if the sensor is left out of
         the window (occlusion; Zeiler and Fergus, 2014). Sensors whose readings others imply share
-        it.
+        it. The number of a component that is to blame is the machine's.
         """
-        rule = self._rules[raised.rule]
-        asked = _number(rule, raised, observations)
+        rule, window = self._rules[raised.rule], observed.window
+        if rule.measure == "normality" and raised.component_id == observed.blamed:
+            raised = raised._replace(component_id="")
+        asked = _number(rule, raised, observed.observations)
         names = list(window.signals)
         if asked is None or len(names) < 2:
             return ()

@@ -22,7 +22,7 @@ from hydrascope.monitoring.watches import (
 from hydrascope.schemas.machine import Machine
 from hydrascope.schemas.time import TimeWindow
 from hydrascope.serving.diagnosis.diagnosis import build_diagnosis
-from hydrascope.serving.diagnosis.observations import as_kept
+from hydrascope.serving.diagnosis.observations import as_kept, for_rules
 from hydrascope.serving.windows import GivenReference, TelemetryWindow
 from hydrascope.telemetry.resampling import ResampleSettings, regular
 from hydrascope.telemetry.times import EARLIEST_US, as_microseconds, as_time
@@ -241,7 +241,10 @@ class Visitor:
             for window, answer in zip(windows, answers, strict=True):
                 diagnosis = build_diagnosis(window, answer, manifest, version, least_right)
                 kept = as_kept(diagnosis, manifest.task.heads)
-                observed.append(ObservedWindow(window, kept.observations))
+                normality = diagnosis.normality
+                blamed = normality.blamed if normality is not None else None
+                judged = for_rules(diagnosis, manifest.task.heads)
+                observed.append(ObservedWindow(window, judged, blamed))
                 diagnosed.append(kept)
             return diagnosed, await self._alarms.judge(rules, observed)
 

@@ -10,7 +10,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from hydrascope.notebook.answer_table import NORMALITY, Found, found_in, rows_of
+from hydrascope.notebook.answer_table import BLAMED, NORMALITY, Found, blame_of, found_in, rows_of
 from hydrascope.notebook.answerer import AnsweredWindows, Answerer
 from hydrascope.packaging.bundle import Bundle
 from hydrascope.packaging.manifest import Manifest
@@ -20,7 +20,7 @@ from hydrascope.schemas import HeadKind, HeadLevel, TaskSpec, fitness, validate
 from hydrascope.schemas.calibration import Conformal
 from hydrascope.schemas.fitness import SensorState
 from hydrascope.schemas.machine import Machine
-from hydrascope.schemas.normality import COMPONENT, MACHINE, SENSOR
+from hydrascope.schemas.normality import BLAME, COMPONENT, MACHINE, SENSOR
 from hydrascope.serving.diagnosis.findings import outcomes
 from hydrascope.serving.diagnosis.fitness import InputFitness, input_fitness
 from hydrascope.telemetry import ZemaSource
@@ -225,6 +225,24 @@ def test_normality_has_rows_of_machine_components_and_sensors(
     assert first["component"] == machine.topology.components[number].id
     assert (first["value"], first["present"]) == (3.0, True)
     assert (first["start"], first["model"]) == (windows.starts[0], "v")
+
+
+def test_components_are_blamed_in_windows_in_which_there_is_something_to_blame(
+    opened: Bundle, windows: AnsweredWindows
+) -> None:
+    machine = windows.prepared.machine
+    names = [component.id for component in machine.topology.components]
+    blame = torch.full((WINDOWS, len(names)), torch.nan)
+    blame[4] = torch.arange(1.0, 1.0 + len(names)).softmax(0)
+    windows = windows._replace(decoded={**windows.decoded, BLAME: blame.reshape(-1, 1)})
+    rows = answer_table(opened.manifest, "v", windows).to_pylist()
+    own = [row for row in rows if row["head"] == BLAMED]
+    assert [row["component"] for row in own] == names
+    assert [row["present"] for row in own] == [False] * (len(names) - 1) + [True]
+    assert [row["probability"] for row in own] == pytest.approx(blame[4].tolist())
+    assert {row["start"] for row in own} == {windows.starts[4]}
+    said = list(blame_of(machine, windows.starts, windows.decoded))
+    assert [each[1:3] for each in said] == [(r["component"], r["present"]) for r in own]
 
 
 def test_a_model_of_normality_alone_has_no_other_rows(

@@ -10,7 +10,7 @@ from hydrascope.monitoring.observation import Observation
 from hydrascope.schemas import HeadSpec, TimeWindow, validate
 from hydrascope.serving.diagnosis.diagnosis import Diagnosis, ModelName, Normality
 from hydrascope.serving.diagnosis.findings import Finding, Limits, Trust, build_finding
-from hydrascope.serving.diagnosis.observations import cannot_tell, observations_of
+from hydrascope.serving.diagnosis.observations import cannot_tell, for_rules, observations_of
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 WEAR = validate(
@@ -89,3 +89,22 @@ def test_normality_is_observed_at_every_level_and_nothing_to_score_is_not_reliab
     assert found[1] == Observation("pump", "", "", "normality", 0.5, None, True, "")
     assert found[2][:4] == ("", "", "p_out", "normality")
     assert (found[2].reliable, found[2].value) == (False, pytest.approx(math.nan, nan_ok=True))
+
+
+def test_rules_see_the_distance_of_the_machine_at_the_component_that_is_to_blame() -> None:
+    scores = Normality(
+        machine=1.5,
+        components={"pump": None, "valve": 2.5},
+        sensors={"p_out": 3.0},
+        blame={"pump": 0.75, "valve": 0.25},
+    )
+    known = diagnosis(normality=scores)
+    heads = (WEAR, FAULTS, FLOW)
+    plain, judged = observations_of(known, heads), for_rules(known, heads)
+    assert [each[:4] for each in judged] == [each[:4] for each in plain]
+    of_normality = [each for each in judged if each.measure == "normality"]
+    seen = {(each.component_id, each.finding): each.value for each in of_normality}
+    assert seen == {("", ""): 1.5, ("pump", ""): 1.5, ("valve", ""): 0.0, ("", "p_out"): 3.0}
+    assert all(each.reliable for each in of_normality)
+    unblamed = diagnosis(normality=scores.model_copy(update={"blame": None}))
+    assert str(for_rules(unblamed, heads)) == str(observations_of(unblamed, heads))

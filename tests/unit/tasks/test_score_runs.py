@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from hydrascope.schemas.normality import NormalitySpec
-from hydrascope.tasks.score_runs import over_runs, running_median
+from hydrascope.tasks.score_runs import over_runs, running_mean, running_median
 
 
 def judged(scores: list[float], *, units: list[int] | None = None, **spec: float) -> list[float]:
@@ -45,3 +45,9 @@ def test_the_median_of_an_odd_run_exceeds_a_threshold_if_most_of_its_scores_do()
     found = running_median(scores, 5)[4:] > 0.5
     most = np.convolve(scores > 0.5, np.ones(5), "valid") >= 3
     np.testing.assert_array_equal(found, most)
+
+
+def test_the_running_mean_is_that_of_the_known_windows_among_the_last_ones() -> None:
+    known = np.array([np.nan, 1.0, np.nan, 4.0, 7.0])
+    np.testing.assert_allclose(running_mean(known, 3), [np.nan, 1.0, 1.0, 2.5, 5.5])
+    np.testing.assert_allclose(running_mean(known, 1), known)

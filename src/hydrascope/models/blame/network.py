@@ -4,7 +4,8 @@ Shapes: W windows, S sensors, N components, E columns of evidence, C channels; Q
 `models.blame.places`.
 """
 
-from typing import NamedTuple
+from collections.abc import Iterable
+from typing import NamedTuple, cast
 
 import torch
 import torch.nn.functional as F
@@ -19,6 +20,10 @@ _MANY = 4
 """The number of own sensors from which on more of them make no difference."""
 ABSENT = -1e4
 """The logit of a component that is not there."""
+
+
+CHANNELS = 24
+"""The channels of the networks whose weights the package holds."""
 
 
 class BlameInputs(NamedTuple):
@@ -50,7 +55,7 @@ class BlameNetwork(nn.Module):
         channels: C.
     """
 
-    def __init__(self, channels: int = 24) -> None:
+    def __init__(self, channels: int = CHANNELS) -> None:
         super().__init__()
         families = len(FAMILIES)
         self.evidence = nn.Linear(2 * len(EVIDENCE) + 2 * SHARES, channels)
@@ -75,6 +80,12 @@ class BlameNetwork(nn.Module):
         joined = torch.cat([mean, most, places.component, own.unsqueeze(-1).to(mean.dtype)], dim=-1)
         logit: Tensor = self.out(F.relu(self.hidden(joined))).squeeze(-1)
         return logit.masked_fill(~inputs.present, ABSENT)
+
+
+def joint_logits(networks: Iterable[nn.Module], inputs: BlameInputs) -> Tensor:
+    """Return the mean of the log-probabilities of several `BlameNetwork`s, [W, N]."""
+    logits = [cast(Tensor, each(inputs)) for each in networks]
+    return torch.stack([each.log_softmax(dim=-1) for each in logits]).mean(0)
 
 
 def _relative(evidence: Tensor, seen: Tensor) -> Tensor:

@@ -67,7 +67,7 @@ class MachinePlaces(NamedTuple):
         """Return those of a machine."""
         kinds = [component.kind for component in topology.components]
         at = [number for number, _ in topology.sensors]
-        component = _marks([_family(kind) for kind in kinds], len(FAMILIES))
+        component = _marks([family_of(kind) for kind in kinds], len(FAMILIES))
         quantity = _marks([_quantity(sensor.kind) for _, sensor in topology.sensors],
                           len(QUANTITIES))  # fmt: skip
         hops = hops_between(topology)[:, :, at].permute(0, 2, 1)
@@ -118,8 +118,8 @@ def _hops(neighbours: Sequence[Sequence[int]], first: int, tanks: Sequence[bool]
     return hops
 
 
-def _family(kind: str) -> int:
-    """Return the number of a kind's family; one past the end if there is none."""
+def family_of(kind: str) -> int:
+    """Return the row of a component kind in `FAMILIES`; one past the end if it has none."""
     return next((n for n, kinds in enumerate(FAMILIES) if kind in kinds), len(FAMILIES))
 
 

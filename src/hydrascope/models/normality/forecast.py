@@ -52,6 +52,7 @@ class ForecastNormality(Normality):
         level_share: The weight λ of the level.
     """
 
+    has_level = True
     step_row: Tensor
     whiten: Tensor
     fitted: Tensor

@@ -10,11 +10,16 @@ PARTS = ("change", "level", "steps")
 """The columns of a score's parts: the sums of ρ over observed steps, and the number of these."""
 
 
+EVIDENCE = "normality.evidence"
+"""Stands for a level in `ScoresByLevel`: what the blame compares with healthy windows; its parts
+are `Blame.raw`."""
+
+
 class ScoredWindows(NamedTuple):
     """The scores of one level, [R] each."""
 
     parts: Tensor
-    """The parts of each score, `PARTS`, [R, 3] float64."""
+    """The parts of each score, `PARTS`, [R, 3] float64; of `EVIDENCE` [R, 4]."""
     key: Tensor
     """Index of its threshold, `Normality.keys`."""
     build: Tensor
@@ -28,8 +33,8 @@ ScoresByLevel = Mapping[str, ScoredWindows]
 
 
 def joined(scores: Sequence[ScoresByLevel]) -> dict[str, ScoredWindows]:
-    """Join the scores of several parts of the windows, level by level."""
-    levels = scores[0].keys()
+    """Join the scores of several parts of the windows, for the levels that all of them have."""
+    levels = [level for level in scores[0] if all(level in each for each in scores)]
     return {
         level: ScoredWindows(*map(torch.cat, zip(*(each[level] for each in scores), strict=True)))
         for level in levels

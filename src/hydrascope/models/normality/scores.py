@@ -1,5 +1,7 @@
 """Scores of normality and their thresholds: of sensors, components and machines."""
 
+from collections.abc import Mapping
+
 import torch
 from torch import Tensor, nn
 
@@ -24,10 +26,12 @@ class Normality(nn.Module):
         level_share: The weight λ of the level; 0 for scores without one.
 
     Attributes:
+        has_level: Whether the parts of scores tell changes and levels apart.
         in_turn: The scores of training windows, each by a model that has not learned from it;
             None if only validation windows set the thresholds. They are in checkpoints alone.
     """
 
+    has_level: bool = False
     slot_topology: Tensor
     slot_place: Tensor
     threshold_machine: Tensor
@@ -104,12 +108,12 @@ class Normality(nn.Module):
         """Return the rows of a table that are of builds."""
         return range(self.topologies if level == MACHINE else self.slots)
 
-    def forward(self, inputs: GraphInputs, output: ModelOutput) -> dict[str, Tensor]:
-        """Return each level's scores as multiples of their thresholds."""
+    def forward(self, inputs: GraphInputs, parts: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """Return each level's scores as multiples of their thresholds, from `parts`."""
         own, build = self.keys(inputs), self.build_keys(inputs)
         answers = {}
-        for level, parts in self.parts(inputs, output).items():
-            share = self.score(parts) / self.threshold(level, own[level], build[level])
+        for level, each in parts.items():
+            share = self.score(each) / self.threshold(level, own[level], build[level])
             answers[level] = share.unsqueeze(-1)
         return answers
 

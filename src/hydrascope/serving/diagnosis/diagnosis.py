@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from hydrascope.packaging.manifest import Manifest
 from hydrascope.schemas.machine import Machine
-from hydrascope.schemas.normality import COMPONENT, MACHINE, SENSOR
+from hydrascope.schemas.normality import BLAME, COMPONENT, MACHINE, SENSOR
 from hydrascope.schemas.task import HeadLevel
 from hydrascope.schemas.time import TimeWindow
 from hydrascope.serving.diagnosis.findings import AnswerModel, Finding, Limits, build_finding
@@ -30,6 +30,14 @@ class Normality(AnswerModel):
     """By component ID."""
     sensors: dict[str, float | None]
     """By sensor ID."""
+    blame: dict[str, float] | None = None
+    """The probability of each component, by its ID, that it is to blame, given that one of them is;
+    null where the machine is not above 1, and from a model that blames no components."""
+
+    @property
+    def blamed(self) -> str | None:
+        """The component that is most probably to blame; None where none is blamed."""
+        return max(self.blame, key=self.blame.__getitem__) if self.blame else None
 
 
 class Missing(AnswerModel):
@@ -144,11 +152,13 @@ def _normality(machine: Machine, scores: Mapping[str, NDArray[Any]]) -> Normalit
     (machine_score,) = level[MACHINE]
     topology = machine.topology
     components = [component.id for component in topology.components]
+    blame = [each for each in level.get(BLAME, []) if each is not None]  # all of them, or none
     sensors = [sensor.id for _, sensor in topology.sensors]
     return Normality(
         machine=machine_score,
         components=dict(zip(components, level[COMPONENT], strict=True)),
         sensors=dict(zip(sensors, level[SENSOR], strict=True)),
+        blame=dict(zip(components, blame, strict=True)) if blame else None,
     )
 
 

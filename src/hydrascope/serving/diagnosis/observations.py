@@ -31,6 +31,29 @@ def observations_of(diagnosis: Diagnosis, heads: Sequence[HeadSpec]) -> list[Obs
     return [*found, *_of_normality(diagnosis)]
 
 
+def for_rules(diagnosis: Diagnosis, heads: Sequence[HeadSpec]) -> list[Observation]:
+    """Return the numbers of a diagnosis as rules judge them: whom an alarm of normality names.
+
+    Where a component is to blame, it has the machine's distance from normal and all others have 0.
+    A fault upstream is then not blamed on what it causes downstream.
+
+    Args:
+        diagnosis: Of one window.
+        heads: Of the task that answered.
+    """
+    found = observations_of(diagnosis, heads)
+    normality = diagnosis.normality
+    if normality is None or normality.blamed is None:
+        return found
+    share = dict.fromkeys(normality.components, 0.0) | {normality.blamed: normality.machine}
+    return [
+        _number(each.component_id, "", "", "normality", share[each.component_id])
+        if each.measure == "normality" and each.component_id
+        else each
+        for each in found
+    ]
+
+
 def cannot_tell(diagnosis: Diagnosis) -> bool:
     """Return whether there are answers and none is reliable."""
     everywhere = (diagnosis.machine, *diagnosis.components.values())

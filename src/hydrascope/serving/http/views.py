@@ -100,6 +100,9 @@ def findings(answer: Diagnosis) -> list[str]:
             for place, score in scores.items()
             if score is not None and score > 1
         ]
+        if normality.blame and (blamed := normality.blamed):
+            probability = 100 * normality.blame[blamed]
+            lines.append(f"{blamed}: most probably to blame ({probability:.0f} %)")
     return lines
 
 

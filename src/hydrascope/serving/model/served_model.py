@@ -21,7 +21,7 @@ from hydrascope.packaging.bundle import Bundle
 from hydrascope.schemas.errors import SpecError
 from hydrascope.schemas.fitness import OF_GRAPHS, OF_SENSORS, basis, right
 from hydrascope.schemas.machine import Machine
-from hydrascope.schemas.normality import COMPONENT, LEVELS, MACHINE, SENSOR
+from hydrascope.schemas.normality import BLAME, COMPONENT, LEVELS, MACHINE, SENSOR
 from hydrascope.schemas.signal import Signal
 from hydrascope.schemas.task import HeadLevel
 from hydrascope.serving.model.machine_cache import (
@@ -142,9 +142,10 @@ class ServedModel:
         moved = batch if self._device.type == "cpu" else batch.to(self._device)
         found, normalised = self._diagnoser.answer(moved)
         answers = {name: answer.cpu() for name, answer in found.items()}
-        # NaN is a valid score of normality or fitness: there is nothing to score.
+        # NaN is a valid score of normality, blame or fitness: there is nothing to score.
+        scores = (*LEVELS, BLAME, *OF_SENSORS, *OF_GRAPHS)
         wrong = (
-            answer.isinf() if name in LEVELS + OF_SENSORS + OF_GRAPHS else ~answer.isfinite()
+            answer.isinf() if name in scores else ~answer.isfinite()
             for name, answer in answers.items()
         )
         if any(bool(each.any()) for each in wrong):
@@ -172,6 +173,7 @@ class ServedModel:
                 sensors = slice(sensor, sensor + machine.layout.num_sensors)
                 component, sensor = components.stop, sensors.stop
                 parts = {MACHINE: slice(graph, graph + 1), COMPONENT: components, SENSOR: sensors}
+                parts[BLAME] = components
                 answers.append(
                     WindowAnswer(
                         {

@@ -1,7 +1,13 @@
-"""A small hydraulic loop for the tests of the blame."""
+"""A small hydraulic loop for the tests of the blame, and the blame of one machine."""
 
+from collections.abc import Sequence
 from typing import Any
 
+import torch
+from torch import Tensor
+
+from hydrascope.models.blame.network import BlameInputs, BlameNetwork, joint_logits
+from hydrascope.models.blame.places import MachinePlaces
 from hydrascope.schemas import GraphTopology, validate
 
 
@@ -44,3 +50,18 @@ def loop(order: tuple[int, ...] = (), declared: str | None = None) -> GraphTopol
         "edges": [{"source": a, "target": b, "kind": "link"} for a, b in lines],
     }
     return validate(GraphTopology, content)
+
+
+def inputs_of(topology: GraphTopology, evidence: Tensor, observed: Tensor) -> BlameInputs:
+    """Return windows of one machine, without any padding."""
+    places = (each.expand(len(evidence), *each.shape) for each in MachinePlaces.of(topology))
+    present = torch.ones(len(evidence), len(topology.components), dtype=torch.bool)
+    return BlameInputs(evidence, observed, MachinePlaces(*places), present)
+
+
+@torch.no_grad()
+def blame(
+    networks: Sequence[BlameNetwork], topology: GraphTopology, evidence: Tensor, observed: Tensor
+) -> Tensor:
+    """Return the probability of each component, [W, N]."""
+    return joint_logits(networks, inputs_of(topology, evidence, observed)).softmax(dim=-1)
