@@ -19,6 +19,7 @@ import pandas as pd
 import torch
 from numpy.typing import NDArray
 
+from benchmarks._blame_rig import located
 from benchmarks._document import ROOT, replace_section
 from benchmarks._rows import Row, at_least
 from hydrascope.data.datamodule import HydraulicDataModule
@@ -33,13 +34,18 @@ from hydrascope.evaluation.detectors import DETECTORS, detector_scores
 from hydrascope.experiment.restore import restore
 from hydrascope.models.diagnoser import TensorDiagnoser
 from hydrascope.models.normality.forecast import ForecastNormality
-from hydrascope.schemas.normality import COMPONENT, SENSOR, NormalitySpec
+from hydrascope.schemas.normality import NormalitySpec
 from hydrascope.tasks.alarm_thresholds import wilson_interval
 from hydrascope.training.fit_normality import calibrate
 
 RUNS = ROOT / "outputs" / "normality"
-COMPONENTS = {"cooler": "cooler", "valve": "valve", "pump": "main_pump", "accumulator": None}
-"""The component of each label; the accumulator has no sensor of its own to be blamed."""
+COMPONENTS = {
+    "cooler": "cooler",
+    "valve": "valve",
+    "pump": "main_pump",
+    "accumulator": "accumulator",
+}
+"""The component of each label; the accumulator has no sensor of its own."""
 BEST = {"cooler": 100, "valve": 100, "pump": 0, "accumulator": 130}
 FOLDS, SEED = (0, 1, 2, 3, 4), 42
 FULL = "**network**"
@@ -51,19 +57,32 @@ LEVEL_ALONE = 1e6
 Report = Mapping[str, Any]
 
 
-def reports(label: str, fold: int) -> Mapping[str, Report]:
-    """Train and judge unless that was done, and return each detector's report."""
-    run_dir = RUNS / f"{label}-{fold}"
-    ckpt = run_dir / "checkpoints" / "best.ckpt"
+def trained(label: str, fold: int, model: str | None = None) -> Path:
+    """Train unless that was done, and return the folder of the run.
+
+    Args:
+        label: The component that is as new where is learned.
+        fold: The fold.
+        model: The model; None: that of the experiment.
+    """
+    run_dir = RUNS / "-".join((label, str(fold), *([model] if model else [])))
     if not (run_dir / "results.json").exists():
         command = [
             *(sys.executable, "train.py", "experiment=zema_normality", f"data.fold={fold}"),
+            *([f"model={model}"] if model else []),
             *("~task.normality.healthy.pump", f"+task.normality.healthy.{label}={BEST[label]}"),
             f"seed={SEED}",
             *("baselines=false", "tracking=none", "trainer.progress_bar=false"),
             f"run_dir={run_dir}",
         ]
         subprocess.run(command, cwd=ROOT, check=True, stdout=subprocess.DEVNULL)
+    return run_dir
+
+
+def reports(label: str, fold: int) -> Mapping[str, Report]:
+    """Train and judge unless that was done, and return each detector's report."""
+    run_dir = trained(label, fold)
+    ckpt = run_dir / "checkpoints" / "best.ckpt"
     judged = run_dir / "judged.json"
     if not judged.exists():
         settings, diagnoser, data = restore(str(ckpt))
@@ -96,8 +115,7 @@ def _judge(
         for name, each in found.items()
     }
     faulty = windows[dict(faults(data, windows))[ANY]]
-    component = COMPONENTS[label]
-    judged[FULL]["blame"] = _blame(table, faulty)[component] if component else None
+    judged[FULL]["blame"] = located(table, data, faulty, COMPONENTS[label])
     return judged
 
 
@@ -109,25 +127,6 @@ def _by_condition(
     alarm = pd.Series(scores[judged] > 1.0)
     shares = alarm.groupby(data.table["condition"].to_numpy()[windows[judged]]).mean()
     return {str(name): float(share) for name, share in shares.items()}
-
-
-def _blame(table: pd.DataFrame, windows: NDArray[np.int64]) -> dict[str, dict[str, float]]:
-    """Return how often each component and sensor had the highest, or one of the two highest, score.
-
-    Args:
-        table: Of `score_table`.
-        windows: Those to look at.
-    """
-    result: dict[str, dict[str, float]] = {}
-    chosen = table[table["window"].isin(windows) & table["score"].notna()]
-    for level in (COMPONENT, SENSOR):
-        mine = chosen[chosen["level"] == level]
-        rank = mine.groupby("window")["score"].rank(ascending=False, method="first")
-        total = max(1, mine["window"].nunique())
-        for name, group in rank.groupby(mine["id"]):
-            first, second = int((group == 1).sum()), int((group <= 2).sum())
-            result[str(name)] = {"top1": first / total, "top2": second / total}
-    return result
 
 
 def _parts_off(diagnoser: TensorDiagnoser) -> Iterator[str]:
@@ -197,26 +196,11 @@ def write(labels: Sequence[str] = tuple(BEST), folds: Sequence[int] = FOLDS) -> 
             cells = (_found(report["faults"][fault], judged=judged) for fault in every)
             alarms = _alarms(report) if judged else "–"
             lines.append(f"| {name} | {alarms} | {' | '.join(cells)} |")
-        lines += ["", _held_out(label, found[FULL], folds), ""]
+        conditions = ", ".join(map(str, found[FULL]["held_out"]))
+        lines += ["", f"Thresholds from {conditions} held-out conditions.", ""]
     path = ROOT / "docs" / "results.md"
     replace_section(path, "normality", "\n".join(lines).strip())
     return path
-
-
-def _held_out(label: str, report: Report, folds: Sequence[int]) -> str:
-    """Say how much there was to set the threshold on, and how often the right one is blamed."""
-    conditions = ", ".join(map(str, report["held_out"]))
-    text = f"Thresholds from {conditions} held-out conditions."
-    if (component := COMPONENTS[label]) is None:
-        return f"{text} The {label} has no sensors, and so no score of its own."
-    blamed = [reports(label, fold)[FULL]["blame"] for fold in folds]
-    first, second = (
-        100 * sum(each[key] for each in blamed) / len(blamed) for key in ("top1", "top2")
-    )
-    return (
-        f"{text} Of the faulty cycles the `{component}` has the highest of the components' scores "
-        f"in {first:.0f} %, one of the two highest in {second:.0f} %."
-    )
 
 
 def _alarms(report: Report) -> str:
