@@ -1,12 +1,15 @@
 """The machines, faults and training of the benchmark of the blame."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
-from benchmarks import _blame_training
+from benchmarks import _blame_store, _blame_training
 from benchmarks._blame_builds import BuildDraw
 from benchmarks._blame_cases import cases
 from benchmarks._blame_recordings import Blamed, Machine, faults_of, measurable, record
+from benchmarks._blame_rig import pooled
 from benchmarks._blame_training import Cases, ranks, train
 
 from hydrascope.schemas import SensorKind
@@ -63,3 +66,28 @@ def test_training_repeats_exactly_and_learns(monkeypatch: pytest.MonkeyPatch) ->
         assert torch.equal(first, second)
     rank = ranks(networks, found, torch.arange(len(found.evidence)))
     assert (rank == 0).double().mean() > 2.0 / found.present.sum(1).double().mean()
+
+
+def test_kept_machines_are_read_as_they_were_simulated(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(_blame_store, "_FOLDER", tmp_path)
+    first = _blame_store.simulated(1, 60)
+    (file,) = tmp_path.rglob("*.safetensors")
+    written = file.stat().st_mtime_ns
+    again = _blame_store.simulated(1, 60)
+    assert file.stat().st_mtime_ns == written
+    assert len(first) == len(again) == len(list(cases(0, 60))) > 0
+    for own, kept in zip(cases(0, 60), again, strict=True):
+        assert torch.equal(own.evidence, kept.evidence)
+        assert torch.equal(own.detected, kept.detected)
+        assert (own.topology, own.faulty, own.faults) == (kept.topology, kept.faulty, kept.faults)
+
+
+def test_shares_are_of_windows_and_their_intervals_of_conditions() -> None:
+    folds = [{"a": [10, 10, 10], "b": [10, 0, 10]}, {"a": [10, 10, 10]}]
+    found = pooled(folds)
+    assert found.windows == 30
+    assert found.first == pytest.approx((2 / 3, 0.0, 1.0))  # of two conditions, one is right
+    assert found.second == (1.0, 1.0, 1.0)
+    assert pooled([]).windows == 0
