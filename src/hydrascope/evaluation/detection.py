@@ -16,7 +16,15 @@ from hydrascope.data.interval_units import run_units
 from hydrascope.evaluation.bootstrap import Bootstrap, auroc
 from hydrascope.evaluation.detection_metrics import Alarms, alarm_intervals, alarm_metrics
 from hydrascope.models.diagnoser import TensorDiagnoser
-from hydrascope.schemas.normality import BLAME, COMPONENT, LEVELS, MACHINE, SENSOR, NormalitySpec
+from hydrascope.schemas.normality import (
+    BLAME,
+    COMPONENT,
+    LEVELS,
+    MACHINE,
+    OPERATING_POINT,
+    SENSOR,
+    NormalitySpec,
+)
 from hydrascope.tasks.alarm_thresholds import resolved_rate, wilson_interval
 from hydrascope.tasks.score_runs import over_runs, running_mean, running_median
 
@@ -32,16 +40,19 @@ def score_table(
     """Return every score of the test windows over its runs, one a row, with the columns `COLUMNS`.
 
     `id` names the sensor, the component or the machine. A `score` of 1 is the threshold. `score`
-    and `alarm` are missing if there was nothing to score, or before a run has all its windows.
+    and `alarm` are missing if there was nothing to score, or before a run has all its windows. With
+    a budget in hours a `score` is the sum of the alarm test after the window.
 
     Where the machine has an alarm, rows of the level `BLAME` follow, without an `alarm`. Their
     `score` is the probability that the component is to blame, the mean over those windows of the
-    run that are above the threshold.
+    run that are above the threshold. Rows of the level `OPERATING_POINT` say how new that point is,
+    if the model judges it; above 1 nothing is scored.
     """
+    assert diagnoser.normality is not None
     parts = []
-    levels = LEVELS if diagnoser.blame is None else (*LEVELS, BLAME)
     for batch in data.test_dataloader():
         answers = diagnoser.predict(batch.inputs)
+        levels = [level for level in (*LEVELS, BLAME, OPERATING_POINT) if level in answers]
         rows = data.table.iloc[batch.window.numpy()]
         named = [
             (window, level, name)
@@ -56,14 +67,18 @@ def score_table(
     about = data.table[["equipment_id", "start"]]
     table = table.join(about, on="window")
     units = run_units(data.unit, data.units)
-    for (_, level, _), rows in table.groupby(["equipment_id", "level", "id"], sort=False):
-        pooled = running_mean if level == BLAME else running_median
-        own = rows["score"].to_numpy(), rows, units[rows["window"]]
-        judged = over_runs(*own, data.window.stride_s, spec, pooled)
+    scores = table[table["level"] != OPERATING_POINT]
+    for (_, level, _), rows in scores.groupby(["equipment_id", "level", "id"], sort=False):
+        score, test = rows["score"].to_numpy(), diagnoser.normality.alarm_test(str(level))
+        own = score, rows, units[rows["window"]], data.window.stride_s, spec
+        if level == BLAME:
+            judged = over_runs(*own, running_mean)
+        else:
+            judged = over_runs(*own, running_median) if test is None else test.run(score)
         table.loc[rows.index, "score"] = judged
-    table["alarm"] = (table["score"] > 1.0).astype("boolean").where(table["score"].notna())
     blame = table["level"] == BLAME
-    table.loc[blame, "alarm"] = pd.NA
+    scored = table["score"].notna() & ~table["level"].isin([BLAME, OPERATING_POINT])
+    table["alarm"] = (table["score"] > 1.0).astype("boolean").where(scored)
     windows, machine = machine_scores(table)
     alarmed = table["window"].isin(windows[machine > 1.0])
     return table.loc[~blame | (alarmed & table["score"].notna()), list(COLUMNS)]
@@ -77,6 +92,11 @@ def _names(data: HydraulicDataModule, equipment_id: str, level: str) -> list[str
         case _ if level == SENSOR:
             return [sensor.id for _, sensor in topology.sensors]
     return [equipment_id]
+
+
+def new_operating_points(table: pd.DataFrame) -> int:
+    """Return the number of windows of a score table at a new operating point."""
+    return int(((table["level"] == OPERATING_POINT) & (table["score"] > 1.0)).sum())
 
 
 def machine_scores(table: pd.DataFrame) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
@@ -169,7 +189,9 @@ def _false_alarms(
         "asked": rate,
         "rule": spec.threshold,
         "threshold_by": spec.threshold_by,
-        "resolved": resolved_rate(held_out, rate) if spec.threshold == "conformal" else None,
+        "resolved": None
+        if rate is None or spec.threshold != "conformal"
+        else resolved_rate(held_out, rate),
         "held_out": held_out,
         "unit": data.unit,
         "held_out_windows": sum(len(part.rows) for part in parts),

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 from rich.table import Table
 
+from hydrascope.evaluation.hourly_alarms import hourly_line, hourly_rate
 from hydrascope.evaluation.machine_spread import spread_remarks
 
 
@@ -23,6 +24,8 @@ def detection_table(title: str, reports: Mapping[str, Mapping[str, Any]]) -> Tab
             *(f"{each['healthy']} healthy, {each['unhealthy']} unhealthy" for each in missing),
         )
     table.add_row("false alarms", *(_alarms(each["false_alarms"]) for each in every))
+    if every[0].get("hourly"):
+        table.add_row("false alarms begun", *(hourly_rate(each["hourly"]) for each in every))
     for fault, found in every[0]["faults"].items():
         cells = [_found(each["faults"].get(fault)) for each in every]
         table.add_row(f"{fault} ({found['windows']})", *cells)
@@ -73,7 +76,14 @@ def normality_lines(report: Mapping[str, Any]) -> list[str]:
         report: Of `detection`, with `differing_machines` and, for an evaluation that set the
             thresholds anew, `thresholds_reset`.
     """
-    lines = [promise(report["false_alarms"]), *spread_remarks(report["differing_machines"])]
+    hourly = report.get("hourly")
+    said = hourly_line(hourly) if hourly else promise(report["false_alarms"])
+    lines = [said, *spread_remarks(report["differing_machines"])]
+    if new := report.get("new_operating_points"):
+        lines.append(
+            f"Normality: {new} test windows are at a new operating point, unlike all that was "
+            "learned, and have no score"
+        )
     if reset := report.get("thresholds_reset"):
         pairs = reset.items()
         changes = (f"{key} {_said(now)} instead of {_said(then)}" for key, (then, now) in pairs)
@@ -127,7 +137,9 @@ def _of_each(alarms: Mapping[str, Any]) -> str:
     )
 
 
-def _said(value: float | str) -> str:
+def _said(value: float | str | None) -> str:
+    if value is None:
+        return "null"
     return value if isinstance(value, str) else f"{value:g}"
 
 

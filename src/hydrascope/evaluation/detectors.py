@@ -18,6 +18,7 @@ from hydrascope.models.detectors.forest import IsolationForest
 from hydrascope.models.detectors.neighbours import NearestNeighbours
 from hydrascope.models.detectors.quadratic import Mahalanobis, PcaSpe, PcaT2
 from hydrascope.models.diagnoser import TensorDiagnoser
+from hydrascope.models.normality.operating import covariates
 from hydrascope.models.normality.scored_windows import joined
 from hydrascope.models.normality.scores import Normality
 from hydrascope.schemas.normality import NormalitySpec
@@ -58,7 +59,9 @@ def detector_scores(
         SpecError: There are too few windows to learn from.
     """
     kind = DETECTORS[name]
-    model, normality = kind(kind.Config(), data.input_spec, ()), Normality(data.input_spec)
+    inputs = data.input_spec
+    model = kind(kind.Config(), inputs, ())
+    normality = Normality(inputs, covariates=covariates(inputs, spec.operating_point))
     own = with_model(diagnoser, model, normality)
     validation, *in_turn = held_out_parts(data, spec)
     found = []

@@ -15,6 +15,7 @@ from hydrascope.packaging.bundle import Bundle
 from hydrascope.packaging.manifest import Manifest, MetricsManifest, WindowManifest
 from hydrascope.packaging.parity import golden_answers
 from hydrascope.schemas.calibration import flag_names, flag_thresholds
+from hydrascope.schemas.normality import MACHINE
 from hydrascope.schemas.task import HeadLevel
 from hydrascope.telemetry.folder.settings import RecordedSettings
 from hydrascope.tracking.provenance import commit
@@ -68,6 +69,8 @@ def manifest_of(restored: Restored, metrics: MetricsManifest) -> Manifest:
     )
     task = trained.task.model_copy(update={"heads": heads})
     answered = tuple(head.name for head in task.heads if head.level is HeadLevel.COMPONENT)
+    normality = diagnoser.normality
+    alarm_test = None if normality is None else normality.alarm_test(MACHINE)
     libraries = {name: version(name) for name in ("torch", "numpy")}
     return Manifest(
         hydrascope=__version__,
@@ -84,6 +87,7 @@ def manifest_of(restored: Restored, metrics: MetricsManifest) -> Manifest:
         },
         least_right={name: value for name, value in diagnoser.least_right.items() if name in names},
         conformal=None if calibration is None else calibration.spec.conformal,
+        alarm_width=None if alarm_test is None else alarm_test.width,
         window=_windows(trained.data),
         features=trained.features,
         input_spec=data.input_spec.model_copy(update={"component_heads": answered}),

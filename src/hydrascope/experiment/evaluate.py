@@ -18,12 +18,14 @@ from hydrascope.evaluation.detection import (
     detection,
     detection_intervals,
     machine_scores,
+    new_operating_points,
     score_table,
 )
 from hydrascope.evaluation.detection_beside import beside
 from hydrascope.evaluation.detection_rows import RowRuns, row_intervals, row_metrics
 from hydrascope.evaluation.detection_text import detection_table, normality_lines
 from hydrascope.evaluation.figures import confusion_counts, save_confusion_matrix
+from hydrascope.evaluation.hourly_alarms import hourly_alarms
 from hydrascope.evaluation.localisation import localisation, localisation_lines
 from hydrascope.evaluation.machine_spread import differing_machines
 from hydrascope.evaluation.missing import judge_missing
@@ -136,6 +138,9 @@ def _of_normality(
     windows, machines = machine_scores(scores)
     held_out = int(diagnoser.normality.held_out)
     detected = detection(data, trained.task.normality, windows, machines, held_out)
+    normal = trained.task.normality, windows, machines, diagnoser.normality
+    detected["hourly"] = hourly_alarms(data, *normal)
+    detected["new_operating_points"] = new_operating_points(scores)
     rows = RowRuns.of(data)
     bootstrap = Bootstrap.of(data.unit, data.units, rows.window)
     detected["rows"] = row_metrics(rows, windows, machines)

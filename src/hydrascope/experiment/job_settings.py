@@ -37,6 +37,8 @@ from hydrascope.schemas.errors import validate
 from hydrascope.schemas.json_schema import DIALECT
 from hydrascope.schemas.normality import (
     FalseAlarmRate,
+    FalseAlarmsPer1000Hours,
+    JudgedEvery,
     LevelShare,
     RunWindows,
     Smoothing,
@@ -148,6 +150,8 @@ class NormalityChange(Settings):
     """What thresholds are set anew with; null: as in training."""
 
     false_alarm_rate: FalseAlarmRate | None = None
+    false_alarms_per_1000_h: FalseAlarmsPer1000Hours | None = None
+    judged_every_h: JudgedEvery | None = None
     threshold: ThresholdRule | None = None
     run_windows: RunWindows | None = None
     smoothing: Smoothing | None = None

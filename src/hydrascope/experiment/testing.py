@@ -11,10 +11,16 @@ from hydrascope.evaluation.baseline_names import Baselines, chosen_baselines
 from hydrascope.evaluation.baselines import baseline_predictions
 from hydrascope.evaluation.bootstrap import Bootstrap
 from hydrascope.evaluation.calibrate import HeldOut, fit_calibration
-from hydrascope.evaluation.detection import detection, machine_scores, score_table
+from hydrascope.evaluation.detection import (
+    detection,
+    machine_scores,
+    new_operating_points,
+    score_table,
+)
 from hydrascope.evaluation.detection_rows import RowRuns, row_metrics
 from hydrascope.evaluation.detectors import detector_scores, other_detectors
 from hydrascope.evaluation.fit_fitness import fit_fitness
+from hydrascope.evaluation.hourly_alarms import hourly_alarms
 from hydrascope.evaluation.localisation import localisation
 from hydrascope.evaluation.machine_spread import differing_machines
 from hydrascope.evaluation.predictions import predict
@@ -202,7 +208,8 @@ def _test_normality(
     spec, normality = data.task.normality, diagnoser.normality
     if spec is None or normality is None:
         return {}
-    windows, scores = machine_scores(score_table(diagnoser, data, spec))
+    table = score_table(diagnoser, data, spec)
+    windows, scores = machine_scores(table)
     found = {name: scores}
     for detector in other_detectors(diagnoser.model) if baselines else ():
         found[detector] = detector_scores(detector, data, diagnoser, spec, seed)
@@ -210,6 +217,8 @@ def _test_normality(
     reports = {each: detection(data, spec, windows, s, held_out) for each, s in found.items()}
     rows = RowRuns.of(data)
     for each, own in found.items():
+        reports[each]["hourly"] = hourly_alarms(data, spec, windows, own, normality)
         reports[each]["rows"] = row_metrics(rows, windows, own)
+    reports[name]["new_operating_points"] = new_operating_points(table)
     reports[name]["differing_machines"] = differing_machines(diagnoser, data, spec)
     return reports

@@ -1,12 +1,18 @@
 """Thresholds of normality that are set anew after a training."""
 
+from collections.abc import Mapping
+from typing import Any
+
 from hydrascope.experiment.job_settings import NormalityChange
 from hydrascope.experiment.restore import Restored
 from hydrascope.models.normality.forecast import ForecastNormality
-from hydrascope.schemas.errors import SpecError
+from hydrascope.schemas.errors import SpecError, validate
+from hydrascope.schemas.normality import NormalitySpec
 from hydrascope.training.fit_normality import calibrate
 
-Reset = dict[str, tuple[float | str, float | str]]
+_OF_WINDOWS = ("threshold", "run_windows", "smoothing")
+"""What has no meaning with a budget in hours."""
+Reset = dict[str, tuple[float | str | None, float | str]]
 """Changed key → its value in training and its value now."""
 
 
@@ -41,9 +47,24 @@ def with_thresholds(restored: Restored, change: NormalityChange) -> tuple[Restor
     }
     if spec is None or diagnoser.normality is None or not reset:
         return restored, reset
-    spec = spec.model_copy(update=given)
+    spec = _changed(spec, given)
     if isinstance(diagnoser.normality, ForecastNormality):
         diagnoser.normality.level_share = spec.level_share
     calibrate(diagnoser, data, spec)
     task = settings.task.model_copy(update={"normality": spec})
     return restored._replace(settings=settings.model_copy(update={"task": task})), reset
+
+
+def _changed(spec: NormalitySpec, given: Mapping[str, Any]) -> NormalitySpec:
+    """Return the task's settings with changes; a budget of one kind takes the place of the other.
+
+    Raises:
+        SpecError: They do not go together.
+    """
+    kept = spec.model_dump()
+    if "false_alarms_per_1000_h" in given:
+        kept |= {name: NormalitySpec.model_fields[name].default for name in _OF_WINDOWS}
+        kept["false_alarm_rate"] = None
+    elif "false_alarm_rate" in given:
+        kept |= {"false_alarms_per_1000_h": None, "judged_every_h": None}
+    return validate(NormalitySpec, kept | given, source="normality")

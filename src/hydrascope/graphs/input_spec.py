@@ -48,6 +48,8 @@ class InputSpec(BaseModel):
     component_kinds: tuple[str, ...]
     sensor_kinds: tuple[str, ...]
     sensor_slots: tuple[str, ...]
+    slot_kinds: tuple[str, ...] = ()
+    """The kind of the sensor in each slot; none in files of older versions."""
     sensor_roles: tuple[SensorRole, ...] = ()
     """The roles of the sensors in the slots."""
     feature_names: tuple[str, ...]
@@ -86,7 +88,7 @@ class InputSpec(BaseModel):
         topologies = list(topologies)
         component_kinds = dict.fromkeys(kind.value for kind in ComponentType)
         sensor_kinds = dict.fromkeys(kind.value for kind in SensorKind)
-        slots: dict[str, None] = {}
+        slots: dict[str, str] = {}
         roles: dict[SensorRole, None] = {}
         nominal: set[str] = set()
         for topology in topologies:
@@ -95,11 +97,12 @@ class InputSpec(BaseModel):
             for component, sensor in topology.sensors:
                 sensor_kinds[sensor.kind] = None
                 roles[SensorRole.of(topology.components[component], sensor)] = None
-                slots[sensor_slot(topology.id, sensor.id)] = None
+                slots[sensor_slot(topology.id, sensor.id)] = sensor.kind
         return cls(
             component_kinds=tuple(component_kinds),
             sensor_kinds=tuple(sensor_kinds),
             sensor_slots=tuple(slots),
+            slot_kinds=tuple(slots.values()),
             sensor_roles=tuple(roles),
             feature_names=tuple(feature_names),
             edge_dynamic_names=tuple(edge_dynamic_names),

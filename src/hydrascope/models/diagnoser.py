@@ -120,22 +120,26 @@ class TensorDiagnoser(nn.Module):
         With `normality` the scores are added, under the names in `schemas.normality.LEVELS`, and
         once the blame is fitted, `BLAME`.
         """
-        return self._answers(self.normalise(inputs))
+        return self._answers(inputs, self.normalise(inputs))
 
-    def _answers(self, normalised: GraphInputs) -> dict[str, Tensor]:
+    def _answers(self, inputs: GraphInputs, normalised: GraphInputs) -> dict[str, Tensor]:
         output = self.output_of(normalised)
         answers = {head.name: decode(head, output.heads[head.name]) for head in self.heads}
         if self.calibration is not None:
             answers = self.calibration(answers)
         if self.normality is not None:
-            answers |= self._of_normality(self.normality, normalised, output)
+            answers |= self._of_normality(self.normality, inputs, normalised, output)
         return answers
 
     def _of_normality(
-        self, normality: Normality, normalised: GraphInputs, output: ModelOutput
+        self,
+        normality: Normality,
+        inputs: GraphInputs,
+        normalised: GraphInputs,
+        output: ModelOutput,
     ) -> dict[str, Tensor]:
         parts = normality.parts(normalised, output)
-        answers: dict[str, Tensor] = normality(normalised, parts)
+        answers: dict[str, Tensor] = normality(inputs, parts)
         if self.blame is None:
             return answers
         own, build = (keys(normalised)[SENSOR] for keys in (normality.keys, normality.build_keys))
@@ -171,10 +175,10 @@ class TensorDiagnoser(nn.Module):
         """
         normalised = self.normalise(inputs)
         if self.fitness is None:
-            return self._answers(normalised), normalised
+            return self._answers(inputs, normalised), normalised
         screened = self.fitness.screen(inputs)
         kept = normalised if screened.inputs is inputs else self.normalise(screened.inputs)
-        answers = self._answers(kept)
+        answers = self._answers(screened.inputs, kept)
         return self.fitness.judge(screened, answers), normalised
 
     @property

@@ -19,6 +19,7 @@ from hydrascope.models.detectors.detector import Detector
 from hydrascope.models.diagnoser import TensorDiagnoser
 from hydrascope.models.fitness.screening import Fitness
 from hydrascope.models.normality.forecast import ForecastNormality
+from hydrascope.models.normality.operating import covariates
 from hydrascope.models.normality.scores import Normality
 from hydrascope.schemas.calibration import Calibration
 from hydrascope.schemas.errors import SpecError, validate
@@ -213,8 +214,9 @@ def _normality(recipe: DiagnoserRecipe, model: Model) -> Normality | None:
     """Return the normality scores of the task; None if it has none."""
     if recipe.task.normality is None:
         return None
+    slots = covariates(recipe.input_spec, recipe.task.normality.operating_point)
     if isinstance(model, Detector):
-        return Normality(recipe.input_spec)
+        return Normality(recipe.input_spec, covariates=slots)
     if not isinstance(model, Network) or model.state_channels is None:
         raise SpecError(
             f"task.normality: {type(model).__name__} has no states to forecast from; accepted: a "
@@ -224,6 +226,7 @@ def _normality(recipe: DiagnoserRecipe, model: Model) -> Normality | None:
     return ForecastNormality(
         recipe.input_spec,
         model.state_channels,
+        covariates=slots,
         identity=bool(recipe.model.config.get("sensor_identity", False)),
         per_step=recipe.normaliser.per_step,
         level_share=recipe.task.normality.level_share,

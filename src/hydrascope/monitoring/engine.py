@@ -11,7 +11,9 @@ from typing import Any, NamedTuple
 
 from pydantic import BaseModel, ConfigDict
 
+from hydrascope.models.alarm_test import AlarmTest
 from hydrascope.monitoring.alarm import Driver
+from hydrascope.monitoring.joined_scores import joined
 from hydrascope.monitoring.observation import Observation
 from hydrascope.monitoring.rules import Rule, Severity
 from hydrascope.schemas.time import TimeWindow
@@ -95,12 +97,14 @@ class Remembered(BaseModel):
     Attributes:
         count: The windows so far.
         findings: By rule, component, head and finding, joined by `|`.
+        total: The sum of the alarm test of the machine's normality.
     """
 
     model_config = ConfigDict(extra="forbid")
 
     count: int = 0
     findings: dict[str, Memory] = {}
+    total: float = 0.0
 
 
 def judge(
@@ -109,6 +113,7 @@ def judge(
     window: TimeWindow,
     observations: Iterable[Observation],
     evidence: Mapping[str, str] = _NOTHING,
+    test: AlarmTest | None = None,
 ) -> tuple[dict[str, Any], list[Transition]]:
     """Judge one window of a machine.
 
@@ -123,12 +128,16 @@ def judge(
         observations: The numbers of the window.
         evidence: The machine's heads whose findings may be folded, as `meaning.evidence_of` returns
             them; by default none.
+        test: Joins the machine's scores of normality before rules judge them; None: rules judge the
+            scores of windows.
 
     Returns:
         The state for the next window, and the changes of alarms in the order of the rules.
     """
     remembered = Remembered.model_validate(state)
-    number, memories = remembered.count, remembered.findings
+    number, memories, total = remembered.count, remembered.findings, remembered.total
+    if test is not None:
+        total, observations = joined(test, total, observations)
     transitions: list[Transition] = []
     # Those of components come first: what they raise stands for the machine's.
     given = sorted(observations, key=lambda each: not each.component_id)
@@ -151,7 +160,7 @@ def judge(
             if change is Change.OVER:
                 memories[key] = Memory(blind=memory.blind)
     kept = {key: memory for key, memory in memories.items() if not memory.empty}
-    after = Remembered(count=number + 1, findings=kept)
+    after = Remembered(count=number + 1, findings=kept, total=total)
     return after.model_dump(mode="json", exclude_defaults=True), transitions
 
 

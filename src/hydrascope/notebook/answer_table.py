@@ -9,7 +9,13 @@ from numpy.typing import NDArray
 from hydrascope.packaging.manifest import Manifest
 from hydrascope.schemas.fitness import PREFIX
 from hydrascope.schemas.machine import Machine
-from hydrascope.schemas.normality import BLAME, COMPONENT, LEVELS, MACHINE, SENSOR
+from hydrascope.schemas.normality import (
+    BLAME,
+    COMPONENT,
+    MACHINE,
+    OPERATING_POINT,
+    SENSOR,
+)
 from hydrascope.schemas.task import HeadKind, HeadLevel, HeadSpec
 from hydrascope.serving.diagnosis.findings import CANNOT_TELL, Finding, Limits, build_finding
 from hydrascope.serving.diagnosis.fitness import input_fitness, trust_in
@@ -17,6 +23,8 @@ from hydrascope.serving.diagnosis.fitness import input_fitness, trust_in
 if TYPE_CHECKING:
     from torch import Tensor
 
+OPERATING = "operating_point"
+"""The label of the row that says how new an operating point is."""
 NORMALITY = "normality"
 """What stands for a head in rows of normality."""
 BLAMED = "blame"
@@ -31,7 +39,8 @@ class Answer(NamedTuple):
         start: The start of the window, UTC.
         head: The head that answered, or `normality`, or `blame`.
         component: The ID of the component concerned; None for a whole machine.
-        label: The label, for a head with several; for normality the ID of the sensor.
+        label: The label, for a head with several; for normality the ID of the sensor, or
+            `operating_point`.
         answer: A class's name, a value in the head's unit, or whether a label is present;
             `cannot_tell` if the answer is not reliable. For normality the score as a multiple of
             its threshold; above 1 is an alarm. For blame whether the component is the most
@@ -135,6 +144,7 @@ def normality_places(machine: Machine) -> dict[str, list[tuple[str | None, str |
         MACHINE: [(None, None)],
         COMPONENT: [(component.id, None) for component in topology.components],
         SENSOR: [(topology.components[n].id, sensor.id) for n, sensor in topology.sensors],
+        OPERATING_POINT: [(None, OPERATING)],
     }
 
 
@@ -143,7 +153,7 @@ def normality_of(
 ) -> Iterator[tuple[pd.Timestamp, str | None, str | None, float]]:
     """Yield the start, component, sensor and share of each score of normality that there is."""
     places = normality_places(machine)
-    scores = {name: decoded[name].numpy() for name in LEVELS if name in decoded}
+    scores = {name: decoded[name].numpy() for name in places if name in decoded}
     for window, start in enumerate(starts):
         for name, values in scores.items():
             own = rows_of(values, window, len(starts))[:, 0].tolist()

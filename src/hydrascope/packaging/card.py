@@ -62,6 +62,12 @@ def _answers(manifest: Manifest) -> Iterator[str]:
 
 def _promised(normality: NormalitySpec) -> str:
     """Return what is known of the thresholds that follow."""
+    if normality.false_alarms_per_1000_h is not None:
+        return (
+            "scores of healthy machines exceed so seldom, several windows together, that there "
+            f"are {normality.false_alarms_per_1000_h:g} false alarms in 1,000 machine-hours"
+        )
+    assert normality.false_alarm_rate is not None
     rate = f"{100 * normality.false_alarm_rate:g} % of its windows"
     if normality.threshold == "conformal":
         return f"a healthy machine exceeds in at most {rate}"

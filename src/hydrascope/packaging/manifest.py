@@ -67,6 +67,9 @@ class Manifest(_Part):
     fitness of inputs is not judged."""
     conformal: Conformal | None = None
     """How class sets and intervals are formed; None if the checkpoint was not calibrated."""
+    alarm_width: float | None = None
+    """The width of the alarm test of machines' normality, `models.alarm_test`; None if windows are
+    judged singly."""
     window: WindowManifest
     features: FeatureConfig
     input_spec: InputSpec

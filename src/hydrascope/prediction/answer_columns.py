@@ -13,13 +13,19 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from hydrascope.models import conformal
-from hydrascope.notebook.answer_table import BLAMED, NORMALITY, normality_places, places_of
+from hydrascope.notebook.answer_table import (
+    BLAMED,
+    NORMALITY,
+    OPERATING,
+    normality_places,
+    places_of,
+)
 from hydrascope.notebook.answerer import AnsweredWindows
 from hydrascope.packaging.manifest import Manifest
 from hydrascope.prediction.answer_file import SCHEMA
 from hydrascope.prediction.judged import Judged
 from hydrascope.schemas.machine import Machine
-from hydrascope.schemas.normality import BLAME, LEVELS
+from hydrascope.schemas.normality import BLAME
 from hydrascope.schemas.task import HeadKind, HeadSpec
 from hydrascope.serving.diagnosis.findings import Limits, outcomes
 
@@ -58,7 +64,10 @@ def answer_table(manifest: Manifest, version: str, windows: AnsweredWindows) -> 
     heads = _joined([columns for columns, _ in said])
     heads["unlike"] = np.repeat(judged.unlike, places)
     heads["unusable"] = np.repeat(judged.unusable, places)
-    said_of = [each(machine, numbers, len(start_us)) for each in (_normality, _blame)]
+    said_of = [
+        _normality(manifest, machine, numbers, len(start_us)),
+        _blame(machine, numbers, len(start_us)),
+    ]
     length_us = timedelta(seconds=manifest.window.window_s) // _MICROSECOND
 
     def table(columns: Columns, begin_us: NDArray[np.int64], probabilities: pa.Array) -> pa.Table:
@@ -211,23 +220,26 @@ def _maps(heads: Sequence[_Classes]) -> pa.Array:
 
 
 def _normality(
-    machine: Machine, numbers: Mapping[str, NDArray[Any]], windows: int
+    manifest: Manifest, machine: Machine, numbers: Mapping[str, NDArray[Any]], windows: int
 ) -> tuple[NDArray[np.intp], Columns]:
     """Return the window of each row, [R], and the columns of all scores that there are."""
     places = normality_places(machine)
-    levels = [name for name in LEVELS if name in numbers]
+    levels = [name for name in places if name in numbers]
     if not levels:
         return np.empty(0, dtype=np.intp), {"head": np.empty(0, dtype=object)}
     shares = np.concatenate([_by_window(numbers[name], windows)[..., 0] for name in levels], axis=1)
     names = np.array([place for name in levels for place in places[name]], dtype=object)
     window, place = np.nonzero(~np.isnan(shares))  # NaN: there is nothing to score
     value = shares[window, place].astype(np.float64)
+    present = (value > 1.0).astype(object)
+    if manifest.alarm_width is not None:  # no window alone makes an alarm
+        present[names[place, 1] != OPERATING] = None
     return window, {
         "head": np.full(len(value), NORMALITY, dtype=object),
         "component": names[place, 0],
         "label": names[place, 1],
         "value": value,
-        "present": value > 1.0,
+        "present": present,
     }
 
 

@@ -11,7 +11,7 @@ from hydrascope.monitoring.diagnosed import DiagnosedWindow
 from hydrascope.notebook.answer_table import rows_of
 from hydrascope.notebook.answerer import AnsweredWindows, Answerer
 from hydrascope.schemas.fitness import PREFIX
-from hydrascope.schemas.normality import BLAME, LEVELS
+from hydrascope.schemas.normality import BLAME, LEVELS, OPERATING_POINT
 from hydrascope.schemas.task import HeadLevel
 from hydrascope.schemas.time import TimeWindow
 from hydrascope.serving.diagnosis.diagnosis import build_diagnosis
@@ -50,7 +50,7 @@ def diagnosed_windows(
                 else own[head.name][0]
                 for head in manifest.task.heads
             },
-            {name: own[name][:, 0] for name in (*LEVELS, BLAME) if name in own},
+            {name: own[name][:, 0] for name in (*LEVELS, BLAME, OPERATING_POINT) if name in own},
             present[row],
             observed[row],
             np.full(len(machine.topology.sensors), np.nan),  # drift is no part of a diagnosis

@@ -2,13 +2,16 @@
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import AwareDatetime, Field, ValidationInfo, field_validator
+from pydantic import AwareDatetime, Field, ValidationInfo, field_validator, model_validator
 
-from hydrascope.schemas.base import Number, Positive, Spec, Text
+from hydrascope.schemas.base import Number, Positive, Spec, Text, Texts
 
 MACHINE, COMPONENT, SENSOR = "normality.machine", "normality.component", "normality.sensor"
+OPERATING_POINT = "normality.operating_point"
+"""The name of the distance from all learned operating points, as a share of its limit, [G, 1];
+above 1 the point is new."""
 LEVELS = (MACHINE, COMPONENT, SENSOR)
 """The names of the scores, with shapes [G, 1], [N, 1] and [S, 1]."""
 
@@ -19,6 +22,8 @@ is not above its threshold."""
 LabelValues = Mapping[Text, Number | Text | tuple[Number | Text, ...]]
 """Label column → its accepted value or values."""
 FalseAlarmRate = Annotated[float, Field(strict=True, gt=0.0, lt=0.5)]
+FalseAlarmsPer1000Hours = Annotated[float, Field(strict=True, gt=0.0, le=1000.0)]
+JudgedEvery = Annotated[float, Field(strict=True, gt=0.0)]
 Smoothing = Annotated[float, Field(strict=True, ge=0.0, lt=1.0)]
 RunWindows = Annotated[int, Field(strict=True, ge=1, le=1000)]
 LevelShare = Positive
@@ -61,8 +66,14 @@ class NormalitySpec(Spec):
     truth: LabelValues | None = None
     """Label column → its value or values in a healthy window when detection is judged. None: as in
     `healthy`."""
-    false_alarm_rate: FalseAlarmRate = 0.01
-    """Share of healthy windows in which a score may exceed its threshold."""
+    false_alarm_rate: FalseAlarmRate | None = 0.01
+    """Share of healthy windows in which a score may exceed its threshold. None: alarms are counted
+    in hours."""
+    false_alarms_per_1000_h: FalseAlarmsPer1000Hours | None = None
+    """Alarms of healthy machines in 1,000 machine-hours. Windows are then judged together, by
+    `models.alarm_test`. None: windows or runs are judged by `false_alarm_rate`."""
+    judged_every_h: JudgedEvery | None = None
+    """Hours from one judged window to the next in use. None: the stride of the windows."""
     threshold: ThresholdRule = "conformal"
     """Rule by which the scores of held-out windows set the threshold. Only conformal is a promise
     for new conditions or machines."""
@@ -76,12 +87,46 @@ class NormalitySpec(Spec):
     cross_folds: CrossFolds = 0
     """Number of parts of the training windows that are held out in turn, each from a training of
     its own, so that they set the threshold too. 0: only the validation windows set it."""
+    operating_point: Texts | None = None
+    """Sensors that show what a machine is asked to do. A window in which they are unlike all that
+    was learned is a new operating point, and has no scores. None: those of kind control_signal."""
     level_share: LevelShare = 0.1
     """Weight of a window's mean residual in its scores, relative to that of the changes around it.
     It is small because levels shift more than changes do under conditions that are not in the
     training data."""
     weight: Positive = 1.0
     """Factor of the forecast's loss."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _of_hours(cls, given: object) -> object:
+        if not isinstance(given, Mapping) or given.get("false_alarms_per_1000_h") is None:
+            return given
+        return {"false_alarm_rate": None, **given}
+
+    @model_validator(mode="after")
+    def _one_budget(self) -> Self:
+        windows, hours = self.false_alarm_rate, self.false_alarms_per_1000_h
+        if (windows is None) == (hours is None):
+            raise ValueError(
+                f"false_alarm_rate: {_plain(windows)} beside false_alarms_per_1000_h: "
+                f"{_plain(hours)}; expected one of them, and null for the other"
+            )
+        if hours is None:
+            if self.judged_every_h is not None:
+                raise ValueError(
+                    f"judged_every_h: {self.judged_every_h:g} counts the hours of "
+                    "false_alarms_per_1000_h, which is null; expected null"
+                )
+            return self
+        for name in ("threshold", "run_windows", "smoothing"):
+            value, usual = getattr(self, name), type(self).model_fields[name].default
+            if value != usual:
+                raise ValueError(
+                    f"{name}: {value} is of windows or runs that are judged by false_alarm_rate; "
+                    f"expected {usual} with false_alarms_per_1000_h"
+                )
+        return self
 
     @field_validator("cross_folds")
     @classmethod
@@ -97,3 +142,7 @@ class NormalitySpec(Spec):
             accepted = ", ".join(NormalityFit.model_fields)
             raise ValueError(f"expected null, or at least one of {accepted}")
         return fit
+
+
+def _plain(number: float | None) -> str:
+    return "null" if number is None else f"{number:g}"

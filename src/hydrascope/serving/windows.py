@@ -94,8 +94,9 @@ class WindowAnswer:
     Attributes:
         heads: A head's name → [size] (machine level) or [N, size] (component level), decoded.
         normality: A level of `schemas.normality.LEVELS` → [1], [N] or [S] shares of the threshold,
-            NaN where there is nothing to score; also `BLAME` → [N], where components are blamed.
-            Empty where the task has no normality.
+            NaN where there is nothing to score. Also `BLAME` → [N], where components are blamed,
+            and `OPERATING_POINT` → [1], where operating points are judged. Empty where the task has
+            no normality.
         present: [S]; share of each sensor's samples that are present.
         observed: [S, T] bool; which sub-windows of each sensor counted.
         drift: [S] mean |z| of each sensor's features under the training statistics; NaN where

@@ -1,5 +1,6 @@
 """The fit of normality scores: whitening before the training, thresholds after it."""
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
@@ -25,13 +26,16 @@ from hydrascope.schemas.normality import LEVELS, MACHINE, SENSOR, NormalitySpec
 from hydrascope.tasks.alarm_thresholds import THRESHOLDS
 from hydrascope.tasks.score_runs import over_runs
 from hydrascope.training.fit_blame import fit_blame, why_no_blame
+from hydrascope.training.fit_operating import fit_operating
+from hydrascope.training.hourly_alarms import HourlyAlarms
 
 
 class HeldOutScores(NamedTuple):
     """The scores of one level on held-out windows, [R] each, ordered by their windows."""
 
     score: NDArray[np.float64]
-    """What is judged, over runs, not divided by its threshold; NaN if there is nothing to judge."""
+    """What is judged, over runs, not divided by its threshold; NaN if there is nothing to judge.
+    With a budget in hours the scores of single windows, which the alarm test joins."""
     key: NDArray[np.int64]
     """Index of its threshold, `Normality.keys`."""
     build: NDArray[np.int64]
@@ -133,9 +137,9 @@ def _over_all_runs(
         parts, key, build, window = (column[order] for column in each)
         score = normality.score(parts).numpy()
         own, at = key.numpy(), window.numpy()
-        scores[level] = HeldOutScores(
-            _over_runs(score, own, at, data, spec), own, build.numpy(), at
-        )
+        if spec.false_alarms_per_1000_h is None:
+            score = _over_runs(score, own, at, data, spec)
+        scores[level] = HeldOutScores(score, own, build.numpy(), at)
     return scores
 
 
@@ -145,32 +149,61 @@ def calibrate(diagnoser: TensorDiagnoser, data: HydraulicDataModule, spec: Norma
 
     Each sensor of a build, each component and each build has its own threshold, set by the rule of
     the task on the scores over its runs. Without own scores it is the threshold of all scores of
-    the level. For `conformal`, windows that the split keeps together count as one observation.
-    Where scores have shares of sensors, the diagnoser gets its blame too.
+    the level. For `conformal`, windows that the split keeps together count as one observation. With
+    a budget in hours the thresholds are those of the alarm test (`tasks.alarm_budget`). What counts
+    as a new operating point is fitted too. Where scores have shares of sensors, the diagnoser gets
+    its blame.
 
     Raises:
         SpecError: No validation window is to learn from.
     """
     normality = diagnoser.normality
     assert normality is not None
+    if normality.operating is not None:
+        fit_operating(normality.operating, data)
     held_out = _held_out(diagnoser, data)
     scores = _over_all_runs(normality, held_out, data, spec)
-    rate, rule = spec.false_alarm_rate, THRESHOLDS[spec.threshold]
     normality.held_out.fill_(_fewest_units(scores[MACHINE], data, spec))
-    for level, table in normality.thresholds().items():
+    normality.width.fill_(torch.nan)
+    for number, level in enumerate(LEVELS):
+        table = normality.thresholds()[level]
         score, own, build, window = scores[level]
-        unit_of, builds = data.units[window], len(normality.build_rows(level))
-        table[:builds] = rule(score, rate, unit_of)
+        if spec.false_alarms_per_1000_h is None:
+            threshold_of = _of_windows(scores[level], data, spec)
+        else:
+            alarms = HourlyAlarms(score, own, window, data, spec)
+            normality.width[number] = alarms.width
+            if level == MACHINE:
+                normality.held_out_h.fill_(alarms.hours)
+            threshold_of = alarms.threshold
+        builds = len(normality.build_rows(level))
+        table[:builds] = threshold_of(np.ones(len(score), dtype=bool))
         table[builds:] = torch.nan  # a machine without own scores has the threshold of its build
         for key_of in (build, own) if spec.threshold_by == "machine" else (build,):
             for row in np.unique(key_of):
-                selected = key_of == row
-                threshold = rule(score[selected], rate, unit_of[selected])
+                threshold = threshold_of(key_of == row)
                 if not np.isnan(threshold):
                     table[row] = threshold
     if EVIDENCE in held_out:  # not in what older versions kept of windows held out in turn
         by_machine = spec.threshold_by == "machine"
         fit_blame(diagnoser, data, held_out[EVIDENCE], by_machine=by_machine)
+
+
+def _of_windows(
+    held_out: HeldOutScores, data: HydraulicDataModule, spec: NormalitySpec
+) -> Callable[[NDArray[np.bool_]], float]:
+    """Return what sets the threshold of chosen scores by the rule of the task."""
+    rate, rule, unit = (
+        spec.false_alarm_rate,
+        THRESHOLDS[spec.threshold],
+        data.units[held_out.window],
+    )
+    assert rate is not None
+
+    def threshold(chosen: NDArray[np.bool_]) -> float:
+        return rule(held_out.score[chosen], rate, unit[chosen])
+
+    return threshold
 
 
 def _fewest_units(machines: HeldOutScores, data: HydraulicDataModule, spec: NormalitySpec) -> int:

@@ -6,9 +6,11 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from hydrascope.models.alarm_test import AlarmTest
 from hydrascope.monitoring.alarm import Driver
 from hydrascope.monitoring.alarms import AlarmRepository
 from hydrascope.monitoring.engine import Change, Transition, judge
+from hydrascope.monitoring.joined_scores import of_single_windows
 from hydrascope.monitoring.meaning import evidence_of
 from hydrascope.monitoring.observation import Observation
 from hydrascope.monitoring.rules import Rule, RuleFile
@@ -50,7 +52,10 @@ class AlarmJudge:
     """
 
     def __init__(self, rules: RuleFile, model: WatchModel, repository: AlarmRepository) -> None:
-        self._rules = {rule.name: rule for rule in rules.rules}
+        width = model.manifest.alarm_width
+        self._test = None if width is None else AlarmTest(width)
+        judged = rules.rules if width is None else of_single_windows(rules.rules)
+        self._rules = {rule.name: rule for rule in judged}
         self._model, self._repository = model, repository
 
     async def judge(self, state: Mapping[str, Any], windows: Sequence[ObservedWindow]) -> Judged:
@@ -65,7 +70,7 @@ class AlarmJudge:
         transitions: list[Transition] = []
         for each in windows:
             span = self._model.span(each.window)
-            found, changes = judge(rules, found, span, each.observations, evidence)
+            found, changes = judge(rules, found, span, each.observations, evidence, self._test)
             for change in changes:
                 if change.change is Change.RAISED:
                     drivers = await self._drivers(each, change)

@@ -29,6 +29,11 @@ class WatchMetrics:
         self.windows = Counter(
             "hydrascope_watch_windows", "Windows diagnosed and written.", registry=self.registry
         )
+        self.new_operating_points = Counter(
+            "hydrascope_watch_new_operating_points",
+            "Windows in which a machine is asked to do what no learned window shows.",
+            registry=self.registry,
+        )
         self.failures = Counter(
             "hydrascope_watch_failures",
             "Failures by what failed: database, machine, queue.",

@@ -240,6 +240,8 @@ class Visitor:
             answers = await self._model.answer(windows) if windows else []
             for window, answer in zip(windows, answers, strict=True):
                 diagnosis = build_diagnosis(window, answer, manifest, version, least_right)
+                if diagnosis.normality is not None and diagnosis.normality.new_operating_point:
+                    self._metrics.new_operating_points.inc()
                 kept = as_kept(diagnosis, manifest.task.heads)
                 normality = diagnosis.normality
                 blamed = normality.blamed if normality is not None else None

@@ -1,7 +1,9 @@
 """How far probabilities, sets, and answers with faulty sensors can be trusted."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from typing import Any
 
+from hydrascope.evaluation.hourly_alarms import hourly_rate
 from hydrascope.evaluation.page.numbers import format_metric, format_range, shown_name
 from hydrascope.evaluation.verdict.sentence import Report, Sentence, Trust, listed, question
 
@@ -121,13 +123,27 @@ def _of_missing(missing: Report) -> Iterator[Sentence]:
         )
 
 
+def _of_hours(hourly: Mapping[str, Any]) -> Iterator[Sentence]:
+    """Yield whether sound machines raise as few alarms in 1,000 h as were asked for."""
+    if hourly["rate"] is None:
+        return
+    said = f"Normality: sound machines raise {hourly_rate(hourly)} alarms"
+    low, _ = hourly["interval"] or hourly["poisson"]
+    more = low > hourly["asked"]
+    trust = Trust.DOUBTED if more else Trust.TRUSTED
+    end = f", more than the {hourly['asked']:g} that were asked for." if more else None
+    yield Sentence(trust, said + (end or f"; {hourly['asked']:g} were asked for."))
+
+
 def of_normality(report: Report) -> Iterator[Sentence]:
     """Yield whether faults are found without labels, and how often sound machines raise alarms."""
     if "normality" not in report:
         return
     found = report["normality"]
     alarms, around = found["false_alarms"], found["intervals"]["false_alarm_rate"]
-    if alarms["rate"] is not None:
+    if hourly := found.get("hourly"):
+        yield from _of_hours(hourly)
+    elif alarms["rate"] is not None:
         rate, asked = 100 * alarms["rate"], 100 * alarms["asked"]
         said = f"Normality: {rate:.1f} % of sound windows raise an alarm"
         said += f" ({format_range(around, 'accuracy')})" if around else ""

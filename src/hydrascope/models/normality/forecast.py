@@ -1,5 +1,7 @@
 """Scores of normality from whitened forecast residuals."""
 
+from collections.abc import Sequence
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -50,6 +52,7 @@ class ForecastNormality(Normality):
         per_step: Whether each step has its own covariance, like the normalisation. Otherwise there
             is one for the first step, which has no earlier steps, and one for all others.
         level_share: The weight λ of the level.
+        covariates: As of `Normality`.
     """
 
     has_level = True
@@ -65,8 +68,9 @@ class ForecastNormality(Normality):
         identity: bool = True,
         per_step: bool = False,
         level_share: float,
+        covariates: Sequence[int] = (),
     ) -> None:
-        super().__init__(spec, level_share=level_share)
+        super().__init__(spec, level_share=level_share, covariates=covariates)
         self.forecast = SensorForecast(spec, channels, identity)
         self.features = len(spec.feature_names)
         self.rows = spec.steps if per_step else min(2, spec.steps)

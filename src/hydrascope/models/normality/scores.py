@@ -1,17 +1,20 @@
 """Scores of normality and their thresholds: of sensors, components and machines."""
 
-from collections.abc import Mapping
+import math
+from collections.abc import Mapping, Sequence
 
 import torch
 from torch import Tensor, nn
 
 from hydrascope.graphs.fields import GraphInputs
 from hydrascope.graphs.input_spec import InputSpec
+from hydrascope.models.alarm_test import AlarmTest
 from hydrascope.models.base import ModelOutput
 from hydrascope.models.blocks.sensor_layout import build_places, sensor_graph
 from hydrascope.models.layers.segment import segment_max
+from hydrascope.models.normality.operating import OperatingPoints
 from hydrascope.models.normality.scored_windows import ScoresByLevel
-from hydrascope.schemas.normality import COMPONENT, MACHINE, SENSOR
+from hydrascope.schemas.normality import COMPONENT, LEVELS, MACHINE, OPERATING_POINT, SENSOR
 
 
 class Normality(nn.Module):
@@ -24,11 +27,14 @@ class Normality(nn.Module):
     Args:
         spec: The vocabularies and counts of the inputs.
         level_share: The weight λ of the level; 0 for scores without one.
+        covariates: Slots of the sensors that show what is asked of a machine; none: no operating
+            point is judged.
 
     Attributes:
         has_level: Whether the parts of scores tell changes and levels apart.
         in_turn: The scores of training windows, each by a model that has not learned from it;
             None if only validation windows set the thresholds. They are in checkpoints alone.
+        operating: Judges the operating point; None without covariates.
     """
 
     has_level: bool = False
@@ -38,11 +44,18 @@ class Normality(nn.Module):
     threshold_component: Tensor
     threshold_sensor: Tensor
     held_out: Tensor
+    held_out_h: Tensor
+    """The machine-hours that set the thresholds of machines by the alarm test."""
+    width: Tensor
+    """The width of the alarm test of each of `LEVELS`, [3]; NaN if windows are judged singly."""
 
-    def __init__(self, spec: InputSpec, *, level_share: float = 0.0) -> None:
+    def __init__(
+        self, spec: InputSpec, *, level_share: float = 0.0, covariates: Sequence[int] = ()
+    ) -> None:
         super().__init__()
         self.level_share = level_share
         self.in_turn: ScoresByLevel | None = None
+        self.operating = OperatingPoints(spec, covariates) if covariates else None
         build, place, self.places = build_places(spec)
         self.topologies = len(spec.builds)
         self.machines, self.slots = len(spec.machines), len(build)
@@ -54,6 +67,8 @@ class Normality(nn.Module):
         of_machines = torch.full((self.topologies + self.machines,), torch.nan)
         self.register_buffer("threshold_machine", of_machines)
         self.register_buffer("held_out", torch.zeros((), dtype=torch.int64))
+        self.register_buffer("held_out_h", torch.zeros((), dtype=torch.float64))
+        self.register_buffer("width", torch.full((len(LEVELS),), torch.nan, dtype=torch.float64))
 
     def parts(self, inputs: GraphInputs, output: ModelOutput) -> dict[str, Tensor]:  # noqa: ARG002
         """Return the parts of each level's scores, [.., 3]; here those that the model gives."""
@@ -104,18 +119,33 @@ class Normality(nn.Module):
             SENSOR: self.threshold_sensor,
         }
 
+    def alarm_test(self, level: str) -> AlarmTest | None:
+        """Return the test over the windows of a level's scores; None: windows stand alone."""
+        width = float(self.width[LEVELS.index(level)])
+        return None if math.isnan(width) else AlarmTest(width)
+
     def build_rows(self, level: str) -> range:
         """Return the rows of a table that are of builds."""
         return range(self.topologies if level == MACHINE else self.slots)
 
     def forward(self, inputs: GraphInputs, parts: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        """Return each level's scores as multiples of their thresholds, from `parts`."""
+        """Return each level's scores as multiples of their thresholds, from `parts`.
+
+        They are NaN at a new operating point. How new it is, `OPERATING_POINT`, is added if there
+        are covariates.
+        """
         own, build = self.keys(inputs), self.build_keys(inputs)
         answers = {}
         for level, each in parts.items():
             share = self.score(each) / self.threshold(level, own[level], build[level])
             answers[level] = share.unsqueeze(-1)
-        return answers
+        if self.operating is None:
+            return answers
+        new = self.operating(inputs).to(answers[MACHINE].dtype)
+        for level, graph in self.graphs(inputs).items():
+            withheld = (new > 1.0)[graph].unsqueeze(-1)
+            answers[level] = torch.where(withheld, torch.nan, answers[level])
+        return answers | {OPERATING_POINT: new.unsqueeze(-1)}
 
     def threshold(self, level: str, own: Tensor, build: Tensor) -> Tensor:
         """Return the thresholds of scores by their `keys`, or else by their `build_keys`."""

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from hydrascope.packaging.manifest import Manifest
 from hydrascope.schemas.machine import Machine
-from hydrascope.schemas.normality import BLAME, COMPONENT, MACHINE, SENSOR
+from hydrascope.schemas.normality import BLAME, COMPONENT, MACHINE, OPERATING_POINT, SENSOR
 from hydrascope.schemas.task import HeadLevel
 from hydrascope.schemas.time import TimeWindow
 from hydrascope.serving.diagnosis.findings import AnswerModel, Finding, Limits, build_finding
@@ -22,7 +22,8 @@ from hydrascope.serving.windows import ReferenceUse, TelemetryWindow, WindowAnsw
 class Normality(AnswerModel):
     """Distances from normal as shares of the thresholds: above 1 an alarm, null nothing to score.
 
-    They are of this window alone, without smoothing over several.
+    They are of this window alone, without smoothing over several. A model whose alarms are counted
+    in hours joins windows in a watch; above 1 a window then speaks for a fault.
     """
 
     machine: float | None
@@ -33,6 +34,11 @@ class Normality(AnswerModel):
     blame: dict[str, float] | None = None
     """The probability of each component, by its ID, that it is to blame, given that one of them is;
     null where the machine is not above 1, and from a model that blames no components."""
+    operating_point: float | None = None
+    """Distance of what the machine is asked to do from all that was learned, as a share of the
+    limit; null where the model does not judge it."""
+    new_operating_point: bool = False
+    """Whether it is above 1. Nothing is known of sound machines there, so all shares are null."""
 
     @property
     def blamed(self) -> str | None:
@@ -150,6 +156,7 @@ def _normality(machine: Machine, scores: Mapping[str, NDArray[Any]]) -> Normalit
         for name, values in scores.items()
     }
     (machine_score,) = level[MACHINE]
+    (point,) = level.get(OPERATING_POINT, [None])
     topology = machine.topology
     components = [component.id for component in topology.components]
     blame = [each for each in level.get(BLAME, []) if each is not None]  # all of them, or none
@@ -159,6 +166,8 @@ def _normality(machine: Machine, scores: Mapping[str, NDArray[Any]]) -> Normalit
         components=dict(zip(components, level[COMPONENT], strict=True)),
         sensors=dict(zip(sensors, level[SENSOR], strict=True)),
         blame=dict(zip(components, blame, strict=True)) if blame else None,
+        operating_point=point,
+        new_operating_point=point is not None and point > 1.0,
     )
 
 

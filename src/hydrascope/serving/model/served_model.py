@@ -21,7 +21,14 @@ from hydrascope.packaging.bundle import Bundle
 from hydrascope.schemas.errors import SpecError
 from hydrascope.schemas.fitness import OF_GRAPHS, OF_SENSORS, basis, right
 from hydrascope.schemas.machine import Machine
-from hydrascope.schemas.normality import BLAME, COMPONENT, LEVELS, MACHINE, SENSOR
+from hydrascope.schemas.normality import (
+    BLAME,
+    COMPONENT,
+    LEVELS,
+    MACHINE,
+    OPERATING_POINT,
+    SENSOR,
+)
 from hydrascope.schemas.signal import Signal
 from hydrascope.schemas.task import HeadLevel
 from hydrascope.serving.model.machine_cache import (
@@ -39,6 +46,9 @@ from hydrascope.serving.windows import (
     Timings,
     WindowAnswer,
 )
+
+_MAY_BE_NAN = (*LEVELS, BLAME, OPERATING_POINT, *OF_SENSORS, *OF_GRAPHS)
+"""The answers in which NaN says that there is nothing to score or to judge."""
 
 
 class _Group(NamedTuple):
@@ -142,10 +152,8 @@ class ServedModel:
         moved = batch if self._device.type == "cpu" else batch.to(self._device)
         found, normalised = self._diagnoser.answer(moved)
         answers = {name: answer.cpu() for name, answer in found.items()}
-        # NaN is a valid score of normality, blame or fitness: there is nothing to score.
-        scores = (*LEVELS, BLAME, *OF_SENSORS, *OF_GRAPHS)
         wrong = (
-            answer.isinf() if name in scores else ~answer.isfinite()
+            answer.isinf() if name in _MAY_BE_NAN else ~answer.isfinite()
             for name, answer in answers.items()
         )
         if any(bool(each.any()) for each in wrong):
@@ -174,6 +182,7 @@ class ServedModel:
                 component, sensor = components.stop, sensors.stop
                 parts = {MACHINE: slice(graph, graph + 1), COMPONENT: components, SENSOR: sensors}
                 parts[BLAME] = components
+                parts[OPERATING_POINT] = parts[MACHINE]
                 answers.append(
                     WindowAnswer(
                         {
