@@ -67,4 +67,4 @@ def _changed(spec: NormalitySpec, given: Mapping[str, Any]) -> NormalitySpec:
         kept["false_alarm_rate"] = None
     elif "false_alarm_rate" in given:
         kept |= {"false_alarms_per_1000_h": None, "judged_every_h": None}
-    return validate(NormalitySpec, kept | given, source="normality")
+    return validate(NormalitySpec, {**kept, **given}, source="normality")

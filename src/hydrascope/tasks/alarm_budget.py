@@ -76,13 +76,13 @@ def in_streams(
     return streams, stream * width + place
 
 
-def alarm_width(streams: Floats) -> float:
-    """Return the width of the alarm test for healthy scores [M, W].
+def alarm_width(scores: Floats) -> float:
+    """Return the width of the alarm test for healthy scores, of any shape.
 
     It is `DEVIATIONS` times the deviation of their logarithms around the median, from the median of
     absolute deviations, so that a few unusual windows do not widen it.
     """
-    known = streams[~np.isnan(streams)]
+    known = scores[~np.isnan(scores)]
     if not len(known):
         return DEVIATIONS
     logs = np.log(np.maximum(known, _LEAST))

@@ -193,11 +193,8 @@ def _of_windows(
     held_out: HeldOutScores, data: HydraulicDataModule, spec: NormalitySpec
 ) -> Callable[[NDArray[np.bool_]], float]:
     """Return what sets the threshold of chosen scores by the rule of the task."""
-    rate, rule, unit = (
-        spec.false_alarm_rate,
-        THRESHOLDS[spec.threshold],
-        data.units[held_out.window],
-    )
+    rate, rule = spec.false_alarm_rate, THRESHOLDS[spec.threshold]
+    unit = data.units[held_out.window]
     assert rate is not None
 
     def threshold(chosen: NDArray[np.bool_]) -> float:

@@ -1,4 +1,4 @@
-"""The fit of `models.normality.operating`: what machines were asked to do in the learned windows."""
+"""The fit of `models.normality.operating`: what learned machines were asked to do."""
 
 import numpy as np
 import torch

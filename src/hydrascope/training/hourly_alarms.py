@@ -53,10 +53,9 @@ class HourlyAlarms:
 
     def _usual_width(self) -> float:
         """Return the median of the widths of all keys, so that one width suits all of them."""
-        widths = [
-            alarm_width(self._score[self._key == each][None]) for each in np.unique(self._key)
-        ]
-        return float(np.median(widths)) if widths else alarm_width(np.empty((0, 0)))
+        score, key = self._score, self._key
+        widths = [alarm_width(score[key == each]) for each in np.unique(key)]
+        return float(np.median(widths)) if widths else alarm_width(score)
 
     def threshold(self, chosen: NDArray[np.bool_]) -> float:
         """Return the threshold of the chosen scores; NaN if none is known."""
