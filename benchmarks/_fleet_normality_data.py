@@ -27,14 +27,21 @@ class Size(NamedTuple):
         windows: Windows of each of these, spread over `SPREAD_H`.
         sound: Sound machines of each kind.
         growing: Machines of each kind with a growing fault.
-        hours: For which sound and growing machines are observed, a window every `EVERY_H`.
+        sound_h: For which the sound ones are observed, a window every `EVERY_H`.
+        growing_h: For which the growing ones are.
     """
 
     learned: int = 60
     windows: int = 24
     sound: int = 50
     growing: int = 45
-    hours: float = 300.0
+    sound_h: float = 300.0
+    growing_h: float = 300.0
+
+
+FULL = Size()
+CHOSEN_ON = Size(sound=25, sound_h=500.0, growing=36)
+"""The size of the measurement by which settings were chosen."""
 
 
 class Seeds(NamedTuple):
@@ -69,23 +76,19 @@ def training(size: Size, seeds: Seeds, *overrides: str) -> list[str]:
 
 def sound(size: Size, seeds: Seeds) -> list[str]:
     """Return the overrides by which a training's settings are those of sound machines."""
-    return _recorded(size.sound, _windows(size), size.hours, seeds.sound)
+    return _recorded(size.sound, size.sound_h / EVERY_H, size.sound_h, seeds.sound)
 
 
 def growing(size: Size, seeds: Seeds) -> list[str]:
     """Return the overrides by which a training's settings are those of growing faults."""
     return [
-        *_recorded(size.growing, _windows(size), size.hours, seeds.growing),
+        *_recorded(size.growing, size.growing_h / EVERY_H, size.growing_h, seeds.growing),
         f"data.source._target_={GROWING}",
         f"+data.source.growth_h={GROWTH_H}",
     ]
 
 
-def _windows(size: Size) -> int:
-    return round(size.hours / EVERY_H)
-
-
-def _recorded(machines: int, windows: int, hours: float, seed: int) -> list[str]:
+def _recorded(machines: int, windows: float, hours: float, seed: int) -> list[str]:
     return [
         f"data.source.machines_per_kind={machines}",
         f"data.source.hours={windows * RECORDED_MIN / 60.0}",

@@ -40,10 +40,10 @@ class Figures(NamedTuple):
         return " | ".join("–" if value is None else f"{value:.3f}" for value in self)
 
 
-def train(run_dir: Path, *overrides: str) -> Mapping[str, Any]:
+def train(run_dir: Path, *overrides: str, store: Path | None = None) -> Mapping[str, Any]:
     """Return the results of a training, which is begun unless it has ended.
 
-    Beside them lies how many seconds it took, `seconds.json`.
+    Beside them lies how many seconds it took, `seconds.json`. `store` replaces the common one.
 
     Raises:
         subprocess.CalledProcessError: It failed.
@@ -51,7 +51,8 @@ def train(run_dir: Path, *overrides: str) -> Mapping[str, Any]:
     results = run_dir / "results.json"
     if not results.exists():
         started = time.perf_counter()
-        where = (f"run_dir={run_dir}", f"hydra.run.dir={run_dir}", STORE)
+        stored = STORE if store is None else f"data.store.folder={store}"
+        where = (f"run_dir={run_dir}", f"hydra.run.dir={run_dir}", stored)
         subprocess.run([sys.executable, "train.py", *overrides, *where], cwd=ROOT, check=True)
         seconds = json.dumps(time.perf_counter() - started)
         (run_dir / "seconds.json").write_text(seconds, encoding="utf-8")

@@ -18,7 +18,6 @@ from statistics import median
 from typing import NamedTuple, TypedDict
 
 import numpy as np
-from scipy.stats import chi2
 
 from benchmarks import _fleet_runs
 from benchmarks._alarm_windows import Developing, Seen, Viewer
@@ -27,6 +26,7 @@ from benchmarks._rows import Row, at_least, at_most
 from hydrascope.monitoring.engine import Change, Transition, judge
 from hydrascope.monitoring.rules import Rule, read_rules
 from hydrascope.simulation.faults import ACTIVE, Fault
+from hydrascope.tasks.alarm_budget import poisson_interval
 from hydrascope.telemetry.fleet import START, FleetSource
 
 RUNS = ROOT / "outputs" / "alarms"
@@ -170,12 +170,6 @@ def outcome(alarms: Sequence[Transition], fault: Fault, component: str, size: Si
     hour = min((each.window.end - START).total_seconds() / 3600 for each in right)
     severity = hour / size.growth_h
     return Found(hour - ACTIVE * size.growth_h, severity, others)
-
-
-def poisson_interval(count: int) -> tuple[float, float]:
-    """Return the 95 % interval of an expected count (F. Garwood, Biometrika 28, 1936)."""
-    low = float(chi2.ppf(0.025, 2 * count)) / 2 if count else 0.0
-    return low, float(chi2.ppf(0.975, 2 * count + 2)) / 2
 
 
 class Measured(NamedTuple):

@@ -6,7 +6,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import AwareDatetime, Field, ValidationInfo, field_validator, model_validator
 
-from hydrascope.schemas.base import Number, Positive, Spec, Text, Texts
+from hydrascope.schemas.base import Number, Positive, Spec, Text
 
 MACHINE, COMPONENT, SENSOR = "normality.machine", "normality.component", "normality.sensor"
 OPERATING_POINT = "normality.operating_point"
@@ -87,7 +87,7 @@ class NormalitySpec(Spec):
     cross_folds: CrossFolds = 0
     """Number of parts of the training windows that are held out in turn, each from a training of
     its own, so that they set the threshold too. 0: only the validation windows set it."""
-    operating_point: Texts | None = None
+    operating_point: tuple[Text, ...] | None = None
     """Sensors that show what a machine is asked to do. A window in which they are unlike all that
     was learned is a new operating point, and has no scores. None: those of kind control_signal."""
     level_share: LevelShare = 0.1

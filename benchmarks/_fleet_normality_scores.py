@@ -1,0 +1,154 @@
+"""Scores of healthy and of growing machines by the network and by classical detectors."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from benchmarks import _fleet_runs
+from benchmarks._fleet_normality_data import (
+    RUNS,
+    Seeds,
+    Size,
+    growing,
+    opened,
+    settings,
+    sound,
+    training,
+)
+from hydrascope.data.datamodule import HydraulicDataModule
+from hydrascope.data.windows import EQUIPMENT
+from hydrascope.evaluation.detectors import DETECTORS
+from hydrascope.experiment.assemble import recipe_of
+from hydrascope.experiment.restore import restore
+from hydrascope.experiment.statistics import with_statistics
+from hydrascope.models.diagnoser import TensorDiagnoser
+from hydrascope.models.normality.operating import covariates
+from hydrascope.models.normality.scores import Normality
+from hydrascope.schemas.normality import MACHINE, OPERATING_POINT
+from hydrascope.simulation.faults import Fault
+from hydrascope.training.closed_form import fit_closed_form, learned_rows, with_model
+from hydrascope.training.fit_normality import calibrate, held_out_scores
+
+NETWORK = "network"
+EPOCHS = 12
+_SEED = 42
+Floats = NDArray[np.float64]
+
+
+class Machines(NamedTuple):
+    """The windows of M machines, W of each in order of time."""
+
+    kind: NDArray[np.str_]
+    """[M]"""
+    fault: NDArray[np.str_]
+    """The fault that grows, [M]; empty for sound machines."""
+    severity: Floats
+    """[M, W]"""
+    share: Floats
+    """The machines' scores as multiples of their thresholds, [M, W]; NaN: not scored."""
+    new: NDArray[np.bool_]
+    """Whether it is at a new operating point, [M, W]."""
+
+
+class Scored(NamedTuple):
+    """What one detector says."""
+
+    width: float
+    """Of its alarm test."""
+    held_out: dict[str, Floats]
+    """The scores of held-out windows by kind, not divided by thresholds."""
+    threshold: dict[str, float]
+    """By kind."""
+    sound: Machines
+    growing: Machines
+
+
+def scored(size: Size, seeds: Seeds, *, network: bool) -> Iterator[tuple[str, Scored]]:
+    """Yield each detector's name and scores; the network is trained unless that has been done."""
+    base = training(size, seeds)
+    found = settings(*base)
+    learned = opened(found)
+    judged = [
+        opened(settings(*base, *more(size, seeds)), learned.input_spec) for more in (sound, growing)
+    ]
+    for name, diagnoser in _fitted(size, seeds, learned, network=network):
+        yield name, _of(diagnoser, learned, judged[0], judged[1])
+
+
+def _fitted(
+    size: Size, seeds: Seeds, data: HydraulicDataModule, *, network: bool
+) -> Iterator[tuple[str, TensorDiagnoser]]:
+    spec = data.task.normality
+    assert spec is not None
+    if network:
+        yield NETWORK, restore(str(_trained(size, seeds))).diagnoser
+    first = with_statistics(recipe_of(settings(*training(size, seeds)), data.input_spec), data)
+    inputs = data.input_spec
+    for name, kind in DETECTORS.items():
+        normality = Normality(inputs, covariates=covariates(inputs, spec.operating_point))
+        own = with_model(first, kind(kind.Config(), inputs, ()), normality)
+        fit_closed_form(own, data, learned_rows(data), _SEED)
+        calibrate(own, data, spec)
+        yield name, own
+
+
+def _trained(size: Size, seeds: Seeds) -> Path:
+    """Return the network's checkpoint."""
+    run_dir = RUNS / f"network-{seeds.learned}-{size.learned}"
+    more = ("model=gatv2_arma_fleet", f"trainer.max_epochs={EPOCHS}", "data.batch_size=128")
+    quiet = ("baselines=false", "trainer.progress_bar=false", f"seed={_SEED}")
+    _fleet_runs.train(run_dir, *training(size, seeds), *more, *quiet, store=RUNS / "store")
+    return run_dir / "checkpoints" / "best.ckpt"
+
+
+def _of(
+    diagnoser: TensorDiagnoser,
+    learned: HydraulicDataModule,
+    sound_data: HydraulicDataModule,
+    growing_data: HydraulicDataModule,
+) -> Scored:
+    spec, normality = learned.task.normality, diagnoser.normality
+    assert spec is not None
+    assert normality is not None
+    test = normality.alarm_test(MACHINE)
+    assert test is not None
+    held_out = held_out_scores(diagnoser, learned, spec)[MACHINE]
+    builds = {build: number for number, build in enumerate(learned.input_spec.builds)}
+    return Scored(
+        test.width,
+        {build: held_out.score[held_out.build == row] for build, row in builds.items()},
+        {build: float(normality.threshold_machine[row]) for build, row in builds.items()},
+        _machines(diagnoser, sound_data),
+        _machines(diagnoser, growing_data),
+    )
+
+
+def _machines(diagnoser: TensorDiagnoser, data: HydraulicDataModule) -> Machines:
+    share, point, windows = [], [], []
+    for batch in data.test_dataloader():
+        answers = diagnoser.predict(batch.inputs)
+        share.append(answers[MACHINE][:, 0])
+        point.append(answers[OPERATING_POINT][:, 0])
+        windows.append(batch.window)
+    order = torch.argsort(torch.cat(windows)).numpy()
+    rows = torch.cat(windows).numpy()[order]
+    table = data.table.iloc[rows]
+    machines = table[EQUIPMENT].nunique()
+
+    def by_machine(values: NDArray[np.float64]) -> Floats:
+        return values.reshape(machines, -1)
+
+    faults = [fault.value for fault in Fault]
+    active = table[faults].to_numpy(np.float64).reshape(machines, -1, len(faults)).max(1)
+    fault = np.where(active.max(1) > 0, np.array(faults)[active.argmax(1)], "")
+    return Machines(
+        by_machine(table["kind"].to_numpy())[:, 0].astype(str),
+        fault,
+        by_machine(1.0 - table["health"].to_numpy(np.float64)),
+        by_machine(torch.cat(share).double().numpy()[order]),
+        by_machine(torch.cat(point).numpy()[order] > 1.0),
+    )
