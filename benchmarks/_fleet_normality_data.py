@@ -33,9 +33,9 @@ class Size(NamedTuple):
 
     learned: int = 60
     windows: int = 24
-    sound: int = 50
-    growing: int = 45
-    sound_h: float = 300.0
+    sound: int = 25
+    growing: int = 27
+    sound_h: float = 200.0
     growing_h: float = 300.0
 
 

@@ -11,6 +11,9 @@ from hydrascope.tasks.alarm_thresholds import conformal_threshold
 
 NEW_RATE = 0.01
 """The share of held-out windows that may be called a new operating point."""
+LEAST_LIMIT = 0.1
+"""In deviations of the learned windows: where machines always do exactly the same, a little beside
+it is not new."""
 
 
 @torch.no_grad()
@@ -35,7 +38,8 @@ def fit_operating(points: OperatingPoints, data: HydraulicDataModule) -> None:
     unit: NDArray[np.int64] = data.units[window]
     for number in np.unique(of_build[of_build >= 0]).tolist():
         own = of_build == number
-        points.limit[number] = conformal_threshold(distance[own], NEW_RATE, unit[own])
+        limit = conformal_threshold(distance[own], NEW_RATE, unit[own])
+        points.limit[number] = max(limit, LEAST_LIMIT) if limit == limit else torch.nan
 
 
 def _learned(points: OperatingPoints, data: HydraulicDataModule) -> tuple[Tensor, Tensor]:
