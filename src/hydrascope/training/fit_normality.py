@@ -171,7 +171,8 @@ def calibrate(diagnoser: TensorDiagnoser, data: HydraulicDataModule, spec: Norma
         if spec.false_alarms_per_1000_h is None:
             threshold_of = _of_windows(scores[level], data, spec)
         else:
-            alarms = HourlyAlarms(score, own, window, data, spec)
+            key = own if spec.threshold_by == "machine" else build
+            alarms = HourlyAlarms(score, key, window, data, spec)
             normality.width[number] = alarms.width
             if level == MACHINE:
                 normality.held_out_h.fill_(alarms.hours)
