@@ -110,6 +110,7 @@ def opened(found: TrainSettings, judged_by: InputSpec | None = None) -> Hydrauli
     """Return the windows of a training's data; with a vocabulary, all of them are judged."""
     data = build_datamodule(found.data, found.features, found.task, found.seed)
     if judged_by is not None:
-        data.judge_all(judged_by)
+        data.judge_all()
+        data.read_as(judged_by)
     data.setup()
     return data
