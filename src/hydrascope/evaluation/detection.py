@@ -69,12 +69,14 @@ def score_table(
     units = run_units(data.unit, data.units)
     scores = table[table["level"] != OPERATING_POINT]
     for (_, level, _), rows in scores.groupby(["equipment_id", "level", "id"], sort=False):
-        score, test = rows["score"].to_numpy(), diagnoser.normality.alarm_test(str(level))
+        score = rows["score"].to_numpy()
         own = score, rows, units[rows["window"]], data.window.stride_s, spec
         if level == BLAME:
             judged = over_runs(*own, running_mean)
+        elif test := diagnoser.normality.alarm_test(str(level)):
+            judged = test.run(score)
         else:
-            judged = over_runs(*own, running_median) if test is None else test.run(score)
+            judged = over_runs(*own, running_median)
         table.loc[rows.index, "score"] = judged
     blame = table["level"] == BLAME
     scored = table["score"].notna() & ~table["level"].isin([BLAME, OPERATING_POINT])
