@@ -1,11 +1,14 @@
 """Trainings that begin with the weights of others, and machines of other builds that are judged."""
 
+import json
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pytest
 import torch
 from any_build import FLEET
+from benchmarks._zero_shot import zero_shot
 from jobs import Train, evaluate_settings, export_settings
 
 from hydrascope.experiment import evaluate, export
@@ -73,16 +76,19 @@ def test_initial_weights_of_another_network_or_of_other_inputs_are_refused(
         run_training(*FLEET, other, f"init={ckpt}")
 
 
+MACHINES: dict[str, Any] = {
+    "machines_per_kind": 2,
+    "hours": 0.1,
+    "recording_min": 2.0,
+    "commissioning": 1,
+    "fault_rate": 10.0,
+}
+
+
 @pytest.fixture(scope="module")
 def other_builds(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Two machines of a build that is not in the training; the first window is the reference."""
-    source = FleetSource(
-        kinds=("injection_moulding",),
-        machines_per_kind=2,
-        hours=0.1,
-        recording_min=2.0,
-        commissioning=1,
-    )
+    source = FleetSource(kinds=("injection_moulding",), **MACHINES)
     folder = tmp_path_factory.mktemp("others") / "fleet"
     export_fleet(source, folder, Format.PARQUET, lambda _: None)
     return folder
@@ -116,3 +122,19 @@ def test_a_reference_without_a_whole_window_is_refused(
         SpecError, match=r"reference_h: 0\.01 is not accepted; the first 0\.01 h of"
     ):
         predict(str(bundle_of_any), [str(other_builds)], {}, options)
+
+
+def test_the_benchmark_of_unseen_kinds_agrees_with_an_evaluation(
+    ckpt: str, other_builds: Path, tmp_path: Path
+) -> None:
+    evaluate.run(evaluate_settings(ckpt, tmp_path, judge="all", folder=other_builds), quiet=True)
+    report = json.loads((tmp_path / "evaluation.json").read_text("utf-8"))
+    source = {**MACHINES, "seed": 0, "kinds": "[injection_moulding]"}
+    overrides = [f"data.source.{key}={value}" for key, value in source.items()]
+    store = f"data.store.folder={tmp_path / 'store'}"
+    (kind, found), *others = zero_shot(Path(ckpt), "data=fleet", *overrides, store).items()
+    assert kind == "injection_moulding"
+    assert not others
+    assert found.health == pytest.approx(report["test"]["health"]["mae"], rel=1e-4)
+    first = report["localisation"]["judged"]["role_rows"]["top1"]["value"]
+    assert found.first == pytest.approx(first)
