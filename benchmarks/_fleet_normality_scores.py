@@ -7,6 +7,7 @@ from typing import NamedTuple
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from benchmarks import _fleet_runs
 from benchmarks._fleet_normality_data import (
@@ -20,6 +21,7 @@ from benchmarks._fleet_normality_data import (
     training,
 )
 from hydrascope.data.datamodule import HydraulicDataModule
+from hydrascope.data.dataset import TrainingBatch
 from hydrascope.data.windows import EQUIPMENT
 from hydrascope.evaluation.detectors import DETECTORS
 from hydrascope.experiment.assemble import recipe_of
@@ -28,7 +30,8 @@ from hydrascope.experiment.statistics import with_statistics
 from hydrascope.models.diagnoser import TensorDiagnoser
 from hydrascope.models.normality.operating import covariates
 from hydrascope.models.normality.scores import Normality
-from hydrascope.schemas.normality import MACHINE, OPERATING_POINT
+from hydrascope.schemas.normality import BLAME, MACHINE, OPERATING_POINT
+from hydrascope.schemas.task import HEALTH
 from hydrascope.simulation.faults import Fault
 from hydrascope.training.closed_form import fit_closed_form, learned_rows, with_model
 from hydrascope.training.fit_normality import calibrate, held_out_scores
@@ -52,6 +55,9 @@ class Machines(NamedTuple):
     """The machines' scores as multiples of their thresholds, [M, W]; NaN: not scored."""
     new: NDArray[np.bool_]
     """Whether it is at a new operating point, [M, W]."""
+    blamed: Floats
+    """Whether the faulty component is the most probable one to blame, [M, W]; NaN: none is blamed,
+    or nothing is faulty."""
 
 
 class Scored(NamedTuple):
@@ -128,12 +134,13 @@ def _of(
 
 
 def _machines(diagnoser: TensorDiagnoser, data: HydraulicDataModule) -> Machines:
-    share, point, windows = [], [], []
+    share, point, windows, blamed = [], [], [], []
     for batch in data.test_dataloader():
         answers = diagnoser.predict(batch.inputs)
         share.append(answers[MACHINE][:, 0])
         point.append(answers[OPERATING_POINT][:, 0])
         windows.append(batch.window)
+        blamed.append(_blamed(answers.get(BLAME), batch, data))
     order = torch.argsort(torch.cat(windows)).numpy()
     rows = torch.cat(windows).numpy()[order]
     table = data.table.iloc[rows]
@@ -151,4 +158,20 @@ def _machines(diagnoser: TensorDiagnoser, data: HydraulicDataModule) -> Machines
         by_machine(1.0 - table["health"].to_numpy(np.float64)),
         by_machine(torch.cat(share).double().numpy()[order]),
         by_machine(torch.cat(point).numpy()[order] > 1.0),
+        by_machine(np.concatenate(blamed)[order]),
     )
+
+
+def _blamed(blame: Tensor | None, batch: TrainingBatch, data: HydraulicDataModule) -> Floats:
+    """Return whether the least healthy component of each window is blamed first, [G]."""
+    found = np.full(len(batch.window), np.nan)
+    if blame is None:
+        return found
+    graph = batch.inputs.component_graph.numpy()
+    for number, window in enumerate(batch.window.tolist()):
+        row, own = data.table.iloc[window], blame[graph == number, 0].numpy()
+        components = data.machines[row[EQUIPMENT]].topology.components
+        health = np.array([row.get(f"{each.id}.{HEALTH}", np.nan) for each in components], float)
+        if np.nanmin(health, initial=1.0) < 1.0 and not np.isnan(own).any():
+            found[number] = own.argmax() == np.nanargmin(health)
+    return found

@@ -31,6 +31,8 @@ from hydrascope.tasks.alarm_thresholds import wilson_interval
 
 ASKED, GOAL, BEFORE = 1.0, 0.8, 0.5
 """False alarms in 1,000 h; the share of faults to be found before this severity."""
+GOAL_BLAME = 0.7
+"""Of the found faults, the share in which the right component is to be blamed first."""
 Floats = NDArray[np.float64]
 
 
@@ -43,6 +45,9 @@ class Judged(NamedTuple):
     """[G]"""
     severity: Floats
     """At the first alarm, [G]; NaN: there was none."""
+    blamed: Floats
+    """Whether the faulty component is the most probable one to blame in the window of the alarm,
+    [G]; NaN: no alarm, or nothing is blamed."""
     begun: NDArray[np.int64]
     """Alarms of each sound machine, [M]."""
     sound_kind: NDArray[np.str_]
@@ -74,12 +79,14 @@ def judge(found: Scored) -> Judged:
     test, growing, sound = AlarmTest(found.width), found.growing, found.sound
     alarm = test.run(growing.share) > 1.0
     first = np.where(alarm.any(1), alarm.argmax(1), 0)
-    severity = growing.severity[np.arange(len(first)), first]
+    at = np.arange(len(first)), first
+    severity = growing.severity[at]
     slight = growing.severity < BEFORE
     return Judged(
         growing.kind,
         growing.fault,
         np.where(alarm.any(1), severity, np.nan),
+        np.where(alarm.any(1), growing.blamed[at], np.nan),
         alarm_begins(test.run(sound.share)).sum(1),
         sound.kind,
         (~np.isnan(sound.share)).sum(1) * EVERY_H,
@@ -104,6 +111,9 @@ def run(size: Size = FULL, seeds: Seeds = JUDGED) -> list[Row]:
             at_most(f"{name}: lower end of their interval", low, "", ASKED),
             at_least(f"{name}: found before severity {BEFORE:g}", found.early.mean(), "", GOAL),
         ]
+        if np.isfinite(found.blamed).any():
+            right = float(np.nanmean(found.blamed))
+            rows.append(at_least(f"{name}: right component blamed first", right, "", GOAL_BLAME))
     return rows
 
 
@@ -139,6 +149,15 @@ def _tables(found: Mapping[str, Judged], size: Size) -> list[str]:
         lines.append(f"| {name} | {' | '.join(cells)} |")
     lines += ["", f"Found before severity {BEFORE:g}, by fault:", ""]
     lines += _by_fault(found, list(dict.fromkeys(first.fault.tolist())))
+    lines += [
+        "",
+        "Where there was an alarm, the share in which the faulty component is the most probable "
+        "one to blame in the window of the alarm:",
+        "",
+        f"| detector | all | {' | '.join(kinds)} |",
+        "|---" * (2 + len(kinds)) + "|",
+    ]
+    lines += _blamed(found, kinds)
     lines += ["", "False alarms in 1,000 h, by kind:", ""]
     lines += [f"| detector | {' | '.join(kinds)} |", "|---" * (1 + len(kinds)) + "|"]
     for name, own in found.items():
@@ -156,6 +175,17 @@ def _by_fault(found: Mapping[str, Judged], faults: Sequence[str]) -> Iterable[st
     for fault in faults:
         shares = (f"{100 * own.early[own.fault == fault].mean():.0f} %" for own in found.values())
         yield f"| {fault} | {' | '.join(shares)} |"
+
+
+def _blamed(found: Mapping[str, Judged], kinds: Sequence[str]) -> Iterable[str]:
+    for name, own in found.items():
+        known = np.isfinite(own.blamed)
+        if known.any():
+            shares = [_share(own.blamed[known] == 1.0)]
+            for kind in kinds:
+                of_kind = known & (own.kind == kind)
+                shares.append(f"{100 * own.blamed[of_kind].mean():.0f} %")
+            yield f"| {name} | {' | '.join(shares)} |"
 
 
 def _rate(found: Judged, chosen: NDArray[np.bool_]) -> str:

@@ -22,6 +22,7 @@ def machines(random: np.random.Generator, growth: float) -> Machines:
         severity,
         np.exp(logs),
         np.zeros(severity.shape, dtype=bool),
+        np.where(logs > 0, np.arange(MACHINES)[:, None] % 4 > 0, np.nan),
     )
 
 
@@ -41,9 +42,11 @@ def test_alarms_of_sound_machines_are_counted_by_hours_and_faults_by_their_sever
     assert rate == pytest.approx(1000 * judged.begun.sum() / judged.hours.sum())
     assert judged.early.all()
     assert (judged.severity > 0).all()
+    assert judged.blamed.mean() == 0.75  # of every machine, in the window of its alarm
     silent = found._replace(growing=found.growing._replace(share=found.sound.share / 2))
     assert np.isnan(judge(silent).severity).all()
     assert not judge(silent).early.any()
+    assert np.isnan(judge(silent).blamed).all()
 
 
 def test_all_tests_over_windows_find_what_grows_and_raise_as_many_false_alarms(
