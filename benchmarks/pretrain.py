@@ -23,7 +23,7 @@ from benchmarks._rows import Row, at_least, at_most
 from benchmarks._zero_shot import ZeroShot, zero_shot
 
 MOST = 600
-"""The largest number of circuits."""
+"""The number of circuits of the experiment."""
 _MACHINES, _SEED = 80, 3
 """Machines of each kind that are answered, and the seed of their fleet."""
 _METRICS: dict[str, tuple[str, float | None]] = {
@@ -35,11 +35,12 @@ _METRICS: dict[str, tuple[str, float | None]] = {
 }
 """Figure → its name and its goal."""
 _LESS_IS_BETTER = ("ece", "health")
+_FEWER = f"data.source.circuits={MOST // 4}"
 _VARIANTS: dict[str, tuple[str, ...]] = {
     f"{MOST} circuits": (),
-    f"{MOST} circuits, without the levels of the reference": ("model.row_levels=false",),
-    f"{MOST} circuits, without neighbours": ("model.row_lines=0",),
-    f"{MOST // 4} circuits": (f"data.source.circuits={MOST // 4}",),
+    f"{MOST // 4} circuits": (_FEWER,),
+    f"{MOST // 4} circuits, without levels of the reference": (_FEWER, "model.row_levels=false"),
+    f"{MOST // 4} circuits, without neighbours": (_FEWER, "model.row_lines=0"),
 }
 _RUNS = ROOT / "outputs" / "pretrain"
 
@@ -108,7 +109,7 @@ def _found(variant: str) -> _Found:
     """Return what a training reaches; the answers to the fleet are kept beside it."""
     overrides = _VARIANTS[variant]
     folder = _RUNS / (re.sub(r"[^0-9a-z]+", "_", "_".join(overrides)) or f"circuits_{MOST}")
-    results = train(folder, "experiment=pretrain", f"data.source.circuits={MOST}", *overrides)
+    results = train(folder, "experiment=pretrain", *overrides)
     kept = folder / "zero_shot.json"
     if not kept.exists():
         fleet = (

@@ -38,6 +38,8 @@ FLEET = (
     "data.source.commissioning=1",
     "data.window.steps=2",
 )
+# Two circuits are judged that were not learned from.
+CIRCUITS = ("data.source.circuits=6", "data.split.folds=3", "data.split.val_fraction=0.2")
 # Thresholds play no part here.
 ONE_TRAINING = ("task.normality.cross_folds=0",)
 # An average over many more steps than these would not have left its beginning.
@@ -45,7 +47,9 @@ QUICK = ("trainer.limit_train_batches=null", "optim.ema_decay=null", "optim.lr=4
 
 
 def settings_of(experiment: str, run_dir: Path) -> TrainSettings:
-    smaller = FLEET if experiment.startswith("fleet") else RIG
+    smaller = RIG if experiment.startswith("zema") else FLEET
+    if experiment == "pretrain":
+        smaller += CIRCUITS
     if experiment == "zema_normality":
         smaller += ONE_TRAINING
     return train_settings(
