@@ -1,4 +1,4 @@
-"""How often the right component of the test rig is blamed, by condition."""
+"""Counts how often the right component of the test rig is blamed, by condition."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
@@ -11,7 +11,7 @@ from hydrascope.data.datamodule import HydraulicDataModule
 from hydrascope.schemas.normality import BLAME, COMPONENT, MACHINE
 
 RULES = {"blame": BLAME, "score": COMPONENT}
-"""How components are ranked: by their probability, or by the former rule, their own score."""
+"""The rankings of components: by the probability of blame, and as before by their own score."""
 Counts = dict[str, dict[str, list[int]]]
 """Rule → condition → the detected faulty cycles, and those in which the right component is first,
 and among the first two."""

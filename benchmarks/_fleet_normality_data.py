@@ -45,7 +45,7 @@ CHOSEN_ON = Size(sound=25, sound_h=500.0, growing=36)
 
 
 class Seeds(NamedTuple):
-    """Of the learned machines, the sound and the growing ones."""
+    """The seeds of the learned, the sound and the growing machines."""
 
     learned: int
     sound: int
@@ -53,7 +53,8 @@ class Seeds(NamedTuple):
 
 
 JUDGED = Seeds(71, 82, 83)
-"""Of the tables. Settings were chosen on `TUNED`, with other sound and other growing machines."""
+"""The seeds of the tables. Settings were chosen on `TUNED`: the same learned machines, and other
+sound and growing ones."""
 TUNED = Seeds(71, 72, 72)
 
 

@@ -54,10 +54,10 @@ class Machines(NamedTuple):
     share: Floats
     """The machines' scores as multiples of their thresholds, [M, W]; NaN: not scored."""
     new: NDArray[np.bool_]
-    """Whether it is at a new operating point, [M, W]."""
+    """True where a machine is at a new operating point, [M, W]."""
     blamed: Floats
-    """Whether the faulty component is the most probable one to blame, [M, W]; NaN: none is blamed,
-    or nothing is faulty."""
+    """1 where the faulty component is the most probable one to blame, else 0, [M, W]; NaN where
+    none is blamed or nothing is faulty."""
 
 
 class Scored(NamedTuple):

@@ -46,8 +46,8 @@ class Judged(NamedTuple):
     severity: Floats
     """At the first alarm, [G]; NaN: there was none."""
     blamed: Floats
-    """Whether the faulty component is the most probable one to blame in the window of the alarm,
-    [G]; NaN: no alarm, or nothing is blamed."""
+    """1 where the faulty component is the most probable one to blame in the window of the alarm,
+    else 0, [G]; NaN where there is no alarm or nothing is blamed."""
     begun: NDArray[np.int64]
     """Alarms of each sound machine, [M]."""
     sound_kind: NDArray[np.str_]
