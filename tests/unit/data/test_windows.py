@@ -191,9 +191,9 @@ def test_labels_in_another_time_zone_are_joined_by_the_instant(
 
 
 def test_tables_are_joined_in_their_order_whatever_columns_they_have() -> None:
-    columns = (["a", "b"], ["a", "b"], ["b", "c"], ["a", "b"])
-    tables = [
-        pd.DataFrame({name: [float(row), np.nan] for name in names})
-        for row, names in enumerate(columns)
-    ]
+    columns = (["a", "b"], ["a", "b"], ["b", "c", "d"], ["a", "b", "d"], ["b", "e"])
+    values = {"a": 1.5, "b": np.nan, "c": 3, "d": 4.0, "e": "worn"}
+    tables = [pd.DataFrame({name: [values[name], None] for name in names}) for names in columns]
+    tables[3]["d"] = ["four", "five"]  # numbers elsewhere
+    tables[4]["c"] = [5, 6]
     pd.testing.assert_frame_equal(join_tables(tables), pd.concat(tables, ignore_index=True))
