@@ -40,6 +40,15 @@ FLEET = (
 )
 # Two circuits are judged that were not learned from.
 CIRCUITS = ("data.source.circuits=6", "data.split.folds=3", "data.split.val_fraction=0.2")
+# Its weights can answer before they learn anything here.
+FINETUNED = (
+    "data=fleet",
+    "data.source.kinds=[robot]",
+    "data.window.steps=4",
+    "data.reference={label: commissioning, first_h: null}",
+    "data.split.folds=3",
+    "trainer.max_epochs=4",
+)
 # Thresholds play no part here.
 ONE_TRAINING = ("task.normality.cross_folds=0",)
 # An average over many more steps than these would not have left its beginning.
@@ -50,6 +59,8 @@ def settings_of(experiment: str, run_dir: Path) -> TrainSettings:
     smaller = RIG if experiment.startswith("zema") else FLEET
     if experiment == "pretrain":
         smaller += CIRCUITS
+    if experiment == "finetune":
+        smaller += FINETUNED
     if experiment == "zema_normality":
         smaller += ONE_TRAINING
     return train_settings(

@@ -12,6 +12,7 @@ from hydrascope.cli import (
     calibrating,
     commands,
     configs,
+    diagnosing,
     init,
     jobs,
     predicting,
@@ -27,6 +28,7 @@ app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False)
 app.add_typer(jobs.app)
 app.add_typer(configs.app, name="config")
 app.add_typer(predicting.app)
+app.add_typer(diagnosing.app)
 app.add_typer(scoring.app)
 app.add_typer(retraining.app)
 app.add_typer(commands.app)

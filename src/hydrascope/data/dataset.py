@@ -23,6 +23,8 @@ from hydrascope.schemas.arguments import checked
 
 _TEMPLATES = 64
 """The number of cached static parts of batches; a fleet of one build needs only two."""
+_PIECES = 8192
+"""The number of their cached pieces, some 20 kB each."""
 
 
 class HydraulicGraphDataset(Dataset[HydraulicGraph | TrainingBatch]):
@@ -48,12 +50,13 @@ class HydraulicGraphDataset(Dataset[HydraulicGraph | TrainingBatch]):
         self._first_row = np.cumsum([0, *(len(machine) for machine in self.machines)])
         self._first_rows: list[int] = self._first_row.tolist()
         self._templates: dict[tuple[tuple[int, int], ...], GraphInputs] = {}
+        self._pieces: dict[tuple[int, int], GraphInputs] = {}
         self._buffers = BufferPool()
         self._references = all(machine.reference is not None for machine in self.machines)
 
     def __getstate__(self) -> dict[str, Any]:
         # Templates are cached by the ids of layouts, which differ between processes.
-        return {**self.__dict__, "_templates": {}}
+        return {**self.__dict__, "_templates": {}, "_pieces": {}}
 
     def __len__(self) -> int:
         return self._first_rows[-1]
@@ -133,10 +136,23 @@ class HydraulicGraphDataset(Dataset[HydraulicGraph | TrainingBatch]):
         if template is None:
             if len(self._templates) >= _TEMPLATES:
                 self._templates.clear()
-            _, *widths = self.machines[0].store.layout[SENSOR_FEATURES][0]
-            template = concatenate([_empty_batch(layout, count, *widths) for layout, count in runs])
+            template = concatenate([self._piece(layout, count) for layout, count in runs])
             self._templates[key] = template
         return template
+
+    def _piece(self, layout: GraphLayout, count: int) -> GraphInputs:
+        """Return the cached part of a template that is of one layout.
+
+        Among hundreds of builds no two batches have the same template, but all have these parts.
+        """
+        key = id(layout), count
+        piece = self._pieces.get(key)
+        if piece is None:
+            if len(self._pieces) >= _PIECES:
+                self._pieces.clear()
+            _, *widths = self.machines[0].store.layout[SENSOR_FEATURES][0]
+            piece = self._pieces[key] = _empty_batch(layout, count, *widths)
+        return piece
 
 
 def _empty_batch(layout: GraphLayout, count: int, steps: int, width: int) -> GraphInputs:

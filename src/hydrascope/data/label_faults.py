@@ -14,6 +14,8 @@ from hydrascope.schemas.machine import GraphTopology
 from hydrascope.schemas.task import HeadKind, HeadLevel, HeadSpec
 
 _ONE_ANSWER = (HeadKind.BINARY, HeadKind.MULTI_CLASS, HeadKind.ORDINAL)
+_NAMED = 12
+"""The most components that a remark names."""
 _ALIKE = 0.8
 """The similarity (`difflib`) of two names from which one may be a misspelling of the other."""
 
@@ -153,7 +155,7 @@ def remarks_on_labels(heads: Sequence[HeadSpec], counts: pd.DataFrame) -> list[s
         for part, name in (("train", "training"), ("test", "test")):
             found = rows.groupby(COMPONENT)[part].sum()
             if lacking := [str(each) for each in found[found == 0].index if each]:
-                lines.append(f"labels: head {head.name!r}: in {name} none of {', '.join(lacking)}")
+                lines.append(f"labels: head {head.name!r}: in {name} none of {_few(lacking)}")
             if head.kind is HeadKind.REGRESSION:
                 continue
             several = head.kind is HeadKind.MULTI_LABEL
@@ -163,3 +165,8 @@ def remarks_on_labels(heads: Sequence[HeadSpec], counts: pd.DataFrame) -> list[s
             if names:
                 lines.append(f"labels: head {head.name!r}: in {name} never {', '.join(names)}")
     return lines
+
+
+def _few(names: Sequence[str]) -> str:
+    more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
+    return ", ".join(names[:_NAMED]) + more

@@ -23,6 +23,7 @@ from hydrascope.schemas.calibration import (
     Calibration,
     Conformal,
     flag_names,
+    flag_thresholds,
 )
 from hydrascope.schemas.task import HeadKind, HeadSpec
 
@@ -53,9 +54,16 @@ class HeldOut(NamedTuple):
 
 
 def fit_calibration(
-    heads: Sequence[HeadSpec], held_out: HeldOut, coverage: float = COVERAGE
+    heads: Sequence[HeadSpec],
+    held_out: HeldOut,
+    coverage: float = COVERAGE,
+    prior: Calibration | None = None,
 ) -> Calibration:
     """Fit the values of `schemas.calibration.Calibration`.
+
+    With `prior`, the calibration of the weights that a training began with, flags keep their
+    temperature and threshold from there if fewer than five held-out units have the label: a few
+    windows of one machine would set them by chance.
 
     The margins assume that held-out and new windows are exchangeable (V. Vovk et al., "Algorithmic
     Learning in a Random World", 2005). This does not quite hold under unseen conditions, because
@@ -72,15 +80,21 @@ def fit_calibration(
             reasons[head.name] = f"{len(rows.target)} held-out windows have its label"
             continue
         windows = np.union1d(windows, rows.window.numpy())
+        units = held_out.units[rows.window.numpy()]
+        kept = _kept(head, rows.target, units, prior)
         if head.kind is not HeadKind.REGRESSION:
-            temperatures[head.name] = fit_temperatures(
-                head, rows, len(np.unique(held_out.units[rows.window.numpy()]))
+            found = fit_temperatures(head, rows, len(np.unique(units)))
+            temperatures[head.name] = tuple(
+                kept[number].temperature if number in kept else fitted
+                for number, fitted in enumerate(found)
             )
             calibrated = tempered(head, rows.prediction, torch.tensor(temperatures[head.name]))
             rows = LocatedPredictions(calibrated, rows.target, rows.window, rows.component)
         if head.kind is HeadKind.MULTI_LABEL:
             thresholds |= {
-                name: best_threshold(
+                name: kept[number].threshold
+                if number in kept
+                else best_threshold(
                     calibrated[:, number].double().numpy(), rows.target[:, number].numpy() == 1
                 )
                 for number, name in enumerate(flag_names(head))
@@ -103,6 +117,29 @@ def fit_calibration(
         conformal=conformal,
         uncalibrated=reasons,
     )
+
+
+class _Flag(NamedTuple):
+    """The calibration of one flag."""
+
+    temperature: float
+    threshold: float
+
+
+def _kept(
+    head: HeadSpec, target: Tensor, units: NDArray[np.int64], prior: Calibration | None
+) -> dict[int, _Flag]:
+    """Return the flags of a head, by number, that keep the calibration of the initial weights."""
+    if prior is None or head.name not in prior.temperatures:
+        return {}
+    flags = zip(
+        prior.temperatures[head.name], flag_thresholds(head, prior.thresholds), strict=False
+    )
+    return {
+        number: _Flag(*flag)
+        for number, flag in enumerate(flags)
+        if len(np.unique(units[target[:, number].numpy() == 1])) < _FEWEST
+    }
 
 
 def fit_temperatures(head: HeadSpec, rows: HeadPredictions, units: int) -> tuple[float, ...]:

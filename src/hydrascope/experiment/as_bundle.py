@@ -6,6 +6,7 @@ from importlib.metadata import version
 
 from hydrascope import __version__
 from hydrascope.data.datamodule import HydraulicDataModule
+from hydrascope.experiment.assemble import trained_recipe
 from hydrascope.experiment.data_settings import DataSettings
 from hydrascope.experiment.restore import Restored, restore
 from hydrascope.graphs.fields import GraphInputs, SensorReference
@@ -14,6 +15,7 @@ from hydrascope.models.recipe import tensors_of
 from hydrascope.packaging.bundle import Bundle
 from hydrascope.packaging.manifest import Manifest, MetricsManifest, WindowManifest
 from hydrascope.packaging.parity import golden_answers
+from hydrascope.packaging.write import Contents
 from hydrascope.schemas.calibration import flag_names, flag_thresholds
 from hydrascope.schemas.normality import MACHINE
 from hydrascope.schemas.task import HeadLevel
@@ -31,17 +33,29 @@ def checkpoint_as_bundle(ckpt: str) -> Bundle:
         SpecError: As in `restore`.
     """
     restored = restore(ckpt)
-    golden = golden_of(restored)[0]
     split = restored.settings.data.split.name
     unmeasured = MetricsManifest(split=split, fold=restored.settings.data.fold, windows=0, heads={})
-    manifest = manifest_of(restored, unmeasured)
+    contents = contents_of(restored, unmeasured)
+    golden = contents.golden[0]
     return Bundle(
-        manifest,
-        _version(manifest, restored.diagnoser),
+        contents.manifest,
+        _version(contents.manifest, restored.diagnoser),
         restored.diagnoser,
-        references_of(restored.data),
+        contents.references,
         golden,
         golden_answers(restored.diagnoser, golden),
+    )
+
+
+def contents_of(restored: Restored, metrics: MetricsManifest) -> Contents:
+    """Return what the bundle of a checkpoint consists of, with these test metrics."""
+    trained, diagnoser, data = restored
+    return Contents(
+        diagnoser,
+        trained_recipe(trained, data.input_spec, diagnoser),
+        _manifest(restored, metrics),
+        _golden(restored),
+        _references(data),
     )
 
 
@@ -56,8 +70,7 @@ def _version(manifest: Manifest, diagnoser: TensorDiagnoser) -> str:
     return content.hexdigest()[:12]
 
 
-def manifest_of(restored: Restored, metrics: MetricsManifest) -> Manifest:
-    """Return the manifest; `parity` and `files` are filled in when the bundle is written."""
+def _manifest(restored: Restored, metrics: MetricsManifest) -> Manifest:
     trained, diagnoser, data = restored
     calibration = diagnoser.calibration
     # The bundle holds only the heads that are answered.
@@ -106,7 +119,7 @@ def _windows(data: DataSettings) -> WindowManifest:
     return WindowManifest(**data.window.model_dump(exclude={"stride_s"}), max_gap_s=max_gap_s)
 
 
-def golden_of(restored: Restored) -> list[GraphInputs]:
+def _golden(restored: Restored) -> list[GraphInputs]:
     """Return batches of test windows as the service would form them."""
     _, diagnoser, data = restored
     answered = {head.name for head in diagnoser.heads}
@@ -118,7 +131,7 @@ def golden_of(restored: Restored) -> list[GraphInputs]:
     return [each._replace(component_heads=each.component_heads[:, kept]) for each in batches]
 
 
-def references_of(data: HydraulicDataModule) -> dict[str, SensorReference]:
+def _references(data: HydraulicDataModule) -> dict[str, SensorReference]:
     """Return the references of the training's machines, by equipment id."""
     machines = data.dataset.machines
     return {each.equipment_id: each.reference for each in machines if each.reference is not None}

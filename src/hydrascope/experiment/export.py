@@ -8,8 +8,7 @@ from rich.console import Console
 from hydrascope.evaluation.detection import ANY, detection, machine_scores, score_table
 from hydrascope.evaluation.predictions import predict
 from hydrascope.evaluation.report import head_metrics
-from hydrascope.experiment.as_bundle import golden_of, manifest_of, references_of
-from hydrascope.experiment.assemble import trained_recipe
+from hydrascope.experiment.as_bundle import contents_of
 from hydrascope.experiment.job_settings import ExportSettings
 from hydrascope.experiment.restore import Restored, checkpoint_file, restore
 from hydrascope.packaging.manifest import MetricsManifest
@@ -42,13 +41,10 @@ def run(settings: ExportSettings) -> int | None:
         metrics = _metrics(restored)
         own = {metric_name(path) for head in restored.diagnoser.heads for path in head.metrics}
         _check_gate(settings.gate or {}, metrics.heads, own.union(LOWER_IS_BETTER))
+        contents = contents_of(restored, metrics)
         manifest = write_bundle(
             path,
-            restored.diagnoser,
-            trained_recipe(restored.settings, restored.data.input_spec, restored.diagnoser),
-            manifest_of(restored, metrics),
-            golden_of(restored),
-            references_of(restored.data),
+            contents.for_any_build() if settings.any_build else contents,
             WriteOptions(
                 onnx=settings.onnx,
                 sign_key=Path(settings.sign_key) if settings.sign_key else None,

@@ -10,6 +10,8 @@ from hydrascope.graphs.input_spec import InputSpec, KnownBuilds
 from hydrascope.models.diagnoser import TensorDiagnoser
 from hydrascope.models.recipe import DiagnoserRecipe, Parts, build_diagnoser, start_from
 from hydrascope.packaging.bundle import read_parts
+from hydrascope.packaging.pretrained import located
+from hydrascope.schemas.calibration import Calibration
 from hydrascope.schemas.errors import SpecError
 from hydrascope.schemas.task import HeadSpec
 from hydrascope.training.checkpoint import read_checkpoint
@@ -81,8 +83,13 @@ class Initial(NamedTuple):
         return diagnoser
 
 
+def initial_calibration(settings: TrainSettings) -> Calibration | None:
+    """Return the calibration of the weights that a training began with, if there is one."""
+    return Initial.read(settings.init, settings).parts.recipe.calibration if settings.init else None
+
+
 def _read(init: str) -> Parts:
-    if not init.endswith(".ckpt") and Path(init).exists():
+    if not init.endswith(".ckpt") and located(Path(init)).exists():
         return read_parts(Path(init))
     with checkpoint_file(init) as file:
         return parts_of(read_checkpoint(file))

@@ -33,6 +33,7 @@ from hydrascope.experiment.run_settings import (
     TrainerSettings,
 )
 from hydrascope.features.config import FeatureConfig
+from hydrascope.packaging.pretrained import located
 from hydrascope.schemas.errors import validate
 from hydrascope.schemas.json_schema import DIALECT
 from hydrascope.schemas.normality import (
@@ -63,10 +64,10 @@ def _trained(named: str) -> str:
 
 
 def _initial(named: str) -> str:
-    if not named.startswith(TRACKED) and not Path(named).exists():
+    if not named.startswith(TRACKED) and not located(Path(named)).exists():
         raise ValueError(
-            "expected a bundle, a checkpoint such as …/checkpoints/best.ckpt of a run, or "
-            "mlflow:RUN_ID, or models:/NAME@ALIAS"
+            "expected pretrained, a bundle, a checkpoint such as …/checkpoints/best.ckpt of a run, "
+            "or mlflow:RUN_ID, or models:/NAME@ALIAS"
         )
     return named
 
@@ -178,6 +179,7 @@ class ExportSettings(Settings):
     output: UserPath
     data: MovedData = MovedData()
     gate: dict[str, dict[str, float]] | None
+    any_build: bool
     onnx: bool
     sign_key: UserPath | None
     registry: Literal["mlflow"] | None

@@ -34,6 +34,7 @@ from hydrascope.models.linear import LinearModel
 from hydrascope.models.linear_config import LinearConfig
 from hydrascope.models.normality.scored_windows import ScoresByLevel
 from hydrascope.models.recipe import DiagnoserRecipe, build_model, tensors_of
+from hydrascope.schemas.calibration import Calibration
 from hydrascope.training.checkpoint import write_fitted
 from hydrascope.training.closed_form import fit_closed_form, fitted_rows, with_model
 from hydrascope.training.fit_blame import why_no_blame
@@ -57,6 +58,7 @@ def fit_last(
     checkpoint: str,
     console: Console,
     in_turn: ScoresByLevel | None = None,
+    prior: Calibration | None = None,
 ) -> None:
     """Fit what a trained diagnoser still lacks, and store it.
 
@@ -71,6 +73,7 @@ def fit_last(
         checkpoint: The checkpoint to update.
         console: Console to print to.
         in_turn: What training windows scored when they were held out in turn.
+        prior: The calibration of the weights that the training began with, if any.
     """
     normality = diagnoser.normality
     if (spec := recipe.task.normality) and normality is not None:
@@ -84,7 +87,7 @@ def fit_last(
     if diagnoser.heads:
         with console.status("Calibrating …"):
             judged, held_out = answers_held_out(recipe, data, diagnoser, seed)
-            fitted = fit_calibration(diagnoser.heads, held_out)
+            fitted = fit_calibration(diagnoser.heads, held_out, prior=prior)
         for head, reason in fitted.uncalibrated.items():
             console.print(f"{head} is not calibrated: {reason}")
         diagnoser.calibration = Temperatures(diagnoser.heads, fitted)

@@ -34,7 +34,7 @@ from hydrascope.experiment.cross_folds import check_cross_folds, fits_in_turn, s
 from hydrascope.experiment.fitting import BEST, LightningRun, fit
 from hydrascope.experiment.gradients import refuse_gradients
 from hydrascope.experiment.hardware import prepare_hardware
-from hydrascope.experiment.initial import Initial, check_initial
+from hydrascope.experiment.initial import Initial, check_initial, initial_calibration
 from hydrascope.experiment.job_settings import TrainSettings
 from hydrascope.experiment.learning_rate import find_lr
 from hydrascope.experiment.processes import is_first_process
@@ -205,9 +205,10 @@ def _fit(
             in_turn = scores_in_turn(run, make_module, recipe, chosen.epoch + 1, seed)
     if is_first_process():
         # Load a fresh diagnoser: the trained one may be compiled, wrapped or in float8.
-        fit_last(recipe, data, load_checkpoint(recipe, chosen), seed, best, console, in_turn)
-    fraction, trained = settings.trainer.refit_fraction, isinstance(diagnoser.model, Network)
-    if fraction and trained and not settings.trainer.overfit_windows:
+        trained = load_checkpoint(recipe, chosen)
+        fit_last(recipe, data, trained, seed, best, console, in_turn, initial_calibration(settings))
+    fraction, network = settings.trainer.refit_fraction, isinstance(diagnoser.model, Network)
+    if fraction and network and not settings.trainer.overfit_windows:
         best = refit(run, partial(build_module, settings, data), recipe, fraction, best)
     return best, chosen.epoch
 

@@ -171,6 +171,10 @@ class InputSpec(BaseModel):
             return self.model_copy(update={"sensor_slots": other.sensor_slots})
         return self
 
+    def without_builds(self) -> Self:
+        """Return the vocabulary alone, without slots of sensors: every build is unknown."""
+        return self.model_copy(update={"sensor_slots": (), "slot_kinds": (), "machines": ()})
+
     def check_build(self, topology: GraphTopology) -> None:
         """Check that all sensors of a topology have slots.
 

@@ -23,6 +23,17 @@ PORTS = frozenset(
     {"inlet", "outlet", "drain", "supply", "return", "a", "b", "drop", "coolant", "tank"}
 )
 """The positions with the same meaning on any machine; others name parts of one machine."""
+USUAL_PORT: Mapping[tuple[str, str], str] = {
+    ("accumulator", SensorKind.PRESSURE): "outlet",
+    ("actuator", SensorKind.PRESSURE): "a",
+    ("cooler", SensorKind.TEMPERATURE): "outlet",
+    ("pump", SensorKind.FLOW): "outlet",
+    ("pump", SensorKind.PRESSURE): "outlet",
+    ("reducing_valve", SensorKind.PRESSURE): "outlet",
+    ("valve", SensorKind.PRESSURE): "supply",
+}
+"""Family and kind of sensor → the port at which it measures if it names no position, as in the
+simulation."""
 INTERVAL = frozenset({SensorKind.TEMPERATURE})
 """The kinds of sensors with an arbitrary zero, where only differences are meaningful."""
 
@@ -40,9 +51,10 @@ class SensorRole(NamedTuple):
     @classmethod
     def of(cls, component: ComponentSpec, sensor: SensorSpec) -> "SensorRole":
         """Return the role of a sensor of a component."""
-        port = sensor.position if sensor.position in PORTS else None
-        name = f"{sensor.kind}@{port}" if port else sensor.kind
-        return cls(family(component.kind), name, sensor.kind in INTERVAL)
+        own = family(component.kind)
+        place = sensor.position or USUAL_PORT.get((own, sensor.kind))
+        name = f"{sensor.kind}@{place}" if place in PORTS else sensor.kind
+        return cls(own, name, sensor.kind in INTERVAL)
 
 
 def span(sensor: SensorSpec) -> float:

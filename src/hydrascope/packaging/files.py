@@ -10,6 +10,7 @@ from tempfile import TemporaryDirectory
 
 from hydrascope.packaging.archive import unpack
 from hydrascope.packaging.manifest import SCHEMA_VERSION, Manifest, sha256
+from hydrascope.packaging.pretrained import located
 from hydrascope.packaging.signature import check_signature
 from hydrascope.schemas.errors import SpecError, validate
 from hydrascope.schemas.json_file import parse_json
@@ -84,6 +85,7 @@ def check_bundle(folder: Path, verify_key: Path | None = None) -> Manifest:
 @contextmanager
 def as_folder(path: Path) -> Iterator[Path]:
     """Yield a bundle's folder; an archive is unpacked into a temporary one."""
+    path = located(path)
     if not path.is_file():
         yield path
         return

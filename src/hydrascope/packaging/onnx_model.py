@@ -1,5 +1,6 @@
 """The diagnoser as an ONNX model, for runtimes other than torch."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import torch
@@ -14,7 +15,7 @@ from hydrascope.schemas.errors import SpecError
 OPSET = 20
 
 
-def write_onnx(file: Path, diagnoser: TensorDiagnoser, golden: list[GraphInputs]) -> float:
+def write_onnx(file: Path, diagnoser: TensorDiagnoser, golden: Sequence[GraphInputs]) -> float:
     """Write the model and return the largest difference between its answers and the diagnoser's.
 
     Inputs are named after the fields of `GraphInputs`, outputs after the answers. ONNX Runtime

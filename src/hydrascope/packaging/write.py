@@ -5,13 +5,16 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import mkdtemp
+from typing import NamedTuple
 
+import torch
 from safetensors.torch import save_file
 from torch import Tensor
 
 from hydrascope.graphs.fields import GraphInputs, SensorReference
+from hydrascope.models.any_build import for_any_build
 from hydrascope.models.diagnoser import TensorDiagnoser
-from hydrascope.models.recipe import DiagnoserRecipe, tensors_of
+from hydrascope.models.recipe import DiagnoserRecipe, Parts, load_diagnoser, tensors_of
 from hydrascope.packaging import archive, parity
 from hydrascope.packaging.bundle import read_diagnoser
 from hydrascope.packaging.card import model_card
@@ -45,24 +48,45 @@ class WriteOptions:
     sign_key: Path | None = None
 
 
+class Contents(NamedTuple):
+    """What a bundle consists of."""
+
+    diagnoser: TensorDiagnoser
+    """Trained, on the CPU."""
+    recipe: DiagnoserRecipe
+    """What the diagnoser can be rebuilt from."""
+    manifest: Manifest
+    """The manifest; `parity` and `files` are filled in when the bundle is written."""
+    golden: Sequence[GraphInputs]
+    """Batches of test windows. The first has at least two graphs and is stored."""
+    references: Mapping[str, SensorReference]
+    """References of the manifest's machines, by equipment id; may be empty."""
+
+    def for_any_build(self) -> "Contents":
+        """Return the contents without all that only serves the builds of the training.
+
+        Raises:
+            SpecError: As `models.any_build.for_any_build`.
+        """
+        parts = for_any_build(Parts(self.recipe, tensors_of(self.diagnoser)))
+        spec = self.manifest.input_spec.without_builds()
+        return Contents(
+            load_diagnoser(*parts),
+            parts.recipe,
+            self.manifest.model_copy(update={"input_spec": spec, "machines": ()}),
+            [each._replace(sensor_slot=torch.zeros_like(each.sensor_slot)) for each in self.golden],
+            {},
+        )
+
+
 def write_bundle(
-    path: Path,
-    diagnoser: TensorDiagnoser,
-    recipe: DiagnoserRecipe,
-    manifest: Manifest,
-    golden: list[GraphInputs],
-    references: Mapping[str, SensorReference],
-    options: WriteOptions = WriteOptions(),
+    path: Path, contents: Contents, options: WriteOptions = WriteOptions()
 ) -> Manifest:
     """Write a bundle and return its manifest.
 
     Args:
         path: Where the bundle goes; must not exist. A name that ends in `.zip` gives one file.
-        diagnoser: Trained, on the CPU.
-        recipe: What the diagnoser can be rebuilt from.
-        manifest: The manifest; `parity` and `files` are filled in here.
-        golden: Batches of test windows. The first has at least two graphs and is stored.
-        references: References of the manifest's machines, by equipment id; may be empty.
+        contents: What goes into it.
         options: The optional contents.
 
     Raises:
@@ -71,6 +95,7 @@ def write_bundle(
     """
     if path.exists():
         raise SpecError(f"{str(path)!r} exists; choose a new folder", path="output")
+    diagnoser, recipe, manifest, golden, references = contents
     path.parent.mkdir(parents=True, exist_ok=True)
     part = Path(mkdtemp(prefix=f".{path.name}.", dir=path.parent))
     folder = part / "bundle"
@@ -99,7 +124,7 @@ def _write_model(
     folder: Path,
     diagnoser: TensorDiagnoser,
     recipe: DiagnoserRecipe,
-    golden: list[GraphInputs],
+    golden: Sequence[GraphInputs],
     *,
     onnx: bool,
 ) -> float:

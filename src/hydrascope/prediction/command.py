@@ -22,6 +22,7 @@ from hydrascope.prediction.pool import open_pool
 from hydrascope.prediction.run import run
 from hydrascope.prediction.shards import Job
 from hydrascope.prediction.sources import open_source
+from hydrascope.schemas.machine import Machine
 
 if TYPE_CHECKING:
     # It needs the extra `timescale`.
@@ -52,7 +53,7 @@ class Options(NamedTuple):
 
 def predict(
     model: str, words: Sequence[str], folder: Mapping[str, object], options: Options
-) -> None:
+) -> Mapping[str, Machine]:
     """Answer every whole window of a source; write `<equipment_id>.parquet` for each machine.
 
     Args:
@@ -60,6 +61,9 @@ def predict(
         words: The source, as `open_source` accepts it.
         folder: Keys of `FolderSettings`, for a folder.
         options: How.
+
+    Returns:
+        The machines of the source, by equipment id.
 
     Raises:
         SpecError: As `open_bundle`, `open_source` and `run`; or an extra is not installed.
@@ -75,6 +79,7 @@ def predict(
             open_pool(options.workers, options.ray) as pool,
             _bar(console) as progress,
         ):
+            described = source.machines()
             bar = progress.add_task("Windows", total=None)
             answered = run(
                 Job(answerer, source, spec, table, options.reference_h),
@@ -92,6 +97,7 @@ def predict(
     _name(console, f"shorter than a window of {window_s:g} s, and padded", answered.padded)
     line = f"{answered.rows:,} answers to {answered.windows:,} windows: {options.output}"
     Console().print(line, soft_wrap=True)
+    return described
 
 
 def _table(options: Options) -> "PredictionTable | None":

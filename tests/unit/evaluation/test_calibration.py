@@ -163,6 +163,27 @@ def test_too_few_windows_with_a_label_leave_its_threshold_and_temperature_alone(
     assert wear > 2.0  # chance is worth nothing, so it is made unsure
 
 
+def test_flags_of_few_machines_keep_the_calibration_of_the_initial_weights() -> None:
+    target = torch.zeros(100, 2)
+    target[:40, 0] = 1.0  # the windows of four machines
+    target[:60, 1] = 1.0  # of six
+    prediction = torch.rand(100, 2, generator=torch.Generator().manual_seed(0))
+    held_out = HeldOut(
+        {"faults": located(prediction, target)}, {}, np.arange(100) // 10, "machines"
+    )
+    alone = fit_calibration([FAULTS], held_out)
+    prior = alone.model_copy(
+        update={
+            "temperatures": {"faults": (7.0, 8.0)},
+            "thresholds": {"faults.leak": 0.11, "faults.wear": 0.12},
+        }
+    )
+    found = fit_calibration([FAULTS], held_out, prior=prior)
+    wear = alone.temperatures["faults"][1]
+    assert found.temperatures["faults"] == (7.0, wear)
+    assert found.thresholds == {**alone.thresholds, "faults.leak": 0.11}
+
+
 def test_a_head_with_too_few_held_out_windows_says_so() -> None:
     rows = located(torch.rand(3, 4).softmax(1), torch.zeros(3, 1))
     spec = fit_calibration([GRADED], HeldOut({"valve": rows}, {}, np.arange(3), "windows"))

@@ -254,6 +254,18 @@ def test_labels_are_those_of_the_machine_in_utc(tmp_path: Path) -> None:
     assert len(bare) == 0
 
 
+def test_labels_of_machines_without_a_file_are_ignored_like_their_telemetry(tmp_path: Path) -> None:
+    folder = make_folder(tmp_path / "f", "press")
+    for name in ("press", "saw"):
+        write(recording(10).assign(equipment_id=name), folder / f"{name}.parquet")
+    label = {"start": NOON, "end": NOON + timedelta(seconds=5)}
+    labels = [{"equipment_id": name, **label, "pump.wear": 1} for name in ("press", "saw")]
+    write(pd.DataFrame(labels), folder / "labels" / "all.csv")
+    source = ParquetSource(folder)
+    assert list(source.machines()) == ["press"]
+    assert len(source.labels("press")) == 1
+
+
 def test_the_fingerprint_changes_with_a_sample_a_label_or_a_machine(tmp_path: Path) -> None:
     folder, rows = make_folder(tmp_path / "f"), recording(10)
     write(rows, folder / "a.parquet")

@@ -76,6 +76,7 @@ def _register(settings: RetrainSettings, champion: Champion, ckpt: str, run_dir:
             ckpt=ckpt,
             output=str(run_dir / "bundle"),
             gate=None,
+            any_build=False,
             onnx=False,
             sign_key=settings.sign_key,
             registry="mlflow",

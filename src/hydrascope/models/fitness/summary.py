@@ -94,10 +94,11 @@ class WindowSummary(nn.Module):
         chosen = [names.index(name) for name in _FEATURES if name in names]
         chosen = chosen or list(range(min(len(names), len(_FEATURES))))
         self.has_mean = bool(chosen) and names[chosen[0]] == _FEATURES[0]
-        build, place, self.places = build_places(spec)
+        build, place, places = build_places(spec)
+        self.places = max(1, places)  # one if no build is known
         # The most values of a sensor for which the matrices of all builds stay small.
         width = min(_WIDTH, math.isqrt(_ENTRIES // max(1, len(spec.builds))))
-        most = width // max(1, self.places)
+        most = width // self.places
         if not most:
             build = torch.full_like(build, -1)
         chosen = chosen[: max(1, most)]

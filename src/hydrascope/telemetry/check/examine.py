@@ -104,11 +104,10 @@ def examine(settings: FolderSettings, progress: Progress) -> Examination:
     tables, passed_over = find_tables(settings.folder, apart)
     found.passed_over = passed_over + passed_over_labels(settings.folder, settings.labels)
     try:
-        found.machines = read_machines(
-            settings.folder, settings.machines, cache(partial(recorded_ids, tables))
-        )
+        recorded = cache(partial(recorded_ids, tables))
+        found.machines = read_machines(settings.folder, settings.machines, recorded)
         check_units(found.machines, settings.units)
-        found.labels = read_labels(apart, settings.time_zone, found.machines)
+        found.labels = read_labels(apart, settings.time_zone, found.machines, recorded)
     except SpecError as error:
         found.refused.append(str(error))
 

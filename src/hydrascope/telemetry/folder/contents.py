@@ -37,11 +37,10 @@ def open_contents(settings: FolderSettings) -> Contents:
     """
     apart = label_files(settings.folder, settings.labels)
     tables, passed_over = find_tables(settings.folder, apart)
-    machines = read_machines(
-        settings.folder, settings.machines, cache(partial(recorded_ids, tables))
-    )
+    recorded = cache(partial(recorded_ids, tables))
+    machines = read_machines(settings.folder, settings.machines, recorded)
     check_units(machines, settings.units)
-    labels = read_labels(apart, settings.time_zone, machines)
+    labels = read_labels(apart, settings.time_zone, machines, recorded)
     names = quality_names(machines, settings)
     files = [open_table(path, names) for path in tables]
     check_flags(settings.folder, files, settings)

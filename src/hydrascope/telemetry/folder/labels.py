@@ -10,6 +10,7 @@ import pyarrow.csv
 import pyarrow.parquet as pq
 
 from hydrascope.schemas.errors import SpecError
+from hydrascope.schemas.machine_file import RecordedIds
 from hydrascope.schemas.text import not_utf8
 from hydrascope.telemetry.folder.csv_faults import csv_fault
 from hydrascope.telemetry.folder.discovery import LABELS, SUFFIXES, PassedOver, why_not_read
@@ -41,12 +42,24 @@ def passed_over_labels(folder: Path, pattern: str | None) -> list[PassedOver]:
 
 
 def read_labels(
-    files: Iterable[Path], time_zone: str | None, machines: Iterable[str]
+    files: Iterable[Path],
+    time_zone: str | None,
+    machines: Iterable[str],
+    recorded: RecordedIds = tuple,
 ) -> Mapping[str, pd.DataFrame]:
     """Return a label table for each machine, in the form of `TelemetrySource.labels`.
 
+    Labels of other machines with telemetry are ignored, as their telemetry is.
+
+    Args:
+        files: The label files.
+        time_zone: Of times that have none.
+        machines: The machines that have a machine file.
+        recorded: Returns the ids in the telemetry, as far as they may have no machine file.
+
     Raises:
-        SpecError: A file is invalid, or two intervals of one machine overlap.
+        SpecError: A file is invalid, names a machine that nothing else names, or two intervals of
+            one machine overlap.
     """
     tables = [_read(file, time_zone) for file in files]
     if not tables:
@@ -54,7 +67,8 @@ def read_labels(
         return {name: pd.DataFrame({"start": empty, "end": empty}) for name in machines}
     whole = pd.concat(tables, ignore_index=True)
     known = list(machines)
-    if unknown := sorted(set(whole[EQUIPMENT]) - set(known)):
+    others = set(whole[EQUIPMENT]) - set(known)
+    if others and (unknown := sorted(others.difference(recorded()))):
         raise SpecError(
             f"equipment_id {unknown[0]!r} has no machine file; accepted: {', '.join(known)}",
             path="labels",
@@ -84,9 +98,8 @@ def _read(file: Path, time_zone: str | None) -> pd.DataFrame:
     if any(pa.types.is_binary(field.type) for field in table.schema):
         raise SpecError(f"{file}: {not_utf8(file.read_bytes())}")
     frame: pd.DataFrame = table.drop_columns(["start", "end"]).to_pandas()
-    labels = frame.columns.drop(EQUIPMENT)
-    frame[labels] = frame[labels].replace("", np.nan)
-    frame[EQUIPMENT] = frame[EQUIPMENT].astype(str)
+    labels = frame.drop(columns=EQUIPMENT).replace("", np.nan)
+    frame = pd.concat([frame[[EQUIPMENT]].astype(str), labels], axis=1)
     for place, name in enumerate(("start", "end")):
         with naming(file):
             time_us = to_microseconds(table.column(name), name, time_zone)

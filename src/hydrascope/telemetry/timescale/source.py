@@ -137,7 +137,7 @@ class TimescaleSource(RecordedSource):
         settings = self._settings
         if settings.labels is not None or settings.table is not None:
             files = label_files(Path(), settings.labels) if settings.labels is not None else []
-            return read_labels(files, None, machines)
+            return read_labels(files, None, machines, lambda: wait(self._connector.equipment.all()))
         of, until = self._connector.labels.of, settings.verdicts_until
         return {name: wait(of(name, until)) for name in machines}
 

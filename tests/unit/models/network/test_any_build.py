@@ -12,30 +12,39 @@ from hydrascope.features.normalizer import FeatureNormalizer
 from hydrascope.graphs.fields import GraphInputs, SensorReference
 from hydrascope.graphs.input_spec import InputSpec
 from hydrascope.graphs.layout import GraphLayout
+from hydrascope.models.any_build import for_any_build
 from hydrascope.models.diagnoser import TensorDiagnoser
+from hydrascope.models.fitness.screening import Fitness
 from hydrascope.models.recipe import (
     DiagnoserRecipe,
     ModelRecipe,
     NormaliserRecipe,
+    Parts,
     build_diagnoser,
+    load_diagnoser,
+    tensors_of,
 )
 from hydrascope.schemas import HeadSpec, SpecError, TaskSpec
 
 NETWORK = "hydrascope.models.network.UniversalTemporalGNN"
 
 
-def diagnoser_of(
+def recipe_of(
     spec: InputSpec, heads: list[HeadSpec], *, by: str = "kind", method: str = "none", **keys: Any
-) -> TensorDiagnoser:
-    """A network for unknown builds, but for `keys`."""
+) -> DiagnoserRecipe:
+    """The recipe of a network for unknown builds, but for `keys`."""
     normaliser = {"method": method, "per_step": False, "clip": 5.0, "by": by}
-    recipe = DiagnoserRecipe(
+    return DiagnoserRecipe(
         model=ModelRecipe(target=NETWORK, config={**shipped("role_rows"), **keys}),
         normaliser=NormaliserRecipe.model_validate(normaliser),
         input_spec=spec,
         task=TaskSpec(name="any", heads=tuple(heads)),
     )
-    diagnoser = build_diagnoser(recipe).eval()
+
+
+def diagnoser_of(spec: InputSpec, heads: list[HeadSpec], **keys: Any) -> TensorDiagnoser:
+    """A network for unknown builds, but for `keys`."""
+    diagnoser = build_diagnoser(recipe_of(spec, heads, **keys)).eval()
     for parameter in diagnoser.parameters():
         torch.nn.init.normal_(parameter, std=0.1)  # some begin at 0, and would say nothing
     return diagnoser
@@ -91,6 +100,42 @@ def test_with_weights_or_statistics_of_single_sensors_an_unknown_build_is_refuse
     new = rig.machines["zema"].topology.model_copy(update={"id": "new"})
     with pytest.raises(SpecError, match="of build 'new' is unknown to this model"):
         GraphLayout.of(new, spec, heads, any_build=diagnoser.of_any_build)
+
+
+@pytest.mark.parametrize("method", ["none", "standardize"])
+def test_a_diagnoser_without_its_builds_answers_other_builds_as_the_whole_one(
+    method: str, rig: HydraulicDataModule, spec: InputSpec, heads: list[HeadSpec]
+) -> None:
+    diagnoser = diagnoser_of(spec, heads, method=method)
+    if method != "none":
+        diagnoser.normalizer.fit(rig.training_parts(diagnoser.normalizer))
+    diagnoser.fitness = Fitness(spec, heads)
+    reliability = diagnoser.fitness.reliability
+    for number, values in enumerate((reliability.reliance, reliability.weights)):
+        values.copy_(torch.rand(values.shape, generator=torch.Generator().manual_seed(number)))
+    whole = Parts(recipe_of(spec, heads, method=method), tensors_of(diagnoser))
+    parts = for_any_build(whole)
+    assert not parts.recipe.input_spec.builds
+    sizes = [sum(each.numel() for each in found.tensors.values()) for found in (parts, whole)]
+    assert sizes[0] < sizes[1]
+    new = rig.machines["zema"].topology.model_copy(update={"id": "new"})
+    layouts = [
+        GraphLayout.of(new, each, heads, any_build=True) for each in (spec, parts.recipe.input_spec)
+    ]
+    expected = diagnoser.predict(windows(rig, layouts[0]))
+    found = load_diagnoser(*parts).predict(windows(rig, layouts[1]))
+    assert found.keys() == expected.keys()
+    for name, value in found.items():
+        assert torch.equal(value.nan_to_num(-1.0), expected[name].nan_to_num(-1.0)), name
+
+
+def test_a_diagnoser_that_needs_its_builds_keeps_them(
+    spec: InputSpec, heads: list[HeadSpec]
+) -> None:
+    keys = {"row_by": "build"}
+    whole = Parts(recipe_of(spec, heads, **keys), tensors_of(diagnoser_of(spec, heads, **keys)))
+    with pytest.raises(SpecError, match=r"any_build: true is not accepted: .*experiment=pretrain"):
+        for_any_build(whole)
 
 
 def test_sensors_of_a_kind_share_statistics(
