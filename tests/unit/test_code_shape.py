@@ -16,6 +16,7 @@ EXCEPTIONS = {
     "cli/commands.py ingest": "likewise",
     "cli/simulating.py simulate": "likewise",
     "cli/calibrating.py calibrate": "likewise",
+    "cli/diagnosing.py diagnose": "likewise",
     "cli/predicting.py predict": "likewise",
     "cli/scoring.py score": "likewise",
     "data/datamodule.py HydraulicDataModule.__init__": "one argument for each part of `conf/data`",

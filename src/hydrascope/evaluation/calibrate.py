@@ -83,22 +83,15 @@ def fit_calibration(
         units = held_out.units[rows.window.numpy()]
         kept = _kept(head, rows.target, units, prior)
         if head.kind is not HeadKind.REGRESSION:
-            found = fit_temperatures(head, rows, len(np.unique(units)))
+            fitted = fit_temperatures(head, rows, len(np.unique(units)))
             temperatures[head.name] = tuple(
-                kept[number].temperature if number in kept else fitted
-                for number, fitted in enumerate(found)
+                kept[number].temperature if number in kept else each
+                for number, each in enumerate(fitted)
             )
             calibrated = tempered(head, rows.prediction, torch.tensor(temperatures[head.name]))
             rows = LocatedPredictions(calibrated, rows.target, rows.window, rows.component)
         if head.kind is HeadKind.MULTI_LABEL:
-            thresholds |= {
-                name: kept[number].threshold
-                if number in kept
-                else best_threshold(
-                    calibrated[:, number].double().numpy(), rows.target[:, number].numpy() == 1
-                )
-                for number, name in enumerate(flag_names(head))
-            }
+            thresholds |= _thresholds(head, rows, kept)
         scores = nonconformity(head, rows.prediction, rows.target).numpy()
         attained = max(min(coverage, attainable(len(scores))), min(coverage, _LEAST_COVERAGE))
         margin = tuple(conformal_margin(column, attained) for column in scores.T)
@@ -139,6 +132,20 @@ def _kept(
         number: _Flag(*flag)
         for number, flag in enumerate(flags)
         if len(np.unique(units[target[:, number].numpy() == 1])) < _FEWEST
+    }
+
+
+def _thresholds(
+    head: HeadSpec, rows: HeadPredictions, kept: Mapping[int, _Flag]
+) -> dict[str, float]:
+    """Return the threshold of each flag of calibrated answers."""
+    return {
+        name: kept[number].threshold
+        if number in kept
+        else best_threshold(
+            rows.prediction[:, number].double().numpy(), rows.target[:, number].numpy() == 1
+        )
+        for number, name in enumerate(flag_names(head))
     }
 
 

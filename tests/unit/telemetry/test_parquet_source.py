@@ -232,40 +232,6 @@ def test_machines_are_told_apart_and_strange_sensors_left_alone(tmp_path: Path) 
     assert np.isnan(saw_signals["T"].values).all()
 
 
-def test_labels_are_those_of_the_machine_in_utc(tmp_path: Path) -> None:
-    folder = make_folder(tmp_path / "f", "press", "saw")
-    write(recording(10), folder / "a.parquet")
-    labels = pd.DataFrame(
-        {
-            "equipment_id": ["press", "saw", "press"],
-            "start": ["2024-05-01T14:00:05+02:00", "2024-05-01T12:00:00Z", "2024-05-01T12:00:00Z"],
-            "end": ["2024-05-01T14:00:10+02:00", "2024-05-01T12:00:05Z", "2024-05-01T12:00:05Z"],
-            "pump.wear": [2, 0, None],
-        }
-    )
-    write(labels, folder / "labels" / "first.csv")
-    write(recording(10).assign(equipment_id="saw"), folder / "b.parquet")
-    table = ParquetSource(folder).labels("press")
-    assert table["start"].tolist() == [NOON, NOON + timedelta(seconds=5)]
-    np.testing.assert_array_equal(table["pump.wear"], [NAN, 2])
-    (folder / "labels" / "first.csv").unlink()
-    bare = ParquetSource(folder).labels("press")
-    assert list(bare.columns) == ["start", "end"]
-    assert len(bare) == 0
-
-
-def test_labels_of_machines_without_a_file_are_ignored_like_their_telemetry(tmp_path: Path) -> None:
-    folder = make_folder(tmp_path / "f", "press")
-    for name in ("press", "saw"):
-        write(recording(10).assign(equipment_id=name), folder / f"{name}.parquet")
-    label = {"start": NOON, "end": NOON + timedelta(seconds=5)}
-    labels = [{"equipment_id": name, **label, "pump.wear": 1} for name in ("press", "saw")]
-    write(pd.DataFrame(labels), folder / "labels" / "all.csv")
-    source = ParquetSource(folder)
-    assert list(source.machines()) == ["press"]
-    assert len(source.labels("press")) == 1
-
-
 def test_the_fingerprint_changes_with_a_sample_a_label_or_a_machine(tmp_path: Path) -> None:
     folder, rows = make_folder(tmp_path / "f"), recording(10)
     write(rows, folder / "a.parquet")
