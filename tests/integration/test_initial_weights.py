@@ -76,6 +76,38 @@ def test_initial_weights_of_another_network_or_of_other_inputs_are_refused(
         run_training(*FLEET, other, f"init={ckpt}")
 
 
+def test_only_the_labels_that_there_are_are_learned_and_the_rest_stays_as_it_was(
+    run_training: Train, ckpt: str, tmp_path: Path
+) -> None:
+    folder = tmp_path / "fleet"
+    source = FleetSource(kinds=("robot",), **{**MACHINES, "machines_per_kind": 5})
+    export_fleet(source, folder, Format.PARQUET, lambda _: None)
+    for file in (folder / "labels").iterdir():
+        known = ["equipment_id", "start", "end", "commissioning", "health"]
+        pd.read_parquet(file)[known].to_parquet(file)
+    keys = (
+        "experiment=finetune",
+        f"data.source.folder={folder}",
+        "data.window.steps=2",
+        "data.reference={label: commissioning, first_h: null}",
+        "data.split.folds=3",
+        "data.store.n_jobs=1",
+        "model.row_channels=16",
+        "model.row_levels=false",
+        "model.row_lines=0",
+        "trainer.max_epochs=1",
+    )
+    run_dir = run_training(*keys, f"init={ckpt}")
+    judged = json.loads((run_dir / "results.json").read_text("utf-8"))["test"]["role_rows"]
+    assert {name for name, each in judged.items() if each["rows"]} == {"health"}
+    found = read_checkpoint(run_dir / "checkpoints" / "best.ckpt").calibration
+    begun = read_checkpoint(Path(ckpt)).calibration
+    assert found["thresholds"] == begun["thresholds"]
+    assert found["temperatures"]["anomalies"] == begun["temperatures"]["anomalies"]
+    with pytest.raises(SpecError, match="the data source has no label for it"):
+        run_training(*keys, "init=null")
+
+
 MACHINES: dict[str, Any] = {
     "machines_per_kind": 2,
     "hours": 0.1,

@@ -127,18 +127,19 @@ class HydraulicDataModule(LightningDataModule):
         self.recombination, self.short = recombination or RecombinationSpec(), short
         self._vocabulary: InputSpec | None = None
         self._builds: KnownBuilds = "known"
-        self._judges_all = self._ready = False
+        self._judges_all = self._some = self._ready = False
         self._plans: list[WindowPlan] = []
         self._targets: list[dict[str, Tensor]] = []
 
-    def read_as(self, trained: InputSpec, builds: KnownBuilds = "known") -> None:
-        """Lay out the windows in the vocabulary of a trained model; call it before `plan`."""
-        self._vocabulary, self._builds = trained, builds
+    def read_as(
+        self, trained: InputSpec, builds: KnownBuilds = "known", *, some: bool = False
+    ) -> None:
+        """Read windows as a trained model, before `plan`; with `some`, heads may lack labels."""
+        self._vocabulary, self._builds, self._some = trained, builds, some
 
     def judge_all(self) -> None:
         """Make all windows test windows; call it before `plan`."""
-        self._judges_all, self.transforms = True, ()
-        self.recombination = RecombinationSpec()
+        self._judges_all, self.transforms, self.recombination = True, (), RecombinationSpec()
 
     def plan(self) -> None:
         """Find, label and split the windows without reading telemetry.
@@ -156,7 +157,7 @@ class HydraulicDataModule(LightningDataModule):
         self.input_spec = own if known is None else known.read_by(own, self._builds)
         tables = [window_table(plan, self.source.labels(plan.equipment_id)) for plan in plans]
         targets = encode_machines(heads, topologies, tables)
-        check_columns(heads, topologies, tables)
+        check_columns(heads, topologies, tables, some=self._some)
         self.table = join_tables(tables)
         if self.task.normality is not None:
             self.healthy_labels, key = true_labels(self.task, self.table)
@@ -179,7 +180,7 @@ class HydraulicDataModule(LightningDataModule):
             SpecError: A part is empty, or the labels of a head do not suffice.
         """
         check_parts(self.split)
-        check_counts(self.task.heads, self.label_counts)
+        check_counts(self.task.heads, self.label_counts, some=self._some)
 
     def setup(self, stage: str | None = None) -> None:  # noqa: ARG002 (Lightning names it)
         """Open the stores and build missing ones, only once for all stages."""

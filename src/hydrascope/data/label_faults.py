@@ -40,8 +40,16 @@ def check_columns(
     heads: Sequence[HeadSpec],
     topologies: Sequence[GraphTopology],
     tables: Sequence[pd.DataFrame],
+    *,
+    some: bool = False,
 ) -> None:
     """Refuse misspelt label columns: no head reads them, while a head lacks its own.
+
+    Args:
+        heads: Heads of the task.
+        topologies: Those of the machines.
+        tables: Their window tables.
+        some: Whether a head may lack labels, as long as another has some.
 
     Raises:
         SpecError: A head has no label column, or a column is probably misspelt.
@@ -67,6 +75,8 @@ def check_columns(
                 f"task head {head.name!r}: no label column {names[0]!r}; did you mean "
                 f"{near[0]!r}? The labels have: {', '.join(columns)}"
             )
+    if some and any(name in present for _, names in wanted for name in names):
+        return
     for head in heads:
         accepted = [names for each, names in wanted if each is head]
         if not any(name in present for names in accepted for name in names):
@@ -91,17 +101,21 @@ def _strange(
     return [name for name in unread if name.partition(".")[0] not in ids]
 
 
-def check_counts(heads: Sequence[HeadSpec], counts: pd.DataFrame) -> None:
+def check_counts(heads: Sequence[HeadSpec], counts: pd.DataFrame, *, some: bool = False) -> None:
     """Check that the labels allow training and evaluation.
 
     Args:
         heads: Heads of the task.
         counts: Counts from `count_labels`.
+        some: Whether a head may lack labels, as long as another has some.
 
     Raises:
         SpecError: A head has no label in training or test, only one value in training, or a class
             in test that is absent in training; or no head has a label in validation.
     """
+    if some:
+        labelled = counts.groupby(HEAD)[["train", "val", "test"]].sum().sum(axis=1)
+        heads = [head for head in heads if labelled.get(head.name, 0)] or heads
     faults = [fault for head in heads for fault in _faults(head, counts[counts[HEAD] == head.name])]
     if heads and not counts["val"].any():
         faults.append(
@@ -147,9 +161,12 @@ def _constant(head: HeadSpec, counts: pd.DataFrame) -> bool:
 
 def remarks_on_labels(heads: Sequence[HeadSpec], counts: pd.DataFrame) -> list[str]:
     """Return what is lacking without preventing a training, one line per head and part."""
-    lines = []
+    lines, bare = [], []
     for head in heads:
         rows = counts[counts[HEAD] == head.name]
+        if not rows[["train", "val", "test"]].to_numpy().any():
+            bare.append(repr(head.name))
+            continue
         if not rows["val"].any():
             lines.append(f"labels: head {head.name!r}: in validation none; it is not calibrated")
         for part, name in (("train", "training"), ("test", "test")):
@@ -164,6 +181,8 @@ def remarks_on_labels(heads: Sequence[HeadSpec], counts: pd.DataFrame) -> list[s
             names = [str(name) if several else repr(name) for name in seen.index[seen == 0]]
             if names:
                 lines.append(f"labels: head {head.name!r}: in {name} never {', '.join(names)}")
+    if bare:
+        lines.append(f"labels: none for {', '.join(bare)}, which are neither learned nor judged")
     return lines
 
 

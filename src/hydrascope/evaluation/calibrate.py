@@ -97,6 +97,10 @@ def fit_calibration(
         margin = tuple(conformal_margin(column, attained) for column in scores.T)
         if np.isfinite(margin).all():
             margins[head.name] = margin
+    if prior is not None:  # what cannot be calibrated here
+        temperatures = {**prior.temperatures, **temperatures}
+        thresholds = {**prior.thresholds, **thresholds}
+        reasons = {name: why for name, why in reasons.items() if name not in temperatures}
     conformal = Conformal(
         coverage=coverage,
         margins=margins,
@@ -105,10 +109,7 @@ def fit_calibration(
         unit=held_out.unit,
     )
     return Calibration(
-        temperatures=temperatures,
-        thresholds=thresholds,
-        conformal=conformal,
-        uncalibrated=reasons,
+        temperatures=temperatures, thresholds=thresholds, conformal=conformal, uncalibrated=reasons
     )
 
 

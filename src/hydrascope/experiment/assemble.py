@@ -168,7 +168,12 @@ def parts_of(checkpoint: Checkpoint) -> Parts:
     """Return what the diagnoser of a checkpoint consists of."""
     settings = TrainSettings.model_validate(checkpoint.record["settings"])
     spec = InputSpec.model_validate(checkpoint.record["input_spec"])
-    return Parts(recipe_of(settings, spec), checkpoint.weights)
+    return Parts(_with_fitted(recipe_of(settings, spec), checkpoint), checkpoint.weights)
+
+
+def _with_fitted(recipe: DiagnoserRecipe, checkpoint: Checkpoint) -> DiagnoserRecipe:
+    calibration = checkpoint.calibration and Calibration.model_validate(checkpoint.calibration)
+    return recipe.model_copy(update={"fitted": checkpoint.fitted, "calibration": calibration})
 
 
 def load_checkpoint(recipe: DiagnoserRecipe, checkpoint: Checkpoint) -> TensorDiagnoser:
@@ -181,9 +186,7 @@ def load_checkpoint(recipe: DiagnoserRecipe, checkpoint: Checkpoint) -> TensorDi
     Raises:
         SpecError: As in `load_diagnoser`.
     """
-    calibration = checkpoint.calibration and Calibration.model_validate(checkpoint.calibration)
-    fitted = {"fitted": checkpoint.fitted, "calibration": calibration}
-    diagnoser = load_diagnoser(recipe.model_copy(update=fitted), checkpoint.weights)
+    diagnoser = load_diagnoser(_with_fitted(recipe, checkpoint), checkpoint.weights)
     if diagnoser.normality is not None and (found := checkpoint.in_turn):
         in_turn = {level: ScoredWindows(*columns) for level, columns in found.items()}
         diagnoser.normality.in_turn = in_turn

@@ -12,7 +12,7 @@ from hydrascope.experiment.assemble import build_datamodule, load_checkpoint, re
 from hydrascope.experiment.base import Target
 from hydrascope.experiment.data_settings import JudgedData, MovedData
 from hydrascope.experiment.job_settings import TRACKED, TrainSettings
-from hydrascope.graphs.input_spec import InputSpec
+from hydrascope.graphs.input_spec import InputSpec, KnownBuilds
 from hydrascope.models.diagnoser import TensorDiagnoser
 from hydrascope.schemas.errors import SpecError
 from hydrascope.training.checkpoint import read_checkpoint
@@ -74,7 +74,8 @@ def restore(
             f"ckpt: its weights do not fit {settings.model.name} of this version of Hydrascope; "
             f"train again ({error})"
         ) from None
-    data.read_as(spec, "any" if diagnoser.of_any_build else "known")
+    builds: KnownBuilds = "any" if diagnoser.of_any_build else "known"
+    data.read_as(spec, builds, some=settings.init is not None)
     data.setup()
     if diagnoser.normality is not None and bool(
         diagnoser.normality.threshold_machine.isnan().all()

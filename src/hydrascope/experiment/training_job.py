@@ -81,7 +81,7 @@ def train(settings: TrainSettings, *, quiet: bool = False) -> None:
     start = settings.resume or settings.init
     initial = Initial.read(start, settings) if start else None
     if initial is not None:
-        data.read_as(initial.input_spec, initial.builds)
+        data.read_as(initial.input_spec, initial.builds, some=settings.init is not None)
     _set_up(data, None if settings.lr_find else run_dir, settings.trainer.overfit_windows, console)
     plain = settings.model_dump(mode="json", by_alias=True)
     # Behind the checks of the data, whose errors it would hide.

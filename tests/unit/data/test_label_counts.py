@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from hydrascope.data.label_counts import count_labels
+from hydrascope.data.label_counts import HEAD, count_labels
 from hydrascope.data.label_faults import (
     check_columns,
     check_counts,
@@ -118,6 +118,19 @@ def test_a_head_without_labels_in_validation_is_said() -> None:
     assert remarks_on_labels(heads, counts) == [
         "labels: head 'wear': in validation none; it is not calibrated"
     ]
+
+
+def test_of_initial_weights_some_heads_may_have_no_label() -> None:
+    heads = [head(), head(name="state"), head(name="other")]
+    counts = count_labels(heads, [PRESS], [encode_targets(heads, PRESS, HALF)], THIRDS)
+    with pytest.raises(SpecError, match="head 'other': no labelled window in the training part"):
+        check_counts(heads, counts)
+    check_counts(heads, counts, some=True)
+    assert "labels: none for 'other', which are neither learned nor judged" in (
+        remarks_on_labels(heads, counts)
+    )
+    with pytest.raises(SpecError, match="head 'other': no labelled window in the training part"):
+        check_counts(heads[2:], counts[counts[HEAD] == "other"], some=True)
 
 
 def test_a_validation_part_without_any_label_is_refused() -> None:
