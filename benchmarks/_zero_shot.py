@@ -1,5 +1,6 @@
 """What a network that was trained on other circuits says of the fleet's four kinds."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -32,6 +33,11 @@ class ZeroShot(NamedTuple):
     """The mean absolute error."""
     first: float
     """The share of windows with a fault whose faulty component is named first."""
+    macro_f1_draws: Sequence[float]
+    """The macro-F1 of machines that are drawn with replacement."""
+
+
+_DRAWS = 500
 
 
 def judged_fleet(ckpt: Path, *overrides: str) -> tuple[TensorDiagnoser, HydraulicDataModule]:
@@ -77,10 +83,12 @@ def _figures(
         for name, each in predictions.items()
     }
     (head,) = (head for head in diagnoser.heads if head.name == "anomalies")
-    f1, auroc, ece = [], [], []
+    f1, auroc, ece, counts = [], [], [], []
+    machine = data.units[own[head.name].window.numpy()]
     for question in questions(head, own[head.name]):
         flags = question.confidence >= diagnoser.thresholds[question.name]
         f1.append(f1_score(question.right, flags, zero_division=0.0))
+        counts.append(_by_machine(question.right, flags, machine))
         if 0 < question.right.sum() < len(question.right):
             auroc.append(roc_auc_score(question.right, question.confidence))
         ece.append(expected_error(bin_sums(question).sum(0)))
@@ -91,5 +99,35 @@ def _figures(
     assert located is not None
     first = located["judged"]["network"]["top1"]["value"]
     return ZeroShot(
-        float(np.mean(f1)), float(np.mean(auroc)), float(np.mean(ece)), float(error), first
+        float(np.mean(f1)),
+        float(np.mean(auroc)),
+        float(np.mean(ece)),
+        float(error),
+        first,
+        _draws(np.stack(counts, axis=1)),
     )
+
+
+def _by_machine(
+    right: NDArray[np.bool_], flags: NDArray[np.bool_], machine: NDArray[np.int64]
+) -> NDArray[np.int64]:
+    """Return the hits, false alarms and misses of each machine, [M, 3]."""
+    _, number = np.unique(machine, return_inverse=True)
+    found = np.zeros((number.max() + 1, 3), np.int64)
+    for column, each in enumerate((right & flags, ~right & flags, right & ~flags)):
+        np.add.at(found[:, column], number, each)
+    return found
+
+
+def _draws(counts: NDArray[np.int64]) -> list[float]:
+    """Return the macro-F1 of machines that are drawn with replacement.
+
+    Args:
+        counts: Hits, false alarms and misses of each machine and fault, [M, L, 3].
+    """
+    machines = len(counts)
+    times = np.random.default_rng(0).multinomial(machines, [1 / machines] * machines, _DRAWS)
+    hits, alarms, misses = np.tensordot(times, counts, 1).transpose(2, 0, 1)
+    f1 = 2 * hits / np.maximum(2 * hits + alarms + misses, 1)
+    drawn: list[float] = f1.mean(1).tolist()
+    return drawn
