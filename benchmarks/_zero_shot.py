@@ -11,6 +11,7 @@ from sklearn.metrics import f1_score, roc_auc_score
 
 from benchmarks._fleet_runs import settings_of
 from hydrascope.data.datamodule import HydraulicDataModule
+from hydrascope.data.windows import EQUIPMENT
 from hydrascope.evaluation.bootstrap import Bootstrap
 from hydrascope.evaluation.calibration import bin_sums, expected_error, questions
 from hydrascope.evaluation.localisation import localisation
@@ -84,7 +85,7 @@ def _figures(
     }
     (head,) = (head for head in diagnoser.heads if head.name == "anomalies")
     f1, auroc, ece, counts = [], [], [], []
-    machine = data.units[own[head.name].window.numpy()]
+    machine = data.table[EQUIPMENT].to_numpy()[own[head.name].window.numpy()]
     for question in questions(head, own[head.name]):
         flags = question.confidence >= diagnoser.thresholds[question.name]
         f1.append(f1_score(question.right, flags, zero_division=0.0))
@@ -109,7 +110,7 @@ def _figures(
 
 
 def _by_machine(
-    right: NDArray[np.bool_], flags: NDArray[np.bool_], machine: NDArray[np.int64]
+    right: NDArray[np.bool_], flags: NDArray[np.bool_], machine: NDArray[np.object_]
 ) -> NDArray[np.int64]:
     """Return the hits, false alarms and misses of each machine, [M, 3]."""
     _, number = np.unique(machine, return_inverse=True)
