@@ -79,17 +79,20 @@ def unknown_sensors(topology: GraphTopology, spec: InputSpec) -> list[str]:
 
 def _show(console: Console, name: str, found: Verdict) -> None:
     period = f"{found.begin:%Y-%m-%d %H:%M} to {found.end:%Y-%m-%d %H:%M %Z}"
-    line = f"{name}: health {found.health:.2f}; {found.windows} windows, {period}"
+    line = f"{name}: health {_number(found.health)}; {found.windows} windows, {period}"
     console.print(line, soft_wrap=True, highlight=False)
     table = Table()
     for heading in ("component", "health", "most probable fault", "probability", "flagged"):
         table.add_column(heading)
     for each in found.findings[:_SHOWN]:
+        health, probability = _number(each.health), _number(each.probability)
         fault, flagged = each.fault.replace("_", " "), f"{each.flagged} of {found.latest}"
-        table.add_row(
-            each.component, f"{each.health:.2f}", fault, f"{each.probability:.2f}", flagged
-        )
+        table.add_row(each.component, health, fault, probability, flagged)
     console.print(table)
     if not math.isnan(found.reliable) and found.reliable < 1.0:
         share = f"{1.0 - found.reliable:.0%}"
         console.print(f"Of the answers in these {found.latest} windows {share} are not reliable.")
+
+
+def _number(value: float) -> str:
+    return "–" if math.isnan(value) else f"{value:.2f}"
