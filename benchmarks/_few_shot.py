@@ -9,12 +9,13 @@ from benchmarks._fleet_runs import Figures, figures, open_data, train
 from benchmarks._fleet_trees import trees_of_kinds
 
 RUNS = ROOT / "outputs" / "few_shot"
+_SCRATCH = ("init=null", "optim.lr=4.0e-3", "trainer.max_epochs=240")
 NETWORKS: dict[str, tuple[str, ...]] = {
     "pretrained": (),
-    "the same network, from scratch": ("init=null", "optim.lr=4.0e-3"),
+    "the same network, from scratch": _SCRATCH,
     "gatv2_arma, from scratch": (
-        "init=null", "model=gatv2_arma_fleet", "data.normalise.method=standardize",
-        "data.transforms.sensor_dropout=0.1", "optim.lr=4.0e-3", "optim.weight_decay=0.2",
+        *_SCRATCH, "model=gatv2_arma_fleet", "data.normalise.method=standardize",
+        "data.transforms.sensor_dropout=0.1", "optim.weight_decay=0.2",
     ),
 }  # fmt: skip
 """Name → how it differs from `experiment=finetune`."""

@@ -80,9 +80,7 @@ def write() -> Path:
     )
     most = found[next(iter(found))].kinds
     low, high = np.percentile(np.mean([each.macro_f1_draws for each in most.values()], 0), _ENDS)
-    note += (
-        f" 95 % of draws of machines give {low:.3f} to {high:.3f} as the first macro-F1."
-    )
+    note += f" 95 % of draws of machines give {low:.3f} to {high:.3f} as the first macro-F1."
     path = ROOT / "docs" / "results.md"
     lines = [note, "", *_by_variant(found), "", *_by_kind(most)]
     replace_section(path, "pretrain", "\n".join(lines))
