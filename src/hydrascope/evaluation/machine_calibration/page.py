@@ -22,7 +22,8 @@ from hydrascope.simulation.calibration.posterior import (
 from hydrascope.telemetry.calibration.windows import SoundWindows
 
 _TEMPLATES = Path(__file__).parents[2] / "assets" / "report"
-_SIZE = (4.2, 2.6)
+_SIZE = (4.7, 2.6)
+"""In inches, before `inline_svg` crops a chart to what it shows."""
 
 
 def write_page(path: Path, build: Build, windows: SoundWindows, found: Calibration) -> None:
@@ -67,7 +68,7 @@ def sensor_charts(found: Calibration) -> list[str]:
         at = layout.of(number)
         levels = slice(at.start, at.start + layout.parts)
         with page_style():
-            figure = Figure(figsize=_SIZE, layout="constrained")
+            figure = Figure(figsize=_SIZE)
             axes = figure.subplots()
             recorded = np.nanmean(found.recorded[:, levels], axis=0)
             axes.plot(along, found.before[:, levels].mean(axis=0), "--", label="before")

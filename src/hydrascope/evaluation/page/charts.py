@@ -15,15 +15,16 @@ from hydrascope.evaluation.sums import outcome_names, outcome_rows
 from hydrascope.evaluation.verdict.sentence import words
 from hydrascope.schemas.task import HeadKind, HeadSpec
 
-_SIZE = (4.6, 3.4)
-_LEGEND_ROW = 0.16
-"""Height of two entries below a chart, in inches."""
+_SIZE = (5.1, 3.4)
+"""In inches, before `inline_svg` crops a chart to what it shows."""
+_BELOW_LABEL = (0.5, -0.16)
+"""The place below the label of the horizontal axis, in shares of the axes."""
 
 
 def confusion_chart(head: HeadSpec, counts: Sequence[Sequence[int]]) -> str:
     """Draw the confusion matrix of a head."""
     with page_style():
-        figure = Figure(figsize=_SIZE, layout="constrained")
+        figure = Figure(figsize=_SIZE)
         draw_confusion(figure, head, np.asarray(counts))
         return inline_svg(figure, f"confusion_{head.name}")
 
@@ -32,7 +33,7 @@ def precision_recall_chart(head: HeadSpec, rows: LocatedPredictions) -> str | No
     """Draw precision over recall for each class or label; None if no outcome varies."""
     rows = complete(rows)
     with page_style():
-        figure = Figure(figsize=_SIZE, layout="constrained")
+        figure = Figure(figsize=_SIZE)
         axes = figure.subplots()
         for number, name in enumerate(outcome_names(head)):
             score, present = outcome_rows(head, rows, number)
@@ -45,8 +46,6 @@ def precision_recall_chart(head: HeadSpec, rows: LocatedPredictions) -> str | No
             )
         if not axes.lines:
             return None
-        width, height = _SIZE
-        figure.set_size_inches(width, height + _LEGEND_ROW * -(-len(axes.lines) // 2))
         axes.set(
             xlabel="recall",
             ylabel="precision",
@@ -54,14 +53,17 @@ def precision_recall_chart(head: HeadSpec, rows: LocatedPredictions) -> str | No
             ylim=(0, 1.03),
             title=shown_name(head.name),
         )
-        figure.legend(title="average precision", fontsize=8, loc="outside lower center", ncols=2)
+        axes.legend(
+            title="average precision", fontsize=8, ncols=2,
+            loc="upper center", bbox_to_anchor=_BELOW_LABEL,
+        )  # fmt: skip
         return inline_svg(figure, f"precision_{head.name}")
 
 
 def calibration_chart(name: str, question: Mapping[str, Any]) -> str:
     """Draw how often answers of each confidence were right, before and after calibration."""
     with page_style():
-        figure = Figure(figsize=_SIZE, layout="constrained")
+        figure = Figure(figsize=_SIZE)
         axes = figure.subplots()
         axes.plot([0, 1], [0, 1], color=FAINT, linewidth=1, linestyle=":")
         for when, marker in (("before", "o--"), ("after", "s-")):
@@ -93,7 +95,7 @@ def calibration_chart(name: str, question: Mapping[str, Any]) -> str:
 def severity_chart(head: HeadSpec, points: Sequence[Mapping[str, Any]]) -> str:
     """Draw the error over the severity, with intervals."""
     with page_style():
-        figure = Figure(figsize=_SIZE, layout="constrained")
+        figure = Figure(figsize=_SIZE)
         axes = figure.subplots()
         severity = np.array([each["severity"] for each in points])
         error = np.array([each["error"] for each in points])
