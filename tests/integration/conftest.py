@@ -20,16 +20,21 @@ from tests.support.services import Served, service
 from hydrascope.evaluation import missing
 from hydrascope.experiment import evaluate, export, train
 
-SHARED = ("killed", "run_dir", "uninterrupted", "short_run", "wheel")
-"""Fixtures of one module that take long; `trained` is that of several."""
+APART = (
+    *("test_ddp", "test_examples", "test_hardware", "test_noise", "test_notebooks_run"),
+    *("test_process_grid", "test_scripts", "test_training"),
+)
+"""Files whose tests take long each and share little."""
 
 
 def pytest_itemcollected(item: pytest.Item) -> None:
-    """Let one worker have all tests of what they share, so that it is made once."""
-    names = getattr(item, "fixturenames", ())
-    if "trained" in names:
+    """Let one worker have all tests of a file, so that what they share is made once.
+
+    `trained` is shared by several files.
+    """
+    if "trained" in getattr(item, "fixturenames", ()):
         item.add_marker(pytest.mark.xdist_group("trained"))
-    elif not set(SHARED).isdisjoint(names):
+    elif item.path.stem not in APART and item.get_closest_marker("xdist_group") is None:
         item.add_marker(pytest.mark.xdist_group(item.path.stem))
 
 
