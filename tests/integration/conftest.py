@@ -1,8 +1,10 @@
 """Fixtures that run the real jobs on the real rig, small."""
 
+import multiprocessing
 import shutil
 import tempfile
 from collections.abc import Iterator
+from multiprocessing import forkserver
 from pathlib import Path
 
 import pytest
@@ -16,6 +18,7 @@ from jobs import (
     train_settings,
 )
 from tests.support.services import Served, service
+from tests.support.watch_workers import PRELOADED
 
 from hydrascope.evaluation import missing
 from hydrascope.experiment import evaluate, export, train
@@ -48,6 +51,16 @@ def run_training(tmp_path_factory: pytest.TempPathFactory) -> Train:
         return run_dir
 
     return run
+
+
+@pytest.fixture(scope="session")
+def forks() -> None:
+    """Start the process from which trials and workers of a watch are forked.
+
+    There is one, and it imports what it is asked for first. So it is asked for all of it.
+    """
+    multiprocessing.set_forkserver_preload(["hydrascope.experiment.sweep.imports", *PRELOADED])
+    forkserver.ensure_running()
 
 
 @pytest.fixture(scope="module")

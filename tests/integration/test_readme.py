@@ -26,7 +26,9 @@ BRIEF = [*QUICK, "trainer.max_epochs=1", "trainer.limit_train_batches=1"]
 
 
 @pytest.fixture(scope="module")
-def workplace(tmp_path_factory: pytest.TempPathFactory, trained: Path, bundle: Path) -> Path:
+def workplace(
+    tmp_path_factory: pytest.TempPathFactory, trained: Path, bundle: Path, forks: None
+) -> Path:
     """Return a folder with scripts, configs, a trained run, its bundle, and the pages' files."""
     folder = tmp_path_factory.mktemp("clone")
     for name in (

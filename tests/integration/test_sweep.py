@@ -23,7 +23,7 @@ from hydrascope.experiment.launch import launch
 from hydrascope.tracking.destination import PARENT
 
 # Each trial is a fresh process that imports everything: slow where others work too.
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(900), pytest.mark.usefixtures("forks")]
 
 TINY = (
     *(each for each in SMALL if not each.startswith(("model.", "tracking"))),

@@ -19,14 +19,15 @@ from hydrascope.telemetry.timescale.database import Database
 from hydrascope.telemetry.timescale.migrations import upgrade
 from hydrascope.telemetry.timescale.settings import database_settings
 
-_PRELOADED = ["hydrascope.watch.startup", "hydrascope.watch.main"]
+PRELOADED = ("hydrascope.watch.startup", "hydrascope.watch.main")
+"""What a worker takes long to import."""
 _END_S = 60
 
 
 def _context() -> ForkServerContext:
     """Return a context whose processes find torch imported."""
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(_PRELOADED)
+    context.set_forkserver_preload([*PRELOADED])
     return context
 
 

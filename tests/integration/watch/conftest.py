@@ -28,7 +28,7 @@ def light_bundle(light: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def watch_server() -> Iterator[Server]:
+def watch_server(forks: None) -> Iterator[Server]:
     with postgres(max_connections="60") as running:
         yield running
 

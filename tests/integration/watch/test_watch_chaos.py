@@ -13,7 +13,7 @@ from tests.support.watched_rigs import WatchedRigs
 
 
 @pytest.fixture(scope="module")
-def own_server() -> Iterator[Server]:
+def own_server(forks: None) -> Iterator[Server]:
     with postgres(max_connections="60") as running:
         yield running
 
