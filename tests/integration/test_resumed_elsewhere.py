@@ -11,15 +11,16 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import pandas as pd
 import pytest
-from jobs import FEW_HELD_OUT, QUICK, ROOT, SMALL
+from jobs import FEW_HELD_OUT, ROOT, SMALL
 
 from hydrascope.experiment.job_settings import validate_train
 from hydrascope.experiment.launch import launch
 
 OPTIONS = (
     *(each for each in SMALL if not each.startswith(("data.store", "trainer.limit"))),
-    *QUICK,
+    "data.window.steps=2",
     FEW_HELD_OUT,
     "trainer.max_epochs=4",
     "data.batch_size=256",
@@ -59,6 +60,13 @@ def hashes(folder: Path) -> dict[str, str]:
     }
 
 
+def losses(run_dir: Path) -> pd.DataFrame:
+    """Return every logged loss by epoch, as the text that was written."""
+    rows = pd.read_csv(run_dir / "metrics.csv", dtype=str).dropna(subset="epoch")
+    columns = [name for name in rows if "loss" in name]
+    return rows.groupby(rows["epoch"].astype(int))[columns].first()
+
+
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
 def test_a_training_that_is_ended_moved_and_resumed_writes_the_files_of_an_uninterrupted_one(
     number: signal.Signals,
@@ -89,3 +97,8 @@ def test_a_training_that_is_ended_moved_and_resumed_writes_the_files_of_an_unint
     whole, again = hashes(uninterrupted), hashes(resumed)
     for file in ("results.json", "checkpoints/best.ckpt", "checkpoints/last.ckpt"):
         assert again[file] == whole[file], file
+    # Every step has its own dropout and every epoch its own order: both come back.
+    later = losses(resumed)
+    assert 1 <= len(later) <= 3
+    assert later.equals(losses(uninterrupted).loc[later.index])
+    assert later.index[-1] == 3
