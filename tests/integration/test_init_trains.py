@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from in_process import run
 from tests.support.raw_folders import actuators, water_loop
 
 SMALL = (
@@ -28,15 +29,21 @@ def hydrascope(folder: Path, *arguments: str) -> str:
 
 
 @pytest.mark.parametrize("make", [water_loop, actuators], ids=["unlabelled", "labelled"])
-def test_the_printed_command_trains(tmp_path: Path, make: object) -> None:
+def test_the_printed_command_trains(
+    tmp_path: Path,
+    make: object,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
     assert callable(make)
     make(tmp_path / "raw")
-    printed = hydrascope(tmp_path, "init", "raw").splitlines()[-1]
-    _, _, program, *arguments = shlex.split(printed)
-    assert program == "hydrascope"
-    shown = hydrascope(tmp_path, *arguments, *SMALL, "run_dir=run")
+    monkeypatch.chdir(tmp_path)
+    assert not run(["python", "-m", "hydrascope", "init", "raw"], monkeypatch)
+    printed = shlex.split(capsys.readouterr().out.splitlines()[-1])
+    assert printed[1:3] == ["-m", "hydrascope"]
+    assert not run([*printed, *SMALL, "run_dir=run"], monkeypatch)
     assert (tmp_path / "run" / "checkpoints" / "best.ckpt").is_file()
-    assert "Test: " in shown
+    assert "Test: " in capsys.readouterr().out
 
 
 def test_the_files_are_validated_in_two_seconds_of_processor_time(tmp_path: Path) -> None:

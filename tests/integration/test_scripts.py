@@ -2,9 +2,12 @@
 
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import torch
+from in_process import run as run_in_process
 from jobs import ROOT
 from tests.support.processor_time import processor_s
 
@@ -114,29 +117,37 @@ def test_a_missing_or_wrong_checkpoint_is_one_line(script: str, tmp_path: Path) 
     assert done.returncode == 2
 
 
-def test_a_wrong_data_folder_is_named_with_every_missing_file(tmp_path: Path) -> None:
-    done = run("train.py", f"data.source.folder={tmp_path}", "tracking=none", cwd=tmp_path)
-    assert done.returncode == 2
-    assert "PS1.txt: no such file" in done.stderr
-    assert "Traceback" not in done.stderr
+@pytest.fixture
+def refusal(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Callable[..., str]:
+    """Run the training script here, where torch is imported; return what it says at its end."""
+    monkeypatch.chdir(tmp_path)
+
+    def said(*overrides: str) -> str:
+        words = ["python", str(ROOT / "train.py"), *overrides, "tracking=none"]
+        assert run_in_process(words, monkeypatch) == 2
+        return capsys.readouterr().err
+
+    return said
 
 
-def test_a_gpu_that_is_not_there_is_refused(tmp_path: Path) -> None:
-    torch = pytest.importorskip("torch")
-    if torch.cuda.is_available():
-        pytest.skip("this machine has a GPU")
-    done = run("train.py", "hardware=gpu", "tracking=none", cwd=tmp_path)
-    assert done.returncode == 2
-    assert "1 GPU(s) wanted, 0 found" in done.stderr
+def test_a_wrong_data_folder_is_named_with_every_missing_file(
+    refusal: Callable[..., str], tmp_path: Path
+) -> None:
+    said = refusal(f"data.source.folder={tmp_path}")
+    assert "PS1.txt: no such file" in said
+    assert "Traceback" not in said
 
 
-def test_float8_without_a_gpu_that_has_it_is_one_line(tmp_path: Path) -> None:
-    torch = pytest.importorskip("torch")
-    if torch.cuda.is_available():
-        pytest.skip("this machine has a GPU")
-    done = run("train.py", "hardware=gpu_float8", "tracking=none", cwd=tmp_path)
-    assert done.returncode == 2
-    assert done.stderr.strip() == (
+@pytest.mark.skipif(torch.cuda.is_available(), reason="this machine has a GPU")
+def test_a_gpu_that_is_not_there_is_refused(refusal: Callable[..., str]) -> None:
+    assert "1 GPU(s) wanted, 0 found" in refusal("hardware=gpu")
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="this machine has a GPU")
+def test_float8_without_a_gpu_that_has_it_is_one_line(refusal: Callable[..., str]) -> None:
+    assert refusal("hardware=gpu_float8").strip() == (
         "train.py: hardware.float8: 'native' needs a GPU of compute capability 8.9 or more, no GPU "
         "found; accepted here: null or emulated"
     )
