@@ -4,9 +4,10 @@ from pathlib import Path
 
 PRETRAINED = "pretrained"
 """Its name, unless a file or folder here has this name."""
-_FOLDER = Path(__file__).parent.parent / "assets" / "pretrained"
+PACKAGED = Path(__file__).parent.parent / "assets" / "pretrained"
+"""Where it is."""
 
 
 def located(path: Path) -> Path:
     """Return where the bundle of a name is."""
-    return _FOLDER if path == Path(PRETRAINED) and not path.exists() else path
+    return PACKAGED if path == Path(PRETRAINED) and not path.exists() else path

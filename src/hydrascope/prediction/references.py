@@ -18,8 +18,8 @@ _MOST = 100
 
 def first_windows(
     source: TelemetrySource, machine: Machine, spec: WindowSpec, hours: float
-) -> GivenReference:
-    """Return the windows in the first hours of a machine's telemetry.
+) -> GivenReference | None:
+    """Return the windows in the first hours of a machine's telemetry, or None without any window.
 
     Args:
         source: Where the telemetry is.
@@ -28,13 +28,16 @@ def first_windows(
         hours: From the first sample on.
 
     Raises:
-        SpecError: No whole window ends in that time, or the telemetry is damaged.
+        SpecError: There are windows but none ends in that time, or the telemetry is damaged.
     """
     equipment_id, length = machine.equipment.equipment_id, timedelta(seconds=spec.window_s)
     apart = WindowSpec(spec.window_s, spec.window_s, spec.steps)
-    starts = plan_machine(source, machine, apart, "skip").starts()
-    if len(starts):
-        starts = starts[starts + length <= starts[0] + timedelta(hours=hours)]
+    plan = plan_machine(source, machine, apart, "skip")
+    if not len(plan):
+        return None
+    starts = plan.starts()
+    ends_s = (starts - starts[0]).total_seconds() + spec.window_s
+    starts = starts[ends_s <= round(hours * 3600.0, 6)]
     if not len(starts):
         raise SpecError(
             f"{hours:g} is not accepted; the first {hours:g} h of {equipment_id!r} hold no whole "

@@ -10,7 +10,7 @@ from rich.table import Table
 
 from hydrascope.graphs.input_spec import InputSpec
 from hydrascope.packaging.files import read_manifest
-from hydrascope.packaging.pretrained import PRETRAINED
+from hydrascope.packaging.pretrained import PACKAGED
 from hydrascope.prediction.any_machine.verdict import Verdict, verdict
 from hydrascope.prediction.command import Options, predict
 from hydrascope.prediction.shards import file_of
@@ -48,9 +48,9 @@ def diagnose(
             of component or sensor.
     """
     console = Console()
-    spec = read_manifest(Path(PRETRAINED)).input_spec
+    spec = read_manifest(PACKAGED).input_spec
     described = {**folder, "machines": str(machine_file)}
-    machines = predict(PRETRAINED, [str(telemetry)], described, options)
+    machines = predict(str(PACKAGED), [str(telemetry)], described, options)
     for name, machine in machines.items():
         file = file_of(options.output, name)
         if not file.exists():  # no whole window, which a line has said
