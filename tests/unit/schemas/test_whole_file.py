@@ -49,3 +49,15 @@ def test_a_fault_while_it_is_written_leaves_nothing(tmp_path: Path) -> None:
     with pytest.raises(ZeroDivisionError):
         fail()
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("below", ["", "results"])
+def test_a_folder_where_a_file_is_can_be_remedied_by_writing_elsewhere(
+    below: str, tmp_path: Path
+) -> None:
+    file = tmp_path / "a.txt"
+    file.write_text("before")
+    with pytest.raises(OSError, match=r"exists|directory") as error:
+        (file / below).mkdir(parents=True, exist_ok=True)
+    assert error.value.errno in NO_ROOM
+    assert no_room(error.value).startswith(f"{file / below}: cannot be written (")
