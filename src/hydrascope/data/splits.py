@@ -46,7 +46,7 @@ def unseen_conditions(table: pd.DataFrame, spec: SplitSpec) -> Split:
     if published and table[published].nunique() == spec.folds:
         fold_of_row = table[published].to_numpy()
     else:
-        fold_of_row = _fold_of_row(table[spec.group], spec.folds)
+        fold_of_row = _fold_of_row(table[spec.group], spec)
     return _grouped(table[spec.group], spec, fold_of_row, _held_by(table, spec, spec.group))
 
 
@@ -58,7 +58,7 @@ def by_machine(table: pd.DataFrame, spec: SplitSpec) -> Split:
     """
     machines = table[EQUIPMENT]
     held_by = _held_by(table, spec, EQUIPMENT)
-    return _grouped(machines, spec, _fold_of_row(machines, spec.folds), held_by)
+    return _grouped(machines, spec, _fold_of_row(machines, spec), held_by)
 
 
 def column(table: pd.DataFrame, spec: SplitSpec) -> Split:
@@ -229,8 +229,15 @@ def _held_by(table: pd.DataFrame, spec: SplitSpec, otherwise: str) -> pd.Series:
     return label_column(table, "val_group", otherwise if spec.val_group is None else spec.val_group)
 
 
-def _fold_of_row(groups: pd.Series, folds: int) -> NDArray[np.int64]:
-    sizes = groups.value_counts()
+def _fold_of_row(groups: pd.Series, spec: SplitSpec) -> NDArray[np.int64]:
+    sizes, folds = groups.value_counts(), spec.folds
+    least = 3 if spec.val_group in (None, groups.name) else 2
+    if len(sizes) < least:
+        raise SpecError(
+            f"data.split.name is {spec.name!r}, but the windows are of {len(sizes)} "
+            f"{groups.name}; accepted: {least} or more, or data.split.name=chronological or "
+            "time_blocks, which divide the time of each machine"
+        )
     if len(sizes) < folds:
         raise SpecError(
             f"data.split.folds is {folds}; accepted: 2 to {len(sizes)} (groups of {groups.name!r})"

@@ -108,7 +108,8 @@ def test_one_condition_always_trains_even_where_a_small_one_is_drawn_first() -> 
     ("conditions", "folds", "message"),
     [
         (["a", "b", "c"], 4, "data.split.folds is 4; accepted: 2 to 3"),
-        (["a", "b"], 2, "one is needed to train on and one to validate on"),
+        (["a", "b", "c"], 2, "one is needed to train on and one to validate on"),
+        (["a", "b"], 2, "the windows are of 2 condition; accepted: 3 or more"),
     ],
 )
 def test_too_few_conditions_are_refused(conditions: list[str], folds: int, message: str) -> None:
@@ -183,9 +184,19 @@ def test_no_machine_is_in_two_parts(fold: int) -> None:
         assert not one & other
 
 
-def test_one_machine_cannot_be_split_by_machine(table: pd.DataFrame) -> None:
-    with pytest.raises(SpecError, match=r"folds is 5; accepted: 2 to 1 \(groups of 'equipment_id"):
-        by_machine(table, spec(5, 0, 0.1))
+@pytest.mark.parametrize("machines", [1, 2])
+def test_too_few_machines_are_counted_and_the_splits_for_them_are_named(machines: int) -> None:
+    with pytest.raises(
+        SpecError,
+        match=rf"are of {machines} equipment_id; accepted: 3 or more, or .*chronological or time_",
+    ):
+        by_machine(fleet_table(machines, 10, 60.0), spec(5, 0, 0.1))
+
+
+def test_two_groups_suffice_if_others_are_held_back() -> None:
+    table = fleet_table(8, 10, 60.0).assign(site=["a"] * 40 + ["b"] * 40)
+    sites = spec(2, 0, 0.2, group="site", val_group="equipment_id")
+    assert_parts(unseen_conditions(table, sites), len(table))
 
 
 def test_groups_may_be_any_label_column() -> None:
