@@ -104,6 +104,8 @@ def test_only_the_labels_that_there_are_are_learned_and_the_rest_stays_as_it_was
     begun = read_checkpoint(Path(ckpt)).calibration
     assert found["thresholds"] == begun["thresholds"]
     assert found["temperatures"]["anomalies"] == begun["temperatures"]["anomalies"]
+    restored = restore(str(run_dir / "checkpoints" / "best.ckpt"))  # to evaluate, export, retrain
+    assert len(restored.data.split.test)
     with pytest.raises(SpecError, match="the data source has no label for it"):
         run_training(*keys, "init=null")
 

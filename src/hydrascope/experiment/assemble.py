@@ -50,6 +50,10 @@ from hydrascope.training.checkpoint import Checkpoint
 from hydrascope.training.module import DiagnosisModule, LossPlan
 from hydrascope.training.schedule import WarmupCosine
 
+SOME_LABELS = "some_labels"
+"""The key of a checkpoint's record that says whether heads may have lacked labels; not in older
+ones."""
+
 
 def build_datamodule(
     data: DataSettings, features: FeatureConfig, task: TaskSpec, seed: int
@@ -241,6 +245,7 @@ def checkpoint_record(settings: TrainSettings, data: HydraulicDataModule) -> dic
         "settings": recorded.model_dump(mode="json", by_alias=True),
         "input_spec": data.input_spec.model_dump(mode="json"),
         "data_fingerprint": data.source.fingerprint,
+        SOME_LABELS: settings.init is not None,
         "learned": learned_times(data.table, data.split, data.window.window_s),
     }
 

@@ -8,7 +8,7 @@ from typing import Literal, NamedTuple
 
 from hydrascope.data.datamodule import HydraulicDataModule
 from hydrascope.evaluation.own_metrics import check_own_metrics
-from hydrascope.experiment.assemble import build_datamodule, load_checkpoint, recipe_of
+from hydrascope.experiment.assemble import SOME_LABELS, build_datamodule, load_checkpoint, recipe_of
 from hydrascope.experiment.base import Target
 from hydrascope.experiment.data_settings import JudgedData, MovedData
 from hydrascope.experiment.job_settings import TRACKED, TrainSettings
@@ -75,7 +75,7 @@ def restore(
             f"train again ({error})"
         ) from None
     builds: KnownBuilds = "any" if diagnoser.of_any_build else "known"
-    data.read_as(spec, builds, some=settings.init is not None)
+    data.read_as(spec, builds, some=checkpoint.record.get(SOME_LABELS, False))
     data.setup()
     if diagnoser.normality is not None and bool(
         diagnoser.normality.threshold_machine.isnan().all()

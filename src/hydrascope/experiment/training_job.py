@@ -48,6 +48,7 @@ from hydrascope.models.detectors.detector import Detector
 from hydrascope.models.diagnoser import TensorDiagnoser
 from hydrascope.models.normality.scored_windows import ScoresByLevel
 from hydrascope.models.recipe import DiagnoserRecipe
+from hydrascope.schemas.calibration import Calibration
 from hydrascope.schemas.whole_file import whole_file
 from hydrascope.tracking.loggers import (
     flatten,
@@ -80,6 +81,7 @@ def train(settings: TrainSettings, *, quiet: bool = False) -> None:
     data = build_datamodule(settings.data, settings.features, settings.task, settings.seed)
     start = settings.resume or settings.init
     initial = Initial.read(start, settings) if start else None
+    prior = initial_calibration(settings)  # at the end the file may be gone
     if initial is not None:
         data.read_as(initial.input_spec, initial.builds, some=settings.init is not None)
     _set_up(data, None if settings.lr_find else run_dir, settings.trainer.overfit_windows, console)
@@ -104,7 +106,7 @@ def train(settings: TrainSettings, *, quiet: bool = False) -> None:
             logger.log_hyperparams(flatten({**plain, "fingerprint": found}))
         if is_first_process():
             store_files(loggers, write_provenance(run_dir / "provenance", plain), "provenance")
-        best, epoch = _fit(settings, run, recipe, diagnoser, loggers)
+        best, epoch = _fit(settings, run, recipe, diagnoser, prior, loggers)
         if dist.is_initialized():
             dist.destroy_process_group()
         if is_first_process():
@@ -176,6 +178,7 @@ def _fit(
     run: LightningRun,
     recipe: DiagnoserRecipe,
     diagnoser: TensorDiagnoser,
+    prior: Calibration | None,
     loggers: list[Logger],
 ) -> tuple[str, int | None]:
     """Fit the diagnoser; return the path of its checkpoint and the chosen epoch."""
@@ -206,7 +209,7 @@ def _fit(
     if is_first_process():
         # Load a fresh diagnoser: the trained one may be compiled, wrapped or in float8.
         trained = load_checkpoint(recipe, chosen)
-        fit_last(recipe, data, trained, seed, best, console, in_turn, initial_calibration(settings))
+        fit_last(recipe, data, trained, seed, best, console, in_turn, prior)
     fraction, network = settings.trainer.refit_fraction, isinstance(diagnoser.model, Network)
     if fraction and network and not settings.trainer.overfit_windows:
         best = refit(run, partial(build_module, settings, data), recipe, fraction, best)

@@ -7,9 +7,9 @@ from typing import NamedTuple
 
 from hydrascope.data.datamodule import HydraulicDataModule
 from hydrascope.data.unseen import Times
-from hydrascope.experiment.assemble import build_datamodule, load_checkpoint, recipe_of
+from hydrascope.experiment.assemble import SOME_LABELS, build_datamodule, load_checkpoint, recipe_of
 from hydrascope.experiment.job_settings import TrainSettings
-from hydrascope.graphs.input_spec import InputSpec
+from hydrascope.graphs.input_spec import InputSpec, KnownBuilds
 from hydrascope.models.diagnoser import TensorDiagnoser
 from hydrascope.packaging.alias import read_alias
 from hydrascope.packaging.registry import fetch_checkpoint, version_of
@@ -31,6 +31,8 @@ class Champion(NamedTuple):
     """The times that it has learned from."""
     data_fingerprint: str
     """The fingerprint of the data that it was trained on."""
+    some_labels: bool
+    """Whether heads of its training may have lacked labels."""
 
     def data(self, newer: TrainSettings) -> HydraulicDataModule:
         """Return the windows of grown data as this model reads them, set up.
@@ -42,7 +44,8 @@ class Champion(NamedTuple):
         settings = self.settings.data.model_copy(update=grown)
         own = self.settings
         data = build_datamodule(settings, own.features, own.task, own.seed)
-        data.read_as(self.input_spec, "any" if self.diagnoser.of_any_build else "known")
+        builds: KnownBuilds = "any" if self.diagnoser.of_any_build else "known"
+        data.read_as(self.input_spec, builds, some=self.some_labels)
         data.judge_all()
         data.setup()
         return data
@@ -71,9 +74,9 @@ def open_champion(model: str, uri: str) -> Champion:
     check_heads(model, settings.task.heads)
     spec = InputSpec.model_validate(record["input_spec"])
     diagnoser = load_checkpoint(recipe_of(settings, spec), checkpoint)
-    return Champion(
-        name, version, settings, diagnoser, spec, record["learned"], record["data_fingerprint"]
-    )
+    learned, fingerprint = record["learned"], record["data_fingerprint"]
+    some = record.get(SOME_LABELS, False)
+    return Champion(name, version, settings, diagnoser, spec, learned, fingerprint, some)
 
 
 def check_heads(model: str, heads: Sequence[HeadSpec]) -> None:
