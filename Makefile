@@ -43,7 +43,7 @@ test-newest:  ## tests only, with the newest release of everything (5 GB with CU
 lint: $(VENV)/installed  ## lint, types and imports only
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/ruff format --check .
-	$(VENV)/bin/mypy --num-workers auto
+	$(VENV)/bin/mypy
 	$(VENV)/bin/lint-imports
 
 fix: $(VENV)/installed  ## mend what ruff can mend
