@@ -30,6 +30,8 @@ ROOMS = {
             "hydrascope.telemetry.fleet.FleetSource",
             "hydrascope.telemetry.simulated.SimulatedSource",
             "hydrascope.telemetry.random_circuits.RandomCircuitSource",
+            "hydrascope.telemetry.rig.simulated.SimulatedRigs",
+            "hydrascope.telemetry.rig.recorded.RecordedRig",
             "hydrascope.simulation.fleet_settings.FleetSettings",
             "hydrascope.telemetry.timescale.source.TimescaleSource",
             "hydrascope.telemetry.timescale.source.SourceSettings",

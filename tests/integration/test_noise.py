@@ -49,6 +49,18 @@ FINETUNED = (
     "data.split.folds=3",
     "trainer.max_epochs=4",
 )
+# Without changes that make it harder to learn by heart, as for fleets.
+RIGS = (
+    "trainer.max_epochs=25",
+    "data.batch_size=16",
+    "data.transforms.sensor_dropout=0",
+    "model.input_noise=0",
+    "optim.weight_decay=0",
+    "callbacks.monitor=train/loss",
+    "data.source.rigs=12",
+    "data.source.recordings=4",
+    "data.split.val_fraction=0.2",
+)
 # Thresholds play no part here.
 ONE_TRAINING = ("task.normality.cross_folds=0",)
 # An average over many more steps than these would not have left its beginning.
@@ -57,6 +69,8 @@ QUICK = ("trainer.limit_train_batches=null", "optim.ema_decay=null", "optim.lr=4
 
 def settings_of(experiment: str, run_dir: Path) -> TrainSettings:
     smaller = RIG if experiment.startswith("zema") else FLEET
+    if experiment == "rig_from_simulation":
+        smaller = RIGS
     if experiment == "pretrain":
         smaller += CIRCUITS
     if experiment == "finetune":
@@ -86,7 +100,8 @@ def spoil(restored: Restored) -> None:
 
 def judged(restored: Restored) -> dict[str, LocatedPredictions]:
     data = restored.data
-    rows = data.split.train if "kind" in data.table else data.split.test
+    learned = "kind" in data.table or "reference" in data.table
+    rows = data.split.train if learned else data.split.test
     return predict(restored.diagnoser, create_dataloader(data.dataset, data.loader, rows))
 
 

@@ -120,6 +120,8 @@ def test_a_damaged_recording_trains_and_predicts(run_training: Train) -> None:
 @pytest.mark.parametrize("experiment", sorted(p.stem for p in (ROOT / "conf/experiment").iterdir()))
 def test_every_experiment_trains_one_step(run_training: Train, experiment: str) -> None:
     few = ["data.source.machines_per_kind=6", "data.source.hours=0.1", "data.store.n_jobs=1"]
+    if experiment == "rig_from_simulation":
+        few = ["data.source.rigs=12", "data.source.recordings=2", "data.store.n_jobs=1"]
     if experiment == "pretrain":
         few += ["data.source.circuits=6", "data.split.folds=3", "data.split.val_fraction=0.2"]
     if experiment == "finetune":

@@ -28,6 +28,7 @@ from hydrascope.schemas import validate
 from hydrascope.schemas.normality import NormalitySpec
 from hydrascope.simulation.fleet_settings import FleetSettings
 from hydrascope.telemetry.folder.settings import FolderSettings
+from hydrascope.telemetry.rig.simulated import SimulatedRigs
 from hydrascope.telemetry.timescale.settings import database_settings
 from hydrascope.telemetry.timescale.source import POOL, SourceSettings
 
@@ -86,6 +87,14 @@ def test_every_setting_of_a_fleet_can_be_named_in_a_training() -> None:
     assert conf("data/fleet", "source").keys() == own | {"kinds"}
     assert conf("data/simulated", "source").keys() == own | {"machines", "duty"}
     assert conf("data/random_circuits", "source").keys() == own | {"circuits"}
+
+
+def test_simulated_rigs_have_the_defaults_of_their_file() -> None:
+    keys = conf("data/rig_simulation", "source")
+    own = {each.name: each.default for each in fields(SimulatedRigs)}
+    assert own.pop("machine_file") is MISSING
+    assert keys.pop("machine_file") == "examples/rig/rig.yaml"
+    assert keys == own
 
 
 @pytest.mark.parametrize(
