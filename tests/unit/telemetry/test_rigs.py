@@ -42,6 +42,7 @@ def test_a_late_valve_keeps_the_pressure_up_after_it_should_have_opened(rig: Rig
     found = change(rig, "valve")["PS1"]
     assert found[9] > 3.0
     assert np.abs(found[15:55]).max() < 0.5
+    assert np.abs(found[0]) < 0.5  # it closes in time
 
 
 def test_a_leaking_pump_delivers_less_while_the_valve_is_open(rig: Rig) -> None:

@@ -12,13 +12,13 @@ from hydrascope.simulation.calibration.forward import span
 from hydrascope.simulation.calibration.parameters import moved_machine, parameters_of
 from hydrascope.simulation.channels import RATE_HZ, Channel
 from hydrascope.simulation.circuit import Circuit, build_circuit
-from hydrascope.simulation.duty import Operator, Setting
+from hydrascope.simulation.duty import CycleKnots, Operator, Setting
 from hydrascope.simulation.fleet import usual_hysteresis
 from hydrascope.simulation.instruments import ACCURACY
 from hydrascope.simulation.plant import build_plant
 from hydrascope.simulation.recording import WARM_UP_S, Job, observe
 from hydrascope.simulation.solver import Plant
-from hydrascope.telemetry.rig.faults import degrade
+from hydrascope.telemetry.rig.faults import degrade, opens_late_s
 from hydrascope.telemetry.rig.severities import GRADES
 
 SAMPLE_HZ = 1.0
@@ -66,8 +66,9 @@ def draw_rig(build: Build, spread: float, rng: np.random.Generator) -> Rig:
 def cycle(rig: Rig, state: State) -> dict[str, Values]:
     """Return what perfect sensors measure in one cycle, as means of each second, by sensor id."""
     duty_s = rig.build.duty.duration_s
+    late_s = opens_late_s(rig.circuit, rig.plant, state.severity)
     job = Job(
-        rig.build.cycle, Operator(pace=1.0, load=1.0, scatter=0.0), Setting(1.0, 1.0, 1.0),
+        opened_late(rig.build.cycle, late_s), Operator(pace=1.0, load=1.0, scatter=0.0), Setting(1.0, 1.0, 1.0),
         state.ambient_c, np.random.default_rng(0), -WARM_UP_S % duty_s,
     )  # fmt: skip
 
@@ -85,6 +86,22 @@ def cycle(rig: Rig, state: State) -> dict[str, Values]:
         shifted = np.interp(times_s - state.late_s, times_s, truth, period=duty_s)
         found[channel.sensor.id] = shifted.reshape(seconds, -1).mean(axis=1)
     return found
+
+
+def opened_late(knots: CycleKnots, late_s: float) -> CycleKnots:
+    """Return a cycle in which every valve opens late, and closes as before.
+
+    Args:
+        knots: The cycle. Valves that open are closed in the phase before.
+        late_s: How late; shorter than the phases.
+    """
+    duration_s = knots.duration_s.copy()
+    for knot in np.flatnonzero(knots.switched[1:]) + 1:
+        before = knots.value[knots.source[knot - 1] - 1]
+        if (np.abs(knots.value[knot]) > np.abs(before)).any():
+            duration_s[knot - 1] += late_s
+            duration_s[knot + 1] -= late_s
+    return knots._replace(duration_s=duration_s)
 
 
 def measured(

@@ -2,7 +2,8 @@
 
 Their sizes follow from how the rig makes its faults (N. Helwig, E. Pignanelli, A. Schütze,
 "Condition monitoring of a complex hydraulic system using multivariate statistics", I2MTC 2015) and
-from physics. No recording of a fault was used for them.
+from physics. No recording of a fault was used for them. That a valve closes in time was seen in
+recordings.
 """
 
 from collections.abc import Mapping
@@ -19,8 +20,9 @@ COOLING_LOST = 0.73
 """The share of its transfer that the cooler has lost while its fan stands still: 0.6 of 2.2 kW are
 left."""
 LAG = 9.0
-"""How many times its own response the worst valve is late. The rig drives the valve with less
-current. How late that makes it is not published, so this is by judgement."""
+"""How many times its own response the worst valve opens late. The rig drives the valve with less
+current, which delays its opening; a spring closes it. How late is not published, so this is by
+judgement."""
 BYPASS_L_MIN, BYPASS_BAR = 1.2, 190.0
 """The flow through the three orifices of 0.25 mm that make the pump leak, with a discharge
 coefficient of 0.65, and the pressure that it holds for."""
@@ -47,11 +49,21 @@ def check_rig(circuit: Circuit, source: str) -> None:
         )
 
 
+def opens_late_s(circuit: Circuit, plant: Plant, severity: Mapping[str, float]) -> float:
+    """Return how late the valve opens in s, by the severities of the components."""
+    mine = next(n for n, each in enumerate(circuit.sections) if each.valve == VALVE)
+    return LAG * float(plant.valve_response[0, mine]) * severity["valve"]
+
+
 def degrade(circuit: Circuit, plant: Plant, severity: Mapping[str, float]) -> None:
-    """Change `plant`, [1, …] each, in place by severities, by component as in `GRADES`."""
+    """Change `plant` in place by the severities of components; the valve's changes the duty.
+
+    Args:
+        circuit: The rig.
+        plant: Its values, [1, …] each.
+        severity: By component as in `severities.GRADES`.
+    """
     plant.thermal[:, 2] *= 1.0 - COOLING_LOST * severity["cooler"]
-    mine = [number for number, each in enumerate(circuit.sections) if each.valve == VALVE]
-    plant.valve_response[:, mine] *= 1.0 + LAG * severity["valve"]
     plant.gas_precharge[:] -= PRECHARGE_LOST_BAR * BAR * severity["accumulator"]
     if severity["pump"] > 0.0:
         flow = BYPASS_L_MIN * LITRE_MIN * severity["pump"]

@@ -85,7 +85,7 @@ class SimulatedRigs:
 
     machine_file: str
     duty_file: str | None = None
-    rigs: int = 250
+    rigs: int = 400
     recordings: int = 8
     references: int = 3
     spread: float = 1.0
