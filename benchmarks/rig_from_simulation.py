@@ -105,9 +105,9 @@ def _found(machine_file: Path) -> dict[str, Figures]:
 
 
 def _by_component(found: dict[str, Figures], without: dict[str, Figures]) -> Iterator[str]:
-    yield (f"| component | AUROC, others in any condition, goal ≥ {LEAST_AUROC:g} | AUROC against all "
-           f"four as new | rank correlation, goal ≥ {LEAST_RANK:g} | answered by grade, from new "
-           "| without calibration: the same |")  # fmt: skip
+    yield (f"| component | AUROC, others in any condition, goal ≥ {LEAST_AUROC:g} | AUROC against "
+           f"all four as new | rank correlation, goal ≥ {LEAST_RANK:g} | answered by grade, "
+           "from new | without calibration: the same |")  # fmt: skip
     yield "|---" * 6 + "|"
     for name, each in found.items():
         other = without[name]

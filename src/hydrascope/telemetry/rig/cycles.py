@@ -68,8 +68,8 @@ def cycle(rig: Rig, state: State) -> dict[str, Values]:
     duty_s = rig.build.duty.duration_s
     late_s = opens_late_s(rig.circuit, rig.plant, state.severity)
     job = Job(
-        opened_late(rig.build.cycle, late_s), Operator(pace=1.0, load=1.0, scatter=0.0), Setting(1.0, 1.0, 1.0),
-        state.ambient_c, np.random.default_rng(0), -WARM_UP_S % duty_s,
+        opened_late(rig.build.cycle, late_s), Operator(pace=1.0, load=1.0, scatter=0.0),
+        Setting(1.0, 1.0, 1.0), state.ambient_c, np.random.default_rng(0), -WARM_UP_S % duty_s,
     )  # fmt: skip
 
     def plant_at(_begin_s: float) -> Plant:
