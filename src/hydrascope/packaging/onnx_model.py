@@ -88,5 +88,21 @@ def _exported(diagnoser: TensorDiagnoser, example: GraphInputs) -> ExportedProgr
     )
     with torch.no_grad():
         return torch.export.export(
-            _Plain(diagnoser).eval(), tuple(example), dynamic_shapes=(shapes,), strict=False
+            _Plain(diagnoser).eval(),
+            tuple(_with_lines(example)),
+            dynamic_shapes=(shapes,),
+            strict=False,
         )
+
+
+def _with_lines(example: GraphInputs) -> GraphInputs:
+    """Return a batch with lines: without any, their number would be traced as a constant."""
+    if example.edge_index.shape[1]:
+        return example
+    first = torch.zeros(2, 2, dtype=torch.int64)  # from and to the first component
+    lines = {
+        name: value.new_zeros(2, *value.shape[1:])
+        for name, value in example._asdict().items()
+        if name.startswith("edge_")
+    }
+    return example._replace(**{**lines, "edge_index": first})

@@ -83,7 +83,7 @@ class RowAnswers(nn.Module):
         sizes = [self.components * self.sizes[0], self.sizes[1]]
         by_place, machines = torch.split(output, sizes, dim=1)
         place = inputs.component_graph * self.components + inputs.component_place
-        places = len(output) * self.components
+        places = output.shape[0] * self.components
         components = by_place.reshape(places, self.sizes[0]).index_select(0, place)  # of size 0 too
         return {
             **by_head(self.component_heads, components),

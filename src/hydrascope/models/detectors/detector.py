@@ -193,7 +193,7 @@ class Detector(ClosedFormModel):
                 count = self.sensors[number]
                 own = scorer(rows[:, :count].flatten(1))
                 if self.by_value:
-                    own = own.reshape(len(rows), count, -1)
+                    own = torch.unflatten(own, 1, (count, -1))
                     own = F.pad(own, (0, 0, 0, self.places - count))
                 else:
                     own = own.unsqueeze(1)

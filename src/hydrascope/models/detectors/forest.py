@@ -77,7 +77,7 @@ class TreePaths(RowScorer):
         """Return the squared scores, [G, 1]."""
         rows = rows.float().double()  # as scikit-learn, whose trees read single precision
         trees = torch.arange(len(self.value), device=rows.device)
-        node = torch.zeros(len(rows), len(trees), dtype=torch.int64, device=rows.device)
+        node = torch.zeros(rows.shape[0], len(trees), dtype=torch.int64, device=rows.device)
         for _ in range(self.depth):
             right = rows.gather(1, self.value[trees, node]) > self.limit[trees, node]
             node = self.successor[right.long(), trees, node]

@@ -72,7 +72,7 @@ class OperatingPoints(nn.Module):
 
     def points(self, inputs: GraphInputs) -> tuple[Tensor, Tensor]:
         """Return the raw covariates of each graph, [G, P, C], and which are observed, [G, P]."""
-        place, graphs = self.place[inputs.sensor_slot], len(inputs.graph_id)
+        place, graphs = self.place[inputs.sensor_slot], inputs.graph_id.shape[0]
         # Other sensors add to a place past the end.
         row = sensor_graph(inputs) * (self.places + 1)
         row = row + torch.where(place >= 0, place, self.places)
@@ -86,7 +86,7 @@ class OperatingPoints(nn.Module):
     def build_of(self, inputs: GraphInputs) -> Tensor:
         """Return the number of each graph's build, [G] int64; −1 for an unknown one."""
         own = self.build[inputs.sensor_slot]
-        return segment_max(own, sensor_graph(inputs), len(inputs.graph_id))
+        return segment_max(own, sensor_graph(inputs), inputs.graph_id.shape[0])
 
     @torch.no_grad()
     def adopt(self, build: int, points: Tensor) -> None:
