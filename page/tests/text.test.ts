@@ -2,7 +2,7 @@ import { expect, test } from "vitest";
 import { wrap } from "../src/circuit/sizes";
 import { parseRoute, routeTo } from "../src/route";
 import { ago, duration, isSilent } from "../src/text/time";
-import { displayName, healthState, quantity } from "../src/text/words";
+import { displayName, healthState, mostToBlame, quantity } from "../src/text/words";
 
 const NOW = Date.parse("2026-03-01T12:00:00Z");
 
@@ -26,6 +26,15 @@ test("a machine is silent after a quarter of an hour, but not if it was never se
   expect(isSilent("2026-03-01T11:44:00Z", NOW)).toBe(true);
   expect(isSilent("2026-03-01T11:46:00Z", NOW)).toBe(false);
   expect(isSilent(null, NOW)).toBe(false);
+});
+
+test("the three components that are most probably to blame are named, the first one first", () => {
+  const named = mostToBlame({ tank: 0.05, pump: 0.6, valve: 0.15, cooler: 0.2 });
+  expect(named).toEqual([
+    ["pump", 0.6],
+    ["cooler", 0.2],
+    ["valve", 0.15],
+  ]);
 });
 
 test("a health without a number is either not reliable or not judged", () => {

@@ -122,9 +122,12 @@ def test_bundle_and_commands_say_what_the_evaluation_says(
     judged = judged[judged["score"].notna()]
     blames = model != "isolation_forest"  # its scores have no shares of sensors
     assert set(judged["level"]) == ({*LEVELS, BLAME} if blames else {MACHINE})
-    export.run(export_settings(ckpt, tmp_path / "bundle"))
+    page = (tmp_path / "judged" / "report.html").read_text("utf-8")
+    assert ("Most probably to blame" in page) == blames
+    export.run(export_settings(ckpt, tmp_path / "bundle", "onnx=true"))
     opened = read_bundle(tmp_path / "bundle")
-    assert opened.manifest.parity <= 1e-4
+    assert opened.manifest.parity <= 1e-4  # of ONNX Runtime's answers, too
+    assert (tmp_path / "bundle" / "model.onnx").exists()
     for file in (tmp_path / "bundle").iterdir():
         assert file.suffix not in (".pkl", ".pt", ".joblib")
 

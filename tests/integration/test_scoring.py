@@ -45,6 +45,10 @@ def test_a_few_hundred_rows_become_scores_by_one_command(tmp_path: Path) -> None
     faulty = found.index >= FAULT
     assert found.loc[faulty, "alarm"].mean() > 0.9
     assert found.loc[~faulty & ~found["learned"], "alarm"].mean() < 0.3
+    blamed = found.loc[found["alarm"], ["component", "probability"]]
+    assert set(blamed["component"]) <= {"pump", "machine"}  # as guessed from the headers
+    assert blamed["probability"].between(0.5, 1.0).all()  # the more probable one of two
+    assert found.loc[~found["alarm"], "component"].isna().all()
     wrong = found["sensor"] == "oil_temperature"
     assert wrong[faulty].mean() > 0.9
     # Of 291 windows of ten seconds 145 are learned from; the first ten rows share the first.
@@ -53,6 +57,7 @@ def test_a_few_hundred_rows_become_scores_by_one_command(tmp_path: Path) -> None
     assert "Learned from the first 50 % of each recording as if it was sound" in result.output
     assert "They promise a false-alarm rate of" in result.output
     assert "most of all oil_temperature" in result.output
+    assert "Most probably to blame, of the guessed components: " in result.output
 
 
 def test_a_folder_of_recordings_and_a_time_to_learn_until(tmp_path: Path) -> None:
@@ -72,7 +77,7 @@ def test_a_folder_of_recordings_and_a_time_to_learn_until(tmp_path: Path) -> Non
     assert found.groupby("equipment_id").size().to_dict() == {"run_0": 300, "run_1": 300}
     own = found[found["equipment_id"] == "run_1"].reset_index(drop=True)
     assert own["learned"].tolist() == [True] * 180 + [False] * 120
-    assert own["sensor"].isna().all()  # the forest scores machines only
+    assert own[["sensor", "component"]].isna().all(axis=None)  # the forest scores machines only
     assert own.loc[FAULT + 5 :, "score"].median() > own.loc[180:FAULT, "score"].median()
     assert any("what was recorded until 2026-01-01 00:03:00" in line for line in said)
 

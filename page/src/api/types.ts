@@ -82,6 +82,8 @@ export interface Diagnosis {
     readonly machine: number | null;
     readonly components: Readonly<Record<string, number | null>>;
     readonly sensors: Readonly<Record<string, number | null>>;
+    /** The probability of each component, by its id, given that one of them is to blame. */
+    readonly blame: Readonly<Record<string, number>> | null;
   } | null;
   readonly fitness: {
     readonly unlike: boolean;

@@ -8,6 +8,7 @@ import {
   healthState,
   isFinding,
   isHealth,
+  mostToBlame,
   percent,
   quantity,
 } from "../text/words";
@@ -37,7 +38,8 @@ export function FindingsTable({
       {diagnosis?.fitness?.unlike && (
         <p class="notice">This window is unlike all that the model has learned from.</p>
       )}
-      {diagnosis && !important.length && <p>Nothing found.</p>}
+      {diagnosis && !important.length && !diagnosis.normality?.blame && <p>Nothing found.</p>}
+      <Blame normality={diagnosis?.normality ?? null} component={component} />
       <Rows found={important} label="Findings" />
       {doubtful.length > 0 && (
         <>
@@ -52,6 +54,42 @@ export function FindingsTable({
         </details>
       )}
     </section>
+  );
+}
+
+/** Say how far the machine is from normal, and which components are most probably to blame. */
+function Blame({
+  normality,
+  component,
+}: {
+  normality: Diagnosis["normality"];
+  component: string | null;
+}) {
+  if (!normality?.blame) return null;
+  const named = mostToBlame(normality.blame).filter(
+    ([id]) => component === null || id === component,
+  );
+  if (!named.length) return null;
+  return (
+    <table class="cards blame">
+      <caption>
+        {quantity(normality.machine ?? 0, "")} times as far from normal as the threshold
+      </caption>
+      <thead>
+        <tr>
+          <th scope="col">Most probably to blame</th>
+          <th scope="col">Probability, if one is faulty</th>
+        </tr>
+      </thead>
+      <tbody>
+        {named.map(([id, probability]) => (
+          <tr key={id} data-blamed={id}>
+            <th scope="row">{displayName(id)}</th>
+            <td data-name="Probability, if one is faulty">{percent(probability)}</td>
+          </tr>
+        ))}
+      </tbody>
+    </table>
   );
 }
 

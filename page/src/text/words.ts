@@ -14,6 +14,8 @@ export type HealthState = "sound" | "degraded" | "faulty" | "unknown" | "unjudge
 const SOUND_FROM = 0.8;
 /** Below this the service reports a finding. */
 const FAULTY_BELOW = 0.5;
+/** The most components that are named for an alarm. */
+const MOST_BLAMED = 3;
 
 /** Judge a health; `cannotTell` says that an answer is there that is not reliable. */
 export function healthState(health: number | null | undefined, cannotTell: boolean): HealthState {
@@ -114,6 +116,13 @@ export function isFinding(finding: Finding): boolean {
   return (
     (finding.flags?.length ?? 0) > 0 || (finding.health !== null && finding.health < FAULTY_BELOW)
   );
+}
+
+/** Return the components that are most probably to blame, the most probable one first. */
+export function mostToBlame(blame: Readonly<Record<string, number>>): readonly [string, number][] {
+  return Object.entries(blame)
+    .toSorted(([, one], [, other]) => other - one)
+    .slice(0, MOST_BLAMED);
 }
 
 /** Return a count with its noun: "1 alarm", "3 alarms". */

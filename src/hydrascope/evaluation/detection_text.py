@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 from rich.table import Table
 
+from hydrascope.evaluation.blame_report import blame_lines
 from hydrascope.evaluation.hourly_alarms import hourly_line, hourly_rate
 from hydrascope.evaluation.machine_spread import spread_remarks
 
@@ -73,8 +74,8 @@ def normality_lines(report: Mapping[str, Any]) -> list[str]:
     """Return what a reader has to know about a network's thresholds, one line each.
 
     Args:
-        report: Of `detection`, with `differing_machines` and, for an evaluation that set the
-            thresholds anew, `thresholds_reset`.
+        report: Of `detection`, with `differing_machines`; of an evaluation also `blame` and, if it
+            set the thresholds anew, `thresholds_reset`.
     """
     hourly = report.get("hourly")
     said = hourly_line(hourly) if hourly else promise(report["false_alarms"])
@@ -84,6 +85,7 @@ def normality_lines(report: Mapping[str, Any]) -> list[str]:
             f"Normality: {new} test windows are at a new operating point, unlike all that was "
             "learned, and have no score"
         )
+    lines += blame_lines(report.get("blame"))
     if reset := report.get("thresholds_reset"):
         pairs = reset.items()
         changes = (f"{key} {_said(now)} instead of {_said(then)}" for key, (then, now) in pairs)

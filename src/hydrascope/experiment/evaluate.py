@@ -9,6 +9,7 @@ from rich.table import Table
 
 from hydrascope.data.datamodule import HydraulicDataModule
 from hydrascope.evaluation import reliability_report
+from hydrascope.evaluation.blame_report import blame_report
 from hydrascope.evaluation.bootstrap import FEW_UNITS, Bootstrap
 from hydrascope.evaluation.breakdown import Judged, machine_kinds, of_heads, of_kinds, of_outcomes
 from hydrascope.evaluation.calibration import calibration_report, calibration_table
@@ -141,6 +142,7 @@ def _of_normality(
     normal = trained.task.normality, windows, machines, diagnoser.normality
     detected["hourly"] = hourly_alarms(data, *normal)
     detected["new_operating_points"] = new_operating_points(scores)
+    detected["blame"] = blame_report(scores)
     rows = RowRuns.of(data)
     bootstrap = Bootstrap.of(data.unit, data.units, rows.window)
     detected["rows"] = row_metrics(rows, windows, machines)

@@ -9,6 +9,7 @@ from hydrascope.data.datamodule import HydraulicDataModule
 from hydrascope.evaluation.baseline_models import BASELINES, Baseline
 from hydrascope.evaluation.baseline_names import Baselines, chosen_baselines
 from hydrascope.evaluation.baselines import baseline_predictions
+from hydrascope.evaluation.blame_report import blame_report
 from hydrascope.evaluation.bootstrap import Bootstrap
 from hydrascope.evaluation.calibrate import HeldOut, fit_calibration
 from hydrascope.evaluation.detection import (
@@ -223,5 +224,6 @@ def _test_normality(
         reports[each]["hourly"] = hourly_alarms(data, spec, windows, own, normality)
         reports[each]["rows"] = row_metrics(rows, windows, own)
     reports[name]["new_operating_points"] = new_operating_points(table)
+    reports[name]["blame"] = blame_report(table)
     reports[name]["differing_machines"] = differing_machines(diagnoser, data, spec)
     return reports

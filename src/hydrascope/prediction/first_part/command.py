@@ -14,6 +14,9 @@ from hydrascope.schemas.whole_file import whole_file
 from hydrascope.tasks.alarm_thresholds import resolved_rate
 from hydrascope.telemetry.init.surveyed import Survey
 
+_NAMED = 3
+"""The most components that are named as those to blame."""
+
 
 def run(path: Path, options: ScoreOptions) -> Iterator[str]:
     """Write the scores of all rows, and yield what they are worth, line by line.
@@ -77,7 +80,12 @@ def _found(table: pd.DataFrame) -> Iterator[str]:
     highest = rest.iloc[int(rest["score"].argmax())]
     sensor = "" if pd.isna(highest["sensor"]) else f", most of all {highest['sensor']}"
     first = f", the first at {alarms['time'].iloc[0]}" if len(alarms) else ""
+    blamed = alarms["component"].dropna()
     yield (
         f"Of the other {len(rest):,} rows, {len(alarms):,} raise an alarm{first}. The highest "
         f"score is {highest['score']:.3g} times the threshold, at {highest['time']}{sensor}."
     )
+    if len(blamed):
+        shares = blamed.value_counts(normalize=True)
+        named = (f"{name} in {100 * share:.0f} %" for name, share in shares[:_NAMED].items())
+        yield f"Most probably to blame, of the guessed components: {', '.join(named)} of them."

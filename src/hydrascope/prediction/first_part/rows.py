@@ -5,12 +5,13 @@ import pandas as pd
 
 from hydrascope.data.windows import EQUIPMENT, microseconds
 from hydrascope.prediction.first_part.learn import Scored
-from hydrascope.schemas.normality import MACHINE, SENSOR
+from hydrascope.schemas.normality import BLAME, MACHINE, SENSOR
 from hydrascope.telemetry.folder.table_file import TIMESTAMP
 from hydrascope.telemetry.init.surveyed import Survey
 from hydrascope.telemetry.init.tables import RELATIVE_START, RawTable, canonical, counts, relative
 
-COLUMNS = ("time", EQUIPMENT, "score", "alarm", "sensor", "learned")
+OF_WINDOWS = ("score", "alarm", "sensor", "component", "probability", "learned")
+COLUMNS = ("time", EQUIPMENT, *OF_WINDOWS)
 
 
 def row_scores(found: Survey, scored: Scored) -> pd.DataFrame:
@@ -18,8 +19,9 @@ def row_scores(found: Survey, scored: Scored) -> pd.DataFrame:
 
     A row has the score of the first window that contains it, which is the answer that is known
     soonest. `score` is a multiple of the threshold, `alarm` whether it is above 1, `sensor` the
-    sensor with the highest score, and `learned` whether the window was learned from. A row in no
-    window has none of them.
+    sensor with the highest score, and `learned` whether the window was learned from. Where there is
+    an alarm on a machine of several components, `component` is the one that is most probably to
+    blame, with its `probability`. A row in no window has none of them.
     """
     of_windows = _by_window(scored.table)
     parts = []
@@ -36,11 +38,18 @@ def row_scores(found: Survey, scored: Scored) -> pd.DataFrame:
 
 
 def _by_window(table: pd.DataFrame) -> pd.DataFrame:
-    """Return the score, alarm, sensor and place in time of each window, ordered by time."""
+    """Return the columns `OF_WINDOWS` and the place in time of each window, ordered by time."""
     machines = table[table["level"] == MACHINE].set_index("window")
     sensors = table[(table["level"] == SENSOR) & table["score"].notna()]
     highest = sensors.loc[sensors.groupby("window")["score"].idxmax()].set_index("window")["id"]
-    return machines.assign(sensor=highest.reindex(machines.index)).sort_values("start")
+    blame = table[table["level"] == BLAME]
+    blame = blame[blame.groupby("window")["id"].transform("size") > 1]  # of one, nothing is said
+    first = blame.loc[blame.groupby("window")["score"].idxmax()].set_index("window")
+    return machines.assign(
+        sensor=highest.reindex(machines.index),
+        component=first["id"].reindex(machines.index),
+        probability=first["score"].reindex(machines.index),
+    ).sort_values("start")
 
 
 def _instants(found: Survey, table: RawTable, machine: str) -> pd.DataFrame:
@@ -72,5 +81,5 @@ def _of_first_window(rows: pd.DataFrame, windows: pd.DataFrame, window_s: float)
     at = np.searchsorted(start_us + round(window_s * 1e6), time_us, side="right")
     inside = at < len(start_us)
     inside[inside] = start_us[at[inside]] <= time_us[inside]
-    chosen = windows[["score", "alarm", "sensor", "learned"]].iloc[at[inside]]
+    chosen = windows[list(OF_WINDOWS)].iloc[at[inside]]
     return chosen.set_index(rows.index[inside]).reindex(rows.index)
