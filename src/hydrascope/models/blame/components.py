@@ -65,6 +65,8 @@ class Blame(nn.Module):
         build, place, self.places = build_places(spec)
         slots, builds, most = len(build), len(spec.builds), spec.most_components
         self._spec = spec
+        # Around the mean of a single step nothing changes, and the level stands for the change.
+        self._shown = [1, 1, 2, 3] if spec.steps == 1 else [0, 1, 2, 3]
         self._columns = [spec.feature_names.index(name) for name in (_MEAN, _SPREAD)]
         self.register_buffer("slot_build", build, persistent=False)
         self.register_buffer("slot_place", place, persistent=False)
@@ -142,6 +144,7 @@ class Blame(nn.Module):
         row = torch.where(self.reached[own, 0].isnan(), build, own)
         scale = HealthyEvidence(self.reached[row], self.usual[row], self.scatter[row])
         evidence, seen = scale.compare(raw)
+        evidence = evidence[:, self._shown]
         slot, graphs = inputs.sensor_slot, inputs.graph_id.shape[0]
         at = rows_of(inputs, self.slot_place[slot], self.places), graphs, self.places
         of_graph = segment_max(self.slot_build[slot], sensor_graph(inputs), graphs)

@@ -22,6 +22,7 @@ SMALL = GraphTopology(
     edges=tuple(each for each in LOOP.edges if "accumulator" not in (each.source, each.target)),
 )
 SPEC = InputSpec.of([SMALL, LOOP], ["std", "mean"], 3, [])
+ONE_STEP = InputSpec.of([SMALL, LOOP], ["std", "mean"], 1, [])
 
 
 class Windows(NamedTuple):
@@ -35,10 +36,10 @@ def windows(topology: GraphTopology, count: int, seed: int, spec: InputSpec = SP
     random = torch.Generator().manual_seed(seed)
     sensors = len(topology.sensors)
     fields = WindowFields(
-        torch.randn(count, sensors, 3, 2, generator=random),
-        torch.rand(count, sensors, 3, generator=random) < 0.9,
-        *(torch.zeros(count, 2 * len(topology.edges), 3, 0) for _ in range(2)),
-        *(torch.zeros(count, 3, 0) for _ in range(2)),
+        torch.randn(count, sensors, spec.steps, 2, generator=random),
+        torch.rand(count, sensors, spec.steps, generator=random) < 0.9,
+        *(torch.zeros(count, 2 * len(topology.edges), spec.steps, 0) for _ in range(2)),
+        *(torch.zeros(count, spec.steps, 0) for _ in range(2)),
     )
     inputs = GraphLayout.of(topology, spec, []).batch(fields)
     steps = inputs.sensor_observed.sum(1, keepdim=True).float()
@@ -46,12 +47,12 @@ def windows(topology: GraphTopology, count: int, seed: int, spec: InputSpec = SP
     return Windows(inputs, torch.cat([shares * steps, steps], dim=1))
 
 
-def fitted() -> Blame:
-    found = Blame(SPEC)
+def fitted(spec: InputSpec = SPEC) -> Blame:
+    found = Blame(spec)
     found.adopt({"loop": LOOP, "small": SMALL})
     found.networks.load_state_dict(packaged_weights())
     for number, topology in enumerate((LOOP, SMALL)):
-        inputs, parts = windows(topology, 40, seed=number)
+        inputs, parts = windows(topology, 40, number, spec)
         found.measure(found.raw(inputs, parts, has_level=True), inputs.sensor_slot)
     return found.eval()
 
@@ -108,6 +109,14 @@ def test_without_a_level_the_change_stands_for_it() -> None:
     inputs, parts = windows(LOOP, 1, seed=4)
     raw = fitted().raw(inputs, parts, has_level=False)
     torch.testing.assert_close(raw[:, 1], raw[:, 0], equal_nan=True)
+
+
+def test_of_a_single_step_the_level_stands_for_the_change_which_is_none() -> None:
+    for spec, differs in ((ONE_STEP, False), (SPEC, True)):
+        inputs, parts = windows(LOOP, 3, 4, spec)
+        found, still = fitted(spec), parts * torch.tensor([0.0, 1.0, 1.0])
+        same = torch.allclose(asked(found, inputs, still), asked(found, inputs, parts))
+        assert same is not differs
 
 
 def test_features_without_mean_or_deviation_cannot_blame() -> None:
