@@ -48,6 +48,21 @@ def detector_scores(
 ) -> NDArray[np.float64]:
     """Fit one of `DETECTORS` and return its scores of the test windows; above 1 is an alarm.
 
+    The arguments and errors are those of `fitted_detector`.
+    """
+    own = fitted_detector(name, data, diagnoser, spec, seed)
+    return machine_scores(score_table(own, data, spec))[1]
+
+
+def fitted_detector(
+    name: str,
+    data: HydraulicDataModule,
+    diagnoser: TensorDiagnoser,
+    spec: NormalitySpec,
+    seed: int,
+) -> TensorDiagnoser:
+    """Fit one of `DETECTORS`, set its thresholds, and return its diagnoser.
+
     Args:
         name: The detector's name.
         data: The data to learn from and to test on.
@@ -71,4 +86,4 @@ def detector_scores(
     normality.in_turn = joined(found) if found else None
     fit_closed_form(own, data, validation.train, seed)
     calibrate(own, data, spec)
-    return machine_scores(score_table(own, data, spec))[1]
+    return own
