@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
+import pandas as pd
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
@@ -27,6 +28,7 @@ from hydrascope.evaluation.detectors import DETECTORS
 from hydrascope.experiment.assemble import recipe_of
 from hydrascope.experiment.restore import restore
 from hydrascope.experiment.statistics import with_statistics
+from hydrascope.models.alarm_test import mean_since_quiet
 from hydrascope.models.diagnoser import TensorDiagnoser
 from hydrascope.models.normality.operating import covariates
 from hydrascope.models.normality.scores import Normality
@@ -56,8 +58,8 @@ class Machines(NamedTuple):
     new: NDArray[np.bool_]
     """True where a machine is at a new operating point, [M, W]."""
     blamed: Floats
-    """1 where the faulty component is the most probable one to blame, else 0, [M, W]; NaN where
-    none is blamed or nothing is faulty."""
+    """1 where the faulty component is the most probable one to blame since the sum of the alarm
+    test was 0, else 0, [M, W]; NaN where none is blamed or nothing is faulty."""
 
 
 class Scored(NamedTuple):
@@ -134,13 +136,13 @@ def _of(
 
 
 def _machines(diagnoser: TensorDiagnoser, data: HydraulicDataModule) -> Machines:
-    share, point, windows, blamed = [], [], [], []
+    share, point, windows, blame = [], [], [], []
     for batch in data.test_dataloader():
         answers = diagnoser.predict(batch.inputs)
         share.append(answers[MACHINE][:, 0])
         point.append(answers[OPERATING_POINT][:, 0])
         windows.append(batch.window)
-        blamed.append(_blamed(answers.get(BLAME), batch, data))
+        blame.append(_blame(answers.get(BLAME), batch, data))
     order = torch.argsort(torch.cat(windows)).numpy()
     rows = torch.cat(windows).numpy()[order]
     table = data.table.iloc[rows]
@@ -152,26 +154,39 @@ def _machines(diagnoser: TensorDiagnoser, data: HydraulicDataModule) -> Machines
     faults = [fault.value for fault in Fault]
     active = table[faults].to_numpy(np.float64).reshape(machines, -1, len(faults)).max(1)
     fault = np.where(active.max(1) > 0, np.array(faults)[active.argmax(1)], "")
+    assert diagnoser.normality is not None
+    test = diagnoser.normality.alarm_test(MACHINE)
+    assert test is not None
+    shares = by_machine(torch.cat(share).double().numpy()[order])
+    by_component = np.moveaxis(np.concatenate(blame)[order].reshape(*shares.shape, -1), 2, 0)
+    totals = np.broadcast_to(test.run(shares), by_component.shape)
+    probability = np.moveaxis(mean_since_quiet(by_component, totals), 0, 2)
     return Machines(
         by_machine(table["kind"].to_numpy())[:, 0].astype(str),
         fault,
         by_machine(1.0 - table["health"].to_numpy(np.float64)),
-        by_machine(torch.cat(share).double().numpy()[order]),
+        shares,
         by_machine(torch.cat(point).numpy()[order] > 1.0),
-        by_machine(np.concatenate(blamed)[order]),
+        by_machine(_right(probability.reshape(len(rows), -1), table, data)),
     )
 
 
-def _blamed(blame: Tensor | None, batch: TrainingBatch, data: HydraulicDataModule) -> Floats:
-    """Return whether the least healthy component of each window is blamed first, [G]."""
-    found = np.full(len(batch.window), np.nan)
-    if blame is None:
-        return found
-    graph = batch.inputs.component_graph.numpy()
-    for number, window in enumerate(batch.window.tolist()):
-        row, own = data.table.iloc[window], blame[graph == number, 0].numpy()
+def _blame(blame: Tensor | None, batch: TrainingBatch, data: HydraulicDataModule) -> Floats:
+    """Return the probability of each component, [G, most components]; NaN where there is none."""
+    found = np.full((len(batch.window), data.input_spec.most_components), np.nan)
+    if blame is not None:
+        graph, place = batch.inputs.component_graph.numpy(), batch.inputs.component_place.numpy()
+        found[graph, place] = blame[:, 0].numpy()
+    return found
+
+
+def _right(probability: Floats, table: pd.DataFrame, data: HydraulicDataModule) -> Floats:
+    """Return whether the least healthy component of each window is the most probable one, [W]."""
+    found = np.full(len(table), np.nan)
+    for number, (_, row) in enumerate(table.iterrows()):
         components = data.machines[row[EQUIPMENT]].topology.components
         health = np.array([row.get(f"{each.id}.{HEALTH}", np.nan) for each in components], float)
+        own = probability[number, : len(components)]
         if np.nanmin(health, initial=1.0) < 1.0 and not np.isnan(own).any():
             found[number] = own.argmax() == np.nanargmin(health)
     return found

@@ -15,6 +15,7 @@ from hydrascope.data.held_out import near_training
 from hydrascope.data.interval_units import run_units
 from hydrascope.evaluation.bootstrap import Bootstrap, auroc
 from hydrascope.evaluation.detection_metrics import Alarms, alarm_intervals, alarm_metrics
+from hydrascope.models.alarm_test import mean_since_quiet
 from hydrascope.models.diagnoser import TensorDiagnoser
 from hydrascope.schemas.normality import (
     BLAME,
@@ -45,8 +46,9 @@ def score_table(
 
     Where the machine has an alarm, rows of the level `BLAME` follow, without an `alarm`. Their
     `score` is the probability that the component is to blame, the mean over those windows of the
-    run that are above the threshold. Rows of the level `OPERATING_POINT` say how new that point is,
-    if the model judges it; above 1 nothing is scored.
+    run that are above the threshold; with a budget in hours, of those since the sum was 0. Rows of
+    the level `OPERATING_POINT` say how new that point is, if the model judges it; above 1 nothing
+    is scored.
     """
     assert diagnoser.normality is not None
     parts = []
@@ -68,21 +70,27 @@ def score_table(
     table = table.join(about, on="window")
     units = run_units(data.unit, data.units)
     scores = table[table["level"] != OPERATING_POINT]
-    for (_, level, _), rows in scores.groupby(["equipment_id", "level", "id"], sort=False):
+    totals: dict[str, NDArray[np.float64]] = {}
+    # Of each machine, the scores of the machine itself come first.
+    for (machine, level, _), rows in scores.groupby(["equipment_id", "level", "id"], sort=False):
         score = rows["score"].to_numpy()
         own = score, rows, units[rows["window"]], data.window.stride_s, spec
-        if level == BLAME:
+        if level == BLAME and machine in totals:
+            judged = mean_since_quiet(score, totals[machine])
+        elif level == BLAME:
             judged = over_runs(*own, running_mean)
         elif test := diagnoser.normality.alarm_test(str(level)):
             judged = test.run(score)
+            if level == MACHINE:
+                totals[machine] = judged
         else:
             judged = over_runs(*own, running_median)
         table.loc[rows.index, "score"] = judged
     blame = table["level"] == BLAME
     scored = table["score"].notna() & ~table["level"].isin([BLAME, OPERATING_POINT])
     table["alarm"] = (table["score"] > 1.0).astype("boolean").where(scored)
-    windows, machine = machine_scores(table)
-    alarmed = table["window"].isin(windows[machine > 1.0])
+    windows, of_machines = machine_scores(table)
+    alarmed = table["window"].isin(windows[of_machines > 1.0])
     return table.loc[~blame | (alarmed & table["score"].notna()), list(COLUMNS)]
 
 

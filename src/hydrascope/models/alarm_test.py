@@ -61,6 +61,30 @@ class AlarmTest(NamedTuple):
         return np.where(np.isnan(shares), np.nan, totals)
 
 
+def mean_since_quiet(values: Floats, totals: Floats) -> Floats:
+    """Return the mean of what the windows say that a sum has come from, [..., W].
+
+    These are the windows since the sum was last 0. An alarm is about all of them, not only about
+    the one in which it begins.
+
+    Args:
+        values: A number of each window, [..., W]; NaN for a window without one.
+        totals: The sums after each window, of the same shape.
+
+    Returns:
+        NaN where the sum is 0, and where none of these windows has a number.
+    """
+    known = ~np.isnan(values)
+    total = np.cumsum(np.where(known, values, 0.0), axis=-1)
+    count = np.cumsum(known, axis=-1)
+    quiet = np.where(totals == 0.0, np.arange(totals.shape[-1]), -1)
+    last = np.maximum.accumulate(quiet, axis=-1)
+    begun = np.maximum(last, 0)
+    for each in (total, count):
+        each -= np.where(last >= 0, np.take_along_axis(each, begun, axis=-1), 0).astype(each.dtype)
+    return np.where(count > 0, total / np.maximum(count, 1), np.nan)
+
+
 def alarm_begins(totals: Floats) -> NDArray[np.bool_]:
     """Return whether an alarm begins with a window, [..., W]."""
     known, over = ~np.isnan(totals), totals > 1.0

@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from hydrascope.models.alarm_test import AlarmTest, alarm_begins
+from hydrascope.models.alarm_test import AlarmTest, alarm_begins, mean_since_quiet
 
 
 def plain(shares: list[float], width: float) -> list[float]:
@@ -47,6 +47,13 @@ def test_an_alarm_ends_soon_after_a_long_fault() -> None:
     sums = AlarmTest(1.0).run(np.array([5.0] * 1000 + [0.7] * 3))
     assert sums[-4] == 2.0
     assert sums[-1] < 1.0
+
+
+def test_an_alarm_is_about_all_windows_since_the_sum_was_zero() -> None:
+    values = np.array([[9.0, 1.0, np.nan, 4.0, 8.0, 2.0], [np.nan, np.nan, 3.0, 5.0, 7.0, 9.0]])
+    totals = np.array([[0.0, 0.4, 0.3, 0.7, 0.0, 1.2], [0.1, np.nan, 0.5, 1.1, 1.5, 1.9]])
+    expected = [[np.nan, 1.0, 1.0, 2.5, np.nan, 2.0], [np.nan, np.nan, 3.0, 4.0, 5.0, 6.0]]
+    np.testing.assert_allclose(mean_since_quiet(values, totals), expected)
 
 
 def test_an_alarm_begins_once_and_again_after_it_was_over() -> None:
