@@ -16,7 +16,7 @@ from hydrascope.models.alarm_test import AlarmTest
 from hydrascope.notebook.diagnoser import Diagnoser
 from hydrascope.packaging.bundle import read_bundle
 from hydrascope.schemas.errors import SpecError
-from hydrascope.schemas.normality import MACHINE, OPERATING_POINT
+from hydrascope.schemas.normality import BLAME, MACHINE, OPERATING_POINT
 
 SECONDS, LEARNED = 720, 480
 FAULTY, NEW = slice(540, 600), slice(660, 720)
@@ -116,6 +116,8 @@ def test_a_fault_at_a_known_operating_point_alarms_and_a_sound_machine_at_a_new_
     faulty = during(machines, FAULTY)
     assert faulty.groupby("equipment_id")["alarm"].any().all()
     assert faulty["score"].notna().all()
+    blamed = table[table["level"] == BLAME]
+    assert set(blamed["window"]) == set(machines.loc[machines["alarm"].fillna(False), "window"])
     new = during(machines, NEW)
     assert new["score"].isna().all()
     assert new["alarm"].isna().all()

@@ -42,12 +42,12 @@ def blame_report(table: pd.DataFrame) -> dict[str, Any] | None:
         },
         "highest": [
             {
-                "equipment_id": row.equipment_id,
-                "start": row.start.isoformat(),
-                "score": float(row.score),
-                "components": _most_probable(blame[blame["window"] == row.window]),
+                "equipment_id": row[EQUIPMENT],
+                "start": row["start"].isoformat(),
+                "score": float(row["score"]),
+                "components": _most_probable(blame[blame["window"] == row["window"]]),
             }
-            for row in highest.itertuples()
+            for row in highest.to_dict("records")
         ],
     }
 

@@ -75,14 +75,14 @@ def score_table(
     for (machine, level, _), rows in scores.groupby(["equipment_id", "level", "id"], sort=False):
         score = rows["score"].to_numpy()
         own = score, rows, units[rows["window"]], data.window.stride_s, spec
-        if level == BLAME and machine in totals:
-            judged = mean_since_quiet(score, totals[machine])
+        if level == BLAME and (total := totals.get(str(machine))) is not None:
+            judged = mean_since_quiet(score, total)
         elif level == BLAME:
             judged = over_runs(*own, running_mean)
         elif test := diagnoser.normality.alarm_test(str(level)):
             judged = test.run(score)
             if level == MACHINE:
-                totals[machine] = judged
+                totals[str(machine)] = judged
         else:
             judged = over_runs(*own, running_median)
         table.loc[rows.index, "score"] = judged
