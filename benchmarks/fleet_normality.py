@@ -46,8 +46,8 @@ class Judged(NamedTuple):
     severity: Floats
     """At the first alarm, [G]; NaN: there was none."""
     blamed: Floats
-    """1 where the faulty component is the most probable one to blame in the window of the alarm,
-    else 0, [G]; NaN where there is no alarm or nothing is blamed."""
+    """1 where the faulty component is the most probable one to blame when the alarm begins, else 0,
+    [G]; NaN where there is no alarm or nothing is blamed."""
     begun: NDArray[np.int64]
     """Alarms of each sound machine, [M]."""
     sound_kind: NDArray[np.str_]
@@ -152,7 +152,7 @@ def _tables(found: Mapping[str, Judged], size: Size) -> list[str]:
     lines += [
         "",
         "Where there was an alarm, the share in which the faulty component is the most probable "
-        "one to blame in the window of the alarm:",
+        "one to blame, by the windows that led to it:",
         "",
         f"| detector | all | {' | '.join(kinds)} |",
         "|---" * (2 + len(kinds)) + "|",

@@ -42,7 +42,7 @@ def test_alarms_of_sound_machines_are_counted_by_hours_and_faults_by_their_sever
     assert rate == pytest.approx(1000 * judged.begun.sum() / judged.hours.sum())
     assert judged.early.all()
     assert (judged.severity > 0).all()
-    assert judged.blamed.mean() == 0.75  # of every machine, in the window of its alarm
+    assert judged.blamed.mean() == 0.75  # of every machine, when its alarm begins
     silent = found._replace(growing=found.growing._replace(share=found.sound.share / 2))
     assert np.isnan(judge(silent).severity).all()
     assert not judge(silent).early.any()
