@@ -2,8 +2,8 @@
 
 Their sizes follow from how the rig makes its faults (N. Helwig, E. Pignanelli, A. Schütze,
 "Condition monitoring of a complex hydraulic system using multivariate statistics", I2MTC 2015) and
-from physics. No recording of a fault was used for them. That a valve closes in time was seen in
-recordings.
+from physics. The paper was not at hand: its figures here are to be checked. No recording of a fault
+set a size. That a valve closes in time was seen in recordings.
 """
 
 from collections.abc import Mapping
