@@ -106,6 +106,8 @@ def test_only_the_labels_that_there_are_are_learned_and_the_rest_stays_as_it_was
     assert found["temperatures"]["anomalies"] == begun["temperatures"]["anomalies"]
     restored = restore(str(run_dir / "checkpoints" / "best.ckpt"))  # to evaluate, export, retrain
     assert len(restored.data.split.test)
+    with pytest.raises(SpecError, match=r"init: the checkpoint's training began with other wei"):
+        run_training(*keys, "init=null", f"resume={run_dir / 'checkpoints' / 'last.ckpt'}")
     with pytest.raises(SpecError, match="the data source has no label for it"):
         run_training(*keys, "init=null")
 
