@@ -1,6 +1,7 @@
 """`hydrascope diagnose` answers a machine that no training has seen, without any training."""
 
 from pathlib import Path
+from statistics import median
 
 import pandas as pd
 import pytest
@@ -14,14 +15,20 @@ from hydrascope.telemetry.fleet_export import Format, export_fleet
 from hydrascope.telemetry.simulated import SimulatedSource
 
 PRESS = Path(__file__).parents[3] / "examples" / "press" / "press.yaml"
-MACHINES = 4
+MACHINES = 6
 
 
 @pytest.fixture(scope="module")
 def presses(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """An hour of each of some presses, several of which develop faults."""
+    """Presses that are sound at first; in the two hours after that several develop faults."""
     source = SimulatedSource(
-        str(PRESS), machines_per_kind=MACHINES, hours=1.0, recording_min=2.0, fault_rate=2.0
+        str(PRESS),
+        machines_per_kind=MACHINES,
+        commissioning=8,
+        hours=1.0,
+        life_h=2.0,
+        recording_min=2.0,
+        fault_rate=2.0,
     )
     folder = tmp_path_factory.mktemp("telemetry") / "presses"
     export_fleet(source, folder, Format.PARQUET, lambda _: None)
@@ -46,7 +53,7 @@ def test_every_machine_gets_a_verdict_answers_and_a_picture(diagnosed: tuple[Pat
         assert f"{name}: health " in result.stdout
         assert (out / f"{name}.png").read_bytes().startswith(b"\x89PNG")
         answers = pd.read_parquet(out / f"{name}.parquet")
-        assert answers["start"].nunique() == 30
+        assert answers["start"].nunique() == 38
     assert "learned from simulated circuits alone" in result.stdout
     assert "the first 0.25 h" in result.stdout
 
@@ -54,20 +61,22 @@ def test_every_machine_gets_a_verdict_answers_and_a_picture(diagnosed: tuple[Pat
 def test_what_is_said_agrees_with_what_was_simulated(
     presses: Path, diagnosed: tuple[Path, Result]
 ) -> None:
-    """The machine in the worst state is the one with the lowest health, and its fault is found."""
     out, _ = diagnosed
-    found, truth, located = {}, {}, []
+    sound, failing, located = [], [], []
     for number in range(MACHINES):
         name = f"press_{number:03d}"
         said = verdict(pd.read_parquet(out / f"{name}.parquet"))
         labels = pd.read_parquet(presses / "labels" / f"{name}.parquet").tail(LATEST)
-        found[name], truth[name] = said.health, labels["health"].median()
-        if truth[name] < 0.5:
-            parts = labels[[each for each in labels if each.endswith(".health")]].median()
+        parts = labels[[each for each in labels if each.endswith(".health")]].median()
+        if parts.min() > 0.95:
+            sound.append(said.health)
+        elif parts.min() < 0.5:
+            failing.append(said.health)
             located.append(f"{said.findings[0].component}.health" == parts.idxmin())
-    assert min(found, key=found.__getitem__) == min(truth, key=truth.__getitem__)
-    assert located
-    assert sum(located) >= len(located) / 2
+    assert len(sound) >= 2
+    assert len(failing) >= 2
+    assert max(failing) < median(sound)
+    assert all(located)
 
 
 def test_a_machine_of_an_unknown_kind_of_component_is_refused_by_name(
