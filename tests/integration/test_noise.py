@@ -19,7 +19,10 @@ from hydrascope.schemas.normality import LEVELS
 from hydrascope.schemas.task import HeadKind, HeadSpec
 from hydrascope.tasks.metrics import PRIMARY_METRIC
 
-EXPERIMENTS = sorted(file.stem for file in (ROOT / "conf" / "experiment").glob("*.yaml"))
+# `finetune` has the network, the features and the heads of `pretrain`.
+EXPERIMENTS = sorted(
+    {file.stem for file in (ROOT / "conf" / "experiment").glob("*.yaml")} - {"finetune"}
+)
 RIG = (
     "model.hidden_channels=32",
     "trainer.max_epochs=12",
@@ -40,15 +43,6 @@ FLEET = (
 )
 # Two circuits are judged that were not learned from.
 CIRCUITS = ("data.source.circuits=6", "data.split.folds=3", "data.split.val_fraction=0.2")
-# Its weights can answer before they learn anything here.
-FINETUNED = (
-    "data=fleet",
-    "data.source.kinds=[robot]",
-    "data.window.steps=4",
-    "data.reference={label: commissioning, first_h: null}",
-    "data.split.folds=3",
-    "trainer.max_epochs=4",
-)
 # Without changes that make it harder to learn by heart, as for fleets.
 RIGS = (
     "trainer.max_epochs=25",
@@ -73,8 +67,6 @@ def settings_of(experiment: str, run_dir: Path) -> TrainSettings:
         smaller = RIGS
     if experiment == "pretrain":
         smaller += CIRCUITS
-    if experiment == "finetune":
-        smaller += FINETUNED
     if experiment == "zema_normality":
         smaller += ONE_TRAINING
     return train_settings(

@@ -126,6 +126,7 @@ def test_every_experiment_trains_one_step(run_training: Train, experiment: str) 
         few += ["data.source.circuits=6", "data.split.folds=3", "data.split.val_fraction=0.2"]
     if experiment == "finetune":
         few += ["data=fleet", "data.source.kinds=[robot]", "data.split.folds=3"]
+        few += ["data.reference.first_h=null"]
     run_dir = run_training(
         f"experiment={experiment}",
         "trainer.max_epochs=1",

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from chromium import MISSING, axe_faults, set_screen, start_chromium
 from npm import packages
+from selenium.common.exceptions import StaleElementReferenceException
 from selenium.webdriver import Chrome
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
@@ -58,6 +59,17 @@ class Walk:
         """Click the first button or link with a text, once it is there."""
         self.at(f"//{within}//*[self::a or self::button][normalize-space()='{text}']").click()
 
+    def write(self, selector: str, text: str) -> None:
+        """Type into an element that the page may still replace while it loads."""
+
+        def typed(browser: Chrome) -> bool:
+            browser.find_element(By.CSS_SELECTOR, selector).send_keys(text)
+            return True
+
+        WebDriverWait(self.chrome, 30, ignored_exceptions=[StaleElementReferenceException]).until(
+            typed
+        )
+
     def read_until(self, selector: str, text: str) -> str:
         """Return what an element says once it says this."""
         self._wait.until(lambda b: text in b.find_element(By.CSS_SELECTOR, selector).text)
@@ -93,7 +105,7 @@ def test_an_alarm_is_found_acknowledged_with_a_note_and_its_machine_saved_as_a_t
     is_over = watched.ask(f"alarms/{number}").content["over_at"] is not None
     row.find_element(By.CSS_SELECTOR, "a").click()
 
-    walk.find("fieldset.actions textarea").send_keys(NOTE)
+    walk.write("fieldset.actions textarea", NOTE)
     assert walk.fits()
     walk.click("Acknowledge")
     assert "Acknowledged by anna" in walk.read_until(".events", NOTE)
