@@ -4,6 +4,7 @@ For every experiment file, each with its own data, features and heads, only smal
 """
 
 from pathlib import Path
+from statistics import median
 
 import pytest
 import torch
@@ -19,23 +20,23 @@ from hydrascope.schemas.normality import LEVELS
 from hydrascope.schemas.task import HeadKind, HeadSpec
 from hydrascope.tasks.metrics import PRIMARY_METRIC
 
-# `finetune` has the network, the features and the heads of `pretrain`.
-EXPERIMENTS = sorted(
-    {file.stem for file in (ROOT / "conf" / "experiment").glob("*.yaml")} - {"finetune"}
-)
+EXPERIMENTS = sorted(file.stem for file in (ROOT / "conf" / "experiment").glob("*.yaml"))
 RIG = (
     "model.hidden_channels=32",
     "trainer.max_epochs=12",
     "trainer.refit_fraction=null",
 )
 # So few machines can only be learned by heart, and are judged by that.
-FLEET = (
+BY_HEART = (
     "trainer.max_epochs=25",
     "data.batch_size=16",
     "data.transforms.sensor_dropout=0",
     "model.input_noise=0",
     "optim.weight_decay=0",
     "callbacks.monitor=train/loss",
+)
+FLEET = (
+    *BY_HEART,
     "data.source.machines_per_kind=6",
     "data.source.hours=0.1",
     "data.source.commissioning=1",
@@ -43,14 +44,17 @@ FLEET = (
 )
 # Two circuits are judged that were not learned from.
 CIRCUITS = ("data.source.circuits=6", "data.split.folds=3", "data.split.val_fraction=0.2")
-# Without changes that make it harder to learn by heart, as for fleets.
+# Its weights can answer before they learn anything here.
+FINETUNED = (
+    "data=fleet",
+    "data.source.kinds=[robot]",
+    "data.window.steps=4",
+    "data.reference={label: commissioning, first_h: null}",
+    "data.split.folds=3",
+    "trainer.max_epochs=4",
+)
 RIGS = (
-    "trainer.max_epochs=25",
-    "data.batch_size=16",
-    "data.transforms.sensor_dropout=0",
-    "model.input_noise=0",
-    "optim.weight_decay=0",
-    "callbacks.monitor=train/loss",
+    *BY_HEART,
     "data.source.rigs=12",
     "data.source.recordings=4",
     "data.split.val_fraction=0.2",
@@ -67,6 +71,8 @@ def settings_of(experiment: str, run_dir: Path) -> TrainSettings:
         smaller = RIGS
     if experiment == "pretrain":
         smaller += CIRCUITS
+    if experiment == "finetune":
+        smaller += FINETUNED
     if experiment == "zema_normality":
         smaller += ONE_TRAINING
     return train_settings(
@@ -81,9 +87,9 @@ def restored(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFa
     return restore(str(folder / "checkpoints" / "best.ckpt"))
 
 
-def spoil(restored: Restored) -> None:
+def spoil(restored: Restored, seed: int = 0) -> None:
     """Put noise of the same size in place of every weight, and leave all else as it was fitted."""
-    random = torch.Generator().manual_seed(0)
+    random = torch.Generator().manual_seed(seed)
     with torch.no_grad():
         for weight in restored.diagnoser.model.parameters():
             noise = torch.randn(weight.shape, generator=random)
@@ -126,7 +132,11 @@ def test_noise_for_weights_changes_every_answer_and_leaves_chance(restored: Rest
             differs = (before[name] - after[name]).abs().nan_to_num()
             assert (differs > 1e-6).float().mean() > 0.1, name
     noise = judged(restored)
-    left = primary(restored, noise)
+    left = [primary(restored, noise)]
+    for seed in (1, 2):  # one draw of noise may answer a few windows by luck
+        spoil(restored, seed)
+        left.append(primary(restored, judged(restored)))
     for head in restored.diagnoser.heads:
-        assert left[head.name] < chance(head, noise[head.name]) + 0.05, head.name
-        assert left[head.name] < worth[head.name], head.name
+        usual = median(each[head.name] for each in left)
+        assert usual < chance(head, noise[head.name]) + 0.05, head.name
+        assert usual < worth[head.name], head.name
