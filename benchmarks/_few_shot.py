@@ -27,7 +27,7 @@ class Machines(NamedTuple):
     source: tuple[str, ...]
     """Keys that simulate them."""
     name: str
-    """What their equipment ids begin with."""
+    """The prefix of their equipment ids."""
     judged: int
     """The machines with the first numbers are judged."""
 

@@ -1,4 +1,4 @@
-"""What a network that was trained on simulated rigs says of the real one, and how right that is."""
+"""The answers about the real rig of a network trained on simulated ones, and their metrics."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -41,7 +41,7 @@ class Figure(NamedTuple):
 
 
 class Figures(NamedTuple):
-    """How well a component is judged."""
+    """The metrics of a component."""
 
     others_any: Figure
     """AUROC of its worst grade against cycles in which it is as new, whatever the others are."""

@@ -1,4 +1,4 @@
-"""What a fault changes on the real rig, and what the simulation says that it changes.
+"""The changes that a fault makes on the real rig, beside the simulated ones.
 
 This shows which signals the simulation gets wrong. It reads labels of real faults, so nothing is
 chosen by it.
@@ -22,7 +22,7 @@ AMBIENT_C = 20.0
 
 
 class Change(NamedTuple):
-    """How a component's worst grade changes a sensor, in its unit."""
+    """The change of a sensor by a component's worst grade, in the sensor's unit."""
 
     fault: str
     sensor: str

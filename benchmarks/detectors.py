@@ -46,7 +46,7 @@ FULL = Size()
 
 
 class Judged(NamedTuple):
-    """What a detector makes of the test windows, [W] each."""
+    """The judgement of the test windows by a detector, [W] each."""
 
     severity: NDArray[np.float64]
     """Of the machine's worst fault."""
