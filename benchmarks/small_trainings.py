@@ -22,6 +22,7 @@ from omegaconf import OmegaConf
 
 from benchmarks._document import ROOT, how_measured, write_rows
 from benchmarks._rows import Row, at_most
+from hydrascope.experiment.importing import JOB_IMPORTS
 from hydrascope.experiment.job_settings import TrainSettings, validate_train
 
 OVERRIDES = (
@@ -34,7 +35,6 @@ OVERRIDES = (
     "hardware.threads=1",
     "baselines=false",
 )
-IMPORTS = "hydrascope.experiment.sweep.imports"
 GOAL_S = 3.0
 
 
@@ -82,7 +82,7 @@ def _trial(folder: Path, seed: int) -> dict[str, float]:
         composed = compose("train", [*OVERRIDES, *places, f"seed={seed}"])
     settings = validate_train(OmegaConf.to_container(composed, resolve=True))
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload([IMPORTS])
+    context.set_forkserver_preload([JOB_IMPORTS])
     times = folder / f"{seed}.json"
     process = context.Process(target=_measured, args=(settings, times))
     process.start()

@@ -22,6 +22,7 @@ from tests.support.watch_workers import PRELOADED
 
 from hydrascope.evaluation import missing
 from hydrascope.experiment import evaluate, export, train
+from hydrascope.experiment.importing import JOB_IMPORTS
 
 APART = (
     *("test_ddp", "test_examples", "test_hardware", "test_noise", "test_notebooks_run"),
@@ -55,11 +56,11 @@ def run_training(tmp_path_factory: pytest.TempPathFactory) -> Train:
 
 @pytest.fixture(scope="session")
 def forks() -> None:
-    """Start the process from which trials and workers of a watch are forked.
+    """Start the process from which trainings and workers of a watch are forked.
 
     There is one, and it imports what it is asked for first. So it is asked for all of it.
     """
-    multiprocessing.set_forkserver_preload(["hydrascope.experiment.sweep.imports", *PRELOADED])
+    multiprocessing.set_forkserver_preload([JOB_IMPORTS, *PRELOADED])
     forkserver.ensure_running()
 
 

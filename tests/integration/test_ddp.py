@@ -31,8 +31,8 @@ SAME = (
 SOURCE = "data.source={_target_: damaged_rig.DamagedRig}"
 
 
-# Each training is three fresh processes that import everything: slow where others work too.
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
+# Each training is three processes: slow where others work too.
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(900), pytest.mark.usefixtures("forks")]
 
 
 @pytest.fixture(scope="module")

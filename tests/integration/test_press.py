@@ -171,6 +171,7 @@ def test_a_full_disk_under_the_store_is_one_line_that_names_it(press: Path, tmp_
 
 
 # The same network and the same kind of head with DDP: test_process_grid.py.
+@pytest.mark.usefixtures("forks")
 def test_several_processes_train_a_network_of_which_a_task_asks_a_part(
     press: Path, run_training: Train
 ) -> None:

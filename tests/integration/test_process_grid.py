@@ -8,7 +8,7 @@ from process_grid import Cell, settings_of
 
 from hydrascope.experiment import train
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(900), pytest.mark.usefixtures("forks")]
 
 
 # `process_grid.py` has all of them.

@@ -8,6 +8,10 @@ from importlib import import_module
 from types import ModuleType
 
 
+JOB_IMPORTS = "hydrascope.experiment.job_imports"
+"""The module that imports all that a training needs."""
+
+
 def load(name: str) -> ModuleType:
     """Import the module of a job and its heavy dependencies, or return it if already imported."""
     if name in sys.modules:

@@ -1,11 +1,12 @@
 """One training in several processes on this computer.
 
-Each process is newly started and receives the settings, not the command line. So in a sweep no
-process composes the sweep again, and each trial has its own processes, which share its folder.
+Each process receives the settings, not the command line. So in a sweep no process composes the
+sweep again, and each trial has its own processes, which share its folder.
 Under torchrun the processes already exist, and each runs the job itself.
 """
 
 import logging
+import multiprocessing
 import os
 import signal
 import sys
@@ -21,6 +22,7 @@ from torch.distributed.launcher.api import LaunchConfig, elastic_launch
 
 from hydrascope.console import print_anything
 from hydrascope.experiment.complaints import USER_ERRORS, complaint, users
+from hydrascope.experiment.importing import JOB_IMPORTS
 from hydrascope.experiment.job_settings import TrainSettings
 from hydrascope.experiment.start import USAGE_ERROR
 from hydrascope.schemas.errors import SpecError
@@ -56,7 +58,7 @@ def run_in_processes(job: Job, settings: TrainSettings) -> None:
             local_addr="localhost",
             max_restarts=0,
             monitor_interval=0.1,
-            start_method="spawn",
+            start_method=_start_method(settings.hardware.accelerator),
             signals_to_handle=",".join(number.name for number in _SIGNALS),
             logs_specs=DefaultLogsSpecs(log_dir=folder),
         )
@@ -77,6 +79,18 @@ def run_in_processes(job: Job, settings: TrainSettings) -> None:
                 signal.signal(number, handler)
     if refused := next(filter(None, complaints.values()), None):
         raise refused
+
+
+def _start_method(accelerator: str) -> str:
+    """Return how processes start: forked from one that has imported everything, or anew.
+
+    CUDA does not work in a process that is forked from one that has used it.
+    """
+    forks = "forkserver" in multiprocessing.get_all_start_methods()
+    if accelerator != "cpu" or not forks:
+        return "spawn"
+    multiprocessing.set_forkserver_preload([JOB_IMPORTS])
+    return "forkserver"
 
 
 def _work(job: Job, plain: dict[str, Any]) -> SpecError | None:

@@ -108,5 +108,5 @@ def _statistics(windows: Summaries) -> tuple[Tensor, Tensor, Tensor]:
     x = (centred / scale).flatten(1).double()
     covariance = x.T @ x / len(x)
     covariance.diagonal().add_(_SHRINKAGE)
-    precision = torch.linalg.inv(covariance)
-    return mean, scale, ((precision + precision.T) / 2).float()
+    precision = torch.cholesky_inverse(torch.linalg.cholesky(covariance))
+    return mean, scale, precision.float()

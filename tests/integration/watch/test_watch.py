@@ -1,8 +1,6 @@
 """`hydrascope watch` on a real database: what it finds, waits for, names and survives."""
 
 import json
-import subprocess
-import sys
 import time
 import urllib.request
 from datetime import timedelta
@@ -10,6 +8,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+from in_process import run
 from tests.support.postgres import Server
 from tests.support.services import free_port
 from tests.support.watch_workers import kept, rows, sums, wait_for, workers
@@ -191,12 +190,15 @@ def test_only_the_last_hours_of_a_machine_are_caught_up_with_where_that_is_asked
 
 
 def test_the_command_refuses_in_one_line_and_names_what_is_accepted(
-    light_bundle: Path, watch_server: Server, tmp_path: Path
+    light_bundle: Path,
+    watch_server: Server,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
 ) -> None:
-    def said(*arguments: str) -> tuple[int, str]:
-        command = [sys.executable, "-m", "hydrascope", "watch", *arguments]
-        done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=120)
-        return done.returncode, done.stderr.strip()
+    def said(*arguments: str) -> tuple[object, str]:
+        code = run(["hydrascope", "watch", *arguments], monkeypatch)
+        return code, capfd.readouterr().err.strip()
 
     code, line = said(f"bundle={light_bundle}", "database=postgresql://u@h/n", "poll_s=7")
     assert code == 2

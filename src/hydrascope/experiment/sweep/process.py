@@ -4,6 +4,7 @@ import csv
 import json
 from pathlib import Path
 
+from hydrascope.experiment.importing import JOB_IMPORTS
 from hydrascope.experiment.job_settings import TrainSettings
 from hydrascope.experiment.launcher.base import Launcher
 from hydrascope.experiment.launcher.command import Command
@@ -21,7 +22,7 @@ class TrialProcess:
         file = self.folder / "settings.json"
         write_whole(file, settings.model_dump_json(by_alias=True, indent=2))
         # CUDA does not work in a process that is forked from one that has used it.
-        imports = f"{__package__}.imports" if settings.hardware.accelerator == "cpu" else None
+        imports = JOB_IMPORTS if settings.hardware.accelerator == "cpu" else None
         log = (self.folder / "trial.log").absolute()
         command = Command(f"{__package__}.trial", (str(file.absolute()),), log, imports)
         self._job = launcher.start(command)
