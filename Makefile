@@ -3,11 +3,12 @@ PYTHON   ?= python3
 VENV     ?= .venv
 RUN      := $(VENV)/bin/python
 VERSIONS ?= --constraint constraints.txt
+PYTEST   := OMP_NUM_THREADS=1 $(RUN) -m pytest -n auto --dist loadgroup
 INSTALL  := $(RUN) -m pip install --quiet $(VERSIONS)
 TIMESCALEDB := tests/support/pglite
 
 .DEFAULT_GOAL := help
-.PHONY: help train test pytest test-python test-newest lint fix page page-example demo docs docs-serve results bench clean
+.PHONY: help train test pytest test-slow test-python test-newest lint fix page page-example demo docs docs-serve results bench clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -31,7 +32,10 @@ train: $(VENV)/installed  ## install if needed, then train on the real rig and p
 test: lint pytest  ## install if needed, then lint, types, imports, tests
 
 pytest: $(VENV)/installed $(TIMESCALEDB)/node_modules/.package-lock.json  ## tests only
-	OMP_NUM_THREADS=1 $(RUN) -m pytest -n auto --dist loadgroup
+	$(PYTEST) -m 'not slow'
+
+test-slow: $(VENV)/installed $(TIMESCALEDB)/node_modules/.package-lock.json  ## the tests that `make test` leaves out
+	$(PYTEST) -m slow
 
 test-python:  ## tests only, with another Python: make test-python PYTHON=python3.13
 	$(MAKE) pytest VENV=build/$$($(PYTHON) -c 'import sys; print("python%d.%d" % sys.version_info[:2])')

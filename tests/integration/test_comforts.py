@@ -75,8 +75,8 @@ def uninterrupted(run_training: Train) -> Path:
     ("epoch", "step", "resumed_epochs"),
     [
         pytest.param(1, 10, [1, 2], id="within an epoch"),
-        pytest.param(1, 26, [2], id="in its last step"),
-        pytest.param(0, None, [1, 2], id="in its validation"),
+        pytest.param(1, 26, [2], id="in its last step", marks=pytest.mark.slow),
+        pytest.param(0, None, [1, 2], id="in its validation", marks=pytest.mark.slow),
     ],
 )
 def test_sigterm_leaves_a_checkpoint_from_which_the_training_goes_on_as_if_nothing_was(

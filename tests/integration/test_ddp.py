@@ -32,7 +32,7 @@ SOURCE = "data.source={_target_: damaged_rig.DamagedRig}"
 
 
 # Each training is three processes: slow where others work too.
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(900), pytest.mark.usefixtures("forks")]
+pytestmark = [pytest.mark.timeout(900), pytest.mark.usefixtures("forks")]
 
 
 @pytest.fixture(scope="module")
@@ -76,6 +76,7 @@ def test_two_processes_have_the_losses_of_one_with_the_doubled_batch(
         assert values["rows"] == results[1]["gatv2_arma"][head]["rows"]
 
 
+@pytest.mark.slow
 def test_two_nodes_of_torchrun_share_the_weights_and_have_the_losses_of_one(
     alone: Path, tmp_path: Path
 ) -> None:
@@ -113,6 +114,7 @@ def test_two_nodes_of_torchrun_share_the_weights_and_have_the_losses_of_one(
     pd.testing.assert_frame_equal(two, one, rtol=0, atol=1e-4)
 
 
+@pytest.mark.slow
 def test_a_sweep_of_trainings_in_two_processes_each_leaves_its_runs_and_nothing_else(
     tmp_path: Path,
 ) -> None:

@@ -112,7 +112,12 @@ def test_all_learned_windows_set_its_threshold_held_out_in_turn(restored: Restor
         torch.testing.assert_close(table, before[name], rtol=0, atol=0, equal_nan=True)
 
 
-@pytest.mark.parametrize("model", MODELS)
+@pytest.mark.parametrize(
+    "model",
+    [  # T² and SPE are parts of one model
+        pytest.param(each, marks=[pytest.mark.slow] if each == "pca_t2" else []) for each in MODELS
+    ],
+)
 def test_bundle_and_commands_say_what_the_evaluation_says(
     model: str, runs: dict[str, Path], fans: Path, tmp_path: Path
 ) -> None:

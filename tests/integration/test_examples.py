@@ -104,6 +104,7 @@ def test_a_water_loop_without_labels(tmp_path: Path, monkeypatch: pytest.MonkeyP
     assert again["normality"]["thresholds_reset"] == {"level_share": [0.1, 1.0]}
 
 
+@pytest.mark.slow
 def test_engines_run_to_failure(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     folder = walked(page_named("engines"), tmp_path, monkeypatch)
     report = judged(folder / "outputs" / "engines_judged")
@@ -122,6 +123,7 @@ def test_engines_run_to_failure(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     assert "1970" not in page
 
 
+@pytest.mark.slow
 def test_a_press_simulated_from_its_machine_file(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -168,7 +168,7 @@ def test_thresholds_can_be_set_anew_for_either_kind_of_budget(ckpt: str, tmp_pat
 def test_a_bundle_answers_windows_that_a_watch_joins_as_the_evaluation_does(
     ckpt: str, restored: Restored, presses: Path, tmp_path: Path
 ) -> None:
-    export.run(export_settings(ckpt, tmp_path / "bundle", "onnx=true"))
+    export.run(export_settings(ckpt, tmp_path / "bundle"))
     manifest = read_bundle(tmp_path / "bundle").manifest
     assert manifest.alarm_width == pytest.approx(float(restored.diagnoser.normality.width[0]))
     frame = pd.read_parquet(presses / "press_1.parquet")

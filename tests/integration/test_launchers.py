@@ -21,7 +21,7 @@ from hydrascope.experiment.launcher.launcher_settings import (
 )
 from hydrascope.schemas.errors import SpecError
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(300), pytest.mark.usefixtures("forks")]
+pytestmark = [pytest.mark.timeout(300), pytest.mark.usefixtures("forks")]
 
 SETTINGS: dict[str, LauncherSettings] = {
     "local": LocalSettings(kind="local", parallel=2),

@@ -1,6 +1,7 @@
 """What answers is the network: with noise for weights, every answer changes and no figure is left.
 
-For every experiment file, each with its own data, features and heads, only smaller.
+For every experiment file, each with its own data, features and heads, only smaller. No other test
+trains all of them.
 """
 
 from pathlib import Path

@@ -23,7 +23,7 @@ from hydrascope.experiment.launch import launch
 from hydrascope.tracking.destination import PARENT
 
 # Each trial is a fresh process that imports everything: slow where others work too.
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(900), pytest.mark.usefixtures("forks")]
+pytestmark = [pytest.mark.timeout(900), pytest.mark.usefixtures("forks")]
 
 TINY = (
     *(each for each in SMALL if not each.startswith(("model.", "tracking"))),
@@ -145,7 +145,7 @@ def test_the_trials_are_below_one_run_with_their_metric(killed: Path) -> None:
     assert parent.data.metrics["val/head_loss"] == pytest.approx(best)
 
 
-@pytest.mark.parametrize("kind", ["grid", "search"])
+@pytest.mark.parametrize("kind", ["grid", pytest.param("search", marks=pytest.mark.slow)])
 def test_an_interrupted_sweep_ends_its_trials_and_is_one_line(kind: str, tmp_path: Path) -> None:
     given = {"grid": ["seed=1,2"], "search": ["sweep=tpe", "sweep.trials=2"]}[kind]
     folder = tmp_path / "sweep"

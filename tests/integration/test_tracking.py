@@ -115,6 +115,7 @@ def losses(client: mlflow.MlflowClient, run_id: str) -> list[int]:
     return sorted(point.step for point in history)
 
 
+@pytest.mark.slow
 def test_a_training_outlives_its_server_and_tells_it_everything_when_it_is_back(
     server: Server,
     run_training: Train,

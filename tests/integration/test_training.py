@@ -117,25 +117,6 @@ def test_a_damaged_recording_trains_and_predicts(run_training: Train) -> None:
     assert losses(run_dir).astype(float).notna().all(axis=None)
 
 
-@pytest.mark.parametrize("experiment", sorted(p.stem for p in (ROOT / "conf/experiment").iterdir()))
-def test_every_experiment_trains_one_step(run_training: Train, experiment: str) -> None:
-    few = ["data.source.machines_per_kind=6", "data.source.hours=0.1", "data.store.n_jobs=1"]
-    if experiment == "rig_from_simulation":
-        few = ["data.source.rigs=12", "data.source.recordings=2", "data.store.n_jobs=1"]
-    if experiment == "pretrain":
-        few += ["data.source.circuits=6", "data.split.folds=3", "data.split.val_fraction=0.2"]
-    if experiment == "finetune":
-        few += ["data=fleet", "data.source.kinds=[robot]", "data.split.folds=3"]
-        few += ["data.reference.first_h=null"]
-    run_dir = run_training(
-        f"experiment={experiment}",
-        "trainer.max_epochs=1",
-        "trainer.limit_train_batches=1",
-        *(() if experiment.startswith("zema") else few),
-    )
-    assert (run_dir / "results.json").exists()
-
-
 COOLER = (
     "{name: cooler, level: component, kind: ordinal, components: [cooler], classes: "
     "[{value: 3, name: failing}, {value: 20, name: reduced}, {value: 100, name: full}]}"

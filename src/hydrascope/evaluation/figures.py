@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from hydrascope.evaluation.page.numbers import shown_name
+from hydrascope.evaluation.page.svg import shown_part
 from hydrascope.evaluation.predictions import HeadPredictions
 from hydrascope.evaluation.sums import class_names
 from hydrascope.schemas.machine import EdgeType, GraphTopology
@@ -40,11 +41,11 @@ def confusion_counts(head: HeadSpec, rows: HeadPredictions) -> Tensor:
 def save_confusion_matrix(head: HeadSpec, rows: HeadPredictions, path: Path) -> None:
     """Draw the shares of each true class as a heat map that shows the counts."""
     size = 1.8 + 0.95 * (len(head.classes) or 2)
-    figure = Figure(figsize=(size + 0.8, size), layout="constrained")
+    figure = Figure(figsize=(size + 0.8, size))
     axes, shares = draw_confusion(figure, head, confusion_counts(head, rows).numpy())
     figure.colorbar(shares, ax=axes, label="share of the true class", shrink=0.8)
     with whole_file(path) as part:
-        figure.savefig(part, dpi=120)
+        figure.savefig(part, dpi=120, bbox_inches=shown_part(figure))
 
 
 def draw_confusion(

@@ -7,7 +7,6 @@ from contextlib import contextmanager
 from importlib import import_module
 from types import ModuleType
 
-
 JOB_IMPORTS = "hydrascope.experiment.job_imports"
 """The module that imports all that a training needs."""
 
