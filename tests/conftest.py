@@ -9,6 +9,7 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 import hypothesis
 import pytest
 import torch
+from tests.support.shared_store import STORE
 
 from hydrascope.data.build import StoreConfig
 from hydrascope.data.datamodule import HydraulicDataModule
@@ -58,7 +59,6 @@ def rig(
     zema: ZemaSource,
     engineer: FeatureEngineer,
     task: TaskSpec,
-    tmp_path_factory: pytest.TempPathFactory,
 ) -> HydraulicDataModule:
     """All 2205 cycles of the rig in 10 steps; treat as read-only."""
     data = HydraulicDataModule(
@@ -66,7 +66,7 @@ def rig(
         WindowSpec(window_s=60.0, stride_s=60.0, steps=10),
         engineer,
         task,
-        store=StoreConfig(tmp_path_factory.mktemp("store")),
+        store=StoreConfig(STORE),
         split=SplitSpec("unseen_conditions", folds=5, fold=0, val_fraction=0.1),
         loader=DataLoaderConfig(batch_size=64),
     )

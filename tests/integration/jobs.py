@@ -2,11 +2,11 @@
 
 from collections.abc import Callable
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any, Literal
 
 from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
+from tests.support.shared_store import STORE
 
 from hydrascope.experiment.data_settings import JudgedData, MovedSource
 from hydrascope.experiment.job_settings import (
@@ -22,13 +22,11 @@ from hydrascope.experiment.overrides import readable
 
 ROOT = Path(__file__).parents[2]
 
-_STORE = TemporaryDirectory(prefix="hydrascope-store-")  # removed when the tests end
-
 SIZE = ("model.hidden_channels=16",)
 """Of a network."""
 
 SMALL = (
-    f"data.store.folder={_STORE.name}",
+    f"data.store.folder={STORE}",
     "hardware.threads=1",
     *SIZE,
     "trainer.limit_train_batches=3",

@@ -1,7 +1,7 @@
 """Short trainings in two processes: every network with every level of heads and strategy.
 
-`python tests/integration/process_grid.py FOLDER` trains them all, in a quarter of an hour. Begun
-again with the same folder, it goes on.
+`PYTHONPATH=. python tests/integration/process_grid.py FOLDER` trains them all, in a quarter of an
+hour. Begun again with the same folder, it goes on.
 """
 
 import sys

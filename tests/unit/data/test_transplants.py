@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import torch
+from tests.support.shared_store import STORE
 
 from hydrascope.data.batch import RowBatch, TrainingBatch
 from hydrascope.data.build import StoreConfig
@@ -38,8 +39,11 @@ TASK = validate(
 )  # fmt: skip
 
 
+pytestmark = pytest.mark.xdist_group("transplants")  # its fleet is simulated once
+
+
 @pytest.fixture(scope="module")
-def fleet(tmp_path_factory: pytest.TempPathFactory) -> HydraulicDataModule:
+def fleet() -> HydraulicDataModule:
     source = FleetSource(
         6, ("robot", "machining_centre"), hours=0.1, recording_min=0.5, fault_rate=2.0,
         commissioning=1,
@@ -52,7 +56,7 @@ def fleet(tmp_path_factory: pytest.TempPathFactory) -> HydraulicDataModule:
         WindowSpec(30.0, 30.0, 2),
         FeatureEngineer(features),
         TASK,
-        store=StoreConfig(tmp_path_factory.mktemp("store")),
+        store=StoreConfig(STORE),
         split=SplitSpec("by_machine", folds=4, fold=0, val_fraction=0.1),
         loader=DataLoaderConfig(batch_size=64),
         reference=ReferenceSpec(label="commissioning"),

@@ -7,6 +7,7 @@ import pytest
 import torch
 from benchmarks._slow_baselines import ON_SAMPLES, SLOW_BASELINES
 from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
+from tests.support.shared_store import STORE
 from torch import Tensor
 
 from hydrascope.data.build import StoreConfig
@@ -29,14 +30,14 @@ SMALL = Split(np.arange(0, 2205, 9), np.arange(4, 2205, 27), np.arange(7, 2205, 
 
 
 @pytest.fixture(scope="module")
-def machine(rig: HydraulicDataModule, tmp_path_factory: pytest.TempPathFactory) -> StoredMachine:
+def machine(rig: HydraulicDataModule) -> StoredMachine:
     """The rig in two steps: 2 x 17 x 17 numbers a cycle."""
     data = HydraulicDataModule(
         rig.source,
         WindowSpec(window_s=60.0, stride_s=60.0, steps=STEPS),
         rig.engineer,
         rig.task,
-        store=StoreConfig(tmp_path_factory.mktemp("store")),
+        store=StoreConfig(STORE),
         split=rig.split_spec,
         loader=rig.loader,
     )

@@ -5,6 +5,7 @@ from io import StringIO
 import numpy as np
 import pytest
 from rich.console import Console
+from tests.support.shared_store import STORE
 
 from hydrascope.data.build import StoreConfig
 from hydrascope.data.datamodule import HydraulicDataModule
@@ -25,15 +26,13 @@ NORMAL = NormalitySpec(healthy={"pump": 0}, false_alarm_rate=0.05)
 
 
 @pytest.fixture(scope="module")
-def data(
-    zema: ZemaSource, engineer: FeatureEngineer, tmp_path_factory: pytest.TempPathFactory
-) -> HydraulicDataModule:
+def data(zema: ZemaSource, engineer: FeatureEngineer) -> HydraulicDataModule:
     module = HydraulicDataModule(
         zema,
         WindowSpec(60.0, 60.0, 10),
         engineer,
         TaskSpec(name="normality", normality=NORMAL),
-        store=StoreConfig(tmp_path_factory.mktemp("store")),
+        store=StoreConfig(STORE),
         split=SplitSpec("unseen_conditions", folds=5, fold=0, val_fraction=0.1),
         loader=DataLoaderConfig(batch_size=64),
     )
