@@ -14,6 +14,8 @@ from hydrascope.schemas import SpecError
 from hydrascope.telemetry.fleet_export import Format, export_fleet
 from hydrascope.telemetry.simulated import SimulatedSource
 
+pytestmark = pytest.mark.xdist_group("diagnose")  # its presses are simulated once
+
 PRESS = Path(__file__).parents[3] / "examples" / "press" / "press.yaml"
 MACHINES = 6
 

@@ -14,6 +14,8 @@ from typer.testing import CliRunner
 from hydrascope.cli import app
 from hydrascope.telemetry import ParquetSource
 
+pytestmark = pytest.mark.xdist_group("check_of_many")  # its fleet is written once
+
 MACHINES, ROWS, SENSORS = 200, 200, 20
 
 
@@ -25,14 +27,13 @@ def fleet(tmp_path_factory: pytest.TempPathFactory) -> Path:
     sensors = [{"id": name, "kind": "pressure", "unit": "bar", "rate_hz": 1} for name in names]
     random = np.random.default_rng(0)
     (folder / "machines").mkdir(parents=True)
+    components = [{"id": "fan", "kind": "pump", "sensors": sensors}]
+    content = yaml.safe_dump(
+        machine("NAME") | {"topology": {"id": "engine", "components": components}}
+    )
     for number in range(MACHINES):
         name = f"engine_{number}"
-        content = machine(name)
-        content["topology"] = {
-            "id": "engine",
-            "components": [{"id": "fan", "kind": "pump", "sensors": sensors}],
-        }
-        (folder / "machines" / f"{name}.yaml").write_text(yaml.safe_dump(content))
+        (folder / "machines" / f"{name}.yaml").write_text(content.replace("NAME", name))
         frame = pd.DataFrame(random.standard_normal((ROWS, SENSORS)).round(3), columns=names)
         frame["s3"] = 7.0
         frame.insert(0, "timestamp", every(1.0, ROWS))
