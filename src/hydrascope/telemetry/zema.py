@@ -107,8 +107,8 @@ class ZemaSource:
         table = values.astype("float64")
         table.insert(0, "start", start)
         table.insert(1, "end", start + pd.Timedelta(seconds=CYCLE_S))
-        first, *others = (values[name].astype(str) for name in _CONDITIONS)
-        table["condition"] = first.str.cat(others, sep="/")
+        text = values[_CONDITIONS].astype(str)
+        table["condition"] = text[_CONDITIONS[0]].str.cat(text[_CONDITIONS[1:]], sep="/")
         if cycles == SET_CYCLES:
             with (ASSETS / "unseen_condition_folds.csv").open(encoding="utf-8") as file:
                 table["unseen_condition_fold"] = pd.read_csv(file)["fold"]
