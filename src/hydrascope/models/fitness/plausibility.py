@@ -121,6 +121,8 @@ def judge(conditionals: Conditionals, window: Summaries) -> Plausible:
     pending = torch.arange(len(z), device=z.device)
     most = int(fitted.judged.sum()) // _MOST_DOUBTFUL
     for turn in range(most + 1):
+        if not len(pending):
+            break
         present = (state[pending] == SensorState.SOUND) & fitted.judged
         ratio = conditionals.ratios(z[pending], present)
         excess[pending] = fitted.excess(ratio)
