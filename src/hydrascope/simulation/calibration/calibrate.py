@@ -26,9 +26,11 @@ from hydrascope.simulation.calibration.unknowns import Unknowns
 
 Values = NDArray[np.float64]
 
-_ROUNDS = (5, 4, 3)
-"""The most steps in each round. Errors are estimated anew before each. At first the model is taken
-to leave out all that it is off, so that nothing far away pulls it aside."""
+_LEAST_ROUNDS, _MOST_ROUNDS, _STEPS = 3, 8, 4
+"""The rounds, and the most steps in each. Errors are estimated anew before each. At first the model
+is taken to leave out all that it is off, so that nothing far away pulls it aside."""
+_SETTLED = 0.95
+"""The residual after a round, over that before, above which the rounds end."""
 
 FIRST_GUESS = "first guess"
 """The name of the first step."""
@@ -80,16 +82,19 @@ def calibrate(
     guess = first_guess(model, recorded, seed, lambda: advance(FIRST_GUESS))
     start, off = _nearer(model, recorded, (np.zeros(unknowns.size), guess))
     search = Search(model, recorded, start, lambda: advance("fit"))
-    left = distance(layout, off)
-    for number, steps in enumerate(_ROUNDS):
+    left, size = distance(layout, off), _size(model, off)
+    for number in range(_MOST_ROUNDS):
         errors = estimate_errors(
             model, search.unknowns, left, seed + number, lambda: advance("scatter")
         )
-        search.improve(errors, steps)
+        search.improve(errors, _STEPS)
         off = recorded - model.predicted(search.unknowns) - errors.bias
         rest = left_out(model, errors, off)
         # No sensor is given up on the way.
         left = LeftOut(*(np.minimum(*each) for each in zip(left, rest, strict=True)))
+        last, size = size, _size(model, off)
+        if number + 1 >= _LEAST_ROUNDS and size > _SETTLED * last:
+            break
     final = replace(
         errors,
         model=np.maximum(rest.shared, errors.least),
@@ -101,9 +106,14 @@ def _nearer(
     model: ForwardModel, recorded: Values, starts: Sequence[Values]
 ) -> tuple[Values, Values]:
     """Return the unknowns whose numbers are nearer to those recorded, and how far they are."""
-    spans = np.repeat([span(each) for each in model.channels], model.layout.each)
     every = [(start, recorded - model.predicted(start)) for start in starts]
-    return min(every, key=lambda each: float(np.nanmean((each[1] / spans) ** 2)))
+    return min(every, key=lambda each: _size(model, each[1]))
+
+
+def _size(model: ForwardModel, off: Values) -> float:
+    """Return the root mean square of differences [W, F], as shares of the sensors' ranges."""
+    spans = np.repeat([span(each) for each in model.channels], model.layout.each)
+    return float(np.sqrt(np.nanmean((off / spans) ** 2)))
 
 
 def layout_of(build: Build, windows: Sequence[Window]) -> Layout:

@@ -17,8 +17,9 @@ _NARROWEST, _WIDEST, _WIDTH = 0.1, 1.0, 2.0
 known, but within these of the prior. Narrower ones measure how rough the numbers are."""
 _ENOUGH = 1.0
 """A decrease of the cost that is not worth another step."""
-_TRIES, _MORE, _FIRST = 6, 10.0, 0.01
-"""How often a step is damped, by which factor, and how much at first."""
+_DAMPINGS = (0.0, 0.01, 0.1, 1.0, 10.0, 100.0)
+"""How much a step is damped. All are tried, and the best is taken: a try costs one simulation of
+each window, new slopes cost two for each unknown."""
 _TOLD = 1.02
 """The precision of an unknown up to which the data tell nothing of it, so its slope is kept."""
 
@@ -63,23 +64,20 @@ class Search:
         root = self._root(errors)
         rest = self._off(root, errors, self.unknowns)
         cost = float(rest @ rest + self.unknowns @ self.unknowns)
-        damping, stalled = 0.0, False
+        stalled = False
         for _ in range(steps):
             slopes = self._slopes(root)
             precision = _precision(slopes)
-            right = slopes.mean(axis=0).T @ rest - self.unknowns
+            middle = self.unknowns
+            right = slopes.mean(axis=0).T @ rest - middle
             before = cost
-            for _ in range(_TRIES):
+            for damping in _DAMPINGS:
                 damped = precision + damping * np.diag(np.diag(precision))
-                move = np.linalg.solve(damped, right)
-                tried = np.clip(self.unknowns + move, self._low, self._high)
+                tried = np.clip(middle + np.linalg.solve(damped, right), self._low, self._high)
                 tried_rest = self._off(root, errors, tried)
                 tried_cost = float(tried_rest @ tried_rest + tried @ tried)
                 if tried_cost < cost:
                     self.unknowns, rest, cost = tried, tried_rest, tried_cost
-                    damping /= _MORE
-                    break
-                damping = max(_MORE * damping, _FIRST)
             self._widths = np.clip(_WIDTH / np.sqrt(np.diag(precision)), _NARROWEST, _WIDEST)
             self._update_slopes(np.flatnonzero(np.diag(precision) > _TOLD))
             # A step that gains nothing may be due to slopes that were measured too widely.
