@@ -82,7 +82,7 @@ def calibrate(
     guess = first_guess(model, recorded, seed, lambda: advance(FIRST_GUESS))
     start, off = _nearer(model, recorded, (np.zeros(unknowns.size), guess))
     search = Search(model, recorded, start, lambda: advance("fit"))
-    left, size = distance(layout, off), _size(model, off)
+    left, sizes = distance(layout, off), [_size(model, off)]
     for number in range(_MOST_ROUNDS):
         errors = estimate_errors(
             model, search.unknowns, left, seed + number, lambda: advance("scatter")
@@ -92,14 +92,19 @@ def calibrate(
         rest = left_out(model, errors, off)
         # No sensor is given up on the way.
         left = LeftOut(*(np.minimum(*each) for each in zip(left, rest, strict=True)))
-        last, size = size, _size(model, off)
-        if number + 1 >= _LEAST_ROUNDS and size > _SETTLED * last:
+        sizes.append(_size(model, off))
+        if settled(sizes):
             break
     final = replace(
         errors,
         model=np.maximum(rest.shared, errors.least),
     )
     return Calibration(model, recorded, before + errors.bias, final, search.result(final), rest)
+
+
+def settled(sizes: Sequence[float]) -> bool:
+    """Return whether no other round is worth it, by the residuals at the start and after each."""
+    return len(sizes) > _LEAST_ROUNDS and sizes[-1] > _SETTLED * sizes[-2]
 
 
 def _nearer(
