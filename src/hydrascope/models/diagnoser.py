@@ -143,7 +143,7 @@ class TensorDiagnoser(nn.Module):
         if self.blame is None:
             return answers
         own, build = (keys(normalised)[SENSOR] for keys in (normality.keys, normality.build_keys))
-        raw = self.blame.raw(normalised, parts[SENSOR], has_level=normality.has_level)
+        raw = self.blame.raw(normalised, parts[SENSOR])
         probability = self.blame(normalised, raw, own, build)
         unlike = (answers[MACHINE] > 1.0)[normalised.component_graph]
         return answers | {BLAME: torch.where(unlike, probability, torch.nan)}

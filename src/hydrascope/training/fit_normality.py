@@ -83,7 +83,7 @@ def scored(
         graphs = normality.graphs(inputs)
         parts = normality.parts(inputs, diagnoser.output_of(inputs))
         if blame is not None:
-            parts[EVIDENCE] = blame.raw(inputs, parts[SENSOR], has_level=normality.has_level)
+            parts[EVIDENCE] = blame.raw(inputs, parts[SENSOR])
             for each in (key, build, graphs):
                 each[EVIDENCE] = each[SENSOR]
         found.append(

@@ -115,16 +115,13 @@ class Blame(nn.Module):
                 if bool(value.isfinite().all()):
                     self.get_buffer(name)[each] = value[0].to(self.reached.dtype)
 
-    def raw(self, normalised: GraphInputs, parts: Tensor, *, has_level: bool) -> Tensor:
+    def raw(self, normalised: GraphInputs, parts: Tensor) -> Tensor:
         """Return the evidence of sensors before it is compared with healthy windows, [S, 4].
 
         Args:
             normalised: The inputs.
             parts: The parts of the sensors' scores, [S, 3].
-            has_level: As of `Normality`; without a level, the change stands for it.
         """
-        if not has_level:
-            parts = parts[:, [0, 0, 2]]
         mean, spread = (normalised.sensor_features[..., column] for column in self._columns)
         return raw_evidence(parts.to(mean.dtype), mean, spread, normalised.sensor_observed)
 

@@ -43,7 +43,7 @@ class RowScorer(nn.Module, ABC):
 
     @abstractmethod
     def forward(self, rows: Tensor) -> Tensor:
-        """Return the squares that add up to each score, [G, D], or the squared scores, [G, 1]."""
+        """Return deviations whose squares add up to a squared score, [G, D], or scores, [G, 1]."""
 
 
 class _Learned(NamedTuple):
@@ -62,8 +62,10 @@ class Detector(ClosedFormModel):
     and a fit of its own. Unobserved values are set to their mean over the learned windows. A
     sensor or build that no learned window shows has no score.
 
-    The square of a machine's score is the sum of its row's squares per observed step, averaged
-    over the features. A component and a sensor have the squares of their own values.
+    A scorer turns rows into deviations. The square of a machine's score is the sum of their squares
+    per observed step, averaged over the features. A component and a sensor have the squares of
+    their own values. The squares of each sensor and feature are divided between the level, the mean
+    over the steps, and the changes around it; they add up to the same sum.
 
     Args:
         config: The options of the fit.
@@ -177,11 +179,11 @@ class Detector(ClosedFormModel):
         rows = lay_out(
             torch.where(seen.unsqueeze(-1), deviation, 0.0), self._row(inputs), graphs, self.places
         )
-        squares = self._squares(rows, segment_max(build, sensor_graph(inputs), graphs))
-        return ModelOutput({}, parts=self._parts(inputs, squares, seen.sum(1)))
+        deviations = self._deviations(rows, segment_max(build, sensor_graph(inputs), graphs))
+        return ModelOutput({}, parts=self._parts(inputs, deviations, seen.sum(1)))
 
-    def _squares(self, rows: Tensor, build: Tensor) -> Tensor:
-        """Return the squares of rows [G, P, T, F] by place, [G, P, ·], or of machines, [G, 1, 1].
+    def _deviations(self, rows: Tensor, build: Tensor) -> Tensor:
+        """Return those of rows [G, P, T, F] by place, [G, P, T · F], or of machines, [G, 1, 1].
 
         Args:
             rows: The deviations from the mean.
@@ -200,21 +202,24 @@ class Detector(ClosedFormModel):
                 total = torch.where((build == number).view(-1, 1, 1), own, total)
         return total
 
-    def _parts(self, inputs: GraphInputs, squares: Tensor, steps: Tensor) -> dict[str, Tensor]:
-        """Return the parts by level from `_squares` and the sensors' observed steps, [S]."""
+    def _parts(self, inputs: GraphInputs, deviations: Tensor, steps: Tensor) -> dict[str, Tensor]:
+        """Return the parts by level from `_deviations` and the sensors' observed steps, [S]."""
         graph, graphs = sensor_graph(inputs), inputs.graph_id.shape[0]
         components, dtype = inputs.component_kind.shape[0], inputs.sensor_features.dtype
-        change = torch.zeros_like(steps, dtype=dtype)
+        squares = torch.zeros(len(steps), 2, dtype=dtype, device=steps.device)
         if self.by_value:
-            of_places = squares.sum(2).flatten() / inputs.sensor_features.shape[2]
-            change = of_places[self._row(inputs)].to(dtype)
+            of_steps = torch.unflatten(deviations, -1, inputs.sensor_features.shape[1:])
+            level = of_steps.mean(2, keepdim=True)
+            parts = (of_steps - level).square(), level.square().expand_as(of_steps)
+            of_places = torch.stack([each.sum(2).mean(-1).flatten() for each in parts], dim=-1)
+            squares = of_places[self._row(inputs)].to(dtype)
         counted = steps if self.by_value else torch.zeros_like(steps)
-        own = torch.stack((change, torch.zeros_like(change), counted.to(dtype)), dim=-1)
+        own = torch.cat((squares, counted.to(dtype).unsqueeze(-1)), dim=-1)
         machine = segment_sum(own, graph, graphs)
         if not self.by_value:
             scored = (segment_sum(steps, graph, graphs) > 0).to(dtype)
             machine = torch.stack(
-                (squares.flatten().to(dtype), torch.zeros_like(scored), scored), dim=-1
+                (deviations.flatten().square().to(dtype), torch.zeros_like(scored), scored), dim=-1
             )
         return {
             MACHINE: machine,

@@ -13,7 +13,7 @@ from hydrascope.models.detectors.detector import Detector, RowScorer
 
 
 class TreePaths(RowScorer):
-    """The anomaly score 2^(−h/c) by the mean path length h in the trees, squared.
+    """The anomaly score 2^(−h/c) by the mean path length h in the trees.
 
     c is the mean path length of a search for one of the samples of a tree (F. T. Liu, K. M. Ting,
     Z.-H. Zhou, "Isolation forest", ICDM 2008, eq. 1 and 2).
@@ -74,7 +74,7 @@ class TreePaths(RowScorer):
         self.usual.fill_(float(_mean_path(np.array([samples]))[0]))
 
     def forward(self, rows: Tensor) -> Tensor:
-        """Return the squared scores, [G, 1]."""
+        """Return the scores, [G, 1]."""
         rows = rows.float().double()  # as scikit-learn, whose trees read single precision
         trees = torch.arange(len(self.value), device=rows.device)
         node = torch.zeros(rows.shape[0], len(trees), dtype=torch.int64, device=rows.device)
@@ -82,7 +82,7 @@ class TreePaths(RowScorer):
             right = rows.gather(1, self.value[trees, node]) > self.limit[trees, node]
             node = self.successor[right.long(), trees, node]
         path = self.length[trees, node].mean(1, keepdim=True)
-        return torch.exp2(-2.0 * path / self.usual)
+        return torch.exp2(-path / self.usual)
 
 
 class IsolationForest(Detector):

@@ -44,15 +44,17 @@ class NeighbourDistance(RowScorer):
         self.support.copy_(rows)
 
     def forward(self, rows: Tensor) -> Tensor:
-        """Return each value's mean squared distance, [G, D]."""
+        """Return each value's root mean squared distance, [G, D], with the sign of the mean."""
         count = min(self.neighbours, len(self.support))
         # Of the squared distance, the part that differs between the learned rows.
-        distance = self.support.square().sum(1) - 2.0 * rows @ self.support.T
-        nearest = distance.topk(count, dim=1, largest=False).indices
-        total = torch.zeros_like(rows)
+        apart = self.support.square().sum(1) - 2.0 * rows @ self.support.T
+        nearest = apart.topk(count, dim=1, largest=False).indices
+        total, squares = torch.zeros_like(rows), torch.zeros_like(rows)
         for number in range(count):  # one after the other, so that memory stays small
-            total = total + (rows - self.support[nearest[:, number]]).square()
-        return total / count
+            distance = rows - self.support[nearest[:, number]]
+            total, squares = total + distance, squares + distance.square()
+        own = (squares / count).sqrt()
+        return torch.where(total < 0, -own, own)
 
 
 class NearestNeighbours(Detector):

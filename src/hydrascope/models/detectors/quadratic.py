@@ -84,10 +84,10 @@ class QuadraticForm(RowScorer):
         self.beyond.fill_(weights.beyond**0.5)
 
     def forward(self, rows: Tensor) -> Tensor:
-        """Return the shares of the values, [G, D]."""
+        """Return A x, [G, D]."""
         along = rows @ self.directions
         weighted = (along * (self.root - self.beyond)) @ self.directions.T
-        return (weighted + self.beyond * rows).square()
+        return weighted + self.beyond * rows
 
 
 def ledoit_wolf(spread: Spread) -> Weights:

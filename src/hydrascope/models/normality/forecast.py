@@ -55,7 +55,6 @@ class ForecastNormality(Normality):
         covariates: As of `Normality`.
     """
 
-    has_level = True
     step_row: Tensor
     whiten: Tensor
     fitted: Tensor

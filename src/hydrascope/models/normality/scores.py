@@ -26,18 +26,16 @@ class Normality(nn.Module):
 
     Args:
         spec: The vocabularies and counts of the inputs.
-        level_share: The weight λ of the level; 0 for scores without one.
+        level_share: The weight λ of the level; with 1 a score counts all squares alike.
         covariates: Slots of the sensors that show what is asked of a machine; none: no operating
             point is judged.
 
     Attributes:
-        has_level: Whether the parts of scores tell changes and levels apart.
         in_turn: The scores of training windows, each by a model that has not learned from it;
             None if only validation windows set the thresholds. They are in checkpoints alone.
         operating: Judges the operating point; None without covariates.
     """
 
-    has_level: bool = False
     slot_topology: Tensor
     slot_place: Tensor
     threshold_machine: Tensor
@@ -50,7 +48,7 @@ class Normality(nn.Module):
     """The width of the alarm test of each of `LEVELS`, [3]; NaN if windows are judged singly."""
 
     def __init__(
-        self, spec: InputSpec, *, level_share: float = 0.0, covariates: Sequence[int] = ()
+        self, spec: InputSpec, *, level_share: float = 1.0, covariates: Sequence[int] = ()
     ) -> None:
         super().__init__()
         self.level_share = level_share

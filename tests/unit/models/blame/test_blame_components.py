@@ -53,12 +53,12 @@ def fitted(spec: InputSpec = SPEC) -> Blame:
     found.networks.load_state_dict(packaged_weights())
     for number, topology in enumerate((LOOP, SMALL)):
         inputs, parts = windows(topology, 40, number, spec)
-        found.measure(found.raw(inputs, parts, has_level=True), inputs.sensor_slot)
+        found.measure(found.raw(inputs, parts), inputs.sensor_slot)
     return found.eval()
 
 
 def asked(found: Blame, inputs: GraphInputs, parts: Tensor) -> Tensor:
-    raw = found.raw(inputs, parts, has_level=True)
+    raw = found.raw(inputs, parts)
     return found(inputs, raw, inputs.sensor_slot, inputs.sensor_slot)[:, 0]
 
 
@@ -101,14 +101,8 @@ def test_a_machine_with_other_components_than_its_build_has_no_answer() -> None:
     found.adopt({"loop": other})
     found.networks.load_state_dict(packaged_weights())
     inputs, parts = windows(LOOP, 30, 2, spec)
-    found.measure(found.raw(inputs, parts, has_level=True), inputs.sensor_slot)
+    found.measure(found.raw(inputs, parts), inputs.sensor_slot)
     assert bool(asked(found, inputs, parts).isnan().all())
-
-
-def test_without_a_level_the_change_stands_for_it() -> None:
-    inputs, parts = windows(LOOP, 1, seed=4)
-    raw = fitted().raw(inputs, parts, has_level=False)
-    torch.testing.assert_close(raw[:, 1], raw[:, 0], equal_nan=True)
 
 
 def test_of_a_single_step_the_level_stands_for_the_change_which_is_none() -> None:
