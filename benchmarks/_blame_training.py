@@ -31,7 +31,8 @@ _MOST_LEFT_OUT = 0.4
 _RARE = 0.75
 """A window's weight is the frequency of its fault to the power of minus this."""
 _CHANGE_ALONE = 0.25
-"""The share of training windows in which the change stands for the level, as of detectors."""
+"""The share of training windows in which the change stands for the level, so that windows of a
+single step, which have but one of the two, can be judged."""
 
 
 class Cases(NamedTuple):
