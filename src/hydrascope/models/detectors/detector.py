@@ -206,7 +206,8 @@ class Detector(ClosedFormModel):
         """Return the parts by level from `_deviations` and the sensors' observed steps, [S]."""
         graph, graphs = sensor_graph(inputs), inputs.graph_id.shape[0]
         components, dtype = inputs.component_kind.shape[0], inputs.sensor_features.dtype
-        squares = torch.zeros(len(steps), 2, dtype=dtype, device=steps.device)
+        none = torch.zeros_like(steps, dtype=dtype)
+        squares = torch.stack((none, none), dim=-1)
         if self.by_value:
             of_steps = torch.unflatten(deviations, -1, inputs.sensor_features.shape[1:])
             level = of_steps.mean(2, keepdim=True)
