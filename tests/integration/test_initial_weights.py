@@ -12,7 +12,7 @@ from benchmarks._zero_shot import zero_shot
 from jobs import Train, evaluate_settings, export_settings
 
 from hydrascope.experiment import evaluate, export
-from hydrascope.experiment.restore import restore
+from hydrascope.experiment.restore import Restored, restore
 from hydrascope.prediction.command import Options, predict
 from hydrascope.schemas import SpecError
 from hydrascope.telemetry.fleet import FleetSource
@@ -110,6 +110,41 @@ def test_only_the_labels_that_there_are_are_learned_and_the_rest_stays_as_it_was
         run_training(*keys, "init=null", f"resume={run_dir / 'checkpoints' / 'last.ckpt'}")
     with pytest.raises(SpecError, match="the data source has no label for it"):
         run_training(*keys, "init=null")
+
+
+def test_weights_of_single_sensors_are_added_to_the_network_of_any_build(
+    run_training: Train, ckpt: str, tmp_path: Path
+) -> None:
+    others = (
+        "data.split.name=by_machine",
+        "data.source.kinds=[injection_moulding]",
+        "data.source.machines_per_kind=6",
+        "data.source.fault_rate=10",
+    )
+    keys = (*FLEET, *others, *KEPT, f"init={ckpt}")
+    plain = run_training(*keys) / "checkpoints" / "best.ckpt"
+    own = run_training(*keys, "model.row_own=true") / "checkpoints" / "best.ckpt"
+    found = read_checkpoint(own).weights
+    for name, weight in read_checkpoint(plain).weights.items():
+        if name.startswith("model."):
+            torch.testing.assert_close(found[name], weight, rtol=0, atol=1e-6)
+    by_roles, with_own = restore(str(plain)), restore(str(own))
+    learned = with_own.data.dataset.gather(with_own.data.split.train.tolist())
+    head = "component_anomalies"
+
+    def said(by: Restored) -> torch.Tensor:
+        return by.diagnoser.raw(learned.inputs).heads[head].detach()
+
+    loss = torch.nn.BCEWithLogitsLoss()
+    truth = learned.targets[head]
+    assert loss(said(with_own), truth) < 0.5 * loss(said(by_roles), truth)
+    with_own.diagnoser.get_buffer("model.rows.own.weight").zero_()
+    torch.testing.assert_close(said(with_own), said(by_roles))
+    with pytest.raises(SpecError, match="weights or statistics of single sensors"):
+        export.run(export_settings(str(own), tmp_path / "any", "any_build=true"))
+    # Trained once more, it begins with what it has of single sensors.
+    again = run_training(*keys[:-1], f"init={own}", "model.row_own=true")
+    assert (again / "checkpoints" / "best.ckpt").exists()
 
 
 MACHINES: dict[str, Any] = {

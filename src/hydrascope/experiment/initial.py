@@ -16,8 +16,8 @@ from hydrascope.schemas.errors import SpecError
 from hydrascope.schemas.task import HeadSpec
 from hydrascope.training.checkpoint import read_checkpoint
 
-_FREE = ("dropout", "input_noise")
-"""The keys of a network that may differ: they are of the training alone."""
+_FREE = ("dropout", "input_noise", "row_own")
+"""The keys of a network that may differ: they are of the training alone, or begin at zero."""
 
 
 def check_initial(settings: TrainSettings) -> None:

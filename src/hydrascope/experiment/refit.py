@@ -20,7 +20,7 @@ from hydrascope.training.module import DiagnosisModule
 
 
 def check_refit(settings: TrainSettings) -> None:
-    """Refuse a refit if the validation windows must stay held out.
+    """Refuse a refit if the validation windows must stay held out, or the network must stay.
 
     Raises:
         SpecError: Names the key and what is accepted.
@@ -30,6 +30,11 @@ def check_refit(settings: TrainSettings) -> None:
         raise SpecError(
             f"trainer.refit_fraction: {fraction} is not accepted with task.normality, whose "
             "thresholds are set on windows that are not learned from; accepted: null"
+        )
+    if fraction and settings.model.keys.get("row_own"):
+        raise SpecError(
+            f"trainer.refit_fraction: {fraction} is not accepted with model.row_own, whose weights "
+            "are fitted to all windows after the training; accepted: null"
         )
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
+import numpy as np
 from rich.console import Console
 
 from hydrascope.data.datamodule import HydraulicDataModule
@@ -40,6 +41,7 @@ from hydrascope.training.checkpoint import write_fitted
 from hydrascope.training.closed_form import fit_closed_form, fitted_rows, with_model
 from hydrascope.training.fit_blame import why_no_blame
 from hydrascope.training.fit_normality import calibrate
+from hydrascope.training.fit_own_sensors import fit_own_sensors
 
 Results = dict[str, dict[str, dict[str, float]]]
 """Model name → head → metric → value."""
@@ -63,8 +65,8 @@ def fit_last(
 ) -> None:
     """Fit what a trained diagnoser still lacks, and store it.
 
-    These are the thresholds of normality, the blame, the calibration, and the fitness of the
-    input, as far as the task has them.
+    These are the thresholds of normality, the blame, the weights of single sensors, the
+    calibration, and the fitness of the input, as far as the task and the model have them.
 
     Args:
         recipe: The diagnoser's recipe.
@@ -83,6 +85,8 @@ def fit_last(
             calibrate(diagnoser, data, spec)
         if (why := why_no_blame(diagnoser, data)) is not None:
             console.print(f"No component is blamed for an alarm: {why}")
+    # What sets thresholds must not have been learned from.
+    has_own = fit_own_sensors(diagnoser, data, data.split.train)
     calibration: dict[str, Any] | None = None
     diagnoser.fitness = None  # of a training that was resumed after its end
     if diagnoser.heads:
@@ -97,6 +101,8 @@ def fit_last(
             with console.status("Learning which inputs are plausible …"):
                 judged.calibration = diagnoser.calibration
                 diagnoser.fitness = fit_fitness(judged, data, seed)
+    if has_own:
+        fit_own_sensors(diagnoser, data, np.union1d(data.split.train, data.split.val))
     write_fitted(checkpoint, tensors_of(diagnoser), calibration, in_turn)
 
 

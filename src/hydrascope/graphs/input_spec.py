@@ -168,7 +168,8 @@ class InputSpec(BaseModel):
                     path=key,
                 )
         if builds == "own":
-            return self.model_copy(update={"sensor_slots": other.sensor_slots})
+            own = {"sensor_slots": other.sensor_slots, "most_components": other.most_components}
+            return self.model_copy(update=own)
         return self
 
     def without_builds(self) -> Self:

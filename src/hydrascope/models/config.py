@@ -66,6 +66,9 @@ class NetworkConfig(CheckedModel):
     row_lines: int = Field(0, ge=0, le=16)
     """The number of lines away from which a component hears of others' sensors in a row by roles;
     0 for none."""
+    row_own: bool = False
+    """Whether weights of each single sensor are added to a row by roles after the training. For
+    machines of one build or a few; then the network knows only these."""
     references: References = "none"
     """How the difference from the machine's reference windows is read: not at all, beside the
     features, or alone (for machines of unknown builds)."""
@@ -77,7 +80,8 @@ class NetworkConfig(CheckedModel):
     @property
     def of_any_build(self) -> bool:
         """Whether the network has no weights or statistics of single sensors."""
-        return not self.sensor_identity and (not self.row_channels or self.row_by == "role")
+        by_role = self.row_by == "role" and not self.row_own
+        return not self.sensor_identity and (not self.row_channels or by_role)
 
     @property
     def reads_references(self) -> References:

@@ -27,6 +27,7 @@ from hydrascope.schemas.task import TaskSpec
 
 _BLAME, _CALIBRATION, _FITNESS = "blame.", "calibration.", "fitness."
 _NORMALIZER = "normalizer."
+_OWN = "model.rows.own."
 
 
 class _Part(BaseModel):
@@ -158,10 +159,10 @@ def start_from(diagnoser: TensorDiagnoser, tensors: Mapping[str, Tensor]) -> Non
         SpecError: The tensors do not belong to its recipe.
     """
     kept = {name: each for name, each in tensors.items() if not name.startswith((_BLAME, _FITNESS))}
-    if diagnoser.of_any_build:
-        plain = diagnoser.normalizer.state_dict(prefix=_NORMALIZER)
-        kept |= plain if diagnoser.normalizer.method == "none" else {}
-    _load(diagnoser, kept)
+    if diagnoser.normalizer.method == "none":
+        kept |= diagnoser.normalizer.state_dict(prefix=_NORMALIZER)
+    own = {name: each for name, each in diagnoser.state_dict().items() if name.startswith(_OWN)}
+    _load(diagnoser, own | kept)
 
 
 def _load(diagnoser: TensorDiagnoser, tensors: Mapping[str, Tensor]) -> None:

@@ -19,7 +19,7 @@ from hydrascope.schemas.errors import SpecError
 _SWEEPS = 2
 """The sweeps of the imputation; one is exact if a single sensor is missing."""
 _SHRINKAGE = 0.03
-"""The value λ added to every variance, so that features that hardly vary are not magnified."""
+"""The usual λ, added to every variance, so that features that hardly vary are not magnified."""
 
 
 class MachineRows(nn.Module):
@@ -50,6 +50,7 @@ class MachineRows(nn.Module):
         per_step: Whether each step has its own values. Suits windows aligned with a load cycle.
         references: Whether r is subtracted.
         noise: The standard deviation of the normal noise added in training.
+        shrinkage: λ.
     """
 
     slot_build: Tensor
@@ -68,9 +69,11 @@ class MachineRows(nn.Module):
         per_step: bool,
         references: bool,
         noise: float,
+        shrinkage: float = _SHRINKAGE,
     ) -> None:
         super().__init__()
         self.per_step, self.references, self.noise = per_step, references, noise
+        self.shrinkage = shrinkage
         chosen, builds = _places_of(features, spec.feature_names), len(spec.builds)
         self.size = len(chosen) * (spec.steps if per_step else 1)
         build, place, self.places = build_places(spec)
@@ -149,7 +152,8 @@ class MachineRows(nn.Module):
         for inputs, group in windows():
             covariances.update(*self._rows(inputs), group)
         for number in covariances.builds():
-            mixing, precision = _whitening(covariances.within(number), covariances.total(number))
+            both = covariances.within(number), covariances.total(number)
+            mixing, precision = _whitening(*both, self.shrinkage)
             self.mixing[number], self.precision[number] = mixing, precision
             slots = self.slot_build == number
             blocks = self._blocks(precision)[self.slot_place[slots]]
@@ -218,15 +222,15 @@ class _Covariances:
         return (self._products[build] - between) / count.sum()
 
 
-def _whitening(within: Tensor, total: Tensor) -> tuple[Tensor, Tensor]:
+def _whitening(within: Tensor, total: Tensor, least: float) -> tuple[Tensor, Tensor]:
     """Return (Σ_w + λ I)^(−½) / s and (Σ + λ I)⁻¹, [D, D].
 
     Both are 0 for values that do not vary, such as the unused places of a smaller build.
     """
     varies = (total.diagonal() > 0).to(total)
-    shrinkage = _SHRINKAGE * torch.eye(len(total), dtype=total.dtype)
+    shrinkage = least * torch.eye(len(total), dtype=total.dtype)
     values, vectors = torch.linalg.eigh(within + shrinkage)
-    root = (vectors * values.clamp(min=_SHRINKAGE).rsqrt()) @ vectors.T * varies
+    root = (vectors * values.clamp(min=least).rsqrt()) @ vectors.T * varies
     square = (root.T @ total @ root).diagonal().sum() / varies.sum().clamp(min=1.0)
     precision = torch.linalg.inv(total + shrinkage) * varies * varies.unsqueeze(1)
     return (root / square.sqrt() if square > 0 else root), precision

@@ -8,6 +8,7 @@ from hydrascope.graphs.fields import GraphInputs
 from hydrascope.graphs.input_spec import InputSpec
 from hydrascope.models.base import GroupedInputs
 from hydrascope.models.blocks.machine_rows import MachineRows
+from hydrascope.models.blocks.own_sensors import OwnSensors
 from hydrascope.models.blocks.role_answers import RoleAnswers
 from hydrascope.models.blocks.role_rows import RoleRows
 from hydrascope.models.blocks.row_answers import RowAnswers
@@ -21,11 +22,17 @@ class RowReader(nn.Module):
     Args:
         rows: The module that arranges the rows.
         answers: The module that answers from them.
+        own: What single sensors of known builds add; None: nothing.
     """
 
-    def __init__(self, rows: MachineRows | RoleRows, answers: RowAnswers | RoleAnswers) -> None:
+    def __init__(
+        self,
+        rows: MachineRows | RoleRows,
+        answers: RowAnswers | RoleAnswers,
+        own: OwnSensors | None = None,
+    ) -> None:
         super().__init__()
-        self.rows, self.answers = rows, answers
+        self.rows, self.answers, self.own = rows, answers, own
 
     def fit(self, windows: Callable[[], Iterable[GroupedInputs]]) -> None:
         """Fit the whitening of the rows, before the training."""
@@ -34,7 +41,10 @@ class RowReader(nn.Module):
     def forward(self, inputs: GraphInputs) -> dict[str, Tensor]:
         """Return the raw output of each head, [N, size] or [G, size]."""
         answers: dict[str, Tensor] = self.answers(inputs, self.rows(inputs))
-        return answers
+        if self.own is None:
+            return answers
+        own = self.own(inputs)
+        return {n: each + own[n] if n in own else each for n, each in answers.items()}
 
 
 def make_row_reader(
@@ -43,7 +53,7 @@ def make_row_reader(
     """Return the row reader of a configuration; None without `row_channels`.
 
     By build it consists of `MachineRows` and `RowAnswers`, for known builds. By role it consists of
-    `RoleRows` and `RoleAnswers`, for any build.
+    `RoleRows` and `RoleAnswers`, for any build; `row_own` adds `OwnSensors` of known builds.
     """
     channels, layers = config.row_channels, config.row_layers
     if not channels:
@@ -51,7 +61,8 @@ def make_row_reader(
     if config.row_by == "role":
         by_role = RoleRows(spec, levels=config.row_levels, noise=config.input_noise)
         answers_by_role = RoleAnswers(heads, by_role, channels, layers, config.row_lines)
-        return RowReader(by_role, answers_by_role)
+        own = OwnSensors(heads, spec) if config.row_own else None
+        return RowReader(by_role, answers_by_role, own)
     rows = MachineRows(
         spec,
         features=config.row_features,

@@ -90,7 +90,12 @@ def test_without_weights_and_statistics_of_single_sensors_a_build_without_slots_
 
 @pytest.mark.parametrize(
     "keys",
-    [{"method": "standardize", "by": "sensor"}, {"sensor_identity": True}, {"row_by": "build"}],
+    [
+        {"method": "standardize", "by": "sensor"},
+        {"sensor_identity": True},
+        {"row_by": "build"},
+        {"row_own": True},
+    ],
 )
 def test_with_weights_or_statistics_of_single_sensors_an_unknown_build_is_refused(
     keys: dict[str, Any], rig: HydraulicDataModule, spec: InputSpec, heads: list[HeadSpec]
