@@ -188,7 +188,6 @@ def test_the_results_have_a_section_for_each_writer(section: str, tmp_path: Path
     assert f"<!-- {section} -->\nwritten\n<!-- /{section} -->" in page.read_text("utf-8")
 
 
-@pytest.mark.slow
 def test_the_slopes_are_measured() -> None:
     rows = scaling.run(sizes=(100, 400), machines=10)
     assert [row["name"].partition(":")[0] for row in rows] == ["a window"] * 4 + ["a machine"] * 4
