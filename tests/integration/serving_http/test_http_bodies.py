@@ -49,6 +49,16 @@ def test_a_body_in_json_is_accepted_however_it_is_declared_and_marked(
     assert response.status_code == 200, response.text
 
 
+@pytest.mark.parametrize("colon", ["x", "\\u003a", "\\u003A"])
+def test_a_key_that_comes_twice_is_refused_beside_a_colon_that_is_escaped(
+    served: Served, colon: str
+) -> None:
+    body = f'{{"window_s": 1, "window_s": "y", "note": "{colon}"}}'
+    headers = {"content-type": "application/json"}
+    response = served.run(served.client.post("/v1/diagnose", content=body, headers=headers))
+    assert "has the key 'window_s' twice in one object" in problem(response, 400)["detail"]
+
+
 @pytest.mark.parametrize("path", ["/healthz", "/readyz", "/metrics", "/", "/v1/equipment"])
 def test_head_is_answered_as_get_without_the_body(served: Served, path: str) -> None:
     response = served.run(served.client.head(path))
