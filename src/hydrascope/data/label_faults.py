@@ -137,10 +137,14 @@ def _faults(head: HeadSpec, counts: pd.DataFrame) -> Iterator[str]:
             )
             return
     if _constant(head, counts):
-        only = counts[counts["train"] > 0].iloc[0]
+        seen = counts[counts["train"] > 0]
+        only = seen.iloc[0]
         value = f"{only[LOWEST]:g}" if head.kind is HeadKind.REGRESSION else repr(only[CLASS])
+        every = f"every one of the {sizes['train']} labels in training is {value}"
+        if head.kind is HeadKind.MULTI_LABEL and seen[CLASS].nunique() > 1:
+            every = "no label has two values in training"
         yield (
-            f"head {head.name!r}: every one of the {sizes['train']} labels in training is {value}: "
+            f"head {head.name!r}: {every}: "
             "there is nothing to learn; label other windows, or choose another data.split"
         )
     elif head.kind in _ONE_ANSWER:

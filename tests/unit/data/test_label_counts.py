@@ -154,6 +154,14 @@ def test_one_constant_label_of_several_is_said_and_not_refused() -> None:
     ]
 
 
+def test_constant_labels_of_two_values_are_not_said_to_be_all_alike() -> None:
+    spec = head(kind="multi_label", labels=["leak", "air"])
+    said = refusal(spec, leak=[1.0] * 9, air=[0.0] * 9)
+    assert "head 'wear': no label has two values in training: there is nothing to learn" in said
+    said = refusal(spec, leak=[0.0] * 9, air=[0.0] * 9)
+    assert "every one of the 8 labels in training is '0'" in said
+
+
 def test_a_component_without_labels_in_a_part_is_said() -> None:
     spec = head(level="component")
     counts = counted(
