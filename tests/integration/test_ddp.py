@@ -13,8 +13,9 @@ import pytest
 from jobs import FEW_HELD_OUT, QUICK, ROOT, Train, small, train_settings
 
 from hydrascope.experiment import train
-from hydrascope.experiment.job_settings import validate_train
+from hydrascope.experiment.job_settings import TrainSettings, validate_train
 from hydrascope.experiment.launch import launch
+from hydrascope.experiment.processes import run_in_processes
 from hydrascope.schemas.errors import SpecError
 
 SAME = (
@@ -160,6 +161,25 @@ def test_what_is_wrong_with_the_data_is_one_line_of_one_process(tmp_path: Path) 
     assert done.returncode == 2
     assert done.stderr.count("  PS1.txt: no such file") == 1
     assert "Traceback" not in done.stderr
+
+
+def tell_environment(settings: TrainSettings) -> None:
+    told = {name: os.environ.get(name) for name in ("RANK", "TOLD_LATER", "TOLD_BEFORE")}
+    (Path(settings.run_dir) / f"{told['RANK']}.json").write_text(json.dumps(told), "utf-8")
+
+
+def test_processes_have_the_environment_that_a_notebook_has_set_since_its_last_training(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = train_settings(*small("trainer=ddp", "hardware=cpu_x2", f"run_dir={tmp_path}"))
+    monkeypatch.setenv("RANK", "7")  # the launcher's own is kept
+    for name, other in (("TOLD_BEFORE", "TOLD_LATER"), ("TOLD_LATER", "TOLD_BEFORE")):
+        monkeypatch.setenv(name, "yes")
+        monkeypatch.delenv(other, raising=False)
+        run_in_processes(tell_environment, settings)
+        for rank in ("0", "1"):
+            told = json.loads((tmp_path / f"{rank}.json").read_text("utf-8"))
+            assert told == {"RANK": rank, name: "yes", other: None}
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ Under torchrun the processes already exist, and each runs the job itself.
 import logging
 import multiprocessing
 import os
+import re
 import signal
 import sys
 from collections.abc import Callable
@@ -31,6 +32,10 @@ Job = Callable[[TrainSettings], None]
 
 _SIGNALS = (signal.SIGTERM, signal.SIGINT)
 """The signals that end all processes."""
+_OF_TORCH = re.compile(
+    r"((LOCAL_|GROUP_|ROLE_)?(RANK|WORLD_SIZE)|ROLE_NAME|MASTER_(ADDR|PORT)|TORCH.*|OMP_NUM_THREADS)"
+)
+"""The variables of the environment that the launcher sets for each process."""
 
 
 def is_first_process() -> bool:
@@ -67,7 +72,7 @@ def run_in_processes(job: Job, settings: TrainSettings) -> None:
         logging.getLogger("torch.distributed.elastic").setLevel(logging.CRITICAL)
         handlers = {number: signal.getsignal(number) for number in _SIGNALS}
         try:
-            complaints = elastic_launch(config, _work)(job, plain)
+            complaints = elastic_launch(config, _work)(job, plain, dict(os.environ))
         except SignalException as stop:
             sys.exit(128 + stop.sigval)  # as in shells; the processes have been ended
         except ChildFailedError as failed:
@@ -93,8 +98,9 @@ def _start_method(accelerator: str) -> str:
     return "forkserver"
 
 
-def _work(job: Job, plain: dict[str, Any]) -> SpecError | None:
+def _work(job: Job, plain: dict[str, Any], environment: dict[str, str]) -> SpecError | None:
     """Run the job in one of the processes; return the user's error, if any."""
+    _set_environment(environment)
     print_anything()
     try:
         job(TrainSettings.model_validate(plain))
@@ -107,3 +113,16 @@ def _work(job: Job, plain: dict[str, Any]) -> SpecError | None:
         print(complaint(error, "train.py"), file=sys.stderr)
         sys.exit(USAGE_ERROR)
     return None
+
+
+def _set_environment(environment: dict[str, str]) -> None:
+    """Set the environment of the process that began the training.
+
+    A forked process has that of the first training in a notebook, whatever was set since.
+    """
+    for name in os.environ.keys() - environment.keys():
+        if not _OF_TORCH.fullmatch(name):
+            del os.environ[name]
+    for name, value in environment.items():
+        if not _OF_TORCH.fullmatch(name):
+            os.environ[name] = value
