@@ -17,7 +17,7 @@ from hydrascope.schemas.task import HeadSpec
 from hydrascope.training.checkpoint import read_checkpoint
 
 _FREE = ("dropout", "input_noise", "row_own")
-"""The keys of a network that may differ: they are of the training alone, or begin at zero."""
+"""The keys of a network that may differ: they are of the training alone, or fitted at its end."""
 
 
 def check_initial(settings: TrainSettings) -> None:

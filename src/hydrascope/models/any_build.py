@@ -21,7 +21,8 @@ def for_any_build(parts: Parts) -> Parts:
     if not build_diagnoser(parts.recipe).of_any_build:
         raise SpecError(
             "true is not accepted: this model has weights or statistics of single sensors; "
-            "accepted: false, or a model of any build, such as that of experiment=pretrain",
+            "accepted: false, or a model of any build, such as that of experiment=pretrain, or of "
+            "experiment=finetune with model.row_own=false",
             path="any_build",
         )
     spec = parts.recipe.input_spec.without_builds()

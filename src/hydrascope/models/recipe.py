@@ -28,6 +28,8 @@ from hydrascope.schemas.task import TaskSpec
 _BLAME, _CALIBRATION, _FITNESS = "blame.", "calibration.", "fitness."
 _NORMALIZER = "normalizer."
 _OWN = "model.rows.own."
+_LAST = (_BLAME, _FITNESS, _OWN)
+"""The beginnings of the names of what is fitted at the end of a training."""
 
 
 class _Part(BaseModel):
@@ -158,7 +160,7 @@ def start_from(diagnoser: TensorDiagnoser, tensors: Mapping[str, Tensor]) -> Non
     Raises:
         SpecError: The tensors do not belong to its recipe.
     """
-    kept = {name: each for name, each in tensors.items() if not name.startswith((_BLAME, _FITNESS))}
+    kept = {name: each for name, each in tensors.items() if not name.startswith(_LAST)}
     if diagnoser.normalizer.method == "none":
         kept |= diagnoser.normalizer.state_dict(prefix=_NORMALIZER)
     own = {name: each for name, each in diagnoser.state_dict().items() if name.startswith(_OWN)}
