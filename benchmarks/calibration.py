@@ -40,7 +40,7 @@ LOWEST, HIGHEST = 0.85, 0.95
 RIG_SOUND = ("cooler=100", "valve=100", "pump=0", "accumulator=130")
 """The labels of the rig while all its components were as new."""
 RIG_WINDOWS = 2
-"""As docs/calibrating.md has it: the first and the last; a controller makes windows alike."""
+"""The number of windows that docs/calibrating.md uses: the first one and the last one."""
 _RUNS = ROOT / "outputs" / "calibration"
 
 
@@ -56,7 +56,7 @@ class Case(NamedTuple):
 
 
 class Measured(NamedTuple):
-    """What was found of a machine."""
+    """Holds the result of the calibration of one machine."""
 
     cases: list[Case]
     seconds: float

@@ -34,19 +34,20 @@ def bundle_of_any(ckpt: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 KEPT = ("optim.lr=1e-12", "optim.weight_decay=0", "trainer.max_epochs=1")
 """Settings under which a training leaves its first weights as they are."""
+OTHERS = (
+    "data.split.name=by_machine",
+    "data.source.kinds=[injection_moulding]",
+    "data.source.machines_per_kind=6",
+)
+"""Settings by which the machines are of another kind."""
 
 
 def test_a_training_begins_with_the_weights_of_other_builds_and_keeps_their_vocabulary(
     run_training: Train, ckpt: str, bundle_of_any: Path
 ) -> None:
-    others = (
-        "data.split.name=by_machine",
-        "data.source.kinds=[injection_moulding]",
-        "data.source.machines_per_kind=6",
-    )
     begun = read_checkpoint(Path(ckpt))
     # From a checkpoint: the test of the labels that there are.
-    folder = run_training(*FLEET, *others, *KEPT, f"init={bundle_of_any}")
+    folder = run_training(*FLEET, *OTHERS, *KEPT, f"init={bundle_of_any}")
     found = read_checkpoint(folder / "checkpoints" / "best.ckpt")
     roles = begun.record["input_spec"]["sensor_roles"]
     assert found.record["input_spec"]["sensor_roles"] == roles
@@ -115,13 +116,7 @@ def test_only_the_labels_that_there_are_are_learned_and_the_rest_stays_as_it_was
 def test_weights_of_single_sensors_are_added_to_the_network_of_any_build(
     run_training: Train, ckpt: str, tmp_path: Path
 ) -> None:
-    others = (
-        "data.split.name=by_machine",
-        "data.source.kinds=[injection_moulding]",
-        "data.source.machines_per_kind=6",
-        "data.source.fault_rate=10",
-    )
-    keys = (*FLEET, *others, *KEPT, f"init={ckpt}")
+    keys = (*FLEET, *OTHERS, "data.source.fault_rate=10", *KEPT, f"init={ckpt}")
     plain = run_training(*keys) / "checkpoints" / "best.ckpt"
     own = run_training(*keys, "model.row_own=true") / "checkpoints" / "best.ckpt"
     found = read_checkpoint(own).weights

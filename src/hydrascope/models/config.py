@@ -67,8 +67,8 @@ class NetworkConfig(CheckedModel):
     """The number of lines away from which a component hears of others' sensors in a row by roles;
     0 for none."""
     row_own: bool = False
-    """Whether weights of each single sensor are added to a row by roles after the training. For
-    machines of one build or a few; then the network knows only these."""
+    """Adds weights of each single sensor to a row by roles after the training. They suit machines
+    of one build or a few, and the network then answers only these."""
     references: References = "none"
     """How the difference from the machine's reference windows is read: not at all, beside the
     features, or alone (for machines of unknown builds)."""

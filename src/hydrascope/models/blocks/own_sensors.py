@@ -1,4 +1,4 @@
-"""What single sensors of a known build add to the answers by role.
+"""Adds what single sensors of a known build say to the answers by role.
 
 Shapes: S sensors, F features, W windows, G graphs, B builds, D values of a row, P places of
 components, K answers of a row.

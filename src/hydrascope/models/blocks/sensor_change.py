@@ -1,4 +1,4 @@
-"""How each sensor differs from its machine's reference windows, in units that machines share.
+"""Compares each sensor with its machine's reference windows, in units that all machines share.
 
 Shapes: S sensors, T steps, F features.
 """

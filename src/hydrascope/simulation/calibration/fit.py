@@ -18,8 +18,8 @@ known, but within these of the prior. Narrower ones measure how rough the number
 _ENOUGH = 1.0
 """A decrease of the cost that is not worth another step."""
 _DAMPINGS = (0.0, 0.01, 0.1, 1.0, 10.0, 100.0)
-"""How much a step is damped. All are tried, and the best is taken: a try costs one simulation of
-each window, new slopes cost two for each unknown."""
+"""The dampings of a step. All are tried, and the best one is taken. A try costs one simulation of
+each window. New slopes cost two for each unknown."""
 _TOLD = 1.02
 """The precision of an unknown up to which the data tell nothing of it, so its slope is kept."""
 
