@@ -135,6 +135,7 @@ def test_a_press_simulated_from_its_machine_file(
     assert report["test_machines"] == report["resampled"]["units"] == 8
 
 
+@pytest.mark.slow
 def test_actuators_judged_on_other_actuators(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

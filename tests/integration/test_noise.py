@@ -9,7 +9,7 @@ from statistics import median
 
 import pytest
 import torch
-from jobs import ROOT, SMALL, train_settings
+from jobs import FEW_HELD_OUT, ROOT, SMALL, train_settings
 
 from hydrascope.data.loaders import create_dataloader
 from hydrascope.evaluation.predictions import LocatedPredictions, predict
@@ -22,10 +22,14 @@ from hydrascope.schemas.task import HeadKind, HeadSpec
 from hydrascope.tasks.metrics import PRIMARY_METRIC
 
 EXPERIMENTS = sorted(file.stem for file in (ROOT / "conf" / "experiment").glob("*.yaml"))
+VARIANTS = ("fleet_to_failure", "fleet_unseen_kind", "zema_normality")
+"""Those whose network and features are those of another."""
 RIG = (
     "model.hidden_channels=32",
     "trainer.max_epochs=7",
     "trainer.refit_fraction=null",
+    "trainer.limit_train_batches=12",
+    FEW_HELD_OUT,
 )
 # So few machines can only be learned by heart, and are judged by that.
 BY_HEART = (
@@ -81,7 +85,13 @@ def settings_of(experiment: str, run_dir: Path) -> TrainSettings:
     )
 
 
-@pytest.fixture(scope="module", params=EXPERIMENTS)
+@pytest.fixture(
+    scope="module",
+    params=[
+        pytest.param(each, marks=[pytest.mark.slow] if each in VARIANTS else [])
+        for each in EXPERIMENTS
+    ],
+)
 def restored(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Restored:
     folder = tmp_path_factory.mktemp(request.param)
     train.run(settings_of(request.param, folder))

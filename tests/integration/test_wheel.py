@@ -159,13 +159,25 @@ def ready(port: int) -> bool:
         return False
 
 
-def test_a_model_of_the_folder_is_found_by_its_own_configuration(
-    commands: Path, tmp_path: Path
-) -> None:
+@pytest.fixture
+def own_model(tmp_path: Path) -> tuple[str, ...]:
+    """Write a model and its configuration; return the overrides that choose it."""
     (tmp_path / "my_models.py").write_text(MODEL)
     (tmp_path / "mine" / "model").mkdir(parents=True)
     (tmp_path / "mine" / "model" / "mine.yaml").write_text(CONFIG)
-    told = ("--config-dir", "mine", "model=mine", "model.hidden_channels=16")
-    assert "valid: model=mine" in run(commands, tmp_path, "config", "validate", *told)
-    run(commands, tmp_path, "train", *told, "run_dir=run", *small(*QUICK, "trainer.max_epochs=1"))
+    return ("--config-dir", "mine", "model=mine", "model.hidden_channels=16")
+
+
+def test_a_model_of_the_folder_is_found_by_its_own_configuration(
+    commands: Path, own_model: tuple[str, ...], tmp_path: Path
+) -> None:
+    assert "valid: model=mine" in run(commands, tmp_path, "config", "validate", *own_model)
+
+
+@pytest.mark.slow
+def test_a_model_of_the_folder_is_trained(
+    commands: Path, own_model: tuple[str, ...], tmp_path: Path
+) -> None:
+    brief = small(*QUICK, "trainer.max_epochs=1")
+    run(commands, tmp_path, "train", *own_model, "run_dir=run", *brief)
     assert "mine" in json.loads((tmp_path / "run" / "results.json").read_text())["test"]

@@ -154,6 +154,7 @@ def test_a_missing_or_repeated_fold_is_named(tmp_path: Path) -> None:
         zema_folds.found_runs(tmp_path)
 
 
+@pytest.mark.slow
 def test_loading_holds_its_goals_loosely_while_other_tests_run() -> None:
     rows = {row["name"]: row for row in loading.run(windows=600, repeats=5)}
     assert rows["store / PyG DataLoader"]["value"] > 3

@@ -1,8 +1,10 @@
 """The benchmark of the database in small: loosely, because other tests run beside it."""
 
+import pytest
 from benchmarks import timescale
 
 
+@pytest.mark.slow
 def test_reading_and_writing_hold_their_goals_loosely() -> None:
     found = {row["name"]: row["value"] for row in timescale.run(10_000, 30_000, peers=False)}
     assert found["ours / asyncpg fetch + DataFrame"] > 3.0

@@ -66,6 +66,7 @@ def demo(bundle: Path, tmp_path: Path) -> Iterator[Demo]:
             process.wait(60)
 
 
+@pytest.mark.slow
 def test_alarms_name_the_rigs_with_a_fault_and_ctrl_c_leaves_nothing_running(demo: Demo) -> None:
     (page,) = demo.wait(r"The page: (\S+)", START_S)
     with urllib.request.urlopen(page) as answer:

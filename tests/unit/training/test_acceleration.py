@@ -49,6 +49,7 @@ class Programs:
         return graph.forward
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(900)
 def test_fifty_shapes_of_batches_take_at_most_four_programs_more_than_the_first(
     rig: HydraulicDataModule,
