@@ -94,14 +94,14 @@ def test_a_water_loop_without_labels(tmp_path: Path, monkeypatch: pytest.MonkeyP
     sound = pd.read_csv(folder / "loop" / "normal.csv", sep=";", parse_dates=["datetime"])
     recorded = sound["datetime"].iloc[-1] - sound["datetime"].iloc[0]
     assert 0 < int(fit[1]) * 30 < recorded.total_seconds()
-    assert {"Mahalanobis", "PCA SPE"} < set(report["detectors"]["columns"])
-    assert report["detectors"]["columns"][0] == report["model"]
+    assert {"PCA T²", "PCA SPE"} < set(report["detectors"]["columns"])
+    assert report["detectors"]["columns"][0] == report["model"] == "mahalanobis"
     assert report["detectors"]["verdicts"]
     page = (folder / "outputs" / "loop_judged" / "report.html").read_text()
     assert "which are alike: they are too narrow" in page
     assert "nothing says how others will do" in page
-    again = judged(folder / "outputs" / "loop_level")
-    assert again["normality"]["thresholds_reset"] == {"level_share": [0.1, 1.0]}
+    again = judged(folder / "outputs" / "loop_runs")
+    assert again["normality"]["thresholds_reset"] == {"run_windows": [1, 3]}
 
 
 @pytest.mark.slow

@@ -14,7 +14,6 @@ SMALL = (
     "trainer.max_epochs=1",
     "tracking=none",
     "baselines=false",
-    "model.hidden_channels=16",
     "trainer.progress_bar=false",
     "hardware.threads=1",
 )
@@ -28,10 +27,15 @@ def hydrascope(folder: Path, *arguments: str) -> str:
     return result.stdout
 
 
-@pytest.mark.parametrize("make", [water_loop, actuators], ids=["unlabelled", "labelled"])
+@pytest.mark.parametrize(
+    ("make", "size"),
+    [(water_loop, ()), (actuators, ("model.hidden_channels=16",))],
+    ids=["unlabelled", "labelled"],
+)
 def test_the_printed_command_trains(
     tmp_path: Path,
     make: object,
+    size: tuple[str, ...],
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
@@ -41,7 +45,7 @@ def test_the_printed_command_trains(
     assert not run(["python", "-m", "hydrascope", "init", "raw"], monkeypatch)
     printed = shlex.split(capsys.readouterr().out.splitlines()[-1])
     assert printed[1:3] == ["-m", "hydrascope"]
-    assert not run([*printed, *SMALL, "run_dir=run"], monkeypatch)
+    assert not run([*printed, *SMALL, *size, "run_dir=run"], monkeypatch)
     assert (tmp_path / "run" / "checkpoints" / "best.ckpt").is_file()
     assert "Test: " in capsys.readouterr().out
 

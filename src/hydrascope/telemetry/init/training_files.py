@@ -117,6 +117,7 @@ def experiment_file(plan: Plan, places: Mapping[str, Path | None], time_zone: st
         "defaults:",
         "  - override /data: parquet",
         f"  - override /task: {plan.name}",
+        *_model(plan),
         "data:",
         "  source:",
         *(f"    {key}: {json.dumps(str(path))}" for key, path in places.items() if path),
@@ -138,6 +139,12 @@ def experiment_file(plan: Plan, places: Mapping[str, Path | None], time_zone: st
         *_split(plan),
     ]
     return "\n".join(lines) + "\n"
+
+
+def _model(plan: Plan) -> Iterator[str]:
+    if plan.learn is Learn.NORMALITY:
+        yield "  # Fitted in seconds. gatv2_arma trains the network instead, and answers heads too."
+        yield "  - override /model: mahalanobis"
 
 
 def _flags(plan: Plan) -> Iterator[str]:
