@@ -1,7 +1,8 @@
 """The real rig, a small second machine, and a small network: made once for all tests."""
 
+import logging
 import os
-from collections.abc import Generator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
@@ -35,6 +36,15 @@ def pytest_collection() -> Generator[None, object, object]:
     """Import the tests, and all that they import, as a job is imported."""
     with uncollected():
         return (yield)
+
+
+@pytest.fixture(autouse=True)
+def handlers_as_before() -> Iterator[None]:
+    """Remove what a command in this process sends its logs to, a stream that ends with the test."""
+    root = logging.getLogger()
+    handlers, level = [*root.handlers], root.level
+    yield
+    root.handlers, root.level = handlers, level
 
 
 @pytest.fixture(scope="session")

@@ -8,6 +8,7 @@ from multiprocessing import forkserver
 from pathlib import Path
 
 import pytest
+from any_build import FLEET
 from jobs import (
     ALL_HELD_OUT,
     QUICK,
@@ -34,10 +35,11 @@ APART = (
 def pytest_itemcollected(item: pytest.Item) -> None:
     """Let one worker have all tests of a file, so that what they share is made once.
 
-    `trained` is shared by several files.
+    `trained` and `ckpt_of_any` are shared by several files.
     """
-    if "trained" in getattr(item, "fixturenames", ()):
-        item.add_marker(pytest.mark.xdist_group("trained"))
+    shared = {"trained", "ckpt_of_any"} & {*getattr(item, "fixturenames", ())}
+    if shared:
+        item.add_marker(pytest.mark.xdist_group(min(shared)))
     elif item.path.stem not in APART and item.get_closest_marker("xdist_group") is None:
         item.add_marker(pytest.mark.xdist_group(item.path.stem))
 
@@ -112,6 +114,20 @@ def light(run_training: Train) -> str:
     """Return the path of a checkpoint that is quickly exported: few steps, one graph block."""
     run_dir = run_training(*QUICK, "trainer.max_epochs=1", ALL_HELD_OUT)
     return str(run_dir / "checkpoints" / "best.ckpt")
+
+
+@pytest.fixture(scope="session")
+def ckpt_of_any(run_training: Train) -> str:
+    """Return the path of a checkpoint that reads any build."""
+    return str(run_training(*FLEET) / "checkpoints" / "best.ckpt")
+
+
+@pytest.fixture(scope="session")
+def bundle_of_any(ckpt_of_any: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the folder of its bundle; treat as read-only."""
+    folder = tmp_path_factory.mktemp("bundles") / "any"
+    export.run(export_settings(ckpt_of_any, folder))
+    return folder
 
 
 @pytest.fixture(scope="session")

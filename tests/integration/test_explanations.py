@@ -47,11 +47,17 @@ def discriminant(run_training: Train) -> Restored:
     return restore(str(run_training(*overrides) / "checkpoints" / "best.ckpt"))
 
 
-@pytest.mark.parametrize("answered_by", ["discriminant", "network"])
+@pytest.mark.parametrize(
+    "answered_by",
+    [
+        pytest.param("discriminant", marks=pytest.mark.slow),
+        pytest.param("restored", id="network"),
+    ],
+)
 def test_what_an_explanation_names_first_matters_more_than_what_chance_names(
-    restored: Restored, discriminant: Restored, answered_by: str
+    answered_by: str, request: pytest.FixtureRequest
 ) -> None:
-    _, diagnoser, data = discriminant if answered_by == "discriminant" else restored
+    _, diagnoser, data = request.getfixturevalue(answered_by)
     random = torch.Generator().manual_seed(0)
     (head,) = (head for head in diagnoser.heads if head.name == "valve")
     component = data.machines["zema"].topology.component_index["valve"]

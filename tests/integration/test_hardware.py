@@ -38,10 +38,11 @@ def test_compiling_on_the_cpu_needs_a_compiler(monkeypatch: pytest.MonkeyPatch) 
     [
         ("hardware.float8=emulated", "hardware.checkpointing=true"),
         ("hardware.precision=bf16-mixed",),
-        ("loss.balancing=uncertainty",),
         ("loss.balancing=upgrad",),
-        ("model=mlp",),
-        ("model=arma",),
+        *(
+            pytest.param(each, marks=pytest.mark.slow)
+            for each in (("loss.balancing=uncertainty",), ("model=mlp",), ("model=arma",))
+        ),
     ],
     ids=lambda overrides: overrides[0],
 )

@@ -19,19 +19,6 @@ from hydrascope.telemetry.fleet import FleetSource
 from hydrascope.telemetry.fleet_export import Format, export_fleet
 from hydrascope.training.checkpoint import read_checkpoint
 
-
-@pytest.fixture(scope="module")
-def ckpt(run_training: Train) -> str:
-    return str(run_training(*FLEET) / "checkpoints" / "best.ckpt")
-
-
-@pytest.fixture(scope="module")
-def bundle_of_any(ckpt: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("bundles") / "any"
-    export.run(export_settings(ckpt, folder))
-    return folder
-
-
 KEPT = ("optim.lr=1e-12", "optim.weight_decay=0", "trainer.max_epochs=1")
 """Settings under which a training leaves its first weights as they are."""
 OTHERS = (
@@ -43,9 +30,9 @@ OTHERS = (
 
 
 def test_a_training_begins_with_the_weights_of_other_builds_and_keeps_their_vocabulary(
-    run_training: Train, ckpt: str, bundle_of_any: Path
+    run_training: Train, ckpt_of_any: str, bundle_of_any: Path
 ) -> None:
-    begun = read_checkpoint(Path(ckpt))
+    begun = read_checkpoint(Path(ckpt_of_any))
     # From a checkpoint: the test of the labels that there are.
     folder = run_training(*FLEET, *OTHERS, *KEPT, f"init={bundle_of_any}")
     found = read_checkpoint(folder / "checkpoints" / "best.ckpt")
@@ -71,14 +58,14 @@ def test_a_training_begins_with_the_weights_of_other_builds_and_keeps_their_voca
     ],
 )
 def test_initial_weights_of_another_network_or_of_other_inputs_are_refused(
-    run_training: Train, ckpt: str, other: str, said: str
+    run_training: Train, ckpt_of_any: str, other: str, said: str
 ) -> None:
     with pytest.raises(SpecError, match=said):
-        run_training(*FLEET, other, f"init={ckpt}")
+        run_training(*FLEET, other, f"init={ckpt_of_any}")
 
 
 def test_only_the_labels_that_there_are_are_learned_and_the_rest_stays_as_it_was(
-    run_training: Train, ckpt: str, tmp_path: Path
+    run_training: Train, ckpt_of_any: str, tmp_path: Path
 ) -> None:
     folder = tmp_path / "fleet"
     source = FleetSource(kinds=("robot",), **{**MACHINES, "machines_per_kind": 5})
@@ -98,11 +85,11 @@ def test_only_the_labels_that_there_are_are_learned_and_the_rest_stays_as_it_was
         "model.row_lines=0",
         "trainer.max_epochs=1",
     )
-    run_dir = run_training(*keys, f"init={ckpt}")
+    run_dir = run_training(*keys, f"init={ckpt_of_any}")
     judged = json.loads((run_dir / "results.json").read_text("utf-8"))["test"]["role_rows"]
     assert {name for name, each in judged.items() if each["rows"]} == {"health"}
     found = read_checkpoint(run_dir / "checkpoints" / "best.ckpt").calibration
-    begun = read_checkpoint(Path(ckpt)).calibration
+    begun = read_checkpoint(Path(ckpt_of_any)).calibration
     assert found["thresholds"] == begun["thresholds"]
     assert found["temperatures"]["anomalies"] == begun["temperatures"]["anomalies"]
     restored = restore(str(run_dir / "checkpoints" / "best.ckpt"))  # to evaluate, export, retrain
@@ -114,9 +101,9 @@ def test_only_the_labels_that_there_are_are_learned_and_the_rest_stays_as_it_was
 
 
 def test_weights_of_single_sensors_are_added_to_the_network_of_any_build(
-    run_training: Train, ckpt: str, tmp_path: Path
+    run_training: Train, ckpt_of_any: str, tmp_path: Path
 ) -> None:
-    keys = (*FLEET, *OTHERS, "data.source.fault_rate=10", *KEPT, f"init={ckpt}")
+    keys = (*FLEET, *OTHERS, "data.source.fault_rate=10", *KEPT, f"init={ckpt_of_any}")
     plain = run_training(*keys) / "checkpoints" / "best.ckpt"
     own = run_training(*keys, "model.row_own=true") / "checkpoints" / "best.ckpt"
     found = read_checkpoint(own).weights
@@ -168,10 +155,12 @@ def other_builds(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_predict_compares_machines_of_other_builds_with_their_first_hours_as_evaluate_does(
-    ckpt: str, bundle_of_any: Path, other_builds: Path, tmp_path: Path
+    ckpt_of_any: str, bundle_of_any: Path, other_builds: Path, tmp_path: Path
 ) -> None:
     judged = tmp_path / "judged"
-    evaluate.run(evaluate_settings(ckpt, judged, judge="all", folder=other_builds), quiet=True)
+    evaluate.run(
+        evaluate_settings(ckpt_of_any, judged, judge="all", folder=other_builds), quiet=True
+    )
     expected = pd.read_parquet(judged / "predictions.parquet")
     expected = expected[expected["head"] == "health"].set_index(["equipment_id", "start"])
     assert {name[:-4] for name, _ in expected.index} == {"injection_moulding"}
@@ -197,15 +186,18 @@ def test_a_reference_without_a_whole_window_is_refused(
         predict(str(bundle_of_any), [str(other_builds)], {}, options)
 
 
+@pytest.mark.slow
 def test_the_benchmark_of_unseen_kinds_agrees_with_an_evaluation(
-    ckpt: str, other_builds: Path, tmp_path: Path
+    ckpt_of_any: str, other_builds: Path, tmp_path: Path
 ) -> None:
-    evaluate.run(evaluate_settings(ckpt, tmp_path, judge="all", folder=other_builds), quiet=True)
+    evaluate.run(
+        evaluate_settings(ckpt_of_any, tmp_path, judge="all", folder=other_builds), quiet=True
+    )
     report = json.loads((tmp_path / "evaluation.json").read_text("utf-8"))
     source = {**MACHINES, "seed": 0, "kinds": "[injection_moulding]"}
     overrides = [f"data.source.{key}={value}" for key, value in source.items()]
     store = f"data.store.folder={tmp_path / 'store'}"
-    (kind, found), *others = zero_shot(Path(ckpt), "data=fleet", *overrides, store).items()
+    (kind, found), *others = zero_shot(Path(ckpt_of_any), "data=fleet", *overrides, store).items()
     assert kind == "injection_moulding"
     assert not others
     assert found.health == pytest.approx(report["test"]["health"]["mae"], rel=1e-4)

@@ -203,6 +203,7 @@ def _unseen(machine: Machine) -> Machine:
     return machine.model_copy(deep=True)
 
 
+@pytest.mark.slow
 def test_a_bundle_that_was_replaced_is_not_taken_for_the_old_one(
     runner: asyncio.Runner, model: ModelProcess, windows: list[TelemetryWindow], place: Path
 ) -> None:

@@ -10,12 +10,10 @@ from typing import Any
 import httpx
 import numpy as np
 import pytest
-from any_build import FLEET
-from jobs import ROOT, Train, export_settings
+from jobs import ROOT
 from serving_parts import window_json
 from tests.support.services import service
 
-from hydrascope.experiment import export
 from hydrascope.experiment.restore import Restored, restore
 from hydrascope.packaging.bundle import Bundle, read_bundle
 from hydrascope.schemas import Machine, SpecError, TimeWindow
@@ -27,20 +25,8 @@ from hydrascope.telemetry.zema import ZemaSource
 
 
 @pytest.fixture(scope="module")
-def ckpt(run_training: Train) -> str:
-    return str(run_training(*FLEET) / "checkpoints" / "best.ckpt")
-
-
-@pytest.fixture(scope="module")
-def restored(ckpt: str) -> Restored:
-    return restore(ckpt)
-
-
-@pytest.fixture(scope="module")
-def bundle_of_any(ckpt: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("bundles") / "any"
-    export.run(export_settings(ckpt, folder))
-    return folder
+def restored(ckpt_of_any: str) -> Restored:
+    return restore(ckpt_of_any)
 
 
 @pytest.fixture(scope="module")

@@ -67,7 +67,9 @@ def test_the_check_finds_the_wrong_unit_and_lets_the_right_one_pass(own_folder: 
     assert any("another unit" in each["message"] for each in wrong["findings"])
 
 
-@pytest.mark.parametrize("split", ["chronological", "unseen_conditions"])
+@pytest.mark.parametrize(
+    "split", [pytest.param("chronological", marks=pytest.mark.slow), "unseen_conditions"]
+)
 def test_it_trains(own_folder: Path, run_training: Train, split: str) -> None:
     units = ",".join(f"{sensor}:{unit}" for sensor, unit in UNITS.items())
     run_dir = run_training(

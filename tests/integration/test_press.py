@@ -125,6 +125,7 @@ def test_data_that_have_moved_are_judged_at_their_new_place(
         restore(str(ckpt), MovedData(source=MovedSource(folder=str(tmp_path / "gone"))))
 
 
+@pytest.mark.slow
 def test_results_are_whole_where_the_console_is_not_utf8(run_dir: Path, tmp_path: Path) -> None:
     done = script(
         "evaluate.py",
@@ -155,6 +156,7 @@ def test_a_full_disk_leaves_no_half_file_and_is_one_line(press: Path, tmp_path: 
     assert not [*(tmp_path / "run").rglob("*ckpt*")]
 
 
+@pytest.mark.slow
 def test_a_full_disk_under_the_store_is_one_line_that_names_it(press: Path, tmp_path: Path) -> None:
     room = 20_000
     done = script(

@@ -86,6 +86,7 @@ def test_all_windows_but_the_tested_are_learned_from_and_the_calibration_stays(
     assert results[0]["test"] != results[1]["test"]
 
 
+@pytest.mark.slow
 def test_a_training_that_ends_within_it_has_its_best_weights_and_goes_on(
     plain: Path,
     refitted: Refitted,

@@ -67,9 +67,8 @@ def losses(run_dir: Path) -> pd.DataFrame:
     return rows.groupby(rows["epoch"].astype(int))[columns].first()
 
 
-@pytest.mark.parametrize(
-    "number", [signal.SIGKILL, pytest.param(signal.SIGTERM, marks=pytest.mark.slow)]
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
 def test_a_training_that_is_ended_moved_and_resumed_writes_the_files_of_an_uninterrupted_one(
     number: signal.Signals,
     uninterrupted: Path,

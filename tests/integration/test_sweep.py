@@ -121,6 +121,7 @@ def killed(tmp_path_factory: pytest.TempPathFactory, patch: pytest.MonkeyPatch) 
     return folder
 
 
+@pytest.mark.slow
 def test_a_killed_sweep_goes_on_with_what_it_was_at(killed: Path) -> None:
     assert states(killed) == ["COMPLETE", "FAIL", "COMPLETE", "PRUNED"]
     _, broken_off, again, _ = trials(killed)

@@ -229,6 +229,7 @@ def test_a_server_that_is_away_is_one_error(
             evaluated("mlflow:0123456789abcdef", tmp_path / "evaluated")
 
 
+@pytest.mark.slow
 def test_a_run_is_written_offline_where_the_server_of_wandb_is_away(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

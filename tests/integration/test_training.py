@@ -135,6 +135,7 @@ def test_a_folder_of_the_original_download_trains_at_its_native_rates(run_traini
     assert results["cooler"]["rows"] == 2
 
 
+@pytest.mark.slow
 def test_of_a_grid_one_trial_fails_and_the_other_has_its_run(tmp_path: Path) -> None:
     sweep = tmp_path / "sweep"
     options = ("trainer.max_epochs=1", "launcher=joblib")

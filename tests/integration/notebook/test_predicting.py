@@ -109,6 +109,7 @@ def test_a_stopped_run_continues_and_two_workers_write_the_same_bytes(
     assert {each.name for each in tmp_path.iterdir()} == {FILE, ".lock"}
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(find_spec("ray") is None, reason="ray is not installed (extra `ray`)")
 def test_one_worker_two_and_a_ray_cluster_write_the_same_bytes_of_a_day(
     folder: Path, ray_settings: None

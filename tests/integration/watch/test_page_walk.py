@@ -128,7 +128,7 @@ def test_an_alarm_is_found_acknowledged_with_a_note_and_its_machine_saved_as_a_t
     assert alarms_of(walk, machine) == before - is_over
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("scheme", ["light", pytest.param("dark", marks=pytest.mark.slow)])
 @pytest.mark.parametrize("screen", SCREENS.values())
 def test_axe_finds_no_serious_fault_where_there_are_alarms_and_a_past(
     watched: Watched, chrome: Chrome, screen: tuple[int, int, bool], scheme: str

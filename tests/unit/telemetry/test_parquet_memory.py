@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
+import pytest
 from telemetry_folders import make_folder
 
 ROWS = 30_000_000
@@ -29,6 +30,7 @@ print(peak_mb() - before, extent.duration.total_seconds(), len(read["p"].values)
 """
 
 
+@pytest.mark.slow
 def test_thirty_million_rows_take_less_than_300_mb(tmp_path: Path) -> None:
     folder = make_folder(tmp_path / "f")
     machine = folder / "machines" / "press.yaml"
