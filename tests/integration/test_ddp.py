@@ -150,6 +150,7 @@ def test_a_sweep_of_trainings_in_two_processes_each_leaves_its_runs_and_nothing_
     assert [row["valve"]["rows"] for row in rows] == [440, 441]
 
 
+@pytest.mark.slow
 def test_what_is_wrong_with_the_data_is_one_line_of_one_process(tmp_path: Path) -> None:
     done = script(
         tmp_path,

@@ -22,7 +22,7 @@ from hydrascope.schemas.task import HeadKind, HeadSpec
 from hydrascope.tasks.metrics import PRIMARY_METRIC
 
 EXPERIMENTS = sorted(file.stem for file in (ROOT / "conf" / "experiment").glob("*.yaml"))
-QUICK_ONES = ("finetune", "fleet", "zema")
+QUICK_ONES = ("finetune", "zema")
 """Those that `make test` trains; the others are variants of them."""
 RIG = (
     "model.hidden_channels=32",

@@ -36,6 +36,7 @@ def test_the_same_seed_gives_bit_identical_losses(run_training: Train, trained: 
     assert len(losses(again)) == 3
 
 
+@pytest.mark.slow
 def test_another_seed_gives_other_losses(run_training: Train, light: str) -> None:
     other = run_training(*QUICK, "trainer.max_epochs=1", ALL_HELD_OUT, "seed=7")
     before = losses(Path(light).parents[1])
@@ -164,7 +165,7 @@ def test_of_a_grid_one_trial_fails_and_the_other_has_its_run(tmp_path: Path) -> 
     assert parents == {None: parent.info.run_name, parent.info.run_id: "0"}
 
 
-@pytest.mark.parametrize("split", ["random", "chronological"])
+@pytest.mark.parametrize("split", [pytest.param("random", marks=pytest.mark.slow), "chronological"])
 def test_the_other_splits_train(run_training: Train, split: str) -> None:
     run_dir = run_training(*QUICK, f"data.split.name={split}", "trainer.max_epochs=1")
     assert (run_dir / "results.json").exists()

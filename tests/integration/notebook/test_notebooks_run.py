@@ -20,17 +20,10 @@ BRIEF = {
     "rig": SHORT_TRAINING,
 }
 """What is said in a notebook, and what makes it brief."""
-QUICK = "own_csv"
-"""The notebook that takes the least time."""
 
 
-@pytest.mark.parametrize(
-    "file",
-    [
-        pytest.param(file, id=file.stem, marks=[] if file.stem == QUICK else pytest.mark.slow)
-        for file in NOTEBOOKS
-    ],
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("file", NOTEBOOKS, ids=lambda file: file.stem)
 def test_a_notebook_runs_and_gives_what_it_was_committed_with(
     file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
