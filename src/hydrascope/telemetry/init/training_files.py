@@ -22,7 +22,8 @@ def task_file(plan: Plan) -> str:
     if plan.learn is Learn.NORMALITY:
         lines += [*_normality(plan), "heads: []"]
         if plan.offered:
-            lines += ["# Instead of `heads: []`, to learn labels beside it:", "# heads:"]
+            lines.append("# Instead of `heads: []`, to learn labels beside it (model=gatv2_arma):")
+            lines.append("# heads:")
         return "\n".join([*lines, *_offered(plan), ""])
     heads = (line for label in plan.heads for line in _head(label, plan))
     return "\n".join([*lines, "heads:", *heads, *_offered(plan), ""])
