@@ -22,7 +22,9 @@ from hydrascope.data.datamodule import HydraulicDataModule
 from hydrascope.data.windows import EQUIPMENT
 from hydrascope.evaluation.detection import machine_scores, score_table
 from hydrascope.evaluation.detectors import DETECTORS, fitted_detector
+from hydrascope.experiment.job_settings import NormalityChange
 from hydrascope.experiment.restore import restore
+from hydrascope.experiment.thresholds import with_thresholds
 from hydrascope.models.diagnoser import TensorDiagnoser
 from hydrascope.schemas.normality import BLAME
 from hydrascope.schemas.task import HEALTH
@@ -30,6 +32,8 @@ from hydrascope.tasks.alarm_thresholds import wilson_interval
 
 RUNS = ROOT / "outputs" / "detectors"
 ASKED, EPOCHS, SEED = 0.05, 12, 42
+LEVELS = {NETWORK: 1.0, f"{NETWORK}, levels a tenth": 0.1}
+"""The weight of levels in the network's scores: the default, and that of the rig's experiment."""
 SLIGHT, CLEAR = 0.25, 0.5
 """The severities from which a fault counts, and from which it is no longer slight."""
 
@@ -104,12 +108,15 @@ def judged(size: Size) -> Iterator[tuple[str, Judged]]:
     run_dir = RUNS / "-".join(("network", *map(str, size)))
     quiet = ("baselines=false", "trainer.progress_bar=false")
     _fleet_runs.train(run_dir, *overrides(size), *quiet, store=store)
-    settings, network, data = restore(str(run_dir / "checkpoints" / "best.ckpt"))
-    yield NETWORK, _judged(network, data)
-    assert settings.task.normality is not None
+    restored = restore(str(run_dir / "checkpoints" / "best.ckpt"))
+    for name, share in LEVELS.items():
+        restored, _ = with_thresholds(restored, NormalityChange(level_share=share))
+        yield name, _judged(restored.diagnoser, restored.data)
+    spec = restored.settings.task.normality
+    assert spec is not None
     for name in DETECTORS:
-        own = fitted_detector(name, data, network, settings.task.normality, SEED)
-        yield name, _judged(own, data)
+        own = fitted_detector(name, restored.data, restored.diagnoser, spec, SEED)
+        yield name, _judged(own, restored.data)
 
 
 def _judged(diagnoser: TensorDiagnoser, data: HydraulicDataModule) -> Judged:

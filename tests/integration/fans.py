@@ -64,7 +64,6 @@ def learn(run_training: Train, folder: Path, *more: str) -> Path:
         f"task.normality.fit={{first_windows: {LEARNED}}}",
         "task.normality.truth={anomaly: 0}",
         "task.normality.false_alarm_rate=0.05",
-        "task.normality.level_share=1.0",
         f"data.window.window_s={WINDOW_S}",
         f"data.window.stride_s={STRIDE_S}",
         "data.window.steps=5",

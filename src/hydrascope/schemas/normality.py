@@ -90,10 +90,10 @@ class NormalitySpec(Spec):
     operating_point: tuple[Text, ...] | None = None
     """Sensors that show what a machine is asked to do. A window in which they are unlike all that
     was learned is a new operating point, and has no scores. None: those of kind control_signal."""
-    level_share: LevelShare = 0.1
+    level_share: LevelShare = 1.0
     """Weight of a window's mean residual in its scores, relative to that of the changes around it.
-    It is small because levels shift more than changes do under conditions that are not in the
-    training data."""
+    1: all squares count alike. Less where levels shift under conditions that are not in the
+    training data, more than changes do."""
     weight: Positive = 1.0
     """Factor of the forecast's loss."""
 
