@@ -23,15 +23,16 @@ def test_noise_is_stationary_with_its_time_constant() -> None:
 
 
 def test_recordings_that_are_alike_raise_about_as_many_alarms_as_asked_for(tmp_path: Path) -> None:
-    found = judged(ALIKE, SEED, tmp_path, windows=WINDOWS)
-    assert found["windows"] == 30 * WINDOWS // 5
-    assert found["resolved"] == pytest.approx(0.01)
-    assert found["rates"].keys() == set(RULES)
-    # Of 600 windows 1 % are six, give or take five. The default rule is held to the goal, and the
-    # others differ from it by a few windows.
-    assert LEAST <= found["rates"]["conformal"] <= MOST
-    assert all(0 < rate <= MOST for rate in found["rates"].values())
-    assert not found["names"]
+    found = [judged(ALIKE, seed, tmp_path, windows=WINDOWS) for seed in range(SEED, SEED + 3)]
+    for each in found:
+        assert each["windows"] == 30 * WINDOWS // 5
+        assert each["resolved"] == pytest.approx(0.01)
+        assert each["rates"].keys() == set(RULES)
+        assert not each["names"]
+    # A hundred held-out windows set a threshold of 1 %, so a single training may have none or 3 %.
+    rates = {rule: np.mean([each["rates"][rule] for each in found]) for rule in RULES}
+    assert LEAST <= rates["conformal"] <= MOST
+    assert all(0 < rate <= MOST for rate in rates.values()), rates
 
 
 def test_recordings_with_offsets_of_their_own_are_named(tmp_path: Path) -> None:
