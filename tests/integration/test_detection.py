@@ -100,6 +100,18 @@ def test_thresholds_are_set_anew_without_another_fit_and_the_page_says_so(
     assert "with false_alarm_rate 0.3 instead of 0.05, smoothing 0.6 instead of 0. They" in page
 
 
+def test_the_weight_of_levels_may_be_another_after_the_training(
+    run_dir: Path, tmp_path: Path
+) -> None:
+    ckpt, scores = str(run_dir / "checkpoints" / "best.ckpt"), []
+    for share in (1.0, 0.1):
+        evaluate.run(evaluate_settings(ckpt, tmp_path / f"{share}", level_share=share), quiet=True)
+        scores.append(pd.read_csv(tmp_path / f"{share}" / "normality.csv")["score"].to_numpy())
+    found = json.loads((tmp_path / "0.1" / "evaluation.json").read_text())["normality"]
+    assert found["thresholds_reset"] == {"level_share": [1.0, 0.1]}
+    assert not np.allclose(*scores, rtol=0.01, equal_nan=True)
+
+
 @pytest.mark.parametrize("rule", ["quantile", "sigma", "gamma"])
 def test_the_rule_of_the_threshold_may_be_another_after_the_training(
     run_dir: Path, tmp_path: Path, rule: str
