@@ -26,13 +26,13 @@ from hydrascope.experiment.job_settings import NormalityChange
 from hydrascope.experiment.restore import restore
 from hydrascope.experiment.thresholds import with_thresholds
 from hydrascope.models.diagnoser import TensorDiagnoser
-from hydrascope.schemas.normality import BLAME
+from hydrascope.schemas.normality import BLAME, NormalitySpec
 from hydrascope.schemas.task import HEALTH
 from hydrascope.tasks.alarm_thresholds import wilson_interval
 
 RUNS = ROOT / "outputs" / "detectors"
 ASKED, EPOCHS, SEED = 0.05, 12, 42
-LEVELS = {NETWORK: 1.0, f"{NETWORK}, levels a tenth": 0.1}
+LEVELS = {NETWORK: NormalitySpec().level_share, f"{NETWORK}, levels a tenth": 0.1}
 """The weight of levels in the network's scores: the default, and that of the rig's experiment."""
 SLIGHT, CLEAR = 0.25, 0.5
 """The severities from which a fault counts, and from which it is no longer slight."""
