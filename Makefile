@@ -13,13 +13,14 @@ TIMESCALEDB := tests/support/pglite
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
 
-# pip would compile everything on one core, also the packages' own tests. Large parts
-# that nothing here imports are left out. A file for another Python does not compile: no harm.
+# pip would compile everything on one core, also the packages' own tests. These, and what nothing
+# here imports of Ray, are left out. A file that is written for another Python does not compile,
+# which is no harm.
 $(VENV)/installed: pyproject.toml constraints.txt
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Hydrascope needs Python 3.11 or newer; set PYTHON=…")'
 	$(PYTHON) -m venv $(VENV)
 	$(INSTALL) --no-compile --editable '.[dev]'
-	$(RUN) -m compileall -qq -j 0 -x '/(tests|rllib|numba|databricks)/' $(VENV)/lib || true
+	$(RUN) -m compileall -qq -j 0 -x '/(tests|rllib)/' $(VENV)/lib || true
 	touch $@
 
 # TimescaleDB for the tests. Without npm they are skipped and say so.
