@@ -21,8 +21,7 @@ from hydrascope.features.config import FeatureConfig
 from hydrascope.features.engineer import FeatureEngineer
 from hydrascope.models.blame.evidence import HealthyEvidence, raw_evidence
 from hydrascope.models.blame.places import family_of
-from hydrascope.models.blocks.sensor_forecast import SensorResidual
-from hydrascope.models.normality.forecast import sensor_parts
+from hydrascope.models.detectors.mahalanobis import sensor_parts
 from hydrascope.models.whitening import FeatureMoments, Whitening
 from hydrascope.schemas import ComponentType, EdgeType, GraphTopology, SensorKind, SensorSpec
 from hydrascope.simulation.build import load_kind
@@ -272,6 +271,6 @@ def _evidence(features: tuple[Tensor, Tensor], learned: Rows, judged: Rows) -> T
     seen = observed[judged].transpose(1, 2).flatten(0, 1)
     by_sensor = (white * observed[judged].unsqueeze(-1)).transpose(1, 2).flatten(0, 1)
     own = scaled[judged].transpose(1, 2).flatten(0, 1)
-    parts = sensor_parts(SensorResidual(by_sensor, seen))
+    parts = sensor_parts(by_sensor, seen, robust=True)
     raw = raw_evidence(parts, own[..., _MEAN], own[..., _SPREAD], seen)
     return torch.unflatten(raw, 0, (len(judged), sensors))

@@ -1,7 +1,6 @@
-"""Scores of healthy and of growing machines by the network and by classical detectors."""
+"""Scores of healthy and of growing machines by our detectors."""
 
 from collections.abc import Iterator
-from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -10,9 +9,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from benchmarks import _fleet_runs
 from benchmarks._fleet_normality_data import (
-    RUNS,
     Seeds,
     Size,
     growing,
@@ -26,7 +23,6 @@ from hydrascope.data.dataset import TrainingBatch
 from hydrascope.data.windows import EQUIPMENT
 from hydrascope.evaluation.detectors import DETECTORS
 from hydrascope.experiment.assemble import recipe_of
-from hydrascope.experiment.restore import restore
 from hydrascope.experiment.statistics import with_statistics
 from hydrascope.models.alarm_test import mean_since_quiet
 from hydrascope.models.diagnoser import TensorDiagnoser
@@ -38,8 +34,6 @@ from hydrascope.simulation.faults import Fault
 from hydrascope.training.closed_form import fit_closed_form, learned_rows, with_model
 from hydrascope.training.fit_normality import calibrate, held_out_scores
 
-NETWORK = "network"
-EPOCHS = 12
 _SEED = 42
 Floats = NDArray[np.float64]
 
@@ -75,25 +69,23 @@ class Scored(NamedTuple):
     growing: Machines
 
 
-def scored(size: Size, seeds: Seeds, *, network: bool) -> Iterator[tuple[str, Scored]]:
-    """Yield each detector's name and scores; the network is trained unless that has been done."""
+def scored(size: Size, seeds: Seeds) -> Iterator[tuple[str, Scored]]:
+    """Yield each detector's name and scores."""
     base = training(size, seeds)
     found = settings(*base)
     learned = opened(found)
     judged = [
         opened(settings(*base, *more(size, seeds)), learned.input_spec) for more in (sound, growing)
     ]
-    for name, diagnoser in _fitted(size, seeds, learned, network=network):
+    for name, diagnoser in _fitted(size, seeds, learned):
         yield name, _of(diagnoser, learned, judged[0], judged[1])
 
 
 def _fitted(
-    size: Size, seeds: Seeds, data: HydraulicDataModule, *, network: bool
+    size: Size, seeds: Seeds, data: HydraulicDataModule
 ) -> Iterator[tuple[str, TensorDiagnoser]]:
     spec = data.task.normality
     assert spec is not None
-    if network:
-        yield NETWORK, restore(str(_trained(size, seeds))).diagnoser
     first = with_statistics(recipe_of(settings(*training(size, seeds)), data.input_spec), data)
     inputs = data.input_spec
     for name, kind in DETECTORS.items():
@@ -102,15 +94,6 @@ def _fitted(
         fit_closed_form(own, data, learned_rows(data), _SEED)
         calibrate(own, data, spec)
         yield name, own
-
-
-def _trained(size: Size, seeds: Seeds) -> Path:
-    """Return the network's checkpoint."""
-    run_dir = RUNS / f"network-{seeds.learned}-{size.learned}"
-    more = ("model=gatv2_arma_fleet", f"trainer.max_epochs={EPOCHS}", "data.batch_size=128")
-    quiet = ("baselines=false", "trainer.progress_bar=false", f"seed={_SEED}")
-    _fleet_runs.train(run_dir, *training(size, seeds), *more, *quiet, store=RUNS / "store")
-    return run_dir / "checkpoints" / "best.ckpt"
 
 
 def _of(

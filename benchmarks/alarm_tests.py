@@ -26,7 +26,7 @@ def run(size: Size = COMPARED, seeds: Seeds = TUNED) -> list[Row]:
     """Return the share of faults that each test finds early, by detector."""
     return [
         at_least(f"{detector}: {test}", share, "")
-        for detector, found in scored(size, seeds, network=False)
+        for detector, found in scored(size, seeds)
         for test, share in compared(found).items()
     ]
 
@@ -34,7 +34,7 @@ def run(size: Size = COMPARED, seeds: Seeds = TUNED) -> list[Row]:
 def write(size: Size = COMPARED, seeds: Seeds = TUNED) -> Path:
     """Write the comparison of tests over windows into docs/results.md."""
     path = ROOT / "docs" / "results.md"
-    found = dict(scored(size, seeds, network=False))
+    found = dict(scored(size, seeds))
     replace_section(path, "fleet alarm tests", "\n".join(_compared(found, size)))
     return path
 

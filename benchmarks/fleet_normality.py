@@ -97,7 +97,7 @@ def judge(found: Scored) -> Judged:
 
 def measure(size: Size, seeds: Seeds) -> dict[str, Judged]:
     """Judge all detectors."""
-    return {name: judge(found) for name, found in scored(size, seeds, network=True)}
+    return {name: judge(found) for name, found in scored(size, seeds)}
 
 
 def run(size: Size = FULL, seeds: Seeds = JUDGED) -> list[Row]:

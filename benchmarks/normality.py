@@ -1,22 +1,20 @@
-"""Faults of the test rig found without a label of any: the network beside classical detectors.
+"""Faults of the test rig found without a label of any, by our detectors.
 
 For each of the four components a detector learns from cycles in which that component is as new,
 whatever the others are, and is judged under conditions it has not seen, in the fixed folds. What is
-judged is a run of ten cycles, as long as most conditions last. The network is judged once more with
-parts of its score switched off. `--write` puts the tables into
-docs/results.md. Finished runs are kept in outputs/normality.
+judged is a run of ten cycles, as long as most conditions last. The detector of the experiment is
+fitted once more with each of its choices undone. `--write` puts the tables into docs/results.md.
+Finished runs are kept in outputs/normality.
 """
 
 import json
-import subprocess
-import sys
-from collections.abc import Iterator, Mapping, Sequence
+import re
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
-import torch
 from numpy.typing import NDArray
 
 from benchmarks._blame_rig import located
@@ -30,13 +28,10 @@ from hydrascope.evaluation.detection import (
     machine_scores,
     score_table,
 )
-from hydrascope.evaluation.detectors import DETECTORS, detector_scores
 from hydrascope.experiment.restore import restore
-from hydrascope.models.diagnoser import TensorDiagnoser
-from hydrascope.models.normality.forecast import ForecastNormality
-from hydrascope.schemas.normality import NormalitySpec
+from hydrascope.notebook.fitting import fit
+from hydrascope.schemas.normality import BLAME
 from hydrascope.tasks.alarm_thresholds import wilson_interval
-from hydrascope.training.fit_normality import calibrate
 
 RUNS = ROOT / "outputs" / "normality"
 COMPONENTS = {
@@ -48,74 +43,64 @@ COMPONENTS = {
 """The component of each label; the accumulator has no sensor of its own."""
 BEST = {"cooler": 100, "valve": 100, "pump": 0, "accumulator": 130}
 FOLDS, SEED = (0, 1, 2, 3, 4), 42
-FULL = "**network**"
-NO_FORECAST = "without forecast"
-"""It has no thresholds of its own, so that only its AUROC counts."""
-LEVEL_ALONE = 1e6
-"""Beside it the change counts for nothing."""
+FULL = "**Mahalanobis**"
+SQUARES = "squares instead of Huber"
+_LEVELS = "task.normality.level_share=1.0"
+DETECTORS: Mapping[str, tuple[str, ...]] = {
+    FULL: (),
+    "levels like changes": (_LEVELS,),
+    SQUARES: ("model.robust=false",),
+    "one covariance for all steps": ("model.per_step=false",),
+    "held out in five parts": ("task.normality.cross_folds=5",),
+    "PCA T²": ("model=pca_t2", _LEVELS),
+    "PCA SPE": ("model=pca_spe", _LEVELS),
+    "nearest neighbours": ("model=nearest_neighbours", _LEVELS),
+    "isolation forest": ("model=isolation_forest", _LEVELS),
+}
+"""Name → its overrides of the experiment. The others are as in the literature."""
 
 Report = Mapping[str, Any]
 
 
-def trained(label: str, fold: int, model: str | None = None) -> Path:
-    """Train unless that was done, and return the folder of the run.
+def folder(label: str, fold: int, name: str) -> Path:
+    """Return the folder of a fit."""
+    return RUNS / "-".join((label, str(fold), re.sub(r"\W+", "_", name).strip("_")))
+
+
+def report(label: str, fold: int, name: str = FULL) -> Report:
+    """Fit and judge one of `DETECTORS` unless that was done, and return its report.
 
     Args:
         label: The component that is as new where is learned.
         fold: The fold.
-        model: The model; None: that of the experiment.
+        name: The name of the detector.
     """
-    run_dir = RUNS / "-".join((label, str(fold), *([model] if model else [])))
-    if not (run_dir / "results.json").exists():
-        command = [
-            *(sys.executable, "train.py", "experiment=zema_normality", f"data.fold={fold}"),
-            *([f"model={model}"] if model else []),
+    run_dir = folder(label, fold, name)
+    file = run_dir / "judged.json"
+    if not file.exists():
+        overrides = (
+            *("experiment=zema_normality", *DETECTORS[name], f"data.fold={fold}", f"seed={SEED}"),
             *("~task.normality.healthy.pump", f"+task.normality.healthy.{label}={BEST[label]}"),
-            f"seed={SEED}",
-            *("baselines=false", "tracking=none", "trainer.progress_bar=false"),
-            f"run_dir={run_dir}",
-        ]
-        subprocess.run(command, cwd=ROOT, check=True, stdout=subprocess.DEVNULL)
-    return run_dir
-
-
-def reports(label: str, fold: int) -> Mapping[str, Report]:
-    """Train and judge unless that was done, and return each detector's report."""
-    run_dir = trained(label, fold)
-    ckpt = run_dir / "checkpoints" / "best.ckpt"
-    judged = run_dir / "judged.json"
-    if not judged.exists():
-        settings, diagnoser, data = restore(str(ckpt))
-        assert settings.task.normality is not None
-        found = _judge(label, diagnoser, data, settings.task.normality)
-        judged.write_text(json.dumps(found, indent=1), encoding="utf-8")
-    read: dict[str, Report] = json.loads(judged.read_text("utf-8"))
+            *("baselines=false", "tracking=none", f"run_dir={run_dir}"),
+        )
+        found = _judge(label, fit(*overrides, quiet=True).checkpoint)
+        file.write_text(json.dumps(found, indent=1), encoding="utf-8")
+    read: Report = json.loads(file.read_text("utf-8"))
     return read
 
 
-def _judge(
-    label: str, diagnoser: TensorDiagnoser, data: HydraulicDataModule, spec: NormalitySpec
-) -> dict[str, Any]:
-    normality = diagnoser.normality
+def _judge(label: str, checkpoint: Path) -> Report:
+    settings, diagnoser, data = restore(str(checkpoint))
+    spec, normality = settings.task.normality, diagnoser.normality
+    assert spec is not None
     assert normality is not None
-    held_out = int(normality.held_out)
     table = score_table(diagnoser, data, spec)
     windows, scores = machine_scores(table)
-    found = {FULL: scores}
-    # The forecast comes last: what training windows scored when held out includes theirs.
-    for name in _parts_off(diagnoser):
-        if name != NO_FORECAST:
-            calibrate(diagnoser, data, spec)
-        found[name] = machine_scores(score_table(diagnoser, data, spec))[1]
-    for name in DETECTORS:
-        found[name] = detector_scores(name, data, diagnoser, spec, SEED)
-    judged: dict[str, Any] = {
-        name: detection(data, spec, windows, each, held_out)
-        | {"alarms_by_condition": _by_condition(data, windows, each)}
-        for name, each in found.items()
-    }
-    faulty = windows[dict(faults(data, windows))[ANY]]
-    judged[FULL]["blame"] = located(table, data, faulty, COMPONENTS[label])
+    judged = detection(data, spec, windows, scores, int(normality.held_out))
+    judged["alarms_by_condition"] = _by_condition(data, windows, scores)
+    if (table["level"] == BLAME).any():
+        faulty = windows[dict(faults(data, windows))[ANY]]
+        judged["blame"] = located(table, data, faulty, COMPONENTS[label])
     return judged
 
 
@@ -129,25 +114,11 @@ def _by_condition(
     return {str(name): float(share) for name, share in shares.items()}
 
 
-def _parts_off(diagnoser: TensorDiagnoser) -> Iterator[str]:
-    """Switch parts of the score off in turn, and name what is left."""
-    normality = diagnoser.normality
-    assert isinstance(normality, ForecastNormality)
-    share = normality.level_share
-    for name, normality.level_share in (("change alone", 0.0), ("level alone", LEVEL_ALONE)):
-        yield name
-    normality.level_share = share
-    with torch.no_grad():
-        normality.forecast.out.weight.zero_()
-    yield NO_FORECAST
-
-
 def pooled(label: str, folds: Sequence[int] = FOLDS) -> dict[str, dict[str, Any]]:
     """Return each detector's false alarms and faults over folds; the AUROC is their mean."""
-    found = [reports(label, fold) for fold in folds]
     result: dict[str, dict[str, Any]] = {}
-    for name in found[0]:
-        mine = [fold[name] for fold in found]
+    for name in DETECTORS:
+        mine = [report(label, fold, name) for fold in folds]
         alarms = [share for each in mine for share in each["alarms_by_condition"].values()]
         every = sorted({fault for each in mine for fault in each["faults"]})
         result[name] = {
@@ -191,11 +162,9 @@ def write(labels: Sequence[str] = tuple(BEST), folds: Sequence[int] = FOLDS) -> 
             f"| {label} as new | false alarms | {' | '.join(every)} |",
             "|---" * (2 + len(every)) + "|",
         ]
-        for name, report in found.items():
-            judged = name != NO_FORECAST
-            cells = (_found(report["faults"][fault], judged=judged) for fault in every)
-            alarms = _alarms(report) if judged else "–"
-            lines.append(f"| {name} | {alarms} | {' | '.join(cells)} |")
+        for name, own in found.items():
+            cells = (_found(own["faults"][fault]) for fault in every)
+            lines.append(f"| {name} | {_alarms(own)} | {' | '.join(cells)} |")
         conditions = ", ".join(map(str, found[FULL]["held_out"]))
         lines += ["", f"Thresholds from {conditions} held-out conditions.", ""]
     path = ROOT / "docs" / "results.md"
@@ -203,12 +172,11 @@ def write(labels: Sequence[str] = tuple(BEST), folds: Sequence[int] = FOLDS) -> 
     return path
 
 
-def _alarms(report: Report) -> str:
-    count = report["conditions"]
-    low, high = wilson_interval(report["alarms"], count)
-    return f"{100 * report['alarms'] / count:.1f} % of {count} ({100 * low:.0f}–{100 * high:.0f})"
+def _alarms(found: Report) -> str:
+    count = found["conditions"]
+    low, high = wilson_interval(found["alarms"], count)
+    return f"{100 * found['alarms'] / count:.1f} % of {count} ({100 * low:.0f}–{100 * high:.0f})"
 
 
-def _found(fault: Mapping[str, float], *, judged: bool) -> str:
-    detected = f", {100 * fault['detected']:.0f} %" if judged else ""
-    return f"{fault['auroc']:.3f}{detected}"
+def _found(fault: Mapping[str, float]) -> str:
+    return f"{fault['auroc']:.3f}, {100 * fault['detected']:.0f} %"

@@ -56,7 +56,9 @@ def record(
 
 def learn(run_training: Train, folder: Path, *more: str) -> Path:
     """Learn from the first windows of each machine, with `more` overrides."""
+    model = () if any(each.startswith("model=") for each in more) else ("model=mahalanobis",)
     return run_training(
+        *model,
         "data=parquet",
         f"data.source.folder={folder}",
         "data.source.time_zone=UTC",
@@ -70,6 +72,5 @@ def learn(run_training: Train, folder: Path, *more: str) -> Path:
         "data.split.val_fraction=0.4",
         "features=short_windows",
         "features.patch_length=2",
-        "trainer.max_epochs=1",
         *more,
     )

@@ -63,7 +63,7 @@ _OTHER_DATA = (
 _CLOSED_FORM = {
     f"model={name}"
     for name in (
-        *("discriminant", "linear", "mahalanobis", "pca_t2", "pca_spe"),
+        *("discriminant", "linear", "mahalanobis", "mahalanobis_cycle", "pca_t2", "pca_spe"),
         *("nearest_neighbours", "isolation_forest"),
     )
 }

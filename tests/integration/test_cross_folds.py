@@ -1,4 +1,4 @@
-"""Parts of the training are held out in turn, each from a training of its own."""
+"""Parts of the training windows are held out in turn, each from a fit of its own."""
 
 from pathlib import Path
 
@@ -58,18 +58,13 @@ def test_windows_score_higher_if_they_were_not_learned_from(restored: Restored) 
     assert float((held_out > learned).double().mean()) > 0.7
 
 
-def test_nothing_but_the_checkpoints_of_the_training_is_left(run_dir: Path) -> None:
-    names = {file.name for file in (run_dir / "checkpoints").iterdir()}
-    assert names == {"best.ckpt", "last.ckpt"}
-
-
 def test_parts_held_out_and_a_few_windows_to_overfit_exclude_each_other(
-    run_training: Train, tmp_path: Path
+    run_training: Train,
 ) -> None:
-    folds = "task.normality.cross_folds=2"
+    beside = "+task.normality={healthy: {valve: 100}, cross_folds: 2}"
     expected = r"trainer\.overfit_windows: 8 is not accepted with task\.normality\.cross_folds=2"
     with pytest.raises(SpecError, match=expected):
-        learn(run_training, record(tmp_path / "fans"), folds, "trainer.overfit_windows=8")
+        run_training(beside, "trainer.overfit_windows=8")
 
 
 def test_thresholds_set_again_are_the_same_and_follow_the_run(

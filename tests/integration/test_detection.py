@@ -14,6 +14,7 @@ from hydrascope.experiment import evaluate
 from hydrascope.experiment.job_settings import validate_evaluate
 from hydrascope.experiment.restore import restore
 from hydrascope.schemas.errors import SpecError
+from hydrascope.schemas.normality import MACHINE
 from hydrascope.training.fit_normality import calibrate
 
 
@@ -32,7 +33,7 @@ def test_the_first_windows_are_learned_from_and_all_others_judged_by_their_label
     assert settings.task.normality is not None
     assert diagnoser.normality is not None
     assert diagnoser.normality.level_share == 1.0
-    report = json.loads((run_dir / "results.json").read_text())["normality"]["gatv2_arma"]
+    report = json.loads((run_dir / "results.json").read_text())["normality"]["mahalanobis"]
     tested = data.table.iloc[data.split.test]
     assert report["faults"].keys() == {"any", "anomaly=1"}
     assert report["faults"]["any"]["windows"] == (tested["anomaly"] == 1).sum()
@@ -53,7 +54,7 @@ def test_the_first_windows_are_learned_from_and_all_others_judged_by_their_label
 def test_windows_that_overlap_count_as_what_they_are_worth(
     run_dir: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    alarms = json.loads((run_dir / "results.json").read_text())["normality"]["gatv2_arma"]
+    alarms = json.loads((run_dir / "results.json").read_text())["normality"]["mahalanobis"]
     alarms = alarms["false_alarms"]
     assert alarms["sharing"] == MACHINES  # one window of each begins before the training ends
     assert alarms["adjoining"] == MACHINES
@@ -86,7 +87,7 @@ def test_thresholds_are_set_anew_without_another_fit_and_the_page_says_so(
         evaluate.run(changed, quiet=True)
         reports[rate, smoothing] = json.loads((folder / "evaluation.json").read_text())["normality"]
     assert ckpt.read_bytes() == before
-    trained = json.loads((run_dir / "results.json").read_text())["normality"]["gatv2_arma"]
+    trained = json.loads((run_dir / "results.json").read_text())["normality"]["mahalanobis"]
     same, often, smooth = reports.values()
     assert same["thresholds_reset"] == {}
     assert same["overall"] == trained["overall"]
@@ -106,7 +107,8 @@ def test_the_weight_of_levels_may_be_another_after_the_training(
     ckpt, scores = str(run_dir / "checkpoints" / "best.ckpt"), []
     for share in (1.0, 0.1):
         evaluate.run(evaluate_settings(ckpt, tmp_path / f"{share}", level_share=share), quiet=True)
-        scores.append(pd.read_csv(tmp_path / f"{share}" / "normality.csv")["score"].to_numpy())
+        table = pd.read_csv(tmp_path / f"{share}" / "normality.csv")
+        scores.append(table.loc[table["level"] == MACHINE, "score"].to_numpy())
     found = json.loads((tmp_path / "0.1" / "evaluation.json").read_text())["normality"]
     assert found["thresholds_reset"] == {"level_share": [1.0, 0.1]}
     assert not np.allclose(*scores, rtol=0.01, equal_nan=True)
@@ -122,7 +124,7 @@ def test_the_rule_of_the_threshold_may_be_another_after_the_training(
     assert found["thresholds_reset"] == {"threshold": ["conformal", rule]}
     assert found["false_alarms"]["rule"] == rule
     assert found["false_alarms"]["resolved"] is None
-    trained = json.loads((run_dir / "results.json").read_text())["normality"]["gatv2_arma"]
+    trained = json.loads((run_dir / "results.json").read_text())["normality"]["mahalanobis"]
     assert found["overall"]["auroc"] == pytest.approx(trained["overall"]["auroc"])
     page = " ".join((tmp_path / "report.html").read_text("utf-8").split())
     assert f"by the rule {rule}; the requested false-alarm rate of 5 % holds if" in page
@@ -193,7 +195,7 @@ def test_machines_that_differ_more_from_each_other_than_within_themselves_are_na
     printed = " ".join(capsys.readouterr().out.split())
     said = "the 3 machines of fan differ more from each other than within themselves"
     assert said in printed
-    report = json.loads((run_dir / "results.json").read_text())["normality"]["gatv2_arma"]
+    report = json.loads((run_dir / "results.json").read_text())["normality"]["mahalanobis"]
     (found,) = report["differing_machines"]
     assert found["build"] == "fan"
     spread = found["differ_in"][differ_in]

@@ -9,7 +9,7 @@ import pytest
 import torch
 from fans import STRIDE_S, learn, record
 from jobs import Train, evaluate_settings, export_settings, train_settings
-from sklearn.covariance import LedoitWolf
+from sklearn.covariance import oas
 from sklearn.metrics import roc_auc_score
 from typer.testing import CliRunner
 
@@ -77,17 +77,26 @@ def test_its_scores_and_threshold_are_those_of_scikit_learn(restored: Restored) 
     settings, diagnoser, data = restored
     spec = settings.task.normality
     assert spec is not None
-    rows = window_features(data.dataset.machines, diagnoser.normalizer).flatten(1).double().numpy()
+    features = window_features(data.dataset.machines, diagnoser.normalizer).double()
+    steps = features.transpose(1, 2).flatten(2).numpy()  # of every window, [windows, T, D]
     (_, learned), *in_turn = held_out_parts(data, spec)
-    shrunk = LedoitWolf().fit(rows[learned])
+    known = np.concatenate(steps[learned])
+    center, scale = known.mean(0), known.std(0)
+    varies = scale > 1e-6
+    shrunk, _ = oas((known - center)[:, varies] / scale[varies], assume_centered=True)
+    precision = np.eye(len(scale))
+    at = np.ix_(varies, varies)
+    precision[at] = np.linalg.inv(shrunk * np.outer(scale, scale)[at])
+    deviation = steps - center
+    square = np.einsum("wtd,de,wte->w", deviation, precision, deviation)
     windows, scores = machine_scores(score_table(diagnoser, data, spec))
-    expected = np.sqrt(shrunk.mahalanobis(rows[windows]))
+    expected = np.sqrt(square[windows])
     np.testing.assert_allclose(scores / scores[0], expected / expected[0], rtol=1e-4)
     assert len(in_turn) == FOLDS
     # Beside another model, the detector is fitted to the same rows and judged likewise.
     without = spec.model_copy(update={"cross_folds": 0})
     beside = detector_scores("Mahalanobis", data, diagnoser, without, seed=0)
-    held_out = np.sort(shrunk.mahalanobis(rows[data.split.val]))
+    held_out = np.sort(square[data.split.val])
     rank = int(np.ceil((len(held_out) + 1) * (1 - spec.false_alarm_rate) - 1e-9))
     threshold = held_out[min(rank, len(held_out)) - 1]
     np.testing.assert_allclose(beside, expected / np.sqrt(threshold), rtol=1e-4)
@@ -164,8 +173,10 @@ def test_bundle_and_commands_say_what_the_evaluation_says(
 
 
 def test_what_it_cannot_do_is_one_line(runs: dict[str, Path], fans: Path, tmp_path: Path) -> None:
-    with pytest.raises(SpecError, match="level_share: mahalanobis makes no forecast"):
-        evaluate.run(evaluate_settings(best(runs["mahalanobis"]), tmp_path, level_share=1.0))
+    forest = best(runs["isolation_forest"])
+    expected = "level_share: 1 is not accepted; the scores of isolation_forest have no level"
+    with pytest.raises(SpecError, match=expected):
+        evaluate.run(evaluate_settings(forest, tmp_path, level_share=1.0))
     given = ("model=pca_t2", "task=zema", f"run_dir={tmp_path / 'run'}")
     with pytest.raises(SpecError, match=r"PcaT2 scores normality and answers no heads"):
         train.run(train_settings(*given), quiet=True)

@@ -120,7 +120,7 @@ def test_it_is_refused_where_thresholds_are_set_on_windows_not_learned_from(
     with pytest.raises(
         SpecError, match=r"refit_fraction: 0.5 is not accepted with task\.normality"
     ):
-        run_training("experiment=zema_normality", "trainer.refit_fraction=0.5")
+        run_training("+task.normality={healthy: {pump: 0}}", "trainer.refit_fraction=0.5")
 
 
 def test_a_refit_with_weights_of_single_sensors_is_refused(run_training: Train) -> None:

@@ -70,12 +70,12 @@ def learn(run_training: Train, folder: Path, *more: str) -> Path:
         f"data.source.folder={folder}",
         "data.source.time_zone=UTC",
         "task=normality",
+        "model=mahalanobis",
         "data.window.window_s=10",
         "data.window.stride_s=10",
         "data.window.steps=5",
         "features=short_windows",
         "features.patch_length=2",
-        "trainer.max_epochs=1",
         *more,
     )
 

@@ -31,7 +31,8 @@ def run(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
             "model=gat",
             "train.py: model=gat: no such option; accepted: arma, discriminant, gatv2_arma, "
             "gatv2_arma_cycle, gatv2_arma_fleet, gatv2_lstm, gatv2_spectral, isolation_forest, "
-            "linear, mahalanobis, mlp, nearest_neighbours, pca_spe, pca_t2, role_rows",
+            "linear, mahalanobis, mahalanobis_cycle, mlp, nearest_neighbours, pca_spe, "
+            "pca_t2, role_rows",
         ),
         (
             "trainer.max_epochs=0",

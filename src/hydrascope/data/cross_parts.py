@@ -1,7 +1,7 @@
 """The windows that set the thresholds of normality, and what was learned when they were held out.
 
 Besides the validation windows, parts of the training windows can be held out in turn, each from a
-training of its own (V. Vovk, "Cross-conformal predictors", Ann. Math. Artif. Intell. 74, 2015).
+fit of its own (V. Vovk, "Cross-conformal predictors", Ann. Math. Artif. Intell. 74, 2015).
 """
 
 from typing import NamedTuple
@@ -15,7 +15,7 @@ from hydrascope.schemas.normality import NormalitySpec
 
 
 class HeldOutPart(NamedTuple):
-    """Windows that were held out of one training, as rows of the window table."""
+    """Windows that were held out of one fit, as rows of the window table."""
 
     rows: WindowNumbers
     """The windows to learn from that were held out."""

@@ -15,9 +15,7 @@ from hydrascope.data.combining import combining_transforms
 from hydrascope.data.conditions import Conditions, conditions
 from hydrascope.data.dataset import HydraulicGraphDataset
 from hydrascope.data.healthy import (
-    LEARNED,
     healthy_windows,
-    learned_target,
     learned_windows,
     machines_apart,
     split_learned,
@@ -164,9 +162,6 @@ class HydraulicDataModule(LightningDataModule):
             self.healthy = healthy_windows(self.table, self.healthy_labels, key)
             none = self._judges_all
             self.learned = learned_windows(self.task, self.table, self.window.window_s, none=none)
-            ends = np.cumsum([len(table) for table in tables])[:-1]
-            for target, learned in zip(targets, np.split(self.learned, ends), strict=True):
-                target[LEARNED] = learned_target(learned)
         self.reference = reference_windows(self.table, self.window.window_s, self.reference_spec)
         self.split = self._split().judged(self.table, self.split_spec.test)
         self.label_counts = count_labels(heads, topologies, targets, self.split)

@@ -5,9 +5,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
 from hydrascope.data.split_spec import Split, SplitSpec
 from hydrascope.data.splits import make_split
@@ -16,8 +14,6 @@ from hydrascope.schemas.errors import SpecError, closest
 from hydrascope.schemas.normality import NormalityFit
 from hydrascope.schemas.task import HeadLevel, TaskSpec
 
-LEARNED = "learned"
-"""The additional target of a batch, [G, 1]: 1 if normality learns from the window, otherwise 0."""
 _KEY = "task.normality"
 
 
@@ -161,11 +157,6 @@ def machines_apart(task: TaskSpec, machines: Iterable[str]) -> tuple[str, ...]:
     """Return the machines that have thresholds of their own."""
     apart = task.normality is not None and task.normality.threshold_by == "machine"
     return tuple(machines) if apart else ()
-
-
-def learned_target(learned: NDArray[np.bool_]) -> Tensor:
-    """Return the target of one machine's windows, [W, 1, 1]."""
-    return torch.from_numpy(learned.astype(np.float32)).reshape(-1, 1, 1)
 
 
 def split_learned(

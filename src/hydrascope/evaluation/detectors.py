@@ -12,11 +12,11 @@ from numpy.typing import NDArray
 from hydrascope.data.cross_parts import held_out_parts
 from hydrascope.data.datamodule import HydraulicDataModule
 from hydrascope.evaluation.detection import machine_scores, score_table
-from hydrascope.models.base import Model
 from hydrascope.models.detectors.detector import Detector
 from hydrascope.models.detectors.forest import IsolationForest
+from hydrascope.models.detectors.mahalanobis import Mahalanobis
 from hydrascope.models.detectors.neighbours import NearestNeighbours
-from hydrascope.models.detectors.quadratic import Mahalanobis, PcaSpe, PcaT2
+from hydrascope.models.detectors.quadratic import PcaSpe, PcaT2
 from hydrascope.models.diagnoser import TensorDiagnoser
 from hydrascope.models.normality.operating import covariates
 from hydrascope.models.normality.scored_windows import joined
@@ -34,9 +34,17 @@ DETECTORS: Mapping[str, type[Detector]] = {
 }
 
 
-def other_detectors(model: Model) -> list[str]:
-    """Return the names of the detectors that are not the model itself."""
-    return [name for name, kind in DETECTORS.items() if kind is not type(model)]
+def scoring_name(diagnoser: TensorDiagnoser, model: str) -> str:
+    """Return the name of what scores normality: of the model, or of the detector beside it."""
+    beside = None if diagnoser.normality is None else diagnoser.normality.beside
+    return next((name for name, kind in DETECTORS.items() if kind is type(beside)), model)
+
+
+def other_detectors(diagnoser: TensorDiagnoser) -> list[str]:
+    """Return the names of the detectors that do not score already."""
+    beside = None if diagnoser.normality is None else diagnoser.normality.beside
+    scoring = type(beside or diagnoser.model)
+    return [name for name, kind in DETECTORS.items() if kind is not scoring]
 
 
 def detector_scores(

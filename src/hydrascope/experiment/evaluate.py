@@ -25,6 +25,7 @@ from hydrascope.evaluation.detection import (
 from hydrascope.evaluation.detection_beside import beside
 from hydrascope.evaluation.detection_rows import RowRuns, row_intervals, row_metrics
 from hydrascope.evaluation.detection_text import detection_table, normality_lines
+from hydrascope.evaluation.detectors import scoring_name
 from hydrascope.evaluation.figures import confusion_counts, save_confusion_matrix
 from hydrascope.evaluation.hourly_alarms import hourly_alarms
 from hydrascope.evaluation.localisation import localisation, localisation_lines
@@ -150,7 +151,8 @@ def _of_normality(
     detected["intervals"]["rows"] = row_intervals(rows, windows, machines, bootstrap)
     detected["differing_machines"] = differing_machines(diagnoser, data, trained.task.normality)
     detected["thresholds_reset"] = reset
-    detectors = _detectors(trained.model.name, ckpt) if ckpt and not reset else None
+    own = scoring_name(diagnoser, trained.model.name)
+    detectors = _detectors(own, ckpt) if ckpt and not reset else None
     return {"normality": detected, "detectors": detectors}
 
 
@@ -172,7 +174,7 @@ def _print(console: Console, report: dict[str, Any], restored: Restored, title: 
     if "calibration" in report:
         console.print(calibration_table(report["calibration"]))
     if "normality" in report and trained.task.normality and diagnoser.normality:
-        detected = {trained.model.name: report["normality"]}
+        detected = {scoring_name(diagnoser, trained.model.name): report["normality"]}
         console.print(detection_table("Normality: AUROC, share detected", detected))
         console.print("\n".join(normality_lines(report["normality"])))
 

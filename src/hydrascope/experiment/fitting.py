@@ -172,10 +172,7 @@ def fit(
     """
     run.console.print(_summary(name, module.diagnoser, _few(run.data, module.diagnoser)))
     folder = run.checkpoints
-    # Without heads there is no score, so the last epoch is kept. The validation windows then only
-    # set the threshold of normality.
-    scored = bool(module.task.heads)
-    monitor, mode = (settings.monitor, settings.mode) if scored else ("step", "max")
+    monitor, mode = settings.monitor, settings.mode
     before = Path(resume).absolute().parent if resume else None
     best = KeptCheckpoint(folder, before=before, filename="best", monitor=monitor, mode=mode)
     last = KeptCheckpoint(folder, before=before, filename="last")
@@ -189,7 +186,7 @@ def fit(
         callbacks.append(
             KeptCheckpoint(folder, before=before, filename="last", every_n_train_steps=steps)
         )
-    if scored and (stopping := settings.early_stopping):
+    if stopping := settings.early_stopping:
         callbacks.append(EarlyStopping(monitor, patience=stopping.patience, mode=mode))
     if before and before != folder and is_first_process() and (before / BEST).is_file():
         copy_whole(before / BEST, folder)

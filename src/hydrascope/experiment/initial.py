@@ -21,15 +21,15 @@ _FREE = ("dropout", "input_noise", "row_own")
 
 
 def check_initial(settings: TrainSettings) -> None:
-    """Refuse initial weights if a training of its own sets thresholds.
+    """Refuse initial weights if normality takes the statistics of this training's windows.
 
     Raises:
         SpecError: Names the key and what is accepted.
     """
     if settings.init and settings.task.normality:
         raise SpecError(
-            f"init: {settings.init!r} is not accepted with task.normality, whose held-out parts "
-            "begin with weights of their own; accepted: null"
+            f"init: {settings.init!r} is not accepted with task.normality, which takes the "
+            "statistics of its own training's windows; accepted: null"
         )
 
 

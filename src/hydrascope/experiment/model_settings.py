@@ -86,7 +86,7 @@ class ForestSettings(ForestConfig, ModelSettings):
 
 
 OUR_DETECTORS: Mapping[str, type[ModelSettings]] = {
-    f"{_DETECTORS}.quadratic.Mahalanobis": MahalanobisSettings,
+    f"{_DETECTORS}.mahalanobis.Mahalanobis": MahalanobisSettings,
     f"{_DETECTORS}.quadratic.PcaT2": PcaSettings,
     f"{_DETECTORS}.quadratic.PcaSpe": PcaSettings,
     f"{_DETECTORS}.neighbours.NearestNeighbours": NeighboursSettings,

@@ -4,7 +4,7 @@ from hydrascope.data.datamodule import HydraulicDataModule
 from hydrascope.models.base import Network
 from hydrascope.models.diagnoser import TensorDiagnoser
 from hydrascope.models.recipe import DiagnoserRecipe, build_diagnoser
-from hydrascope.training.fit_normality import fit_features
+from hydrascope.training.closed_form import fit_beside
 from hydrascope.training.fit_regimes import fit_regimes
 from hydrascope.training.inputs import fit_inputs
 
@@ -19,5 +19,5 @@ def with_statistics(recipe: DiagnoserRecipe, data: HydraulicDataModule) -> Tenso
         diagnoser.machine_normalizer.fit(data.training_machine_parts())
     if isinstance(diagnoser.model, Network):
         fit_inputs(diagnoser, data)
-    fit_features(diagnoser, data)
+    fit_beside(diagnoser, data)
     return diagnoser

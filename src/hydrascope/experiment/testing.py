@@ -20,7 +20,7 @@ from hydrascope.evaluation.detection import (
     score_table,
 )
 from hydrascope.evaluation.detection_rows import RowRuns, row_metrics
-from hydrascope.evaluation.detectors import detector_scores, other_detectors
+from hydrascope.evaluation.detectors import detector_scores, other_detectors, scoring_name
 from hydrascope.evaluation.fit_fitness import fit_fitness
 from hydrascope.evaluation.hourly_alarms import hourly_alarms
 from hydrascope.evaluation.localisation import localisation
@@ -220,8 +220,9 @@ def _test_normality(
         return {}
     table = score_table(diagnoser, data, spec)
     windows, scores = machine_scores(table)
+    name = scoring_name(diagnoser, name)
     found = {name: scores}
-    for detector in other_detectors(diagnoser.model) if baselines else ():
+    for detector in other_detectors(diagnoser) if baselines else ():
         found[detector] = detector_scores(detector, data, diagnoser, spec, seed)
     held_out = int(normality.held_out)
     reports = {each: detection(data, spec, windows, s, held_out) for each, s in found.items()}

@@ -5,7 +5,7 @@ from typing import Any
 
 from hydrascope.experiment.job_settings import NormalityChange
 from hydrascope.experiment.restore import Restored
-from hydrascope.models.normality.forecast import ForecastNormality
+from hydrascope.models.detectors.detector import Detector
 from hydrascope.schemas.errors import SpecError, validate
 from hydrascope.schemas.normality import NormalitySpec
 from hydrascope.training.fit_normality import calibrate
@@ -32,10 +32,11 @@ def with_thresholds(restored: Restored, change: NormalityChange) -> tuple[Restor
         raise SpecError(
             f"normality.{next(iter(given))}: the checkpoint's task has no normality; accepted: null"
         )
-    if change.level_share is not None and not isinstance(diagnoser.normality, ForecastNormality):
+    model = diagnoser.model
+    if change.level_share is not None and isinstance(model, Detector) and not model.by_value:
         raise SpecError(
-            f"normality.level_share: {settings.model.name} makes no forecast, so that its scores "
-            "have no level; accepted: null"
+            f"normality.level_share: {change.level_share:g} is not accepted; the scores of "
+            f"{settings.model.name} have no level; accepted: null"
         )
     if given and not len(data.split.val):
         raise SpecError(
@@ -48,8 +49,7 @@ def with_thresholds(restored: Restored, change: NormalityChange) -> tuple[Restor
     if spec is None or diagnoser.normality is None or not reset:
         return restored, reset
     spec = _changed(spec, given)
-    if isinstance(diagnoser.normality, ForecastNormality):
-        diagnoser.normality.level_share = spec.level_share
+    diagnoser.normality.level_share = spec.level_share
     calibrate(diagnoser, data, spec)
     task = settings.task.model_copy(update={"normality": spec})
     return restored._replace(settings=settings.model_copy(update={"task": task})), reset

@@ -30,7 +30,7 @@ from hydrascope.experiment.assemble import (
     recipe_of,
 )
 from hydrascope.experiment.closed_form import fit_at_once
-from hydrascope.experiment.cross_folds import check_cross_folds, fits_in_turn, scores_in_turn
+from hydrascope.experiment.cross_folds import check_cross_folds, fits_in_turn
 from hydrascope.experiment.fitting import BEST, LightningRun, fit
 from hydrascope.experiment.gradients import refuse_gradients
 from hydrascope.experiment.hardware import prepare_hardware
@@ -49,6 +49,7 @@ from hydrascope.models.diagnoser import TensorDiagnoser
 from hydrascope.models.normality.scored_windows import ScoresByLevel
 from hydrascope.models.recipe import DiagnoserRecipe
 from hydrascope.schemas.calibration import Calibration
+from hydrascope.schemas.errors import SpecError
 from hydrascope.schemas.whole_file import whole_file
 from hydrascope.tracking.loggers import (
     flatten,
@@ -134,7 +135,13 @@ def _check(settings: TrainSettings) -> None:
     check_own_metrics(settings.task.heads)
     kind = model_kind(settings)
     if issubclass(kind, Detector):
-        kind.check_heads(settings.task.heads)
+        kind.check_task(settings.task)
+    elif not settings.task.heads:
+        raise SpecError(
+            f"model: {settings.model.name} answers heads, and the task has none; accepted with it: "
+            "a task with heads, to which normality can be added; or without heads a detector, such "
+            "as model=mahalanobis"
+        )
     if issubclass(kind, ClosedFormModel):
         refuse_gradients(settings)  # a user's own class; only this process knows its kind
     check_initial(settings)
@@ -200,13 +207,9 @@ def _fit(
     chosen = replace(read_checkpoint(best), calibration=None)
     in_turn: ScoresByLevel | None = None
     normality = settings.task.normality
-    if normality and normality.cross_folds:
-        if chosen.epoch is None:
-            in_turn = fits_in_turn(data, recipe, seed)
-        else:
-            make_module = partial(build_module, settings, data)
-            in_turn = scores_in_turn(run, make_module, recipe, chosen.epoch + 1, seed)
     if is_first_process():
+        if normality and normality.cross_folds:
+            in_turn = fits_in_turn(data, recipe, seed)
         # Load a fresh diagnoser: the trained one may be compiled, wrapped or in float8.
         trained = load_checkpoint(recipe, chosen)
         fit_last(recipe, data, trained, seed, best, console, in_turn, prior)

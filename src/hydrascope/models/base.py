@@ -15,7 +15,6 @@ from torch import Tensor, nn
 
 from hydrascope.graphs.fields import GraphInputs
 from hydrascope.graphs.input_spec import InputSpec
-from hydrascope.models.blocks.sensor_forecast import SensorResidual
 from hydrascope.models.config import References
 from hydrascope.models.layers.arma import ARMAOutput
 from hydrascope.schemas.task import HeadSpec
@@ -29,12 +28,11 @@ class ModelOutput(NamedTuple):
     arma: ARMAOutput | None = None
     """The next-step forecast of each component's state, for the forecasting loss; None without
     one."""
-    states: Tensor | None = None
-    """The causal state of each component after each step, [N, T, C]; `normality` needs it."""
-    residual: SensorResidual | None = None
-    """The residual of the `normality` forecast; the diagnoser fills it in."""
     parts: dict[str, Tensor] | None = None
-    """The parts of the scores of normality by level, from a model that gives them itself."""
+    """The parts of the scores of normality by level, from a detector; None from other models."""
+    shares: Tensor | None = None
+    """The parts of the sensors' scores by which components are blamed, [S, 3]; None if scores have
+    no shares of single sensors."""
 
 
 class Model(nn.Module, ABC):
@@ -85,13 +83,7 @@ class GroupedInputs(NamedTuple):
 
 
 class Network(Model):
-    """Base class of models that are trained by gradient descent. They answer all heads.
-
-    Attributes:
-        state_channels: The channels C of `ModelOutput.states`; None without states.
-    """
-
-    state_channels: int | None = None
+    """Base class of models that are trained by gradient descent. They answer all heads."""
 
     def fit_inputs(self, windows: Callable[[], Iterable[GroupedInputs]]) -> None:
         """Fit the scaling of the inputs before the training; does nothing by default.

@@ -12,7 +12,6 @@ from hydrascope.models.blame.components import Blame
 from hydrascope.models.calibration import Temperatures
 from hydrascope.models.decode import decode
 from hydrascope.models.fitness.screening import Fitness
-from hydrascope.models.normality.forecast import ForecastNormality
 from hydrascope.models.normality.scores import Normality
 from hydrascope.schemas.arguments import checked
 from hydrascope.schemas.normality import BLAME, MACHINE, SENSOR
@@ -110,9 +109,7 @@ class TensorDiagnoser(nn.Module):
     def output_of(self, normalised: GraphInputs) -> ModelOutput:
         """Return the model's output on normalised features, before decoding."""
         output: ModelOutput = self.model(normalised)
-        if not isinstance(self.normality, ForecastNormality) or output.states is None:
-            return output
-        return output._replace(residual=self.normality.residual(normalised, output.states))
+        return output
 
     def forward(self, inputs: GraphInputs) -> dict[str, Tensor]:
         """Return each head's decoded answer, [G, …] at machine and [N, …] at component level.
@@ -138,12 +135,12 @@ class TensorDiagnoser(nn.Module):
         normalised: GraphInputs,
         output: ModelOutput,
     ) -> dict[str, Tensor]:
-        parts = normality.parts(normalised, output)
-        answers: dict[str, Tensor] = normality(inputs, parts)
-        if self.blame is None:
+        found = normality.detected(normalised, output)
+        answers: dict[str, Tensor] = normality(inputs, found.parts)
+        if self.blame is None or found.shares is None:
             return answers
         own, build = (keys(normalised)[SENSOR] for keys in (normality.keys, normality.build_keys))
-        raw = self.blame.raw(normalised, parts[SENSOR])
+        raw = self.blame.raw(normalised, found.shares)
         probability = self.blame(normalised, raw, own, build)
         unlike = (answers[MACHINE] > 1.0)[normalised.component_graph]
         return answers | {BLAME: torch.where(unlike, probability, torch.nan)}

@@ -51,7 +51,7 @@ class UniversalTemporalGNN(Network):
     Args:
         config: The sizes and switches.
         spec: The vocabularies and counts of the inputs.
-        heads: The heads of the task; without any, only steps 2 and 3 exist.
+        heads: The heads of the task.
     """
 
     Config = NetworkConfig
@@ -60,11 +60,11 @@ class UniversalTemporalGNN(Network):
     def __init__(self, config: NetworkConfig, spec: InputSpec, heads: Sequence[HeadSpec]) -> None:
         super().__init__(config, spec, heads)
         channels, attention_heads = config.hidden_channels, config.attention_heads
-        self.order = config.order if config.spatial_layers and heads else "time_then_space"
+        self.order = config.order if config.spatial_layers else "time_then_space"
         self.masks_lines = spec.masks_lines
         self.of_any_build, self.references = config.of_any_build, config.reads_references
         places = len(spec.sensor_slots) if config.sensor_identity else 0
-        self.inputs = SensorInputs(config, spec, heads=bool(heads))
+        self.inputs = SensorInputs(config, spec)
         self.encoder = SensorSetEncoder(
             num_features=self.inputs.width,
             channels=channels,
@@ -72,8 +72,7 @@ class UniversalTemporalGNN(Network):
             num_component_kinds=len(spec.component_kinds),
             attention_heads=attention_heads,
             num_slots=places,
-            # Not used without heads: those of components without sensors would reach no output.
-            num_nominal=len(spec.nominal_names) if heads else 0,
+            num_nominal=len(spec.nominal_names),
         )
         self.temporal = TemporalBlock(
             channels,
@@ -84,18 +83,11 @@ class UniversalTemporalGNN(Network):
             config.use_ar,
             config.use_ma,
         )
-        # Between graph blocks at every step there are states only. So the forecast and the heads
-        # read the same temporal block.
+        # Between graph blocks at every step there are states only.
         between = config.spatial_layers - 1 if self.order == "interleaved" else 0
         self.between = nn.ModuleList(
             make_states(config.states, channels, spec.steps) for _ in range(between)
         )
-        # The forecast of `normality` needs causal states.
-        self.state_channels = channels if self.temporal.carried else None
-        self.heads: TaskHeads | None = None
-        if not heads:  # normality alone reads only the states
-            self.temporal.pool.requires_grad_(False)
-            return
         self._make_readout(config, spec, heads)
 
     def _make_readout(
@@ -125,10 +117,9 @@ class UniversalTemporalGNN(Network):
 
     def fit_inputs(self, windows: Callable[[], Iterable[GroupedInputs]]) -> None:
         """Fit the whitening of the sensors and the row reader."""
-        if self.heads is not None:  # normality reads the normalised features themselves
-            self.inputs.fit(windows)
-            if self.rows is not None:
-                self.rows.fit(windows)
+        self.inputs.fit(windows)
+        if self.rows is not None:
+            self.rows.fit(windows)
 
     def forward(self, inputs: GraphInputs) -> ModelOutput:
         """Return the output for a batch of normalised features."""
@@ -145,9 +136,6 @@ class UniversalTemporalGNN(Network):
             inputs.component_nominal,
             inputs.component_nominal_mask,
         )
-        if self.heads is None:
-            steps = self.temporal(encoding.sequence, encoding.observed)
-            return ModelOutput({}, steps.arma, steps.sequence)
         dynamic = known_mean(inputs.edge_dynamic, inputs.edge_dynamic_mask)
         known = inputs.edge_features_mask
         lines = torch.cat((inputs.edge_features.masked_fill(~known, 0.0), dynamic), dim=-1)
@@ -173,7 +161,7 @@ class UniversalTemporalGNN(Network):
         components: Tensor = self.dropout(F.silu(self.component_context(context)))
         row_answers = None if self.rows is None else self.rows(normalised)
         answers = self.heads(components, machines, graph, inputs.component_heads, row_answers)
-        return ModelOutput(answers, steps.arma, steps.sequence)
+        return ModelOutput(answers, steps.arma)
 
     def join_tokens(
         self, inputs: GraphInputs, features: Tensor, component: Tensor, steps: Tensor

@@ -15,10 +15,11 @@ from hydrascope.graphs.input_spec import InputSpec
 from hydrascope.models.base import ClosedFormModel, Model, Network
 from hydrascope.models.blame.components import Blame
 from hydrascope.models.calibration import Temperatures
+from hydrascope.models.detectors.config import MahalanobisConfig
 from hydrascope.models.detectors.detector import Detector
+from hydrascope.models.detectors.mahalanobis import Mahalanobis
 from hydrascope.models.diagnoser import TensorDiagnoser
 from hydrascope.models.fitness.screening import Fitness
-from hydrascope.models.normality.forecast import ForecastNormality
 from hydrascope.models.normality.operating import covariates
 from hydrascope.models.normality.scores import Normality
 from hydrascope.schemas.calibration import Calibration
@@ -117,8 +118,7 @@ def build_diagnoser(recipe: DiagnoserRecipe) -> TensorDiagnoser:
     """Return a diagnoser with unfitted normalisers and new weights from the current seed.
 
     Raises:
-        SpecError: As `build_model`. Also if the task has `normality`, and the model neither has
-            states to forecast from nor is a detector.
+        SpecError: As `build_model`.
     """
     spec = recipe.input_spec
     keys = {**recipe.normaliser.model_dump(exclude={"regimes"}), "steps": spec.steps}
@@ -217,20 +217,23 @@ def _normality(recipe: DiagnoserRecipe, model: Model) -> Normality | None:
     """Return the normality scores of the task; None if it has none."""
     if recipe.task.normality is None:
         return None
-    slots = covariates(recipe.input_spec, recipe.task.normality.operating_point)
-    if isinstance(model, Detector):
-        return Normality(recipe.input_spec, covariates=slots)
-    if not isinstance(model, Network) or model.state_channels is None:
-        raise SpecError(
-            f"task.normality: {type(model).__name__} has no states to forecast from; accepted: a "
-            "network with state_channels, such as model=gatv2_arma, or without heads a detector, "
-            "such as model=mahalanobis"
-        )
-    return ForecastNormality(
-        recipe.input_spec,
-        model.state_channels,
-        covariates=slots,
-        identity=bool(recipe.model.config.get("sensor_identity", False)),
-        per_step=recipe.normaliser.per_step,
+    spec, beside = recipe.input_spec, None
+    if not isinstance(model, Detector):
+        beside = Mahalanobis(MahalanobisConfig(per_step=recipe.normaliser.per_step), spec)
+    return Normality(
+        spec,
         level_share=recipe.task.normality.level_share,
+        covariates=covariates(spec, recipe.task.normality.operating_point),
+        beside=beside,
     )
+
+
+def detector_recipe(recipe: DiagnoserRecipe) -> DiagnoserRecipe:
+    """Return the recipe of a diagnoser with the same scores of normality and no heads."""
+    if issubclass(model_class(recipe.model.target), Detector):
+        return recipe
+    path = f"{Mahalanobis.__module__}.{Mahalanobis.__qualname__}"
+    config = MahalanobisConfig(per_step=recipe.normaliser.per_step).model_dump()
+    task = recipe.task.model_copy(update={"heads": ()})
+    model = ModelRecipe(target=path, config=config)
+    return recipe.model_copy(update={"model": model, "task": task})

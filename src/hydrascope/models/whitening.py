@@ -12,12 +12,11 @@ from torch import Tensor
 _LEAST_SHRINKAGE = 1e-3
 """The minimum shrinkage; otherwise exact dependences between features would be magnified."""
 _LEAST_EIGENVALUE = 1e-6
-"""The smallest eigenvalue, as a share of the largest. Features that are missing pairwise can make a
-covariance indefinite."""
+"""The smallest eigenvalue, as a share of the largest."""
 
 
 class FeatureMoments:
-    """Second moments about 0 of the normalised features, per topology and row of steps, in float64.
+    """Moments of the normalised features, per topology and row of steps, in float64.
 
     Unobserved features do not count: each pair of places has its own number of observations.
     Windows may arrive in any order, in batches of any size.
@@ -27,6 +26,7 @@ class FeatureMoments:
         size = places * features
         self.places, self.features = places, features
         self.count = torch.zeros(topologies, rows, places, places, dtype=torch.float64)
+        self.sums = torch.zeros(topologies, rows, size, dtype=torch.float64)
         self.products = torch.zeros(topologies, rows, size, size, dtype=torch.float64)
 
     def update(self, topology: Tensor, row: Tensor, value: Tensor, observed: Tensor) -> None:
@@ -41,20 +41,31 @@ class FeatureMoments:
         value, seen = value.double(), observed.double()
         for kind in sorted(set(topology.tolist())):
             values, known = value[topology == kind], seen[topology == kind]
+            self.sums[kind].index_add_(0, row, values.sum(0))
             self.products[kind].index_add_(0, row, torch.einsum("gtd,gte->tde", values, values))
             self.count[kind].index_add_(0, row, torch.einsum("gtp,gtq->tpq", known, known))
 
-    def second_moments(self) -> Tensor:
-        """Return the second moments, [K, R, D, D]; 0 where nothing was observed."""
+    def mean(self) -> Tensor:
+        """Return the means, [K, R, D]; 0 where nothing was observed."""
+        count = self.count.diagonal(dim1=-2, dim2=-1).repeat_interleave(self.features, -1)
+        return self.sums / count.clamp(min=1.0)
+
+    def covariance(self) -> Tensor:
+        """Return the covariances, [K, R, D, D]; 0 where nothing was observed together."""
         count = self.count.repeat_interleave(self.features, -1)
-        return self.products / count.repeat_interleave(self.features, -2).clamp(min=1.0)
+        count = count.repeat_interleave(self.features, -2)
+        mean = self.mean()
+        outer = mean.unsqueeze(-1) * mean.unsqueeze(-2)
+        return self.products / count.clamp(min=1.0) - outer * (count > 0)
 
 
 class Whitening(NamedTuple):
     """The whitening matrices computed from `FeatureMoments`."""
 
+    center: Tensor
+    """The means, [K, R, D]."""
     matrix: Tensor
-    """The symmetric inverse root of the second moments, shrunk towards their diagonal, [K, R, D,
+    """The symmetric inverse root of the covariance, shrunk towards their diagonal, [K, R, D,
     D]; the identity without observations."""
     fitted: Tensor
     """Whether the place was ever observed, [K, R, P] bool."""
@@ -63,8 +74,8 @@ class Whitening(NamedTuple):
     def of(cls, moments: FeatureMoments) -> "Whitening":
         """Compute the whitening, shrinking the correlation of each topology and row separately."""
         fitted = moments.count.diagonal(dim1=-2, dim2=-1) > 0
-        moment = moments.second_moments()
-        scale = moment.diagonal(dim1=-2, dim2=-1).sqrt()
+        moment = moments.covariance()
+        scale = moment.diagonal(dim1=-2, dim2=-1).clamp(min=0.0).sqrt()
         varies = scale > 1e-6
         scale = torch.where(varies, scale, 1.0)
         correlation = moment / (scale.unsqueeze(-1) * scale.unsqueeze(-2))
@@ -76,10 +87,11 @@ class Whitening(NamedTuple):
                     observed = moments.count[kind, row].diagonal()
                     seen = float(observed[at // moments.features].mean())
                     block = shrunk_correlation(correlation[kind, row][at][:, at], seen)
+                    block = definite(block)
                     spread = scale[kind, row][at]
                     block = block * spread.unsqueeze(1) * spread
                     matrix[kind, row][at.unsqueeze(1), at] = inverse_root(block)
-        return cls(matrix, fitted)
+        return cls(moments.mean(), matrix, fitted)
 
 
 def shrunk_correlation(correlation: Tensor, count: float) -> Tensor:
@@ -99,6 +111,20 @@ def shrunk_correlation(correlation: Tensor, count: float) -> Tensor:
     shrunk = (1.0 - shrinkage) * correlation
     shrunk.diagonal().add_(shrinkage * mean)
     return shrunk
+
+
+def definite(correlation: Tensor) -> Tensor:
+    """Raise the eigenvalues of a correlation matrix [D, D] to the size of its negative ones.
+
+    Sensors that were never observed together leave entries unknown, and can make the matrix
+    indefinite. A negative eigenvalue shows how far all of them may be wrong.
+    """
+    values, vectors = torch.linalg.eigh(correlation)
+    least = -float(values[0])
+    if least <= 0.0:
+        return correlation
+    raised: Tensor = (vectors * values.clamp(min=least)) @ vectors.mT
+    return raised
 
 
 def inverse_root(covariance: Tensor) -> Tensor:

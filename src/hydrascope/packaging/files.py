@@ -63,7 +63,8 @@ def check_bundle(folder: Path, verify_key: Path | None = None) -> Manifest:
         check_signature(content, (folder / SIGNATURE).read_bytes(), verify_key)
     version = plain.get("schema_version") if isinstance(plain, dict) else None
     if isinstance(version, int) and version != SCHEMA_VERSION:
-        remedy = "export its checkpoint again" if version < SCHEMA_VERSION else "update Hydrascope"
+        older = "export its checkpoint again, or train again if that is older too"
+        remedy = older if version < SCHEMA_VERSION else "update Hydrascope"
         raise SpecError(
             f"{str(folder)!r} is of schema version {version}, accepted: {SCHEMA_VERSION}; {remedy}",
             path="bundle",

@@ -12,7 +12,7 @@ from hydrascope.schemas.calibration import Conformal
 from hydrascope.schemas.machine import Machine
 from hydrascope.schemas.task import TaskSpec
 
-SCHEMA_VERSION: Literal[9] = 9
+SCHEMA_VERSION: Literal[10] = 10
 """The schema version of bundles; older ones are refused."""
 
 
@@ -48,7 +48,7 @@ class MetricsManifest(_Part):
 class Manifest(_Part):
     """Everything needed to turn telemetry into model inputs and answers into words."""
 
-    schema_version: Literal[9] = SCHEMA_VERSION
+    schema_version: Literal[10] = SCHEMA_VERSION
     hydrascope: str
     """The Hydrascope version that wrote the bundle."""
     git_commit: str | None

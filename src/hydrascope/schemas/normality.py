@@ -1,4 +1,4 @@
-"""Learning of healthy telemetry, and the names of a network's normality scores."""
+"""Learning of healthy telemetry, and the names of the scores of normality."""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -85,17 +85,15 @@ class NormalitySpec(Spec):
     smoothing: Smoothing = 0.0
     """Weight of the previous mean in an exponentially weighted mean of scores; 0: no smoothing."""
     cross_folds: CrossFolds = 0
-    """Number of parts of the training windows that are held out in turn, each from a training of
-    its own, so that they set the threshold too. 0: only the validation windows set it."""
+    """Number of parts of the training windows that are held out in turn, each from a fit of its
+    own, so that they set the threshold too. 0: only the validation windows set it."""
     operating_point: tuple[Text, ...] | None = None
     """Sensors that show what a machine is asked to do. A window in which they are unlike all that
     was learned is a new operating point, and has no scores. None: those of kind control_signal."""
     level_share: LevelShare = 1.0
-    """Weight of a window's mean residual in its scores, relative to that of the changes around it.
-    1: all squares count alike. Less where levels shift under conditions that are not in the
-    training data, more than changes do."""
-    weight: Positive = 1.0
-    """Factor of the forecast's loss."""
+    """Weight of a window's level, its mean deviation, in its scores, relative to that of the
+    changes around it. 1: all squares count alike. Less where levels shift under conditions that are
+    not in the training data, more than changes do."""
 
     @model_validator(mode="before")
     @classmethod

@@ -232,8 +232,8 @@ class HeadSpec(Spec):
         return self.labels or (self.label or self.name,)
 
 
-_LOSSES = ("forecast", "normality")
-"""The names of losses that do not belong to a head."""
+_TAKEN = ("forecast", "normality")
+"""The names of what stands beside the heads, in losses and reports."""
 
 
 class TaskSpec(Spec):
@@ -258,8 +258,8 @@ class TaskSpec(Spec):
         names = [head.name for head in heads]
         if repeated := sorted({name for name in names if names.count(name) > 1}):
             raise ValueError(f"expected heads of distinct names; repeated: {', '.join(repeated)}")
-        if taken := sorted(set(names).intersection(_LOSSES)):
-            raise ValueError(f"expected other names than those of losses: {', '.join(taken)}")
+        if taken := sorted(set(names).intersection(_TAKEN)):
+            raise ValueError(f"expected other names; not for heads: {', '.join(taken)}")
         for head in heads:
             if head.evidence and (fault := _unfit(head, {each.name: each for each in heads})):
                 raise ValueError(f"{head.name}: evidence {head.evidence!r} {fault}")

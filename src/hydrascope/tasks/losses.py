@@ -8,9 +8,6 @@ import torch.distributed as dist
 import torch.nn.functional as F
 from torch import Tensor
 
-from hydrascope.graphs.fields import GraphInputs
-from hydrascope.models.blocks.sensor_forecast import SensorResidual
-from hydrascope.models.blocks.sensor_layout import sensor_graph
 from hydrascope.models.decode import learned
 from hydrascope.models.layers.arma import ARMAOutput
 from hydrascope.schemas.task import HeadKind, HeadSpec
@@ -116,17 +113,6 @@ def forecast_loss(arma: ARMAOutput) -> MaskedLoss:
     loss = F.huber_loss(arma.forecast, arma.value.detach(), reduction="none").mean(dim=-1)
     valid = arma.forecast_valid.to(loss.dtype)
     return MaskedLoss((loss * valid).sum(), valid.sum())
-
-
-def normality_loss(residual: SensorResidual, inputs: GraphInputs, learned: Tensor) -> MaskedLoss:
-    """Return the Huber loss of the sensors' forecast over the windows to learn from.
-
-    `learned` is [G, 1], with 1 for such a window.
-    """
-    counted = (residual.observed & (learned == 1)[sensor_graph(inputs)]).to(residual.value.dtype)
-    zero = torch.zeros_like(residual.value)
-    loss = F.huber_loss(residual.value, zero, reduction="none").mean(dim=-1)
-    return MaskedLoss((loss * counted).sum(), counted.sum())
 
 
 def task_losses(

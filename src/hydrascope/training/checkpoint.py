@@ -66,7 +66,7 @@ def read_checkpoint(path: str | Path) -> Checkpoint:
             "state_dict": dict(state),
             "epoch": int() | None as epoch,
         }:
-            if "readout" in content or any(name.startswith(_OLD_PREFIX) for name in state):
+            if _is_of_older_version(content, record):
                 raise SpecError(
                     f"ckpt: {str(file)!r} is from an older version of Hydrascope; train again"
                 )
@@ -79,6 +79,16 @@ def read_checkpoint(path: str | Path) -> Checkpoint:
             return Checkpoint(record, weights, epoch, *added)
         case _:
             raise SpecError(f"ckpt: {str(file)!r} was not written by Hydrascope's train.py")
+
+
+def _is_of_older_version(content: Mapping[str, Any], record: Mapping[str, Any]) -> bool:
+    """Return whether a checkpoint has what only older versions wrote."""
+    match record:
+        # From when a network forecast the sensors, with a loss of that weight.
+        case {"settings": {"task": {"normality": {"weight": _}}}}:
+            return True
+    of_network = any(name.startswith(_OLD_PREFIX) for name in content["state_dict"])
+    return of_network or "readout" in content
 
 
 def write_checkpoint(

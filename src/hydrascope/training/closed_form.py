@@ -85,6 +85,16 @@ def with_model(
     return TensorDiagnoser(normalisers[0], model, normalisers[1], normality).eval()
 
 
+def fit_beside(diagnoser: TensorDiagnoser, data: HydraulicDataModule) -> None:
+    """Fit the detector that scores normality beside a model with heads; it needs no seed.
+
+    Raises:
+        SpecError: There are too few healthy windows.
+    """
+    if diagnoser.normality is not None and (detector := diagnoser.normality.beside) is not None:
+        detector.fit(NormalisedWindows(diagnoser, data, learned_rows(data)), seed=0)
+
+
 def fit_closed_form(
     diagnoser: TensorDiagnoser, data: HydraulicDataModule, rows: NDArray[np.int64], seed: int
 ) -> dict[str, str]:

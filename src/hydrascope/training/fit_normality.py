@@ -1,4 +1,4 @@
-"""The fit of normality scores: whitening before the training, thresholds after it."""
+"""The fit of the thresholds of normality, after the training."""
 
 from collections.abc import Callable
 from typing import NamedTuple
@@ -13,7 +13,6 @@ from hydrascope.data.held_out import independent_units
 from hydrascope.data.interval_units import run_units
 from hydrascope.models.blame.components import Blame
 from hydrascope.models.diagnoser import TensorDiagnoser
-from hydrascope.models.normality.forecast import ForecastNormality
 from hydrascope.models.normality.scored_windows import (
     EVIDENCE,
     ScoredWindows,
@@ -45,25 +44,6 @@ class HeldOutScores(NamedTuple):
 
 
 @torch.no_grad()
-def fit_features(diagnoser: TensorDiagnoser, data: HydraulicDataModule) -> None:
-    """Fit the whitening before the forecast, after the normaliser and before the training.
-
-    Raises:
-        SpecError: No training window is to learn from and observed.
-    """
-    normality = diagnoser.normality
-    if not isinstance(normality, ForecastNormality):
-        return
-    moments = normality.moments()
-    for batch in data.learned_dataloader(data.split.train):
-        inputs = diagnoser.normalise(batch.inputs)
-        normality.gather(moments, inputs)
-    if not bool((moments.count > 0).any()):
-        raise SpecError("task.normality: no training window is healthy and observed")
-    normality.adopt(moments)
-
-
-@torch.no_grad()
 def scored(
     diagnoser: TensorDiagnoser, data: HydraulicDataModule, rows: NDArray[np.int64]
 ) -> dict[str, ScoredWindows]:
@@ -81,9 +61,9 @@ def scored(
         inputs = diagnoser.normalise(batch.inputs)
         key, build = normality.keys(inputs), normality.build_keys(inputs)
         graphs = normality.graphs(inputs)
-        parts = normality.parts(inputs, diagnoser.output_of(inputs))
-        if blame is not None:
-            parts[EVIDENCE] = blame.raw(inputs, parts[SENSOR])
+        parts, shares = normality.detected(inputs, diagnoser.output_of(inputs))
+        if blame is not None and shares is not None:
+            parts = parts | {EVIDENCE: blame.raw(inputs, shares)}
             for each in (key, build, graphs):
                 each[EVIDENCE] = each[SENSOR]
         found.append(
@@ -185,7 +165,7 @@ def calibrate(diagnoser: TensorDiagnoser, data: HydraulicDataModule, spec: Norma
                 threshold = threshold_of(key_of == row)
                 if not np.isnan(threshold):
                     table[row] = threshold
-    if EVIDENCE in held_out:  # not in what older versions kept of windows held out in turn
+    if EVIDENCE in held_out:
         by_machine = spec.threshold_by == "machine"
         fit_blame(diagnoser, data, held_out[EVIDENCE], by_machine=by_machine)
 

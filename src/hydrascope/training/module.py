@@ -8,23 +8,21 @@ import torch.distributed as dist
 from lightning import LightningModule
 from lightning.pytorch.utilities.types import OptimizerLRScheduler
 from torch import Tensor, nn
-from torch.distributed.fsdp import register_fsdp_forward_method
 from torch.optim import Optimizer
 
 from hydrascope.data.batch import TrainingBatch
 from hydrascope.data.datamodule import HydraulicDataModule
-from hydrascope.data.healthy import LEARNED
 from hydrascope.models.decode import decode
 from hydrascope.models.diagnoser import TensorDiagnoser
 from hydrascope.schemas.task import HeadSpec, TaskSpec
 from hydrascope.tasks.balancing import Balancing, LossBalance, backward_apart
-from hydrascope.tasks.losses import forecast_loss, means, normality_loss, task_losses
+from hydrascope.tasks.losses import forecast_loss, means, task_losses
 from hydrascope.tasks.metrics import HeadMetrics, task_score
 from hydrascope.training.acceleration import shard
 from hydrascope.training.schedule import WarmupCosine
 
-FORECAST, NORMALITY = "forecast", "normality"
-"""The names of the losses that do not belong to a head."""
+FORECAST = "forecast"
+"""The name of the loss that does not belong to a head."""
 
 MakeOptimizer = Callable[[Iterable[dict[str, Any]]], Optimizer]
 
@@ -85,10 +83,6 @@ class DiagnosisModule(LightningModule):
         if output.arma is not None:
             masked[FORECAST] = forecast_loss(output.arma)
         weights = [plan.forecast_weight] * (len(masked) - len(self.task.heads))
-        if output.residual is not None and self.task.normality is not None:
-            learned = batch.targets[LEARNED]
-            masked[NORMALITY] = normality_loss(output.residual, batch.inputs, learned)
-            weights.append(self.task.normality.weight)
         each, counted = means(list(masked.values()))
         heads = len(self.task.heads)
         balanced: Tensor = self.balance(each[:heads], counted[:heads])
@@ -120,9 +114,8 @@ class DiagnosisModule(LightningModule):
         """Accumulate the loss and the metrics."""
         losses, terms, outputs = self.losses(batch)
         logged = {"val/loss": terms.sum()}
-        if self.task.heads:
-            heads = [head.weight * losses[head.name] for head in self.task.heads]
-            logged["val/head_loss"] = torch.stack(heads).sum()
+        heads = [head.weight * losses[head.name] for head in self.task.heads]
+        logged["val/head_loss"] = torch.stack(heads).sum()
         self._log_means(logged, batch)
         for head, metric in self._val_metrics():
             metric.update(decode(head, outputs[head.name]), batch.targets[head.name])
@@ -152,8 +145,7 @@ class DiagnosisModule(LightningModule):
             metrics[head.name] = values = metric.compute()
             metric.reset()
             self.log_dict({f"val/{head.name}_{name}": value for name, value in values.items()})
-        if metrics:
-            self.log("val/score", task_score(self.task.heads, metrics), prog_bar=True)
+        self.log("val/score", task_score(self.task.heads, metrics), prog_bar=True)
 
     def _val_metrics(self) -> Iterator[tuple[HeadSpec, HeadMetrics]]:
         for metric in self.val_metrics:
@@ -164,10 +156,7 @@ class DiagnosisModule(LightningModule):
         """Shard the weights if the strategy requires it, only once."""
         if self.device_mesh is None or self._sharded:
             return
-        others = [each for each in (self.diagnoser.normality, self.balance) if each is not None]
-        shard(self.diagnoser.model, others, self.device_mesh["data_parallel"])
-        if self.diagnoser.normality is not None:
-            register_fsdp_forward_method(self.diagnoser.normality, "residual")
+        shard(self.diagnoser.model, [self.balance], self.device_mesh["data_parallel"])
         self._sharded = True
 
     def configure_optimizers(self) -> OptimizerLRScheduler:

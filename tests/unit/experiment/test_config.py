@@ -203,8 +203,8 @@ def composed(*overrides: str) -> dict[str, Any]:
 
 @pytest.mark.parametrize("model", sorted(path.stem for path in (CONF / "model").glob("*.yaml")))
 def test_a_model_is_called_like_its_file(model: str) -> None:
-    # The default network keeps its name where a file suits it to a kind of data.
-    expected = "gatv2_arma" if model.startswith("gatv2_arma_") else model
+    # A default keeps its name where a file suits it to a kind of data.
+    expected = model.removesuffix("_cycle").removesuffix("_fleet")
     assert validate_train(composed(f"model={model}")).model.name == expected
 
 

@@ -94,7 +94,7 @@ def test_a_check_finds_own_files_too(own: Path, capsys: pytest.CaptureFixture[st
     assert hydrascope(*told, str(own / "model" / "mine.yaml")) == 0
     capsys.readouterr()
     assert hydrascope(*told, "model=nobodys") == 2
-    assert "linear, mahalanobis, mine, mlp, nearest_neighbours" in capsys.readouterr().err
+    assert "mahalanobis, mahalanobis_cycle, mine, mlp, nearest_neigh" in capsys.readouterr().err
     assert hydrascope("config", "validate", "model=mine") == 2
 
 

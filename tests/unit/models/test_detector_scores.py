@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 from numpy.typing import NDArray
-from sklearn.covariance import LedoitWolf
+from sklearn.covariance import oas
 from sklearn.decomposition import PCA
 from sklearn.ensemble import IsolationForest as OtherForest
 from sklearn.neighbors import NearestNeighbors as OtherNeighbours
@@ -17,11 +17,12 @@ from hydrascope.graphs.fields import GraphInputs
 from hydrascope.graphs.input_spec import InputSpec
 from hydrascope.models.detectors.detector import Detector
 from hydrascope.models.detectors.forest import IsolationForest
+from hydrascope.models.detectors.mahalanobis import Mahalanobis
 from hydrascope.models.detectors.neighbours import NearestNeighbours
-from hydrascope.models.detectors.quadratic import Mahalanobis, PcaSpe, PcaT2
+from hydrascope.models.detectors.quadratic import PcaSpe, PcaT2
 from hydrascope.schemas.errors import SpecError
-from hydrascope.schemas.normality import COMPONENT, LEVELS, MACHINE, SENSOR
-from hydrascope.schemas.task import HeadSpec
+from hydrascope.schemas.normality import COMPONENT, LEVELS, MACHINE, SENSOR, NormalitySpec
+from hydrascope.schemas.task import HeadSpec, TaskSpec
 
 STEPS, FEATURES = 2, 3
 OWN = {"rig": 3, "press": 2}
@@ -94,8 +95,24 @@ def flat(features: Tensor) -> Rows:
     return rows
 
 
+def by_step(rows: Rows) -> Rows:
+    """Return rows of windows as steps of windows, [windows, steps, sensors · features]."""
+    steps = rows.reshape(len(rows), -1, STEPS, FEATURES).transpose(0, 2, 1, 3)
+    return steps.reshape(len(rows), STEPS, -1)
+
+
+def whitened(train: Rows, test: Rows) -> Rows:
+    """Return the whitened test windows, [windows, steps, sensors, features]."""
+    learned = by_step(train).reshape(-1, train.shape[1] // STEPS)
+    center, scale = learned.mean(0), learned.std(0)
+    shrunk, _ = oas((learned - center) / scale, assume_centered=True)
+    value, vector = np.linalg.eigh(shrunk * np.outer(scale, scale))
+    white = (by_step(test) - center) @ (vector / np.sqrt(value)) @ vector.T
+    return white.reshape(len(test), STEPS, -1, FEATURES)
+
+
 def mahalanobis(train: Rows, test: Rows) -> Rows:
-    return np.asarray(LedoitWolf().fit(train).mahalanobis(test))
+    return np.asarray((whitened(train, test) ** 2).sum((1, 2, 3)))
 
 
 def t2(train: Rows, test: Rows) -> Rows:
@@ -119,6 +136,8 @@ SQUARES: dict[type[Detector], Callable[[Rows, Rows], Rows]] = {
     PcaSpe: spe,
     NearestNeighbours: neighbours,
 }
+OF_ROWS: tuple[type[Detector], ...] = (PcaT2, PcaSpe, NearestNeighbours, IsolationForest)
+"""Those that set what is not observed to its mean."""
 
 
 def fresh(kind: type[Detector], **options: Any) -> Detector:
@@ -176,18 +195,15 @@ def test_the_forest_scores_as_scikit_learn_and_machines_alone(count: int) -> Non
 def test_the_squares_of_a_sensor_are_of_the_symmetric_root() -> None:
     model, train = fitted(Mahalanobis, {"rig": 50}), flat(drawn("rig", 50, 1))
     test = drawn("rig", 8, 2)
-    shrunk = LedoitWolf().fit(train)
-    value, vector = np.linalg.eigh(shrunk.precision_)
-    whitened = (flat(test) - shrunk.location_) @ (vector * np.sqrt(value)) @ vector.T
-    expected = (whitened.reshape(8 * OWN["rig"], -1) ** 2).sum(1) / FEATURES
+    white = whitened(train, flat(test)).transpose(0, 2, 1, 3)
+    white = white.reshape(8 * OWN["rig"], STEPS, FEATURES)
     inputs = windows("rig", test)
     found, _ = scores(model, inputs)[SENSOR]
-    np.testing.assert_allclose(found, expected, rtol=1e-5)
+    np.testing.assert_allclose(found, (white**2).sum((1, 2)) / FEATURES, rtol=1e-4)
     parts = model(inputs).parts
     assert parts is not None
-    by_step = whitened.reshape(8 * OWN["rig"], STEPS, FEATURES)
-    level = STEPS * (by_step.mean(1) ** 2).mean(1)
-    np.testing.assert_allclose(parts[SENSOR][:, 1], level, rtol=1e-4)
+    level = STEPS * (white.mean(1) ** 2).mean(1)
+    np.testing.assert_allclose(parts[SENSOR][:, 1], level, rtol=1e-3)
 
 
 def test_among_neighbours_a_sensor_that_only_moves_has_hardly_a_level() -> None:
@@ -201,7 +217,7 @@ def test_among_neighbours_a_sensor_that_only_moves_has_hardly_a_level() -> None:
         assert least <= level / (change + level) <= most
 
 
-@pytest.mark.parametrize("kind", [*SQUARES, IsolationForest])
+@pytest.mark.parametrize("kind", OF_ROWS)
 def test_what_is_not_observed_counts_as_the_mean_and_is_never_read(kind: type[Detector]) -> None:
     train, test = drawn("rig", 60, 1), drawn("rig", 10, 2)
     seen = torch.rand(60, OWN["rig"], STEPS, generator=torch.Generator().manual_seed(4)) > 0.3
@@ -218,6 +234,31 @@ def test_what_is_not_observed_counts_as_the_mean_and_is_never_read(kind: type[De
     np.testing.assert_allclose(found[MACHINE][0], expected[MACHINE][0], rtol=1e-4)
     if model.by_value:
         np.testing.assert_array_equal(found[SENSOR][1].reshape(10, -1), part.sum(2).numpy())
+
+
+@pytest.mark.parametrize("kind", SQUARES)
+def test_a_sensor_that_never_varied_changes_nothing_where_it_is_missing(
+    kind: type[Detector],
+) -> None:
+    train, test = drawn("rig", 60, 1), drawn("rig", 6, 2)
+    train[:, 1], test[:, 1] = 4.0, 4.0
+    model = fresh(kind)
+    model.fit(Learned(windows("rig", train)), seed=3)
+    missing = torch.ones(6, OWN["rig"], STEPS, dtype=torch.bool)
+    missing[:, 1] = False
+
+    def machine(inputs: GraphInputs) -> Rows:
+        square, steps = scores(model, inputs)[MACHINE]
+        return square / steps
+
+    whole = machine(windows("rig", test))
+    np.testing.assert_allclose(machine(windows("rig", test, missing)), whole, rtol=1e-5)
+    moved = test.clone()
+    moved[:, 1] += 3.0
+    if kind is not PcaT2:  # which only sees directions that varied
+        assert (machine(windows("rig", moved)) > whole).all()
+    with pytest.raises(SpecError, match="no sensor varies in the 9 windows to learn from"):
+        fresh(kind).fit(Learned(windows("rig", torch.ones(9, OWN["rig"], STEPS, FEATURES))), 0)
 
 
 @pytest.mark.parametrize("kind", [*SQUARES, IsolationForest])
@@ -249,9 +290,15 @@ def test_at_most_so_many_neighbours_are_kept() -> None:
     assert model.record()["sizes"][0] == [10, OWN["rig"] * STEPS * FEATURES]
 
 
-def test_a_task_with_heads_or_a_single_window_is_one_line() -> None:
+def test_what_it_cannot_do_is_one_line() -> None:
     head = HeadSpec.model_validate({"name": "leak", "level": "machine", "kind": "binary"})
     with pytest.raises(SpecError, match="answers no heads, but the task has leak; accepted with"):
         Mahalanobis(Mahalanobis.Config(), spec(), (head,))
+    weighed = TaskSpec(name="t", normality=NormalitySpec(level_share=0.5))
+    Mahalanobis.check_task(weighed)
+    with pytest.raises(
+        SpecError, match=r"level_share: 0.5 is not accepted; .* accepted with it: 1.0"
+    ):
+        IsolationForest.check_task(weighed)
     with pytest.raises(SpecError, match="learns from 2 or more windows of a build, but the train"):
         fresh(PcaT2).fit(Learned(windows("rig", drawn("rig", 1, 1))), seed=0)

@@ -114,7 +114,12 @@ def test_a_checkpoint_of_another_program_is_refused(tmp_path: Path) -> None:
 def test_a_checkpoint_of_a_version_before_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "old.ckpt"
     state = {"diagnoser.network.a": torch.zeros(1)}
-    for older in (CONTENT | {"readout": {}}, CONTENT | {"state_dict": state}):
+    forecasting = {"settings": {"task": {"normality": {"weight": 1.0}}}}
+    for older in (
+        CONTENT | {"readout": {}},
+        CONTENT | {"state_dict": state},
+        CONTENT | {"hydrascope": forecasting},
+    ):
         torch.save(older, path)
         assert "older version of Hydrascope; train again" in refusal(path)
 

@@ -27,17 +27,15 @@ class SensorInputs(nn.Module):
     Args:
         config: The configuration of the network.
         spec: The description of the inputs.
-        heads: Whether the network has heads. Without any there is no noise, and references are not
-            read.
 
     Attributes:
         width: The number of values per sensor and step: F, or 2 F with the differences beside.
     """
 
-    def __init__(self, config: NetworkConfig, spec: InputSpec, *, heads: bool) -> None:
+    def __init__(self, config: NetworkConfig, spec: InputSpec) -> None:
         super().__init__()
-        self.identity, self.noise = config.sensor_identity, config.input_noise if heads else 0.0
-        references = config.references if heads else "none"
+        self.identity, self.noise = config.sensor_identity, config.input_noise
+        references = config.references
         features = len(spec.feature_names)
         rows = len(spec.sensor_slots if self.identity else spec.sensor_kinds)
         make = partial(SensorWhitening, rows, spec.steps, features, config.step_identity)

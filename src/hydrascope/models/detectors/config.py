@@ -6,7 +6,13 @@ from hydrascope.schemas.base import CheckedModel
 
 
 class MahalanobisConfig(CheckedModel):
-    """The Mahalanobis distance has no options."""
+    """The options of the Mahalanobis distance."""
+
+    per_step: bool = False
+    """Whether each step of a window has a mean and a covariance of its own. They then have to be of
+    the same moments of a cycle. Otherwise all steps have the same."""
+    robust: bool = False
+    """Whether large deviations count by their size instead of their square, after Huber."""
 
 
 class PcaConfig(CheckedModel):

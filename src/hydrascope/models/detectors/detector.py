@@ -1,108 +1,76 @@
-"""What the classical detectors have in common: windows as rows, and scores that sum by sensor.
+"""What all detectors have in common: they answer no heads and score sensors, components, machines.
 
-Shapes: G graphs, S sensors in the batch, N components, P places of the largest build, T steps, F
-    features, n learned windows of a build, D = (its sensors) · T · F values of a row.
+Shapes: G graphs, S sensors in the batch, N components, P places of the largest build.
 """
 
-from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from abc import abstractmethod
+from collections.abc import Sequence
 
-import torch
-import torch.nn.functional as F
 from pydantic import BaseModel
-from torch import Tensor, nn
+from torch import Tensor
 
 from hydrascope.graphs.fields import GraphInputs
 from hydrascope.graphs.input_spec import InputSpec
-from hydrascope.models.base import ClosedFormModel, LabelledWindows, ModelOutput
-from hydrascope.models.blocks.sensor_layout import build_places, lay_out, rows_of, sensor_graph
-from hydrascope.models.layers.segment import segment_max, segment_sum
+from hydrascope.models.base import ClosedFormModel, ModelOutput
+from hydrascope.models.blocks.sensor_layout import build_places, rows_of, sensor_graph
+from hydrascope.models.layers.segment import segment_sum
 from hydrascope.schemas.errors import SpecError
 from hydrascope.schemas.normality import COMPONENT, MACHINE, SENSOR
-from hydrascope.schemas.task import HeadSpec
+from hydrascope.schemas.task import HeadSpec, TaskSpec
 
 FEWEST = 2
 """The fewest windows of a build that a detector learns from."""
-
-
-class RowScorer(nn.Module, ABC):
-    """Scores rows of one build; it has only buffers, whose sizes follow from the fit."""
-
-    @abstractmethod
-    def fit(self, rows: Tensor, seed: int) -> None:
-        """Fit to the deviations of learned windows from their mean, [n, D] float64."""
-
-    @abstractmethod
-    def sizes(self) -> list[int]:
-        """Return what `allocate` needs; only zeros before the fit."""
-
-    @abstractmethod
-    def allocate(self, *sizes: int) -> None:
-        """Allocate the buffers, for a state of these sizes."""
-
-    @abstractmethod
-    def forward(self, rows: Tensor) -> Tensor:
-        """Return deviations whose squares add up to a squared score, [G, D], or scores, [G, 1]."""
-
-
-class _Learned(NamedTuple):
-    """Learned windows of one build."""
-
-    features: Tensor
-    """The normalised features, [n, sensors, T, F] float64; 0 where not observed."""
-    observed: Tensor
-    """[n, sensors, T] bool"""
+LEAST_SPREAD = 1e-6
+"""The standard deviation of a normalised feature up to which it counts as constant."""
 
 
 class Detector(ClosedFormModel):
     """Base class of models that score normality and answer no heads.
 
-    A window is a row of the normalised features of all sensors at all steps. Each build has rows
-    and a fit of its own. Unobserved values are set to their mean over the learned windows. A
-    sensor or build that no learned window shows has no score.
-
-    A scorer turns rows into deviations. The square of a machine's score is the sum of their squares
-    per observed step, averaged over the features. A component and a sensor have the squares of
-    their own values. The squares of each sensor and feature are divided between the level, the mean
-    over the steps, and the changes around it; they add up to the same sum.
+    Each build has a fit of its own. A sensor or build that no learned window shows has no score.
+    A sensor that never varied adds what it moves to the score of its machine. It does not count
+    among the observed values, so that nothing changes where it is missing.
 
     Args:
         config: The options of the fit.
         spec: The description of the inputs.
-        heads: The heads of the task; there must be none.
+        heads: The heads that it answers; there must be none.
 
     Attributes:
-        by_value: Whether scores sum over the values of a row. Otherwise only machines have one.
+        by_value: Whether scores sum over the values of a window. Otherwise only machines have one,
+            without a level.
 
     Raises:
-        SpecError: The task has heads.
+        SpecError: There are heads.
     """
 
     by_value: bool = True
     slot_build: Tensor
     slot_place: Tensor
-    center: Tensor
-    """The mean over the learned windows, [builds, P, T, F]."""
-    known: Tensor
-    """Whether any learned window has the step, [builds, P, T]."""
 
     def __init__(self, config: BaseModel, spec: InputSpec, heads: Sequence[HeadSpec]) -> None:
         super().__init__(config, spec, heads)
-        self.check_heads(heads)
+        self._check_heads(heads)
         build, place, self.places = build_places(spec)
         self.register_buffer("slot_build", build, persistent=False)
         self.register_buffer("slot_place", place, persistent=False)
-        self.sensors = [len(slots) for slots in spec.builds.values()]
-        shape = len(self.sensors), self.places, spec.steps
-        center = torch.zeros(*shape, len(spec.feature_names), dtype=torch.float64)
-        self.register_buffer("center", center)
-        self.register_buffer("known", torch.zeros(shape, dtype=torch.bool))
-        self.builds = nn.ModuleList(self.make_scorer(config) for _ in self.sensors)
 
     @classmethod
-    def check_heads(cls, heads: Sequence[HeadSpec]) -> None:
-        """Raise a `SpecError` if there are any heads."""
+    def check_task(cls, task: TaskSpec) -> None:
+        """Refuse a task with heads, and one that weighs levels which the scores do not have.
+
+        Raises:
+            SpecError: Names the key and what is accepted.
+        """
+        cls._check_heads(task.heads)
+        if task.normality is not None and task.normality.level_share != 1.0 and not cls.by_value:
+            raise SpecError(
+                f"task.normality.level_share: {task.normality.level_share:g} is not accepted; the "
+                f"scores of {cls.__name__} have no level; accepted with it: 1.0"
+            )
+
+    @classmethod
+    def _check_heads(cls, heads: Sequence[HeadSpec]) -> None:
         if heads:
             raise SpecError(
                 f"model: {cls.__name__} scores normality and answers no heads, but the task has "
@@ -110,124 +78,43 @@ class Detector(ClosedFormModel):
                 "heads, such as task=normality"
             )
 
-    @property
-    def _scorers(self) -> list[RowScorer]:
-        return [scorer for scorer in self.builds if isinstance(scorer, RowScorer)]
-
     @abstractmethod
-    def make_scorer(self, config: Any) -> RowScorer:
-        """Return the scorer of one build, not fitted, with the options `config`."""
-
-    def record(self) -> dict[str, Any]:
-        """Return the sizes of the buffers of each build."""
-        return super().record() | {"sizes": [scorer.sizes() for scorer in self._scorers]}
-
-    def prepare(self, record: Mapping[str, Any]) -> None:
-        """Allocate the buffers."""
-        super().prepare(record)
-        for scorer, sizes in zip(self._scorers, record["sizes"], strict=True):
-            scorer.allocate(*sizes)
-
-    @torch.no_grad()
-    def fit(self, windows: LabelledWindows, seed: int) -> dict[str, str]:
-        """Fit each build to its windows; see `models.base`.
-
-        Raises:
-            SpecError: No build has `FEWEST` windows.
-        """
-        self.known.zero_()
-        for build, learned in self._read(windows).items():
-            if len(learned.features) >= FEWEST:
-                self._fit_build(build, learned, seed)
-        if not bool(self.known.any()):
-            raise SpecError(
-                f"task.normality: {type(self).__name__} learns from {FEWEST} or more windows of a "
-                f"build, but the training has {len(windows)} that are healthy"
-            )
-        return {}
-
-    def _fit_build(self, build: int, learned: _Learned, seed: int) -> None:
-        count = learned.observed.sum(0)
-        mean = learned.features.sum(0) / count.clamp(min=1).unsqueeze(-1)
-        self.center[build, : len(mean)] = mean
-        self.known[build, : len(mean)] = count > 0
-        rows = torch.where(learned.observed.unsqueeze(-1), learned.features - mean, 0.0)
-        self._scorers[build].fit(rows.flatten(1), seed)
-
-    def _read(self, windows: LabelledWindows) -> dict[int, _Learned]:
-        """Return the windows by the number of their build."""
-        parts: dict[int, list[_Learned]] = {}
-        for inputs, _ in windows.parts():
-            build = int(self.slot_build[inputs.sensor_slot].max())  # of one machine, so of one
-            at = self._row(inputs), len(inputs.graph_id), self.places
-            seen = inputs.sensor_observed
-            features = torch.where(seen.unsqueeze(-1), inputs.sensor_features, 0.0).double()
-            own = slice(self.sensors[build])
-            laid_out = lay_out(features, *at)[:, own], lay_out(seen.long(), *at)[:, own] > 0
-            parts.setdefault(build, []).append(_Learned(*laid_out))
-        return {
-            build: _Learned(*map(torch.cat, zip(*found, strict=True)))
-            for build, found in parts.items()
-        }
-
     def forward(self, inputs: GraphInputs) -> ModelOutput:
         """Return the parts of each level's scores, [.., 3]; see `normality.scored_windows`."""
-        slot, graphs = inputs.sensor_slot, inputs.graph_id.shape[0]
-        build, place = self.slot_build[slot], self.slot_place[slot]
-        seen = inputs.sensor_observed & self.known[build, place]
-        deviation = inputs.sensor_features.double() - self.center[build, place]
-        rows = lay_out(
-            torch.where(seen.unsqueeze(-1), deviation, 0.0), self._row(inputs), graphs, self.places
-        )
-        deviations = self._deviations(rows, segment_max(build, sensor_graph(inputs), graphs))
-        return ModelOutput({}, parts=self._parts(inputs, deviations, seen.sum(1)))
 
-    def _deviations(self, rows: Tensor, build: Tensor) -> Tensor:
-        """Return those of rows [G, P, T, F] by place, [G, P, T · F], or of machines, [G, 1, 1].
+    def _check_fit(self, known: Tensor, varies: Tensor, windows: int) -> None:
+        """Check that a fit has learned something.
 
-        Args:
-            rows: The deviations from the mean.
-            build: The build of each graph, [G].
+        Raises:
+            SpecError: No build has `FEWEST` windows, or no sensor varies in any.
         """
-        total = torch.zeros_like(rows).flatten(2) if self.by_value else rows.new_zeros(1, 1, 1)
-        for number, scorer in enumerate(self._scorers):
-            if any(scorer.sizes()):
-                count = self.sensors[number]
-                own = scorer(rows[:, :count].flatten(1))
-                if self.by_value:
-                    own = torch.unflatten(own, 1, (count, -1))
-                    own = F.pad(own, (0, 0, 0, self.places - count))
-                else:
-                    own = own.unsqueeze(1)
-                total = torch.where((build == number).view(-1, 1, 1), own, total)
-        return total
-
-    def _parts(self, inputs: GraphInputs, deviations: Tensor, steps: Tensor) -> dict[str, Tensor]:
-        """Return the parts by level from `_deviations` and the sensors' observed steps, [S]."""
-        graph, graphs = sensor_graph(inputs), inputs.graph_id.shape[0]
-        components, dtype = inputs.component_kind.shape[0], inputs.sensor_features.dtype
-        none = torch.zeros_like(steps, dtype=dtype)
-        squares = torch.stack((none, none), dim=-1)
-        if self.by_value:
-            of_steps = torch.unflatten(deviations, -1, inputs.sensor_features.shape[1:])
-            level = of_steps.mean(2, keepdim=True)
-            parts = (of_steps - level).square(), level.square().expand_as(of_steps)
-            of_places = torch.stack([each.sum(2).mean(-1).flatten() for each in parts], dim=-1)
-            squares = of_places[self._row(inputs)].to(dtype)
-        counted = steps if self.by_value else torch.zeros_like(steps)
-        own = torch.cat((squares, counted.to(dtype).unsqueeze(-1)), dim=-1)
-        machine = segment_sum(own, graph, graphs)
-        if not self.by_value:
-            scored = (segment_sum(steps, graph, graphs) > 0).to(dtype)
-            machine = torch.stack(
-                (deviations.flatten().square().to(dtype), torch.zeros_like(scored), scored), dim=-1
+        if not bool(known.any()):
+            raise SpecError(
+                f"task.normality: {type(self).__name__} learns from {FEWEST} or more windows of a "
+                f"build, but the training has {windows} that are healthy"
             )
-        return {
-            MACHINE: machine,
-            COMPONENT: segment_sum(own, inputs.sensor_component, components),
-            SENSOR: own,
-        }
+        if not bool((known & varies).any()):
+            raise SpecError(
+                f"task.normality: no sensor varies in the {windows} windows to learn from, so that "
+                f"{type(self).__name__} has nothing to compare others with"
+            )
 
     def _row(self, inputs: GraphInputs) -> Tensor:
         """Return the row of each sensor among the places of all graphs, [S] int64."""
         return rows_of(inputs, self.slot_place[inputs.sensor_slot], self.places)
+
+
+def parts_by_level(inputs: GraphInputs, own: Tensor, joint: Tensor) -> dict[str, Tensor]:
+    """Return the parts of each level's scores, [.., 3].
+
+    Args:
+        inputs: The normalised inputs.
+        own: The parts of the sensors' own scores, [S, 3].
+        joint: What each sensor adds to its component and its machine, [S, 3].
+    """
+    graphs, components = inputs.graph_id.shape[0], inputs.component_kind.shape[0]
+    return {
+        MACHINE: segment_sum(joint, sensor_graph(inputs), graphs),
+        COMPONENT: segment_sum(joint, inputs.sensor_component, components),
+        SENSOR: own,
+    }

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from hydrascope.models.detectors.config import ForestConfig
-from hydrascope.models.detectors.detector import Detector, RowScorer
+from hydrascope.models.detectors.rows import RowDetector, RowScorer
 
 
 class TreePaths(RowScorer):
@@ -85,7 +85,7 @@ class TreePaths(RowScorer):
         return torch.exp2(-path / self.usual)
 
 
-class IsolationForest(Detector):
+class IsolationForest(RowDetector):
     """The isolation forest; its scores are of machines only, because they are no sums."""
 
     Config = ForestConfig

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from hydrascope.models.detectors.config import NeighboursConfig
-from hydrascope.models.detectors.detector import Detector, RowScorer
+from hydrascope.models.detectors.rows import RowDetector, RowScorer
 
 
 class NeighbourDistance(RowScorer):
@@ -57,7 +57,7 @@ class NeighbourDistance(RowScorer):
         return torch.where(total < 0, -own, own)
 
 
-class NearestNeighbours(Detector):
+class NearestNeighbours(RowDetector):
     """The root mean squared distance to the nearest learned windows.
 
     S. Ramaswamy, R. Rastogi, K. Shim, "Efficient algorithms for mining outliers from large data

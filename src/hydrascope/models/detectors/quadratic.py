@@ -1,4 +1,4 @@
-"""Detectors whose score is a quadratic form: Mahalanobis distance, Hotelling's T², and SPE.
+"""Detectors whose score is a quadratic form of a row: Hotelling's T² and SPE.
 
 Shapes: n rows, D values of a row, K directions in which the rows vary.
 """
@@ -9,8 +9,8 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
-from hydrascope.models.detectors.config import MahalanobisConfig, PcaConfig
-from hydrascope.models.detectors.detector import Detector, RowScorer
+from hydrascope.models.detectors.config import PcaConfig
+from hydrascope.models.detectors.rows import RowDetector, RowScorer
 
 _RANK = 1e-12
 """The singular value, as a share of the largest, up to which a direction counts as constant."""
@@ -90,22 +90,6 @@ class QuadraticForm(RowScorer):
         return weighted + self.beyond * rows
 
 
-def ledoit_wolf(spread: Spread) -> Weights:
-    """Return the inverse of the covariance, shrunk towards a multiple of the identity.
-
-    The share of the identity is optimal for many rows (O. Ledoit, M. Wolf, J. Multivar. Anal. 88,
-    2004). Directions without any variance have no weight if nothing is shrunk.
-    """
-    rows, values = spread.rows, spread.values
-    variance = spread.squares / rows
-    mean, squared = float(variance.sum()) / values, float(variance.square().sum())
-    distance = squared / values - mean**2
-    error = (spread.fourth / rows - squared) / rows / values
-    share = min(max(error, 0.0), distance) / distance if distance > 0 else 0.0
-    floor = share * mean
-    return Weights(1.0 / ((1.0 - share) * variance + floor), 1.0 / floor if floor > 0 else 0.0)
-
-
 def _components(spread: Spread, explained: float) -> int:
     """Return the number of principal components that explain more than this share."""
     share = spread.squares.cumsum(0) / spread.squares.sum()
@@ -113,17 +97,7 @@ def _components(spread: Spread, explained: float) -> int:
     return min(first, len(share))
 
 
-class Mahalanobis(Detector):
-    """The Mahalanobis distance, with `ledoit_wolf`."""
-
-    Config = MahalanobisConfig
-
-    def make_scorer(self, config: MahalanobisConfig) -> RowScorer:  # noqa: ARG002
-        """Return the scorer of one build."""
-        return QuadraticForm(ledoit_wolf)
-
-
-class PcaT2(Detector):
+class PcaT2(RowDetector):
     """Hotelling's T² within the principal components: how unusual the known variation is.
 
     J. E. Jackson, "A User's Guide to Principal Components", 1991.
@@ -141,7 +115,7 @@ class PcaT2(Detector):
         return QuadraticForm(weigh)
 
 
-class PcaSpe(Detector):
+class PcaSpe(RowDetector):
     """The squared prediction error outside the principal components, also called Q.
 
     J. E. Jackson, G. S. Mudholkar, Technometrics 21, 1979.

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Mapping, Sequence
+from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -11,16 +12,27 @@ from hydrascope.graphs.input_spec import InputSpec
 from hydrascope.models.alarm_test import AlarmTest
 from hydrascope.models.base import ModelOutput
 from hydrascope.models.blocks.sensor_layout import build_places, sensor_graph
+from hydrascope.models.detectors.detector import Detector
 from hydrascope.models.layers.segment import segment_max
 from hydrascope.models.normality.operating import OperatingPoints
 from hydrascope.models.normality.scored_windows import ScoresByLevel
 from hydrascope.schemas.normality import COMPONENT, LEVELS, MACHINE, OPERATING_POINT, SENSOR
 
+_LEAST_THRESHOLD = 1e-3
+"""The smallest threshold that a score is divided by; a sensor that never moved scores 0."""
+
+
+class Detected(NamedTuple):
+    """What a detector gives for a batch; as in `ModelOutput`."""
+
+    parts: dict[str, Tensor]
+    shares: Tensor | None
+
 
 class Normality(nn.Module):
-    """Compares the scores of a model with thresholds.
+    """Compares the scores of a detector with thresholds.
 
-    A score is the root of (change + λ level) / steps, the parts of which a model gives by level;
+    A score is the root of (change + λ level) / steps, the parts of which a detector gives by level;
     see `scored_windows.PARTS`. It is returned as a multiple of its threshold; above 1 is an alarm.
     It is NaN if there is nothing to score: no sensor, none observed, or none seen in training.
 
@@ -29,6 +41,7 @@ class Normality(nn.Module):
         level_share: The weight λ of the level; with 1 a score counts all squares alike.
         covariates: Slots of the sensors that show what is asked of a machine; none: no operating
             point is judged.
+        beside: The detector that scores beside a model with heads; None if the model is a detector.
 
     Attributes:
         in_turn: The scores of training windows, each by a model that has not learned from it;
@@ -37,7 +50,6 @@ class Normality(nn.Module):
     """
 
     slot_topology: Tensor
-    slot_place: Tensor
     threshold_machine: Tensor
     threshold_component: Tensor
     threshold_sensor: Tensor
@@ -48,17 +60,21 @@ class Normality(nn.Module):
     """The width of the alarm test of each of `LEVELS`, [3]; NaN if windows are judged singly."""
 
     def __init__(
-        self, spec: InputSpec, *, level_share: float = 1.0, covariates: Sequence[int] = ()
+        self,
+        spec: InputSpec,
+        *,
+        level_share: float = 1.0,
+        covariates: Sequence[int] = (),
+        beside: Detector | None = None,
     ) -> None:
         super().__init__()
-        self.level_share = level_share
+        self.level_share, self.beside = level_share, beside
         self.in_turn: ScoresByLevel | None = None
         self.operating = OperatingPoints(spec, covariates) if covariates else None
-        build, place, self.places = build_places(spec)
+        build, _, _ = build_places(spec)
         self.topologies = len(spec.builds)
         self.machines, self.slots = len(spec.machines), len(build)
         self.register_buffer("slot_topology", build)
-        self.register_buffer("slot_place", place)
         unknown = torch.full(((1 + self.machines) * self.slots,), torch.nan)
         self.register_buffer("threshold_sensor", unknown.clone())
         self.register_buffer("threshold_component", unknown.clone())
@@ -68,10 +84,16 @@ class Normality(nn.Module):
         self.register_buffer("held_out_h", torch.zeros((), dtype=torch.float64))
         self.register_buffer("width", torch.full((len(LEVELS),), torch.nan, dtype=torch.float64))
 
-    def parts(self, inputs: GraphInputs, output: ModelOutput) -> dict[str, Tensor]:  # noqa: ARG002
-        """Return the parts of each level's scores, [.., 3]; here those that the model gives."""
-        assert output.parts is not None
-        return output.parts
+    def detected(self, inputs: GraphInputs, output: ModelOutput) -> Detected:
+        """Return what the detector gives.
+
+        Args:
+            inputs: The normalised inputs.
+            output: The model's output for them.
+        """
+        own = output if self.beside is None else self.beside(inputs)
+        assert own.parts is not None
+        return Detected(own.parts, own.shares)
 
     def score(self, parts: Tensor) -> Tensor:
         """Return the scores of parts [R, 3], not divided by a threshold; NaN without steps."""
@@ -147,7 +169,7 @@ class Normality(nn.Module):
 
     def threshold(self, level: str, own: Tensor, build: Tensor) -> Tensor:
         """Return the thresholds of scores by their `keys`, or else by their `build_keys`."""
-        table = self.thresholds()[level]
+        table = self.thresholds()[level].clamp(min=_LEAST_THRESHOLD)  # keeps NaN
         return torch.where(table[own].isnan(), table[build], table[own])
 
     def topology(self, inputs: GraphInputs) -> Tensor:

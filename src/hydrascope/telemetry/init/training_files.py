@@ -144,7 +144,7 @@ def experiment_file(plan: Plan, places: Mapping[str, Path | None], time_zone: st
 
 def _model(plan: Plan) -> Iterator[str]:
     if plan.learn is Learn.NORMALITY:
-        yield "  # Fitted in seconds. gatv2_arma trains the network instead, and answers heads too."
+        yield "  # Fitted in seconds."
         yield "  - override /model: mahalanobis"
 
 

@@ -1,5 +1,7 @@
-"""Scores of normality on real cycles: causal where they claim, exact against numpy, unmoved by
-what is not observed."""
+"""The Mahalanobis distance of steps on real cycles: exact against numpy, unmoved by what is not
+observed."""
+
+from collections.abc import Iterator, Mapping
 
 import numpy as np
 import pytest
@@ -13,6 +15,7 @@ from networks import (
     permuted,
     with_a_masked_sensor_more,
 )
+from numpy.typing import NDArray
 from scipy.linalg import sqrtm
 from sklearn.covariance import oas
 from torch import Tensor
@@ -22,14 +25,12 @@ from hydrascope.data.datamodule import HydraulicDataModule
 from hydrascope.features.normalizer import FeatureNormalizer
 from hydrascope.graphs.fields import GraphInputs
 from hydrascope.models.base import ModelOutput
-from hydrascope.models.blocks.sensor_forecast import SensorResidual
-from hydrascope.models.config import NetworkConfig
+from hydrascope.models.detectors.config import MahalanobisConfig
+from hydrascope.models.detectors.mahalanobis import Mahalanobis, sensor_parts
 from hydrascope.models.diagnoser import TensorDiagnoser
-from hydrascope.models.network import UniversalTemporalGNN
-from hydrascope.models.normality.forecast import ForecastNormality
-from hydrascope.schemas import validate
+from hydrascope.models.normality.scores import Normality
+from hydrascope.schemas import HeadSpec
 from hydrascope.schemas.normality import COMPONENT, LEVELS, MACHINE, SENSOR
-from hydrascope.tasks.losses import normality_loss
 
 ROWS = torch.tensor([5, 400, 800, 1200, 1700, 2100])
 
@@ -45,77 +46,52 @@ def inputs(rig: HydraulicDataModule) -> GraphInputs:
     return windows(rig, ROWS)
 
 
+class Learned:
+    """Windows, as `models.base.LabelledWindows`."""
+
+    def __init__(self, inputs: GraphInputs) -> None:
+        self._inputs = inputs
+
+    def __len__(self) -> int:
+        return len(self._inputs.graph_id)
+
+    def targets(self, head: HeadSpec) -> Tensor:
+        raise AssertionError(head)
+
+    def parts(
+        self, numbers: NDArray[np.int64] | None = None
+    ) -> Iterator[tuple[GraphInputs, Mapping[str, Tensor]]]:
+        assert numbers is None
+        yield self._inputs, {}
+
+
 @pytest.fixture(scope="module")
 def diagnoser(rig: HydraulicDataModule) -> TensorDiagnoser:
-    """Normality alone, its whitening fitted on 300 cycles, its forecast not trained."""
-    torch.manual_seed(0)
+    """A detector fitted to 300 cycles, each step by itself."""
     spec = rig.input_spec
     shape = (len(spec.sensor_slots), STEPS, len(spec.feature_names))
     normalizer = FeatureNormalizer(*shape, per_step=True, clip=20.0)
     normalizer.fit(rig.training_parts(normalizer))
-    config = validate(NetworkConfig, {"hidden_channels": 16, "dropout": 0.0})
-    normality = ForecastNormality(spec, 16, per_step=True, level_share=0.1)
-    torch.nn.init.normal_(normality.forecast.out.weight, std=0.1)
-    diagnoser = TensorDiagnoser(
-        normalizer, UniversalTemporalGNN(config, spec, []), None, normality
-    ).eval()
+    model = Mahalanobis(MahalanobisConfig(per_step=True, robust=True), spec)
+    normality = Normality(spec, level_share=0.1)
+    diagnoser = TensorDiagnoser(normalizer, model, None, normality).eval()
     healthy = windows(rig, torch.arange(0, 2100, 7))
-    with torch.no_grad():
-        moments = normality.moments()
-        normality.gather(moments, diagnoser.normalise(healthy))
-        normality.adopt(moments)
-        for table in normality.thresholds().values():
-            table.fill_(2.0)
+    assert model.fit(Learned(diagnoser.normalise(healthy)), seed=0) == {}
+    for table in normality.thresholds().values():
+        table.fill_(2.0)
     return diagnoser
 
 
-def residual_of(diagnoser: TensorDiagnoser, inputs: GraphInputs) -> SensorResidual:
-    with torch.no_grad():
-        residual = diagnoser.raw(inputs).residual
-    assert residual is not None
-    return residual
+def whitened(diagnoser: TensorDiagnoser, inputs: GraphInputs) -> Tensor:
+    """Return the whitened features, [S, T, F]."""
+    assert isinstance(diagnoser.model, Mahalanobis)
+    return diagnoser.model.whitened(diagnoser.normalise(inputs)).own.double()
 
 
 def hide(inputs: GraphInputs, sensor: int, steps: slice = slice(None)) -> GraphInputs:
     observed = inputs.sensor_observed.clone()
     observed[sensor, steps] = False
     return inputs._replace(sensor_observed=observed)
-
-
-def test_the_forecast_of_a_step_does_not_know_that_step_nor_any_after_it(
-    diagnoser: TensorDiagnoser, inputs: GraphInputs
-) -> None:
-    normalised = diagnoser.normalise(inputs)
-    normality = diagnoser.normality
-    assert normality is not None
-    step = 4
-
-    def forecast(features: Tensor) -> Tensor:
-        changed = normalised._replace(sensor_features=features)
-        with torch.no_grad():
-            states = diagnoser.model(changed).states
-            return normality.forecast(changed, states, features, changed.sensor_observed)
-
-    before = forecast(normalised.sensor_features)
-    features = normalised.sensor_features.clone()
-    features[:, step:] += torch.randn_like(features[:, step:])
-    after = forecast(features)
-    assert torch.equal(after[:, : step + 1], before[:, : step + 1])
-    assert (after[:, step + 1 :] - before[:, step + 1 :]).abs().max() > 1e-3
-
-
-def test_the_first_step_is_forecast_from_nothing(
-    diagnoser: TensorDiagnoser, inputs: GraphInputs
-) -> None:
-    normality = diagnoser.normality
-    assert normality is not None
-    normalised = diagnoser.normalise(inputs)
-    features = normalised.sensor_features
-    with torch.no_grad():
-        states = diagnoser.model(normalised).states
-        first = normality.forecast(normalised, states, features, normalised.sensor_observed)[:, 0]
-    by_window = first.unflatten(0, (WINDOWS, SENSORS))
-    torch.testing.assert_close(by_window, by_window[:1].expand_as(by_window))
 
 
 @pytest.mark.parametrize("value", [1e6, float("nan")])
@@ -176,39 +152,34 @@ def test_permuting_components_and_sensors_permutes_the_scores(
 def test_features_are_whitened_as_numpy_whitens_them_even_if_some_are_missing(
     diagnoser: TensorDiagnoser, inputs: GraphInputs, rig: HydraulicDataModule
 ) -> None:
-    """With nothing forecast the residual is Σ^(−1/2) z, the missing z being the likeliest ones."""
-    normality = diagnoser.normality
-    assert normality is not None
+    """They are Σ^(−1/2) (z − μ), the missing z being the likeliest ones."""
     features = len(rig.input_spec.feature_names)
     z = diagnoser.normalise(windows(rig, torch.arange(0, 2100, 7))).sensor_features.double()
     step, window = 5, 2
     train = z.unflatten(0, (-1, SENSORS))[:, :, step].flatten(1).numpy()
-    scale = np.sqrt((train**2).mean(0))
+    center, scale = train.mean(0), train.std(0)
     varies = scale > 1e-6
-    covariance, _ = oas(train[:, varies] / scale[varies], assume_centered=True)
+    standard = (train - center)[:, varies] / scale[varies]
+    covariance, _ = oas(standard, assume_centered=True)
     covariance = covariance * np.outer(scale[varies], scale[varies])
     root = np.linalg.inv(sqrtm(covariance).real)
-    weight = normality.forecast.out.weight.detach().clone()
-    try:
-        torch.nn.init.zeros_(normality.forecast.out.weight)
-        for hidden in ([], [4], [4, 11, 12]):
-            given = inputs
-            for sensor in hidden:
-                given = hide(given, window * SENSORS + sensor)
-            residual = residual_of(diagnoser, given).value.double()
-            mine = residual[window * SENSORS : (window + 1) * SENSORS, step]
-            keep = np.array([s not in hidden for s in range(SENSORS)]).repeat(features)[varies]
-            own = diagnoser.normalise(inputs).sensor_features.double()
-            own = own[window * SENSORS : (window + 1) * SENSORS, step].flatten().numpy()[varies]
-            known = covariance[np.ix_(keep, keep)]
-            own[~keep] = covariance[np.ix_(~keep, keep)] @ np.linalg.solve(known, own[keep])
-            expected = (root @ own)[keep]
-            found = mine.flatten().numpy()[varies][keep]
-            np.testing.assert_allclose(found, expected, atol=0.01 * np.abs(expected).max())
-            assert (mine[hidden] == 0).all()
-    finally:
-        with torch.no_grad():
-            normality.forecast.out.weight.copy_(weight)
+    for hidden in ([], [4], [4, 11, 12], list(range(1, SENSORS, 2)), list(range(1, SENSORS))):
+        given = inputs
+        for sensor in hidden:
+            given = hide(given, window * SENSORS + sensor)
+        mine = whitened(diagnoser, given)[window * SENSORS : (window + 1) * SENSORS, step]
+        keep = np.array([s not in hidden for s in range(SENSORS)]).repeat(features)[varies]
+        own = diagnoser.normalise(inputs).sensor_features.double()
+        own = own[window * SENSORS : (window + 1) * SENSORS, step].flatten().numpy()
+        own = (own - center)[varies]
+        known = covariance[np.ix_(keep, keep)]
+        own[~keep] = covariance[np.ix_(~keep, keep)] @ np.linalg.solve(known, own[keep])
+        expected = (root @ own)[keep]
+        found = mine.flatten().numpy()[varies][keep]
+        np.testing.assert_allclose(found, expected, atol=0.01 * np.abs(expected).max())
+        # The shares of missing sensors are part of the distance of the observed values.
+        observed = (own[keep] @ np.linalg.solve(known, own[keep])).item()
+        np.testing.assert_allclose((mine.numpy() ** 2).sum(), observed, rtol=1e-3)
 
 
 def test_a_machines_score_is_the_root_mean_square_of_its_sensors_scores(
@@ -216,7 +187,7 @@ def test_a_machines_score_is_the_root_mean_square_of_its_sensors_scores(
 ) -> None:
     normality = diagnoser.normality
     assert normality is not None
-    parts = normality.parts(inputs, diagnoser.raw(inputs))
+    parts = normality.detected(inputs, diagnoser.raw(inputs)).parts
     scores = {level: normality.score(own).unsqueeze(-1) for level, own in parts.items()}
     sensors = scores[SENSOR].reshape(WINDOWS, SENSORS).double()
     machine = scores[MACHINE].squeeze(1).double()
@@ -225,20 +196,20 @@ def test_a_machines_score_is_the_root_mean_square_of_its_sensors_scores(
     torch.testing.assert_close(answers[SENSOR], scores[SENSOR] / 2.0)  # the threshold above
 
 
+@pytest.mark.parametrize("robust", [False, True])
 def test_a_sensors_score_weighs_what_changes_in_a_window_ten_times_its_level(
-    diagnoser: TensorDiagnoser, inputs: GraphInputs
+    diagnoser: TensorDiagnoser, inputs: GraphInputs, robust: bool
 ) -> None:
     normality = diagnoser.normality
     assert normality is not None
     value = 2.0 * torch.randn_like(inputs.sensor_features)
     seen = torch.rand(value.shape[:2]) > 0.3
     seen[:, 0] = True
-    residual = SensorResidual(value * seen.unsqueeze(-1), seen)
-    found = normality.score(normality.parts(inputs, ModelOutput({}, residual=residual))[SENSOR])
+    found = normality.score(sensor_parts(value * seen.unsqueeze(-1), seen, robust=robust))
 
     def rho(error: np.ndarray) -> np.ndarray:
         size = np.abs(error)
-        return np.where(size <= 1, size**2, 2 * size - 1)
+        return np.where(size <= 1, size**2, 2 * size - 1) if robust else size**2
 
     for sensor in range(0, WINDOWS * SENSORS, 7):
         own = value[sensor][seen[sensor]].double().numpy()
@@ -247,27 +218,14 @@ def test_a_sensors_score_weighs_what_changes_in_a_window_ten_times_its_level(
         assert found[sensor].item() == pytest.approx(expected, rel=1e-5)
 
 
-def mean_loss(residual: SensorResidual, inputs: GraphInputs, healthy: torch.Tensor) -> torch.Tensor:
-    total, weight = normality_loss(residual, inputs, healthy)
-    return total / weight
-
-
-def test_every_parameter_learns_from_the_loss_of_healthy_windows_alone(
-    diagnoser: TensorDiagnoser, inputs: GraphInputs
+def test_beside_a_model_the_detector_gives_the_same_parts(
+    diagnoser: TensorDiagnoser, inputs: GraphInputs, rig: HydraulicDataModule
 ) -> None:
-    healthy = torch.tensor([1.0, 0.0, float("nan"), 1.0, 1.0, 0.0]).unsqueeze(1)
-    output = diagnoser.raw(inputs)
-    assert output.residual is not None
-    loss = mean_loss(output.residual, inputs, healthy)
-    sick = inputs.sensor_features.clone()
-    sick[SENSORS : 3 * SENSORS] += 100.0
-    changed = diagnoser.raw(inputs._replace(sensor_features=sick)).residual
-    assert changed is not None
-    torch.testing.assert_close(mean_loss(changed, inputs, healthy), loss)
-    assert output.arma is not None
-    (loss + output.arma.forecast.square().mean()).backward()
-    for name, parameter in diagnoser.named_parameters():
-        if parameter.requires_grad:
-            assert parameter.grad is not None, name
-            assert parameter.grad.abs().max() > 0, name
-    assert not torch.equal(mean_loss(changed, inputs, 1 - healthy), loss)
+    detector = diagnoser.model
+    assert isinstance(detector, Mahalanobis)
+    normalised = diagnoser.normalise(inputs)
+    beside = Normality(rig.input_spec, beside=detector).detected(normalised, ModelOutput({})).parts
+    alone = detector(normalised).parts
+    assert alone is not None
+    for level in LEVELS:
+        assert torch.equal(beside[level], alone[level])
