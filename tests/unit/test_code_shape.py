@@ -2,6 +2,7 @@
 
 import ast
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
@@ -81,8 +82,13 @@ def inherited(tree: ast.AST) -> set[str]:
         if isinstance(node, ast.ImportFrom) and not of_a_dependency(node.module):
             file = SOURCE.parent.joinpath(*str(node.module).split(".")).with_suffix(".py")
             if file.is_file():
-                found |= made_here(ast.parse(file.read_text("utf-8")))
+                found |= made_in(file)
     return found
+
+
+@cache
+def made_in(file: Path) -> set[str]:
+    return made_here(ast.parse(file.read_text("utf-8")))
 
 
 def foreign_private_names(tree: ast.AST) -> Iterator[str]:
