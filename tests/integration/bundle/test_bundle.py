@@ -108,7 +108,7 @@ def test_a_configuration_that_builds_no_model_of_these_weights_is_refused_though
 
 def test_a_bundle_of_an_older_version_is_refused_with_what_to_do(copy: Path) -> None:
     rehash(copy, schema_version=4)
-    with pytest.raises(SpecError, match="schema version 4, accepted: 9; export its checkpoint"):
+    with pytest.raises(SpecError, match="schema version 4, accepted: 10; export its checkpoint"):
         read_bundle(copy)
 
 

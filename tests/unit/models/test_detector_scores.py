@@ -1,6 +1,6 @@
 """The classical detectors against scikit-learn and numpy, and their sums by level."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -23,6 +23,7 @@ from hydrascope.models.detectors.quadratic import PcaSpe, PcaT2
 from hydrascope.schemas.errors import SpecError
 from hydrascope.schemas.normality import COMPONENT, LEVELS, MACHINE, SENSOR, NormalitySpec
 from hydrascope.schemas.task import HeadSpec, TaskSpec
+from learned_windows import Learned
 
 STEPS, FEATURES = 2, 3
 OWN = {"rig": 3, "press": 2}
@@ -59,26 +60,6 @@ def windows(build: str, features: Tensor, observed: Tensor | None = None) -> Gra
         "graph_id": graphs,
     }
     return GraphInputs(**{**unread, **given})
-
-
-class Learned:
-    """Windows of machines, as `models.base.LabelledWindows`."""
-
-    def __init__(self, *parts: GraphInputs) -> None:
-        self._parts = parts
-
-    def __len__(self) -> int:
-        return sum(len(part.graph_id) for part in self._parts)
-
-    def targets(self, head: HeadSpec) -> Tensor:
-        raise AssertionError(head)
-
-    def parts(
-        self, numbers: NDArray[np.int64] | None = None
-    ) -> Iterator[tuple[GraphInputs, Mapping[str, Tensor]]]:
-        assert numbers is None
-        for part in self._parts:
-            yield part, {}
 
 
 def drawn(build: str, count: int, seed: int) -> Tensor:

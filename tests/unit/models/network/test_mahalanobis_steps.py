@@ -1,8 +1,6 @@
 """The Mahalanobis distance of steps on real cycles: exact against numpy, unmoved by what is not
 observed."""
 
-from collections.abc import Iterator, Mapping
-
 import numpy as np
 import pytest
 import torch
@@ -15,7 +13,6 @@ from networks import (
     permuted,
     with_a_masked_sensor_more,
 )
-from numpy.typing import NDArray
 from scipy.linalg import sqrtm
 from sklearn.covariance import oas
 from torch import Tensor
@@ -29,8 +26,8 @@ from hydrascope.models.detectors.config import MahalanobisConfig
 from hydrascope.models.detectors.mahalanobis import Mahalanobis, sensor_parts
 from hydrascope.models.diagnoser import TensorDiagnoser
 from hydrascope.models.normality.scores import Normality
-from hydrascope.schemas import HeadSpec
 from hydrascope.schemas.normality import COMPONENT, LEVELS, MACHINE, SENSOR
+from learned_windows import Learned
 
 ROWS = torch.tensor([5, 400, 800, 1200, 1700, 2100])
 
@@ -44,25 +41,6 @@ def windows(rig: HydraulicDataModule, rows: Tensor) -> GraphInputs:
 @pytest.fixture(scope="module")
 def inputs(rig: HydraulicDataModule) -> GraphInputs:
     return windows(rig, ROWS)
-
-
-class Learned:
-    """Windows, as `models.base.LabelledWindows`."""
-
-    def __init__(self, inputs: GraphInputs) -> None:
-        self._inputs = inputs
-
-    def __len__(self) -> int:
-        return len(self._inputs.graph_id)
-
-    def targets(self, head: HeadSpec) -> Tensor:
-        raise AssertionError(head)
-
-    def parts(
-        self, numbers: NDArray[np.int64] | None = None
-    ) -> Iterator[tuple[GraphInputs, Mapping[str, Tensor]]]:
-        assert numbers is None
-        yield self._inputs, {}
 
 
 @pytest.fixture(scope="module")
