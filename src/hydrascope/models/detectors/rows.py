@@ -199,6 +199,6 @@ class RowDetector(Detector):
         graphs = inputs.graph_id.shape[0]
         scored = (segment_sum(steps, sensor_graph(inputs), graphs) > 0).to(dtype)
         square = deviations.flatten().square().to(dtype)
-        none = torch.zeros(len(steps), 3, dtype=dtype)
+        none = torch.zeros_like(steps, dtype=dtype).unsqueeze(1).expand(-1, 3)
         levels = parts_by_level(inputs, none, none)
         return levels | {MACHINE: torch.stack((square, torch.zeros_like(scored), scored), dim=-1)}
