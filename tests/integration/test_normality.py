@@ -268,6 +268,11 @@ def test_a_network_without_heads_is_one_line(run_training: Train) -> None:
         run_training("task=normality")
 
 
+def test_nothing_held_out_to_learn_from_is_one_line_before_a_training(run_training: Train) -> None:
+    with pytest.raises(SpecError, match="no validation window is healthy, but they set the thresh"):
+        run_training("+task.normality={fit: {first_windows: 3}}")
+
+
 def test_what_answers_on_the_rig_is_what_was_learned(run_training: Train) -> None:
     """With noise of the same size in its place, hardly a fault is told from a healthy cycle."""
     run_dir = run_training(

@@ -26,6 +26,7 @@ from hydrascope.data.label_counts import count_labels
 from hydrascope.data.label_faults import (
     check_columns,
     check_counts,
+    check_learned,
     check_parts,
     remarks_on_labels,
 )
@@ -172,9 +173,12 @@ class HydraulicDataModule(LightningDataModule):
         """Check that the parts allow training and evaluation.
 
         Raises:
-            SpecError: A part is empty, or the labels of a head do not suffice.
+            SpecError: A part is empty, the labels of a head do not suffice, or normality has
+                nothing to learn from.
         """
         check_parts(self.split)
+        if self.task.normality is not None:
+            check_learned(self.split, self.learned)
         check_counts(self.task.heads, self.label_counts, some=self._some)
 
     def setup(self, stage: str | None = None) -> None:  # noqa: ARG002 (Lightning names it)

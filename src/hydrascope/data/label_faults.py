@@ -3,7 +3,9 @@
 import difflib
 from collections.abc import Iterator, Sequence
 
+import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from hydrascope.data.label_counts import CLASS, COMPONENT, HEAD, HIGHEST, LABEL, LOWEST
 from hydrascope.data.split_spec import Split
@@ -34,6 +36,27 @@ def check_parts(split: Split) -> None:
             "data.window.stride_s or window_s, another data.split.name or data.split.val_fraction",
             path="data.split",
         )
+
+
+def check_learned(split: Split, learned: NDArray[np.bool_]) -> None:
+    """Refuse a split in which normality has nothing to learn from, or to set its thresholds on.
+
+    Args:
+        split: The split.
+        learned: Whether normality learns from a window, [rows].
+
+    Raises:
+        SpecError: No training or no validation window is to learn from.
+    """
+    for name, rows, why in (
+        ("training", split.train, "are learned from"),
+        ("validation", split.val, "set the threshold"),
+    ):
+        if not learned[rows].any():
+            raise SpecError(
+                f"task.normality: no {name} window is healthy, but they {why}; accepted: a "
+                "data.split that leaves some"
+            )
 
 
 def check_columns(

@@ -75,10 +75,7 @@ def scored(
             }
         )
     if not found:
-        raise SpecError(
-            "task.normality: no validation window is healthy, but they set the threshold; "
-            "accepted: a data.split that leaves some"
-        )
+        raise SpecError(f"task.normality: none of {len(rows)} held-out windows is to learn from")
     return joined(found)
 
 
@@ -88,9 +85,6 @@ def held_out_scores(
     """Return what is judged on the held-out windows to learn from, by level.
 
     These are the validation windows, and the training windows that were held out in turn.
-
-    Raises:
-        SpecError: No validation window is to learn from.
     """
     assert diagnoser.normality is not None
     return _over_all_runs(diagnoser.normality, _held_out(diagnoser, data), data, spec)
@@ -133,9 +127,6 @@ def calibrate(diagnoser: TensorDiagnoser, data: HydraulicDataModule, spec: Norma
     a budget in hours the thresholds are those of the alarm test (`tasks.alarm_budget`). What counts
     as a new operating point is fitted too. Where scores have shares of sensors, the diagnoser gets
     its blame.
-
-    Raises:
-        SpecError: No validation window is to learn from.
     """
     normality = diagnoser.normality
     assert normality is not None
