@@ -219,7 +219,7 @@ def _normality(recipe: DiagnoserRecipe, model: Model) -> Normality | None:
         return None
     spec, beside = recipe.input_spec, None
     if not isinstance(model, Detector):
-        beside = Mahalanobis(MahalanobisConfig(per_step=recipe.normaliser.per_step), spec)
+        beside = Mahalanobis(_config_beside(recipe), spec)
     return Normality(
         spec,
         level_share=recipe.task.normality.level_share,
@@ -228,12 +228,16 @@ def _normality(recipe: DiagnoserRecipe, model: Model) -> Normality | None:
     )
 
 
+def _config_beside(recipe: DiagnoserRecipe) -> MahalanobisConfig:
+    """Return the options of the detector beside a model with heads."""
+    return MahalanobisConfig(per_step=recipe.normaliser.per_step)
+
+
 def detector_recipe(recipe: DiagnoserRecipe) -> DiagnoserRecipe:
     """Return the recipe of a diagnoser with the same scores of normality and no heads."""
     if issubclass(model_class(recipe.model.target), Detector):
         return recipe
     path = f"{Mahalanobis.__module__}.{Mahalanobis.__qualname__}"
-    config = MahalanobisConfig(per_step=recipe.normaliser.per_step).model_dump()
     task = recipe.task.model_copy(update={"heads": ()})
-    model = ModelRecipe(target=path, config=config)
+    model = ModelRecipe(target=path, config=_config_beside(recipe).model_dump())
     return recipe.model_copy(update={"model": model, "task": task})

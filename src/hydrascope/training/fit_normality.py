@@ -11,6 +11,7 @@ from hydrascope.data.cross_parts import held_out_parts
 from hydrascope.data.datamodule import HydraulicDataModule
 from hydrascope.data.held_out import independent_units
 from hydrascope.data.interval_units import run_units
+from hydrascope.models.base import ModelOutput
 from hydrascope.models.blame.components import Blame
 from hydrascope.models.diagnoser import TensorDiagnoser
 from hydrascope.models.normality.scored_windows import (
@@ -61,7 +62,9 @@ def scored(
         inputs = diagnoser.normalise(batch.inputs)
         key, build = normality.keys(inputs), normality.build_keys(inputs)
         graphs = normality.graphs(inputs)
-        parts, shares = normality.detected(inputs, diagnoser.output_of(inputs))
+        # Where a detector scores beside the model, the model need not answer.
+        output = ModelOutput({}) if normality.beside else diagnoser.output_of(inputs)
+        parts, shares = normality.detected(inputs, output)
         if blame is not None and shares is not None:
             parts = parts | {EVIDENCE: blame.raw(inputs, shares)}
             for each in (key, build, graphs):

@@ -9,10 +9,10 @@ class MahalanobisConfig(CheckedModel):
     """The options of the Mahalanobis distance."""
 
     per_step: bool = False
-    """Whether each step of a window has a mean and a covariance of its own. They then have to be of
-    the same moments of a cycle. Otherwise all steps have the same."""
+    """Whether each step of a window has its own mean and covariance. All windows then have to show
+    the same cycle. Otherwise the steps share one mean and one covariance."""
     robust: bool = False
-    """Whether large deviations count by their size instead of their square, after Huber."""
+    """Whether a large deviation counts by its size instead of its square (P. J. Huber, 1964)."""
 
 
 class PcaConfig(CheckedModel):

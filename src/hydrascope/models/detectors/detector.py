@@ -1,4 +1,4 @@
-"""What all detectors have in common: they answer no heads and score sensors, components, machines.
+"""The base class of all detectors, which score sensors, components and machines.
 
 Shapes: G graphs, S sensors in the batch, N components, P places of the largest build.
 """

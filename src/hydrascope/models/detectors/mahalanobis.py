@@ -31,11 +31,12 @@ class WhitenedSteps(NamedTuple):
     own: Tensor
     """x, [S, T, F]; 0 where not `joint`."""
     joint: Tensor
-    """Whether the step counts for component and machine, also by a likely value, [S, T] bool."""
+    """Whether the sensor counts for its component and machine at a step, also with a likely value
+    in place of a missing one, [S, T] bool."""
     scored: Tensor
-    """Whether it is observed and was learned, [S, T] bool."""
+    """Whether the sensor is observed at a step, and was in the learned windows, [S, T] bool."""
     counted: Tensor
-    """Whether it also varied where it was learned, [S, T] bool."""
+    """Whether the sensor is `scored` at a step, and varied in the learned windows, [S, T] bool."""
 
 
 class Mahalanobis(Detector):
