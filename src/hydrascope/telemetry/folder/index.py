@@ -10,7 +10,7 @@ import hashlib
 import json
 import logging
 from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -109,18 +109,13 @@ def build(files: Sequence[TableFile], reading: Reading, max_gap_s: float) -> Ind
     )
 
 
-def list_all(
-    files: Sequence[TableFile],
-    time_zone: str | None,
-    progress: Callable[[int], object] | None = None,
-) -> list[Block]:
-    """Return the blocks of all files; `progress` receives the number of files done."""
-    blocks: list[Block] = []
-    for number, table in enumerate(files):
-        blocks += list_blocks(number, table, time_zone)
-        if progress is not None:
-            progress(number + 1)
-    return blocks
+def list_all(files: Sequence[TableFile], time_zone: str | None) -> list[Block]:
+    """Return the blocks of all files."""
+    return [
+        block
+        for number, table in enumerate(files)
+        for block in list_blocks(number, table, time_zone)
+    ]
 
 
 def reader(files: Sequence[TableFile], reading: Reading) -> ReadBlock:
