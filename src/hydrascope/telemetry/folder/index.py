@@ -105,7 +105,7 @@ def build(files: Sequence[TableFile], reading: Reading, max_gap_s: float) -> Ind
             name: {key[1]: digests[key].hexdigest() for key in sorted(digests) if key[0] == name}
             for name in reading.sensors
         },
-        statistics=_by_machine(gathered(gatherers, reading)),
+        statistics=by_machine(gathered(gatherers, reading)),
     )
 
 
@@ -145,9 +145,10 @@ def gathered(
     return found
 
 
-def _by_machine(
+def by_machine(
     statistics: Mapping[SensorKey, SensorStatistics],
 ) -> dict[str, dict[str, SensorStatistics]]:
+    """Return statistics by equipment id and sensor id."""
     found: dict[str, dict[str, SensorStatistics]] = {}
     for (machine, sensor), each in statistics.items():
         found.setdefault(machine, {})[sensor] = each
