@@ -12,8 +12,7 @@ from hydrascope.data.store.window_fields import window_fields
 from hydrascope.data.windows import WindowPlan
 from hydrascope.features.engineer import FeatureEngineer
 from hydrascope.features.own import source_digests
-from hydrascope.telemetry.machine_fingerprint import machine_fingerprint
-from hydrascope.telemetry.source import TelemetrySource
+from hydrascope.telemetry.source import TelemetrySource, machine_fingerprint
 
 CHUNK_BYTES = 16 * 2**20
 """The target size of a chunk, read or written: small compared to a worker's memory, but large
