@@ -191,7 +191,8 @@ def nearest(times: NDArray[Any], others: NDArray[Any]) -> NDArray[Any]:
     others = np.sort(others)
     after = np.searchsorted(others, times)
     before, behind = np.maximum(after - 1, 0), np.minimum(after, len(others) - 1)
-    return np.minimum(np.abs(times - others[before]), np.abs(times - others[behind]))
+    distance: NDArray[Any] = np.minimum(abs(times - others[before]), abs(times - others[behind]))
+    return distance
 
 
 def microseconds(times: pd.Series) -> NDArray[np.int64]:

@@ -165,10 +165,9 @@ def _statistics(
     except OverflowError:  # beyond the years of Python; the reader says so
         return None
     ends = to_microseconds(found_ends, TIMESTAMP, time_zone)
-    one = ids is not None and ids.has_min_max and ids.min == ids.max and not ids.null_count
-    if not one or ids is None:
-        return int(ends[0]), int(ends[1]), None
-    equipment_id = ids.min.decode() if isinstance(ids.min, bytes) else str(ids.min)
+    equipment_id = None
+    if ids is not None and ids.has_min_max and ids.min == ids.max and not ids.null_count:
+        equipment_id = ids.min.decode() if isinstance(ids.min, bytes) else str(ids.min)
     return int(ends[0]), int(ends[1]), equipment_id
 
 
