@@ -1,8 +1,10 @@
 """The interface of all sources of telemetry, and what only some of them have."""
 
 from collections.abc import Callable, Mapping
+from datetime import datetime
 from typing import Annotated, Protocol
 
+import numpy as np
 import pandas as pd
 from pydantic import PlainValidator
 
@@ -62,6 +64,16 @@ def remarks(source: TelemetrySource) -> list[str]:
     """
     own: Callable[[], list[str]] | None = getattr(source, "remarks", None)
     return [] if own is None else own()
+
+
+def within(signals: Mapping[str, Signal], start: datetime, window: TimeWindow) -> dict[str, Signal]:
+    """Return copies of the samples in a window, of signals that begin at `start`."""
+    ends_s = [(time - start).total_seconds() for time in (window.start, window.end)]
+    found = {}
+    for name, signal in signals.items():
+        first, end = (int(np.ceil(each * signal.rate_hz - 1e-6)) for each in ends_s)
+        found[name] = Signal(signal.values[first:end].copy(), signal.rate_hz)
+    return found
 
 
 def _source(value: object) -> object:
