@@ -12,7 +12,7 @@ from hydrascope.data.windows import WindowPlan
 from hydrascope.features.engineer import FeatureEngineer
 from hydrascope.graphs.fields import WindowFields
 from hydrascope.graphs.window_computer import WindowComputer
-from hydrascope.schemas.machine import GraphTopology
+from hydrascope.schemas import GraphTopology
 from hydrascope.schemas.time import TimeWindow
 from hydrascope.telemetry.source import Signal, TelemetrySource
 

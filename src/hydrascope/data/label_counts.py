@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from hydrascope.data.split_spec import Split
-from hydrascope.schemas.machine import GraphTopology
+from hydrascope.schemas import GraphTopology
 from hydrascope.schemas.parts import PARTS
 from hydrascope.schemas.task import HeadKind, HeadLevel, HeadSpec
 

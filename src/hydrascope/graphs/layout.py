@@ -11,7 +11,7 @@ from hydrascope.graphs.edges import EDGE_FEATURE_NAMES, edge_features, edge_know
 from hydrascope.graphs.fields import GraphInputs, SensorReference, WindowFields
 from hydrascope.graphs.input_spec import InputSpec, KnownBuilds
 from hydrascope.graphs.sensor_roles import span
-from hydrascope.schemas.machine import GraphTopology, Machine
+from hydrascope.schemas import GraphTopology, Machine
 from hydrascope.schemas.task import HeadLevel, HeadSpec
 
 

@@ -12,8 +12,8 @@ from torch import Tensor
 from hydrascope.graphs.flow import ROUGHNESS_MM, line_flow_m3_s
 from hydrascope.graphs.fluid import HydraulicFluid
 from hydrascope.graphs.quantities import INLET, OUTLET, mean_at, selection, sensors_at
+from hydrascope.schemas import GraphTopology, Machine
 from hydrascope.schemas.kinds import EdgeType, SensorKind
-from hydrascope.schemas.machine import GraphTopology, Machine
 
 EDGE_DYNAMIC_SCALES = {
     "flow": 100.0,  # l/min

@@ -8,8 +8,8 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
+from hydrascope.schemas import GraphTopology
 from hydrascope.schemas.kinds import SensorKind
-from hydrascope.schemas.machine import GraphTopology
 from hydrascope.schemas.units import Conversion, to_canonical
 
 INLET, OUTLET = "inlet", "outlet"

@@ -21,8 +21,8 @@ from torch import Tensor
 
 from hydrascope.features.hydraulic import OperatingPoint, hydraulic_features
 from hydrascope.graphs.quantities import INLET, OUTLET, mean_at, selection, sensors_at
+from hydrascope.schemas import GraphTopology
 from hydrascope.schemas.kinds import ComponentType, EdgeType, SensorKind
-from hydrascope.schemas.machine import GraphTopology
 
 ATMOSPHERE_BAR = 1.01325
 """Standard atmosphere (ISO 2533); hydraulic pressure sensors measure gauge pressure."""
