@@ -195,8 +195,14 @@ class FleetSource(FleetSettings):
                 f"no machine {equipment_id!r}; there are: {', '.join(self._numbers())}"
             )
         name, number = place
-        settings = (self.seed, self.fault_rate, self.life_h, self.run_to_failure)
-        return _member(self.builds[name], number, *settings)
+        return _member(
+            self.builds[name],
+            number,
+            seed=self.seed,
+            fault_rate=self.fault_rate,
+            life_h=self.life_h,
+            run_to_failure=self.run_to_failure,
+        )
 
     def recordings(self, equipment_id: str) -> Sequence[Recording]:
         """Return the recordings of a machine, in order of time.
@@ -243,18 +249,7 @@ def _recordings(
     ]
 
 
-@lru_cache(maxsize=4096)
-def _member(
-    build: Build, number: int, seed: int, fault_rate: float, life_h: float, run_to_failure: bool
-) -> Member:
-    return draw_member(
-        build,
-        number,
-        seed=seed,
-        fault_rate=fault_rate,
-        life_h=life_h,
-        run_to_failure=run_to_failure,
-    )
+_member = lru_cache(maxsize=4096)(draw_member)
 
 
 @lru_cache(maxsize=_CACHED_RECORDINGS)

@@ -102,11 +102,7 @@ class FrameSource(RecordedSource):
 
 
 def _refuse_slow(equipment_id: str, sensor: SensorSpec, samples: Samples) -> None:
-    """Refuse a sensor that was recorded so slowly that most instants would have no value.
-
-    Raises:
-        SpecError: Naming the sensor, both rates and the remedy.
-    """
+    """Refuse a sensor that was recorded so slowly that most instants would have no value."""
     if len(samples.value) < 2:  # good and bad ones count
         return
     distance_us = usual_step_us(np.diff(samples.time_us))

@@ -113,11 +113,7 @@ def _every_command(circuit: Circuit) -> list[_Command]:
 def _chosen(
     circuit: Circuit, every: Sequence[_Command], named: Sequence[str], source: str
 ) -> list[_Command]:
-    """Return the command of each actuator.
-
-    Raises:
-        SpecError: An actuator has none, or a name is no sensor of a command.
-    """
+    """Return the command of each actuator."""
     known = [each.sensor.id for each in every]
     faults = [
         f"--command {name}: expected a position of an actuator or a command of a valve: "

@@ -164,11 +164,7 @@ def _find_sensors(table: RawTable, rows: pd.DataFrame, found: Survey, ask: Ask) 
 
 
 def _name_machines(table: RawTable, rows: pd.DataFrame, found: Survey) -> None:
-    """Note how machines are called in the files.
-
-    Raises:
-        SpecError: A row names none, or two names would become one.
-    """
+    """Note how machines are called in the files."""
     column = table.columns.machine
     if column is None:
         return

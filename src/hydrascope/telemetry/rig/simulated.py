@@ -160,8 +160,7 @@ class SimulatedRigs:
 
     def _machine(self, equipment_id: str) -> Machine:
         machine = self.build.machine
-        update = {"equipment_id": equipment_id}
-        equipment = machine.equipment.model_copy(update=update)
+        equipment = machine.equipment.model_copy(update={"equipment_id": equipment_id})
         return machine.model_copy(update={"equipment": equipment})
 
     @cached_property
