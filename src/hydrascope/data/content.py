@@ -6,7 +6,6 @@ from dataclasses import asdict
 from functools import cache
 from importlib import resources
 
-from hydrascope.data.extraction import samples_per_window
 from hydrascope.data.store.format import StoreSpec
 from hydrascope.data.store.window_fields import window_fields
 from hydrascope.data.windows import WindowPlan
@@ -43,7 +42,8 @@ def store_spec(source: TelemetrySource, plan: WindowPlan, engineer: FeatureEngin
     physics = engineer.config.edge_dynamic or engineer.config.use_hydraulic
     fields = window_fields(topology, engineer, plan.spec.steps)
     written = sum(field.window_bytes for field in fields.values())
-    read = 4 * samples_per_window(topology, plan.spec.window_s)
+    samples = sum(sensor.rate_hz for _, sensor in topology.sensors) * plan.spec.window_s
+    read = 4 * round(samples)
     return StoreSpec(
         equipment_id=plan.equipment_id,
         windows=len(plan),

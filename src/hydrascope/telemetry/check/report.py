@@ -142,12 +142,8 @@ def _labels(times: Sequence[LabelledTime], words: TimeWords) -> RenderableType:
     for name in ("label", "value", "machines", words.labelled):
         table.add_column(name, justify="left" if name == "label" else "right", no_wrap=True)
     for each in times:
-        table.add_row(
-            escape(each.label),
-            escape(each.value),
-            f"{each.machines}",
-            words.labelled_time(each.hours),
-        )
+        time = words.labelled_time(each.hours)
+        table.add_row(escape(each.label), escape(each.value), f"{each.machines}", time)
     return table
 
 
