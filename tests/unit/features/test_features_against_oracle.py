@@ -1,12 +1,14 @@
 import math
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from feature_oracle import Samples, expected_features
 
 from hydrascope.features.config import FeatureConfig
 from hydrascope.features.engineer import FeatureEngineer
+from hydrascope.features.frame import extract_all_features
 
 RATE_HZ = 100.0
 ALL_GROUPS = FeatureConfig(frequency=True, temporal=True, patch_length=33)
@@ -103,3 +105,20 @@ def test_the_patch_of_a_window_of_its_own_length_is_the_window_itself() -> None:
     x = torch.randn(4, 60)
     engineer = FeatureEngineer(FeatureConfig(statistical=False, patch_length=60))
     assert torch.equal(engineer(x, 1.0), x)
+
+
+def test_a_table_of_one_machine_gives_one_row_a_sensor() -> None:
+    frame = pd.DataFrame({"PS1": pump_pressure(200), "FS1": with_gaps(pump_pressure(200, 1))})
+    features = extract_all_features(frame, RATE_HZ)
+    assert list(features.index) == ["PS1", "FS1"]
+    assert features.shape == (2, 17)
+    for sensor in frame:
+        expected = expected_features(frame[sensor].to_numpy(), RATE_HZ, FeatureConfig())
+        row = dict(zip(features.columns, features.loc[[sensor]].to_numpy()[0], strict=True))
+        assert row == pytest.approx({name: expected[name] for name in row}, rel=1e-6, abs=1e-9)
+
+
+def test_a_column_of_text_is_refused_by_name() -> None:
+    frame = pd.DataFrame({"PS1": [1.0, 2.0], "remark": ["ok", "leak"]})
+    with pytest.raises(ValueError, match="'remark'"):
+        extract_all_features(frame, RATE_HZ)
