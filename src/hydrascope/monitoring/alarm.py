@@ -1,4 +1,4 @@
-"""What an alarm is."""
+"""What an alarm is, and a silence."""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -108,3 +108,16 @@ class AlarmPage(NamedTuple):
     alarms: list[Alarm]
     next: int | None
     """`alarm_id` of the last one; None: there are no more."""
+
+
+class Silence(NamedTuple):
+    """A time in which nobody is notified of some alarms; None matches everything."""
+
+    silence_id: int
+    equipment_id: str | None
+    component_id: str | None
+    rule: str | None
+    starts: datetime
+    ends: datetime
+    actor: str
+    note: str

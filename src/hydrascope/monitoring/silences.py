@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from hydrascope.monitoring.silence import Silence
+from hydrascope.monitoring.alarm import Silence
 from hydrascope.schemas.errors import SpecError
 from hydrascope.telemetry.timescale.database import Connection, Database
 from hydrascope.telemetry.timescale.repositories import equipment_key

@@ -10,7 +10,7 @@ from functools import partial
 from typing import Any, NamedTuple
 
 from hydrascope.features.sub_windows import WindowSpec
-from hydrascope.monitoring.diagnosed import DiagnosedWindow
+from hydrascope.monitoring.observation import DiagnosedWindow
 from hydrascope.monitoring.predictions import write_predictions
 from hydrascope.monitoring.watches import (
     Progress,

@@ -11,13 +11,12 @@ from typing import Any, TypeVar
 import pytest
 from databases import machine, sql
 
-from hydrascope.monitoring.alarm import Alarm, AlarmFilter, Driver, Judgement
+from hydrascope.monitoring.alarm import Alarm, AlarmFilter, Driver, Judgement, Silence
 from hydrascope.monitoring.alarms import AlarmRepository
 from hydrascope.monitoring.delivery import TRIES, Delivered, deliver
 from hydrascope.monitoring.engine import Change, Transition
 from hydrascope.monitoring.news import NewsReader
 from hydrascope.monitoring.rules import Rule, RuleFile, Severity
-from hydrascope.monitoring.silence import Silence
 from hydrascope.monitoring.silences import SilenceRepository
 from hydrascope.schemas.errors import SpecError
 from hydrascope.schemas.time import TimeWindow
