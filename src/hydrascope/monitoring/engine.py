@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 from pydantic import BaseModel, ConfigDict
 
 from hydrascope.models.alarm_test import AlarmTest
-from hydrascope.monitoring.alarm import Driver
+from hydrascope.monitoring.alarm import AlarmDriver
 from hydrascope.monitoring.joined_scores import joined
 from hydrascope.monitoring.observation import Observation
 from hydrascope.monitoring.rules import Rule, Severity
@@ -57,7 +57,7 @@ class Transition(NamedTuple):
     since: str
     windows: int
     peak: float
-    drivers: tuple[Driver, ...] = ()
+    drivers: tuple[AlarmDriver, ...] = ()
 
 
 class Memory(BaseModel):

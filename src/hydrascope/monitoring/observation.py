@@ -5,6 +5,8 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Literal, NamedTuple
 
+from pydantic import BaseModel
+
 Measure = Literal["health", "probability", "value", "normality"]
 """What a number is: a probability of being healthy, the probability of a class or label, a value
 with a unit, or a distance from normal as a share of its threshold."""
@@ -32,6 +34,15 @@ class Observation(NamedTuple):
     reliable: bool
     unit: str
     """Empty for numbers without one."""
+
+
+class Diagnosed(BaseModel):
+    """The newest window of a machine that a watch has diagnosed."""
+
+    equipment_id: str
+    start: datetime
+    end: datetime
+    health: float | None
 
 
 def counts(observation: Observation) -> bool:
