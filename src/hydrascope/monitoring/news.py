@@ -11,7 +11,7 @@ from hydrascope.telemetry.timescale.database import Connection, Database
 _MOST = 500
 """The changes that are returned at once."""
 _NOW = """
-SELECT now(), (SELECT coalesce(max(event_key), 0) FROM hydrascope.alarm_events)
+SELECT (SELECT coalesce(max(event_key), 0) FROM hydrascope.alarm_events), now()
 """
 _DIAGNOSED = """
 SELECT equipment_id, window_start AS start, window_end AS end, health, written_on
@@ -50,12 +50,7 @@ class NewsReader:
 
     async def now(self) -> Place:
         """Return the present place."""
-
-        async def work(connection: Connection) -> Place:
-            row = await connection.fetchrow(_NOW)
-            return Place(row[1], row[0])
-
-        return await self._database.run(work)
+        return Place(*await self._database.run(lambda connection: connection.fetchrow(_NOW)))
 
     async def since(self, place: Place) -> News:
         """Return what has changed since a place, and the new place."""

@@ -51,16 +51,10 @@ class SilenceRepository:
 
     async def all(self) -> list[Silence]:
         """Return the silences that have not ended, by their start."""
-
-        async def work(connection: Connection) -> list[Silence]:
-            return [Silence(*row) for row in await connection.fetch(_LIST)]
-
-        return await self._database.run(work)
+        rows = await self._database.run(lambda connection: connection.fetch(_LIST))
+        return [Silence(*row) for row in rows]
 
     async def end(self, silence_id: int) -> bool:
         """End a silence now; return whether it had not ended."""
-
-        async def work(connection: Connection) -> bool:
-            return await connection.fetchval(_END, silence_id) is not None
-
-        return await self._database.run(work)
+        ended = await self._database.run(lambda connection: connection.fetchval(_END, silence_id))
+        return ended is not None

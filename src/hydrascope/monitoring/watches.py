@@ -106,28 +106,20 @@ class WatchRepository:
 
     async def watched(self) -> list[Watched]:
         """Return all machines with telemetry, in order of creation."""
-
-        async def work(connection: Connection) -> list[Watched]:
-            rows = await connection.fetch(_CHANGED)
-            return [_watched(row) for row in rows]
-
-        return await self._database.run(work)
+        rows = await self._database.run(lambda connection: connection.fetch(_CHANGED))
+        return [_watched(row) for row in rows]
 
     async def standing(self, equipment_key: int) -> Standing:
         """Return a machine's progress."""
-
-        async def work(connection: Connection) -> Standing:
-            return _standing(await connection.fetchrow(_STATE, equipment_key))
-
-        return await self._database.run(work)
+        return _standing(
+            await self._database.run(lambda connection: connection.fetchrow(_STATE, equipment_key))
+        )
 
     async def begin(self, equipment_key: int, start: datetime) -> None:
         """Begin to watch a machine, unless that has been done."""
-
-        async def work(connection: Connection) -> None:
-            await connection.execute(_BEGIN, equipment_key, start)
-
-        await self._database.run(work)
+        await self._database.run(
+            lambda connection: connection.execute(_BEGIN, equipment_key, start)
+        )
 
 
 async def lock_standing(connection: Connection, equipment_key: int) -> Standing:

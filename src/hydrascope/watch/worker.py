@@ -3,6 +3,7 @@
 import asyncio
 import logging
 from dataclasses import dataclass
+from operator import methodcaller
 from typing import Any
 
 from procrastinate.jobs import DeleteJobCondition
@@ -11,7 +12,6 @@ from hydrascope.monitoring.delivery import deliver
 from hydrascope.monitoring.rules import RuleFile
 from hydrascope.schemas.errors import SpecError
 from hydrascope.serving.equipment.store import EquipmentStore, UnavailableError
-from hydrascope.telemetry.timescale.database import Connection
 from hydrascope.telemetry.timescale.errors import DatabaseError, DatabaseQueryError
 from hydrascope.watch.metrics import WatchMetrics
 from hydrascope.watch.planner import Planner
@@ -97,7 +97,8 @@ class Worker:
         pause_s = _FIRST_PAUSE_S
         while not self._stopping.is_set():
             try:
-                await self.visitor.database.run(_ask)  # says why, where it is refused
+                # Says why, where it is refused.
+                await self.visitor.database.run(methodcaller("execute", "SELECT 1"))
                 await self.queue.prepare()
                 async with self.queue.app.open_async():
                     pause_s = _FIRST_PAUSE_S
@@ -255,7 +256,3 @@ def _name_lost(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None
         _log.debug("queue: %s", _line(error))
     else:
         loop.default_exception_handler(context)
-
-
-async def _ask(connection: Connection) -> None:
-    await connection.execute("SELECT 1")
