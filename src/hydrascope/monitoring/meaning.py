@@ -7,13 +7,13 @@ needs no model.
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel
 
 from hydrascope.schemas.errors import SpecError
 from hydrascope.schemas.task import HEALTH, HeadKind, HeadLevel, HeadSpec
 
 
-class Meaning(BaseModel):
+class Meaning(BaseModel, extra="forbid", frozen=True):
     """What verdicts on an alarm label.
 
     Attributes:
@@ -24,8 +24,6 @@ class Meaning(BaseModel):
         values: The values of faults that somebody may have found where `fault` is None; None: any
             number.
     """
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     columns: tuple[str, ...]
     implied: tuple[str, ...] = ()
