@@ -212,11 +212,9 @@ class Worker:
         except (DatabaseError, UnavailableError) as error:
             self._note(equipment_id, "database", error)
             return _later(failures, _AFTER_DATABASE_S)
-        except (SpecError, ArithmeticError, MemoryError) as error:
-            self._note(equipment_id, "machine", error)
-            return None if self.settings.once else _later(failures, _AFTER_MACHINE_S)
         except Exception as error:  # noqa: BLE001, the other machines go on
-            _log.exception("%s: a mistake in Hydrascope", equipment_id)
+            if not isinstance(error, SpecError | ArithmeticError | MemoryError):
+                _log.exception("%s: a mistake in Hydrascope", equipment_id)
             self._note(equipment_id, "machine", error)
             return None if self.settings.once else _later(failures, _AFTER_MACHINE_S)
         self.failed.pop(equipment_id, None)

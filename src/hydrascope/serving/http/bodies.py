@@ -47,7 +47,8 @@ class Bodies:
                 async with asyncio.timeout_at(end):
                     message = await receive()
             except TimeoutError:
-                raise _too_slow(self._bounds.time_s) from None
+                late = f"The body did not arrive within {self._bounds.time_s:g} s."
+                raise ProblemError(408, late, headers={"Connection": "close"}) from None
             complete = not message.get("more_body", False)
             size += len(message.get("body", b""))
             self._held += len(message.get("body", b""))
@@ -70,9 +71,3 @@ class Bodies:
     def accepts(self, length: int) -> bool:
         """Return whether a body of this length is small enough."""
         return length <= self._bounds.one
-
-
-def _too_slow(time_s: float) -> ProblemError:
-    return ProblemError(
-        408, f"The body did not arrive within {time_s:g} s.", headers={"Connection": "close"}
-    )
