@@ -1,7 +1,7 @@
 """Reading alarms."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from hydrascope.monitoring.alarm import (
@@ -76,23 +76,16 @@ async def _alarms(connection: Connection, rows: Sequence[Any]) -> list[Alarm]:
     """Return alarms with their events and labels."""
     keys = [row["alarm_key"] for row in rows]
     events: dict[int, list[AlarmEvent]] = {}
-    for row in await connection.fetch(_EVENTS, keys):
-        columns = dict(row)
-        event = AlarmEvent(at=columns.pop("happened_on"), **_without_key(columns))
-        events.setdefault(row["alarm_key"], []).append(event)
+    for key, *columns in await connection.fetch(_EVENTS, keys):
+        events.setdefault(key, []).append(AlarmEvent(*columns))
     labels: dict[int, list[AlarmLabel]] = {}
-    for row in await connection.fetch(_LABELS, keys):
-        columns = dict(row)
-        label = AlarmLabel(content=json.loads(columns.pop("content")), **_without_key(columns))
-        labels.setdefault(row["alarm_key"], []).append(label)
+    for key, starts, ends, content, *given in await connection.fetch(_LABELS, keys):
+        label = AlarmLabel(starts, ends, json.loads(content), *given)
+        labels.setdefault(key, []).append(label)
     return [
         _alarm(row, events.get(key, []), labels.get(key, []))
         for key, row in zip(keys, rows, strict=True)
     ]
-
-
-def _without_key(columns: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in columns.items() if name != "alarm_key"}
 
 
 def _alarm(row: Any, events: Sequence[AlarmEvent], given: Sequence[AlarmLabel]) -> Alarm:

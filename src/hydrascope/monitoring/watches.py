@@ -9,8 +9,8 @@ from hydrascope.telemetry.timescale.database import Connection, Database
 
 _CHANGED = """
 SELECT equipment_key, equipment_id, latest, equipment.revision, upto, covered, newest,
-       watches.revision AS seen, extract(epoch FROM now() - written_on) AS idle_s,
-       late_samples, late_first, late_last
+       watches.revision AS seen, extract(epoch FROM now() - written_on)::float8 AS idle_s,
+       coalesce(late_samples, 0) AS late_samples, late_first, late_last
 FROM hydrascope.equipment
 JOIN (
     SELECT equipment_key, max(last) AS latest
@@ -107,7 +107,7 @@ class WatchRepository:
     async def watched(self) -> list[Watched]:
         """Return all machines with telemetry, in order of creation."""
         rows = await self._database.run(lambda connection: connection.fetch(_CHANGED))
-        return [_watched(row) for row in rows]
+        return [Watched(**row) for row in rows]
 
     async def standing(self, equipment_key: int) -> Standing:
         """Return a machine's progress."""
@@ -146,13 +146,6 @@ async def save_progress(
     """
     rules = json.dumps(progress.rules, sort_keys=True)
     await connection.execute(_MOVE, equipment_key, *progress[:5], rules, bundle)
-
-
-def _watched(row: Any) -> Watched:
-    columns = dict(row)
-    idle_s, late = columns.pop("idle_s"), columns.pop("late_samples")
-    idle_s = None if idle_s is None else float(idle_s)
-    return Watched(**columns, idle_s=idle_s, late_samples=late or 0)
 
 
 def _standing(row: Any) -> Standing:
