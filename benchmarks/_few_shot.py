@@ -1,12 +1,10 @@
 """Networks and trees that learn from a few machines of one build."""
 
-import json
-from pathlib import Path
 from typing import NamedTuple
 
 from benchmarks._document import ROOT
-from benchmarks._fleet_runs import Figures, figures, open_data, train
-from benchmarks._fleet_trees import trees_of_kinds
+from benchmarks._fleet_runs import Figures, figures, train
+from benchmarks._fleet_trees import kept_trees
 
 RUNS = ROOT / "outputs" / "few_shot"
 _SCRATCH = ("init=null", "optim.lr=4.0e-3", "trainer.max_epochs=240")
@@ -67,9 +65,5 @@ def of_network(machines: Machines, learned: int, network: str, *more: str) -> Fi
 
 def of_trees(machines: Machines, learned: int) -> Figures:
     """Return what LightGBM reaches that learns from `learned` machines."""
-    kept: Path = RUNS / f"{machines.name}_{learned}_trees.json"
-    if not kept.exists():
-        found = trees_of_kinds(open_data(*machines.overrides(learned)))
-        kept.parent.mkdir(parents=True, exist_ok=True)
-        kept.write_text(json.dumps(found), encoding="utf-8")
-    return Figures(*json.loads(kept.read_text(encoding="utf-8")))
+    kept = RUNS / f"{machines.name}_{learned}_trees.json"
+    return kept_trees(kept, *machines.overrides(learned))

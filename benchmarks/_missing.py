@@ -42,8 +42,7 @@ def measure(run_dir: Path) -> None:
 
     What one model's answers add up to is kept as soon as it is known.
     """
-    path = run_dir / FILE
-    known: dict[str, Any] = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+    known = {**measured(run_dir)}
     restored = restore(str(run_dir / "checkpoints" / "best.ckpt"))
     own = restored.settings.model.name
     for name in (own, DISCRIMINANT):
@@ -57,7 +56,7 @@ def measure(run_dir: Path) -> None:
                 }
                 for situation, heads in tallies.items()
             ]
-            write_json(path, known)
+            write_json(run_dir / FILE, known)
 
 
 def measured(run_dir: Path) -> Mapping[str, object]:

@@ -9,10 +9,10 @@ from pydantic import BaseModel
 
 from hydrascope.client.connection import Connection, path_of
 from hydrascope.monitoring.alarm import State, Verdict
+from hydrascope.monitoring.observation import Diagnosed
 from hydrascope.serving.http.history_views import (
     AlarmList,
     AlarmView,
-    Diagnosed,
     NoteRequest,
     SilenceRequest,
     SilenceView,

@@ -94,11 +94,11 @@ class Client(HistoryMethods, AlarmMethods):
         if frame is None and start is None:
             raise SpecError("Client.predict: expected a frame, or the start of a window")
         signals = None if frame is None else signals_of(frame)
+        if start is None and frame is not None:
+            start = frame.index[0].to_pydatetime()
         request = {
             "equipment_id": equipment_id,
-            "start": frame.index[0].to_pydatetime()
-            if start is None and frame is not None
-            else start,
+            "start": start,
             "signals": signals,
             "store": store,
         }

@@ -1,5 +1,6 @@
 """Building objects from settings."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -71,20 +72,7 @@ def build_datamodule(
             verify=Verify(data.store.verify),
             progress=True,
         ),
-        split=SplitSpec(
-            name=data.split.name,
-            folds=data.split.folds,
-            fold=data.fold,
-            val_fraction=data.split.val_fraction,
-            group=data.split.group,
-            window_s=data.window.window_s,
-            val_group=data.split.val_group,
-            share=data.split.share,
-            column=data.split.column,
-            parts=None if data.split.parts is None else data.split.parts.model_dump(),
-            test=data.split.test,
-            interval_group=data.split.interval_group,
-        ),
+        split=SplitSpec(**data.split.model_dump(), fold=data.fold, window_s=data.window.window_s),
         loader=DataLoaderConfig(
             batch_size=data.batch_size,
             num_workers=data.num_workers,
@@ -252,13 +240,10 @@ def checkpoint_record(settings: TrainSettings, data: HydraulicDataModule) -> dic
 
 def _transforms(settings: TransformSettings) -> list[Transform]:
     """Return the transforms that are switched on."""
-    transforms: list[Transform] = []
-    if settings.time_jitter:
-        transforms.append(TimeJitter(settings.time_jitter))
-    if settings.feature_noise:
-        transforms.append(FeatureNoise(settings.feature_noise))
-    if settings.sensor_dropout:
-        transforms.append(SensorDropout(settings.sensor_dropout))
-    if settings.edge_dropout:
-        transforms.append(EdgeDropout(settings.edge_dropout))
-    return transforms
+    strengths: dict[Callable[[Any], Transform], float] = {
+        TimeJitter: settings.time_jitter,
+        FeatureNoise: settings.feature_noise,
+        SensorDropout: settings.sensor_dropout,
+        EdgeDropout: settings.edge_dropout,
+    }
+    return [kind(strength) for kind, strength in strengths.items() if strength]

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import AfterValidator, ConfigDict, Field
+from pydantic import AfterValidator, Field
 
 from hydrascope.schemas.base import CheckedModel
 
@@ -21,15 +21,11 @@ UserPath = Annotated[str, AfterValidator(_expand_home)]
 """A path of a file or folder, which may begin with `~`."""
 
 
-class Settings(CheckedModel):
+class Settings(CheckedModel, populate_by_name=True, defer_build=True):
     """Base of all settings: unknown keys are errors, and values cannot change afterwards."""
 
-    model_config = ConfigDict(populate_by_name=True, defer_build=True)
 
-
-class Target(Settings):
+class Target(Settings, extra="allow"):
     """A class that the user chooses: `_target_` names it, all other keys are its arguments."""
-
-    model_config = ConfigDict(extra="allow")
 
     target: str = Field(alias="_target_", pattern=r"^[A-Za-z_]\w*(\.[A-Za-z_]\w*)+$")

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from pydantic import ConfigDict, Field
+from pydantic import Field
 
 from hydrascope.experiment.base import Target
 from hydrascope.models.config import NetworkConfig
@@ -43,46 +43,32 @@ class ModelSettings(Target):
         return self.target in (OUR_DISCRIMINANT, OUR_LINEAR, *OUR_DETECTORS)
 
 
-class NetworkSettings(NetworkConfig, ModelSettings):
+class NetworkSettings(NetworkConfig, ModelSettings, extra="forbid"):
     """Our own network."""
 
-    model_config = ConfigDict(extra="forbid")
 
-
-class DiscriminantSettings(DiscriminantConfig, ModelSettings):
+class DiscriminantSettings(DiscriminantConfig, ModelSettings, extra="forbid"):
     """The kernel discriminant."""
 
-    model_config = ConfigDict(extra="forbid")
 
-
-class LinearSettings(LinearConfig, ModelSettings):
+class LinearSettings(LinearConfig, ModelSettings, extra="forbid"):
     """The linear model."""
 
-    model_config = ConfigDict(extra="forbid")
 
-
-class MahalanobisSettings(MahalanobisConfig, ModelSettings):
+class MahalanobisSettings(MahalanobisConfig, ModelSettings, extra="forbid"):
     """The Mahalanobis distance."""
 
-    model_config = ConfigDict(extra="forbid")
 
-
-class PcaSettings(PcaConfig, ModelSettings):
+class PcaSettings(PcaConfig, ModelSettings, extra="forbid"):
     """Hotelling's T² and the squared prediction error."""
 
-    model_config = ConfigDict(extra="forbid")
 
-
-class NeighboursSettings(NeighboursConfig, ModelSettings):
+class NeighboursSettings(NeighboursConfig, ModelSettings, extra="forbid"):
     """The distance to the nearest neighbours."""
 
-    model_config = ConfigDict(extra="forbid")
 
-
-class ForestSettings(ForestConfig, ModelSettings):
+class ForestSettings(ForestConfig, ModelSettings, extra="forbid"):
     """The isolation forest."""
-
-    model_config = ConfigDict(extra="forbid")
 
 
 OUR_DETECTORS: Mapping[str, type[ModelSettings]] = {

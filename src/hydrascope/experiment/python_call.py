@@ -1,7 +1,7 @@
 """A training that is asked for in Python: the same configuration as that of `train.py`."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -92,15 +92,8 @@ def _word(value: object) -> str:
 
 def _merged(config: DictConfig, group: str, value: object) -> DictConfig:
     """Return the configuration with what is given of a group; unknown keys of a mapping raise."""
-    if isinstance(value, BaseModel):
-        with open_dict(config):
-            return _as_config(
-                OmegaConf.merge(config, {group: value.model_dump(mode="json", by_alias=True)})
-            )
-    return _as_config(OmegaConf.merge(config, {group: _without_objects(value)}))
-
-
-def _as_config(merged: Any) -> DictConfig:
+    with open_dict(config) if isinstance(value, BaseModel) else nullcontext():
+        merged = OmegaConf.merge(config, {group: _without_objects(value)})
     assert isinstance(merged, DictConfig)
     return merged
 

@@ -32,7 +32,6 @@ from hydrascope.experiment.assemble import (
 from hydrascope.experiment.closed_form import fit_at_once
 from hydrascope.experiment.cross_folds import check_cross_folds, fits_in_turn
 from hydrascope.experiment.fitting import BEST, LightningRun, fit
-from hydrascope.experiment.gradients import refuse_gradients
 from hydrascope.experiment.hardware import prepare_hardware
 from hydrascope.experiment.initial import Initial, check_initial, initial_calibration
 from hydrascope.experiment.job_settings import TrainSettings
@@ -43,6 +42,7 @@ from hydrascope.experiment.resume import check_resumable
 from hydrascope.experiment.run_settings import TrackingSettings
 from hydrascope.experiment.statistics import with_statistics
 from hydrascope.experiment.testing import Tested, fit_last, test
+from hydrascope.experiment.train import refuse_gradients
 from hydrascope.models.base import ClosedFormModel, Network
 from hydrascope.models.detectors.detector import Detector
 from hydrascope.models.diagnoser import TensorDiagnoser

@@ -1,6 +1,6 @@
-"""What an alarm is."""
+"""What an alarm is, and a silence."""
 
-from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal, NamedTuple
 
@@ -21,7 +21,8 @@ class Judgement(NamedTuple):
     """Telemetry time from which the machine is sound; None: now."""
 
 
-class Driver(NamedTuple):
+@dataclass(frozen=True)
+class AlarmDriver:
     """How much a sensor contributed to a finding."""
 
     sensor: str
@@ -29,7 +30,8 @@ class Driver(NamedTuple):
     """Of what all sensors contributed; negative if it speaks against the finding."""
 
 
-class Event(NamedTuple):
+@dataclass(frozen=True)
+class AlarmEvent:
     """Something that happened to an alarm."""
 
     action: str
@@ -41,12 +43,13 @@ class Event(NamedTuple):
     at: datetime
 
 
-class GivenLabel(NamedTuple):
-    """A label of a verdict: what a training reads."""
+@dataclass(frozen=True)
+class AlarmLabel:
+    """A label of a verdict, which a training reads."""
 
     starts: datetime
     ends: datetime
-    content: Mapping[str, float]
+    content: dict[str, float]
     """Label column → its value."""
     author: str
     """The name of the key that gave the verdict."""
@@ -82,16 +85,16 @@ class Alarm(NamedTuple):
     """The number farthest beyond the threshold among these."""
     model: str
     """The version of the model that answered last."""
-    drivers: tuple[Driver, ...] | None
+    drivers: tuple[AlarmDriver, ...] | None
     """The sensors that contributed most come first; None: unknown."""
     verdict: Verdict | None
     """The last one; earlier ones are in the events."""
     closed_on: datetime | None
     meaning: Meaning | None
     """What a verdict labels; None: its finding is no label of the task."""
-    labels: tuple[GivenLabel, ...]
+    labels: tuple[AlarmLabel, ...]
     """What the last verdict labels."""
-    events: tuple[Event, ...]
+    events: tuple[AlarmEvent, ...]
 
 
 class AlarmFilter(NamedTuple):
@@ -108,3 +111,16 @@ class AlarmPage(NamedTuple):
     alarms: list[Alarm]
     next: int | None
     """`alarm_id` of the last one; None: there are no more."""
+
+
+class Silence(NamedTuple):
+    """A time in which nobody is notified of some alarms; None matches everything."""
+
+    silence_id: int
+    equipment_id: str | None
+    component_id: str | None
+    rule: str | None
+    starts: datetime
+    ends: datetime
+    actor: str
+    note: str

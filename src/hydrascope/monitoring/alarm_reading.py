@@ -1,16 +1,16 @@
 """Reading alarms."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from hydrascope.monitoring.alarm import (
     Alarm,
+    AlarmDriver,
+    AlarmEvent,
     AlarmFilter,
+    AlarmLabel,
     AlarmPage,
-    Driver,
-    Event,
-    GivenLabel,
 )
 from hydrascope.monitoring.meaning import Meaning
 from hydrascope.schemas.errors import SpecError
@@ -75,33 +75,26 @@ async def read_changes(connection: Connection, event: int, limit: int) -> tuple[
 async def _alarms(connection: Connection, rows: Sequence[Any]) -> list[Alarm]:
     """Return alarms with their events and labels."""
     keys = [row["alarm_key"] for row in rows]
-    events: dict[int, list[Event]] = {}
-    for row in await connection.fetch(_EVENTS, keys):
-        columns = dict(row)
-        event = Event(at=columns.pop("happened_on"), **_without_key(columns))
-        events.setdefault(row["alarm_key"], []).append(event)
-    labels: dict[int, list[GivenLabel]] = {}
-    for row in await connection.fetch(_LABELS, keys):
-        columns = dict(row)
-        label = GivenLabel(content=json.loads(columns.pop("content")), **_without_key(columns))
-        labels.setdefault(row["alarm_key"], []).append(label)
+    events: dict[int, list[AlarmEvent]] = {}
+    for key, *columns in await connection.fetch(_EVENTS, keys):
+        events.setdefault(key, []).append(AlarmEvent(*columns))
+    labels: dict[int, list[AlarmLabel]] = {}
+    for key, starts, ends, content, *given in await connection.fetch(_LABELS, keys):
+        label = AlarmLabel(starts, ends, json.loads(content), *given)
+        labels.setdefault(key, []).append(label)
     return [
         _alarm(row, events.get(key, []), labels.get(key, []))
         for key, row in zip(keys, rows, strict=True)
     ]
 
 
-def _without_key(columns: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in columns.items() if name != "alarm_key"}
-
-
-def _alarm(row: Any, events: Sequence[Event], given: Sequence[GivenLabel]) -> Alarm:
+def _alarm(row: Any, events: Sequence[AlarmEvent], given: Sequence[AlarmLabel]) -> Alarm:
     columns = dict(row)
     columns["alarm_id"] = columns.pop("alarm_key")
     drivers, meaning = columns.pop("drivers"), columns.pop("meaning")
     return Alarm(
         **columns,
-        drivers=None if drivers is None else tuple(Driver(**each) for each in json.loads(drivers)),
+        drivers=drivers and tuple(AlarmDriver(**each) for each in json.loads(drivers)),
         meaning=None if meaning is None else Meaning.model_validate_json(meaning),
         labels=tuple(given),
         events=tuple(events),

@@ -7,6 +7,7 @@ finding, a new alarm is raised from then on.
 
 import json
 from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import asdict
 from datetime import datetime
 from typing import Any, NamedTuple
 
@@ -217,7 +218,7 @@ class AlarmRepository:
     async def _raised(
         self, connection: Connection, key: int, given: Transition, answered: _Answered, found: Any
     ) -> None:
-        drivers = json.dumps([each._asdict() for each in given.drivers]) if given.drivers else None
+        drivers = json.dumps([asdict(each) for each in given.drivers]) if given.drivers else None
         names = given.rule, given.component_id, given.head, given.finding
         end = given.window.end
         meant = meaning_of(answered.heads, given.component_id, given.head, given.finding)

@@ -7,14 +7,14 @@ it again.
 import asyncio
 import io
 import logging
-from functools import partial
+from operator import methodcaller
 from typing import Any, NamedTuple
 
 import apprise
 
 from hydrascope.monitoring.rules import RuleFile
 from hydrascope.schemas.errors import SpecError
-from hydrascope.telemetry.timescale.database import Connection, Database
+from hydrascope.telemetry.timescale.database import Database
 
 TRIES = 8
 """After these a message is given up; with the pauses below that is about four hours."""
@@ -62,23 +62,20 @@ async def deliver(database: Database, rules: RuleFile, limit: int = 20) -> Deliv
         rules: Say what address a channel has.
         limit: The most messages.
     """
-
-    async def take(connection: Connection) -> list[tuple[int, str, str, str, int]]:
-        return [tuple(row) for row in await connection.fetch(_TAKE, limit, _LEASE_S)]
-
+    taken = await database.transaction(methodcaller("fetch", _TAKE, limit, _LEASE_S))
     sent = failed = given_up = 0
-    for key, channel, *message, tries in await database.transaction(take):
+    for key, channel, *message, tries in taken:
         error = await send(rules.channels.get(channel), channel, *message)
         if not error:
             sent += 1
-            await database.run(partial(_execute, _SENT, (key,)))
+            await database.run(methodcaller("execute", _SENT, key))
             continue
         last = tries >= TRIES
         given_up, failed = given_up + last, failed + (not last)
         _log.warning("%s: %s%s", channel, error, "; given up" if last else "; trying again")
         pause_s = min(_FIRST_PAUSE_S * 2 ** (tries - 1), _LONGEST_PAUSE_S)
         row = key, "given_up" if last else "waiting", error, pause_s
-        await database.run(partial(_execute, _FAILED, row))
+        await database.run(methodcaller("execute", _FAILED, *row))
     return Delivered(sent, failed, given_up)
 
 
@@ -96,10 +93,6 @@ def check_channels(rules: RuleFile) -> None:
                 "%40 for an @ in a name or password (percent-encoding)",
                 path=f"channels.{name}",
             )
-
-
-async def _execute(statement: str, values: tuple[object, ...], connection: Connection) -> None:
-    await connection.execute(statement, *values)
 
 
 async def send(address: str | None, channel: str, title: str, body: str) -> str:

@@ -9,10 +9,10 @@ from enum import StrEnum
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel
 
 from hydrascope.models.alarm_test import AlarmTest
-from hydrascope.monitoring.alarm import Driver
+from hydrascope.monitoring.alarm import AlarmDriver
 from hydrascope.monitoring.joined_scores import joined
 from hydrascope.monitoring.observation import Observation
 from hydrascope.monitoring.rules import Rule, Severity
@@ -57,10 +57,10 @@ class Transition(NamedTuple):
     since: str
     windows: int
     peak: float
-    drivers: tuple[Driver, ...] = ()
+    drivers: tuple[AlarmDriver, ...] = ()
 
 
-class Memory(BaseModel):
+class Memory(BaseModel, extra="forbid"):
     """What a rule remembers of one finding.
 
     Attributes:
@@ -74,8 +74,6 @@ class Memory(BaseModel):
         held: For how many windows its alarm has been held back, because one of a component may
             stand for it; 0: it is not.
     """
-
-    model_config = ConfigDict(extra="forbid")
 
     shown: list[tuple[int, str, float]] = []
     blind: list[int] = []
@@ -91,7 +89,7 @@ class Memory(BaseModel):
         return not self.shown and not self.blind and self.since is None
 
 
-class Remembered(BaseModel):
+class Remembered(BaseModel, extra="forbid"):
     """What all rules remember of a machine, between its windows.
 
     Attributes:
@@ -99,8 +97,6 @@ class Remembered(BaseModel):
         findings: By rule, component, head and finding, joined by `|`.
         total: The sum of the alarm test of the machine's normality.
     """
-
-    model_config = ConfigDict(extra="forbid")
 
     count: int = 0
     findings: dict[str, Memory] = {}

@@ -7,13 +7,13 @@ needs no model.
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel
 
 from hydrascope.schemas.errors import SpecError
 from hydrascope.schemas.task import HEALTH, HeadKind, HeadLevel, HeadSpec
 
 
-class Meaning(BaseModel):
+class Meaning(BaseModel, extra="forbid", frozen=True):
     """What verdicts on an alarm label.
 
     Attributes:
@@ -24,8 +24,6 @@ class Meaning(BaseModel):
         values: The values of faults that somebody may have found where `fault` is None; None: any
             number.
     """
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     columns: tuple[str, ...]
     implied: tuple[str, ...] = ()
@@ -79,7 +77,9 @@ def meaning_of(
     if not component_id:
         return Meaning(columns=(name,), fault=fault, sound=sound, values=values)
     single = spec.components is not None and len(spec.components) == 1
-    joined = spec.kind in (HeadKind.MULTI_LABEL, HeadKind.BINARY) and _of_machine(heads, spec)
+    joined = spec.kind in (HeadKind.MULTI_LABEL, HeadKind.BINARY) and _is_evidence(
+        spec, heads, HeadLevel.MACHINE
+    )
     return Meaning(
         columns=(f"{component_id}.{name}", *([name] if single else [])),
         implied=(name,) if joined else (),
@@ -102,9 +102,9 @@ def evidence_of(heads: Sequence[HeadSpec]) -> dict[str, str]:
     return {"": "", **derived}
 
 
-def _of_machine(heads: Sequence[HeadSpec], spec: HeadSpec) -> bool:
-    """Return whether the machine's answer is joined from those of this head."""
-    return any(each.evidence == spec.name and each.level is HeadLevel.MACHINE for each in heads)
+def _is_evidence(spec: HeadSpec, heads: Sequence[HeadSpec], level: HeadLevel) -> bool:
+    """Return whether answers of a level are joined from those of this head."""
+    return any(each.evidence == spec.name and each.level is level for each in heads)
 
 
 class _Values(NamedTuple):
@@ -132,7 +132,4 @@ def _sound(spec: HeadSpec, heads: Sequence[HeadSpec]) -> float | None:
     """Return a regression's value of what is sound: 1 of a health, 0 of severities."""
     if spec.columns == (HEALTH,):
         return 1.0
-    severities = any(
-        each.evidence == spec.name and each.level is HeadLevel.COMPONENT for each in heads
-    )
-    return 0.0 if severities else None
+    return 0.0 if _is_evidence(spec, heads, HeadLevel.COMPONENT) else None

@@ -5,15 +5,16 @@ from typing import NamedTuple
 
 from hydrascope.monitoring.alarm import Alarm
 from hydrascope.monitoring.alarm_reading import read_changes
+from hydrascope.monitoring.observation import Diagnosed
 from hydrascope.telemetry.timescale.database import Connection, Database
 
 _MOST = 500
 """The changes that are returned at once."""
 _NOW = """
-SELECT now(), (SELECT coalesce(max(event_key), 0) FROM hydrascope.alarm_events)
+SELECT (SELECT coalesce(max(event_key), 0) FROM hydrascope.alarm_events), now()
 """
 _DIAGNOSED = """
-SELECT equipment_id, window_start, window_end, health, written_on
+SELECT equipment_id, window_start AS start, window_end AS end, health, written_on
 FROM hydrascope.watches
 JOIN hydrascope.equipment USING (equipment_key)
 CROSS JOIN LATERAL (
@@ -33,15 +34,6 @@ class Place(NamedTuple):
     written_on: datetime
 
 
-class Diagnosed(NamedTuple):
-    """The newest window of a machine that a watch has diagnosed."""
-
-    equipment_id: str
-    start: datetime
-    end: datetime
-    health: float | None
-
-
 class News(NamedTuple):
     """What has changed."""
 
@@ -58,12 +50,7 @@ class NewsReader:
 
     async def now(self) -> Place:
         """Return the present place."""
-
-        async def work(connection: Connection) -> Place:
-            row = await connection.fetchrow(_NOW)
-            return Place(row[1], row[0])
-
-        return await self._database.run(work)
+        return Place(*await self._database.run(lambda connection: connection.fetchrow(_NOW)))
 
     async def since(self, place: Place) -> News:
         """Return what has changed since a place, and the new place."""
@@ -71,7 +58,7 @@ class NewsReader:
         async def work(connection: Connection) -> News:
             alarms, event = await read_changes(connection, place.event, _MOST)
             rows = await connection.fetch(_DIAGNOSED, place.written_on, _MOST)
-            diagnosed = [Diagnosed(*row[:4]) for row in rows]
+            diagnosed = [Diagnosed.model_validate(dict(row)) for row in rows]
             written_on = rows[-1]["written_on"] if rows else place.written_on
             return News(alarms, diagnosed, Place(event, written_on))
 

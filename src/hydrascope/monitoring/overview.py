@@ -10,7 +10,8 @@ _SEVERITIES = ("info", "warning", "critical")
 """From the least to the worst; the statement below has the same order."""
 _MACHINES = """
 SELECT equipment_id, coalesce(metadata ->> 'name', equipment_id) AS name, topology_id AS topology,
-       health, cannot_tell, last_seen, open_alarms, worst, finding, equipment_key,
+       health, coalesce(cannot_tell, false) AS cannot_tell, last_seen,
+       coalesce(open_alarms, 0) AS open_alarms, worst, finding, equipment_key,
        latest.bundle, count(*) OVER () AS total
 FROM hydrascope.equipment
 LEFT JOIN hydrascope.watches USING (equipment_key)
@@ -119,15 +120,6 @@ async def read_overview(
 
 
 def _state(row: Any, trends: Mapping[int, list[tuple[datetime, float]]]) -> MachineState:
-    return MachineState(
-        equipment_id=row["equipment_id"],
-        name=row["name"],
-        topology=row["topology"],
-        health=row["health"],
-        cannot_tell=bool(row["cannot_tell"]),
-        last_seen=row["last_seen"],
-        trend=trends.get(row["equipment_key"], []),
-        open_alarms=row["open_alarms"] or 0,
-        worst=None if row["worst"] is None else _SEVERITIES[row["worst"]],
-        finding=row["finding"],
-    )
+    worst = None if row["worst"] is None else _SEVERITIES[row["worst"]]
+    trend = trends.get(row["equipment_key"], [])
+    return MachineState._make((*row[:6], trend, row["open_alarms"], worst, row["finding"]))

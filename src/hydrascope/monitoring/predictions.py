@@ -4,9 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Literal, NamedTuple
 
-from hydrascope.monitoring.diagnosed import DiagnosedWindow
-from hydrascope.monitoring.observation import counts
-from hydrascope.monitoring.series import Point, Series
+from hydrascope.monitoring.observation import DiagnosedWindow, Point, Series, counts
 from hydrascope.monitoring.sums import (
     ADD_DAILY,
     ADD_HOURLY,

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from hydrascope.monitoring.silence import Silence
+from hydrascope.monitoring.alarm import Silence
 from hydrascope.schemas.errors import SpecError
 from hydrascope.telemetry.timescale.database import Connection, Database
 from hydrascope.telemetry.timescale.repositories import equipment_key
@@ -51,16 +51,10 @@ class SilenceRepository:
 
     async def all(self) -> list[Silence]:
         """Return the silences that have not ended, by their start."""
-
-        async def work(connection: Connection) -> list[Silence]:
-            return [Silence(*row) for row in await connection.fetch(_LIST)]
-
-        return await self._database.run(work)
+        rows = await self._database.run(lambda connection: connection.fetch(_LIST))
+        return [Silence(*row) for row in rows]
 
     async def end(self, silence_id: int) -> bool:
         """End a silence now; return whether it had not ended."""
-
-        async def work(connection: Connection) -> bool:
-            return await connection.fetchval(_END, silence_id) is not None
-
-        return await self._database.run(work)
+        ended = await self._database.run(lambda connection: connection.fetchval(_END, silence_id))
+        return ended is not None

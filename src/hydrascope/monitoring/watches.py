@@ -9,8 +9,8 @@ from hydrascope.telemetry.timescale.database import Connection, Database
 
 _CHANGED = """
 SELECT equipment_key, equipment_id, latest, equipment.revision, upto, covered, newest,
-       watches.revision AS seen, extract(epoch FROM now() - written_on) AS idle_s,
-       late_samples, late_first, late_last
+       watches.revision AS seen, extract(epoch FROM now() - written_on)::float8 AS idle_s,
+       coalesce(late_samples, 0) AS late_samples, late_first, late_last
 FROM hydrascope.equipment
 JOIN (
     SELECT equipment_key, max(last) AS latest
@@ -106,28 +106,20 @@ class WatchRepository:
 
     async def watched(self) -> list[Watched]:
         """Return all machines with telemetry, in order of creation."""
-
-        async def work(connection: Connection) -> list[Watched]:
-            rows = await connection.fetch(_CHANGED)
-            return [_watched(row) for row in rows]
-
-        return await self._database.run(work)
+        rows = await self._database.run(lambda connection: connection.fetch(_CHANGED))
+        return [Watched(**row) for row in rows]
 
     async def standing(self, equipment_key: int) -> Standing:
         """Return a machine's progress."""
-
-        async def work(connection: Connection) -> Standing:
-            return _standing(await connection.fetchrow(_STATE, equipment_key))
-
-        return await self._database.run(work)
+        return _standing(
+            await self._database.run(lambda connection: connection.fetchrow(_STATE, equipment_key))
+        )
 
     async def begin(self, equipment_key: int, start: datetime) -> None:
         """Begin to watch a machine, unless that has been done."""
-
-        async def work(connection: Connection) -> None:
-            await connection.execute(_BEGIN, equipment_key, start)
-
-        await self._database.run(work)
+        await self._database.run(
+            lambda connection: connection.execute(_BEGIN, equipment_key, start)
+        )
 
 
 async def lock_standing(connection: Connection, equipment_key: int) -> Standing:
@@ -154,13 +146,6 @@ async def save_progress(
     """
     rules = json.dumps(progress.rules, sort_keys=True)
     await connection.execute(_MOVE, equipment_key, *progress[:5], rules, bundle)
-
-
-def _watched(row: Any) -> Watched:
-    columns = dict(row)
-    idle_s, late = columns.pop("idle_s"), columns.pop("late_samples")
-    idle_s = None if idle_s is None else float(idle_s)
-    return Watched(**columns, idle_s=idle_s, late_samples=late or 0)
 
 
 def _standing(row: Any) -> Standing:

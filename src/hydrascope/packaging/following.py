@@ -58,10 +58,16 @@ class FollowedBundle:
         return fetch(str(RegisteredName(self._name.name, None, version)), self._uri, folder)
 
 
-def follows(bundle: str, every_s: float | None) -> bool:
-    """Return whether a bundle is named by an alias that is to be followed."""
-    return (
-        every_s is not None
-        and is_registered(bundle)
-        and RegisteredName.read(bundle).alias is not None
-    )
+def locate(
+    bundle: str, uri: str, folder: Path, every_s: float | None
+) -> tuple[Path, FollowedBundle | None]:
+    """Return where a bundle is, and how to follow it if it is an alias and `every_s` is given.
+
+    A bundle of the registry at `uri` is downloaded into `folder`; errors as those of `fetch`.
+    """
+    if not is_registered(bundle):
+        return Path(bundle), None
+    if every_s is None or RegisteredName.read(bundle).alias is None:
+        return fetch(bundle, uri, folder), None
+    followed = FollowedBundle(bundle, uri, folder)
+    return followed.path, followed

@@ -3,7 +3,7 @@
 import os
 from collections.abc import Mapping, Sequence
 
-from hydrascope.monitoring.diagnosed import DiagnosedWindow
+from hydrascope.monitoring.observation import DiagnosedWindow
 from hydrascope.monitoring.predictions import write_predictions
 from hydrascope.schemas.errors import ServiceError, SpecError
 from hydrascope.schemas.machine import Machine

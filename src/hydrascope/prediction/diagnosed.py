@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hydrascope.data.windows import WindowPlan
-from hydrascope.monitoring.diagnosed import DiagnosedWindow
+from hydrascope.monitoring.observation import DiagnosedWindow
 from hydrascope.notebook.answer_table import rows_of
 from hydrascope.notebook.answerer import AnsweredWindows, Answerer
 from hydrascope.schemas.fitness import PREFIX

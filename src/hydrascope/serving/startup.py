@@ -7,8 +7,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
-from hydrascope.packaging.following import FollowedBundle, follows
-from hydrascope.packaging.registry import fetch, is_registered
+from hydrascope.packaging.following import locate
 from hydrascope.schemas.machine import Machine
 from hydrascope.serving.access.api_keys import ApiKeys
 from hydrascope.serving.access.rate_limiter import RateLimiter
@@ -44,11 +43,10 @@ async def start_service(settings: ServeSettings, metrics: Metrics) -> Service:
         threads=settings.threads,
     )
     bundle_folder = TemporaryDirectory(prefix="hydrascope-bundle-")
-    followed = await asyncio.to_thread(_followed, settings, Path(bundle_folder.name))
-    if followed is not None:
-        bundle = followed.path
-    else:
-        bundle = await asyncio.to_thread(_locate_bundle, settings, bundle_folder.name)
+    folder = Path(bundle_folder.name)
+    bundle, followed = await asyncio.to_thread(
+        locate, settings.bundle, settings.registry_uri, folder, settings.follow_s
+    )
     model = await open_model(bundle)
     machines = {each.equipment.equipment_id: each for each in model.manifest.machines}
     breaker = CircuitBreaker(
@@ -81,20 +79,6 @@ async def start_service(settings: ServeSettings, metrics: Metrics) -> Service:
     if followed is not None and settings.follow_s is not None:
         service.follow(followed, settings.follow_s)
     return service
-
-
-def _followed(settings: ServeSettings, folder: Path) -> FollowedBundle | None:
-    """Return the bundle of an alias that is to be followed, or None."""
-    if not follows(settings.bundle, settings.follow_s):
-        return None
-    return FollowedBundle(settings.bundle, settings.registry_uri, folder)
-
-
-def _locate_bundle(settings: ServeSettings, folder: str) -> Path:
-    """Return where the bundle is; one of a registry is downloaded into `folder`."""
-    if is_registered(settings.bundle):
-        return fetch(settings.bundle, settings.registry_uri, Path(folder))
-    return Path(settings.bundle)
 
 
 def _database_settings(settings: ServeSettings) -> "DatabaseSettings | None":

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from hydrascope.models.alarm_test import AlarmTest
-from hydrascope.monitoring.alarm import Driver
+from hydrascope.monitoring.alarm import AlarmDriver
 from hydrascope.monitoring.alarms import AlarmRepository
 from hydrascope.monitoring.engine import Change, Transition, judge
 from hydrascope.monitoring.joined_scores import of_single_windows
@@ -83,7 +83,9 @@ class AlarmJudge:
         version, heads = self._model.version, self._model.manifest.task.heads
         await self._repository.apply(connection, key, judged.transitions, version, heads)
 
-    async def _drivers(self, observed: ObservedWindow, raised: Transition) -> tuple[Driver, ...]:
+    async def _drivers(
+        self, observed: ObservedWindow, raised: Transition
+    ) -> tuple[AlarmDriver, ...]:
         """Return the sensors without which the number would be less remarkable, the first most.
 
         A sensor's part is by how much the number moves towards normal if the sensor is left out of
@@ -117,7 +119,7 @@ class AlarmJudge:
             return ()
         shares = towards / towards.sum()
         order = np.argsort(-shares, kind="stable")[:_SHOWN]
-        return tuple(Driver(names[row], float(shares[row])) for row in order if shares[row] > 0)
+        return tuple(AlarmDriver(names[i], float(shares[i])) for i in order if shares[i] > 0)
 
 
 def _number(rule: Rule, raised: Transition, observations: Sequence[Observation]) -> float | None:

@@ -7,8 +7,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 from hydrascope.packaging.bundle import Bundle, read_bundle
-from hydrascope.packaging.following import FollowedBundle, follows
-from hydrascope.packaging.registry import fetch, is_registered
+from hydrascope.packaging.following import locate
 from hydrascope.schemas.errors import SpecError
 from hydrascope.watch.settings import WatchSettings
 
@@ -32,15 +31,9 @@ class Bundles:
 
     def __init__(self, settings: WatchSettings, folder: Path) -> None:
         self._settings, self.has_moved = settings, False
-        self._followed: FollowedBundle | None = None
-        if not settings.once and follows(settings.bundle, settings.follow_s):
-            self._followed = FollowedBundle(settings.bundle, settings.registry_uri, folder)
-            path = self._followed.path
-        elif is_registered(settings.bundle):
-            path = fetch(settings.bundle, settings.registry_uri, folder)
-        else:
-            path = Path(settings.bundle).expanduser()
-        self.present = self._opened(path)
+        every_s = None if settings.once else settings.follow_s
+        path, self._followed = locate(settings.bundle, settings.registry_uri, folder, every_s)
+        self.present = self._opened(path.expanduser())
 
     @asynccontextmanager
     async def followed(self, stop: Callable[[], None]) -> AsyncIterator[None]:

@@ -10,7 +10,7 @@ from functools import partial
 from typing import Any, NamedTuple
 
 from hydrascope.features.sub_windows import WindowSpec
-from hydrascope.monitoring.diagnosed import DiagnosedWindow
+from hydrascope.monitoring.observation import DiagnosedWindow
 from hydrascope.monitoring.predictions import write_predictions
 from hydrascope.monitoring.watches import (
     Progress,
@@ -240,14 +240,13 @@ class Visitor:
             answers = await self._model.answer(windows) if windows else []
             for window, answer in zip(windows, answers, strict=True):
                 diagnosis = build_diagnosis(window, answer, manifest, version, least_right)
-                if diagnosis.normality is not None and diagnosis.normality.new_operating_point:
-                    self._metrics.new_operating_points.inc()
-                kept = as_kept(diagnosis, manifest.task.heads)
                 normality = diagnosis.normality
+                if normality is not None and normality.new_operating_point:
+                    self._metrics.new_operating_points.inc()
                 blamed = normality.blamed if normality is not None else None
                 judged = for_rules(diagnosis, manifest.task.heads)
                 observed.append(ObservedWindow(window, judged, blamed))
-                diagnosed.append(kept)
+                diagnosed.append(as_kept(diagnosis, manifest.task.heads))
             return diagnosed, await self._alarms.judge(rules, observed)
 
     async def _is_unchanged(

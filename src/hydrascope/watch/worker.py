@@ -3,6 +3,7 @@
 import asyncio
 import logging
 from dataclasses import dataclass
+from operator import methodcaller
 from typing import Any
 
 from procrastinate.jobs import DeleteJobCondition
@@ -11,7 +12,6 @@ from hydrascope.monitoring.delivery import deliver
 from hydrascope.monitoring.rules import RuleFile
 from hydrascope.schemas.errors import SpecError
 from hydrascope.serving.equipment.store import EquipmentStore, UnavailableError
-from hydrascope.telemetry.timescale.database import Connection
 from hydrascope.telemetry.timescale.errors import DatabaseError, DatabaseQueryError
 from hydrascope.watch.metrics import WatchMetrics
 from hydrascope.watch.planner import Planner
@@ -97,7 +97,8 @@ class Worker:
         pause_s = _FIRST_PAUSE_S
         while not self._stopping.is_set():
             try:
-                await self.visitor.database.run(_ask)  # says why, where it is refused
+                # Says why, where it is refused.
+                await self.visitor.database.run(methodcaller("execute", "SELECT 1"))
                 await self.queue.prepare()
                 async with self.queue.app.open_async():
                     pause_s = _FIRST_PAUSE_S
@@ -211,11 +212,9 @@ class Worker:
         except (DatabaseError, UnavailableError) as error:
             self._note(equipment_id, "database", error)
             return _later(failures, _AFTER_DATABASE_S)
-        except (SpecError, ArithmeticError, MemoryError) as error:
-            self._note(equipment_id, "machine", error)
-            return None if self.settings.once else _later(failures, _AFTER_MACHINE_S)
         except Exception as error:  # noqa: BLE001, the other machines go on
-            _log.exception("%s: a mistake in Hydrascope", equipment_id)
+            if not isinstance(error, SpecError | ArithmeticError | MemoryError):
+                _log.exception("%s: a mistake in Hydrascope", equipment_id)
             self._note(equipment_id, "machine", error)
             return None if self.settings.once else _later(failures, _AFTER_MACHINE_S)
         self.failed.pop(equipment_id, None)
@@ -255,7 +254,3 @@ def _name_lost(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None
         _log.debug("queue: %s", _line(error))
     else:
         loop.default_exception_handler(context)
-
-
-async def _ask(connection: Connection) -> None:
-    await connection.execute("SELECT 1")

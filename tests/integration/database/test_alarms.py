@@ -11,13 +11,12 @@ from typing import Any, TypeVar
 import pytest
 from databases import machine, sql
 
-from hydrascope.monitoring.alarm import Alarm, AlarmFilter, Driver, Judgement
+from hydrascope.monitoring.alarm import Alarm, AlarmDriver, AlarmFilter, Judgement, Silence
 from hydrascope.monitoring.alarms import AlarmRepository
 from hydrascope.monitoring.delivery import TRIES, Delivered, deliver
 from hydrascope.monitoring.engine import Change, Transition
 from hydrascope.monitoring.news import NewsReader
 from hydrascope.monitoring.rules import Rule, RuleFile, Severity
-from hydrascope.monitoring.silence import Silence
 from hydrascope.monitoring.silences import SilenceRepository
 from hydrascope.schemas.errors import SpecError
 from hydrascope.schemas.time import TimeWindow
@@ -27,7 +26,7 @@ from hydrascope.telemetry.timescale.settings import database_settings
 
 T = TypeVar("T")
 _NOW = datetime.now(UTC).replace(microsecond=0)
-_DRIVERS = (Driver("PS1", 0.7), Driver("FS1", 0.3))
+_DRIVERS = (AlarmDriver("PS1", 0.7), AlarmDriver("FS1", 0.3))
 
 
 def _rules(address: str = "json://127.0.0.1:9/") -> RuleFile:

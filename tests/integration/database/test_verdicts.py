@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 from databases import NOON, machine, on_both_servers, settings
 
-from hydrascope.monitoring.alarm import Alarm, AlarmFilter, GivenLabel, Judgement
+from hydrascope.monitoring.alarm import Alarm, AlarmFilter, AlarmLabel, Judgement
 from hydrascope.monitoring.alarms import AlarmRepository
 from hydrascope.monitoring.engine import Change, Transition
 from hydrascope.monitoring.rules import Rule, RuleFile, Severity
@@ -90,7 +90,7 @@ def _run(dsn: str, work: Callable[[_Plant], Awaitable[T]]) -> T:
     return asyncio.run(inside())
 
 
-def _contents(labels: Sequence[GivenLabel]) -> list[tuple[datetime, datetime, dict[str, float]]]:
+def _contents(labels: Sequence[AlarmLabel]) -> list[tuple[datetime, datetime, dict[str, float]]]:
     return [(each.starts, each.ends, dict(each.content)) for each in labels]
 
 

@@ -13,8 +13,7 @@ from tests.support.postgres import Server
 from tests.support.watch_workers import new_database, rows
 from tests.support.watched_rigs import rig, save_machines
 
-from hydrascope.monitoring.diagnosed import DiagnosedWindow
-from hydrascope.monitoring.observation import Observation
+from hydrascope.monitoring.observation import DiagnosedWindow, Observation
 from hydrascope.monitoring.overview import Overview, read_overview
 from hydrascope.monitoring.predictions import PredictionRepository, write_predictions
 from hydrascope.schemas.errors import SpecError

@@ -52,7 +52,8 @@ class Report(NamedTuple):
                 "split": judged.data.split_spec.name,
             }
             found["resampled"] = judged.bootstrap.record()
-            found["heads"] = {each.head: _record(each) for each in judged.heads}
+            heads = [each._asdict() for each in judged.heads]
+            found["heads"] = {each.pop("head"): each for each in heads}
         return found
 
     def lines(self) -> Iterator[str]:
@@ -83,10 +84,6 @@ def reason(report: Report) -> str:
         )
     findings = ", ".join(f"{each.head} {each.finding}" for each in against)
     return f"stays at version {version}: {findings}, with a margin of {report.margin:g}"
-
-
-def _record(head: JudgedHead) -> dict[str, Any]:
-    return {name: value for name, value in head._asdict().items() if name != "head"}
 
 
 def _words(head: JudgedHead) -> str:

@@ -7,8 +7,7 @@ from pathlib import Path
 
 from hydrascope.experiment.job_settings import TrainSettings
 from hydrascope.experiment.launcher.base import Launcher, open_launcher
-from hydrascope.experiment.sweep.loop import RunningTrial, Sweep
-from hydrascope.experiment.sweep.summary import summarize
+from hydrascope.experiment.sweep.loop import RunningTrial, Sweep, summarize
 from hydrascope.schemas.errors import SpecError
 
 Trial = tuple[TrainSettings, list[str]]

@@ -1,17 +1,20 @@
 """The loop that grids and searches share: it starts, watches and ends trials."""
 
-import time
+import csv
+import io
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 from rich.console import Console
+from rich.table import Table
 
 from hydrascope.experiment.job_settings import TrainSettings
 from hydrascope.experiment.launcher.base import Launcher, keep_busy
 from hydrascope.experiment.sweep.composition import below
 from hydrascope.experiment.sweep.process import TrialProcess
+from hydrascope.schemas.whole_file import write_whole
 from hydrascope.tracking.nested import NestedRuns
 
 
@@ -20,8 +23,6 @@ class RunningTrial(NamedTuple):
 
     number: int
     process: TrialProcess
-    began: float
-    """The start time, from `time.monotonic`."""
 
     def end(self) -> None:
         """End the trial with all its processes."""
@@ -110,7 +111,7 @@ class Sweep(ABC):
     def _started(self) -> Iterator[RunningTrial]:
         for number, settings in self.trials():
             process = TrialProcess(below(settings, self.parent(), self.name), self._launcher)
-            yield RunningTrial(number, process, time.monotonic())
+            yield RunningTrial(number, process)
 
     def _settled(self, trial: RunningTrial) -> bool:
         """Return whether a trial has ended; record its outcome if so."""
@@ -128,3 +129,16 @@ class Sweep(ABC):
         else:
             self.succeeded(trial)
         return True
+
+
+def summarize(rows: Sequence[Mapping[str, str]], name: str, folder: Path, console: Console) -> None:
+    """Write `summary.csv` into a sweep's folder and print it; all rows have the same columns."""
+    text = io.StringIO(newline="")
+    writer = csv.DictWriter(text, rows[0], lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    write_whole(folder / "summary.csv", text.getvalue())
+    table = Table(*rows[0], title=f"Sweep {name}", title_justify="left")
+    for row in rows:
+        table.add_row(*row.values())
+    console.print(table)

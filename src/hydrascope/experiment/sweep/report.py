@@ -12,8 +12,8 @@ from optuna.visualization.matplotlib import plot_parallel_coordinate, plot_param
 from rich.console import Console
 
 from hydrascope.experiment.sweep.composition import write_experiment
+from hydrascope.experiment.sweep.loop import summarize
 from hydrascope.experiment.sweep.search_settings import SearchSettings
-from hydrascope.experiment.sweep.summary import summarize
 from hydrascope.schemas.errors import SpecError
 from hydrascope.schemas.whole_file import whole_file
 

@@ -16,10 +16,9 @@ from hydrascope.experiment.complaints import USER_ERRORS, complaint
 from hydrascope.experiment.job_settings import TrainSettings
 from hydrascope.experiment.launcher.base import Launcher, open_launcher
 from hydrascope.experiment.sweep.composition import trial_settings
-from hydrascope.experiment.sweep.loop import RunningTrial, Sweep
+from hydrascope.experiment.sweep.loop import RunningTrial, Sweep, summarize
 from hydrascope.experiment.sweep.report import report, table
 from hydrascope.experiment.sweep.search_settings import Option, SearchSettings, Tried
-from hydrascope.experiment.sweep.summary import summarize
 from hydrascope.schemas.errors import SpecError
 from hydrascope.tracking.destination import PARENT
 from hydrascope.tracking.loggers import flatten

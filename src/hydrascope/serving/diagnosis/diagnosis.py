@@ -128,10 +128,7 @@ def build_diagnosis(
         for component, findings in components.items()
         if (lowest := _lowest_health(findings.values())) is not None
     }
-    everywhere = [
-        *machine.values(),
-        *(each for own in components.values() for each in own.values()),
-    ]
+    everywhere = (each for own in (machine, *components.values()) for each in own.values())
     end = window.start + timedelta(seconds=manifest.window.window_s)
     return Diagnosis(
         equipment_id=window.machine.equipment.equipment_id,

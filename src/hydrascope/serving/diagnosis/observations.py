@@ -3,8 +3,7 @@
 import math
 from collections.abc import Iterator, Mapping, Sequence
 
-from hydrascope.monitoring.diagnosed import DiagnosedWindow
-from hydrascope.monitoring.observation import Measure, Observation
+from hydrascope.monitoring.observation import DiagnosedWindow, Measure, Observation
 from hydrascope.schemas.task import HeadKind, HeadSpec
 from hydrascope.serving.diagnosis.diagnosis import Diagnosis
 from hydrascope.serving.diagnosis.findings import Finding

@@ -7,8 +7,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from hydrascope.monitoring.observation import counts
-from hydrascope.monitoring.series import Point, Series
+from hydrascope.monitoring.observation import Point, Series, counts
 from hydrascope.schemas.signal import Signal
 from hydrascope.schemas.task import HeadSpec
 from hydrascope.serving.diagnosis.diagnosis import Diagnosis

@@ -1,6 +1,5 @@
 """Numbers of an answer that the metrics observe."""
 
-from collections import Counter
 from typing import NamedTuple
 
 from hydrascope.packaging.manifest import Manifest
@@ -29,16 +28,8 @@ def prepare_series(manifest: Manifest, metrics: Metrics) -> None:
 
 
 def _findings(diagnosis: Diagnosis) -> list[tuple[str, Finding]]:
-    findings = [*diagnosis.machine.items()]
-    for component in diagnosis.components.values():
-        findings += component.items()
-    return findings
-
-
-def _unusable(diagnosis: Diagnosis) -> list[tuple[str, int]]:
-    """Return the number of sensors in each state of `SensorFitness`."""
-    sensors = diagnosis.fitness.sensors.values() if diagnosis.fitness is not None else ()
-    return [*Counter(each.state for each in sensors).items()]
+    places = diagnosis.machine, *diagnosis.components.values()
+    return [each for own in places for each in own.items()]
 
 
 def observe_answer(
@@ -48,8 +39,8 @@ def observe_answer(
 
     Sensors are named alike for all machines of one build.
     """
-    for state, sensors in _unusable(diagnosis):
-        metrics.unusable.labels(state).inc(sensors)
+    for sensor in diagnosis.fitness.sensors.values() if diagnosis.fitness is not None else ():
+        metrics.unusable.labels(sensor.state).inc()
     for name, each in _findings(diagnosis):
         if each.reliable is False:
             metrics.unreliable.labels(name).inc()

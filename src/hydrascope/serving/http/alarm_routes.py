@@ -5,8 +5,7 @@ from typing import Annotated
 from fastapi import APIRouter, Path, Query
 from starlette.responses import Response
 
-from hydrascope.monitoring.alarm import AlarmFilter
-from hydrascope.monitoring.silence import Silence
+from hydrascope.monitoring.alarm import AlarmFilter, Silence
 from hydrascope.serving.http.dependencies import (
     HIGHEST_ID,
     CanOperate,

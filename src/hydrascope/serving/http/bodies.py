@@ -36,7 +36,8 @@ class Bodies:
 
         What has been received counts until the end of the context, as the request holds it.
         """
-        end = asyncio.get_running_loop().time() + self._bounds.time_s
+        time_s = self._bounds.time_s
+        end = asyncio.get_running_loop().time() + time_s
         size, complete = 0, False
 
         async def counted() -> Message:
@@ -47,7 +48,11 @@ class Bodies:
                 async with asyncio.timeout_at(end):
                     message = await receive()
             except TimeoutError:
-                raise _too_slow(self._bounds.time_s) from None
+                raise ProblemError(
+                    408,
+                    f"The body did not arrive within {time_s:g} s.",
+                    headers={"Connection": "close"},
+                ) from None
             complete = not message.get("more_body", False)
             size += len(message.get("body", b""))
             self._held += len(message.get("body", b""))
@@ -70,9 +75,3 @@ class Bodies:
     def accepts(self, length: int) -> bool:
         """Return whether a body of this length is small enough."""
         return length <= self._bounds.one
-
-
-def _too_slow(time_s: float) -> ProblemError:
-    return ProblemError(
-        408, f"The body did not arrive within {time_s:g} s.", headers={"Connection": "close"}
-    )

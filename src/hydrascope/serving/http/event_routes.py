@@ -10,7 +10,7 @@ from starlette.responses import StreamingResponse
 
 from hydrascope.schemas.errors import ServiceError
 from hydrascope.serving.http.dependencies import CanRead, CurrentMonitor, CurrentService
-from hydrascope.serving.http.history_views import Diagnosed, alarm_view
+from hydrascope.serving.http.history_views import alarm_view
 from hydrascope.serving.http.problems import responses
 
 router = APIRouter(tags=["history"])
@@ -47,7 +47,7 @@ async def stream_events(
             for alarm in news.alarms:
                 yield b"event: alarm\ndata: " + to_json(alarm_view(alarm)) + b"\n\n"
             for each in news.diagnosed:
-                yield b"event: diagnosis\ndata: " + to_json(Diagnosed(**each._asdict())) + b"\n\n"
+                yield b"event: diagnosis\ndata: " + to_json(each) + b"\n\n"
             if not (news.alarms or news.diagnosed):
                 yield b": nothing new\n\n"  # notices that the client has left
 

@@ -1,11 +1,11 @@
 """Bodies of answers about the past: overview, diagnoses, series, signals, alarms, silences."""
 
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
+from typing import TYPE_CHECKING, Annotated, Literal, Self
 
 from pydantic import AwareDatetime, BaseModel, Field
 
-from hydrascope.monitoring.alarm import Alarm, Verdict
+from hydrascope.monitoring.alarm import Alarm, AlarmDriver, AlarmEvent, AlarmLabel, Verdict
 from hydrascope.schemas.base import AnyText
 from hydrascope.schemas.machine import Machine
 from hydrascope.serving.diagnosis.diagnosis import Diagnosis
@@ -98,15 +98,6 @@ class DiagnosisPage(BaseModel):
     """`cursor` of the next page; null: there are no more."""
 
 
-class Diagnosed(BaseModel):
-    """The newest window of a machine that a watch has diagnosed."""
-
-    equipment_id: str
-    start: datetime
-    end: datetime
-    health: float | None
-
-
 class SeriesQuery(BaseModel, extra="forbid"):
     """Which numbers are asked for."""
 
@@ -165,34 +156,6 @@ class SignalsAnswer(BaseModel):
     end: datetime
     signals: dict[str, SignalLine]
     """By sensor ID."""
-
-
-class AlarmDriver(BaseModel):
-    """How much a sensor contributed to a finding."""
-
-    sensor: str
-    share: float
-
-
-class AlarmEvent(BaseModel):
-    """Something that happened to an alarm."""
-
-    action: str
-    actor: str
-    note: str
-    verdict: Verdict | None
-    at: datetime
-
-
-class AlarmLabel(BaseModel):
-    """A label of a verdict, which a training reads."""
-
-    starts: datetime
-    ends: datetime
-    content: dict[str, float]
-    """Label column → its value."""
-    author: str
-    given_on: datetime
 
 
 class AlarmView(BaseModel):
@@ -274,10 +237,4 @@ class SilenceView(SilenceRequest):
 
 def alarm_view(alarm: Alarm) -> AlarmView:
     """Return an alarm as it is answered."""
-    columns: dict[str, Any] = alarm._asdict()
-    del columns["meaning"]
-    drivers = alarm.drivers
-    columns["drivers"] = None if drivers is None else [each._asdict() for each in drivers]
-    columns["labels"] = [each._asdict() for each in alarm.labels]
-    columns["events"] = [each._asdict() for each in alarm.events]
-    return AlarmView(**columns)
+    return AlarmView.model_validate(alarm, from_attributes=True)
