@@ -11,7 +11,7 @@ from hydrascope.graphs.fields import GraphInputs
 from hydrascope.graphs.input_spec import InputSpec
 from hydrascope.models.alarm_test import AlarmTest
 from hydrascope.models.base import ModelOutput
-from hydrascope.models.blocks.sensor_layout import build_places, sensor_graph
+from hydrascope.models.blocks.sensor_layout import build_of, build_places, sensor_graph
 from hydrascope.models.detectors.detector import Detector
 from hydrascope.models.layers.segment import segment_max
 from hydrascope.models.normality.operating import OperatingPoints
@@ -124,7 +124,7 @@ class Normality(nn.Module):
         """
         slot, components = inputs.sensor_slot, inputs.component_kind.shape[0]
         first = -segment_max(-slot, inputs.sensor_component, components)
-        return {MACHINE: self.topology(inputs), COMPONENT: first, SENSOR: slot}
+        return {MACHINE: build_of(inputs, self.slot_topology), COMPONENT: first, SENSOR: slot}
 
     def graphs(self, inputs: GraphInputs) -> dict[str, Tensor]:
         """Return the graph that each score belongs to."""
@@ -171,8 +171,3 @@ class Normality(nn.Module):
         """Return the thresholds of scores by their `keys`, or else by their `build_keys`."""
         table = self.thresholds()[level].clamp(min=_LEAST_THRESHOLD)  # keeps NaN
         return torch.where(table[own].isnan(), table[build], table[own])
-
-    def topology(self, inputs: GraphInputs) -> Tensor:
-        """Return the number of each graph's topology, [G] int64."""
-        kind = self.slot_topology[inputs.sensor_slot]
-        return segment_max(kind, sensor_graph(inputs), inputs.graph_id.shape[0])
