@@ -47,7 +47,6 @@ def of_head(head: HeadSpec, report: Report) -> Iterator[Sentence]:
 
 
 def _constant(head: str, report: Report) -> Rival:
-    """Return the best constant answer."""
     constant = report["constant"][head]
     return Rival(f"always answering {constant['answer']}", constant["value"])
 

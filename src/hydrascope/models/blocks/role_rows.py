@@ -73,12 +73,9 @@ class RoleRows(nn.Module):
         self.levels = [spec.feature_names.index(name) for name in names]
         each = features + len(self.levels)
         self.width, self.own_width = self.roles * each, self.owns * each
-        tables = {
-            "role_own": torch.tensor(owns),
-            "kind_family": torch.tensor(kinds),
-        }
-        for name, table in tables.items():  # follow from the vocabulary: not stored
-            self.register_buffer(name, table, persistent=False)
+        # They follow from the vocabulary, so they are not stored.
+        self.register_buffer("role_own", torch.tensor(owns), persistent=False)
+        self.register_buffer("kind_family", torch.tensor(kinds), persistent=False)
         self.change = SensorChange(spec)
         self.whitening = SensorWhitening(self.roles, 1, features, per_step=False)
 

@@ -138,11 +138,8 @@ class Mahalanobis(Detector):
         dense = dense.masked_fill((~seen).repeat_interleave(self.features, -1), 0.0)
         # Builds with fewer sensors have places that nothing is known of, and that miss nothing.
         known = self.known[graph][:, self.step_row]
-        if torch.compiler.is_compiling():
-            filled = self._nearly_filled(graph, dense, known & ~seen)
-        else:
-            filled = self._filled(graph, dense, known & ~seen)
-        x = self._by_build(graph, filled)
+        fill = self._nearly_filled if torch.compiler.is_compiling() else self._filled
+        x = self._by_build(graph, fill(graph, dense, known & ~seen))
         by_place = torch.unflatten(x, -1, (self.places, -1)).transpose(1, 2).flatten(0, 1)
         own = by_place[self._row(inputs)].to(inputs.sensor_features.dtype)
         of_place = seen.transpose(1, 2).flatten(0, 1)[self._row(inputs)]

@@ -33,7 +33,7 @@ class Normality(nn.Module):
     """Compares the scores of a detector with thresholds.
 
     A score is the root of (change + λ level) / steps, the parts of which a detector gives by level;
-    see `scored_windows.PARTS`. It is returned as a multiple of its threshold; above 1 is an alarm.
+    see `ScoredWindows.parts`. It is returned as a multiple of its threshold; above 1 is an alarm.
     It is NaN if there is nothing to score: no sensor, none observed, or none seen in training.
 
     Args:
