@@ -29,8 +29,8 @@ from hydrascope.schemas.task import HeadKind, HeadSpec
 
 Array = NDArray[np.float64]
 
-COVERAGE, _LEAST_COVERAGE = 0.99, 0.98
-"""The default coverage of class sets and intervals, and the least for heads with few held-out
+_COVERAGE, _LEAST_COVERAGE = 0.99, 0.98
+"""The coverage of class sets and intervals, and the least for heads with few held-out
 windows. If a head is nearly always right, its sets exceed it, because a class that is certain is
 never left out."""
 _LOG_TEMPERATURES = (-4.0, 4.0)
@@ -54,10 +54,7 @@ class HeldOut(NamedTuple):
 
 
 def fit_calibration(
-    heads: Sequence[HeadSpec],
-    held_out: HeldOut,
-    coverage: float = COVERAGE,
-    prior: Calibration | None = None,
+    heads: Sequence[HeadSpec], held_out: HeldOut, prior: Calibration | None = None
 ) -> Calibration:
     """Fit the values of `schemas.calibration.Calibration`.
 
@@ -94,7 +91,7 @@ def fit_calibration(
             thresholds |= _thresholds(head, rows, kept)
         scores = nonconformity(head, rows.prediction, rows.target).numpy()
         attainable = len(scores) / (len(scores) + 1)  # the most that so many windows can promise
-        attained = max(min(coverage, attainable), min(coverage, _LEAST_COVERAGE))
+        attained = max(min(_COVERAGE, attainable), _LEAST_COVERAGE)
         margin = tuple(conformal_margin(column, attained) for column in scores.T)
         if np.isfinite(margin).all():
             margins[head.name] = margin
@@ -103,7 +100,7 @@ def fit_calibration(
         thresholds = {**prior.thresholds, **thresholds}
         reasons = {name: why for name, why in reasons.items() if name not in temperatures}
     conformal = Conformal(
-        coverage=coverage,
+        coverage=_COVERAGE,
         margins=margins,
         windows=len(windows),
         units=len(np.unique(held_out.units[windows])),

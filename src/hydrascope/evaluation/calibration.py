@@ -216,17 +216,16 @@ def _coverage(
     }
 
 
-def exchangeable_coverage(scores: Array, nominal: float, repeats: int = _REPEATS) -> float | None:
+def exchangeable_coverage(scores: Array, nominal: float) -> float | None:
     """Return the mean coverage over random halves of the rows; None for too few rows.
 
     Args:
         scores: [R, M] nonconformity of the truth.
         nominal: The nominal coverage.
-        repeats: The number of random halves.
     """
     random, half = np.random.default_rng(0), len(scores) // 2
     covered = []
-    for _ in range(repeats):
+    for _ in range(_REPEATS):
         order = random.permutation(len(scores))
         fitted, judged = scores[order[:half]], scores[order[half:]]
         if not half:

@@ -144,10 +144,6 @@ class Normality(nn.Module):
         width = float(self.width[LEVELS.index(level)])
         return None if math.isnan(width) else AlarmTest(width)
 
-    def build_rows(self, level: str) -> range:
-        """Return the rows of a table that are of builds."""
-        return range(self.topologies if level == MACHINE else self.slots)
-
     def forward(self, inputs: GraphInputs, parts: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """Return each level's scores as multiples of their thresholds, from `parts`.
 
