@@ -145,8 +145,9 @@ class HeadMetrics(nn.Module):
         fewest = 2 if self.head.kind is HeadKind.REGRESSION else 1
         if float(self.rows.compute()) < fewest:
             return {}
-        parts = self.by_class, self.by_value, self.scores
-        computed = {name: value for each in parts for name, value in each.compute().items()}
+        scores = self.scores.compute()
+        computed = {**self.by_class.compute(), **self.by_value.compute()}
+        computed |= {name: scores[name] for name in score_names(self.head)}
         if self.head.kind is HeadKind.REGRESSION and not self._varies():
             del computed["r2"]
         return {name: float(value.mean()) for name, value in computed.items()}
