@@ -146,8 +146,18 @@ def overlap(one: list[float], other: list[float]) -> bool:
     return across and top + 3 < other_bottom and other_top + 3 < bottom
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("view", ["", "machines/zema", "alarms"])
+@pytest.mark.parametrize(
+    ("view", "scheme"),
+    [
+        ("", "light"),
+        ("machines/zema", "dark"),
+        ("alarms", "light"),
+        *(
+            pytest.param(*other, marks=pytest.mark.slow)
+            for other in [("", "dark"), ("machines/zema", "light"), ("alarms", "dark")]
+        ),
+    ],
+)
 def test_axe_finds_no_serious_fault(
     served_process: Served, browser: Chrome, diagnosis: Mapping[str, Any], view: str, scheme: str
 ) -> None:

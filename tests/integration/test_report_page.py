@@ -27,6 +27,22 @@ CUT = """return [...document.querySelectorAll(".wide, .circuit")]
     .filter((each) => each.scrollWidth > each.clientWidth)
     .map((each) => each.getAttribute("aria-label"))"""
 """Finds tables and drawings that can only be seen whole by scrolling."""
+SEEN = """
+const all = (selector, within = document) => [...within.querySelectorAll(selector)];
+const sizes = (selector) => all(selector).map((each) => each.getBoundingClientRect().toJSON());
+const [charts, sections] = arguments;
+return {
+    charts: Object.fromEntries(charts.map((id) => [id, sizes(`#${id} figure.chart svg`)])),
+    texts: sections.map((id) => document.getElementById(id).innerText),
+    shaded: all("#missing tbody tr").map((row) => all("td", row).map((cell) => cell.innerText)),
+    cases: all("article.case").map((each) => ({
+        worst: each.closest("#worst") !== null,
+        text: each.innerText,
+        lines: all("figure.signal polyline", each).length,
+        marks: all("figure.signal rect", each).length,
+    })),
+};"""
+"""Returns what of the page is shown, at once: each question to the browser takes a while."""
 BUILT = files("hydrascope") / "assets" / "report" / "built"
 
 
@@ -131,26 +147,23 @@ def test_the_page_is_whole_and_fits_the_screen(
     browser.execute_cdp_cmd("Emulation.setEmulatedMedia", preference)
     browser.get_log("browser")
     browser.get((judged / "report.html").as_uri())
-    expected = {"confusion": 5, "precision": 5, "calibration": 5, "severity": 4}
-    for section, count in expected.items():
-        drawn = browser.find_elements(By.CSS_SELECTOR, f"#{section} figure.chart svg")
-        assert len(drawn) == count, section
-        for svg in drawn:
-            assert svg.size["width"] > 200
-            assert svg.size["height"] > 150
-    for section in ("heads", "outcomes", "models", "compared", "missing", "worst", "uncertain"):
-        assert browser.find_element(By.ID, section).text
-    shaded = browser.find_elements(By.CSS_SELECTOR, "#missing tbody tr")
-    assert len(shaded) == 1 + 17
-    for row in shaded:
-        figures = row.find_elements(By.TAG_NAME, "td")
+    charts = {"confusion": 5, "precision": 5, "calibration": 5, "severity": 4}
+    sections = ("heads", "outcomes", "models", "compared", "missing", "worst", "uncertain")
+    seen = browser.execute_script(SEEN, list(charts), sections)
+    assert {section: len(drawn) for section, drawn in seen["charts"].items()} == charts
+    for size in (size for drawn in seen["charts"].values() for size in drawn):
+        assert size["width"] > 200
+        assert size["height"] > 150
+    assert all(seen["texts"])
+    assert len(seen["shaded"]) == 1 + 17
+    for figures in seen["shaded"]:
         assert len(figures) == 5
-        assert all(re.match(r"\d+\.\d\d %", cell.text) for cell in figures)
-    for case in browser.find_elements(By.CSS_SELECTOR, "article.case"):
-        assert len(case.find_elements(By.CSS_SELECTOR, "figure.signal polyline")) == 17
-    for case in browser.find_elements(By.CSS_SELECTOR, "#worst article.case"):
-        assert re.search(r"component \w+, sensors \w+ \(\d+ %\)", case.text)
-        assert len(case.find_elements(By.CSS_SELECTOR, "figure.signal rect")) == 17 * 10
+        assert all(re.match(r"\d+\.\d\d %", figure) for figure in figures)
+    assert {case["lines"] for case in seen["cases"]} == {17}
+    worst = [case for case in seen["cases"] if case["worst"]]
+    assert {case["marks"] for case in worst} == {17 * 10}
+    for case in worst:
+        assert re.search(r"component \w+, sensors \w+ \(\d+ %\)", case["text"])
     assert browser.execute_script("return document.documentElement.scrollWidth") <= width
     if width == max(WIDTHS):
         assert browser.execute_script(CUT) == []

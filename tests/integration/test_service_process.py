@@ -10,18 +10,14 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import replace
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from importlib.metadata import distribution
 from pathlib import Path
 from socket import create_server
-from threading import Thread
 from urllib.request import urlopen
 
 import pytest
 import schemathesis
 from hypothesis import HealthCheck, Phase, given, settings
-from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
-from opentelemetry.proto.trace.v1.trace_pb2 import Span
 from tests.support.load import Load, send
 from tests.support.rig_requests import PATH, ask, request_bodies
 from tests.support.services import ROOT, Served, free_port, service
@@ -112,9 +108,16 @@ def _python(code: str) -> subprocess.CompletedProcess[str]:
     )
 
 
+def _torch_mb() -> float:
+    """Return what a process that imports torch, and nothing else, has in memory (Linux)."""
+    code = "import torch; print(open('/proc/self/statm').read().split()[1])"
+    return int(_python(code).stdout) * os.sysconf("SC_PAGE_SIZE") / 1e6
+
+
 def test_it_is_ready_soon_and_warm_when_it_says_so(served_process: Served) -> None:
     assert served_process.processor_s < 8  # by the clock too, on a machine that does nothing else
-    assert served_process.resident_mb < 700
+    # torch for a GPU has 360 MB more in memory than torch for a CPU.
+    assert served_process.resident_mb < _torch_mb() + 400
     first, *later = (
         _processor_s_of(served_process, body) for body in request_bodies(range(31), digits=4)
     )
@@ -166,47 +169,6 @@ def test_more_than_it_can_take_is_turned_away_and_it_recovers(served_process: Se
     assert outcome.lost == outcome.extra == outcome.no_retry_after == 0
     calm = send(Load(port, PATH, seconds=1, rate=5, connections=8))
     assert calm.answered == calm.sent > 0
-
-
-@contextmanager
-def trace_collector() -> Iterator[tuple[str, list[Span]]]:
-    """Take in what is sent by OTLP over HTTP."""
-    spans: list[Span] = []
-
-    class Collect(BaseHTTPRequestHandler):
-        def do_POST(self) -> None:
-            body = self.rfile.read(int(self.headers["content-length"]))
-            for resource in ExportTraceServiceRequest.FromString(body).resource_spans:
-                for scope in resource.scope_spans:
-                    spans.extend(scope.spans)
-            self.send_response(200)
-            self.end_headers()
-
-        def log_message(self, *_: object) -> None:
-            pass
-
-    with ThreadingHTTPServer(("127.0.0.1", 0), Collect) as server:
-        Thread(target=server.serve_forever, daemon=True).start()
-        yield f"http://127.0.0.1:{server.server_port}", spans
-        server.shutdown()
-
-
-def test_a_trace_leads_through_a_request_and_its_batch_names_it(
-    bundle: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    with trace_collector() as (url, spans):
-        monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", url)
-        with service(bundle) as running:
-            ask(running.port, next(request_bodies([3])))
-    # What was still to be sent came when the service ended.
-    (read,) = [each for each in spans if each.name == "read"]
-    (engine,) = [each for each in spans if each.name == "engine"]
-    assert read.trace_id == engine.trace_id
-    (batch,) = [each for each in spans if each.name == "batch"]
-    assert [each.span_id for each in batch.links] == [engine.span_id]
-    for name in ("features", "network"):
-        (stage,) = [each for each in spans if (each.name, each.trace_id) == (name, batch.trace_id)]
-        assert stage.parent_span_id == batch.span_id
 
 
 def runs(process: Path) -> bool:

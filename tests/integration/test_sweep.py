@@ -16,6 +16,7 @@ import optuna
 import pytest
 from jobs import FEW_HELD_OUT, QUICK, ROOT, SMALL, train_settings
 from mlflow import MlflowClient
+from mlflow.entities import Run
 
 from hydrascope.experiment import train
 from hydrascope.experiment.job_settings import validate_train
@@ -32,15 +33,17 @@ TINY = (
     "trainer.max_epochs=3",
     "sweep.random_trials=9",
 )
-# The third trial has a hundredfold learning rate, and is stopped.
-KILLED = (
+# The third trial has a hundredfold learning rate, and is stopped; with `KILLED` the last one, once
+# the second was killed.
+PRUNED = (
     "sweep.space={optim.lr:{low:0.001,high:1.0,log:true},optim.weight_decay:null,"
     "model.dropout:null,model.hidden_channels:{choices:[8,16]}}",
     "sweep.trials=3",
     "launcher.parallel=1",
     "sweep.pruning={startup_trials:2,warmup_epochs:0}",
-    "sweep.seed=43",
+    "sweep.seed=55",
 )
+KILLED = (*PRUNED, "sweep.seed=43")
 # Five attention heads divide neither width: the second of three trials cannot even be composed.
 FAILING = (
     "+sweep.space={optim.lr:{low:0.001,high:0.01,log:true},optim.weight_decay:null,"
@@ -102,47 +105,59 @@ def wait_until(condition: Callable[[], bool], seconds: float = 300.0) -> None:
 
 
 @pytest.fixture(scope="module")
-def killed(tmp_path_factory: pytest.TempPathFactory, patch: pytest.MonkeyPatch) -> Path:
-    """Return where a sweep was killed while its second trial ran, and then continued."""
-    folder = tmp_path_factory.mktemp("killed")
-    script = [sys.executable, str(ROOT / "train.py"), "-m", "sweep=tpe", *TINY, *KILLED]
-    with (folder / "first.log").open("wb") as log:
-        first = subprocess.Popen(script, cwd=folder, stdout=log, stderr=log)
-    try:
-        second = found(folder) / "trials" / "0001" / "trial.log"
-        wait_until(lambda: second.is_file() or first.poll() is not None)
-        assert first.poll() is None, (folder / "first.log").read_text()
-        wait_until(lambda: bool(processes_of(folder)))
-    finally:
-        os.kill(first.pid, signal.SIGKILL)
-        first.wait()
-    wait_until(lambda: not processes_of(folder))
-    sweep(folder, patch, *KILLED)
+def searched(tmp_path_factory: pytest.TempPathFactory, patch: pytest.MonkeyPatch) -> Path:
+    """Return where a sweep of three trials ended."""
+    folder = tmp_path_factory.mktemp("searched")
+    sweep(folder, patch, *PRUNED)
     return folder
 
 
 @pytest.mark.slow
-def test_a_killed_sweep_goes_on_with_what_it_was_at(killed: Path) -> None:
-    assert states(killed) == ["COMPLETE", "FAIL", "COMPLETE", "PRUNED"]
-    _, broken_off, again, _ = trials(killed)
+def test_a_killed_sweep_goes_on_with_what_it_was_at(
+    tmp_path: Path, patch: pytest.MonkeyPatch
+) -> None:
+    script = [sys.executable, str(ROOT / "train.py"), "-m", "sweep=tpe", *TINY, *KILLED]
+    with (tmp_path / "first.log").open("wb") as log:
+        first = subprocess.Popen(script, cwd=tmp_path, stdout=log, stderr=log)
+    try:
+        second = found(tmp_path) / "trials" / "0001" / "trial.log"
+        wait_until(lambda: second.is_file() or first.poll() is not None)
+        assert first.poll() is None, (tmp_path / "first.log").read_text()
+        wait_until(lambda: bool(processes_of(tmp_path)))
+    finally:
+        os.kill(first.pid, signal.SIGKILL)
+        first.wait()
+    wait_until(lambda: not processes_of(tmp_path))
+    sweep(tmp_path, patch, *KILLED)
+    assert states(tmp_path) == ["COMPLETE", "FAIL", "COMPLETE", "PRUNED"]
+    _, broken_off, again, _ = trials(tmp_path)
     assert "error" not in broken_off.user_attrs
     assert again.params == broken_off.params
+    # It was killed before it had a run.
+    assert {run.info.run_name for run in runs(tmp_path)} >= {"0000", "0002", "0003"}
+    assert "0001" not in {run.info.run_name for run in runs(tmp_path)}
 
 
-def test_the_trials_are_below_one_run_with_their_metric(killed: Path) -> None:
-    client = MlflowClient(f"sqlite:///{killed / 'mlruns.db'}")
+def runs(folder: Path) -> list[Run]:
+    """Return what MLflow has of a sweep in this folder."""
+    client = MlflowClient(f"sqlite:///{folder / 'mlruns.db'}")
     experiment = client.get_experiment_by_name("hydrascope")
-    runs = client.search_runs([experiment.experiment_id])
-    (parent,) = [run for run in runs if PARENT not in run.data.tags]
+    return list(client.search_runs([experiment.experiment_id]))
+
+
+def test_the_trials_are_below_one_run_with_their_metric(searched: Path) -> None:
+    (parent,) = [run for run in runs(searched) if PARENT not in run.data.tags]
     below = {
-        run.info.run_name: run for run in runs if run.data.tags.get(PARENT) == parent.info.run_id
+        run.info.run_name: run
+        for run in runs(searched)
+        if run.data.tags.get(PARENT) == parent.info.run_id
     }
-    # The second was killed before it had a run; that of the last was ended for it.
-    assert set(below) == {"0000", "0002", "0003"}
+    assert states(searched) == ["COMPLETE", "COMPLETE", "PRUNED"]
+    assert set(below) == {"0000", "0001", "0002"}
     assert parent.info.status == "FINISHED"
     assert [below[name].info.status for name in sorted(below)] == ["FINISHED", "FINISHED", "KILLED"]
     assert all("val/head_loss" in run.data.metrics for run in below.values())
-    best = min(trial.value for trial in trials(killed) if trial.state.name == "COMPLETE")
+    best = min(trial.value for trial in trials(searched) if trial.state.name == "COMPLETE")
     assert parent.data.metrics["val/head_loss"] == pytest.approx(best)
 
 
@@ -169,44 +184,42 @@ def test_an_interrupted_sweep_ends_its_trials_and_is_one_line(kind: str, tmp_pat
     assert ("the same command" if kind == "search" else "resume=") in line
     assert not processes_of(folder)
     assert "interrupted" in (folder / "summary.csv").read_text()
-    client = MlflowClient(f"sqlite:///{tmp_path / 'mlruns.db'}")
-    runs = client.search_runs([client.get_experiment_by_name("hydrascope").experiment_id])
-    assert {run.info.status for run in runs} == {"KILLED"}
+    assert {run.info.status for run in runs(tmp_path)} == {"KILLED"}
 
 
-def test_the_value_of_a_trial_is_that_of_the_checkpoint_it_kept(killed: Path) -> None:
-    header, *rows = (found(killed) / "trials" / "0000" / "metrics.csv").read_text().splitlines()
+def test_the_value_of_a_trial_is_that_of_the_checkpoint_it_kept(searched: Path) -> None:
+    header, *rows = (found(searched) / "trials" / "0000" / "metrics.csv").read_text().splitlines()
     column = header.split(",").index("val/head_loss")
     losses = [float(row.split(",")[column]) for row in rows if row.split(",")[column]]
     # The checkpoint is chosen by the same loss, so it is the least of all epochs.
-    assert trials(killed)[0].value == pytest.approx(min(losses))
+    assert trials(searched)[0].value == pytest.approx(min(losses))
 
 
-def test_the_best_file_trains_to_the_value_of_its_trial(killed: Path, tmp_path: Path) -> None:
-    complete = [trial for trial in trials(killed) if trial.state.name == "COMPLETE"]
+def test_the_best_file_trains_to_the_value_of_its_trial(searched: Path, tmp_path: Path) -> None:
+    complete = [trial for trial in trials(searched) if trial.state.name == "COMPLETE"]
     best = min(complete, key=lambda trial: trial.value)
-    there = f"hydra.searchpath=[file://{found(killed)}]"  # what --config-dir does
+    there = f"hydra.searchpath=[file://{found(searched)}]"  # what --config-dir does
     quiet = ("baselines=false", "tracking=none", "trainer.progress_bar=false")
     train.run(train_settings(there, "experiment=best", *quiet, f"run_dir={tmp_path}"))
     again, before = (
         json.loads((folder / "results.json").read_text())["test"]
-        for folder in (tmp_path, found(killed) / "trials" / f"{best.number:04d}")
+        for folder in (tmp_path, found(searched) / "trials" / f"{best.number:04d}")
     )
     assert again == before  # same seed, same machine
 
 
-def test_the_summary_has_every_trial_and_the_pictures_are_drawn(killed: Path) -> None:
-    _, *rows = (found(killed) / "summary.csv").read_text().splitlines()
-    assert [row.split(",")[1] for row in rows] == [state.lower() for state in states(killed)]
+def test_the_summary_has_every_trial_and_the_pictures_are_drawn(searched: Path) -> None:
+    _, *rows = (found(searched) / "summary.csv").read_text().splitlines()
+    assert [row.split(",")[1] for row in rows] == [state.lower() for state in states(searched)]
     for picture in ("parallel_coordinates", "importance"):
-        assert (found(killed) / f"{picture}.png").read_bytes().startswith(b"\x89PNG")
+        assert (found(searched) / f"{picture}.png").read_bytes().startswith(b"\x89PNG")
 
 
 def test_another_search_needs_another_name(
-    killed: Path, patch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    searched: Path, patch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with pytest.raises(SystemExit, match="2"):
-        sweep(killed, patch, *KILLED, "optim.schedule.final_fraction=0.5")
+        sweep(searched, patch, *PRUNED, "optim.schedule.final_fraction=0.5")
     assert capsys.readouterr().err.strip() == (
         "train.py: sweep.name: 'tpe' is a search that differs in optim.schedule.final_fraction; "
         "expected another name"

@@ -55,8 +55,5 @@ def conditions(machines: Sequence[StoredMachine], heads: Sequence[HeadSpec]) -> 
 def _grades_one_component(head: HeadSpec, machines: Sequence[StoredMachine]) -> bool:
     if head.kind not in _GRADES or head.level is not HeadLevel.COMPONENT:
         return False
-    for machine in machines:
-        labelled = ~machine.targets[head.name][..., 0].isnan()
-        if int(labelled.any(0).sum()) > 1:
-            return False
-    return True
+    labelled = (~machine.targets[head.name][..., 0].isnan() for machine in machines)
+    return all(int(each.any(0).sum()) <= 1 for each in labelled)

@@ -6,14 +6,12 @@ from dataclasses import asdict
 from functools import cache
 from importlib import resources
 
-from hydrascope.data.extraction import samples_per_window
 from hydrascope.data.store.format import StoreSpec
 from hydrascope.data.store.window_fields import window_fields
 from hydrascope.data.windows import WindowPlan
 from hydrascope.features.engineer import FeatureEngineer
 from hydrascope.features.own import source_digests
-from hydrascope.telemetry.machine_fingerprint import machine_fingerprint
-from hydrascope.telemetry.source import TelemetrySource
+from hydrascope.telemetry.source import TelemetrySource, machine_fingerprint
 
 CHUNK_BYTES = 16 * 2**20
 """The target size of a chunk, read or written: small compared to a worker's memory, but large
@@ -44,7 +42,8 @@ def store_spec(source: TelemetrySource, plan: WindowPlan, engineer: FeatureEngin
     physics = engineer.config.edge_dynamic or engineer.config.use_hydraulic
     fields = window_fields(topology, engineer, plan.spec.steps)
     written = sum(field.window_bytes for field in fields.values())
-    read = 4 * samples_per_window(topology, plan.spec.window_s)
+    samples = sum(sensor.rate_hz for _, sensor in topology.sensors) * plan.spec.window_s
+    read = 4 * round(samples)
     return StoreSpec(
         equipment_id=plan.equipment_id,
         windows=len(plan),

@@ -63,8 +63,7 @@ from hydrascope.graphs.layout import layouts_of
 from hydrascope.schemas.arguments import checked
 from hydrascope.schemas.machine import Machine
 from hydrascope.schemas.task import TaskSpec
-from hydrascope.telemetry.remarks import remarks
-from hydrascope.telemetry.source import CheckedSource
+from hydrascope.telemetry.source import CheckedSource, remarks
 
 
 class HydraulicDataModule(LightningDataModule):

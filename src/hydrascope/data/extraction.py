@@ -12,7 +12,6 @@ from hydrascope.data.windows import WindowPlan
 from hydrascope.features.engineer import FeatureEngineer
 from hydrascope.graphs.fields import WindowFields
 from hydrascope.graphs.window_computer import WindowComputer
-from hydrascope.schemas.machine import GraphTopology
 from hydrascope.schemas.time import TimeWindow
 from hydrascope.telemetry.source import Signal, TelemetrySource
 
@@ -50,11 +49,6 @@ def compute_windows(
         end_s[part] = torch.from_numpy(ends_s)
         done = part.stop
     return computer.window_fields(features, observed, end_s)
-
-
-def samples_per_window(topology: GraphTopology, window_s: float) -> int:
-    """Return the approximate number of samples of all sensors in a window."""
-    return round(sum(sensor.rate_hz for _, sensor in topology.sensors) * window_s)
 
 
 def _read(

@@ -9,10 +9,11 @@ from numpy.typing import NDArray
 
 from hydrascope.data.split_spec import Split, SplitSpec
 from hydrascope.data.splits import make_split
-from hydrascope.data.windows import EQUIPMENT, microsecond, microseconds
+from hydrascope.data.windows import EQUIPMENT, microseconds
 from hydrascope.schemas.errors import SpecError, closest
 from hydrascope.schemas.normality import NormalityFit
 from hydrascope.schemas.task import HeadLevel, TaskSpec
+from hydrascope.telemetry.times import as_microseconds
 
 _KEY = "task.normality"
 
@@ -121,9 +122,9 @@ def _between(
     start_us = microseconds(table["start"])
     chosen = np.ones(len(table), dtype=bool)
     if fit.start is not None:
-        chosen &= start_us >= microsecond(fit.start)
+        chosen &= start_us >= as_microseconds(fit.start)
     if fit.end is not None:
-        chosen &= start_us + round(window_s * 1e6) <= microsecond(fit.end)
+        chosen &= start_us + round(window_s * 1e6) <= as_microseconds(fit.end)
     if not chosen.any():
         first, last = table["start"].min(), table["start"].max() + pd.Timedelta(window_s, "s")
         raise SpecError(

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from hydrascope.data.cross_parts import HeldOutPart
 from hydrascope.data.datamodule import HydraulicDataModule
-from hydrascope.data.windows import EQUIPMENT, microseconds
+from hydrascope.data.windows import EQUIPMENT, microseconds, nearest
 
 
 class Near(NamedTuple):
@@ -28,14 +28,9 @@ def near_training(data: HydraulicDataModule, part: HeldOutPart) -> Near:
     apart_us = np.full(len(rows), np.iinfo(np.int64).max)
     for name in np.unique(machine[rows]):
         own = np.flatnonzero(machine[rows] == name)
-        learned = np.sort(start_us[train[machine[train] == name]])
+        learned = start_us[train[machine[train] == name]]
         if len(learned):
-            start = start_us[rows[own]]
-            after = np.searchsorted(learned, start)
-            before, behind = np.maximum(after - 1, 0), np.minimum(after, len(learned) - 1)
-            apart_us[own] = np.minimum(
-                np.abs(start - learned[before]), np.abs(start - learned[behind])
-            )
+            apart_us[own] = nearest(start_us[rows[own]], learned)
     window_us, stride_us = (round(s * 1e6) for s in (data.window.window_s, data.window.stride_s))
     sharing = apart_us < window_us
     return Near(sharing, ~sharing & (apart_us < window_us + stride_us))

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from hydrascope.data.split_spec import Split
-from hydrascope.schemas.machine import GraphTopology
+from hydrascope.schemas import GraphTopology
 from hydrascope.schemas.parts import PARTS
 from hydrascope.schemas.task import HeadKind, HeadLevel, HeadSpec
 
@@ -84,12 +84,11 @@ def _places(head: HeadSpec, topology: GraphTopology) -> Iterator[tuple[int, str]
             yield place, component.id
 
 
-def _classes(head: HeadSpec) -> Iterator[_Class]:
+def _classes(head: HeadSpec) -> list[_Class]:
     if head.kind is HeadKind.REGRESSION:
-        yield _Class(NUMBER, None)
+        return [_Class(NUMBER, None)]
     names = [cls.name for cls in head.classes] or ["0", "1"]
-    if head.kind is not HeadKind.REGRESSION:
-        yield from (_Class(name, code) for code, name in enumerate(names))
+    return [_Class(name, code) for code, name in enumerate(names)]
 
 
 def _counts(cls: _Class, parts: Sequence[Tensor]) -> tuple[float, ...]:

@@ -11,8 +11,8 @@ from hydrascope.data.label_counts import CLASS, COMPONENT, HEAD, HIGHEST, LABEL,
 from hydrascope.data.split_spec import Split
 from hydrascope.data.targets import candidates
 from hydrascope.data.windows import EQUIPMENT
+from hydrascope.schemas import GraphTopology
 from hydrascope.schemas.errors import SpecError
-from hydrascope.schemas.machine import GraphTopology
 from hydrascope.schemas.task import HeadKind, HeadLevel, HeadSpec
 
 _ONE_ANSWER = (HeadKind.BINARY, HeadKind.MULTI_CLASS, HeadKind.ORDINAL)

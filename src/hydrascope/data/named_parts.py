@@ -6,10 +6,11 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from hydrascope.data.windows import EQUIPMENT, microsecond, microseconds
+from hydrascope.data.windows import EQUIPMENT, microseconds
 from hydrascope.schemas.errors import SpecError, closest, validate
 from hydrascope.schemas.parts import PARTS
 from hydrascope.schemas.time import TimeWindow
+from hydrascope.telemetry.times import as_microseconds
 
 _TIME = "2026-01-01T00:00:00Z/2026-02-01T00:00:00Z"
 
@@ -63,7 +64,7 @@ def parts_in_lists(
                 inside = machine == entry
             else:
                 time = _time(entry, names, path)
-                begin_us, stop_us = microsecond(time.start), microsecond(time.end)
+                begin_us, stop_us = as_microseconds(time.start), as_microseconds(time.end)
                 inside = (start_us >= begin_us) & (end_us <= stop_us)
             if not inside.any():
                 raise SpecError(f"{entry!r} has no window; accepted: recorded times", path=path)

@@ -12,8 +12,7 @@ from numpy.typing import NDArray
 
 from hydrascope.data.store.window_fields import SENSOR_FEATURES, SENSOR_OBSERVED
 from hydrascope.data.stored_machine import StoredMachine
-from hydrascope.data.windows import EQUIPMENT, WindowNumbers, microseconds
-from hydrascope.graphs.fields import SensorReference
+from hydrascope.data.windows import EQUIPMENT, microseconds
 from hydrascope.graphs.reference import mean_reference
 from hydrascope.schemas.errors import SpecError, closest
 
@@ -69,23 +68,10 @@ def reference_windows(
     return chosen
 
 
-def sensor_reference(
-    machine: StoredMachine, rows: WindowNumbers, spec: ReferenceSpec
-) -> SensorReference:
-    """Compute the reference of a machine with reference windows `rows` in bounded memory.
-
-    See `graphs.reference.mean_reference`.
-    """
-    parts = machine.parts((SENSOR_FEATURES, SENSOR_OBSERVED), rows)
-    sensors, steps, features = machine.store.layout[SENSOR_FEATURES][0]
-    pairs = ((x, observed) for x, observed in parts)
-    return mean_reference(pairs, (sensors, steps, features), per_step=spec.per_step)
-
-
 def with_references(
     machines: Sequence[StoredMachine], reference: NDArray[np.bool_], spec: ReferenceSpec
 ) -> list[StoredMachine]:
-    """Return the machines with the references of their sensors.
+    """Return the machines with the references of their sensors, computed in bounded memory.
 
     Args:
         machines: All machines, in the order of the window table.
@@ -95,6 +81,9 @@ def with_references(
     found, first = [], 0
     for machine in machines:
         rows = np.flatnonzero(reference[first : first + len(machine)])
-        found.append(replace(machine, reference=sensor_reference(machine, rows, spec)))
+        parts = machine.parts((SENSOR_FEATURES, SENSOR_OBSERVED), rows)
+        shape, _ = machine.store.layout[SENSOR_FEATURES]
+        own = mean_reference(parts, shape, per_step=spec.per_step)
+        found.append(replace(machine, reference=own))
         first += len(machine)
     return found

@@ -4,7 +4,7 @@ Neighbouring windows are alike, so a random split puts near copies of test windo
 overrates every model. It exists to demonstrate this, not to be reported.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 import pandas as pd
@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from hydrascope.data.named_parts import label_column, parts_in_column, parts_in_lists
 from hydrascope.data.split_spec import CONDITION, PUBLISHED_FOLD, Split, SplitSpec
-from hydrascope.data.windows import EQUIPMENT, WindowNumbers, microseconds
+from hydrascope.data.windows import EQUIPMENT, WindowNumbers, microseconds, nearest
 from hydrascope.schemas.errors import SpecError
 from hydrascope.schemas.parts import PARTS
 
@@ -94,14 +94,12 @@ def column(table: pd.DataFrame, spec: SplitSpec) -> Split:
     place = np.full(len(table), -1)
     for number, rows in enumerate((train, val, test)):
         place[rows] = number
-    kept: list[list[WindowNumbers]] = [[], []]
+    parts = []
     for rows in _machines_in_time(table):
-        own = [rows[place[rows] == number] for number in range(3)]
-        others = np.concatenate(own[1:])
-        kept[0].append(_apart(start_s, own[0], others, spec.window_s))
-        kept[1].append(_apart(start_s, own[1], own[2], spec.window_s))
-    train, val = (np.sort(np.concatenate(each)) for each in kept)
-    return Split(train, val, test)
+        train, val, test = (rows[place[rows] == number] for number in range(3))
+        train = _apart(start_s, train, np.concatenate([val, test]), spec.window_s)
+        parts.append((train, _apart(start_s, val, test, spec.window_s), test))
+    return _joined(parts)
 
 
 def random_windows(table: pd.DataFrame, spec: SplitSpec) -> Split:
@@ -117,14 +115,12 @@ def chronological(table: pd.DataFrame, spec: SplitSpec) -> Split:
     """Train on the past and test on the future: the last 1/`folds` of each machine's windows."""
     if spec.fold != 0:
         raise SpecError(f"data.fold is {spec.fold}; accepted with data.split.name=chronological: 0")
-    parts: list[list[WindowNumbers]] = [[], [], []]
+    parts = []
     for rows in _machines_in_time(table):
         past = len(rows) - len(rows) // spec.folds
         cut = past - round(past * spec.val_fraction)
-        for part, chosen in zip(parts, np.split(rows, [cut, past]), strict=True):
-            part.append(chosen)
-    train, val, test = (np.sort(np.concatenate(part)) for part in parts)
-    return Split(train=train, val=val, test=test)
+        parts.append(np.split(rows, [cut, past]))
+    return _joined(parts)
 
 
 def time_blocks(table: pd.DataFrame, spec: SplitSpec) -> Split:
@@ -138,7 +134,7 @@ def time_blocks(table: pd.DataFrame, spec: SplitSpec) -> Split:
         SpecError: No machine has enough windows for all parts.
     """
     start_s = microseconds(table["start"]) / 1e6
-    parts: list[list[WindowNumbers]] = [[], [], []]
+    parts = []
     for rows in _machines_in_time(table):
         blocks = np.array_split(rows, spec.folds)
         test = blocks[spec.fold]
@@ -147,9 +143,8 @@ def time_blocks(table: pd.DataFrame, spec: SplitSpec) -> Split:
         train, val = np.split(rest, [len(rest) - round(len(rest) * spec.val_fraction)])
         val = _apart(start_s, val, test, 2 * spec.window_s)
         train = _apart(start_s, train, np.concatenate([val, test]), 2 * spec.window_s)
-        for part, chosen in zip(parts, (train, val, test), strict=True):
-            part.append(chosen)
-    split = Split(*(np.sort(np.concatenate(part)) for part in parts))
+        parts.append((train, val, test))
+    split = _joined(parts)
     if not all(len(part) for part in split):
         raise SpecError(
             f"data.split.folds is {spec.folds}: the windows are too few for blocks with a gap of "
@@ -176,19 +171,18 @@ def _machines_in_time(table: pd.DataFrame) -> list[WindowNumbers]:
     return np.split(by_machine, np.cumsum(np.bincount(code))[:-1])
 
 
+def _joined(parts: Sequence[Sequence[WindowNumbers]]) -> Split:
+    """Return the split with the parts of each machine."""
+    return Split(*(np.sort(np.concatenate(part)) for part in zip(*parts, strict=True)))
+
+
 def _apart(
     start_s: NDArray[np.float64], rows: WindowNumbers, others: WindowNumbers, apart_s: float
 ) -> WindowNumbers:
     """Keep the `rows` that start at least `apart_s` seconds before or after all `others`."""
     if not len(others) or not len(rows):
         return rows
-    start, other = start_s[rows], np.sort(start_s[others])
-    after = np.searchsorted(other, start)
-    nearest = np.minimum(
-        np.abs(start - other[np.maximum(after - 1, 0)]),
-        np.abs(start - other[np.minimum(after, len(other) - 1)]),
-    )
-    return rows[nearest >= apart_s - 1e-6]
+    return rows[nearest(start_s[rows], start_s[others]) >= apart_s - 1e-6]
 
 
 def _grouped(

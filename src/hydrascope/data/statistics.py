@@ -10,6 +10,7 @@ from torch import Tensor
 
 from hydrascope.data.store.window_fields import SENSOR_FEATURES, SENSOR_OBSERVED
 from hydrascope.data.stored_machine import StoredMachine
+from hydrascope.features.statistics import Extremes, Moments
 
 
 @dataclass(frozen=True)
@@ -37,48 +38,33 @@ class DatasetStatistics:
 
 
 def dataset_statistics(machines: Sequence[StoredMachine]) -> DatasetStatistics:
-    """Compute statistics; moments are merged as in Chan, Golub & LeVeque (1983)."""
+    """Compute statistics of the windows of machines."""
     slots = 1 + max(slot for machine in machines for slot in machine.layout.sensor_slot.tolist())
-    features = machines[0].store.manifest.fields[SENSOR_FEATURES].shape[-1]
-    count = torch.zeros(slots, 1, dtype=torch.float64)
-    mean = torch.zeros(slots, features, dtype=torch.float64)
-    squares = torch.zeros_like(mean)
-    low, high = torch.full_like(mean, torch.inf), torch.full_like(mean, -torch.inf)
+    shape = (slots, 1, machines[0].store.manifest.fields[SENSOR_FEATURES].shape[-1])
+    moments, extremes = Moments(shape), Extremes(shape)
     sub_windows = 0
     for machine in machines:
-        slot = machine.layout.sensor_slot
         rows = np.arange(len(machine))
-        for x, observed in machine.parts((SENSOR_FEATURES, SENSOR_OBSERVED), rows):
-            seen = observed.unsqueeze(-1)
-            n = seen.sum((0, 2)).to(torch.float64)
-            m = torch.where(seen, x, 0.0).sum((0, 2), dtype=torch.float64) / n.clamp(min=1)
-            deviation = torch.where(seen, x - m.unsqueeze(1), 0.0)
-            total = count[slot] + n
-            shift = m - mean[slot]
-            squares[slot] += deviation.square().sum((0, 2)) + shift.square() * (
-                count[slot] * n / total.clamp(min=1)
-            )
-            mean[slot] += shift * n / total.clamp(min=1)
-            count[slot] = total
-            low[slot] = torch.minimum(low[slot], torch.where(seen, x, torch.inf).amin((0, 2)))
-            high[slot] = torch.maximum(high[slot], torch.where(seen, x, -torch.inf).amax((0, 2)))
-            sub_windows += observed.numel()
-    never = count == 0
+        for part in machine.parts((SENSOR_FEATURES, SENSOR_OBSERVED), rows):
+            moments.update(machine.layout.sensor_slot, *part)
+            extremes.update(machine.layout.sensor_slot, *part)
+            sub_windows += part[1].numel()
 
     def known(values: Tensor) -> Tensor:
-        return values.masked_fill(never, torch.nan)
+        return values.masked_fill(moments.count == 0, torch.nan).squeeze(1)
 
+    mean, std = moments.center_and_scale()
     return DatasetStatistics(
         windows=sum(len(machine) for machine in machines),
         machines=len(machines),
         components_per_graph=_mean(machines, (m.layout.num_components for m in machines)),
         sensors_per_graph=_mean(machines, (m.layout.num_sensors for m in machines)),
         edges_per_graph=_mean(machines, (m.layout.edge_index.shape[1] for m in machines)),
-        observed_share=float(count.sum()) / max(sub_windows, 1),
+        observed_share=float(moments.count[..., 0].sum()) / max(sub_windows, 1),
         feature_mean=known(mean),
-        feature_std=known((squares / count.clamp(min=1)).sqrt()),
-        feature_min=known(low),
-        feature_max=known(high),
+        feature_std=known(std),
+        feature_min=known(extremes.low),
+        feature_max=known(extremes.high),
         labels={name: _occurrences(machines, name) for name in machines[0].targets},
     )
 

@@ -8,8 +8,8 @@ import pandas as pd
 import torch
 from torch import Tensor
 
+from hydrascope.schemas import GraphTopology
 from hydrascope.schemas.errors import SpecError
-from hydrascope.schemas.machine import GraphTopology
 from hydrascope.schemas.task import HeadKind, HeadLevel, HeadSpec
 
 

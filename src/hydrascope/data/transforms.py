@@ -88,8 +88,7 @@ class EdgeDropout:
     def __call__(self, batch: TrainingBatch, random: Generators) -> TrainingBatch:
         """Return the batch with fewer edges."""
         inputs = batch.inputs
-        graph = inputs.component_graph[inputs.edge_index[0]]
-        counts = torch.bincount(graph, minlength=len(inputs.graph_id)).tolist()
+        counts = _per_graph(batch, inputs.component_graph[inputs.edge_index[0]])
         kept = _joined(
             [rng.random(edges) >= self.share for rng, edges in zip(random, counts, strict=True)]
         )
@@ -120,10 +119,8 @@ class TimeJitter:
             [rng.integers(-self.max_steps, self.max_steps, endpoint=True) for rng in random]
         )
         by_component = shift[inputs.component_graph]
-        by_sensor, by_edge = (
-            by_component[inputs.sensor_component],
-            by_component[inputs.edge_index[0]],
-        )
+        by_sensor = by_component[inputs.sensor_component]
+        by_edge = by_component[inputs.edge_index[0]]
         features, observed = _shifted(inputs.sensor_features, inputs.sensor_observed, by_sensor)
         dynamic, dynamic_mask = _shifted(inputs.edge_dynamic, inputs.edge_dynamic_mask, by_edge)
         machine, machine_mask = _shifted(
@@ -154,18 +151,16 @@ def _shifted(values: Tensor, mask: Tensor, shift: Tensor) -> tuple[Tensor, Tenso
 
 def sensors_of(batch: TrainingBatch) -> list[int]:
     """Return the number of sensors of each graph."""
-    inputs = batch.inputs
-    graph = inputs.component_graph[inputs.sensor_component]
-    counts: list[int] = torch.bincount(graph, minlength=len(inputs.graph_id)).tolist()
-    return counts
+    return _per_graph(batch, batch.inputs.component_graph[batch.inputs.sensor_component])
 
 
 def components_of(batch: TrainingBatch) -> list[int]:
     """Return the number of components of each graph."""
-    inputs = batch.inputs
-    counts: list[int] = torch.bincount(
-        inputs.component_graph, minlength=len(inputs.graph_id)
-    ).tolist()
+    return _per_graph(batch, batch.inputs.component_graph)
+
+
+def _per_graph(batch: TrainingBatch, graph: Tensor) -> list[int]:
+    counts: list[int] = torch.bincount(graph, minlength=len(batch.inputs.graph_id)).tolist()
     return counts
 
 

@@ -78,13 +78,10 @@ class MachineBank:
     def apart(self, labels: NDArray[np.float32]) -> dict[str, Tensor]:
         """Return flat labels of a window by head, [N, L]; NaN where missing."""
         known = np.where(labels == _UNKNOWN, np.float32(np.nan), labels)
-        parts, first = {}, 0
         components = len(known) // sum(self._sizes)
-        for name, size in zip(self.of_component, self._sizes, strict=True):
-            part = known[first : first + components * size]
-            parts[name] = torch.from_numpy(part.reshape(components, size))
-            first += components * size
-        return parts
+        parts = np.split(known, components * np.cumsum(self._sizes)[:-1])
+        named = zip(self.of_component, parts, strict=True)
+        return {name: torch.from_numpy(part.reshape(components, -1)) for name, part in named}
 
     def draw(self, window: int, random: np.random.Generator) -> tuple[int, int]:
         """Draw two windows of one machine that has the build of `window`."""

@@ -18,17 +18,11 @@ class WindowSums:
     """Differences of windows to add to the graphs of a batch."""
 
     def __init__(self) -> None:
-        self._graph: list[int] = []
-        self._factor: list[float] = []
-        self._taken: list[int] = []
-        self._given: list[int] = []
+        self._terms: list[tuple[int, int, int, float]] = []
 
     def add(self, graph: int, taken: int, given: int, factor: float = 1.0) -> None:
         """Add `factor` times (window `taken` − window `given`) to a graph of the same build."""
-        self._factor.append(factor)
-        self._graph.append(graph)
-        self._taken.append(taken)
-        self._given.append(given)
+        self._terms.append((graph, taken, given, factor))
 
     def applied(
         self, batch: TrainingBatch, gather: Gather, settled: Collection[str]
@@ -38,15 +32,15 @@ class WindowSums:
         Line and machine features do not change, nor do the targets of `settled` heads. Targets of
         other heads become missing where the two windows of a term differ.
         """
-        if not self._graph:
+        if not self._terms:
             return batch
-        rows = np.array([*self._taken, *self._given], dtype=np.int64)
+        graphs, taken, given, factors = zip(*self._terms, strict=True)
+        rows = np.array([*taken, *given], dtype=np.int64)
         needed, place = np.unique(rows, return_inverse=True)
         bank = gather(needed)
-        graph = [*self._graph, *self._graph]
+        graph = [*graphs, *graphs]
         target, origin = _aligned(graph, place.tolist(), sensors_of(batch), sensors_of(bank))
-        factor = torch.tensor(self._factor)
-        factor = torch.cat((factor, -factor))
+        factor = torch.tensor([*factors, *(-each for each in factors)])
         sizes = torch.tensor(sensors_of(batch))[torch.tensor(graph)]
         x, observed = bank.inputs.sensor_features[origin], bank.inputs.sensor_observed[origin]
         x = torch.where(observed.unsqueeze(-1), x, 0.0)
@@ -70,7 +64,7 @@ class WindowSums:
         settled: Collection[str],
     ) -> dict[str, Tensor]:
         """Return the targets of a batch; `place` has the positions of the terms in `bank`."""
-        taken, given = np.split(place, 2)
+        graphs, (taken, given) = [graph for graph, *_ in self._terms], np.split(place, 2)
         targets = dict(batch.targets)
         for name in (name for name in targets if name not in settled):
             at_machine = len(targets[name]) == len(batch.window)
@@ -78,8 +72,8 @@ class WindowSums:
                 [1] * len(each.window) if at_machine else components_of(each)
                 for each in (batch, bank)
             )
-            row, first = _aligned(self._graph, taken.tolist(), mine, theirs)
-            _, second = _aligned(self._graph, given.tolist(), mine, theirs)
+            row, first = _aligned(graphs, taken.tolist(), mine, theirs)
+            _, second = _aligned(graphs, given.tolist(), mine, theirs)
             other = bank.targets[name]
             differs = other[first].nan_to_num(-1.0) != other[second].nan_to_num(-1.0)
             lost = torch.zeros(targets[name].shape).index_add(0, row, differs.to(torch.float32))

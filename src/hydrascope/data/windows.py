@@ -3,9 +3,9 @@
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from itertools import groupby
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -17,13 +17,13 @@ from hydrascope.schemas.errors import SpecError
 from hydrascope.schemas.machine import Machine
 from hydrascope.schemas.time import TimeWindow
 from hydrascope.telemetry.source import TelemetrySource
+from hydrascope.telemetry.times import as_microseconds
 
 EQUIPMENT = "equipment_id"
 """The column of the window table with the machine."""
 WindowNumbers = NDArray[np.int64]
 """Numbers of windows, which are rows of the window table and of the dataset."""
 _NUMBERS = (np.float64, np.int64)
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True)
@@ -65,7 +65,7 @@ class WindowPlan:
     def starts(self, rows: range | None = None) -> pd.DatetimeIndex:
         """Return the start of windows `rows`; None: of every window."""
         instants_us = [
-            microsecond(extent.start) + np.rint(starts_s * 1e6).astype(np.int64)
+            as_microseconds(extent.start) + np.rint(starts_s * 1e6).astype(np.int64)
             for extent, starts_s in self.stretches(range(len(self)) if rows is None else rows)
         ]
         utc = pd.DatetimeIndex(np.concatenate(instants_us).view("datetime64[us]"), tz="UTC")
@@ -186,9 +186,13 @@ def _partial_numbers(tables: Sequence[pd.DataFrame]) -> list[str]:
     return [name for name, times in found.items() if times < len(tables) and name not in other]
 
 
-def microsecond(time: datetime) -> int:
-    """Convert a time to µs since 1970."""
-    return (time - _EPOCH) // timedelta(microseconds=1)
+def nearest(times: NDArray[Any], others: NDArray[Any]) -> NDArray[Any]:
+    """Return the distance [R] of each time to the nearest of some others, at least one."""
+    others = np.sort(others)
+    after = np.searchsorted(others, times)
+    before, behind = np.maximum(after - 1, 0), np.minimum(after, len(others) - 1)
+    distance: NDArray[Any] = np.minimum(abs(times - others[before]), abs(times - others[behind]))
+    return distance
 
 
 def microseconds(times: pd.Series) -> NDArray[np.int64]:

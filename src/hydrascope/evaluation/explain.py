@@ -17,7 +17,7 @@ from hydrascope.graphs.fields import GraphInputs, SensorReference, WindowFields
 from hydrascope.graphs.layout import GraphLayout
 from hydrascope.models.decode import decode, log_probabilities
 from hydrascope.models.diagnoser import TensorDiagnoser
-from hydrascope.schemas.machine import GraphTopology
+from hydrascope.schemas import GraphTopology
 from hydrascope.schemas.task import HeadKind, HeadLevel, HeadSpec
 
 STEPS = 50

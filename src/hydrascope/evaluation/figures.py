@@ -16,7 +16,7 @@ from hydrascope.evaluation.page.numbers import shown_name
 from hydrascope.evaluation.page.svg import shown_part
 from hydrascope.evaluation.predictions import HeadPredictions
 from hydrascope.evaluation.sums import class_names
-from hydrascope.schemas.machine import EdgeType, GraphTopology
+from hydrascope.schemas import EdgeType, GraphTopology
 from hydrascope.schemas.task import HeadSpec
 from hydrascope.schemas.whole_file import whole_file
 from hydrascope.tasks.metrics import predicted_class

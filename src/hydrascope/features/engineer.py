@@ -101,15 +101,7 @@ class FeatureEngineer(nn.Module):
         if "frequency" in self._groups:
             groups.append(frequency_features(window, rate, config.num_frequencies))
         if "temporal" in self._groups:
-            groups.append(
-                temporal_features(
-                    window,
-                    rate,
-                    window_sizes=config.window_sizes,
-                    ema_span=config.ema_span,
-                    lags=config.autocorrelation_lags,
-                )
-            )
+            groups.append(temporal_features(window, rate, config))
         if "levels" in self._groups:
             groups.append(level_features(window))
         if "own" in self._groups:

@@ -42,11 +42,9 @@ def own_features(
     for name, function in functions.items():
         feature = function(window.filled, sampling_rate_hz)
         if not isinstance(feature, Tensor) or feature.shape != shape:
-            returned = (
-                list(feature.shape) if isinstance(feature, Tensor) else type(feature).__name__
-            )
+            made = list(feature.shape) if isinstance(feature, Tensor) else type(feature).__name__
             raise SpecError(
-                f"returns {returned} for samples {list(window.filled.shape)}; expected a tensor "
+                f"returns {made} for samples {list(window.filled.shape)}; expected a tensor "
                 f"{list(shape)}, one number for each window",
                 path=f"features.own.{name}",
             )

@@ -4,7 +4,6 @@ Shapes: `...` any batch axes, n samples, W rolling windows, L lags. Computed ove
 window x, with i = 0 … n - 1.
 """
 
-from collections.abc import Sequence
 from functools import lru_cache
 
 import numpy as np
@@ -12,6 +11,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from hydrascope.features.config import FeatureConfig
 from hydrascope.features.rolling import rolling_variances
 from hydrascope.features.window import Window
 
@@ -19,14 +19,7 @@ _NO_WEIGHT = 1e-20
 """A weight that changes no digit of an EMA."""
 
 
-def temporal_features(
-    window: Window,
-    sampling_rate_hz: Tensor,
-    *,
-    window_sizes: Sequence[int],
-    ema_span: int,
-    lags: Sequence[int],
-) -> Tensor:
+def temporal_features(window: Window, sampling_rate_hz: Tensor, config: FeatureConfig) -> Tensor:
     """Return rolling means and stds, the EMA, autocorrelations and the linear trend.
 
     - rolling mean of size w: the mean of the last w samples, in the signal's unit
@@ -41,25 +34,23 @@ def temporal_features(
     Args:
         window: Window of n samples.
         sampling_rate_hz: Sampling rate, broadcastable to [..., 1].
-        window_sizes: W sizes in samples.
-        ema_span: Span of the EMA in samples.
-        lags: L lags in samples.
+        config: W window sizes, the span of the EMA and L lags, all in samples.
 
     Returns:
         Features [..., 2 W + 1 + L + 1].
     """
     center, signal = window.of_filled
     n = signal.shape[-1]
-    sizes = tuple(min(size, n) for size in window_sizes)
+    sizes = tuple(min(size, n) for size in config.window_sizes)
     # Sums of products, since the rounding of a matrix product depends on the number of windows.
     ema, slope = (
         (signal[..., n - len(each) :] * torch.from_numpy(each).to(signal)).sum(-1, keepdim=True)
-        for each in _linear_weights(n, ema_span)
+        for each in _linear_weights(n, config.ema_span)
     )
     means = [signal[..., n - size :].mean(-1, keepdim=True) for size in sizes]
     stds = [v.sqrt().mean(-1, keepdim=True) for v in rolling_variances(signal, sizes)]
     energy = signal.square().sum(-1, keepdim=True)
-    products = [_lagged_product(signal, lag) for lag in lags]
+    products = [_lagged_product(signal, lag) for lag in config.autocorrelation_lags]
     return torch.cat(
         (
             *(center + window.scale * mean for mean in means),

@@ -16,9 +16,9 @@ from hydrascope.graphs.input_spec import InputSpec
 from hydrascope.graphs.layout import GraphLayout
 from hydrascope.graphs.physics import edge_dynamic_names
 from hydrascope.graphs.window_computer import WindowComputer
+from hydrascope.schemas import EquipmentMetadata, GraphTopology, Machine
 from hydrascope.schemas.arguments import checked
 from hydrascope.schemas.errors import SpecError, validate
-from hydrascope.schemas.machine import EquipmentMetadata, GraphTopology, Machine
 from hydrascope.schemas.task import HeadLevel, HeadSpec
 from hydrascope.schemas.time import TimeWindow
 from hydrascope.telemetry.folder.settings import ReadingSettings

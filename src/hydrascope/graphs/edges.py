@@ -8,7 +8,7 @@ up to four, so that a duct or a pipeline does not outweigh all other lines.
 
 from math import pi
 
-from hydrascope.schemas.machine import EdgeSpec, EdgeType, Material
+from hydrascope.schemas import EdgeSpec, EdgeType, Material
 
 EDGE_FEATURE_NAMES = (
     "diameter",

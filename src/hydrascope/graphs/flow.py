@@ -1,4 +1,4 @@
-"""Flow in a straight round line from the pressures at its ends, and the loss for a given flow.
+"""Flow in a straight round line from the pressures at its ends.
 
 Darcy–Weisbach, Δp = f (L / d) ρ v² / 2, in terms of K = Re √f. K depends on the pressure loss, but
 not on the flow: K = (d / ν) √(2 d Δp / (ρ L)). Re as a function of K thus gives the flow without
@@ -34,8 +34,6 @@ LAMINAR_RE, TURBULENT_RE = 2300.0, 4000.0
 6.1)."""
 _LAMINAR_K = 8 * sqrt(LAMINAR_RE)
 """K at the end of the laminar range: √(64 Re)."""
-_BISECTIONS = 60
-"""The number of bisections of an interval of some 20 (ln K) to the precision of float64."""
 
 
 def line_flow_m3_s(
@@ -64,27 +62,6 @@ def line_flow_m3_s(
     return pressure_drop_pa.sign() * velocity * pi * diameter_m**2 / 4
 
 
-def line_loss_pa(
-    flow_m3_s: Tensor,
-    *,
-    diameter_m: Tensor,
-    length_m: Tensor,
-    roughness_m: Tensor,
-    density_kg_m3: Tensor,
-    viscosity_m2_s: Tensor,
-) -> Tensor:
-    """Return the pressure loss Δp [...] in Pa of a flow, the inverse of `line_flow_m3_s`.
-
-    It has a closed form in the laminar range and uses bisection above it. Other arguments are as in
-    `line_flow_m3_s`.
-    """
-    per_velocity = diameter_m / viscosity_m2_s
-    reynolds = flow_m3_s.abs() * 4 / (pi * diameter_m**2) * per_velocity
-    friction = _friction_number(reynolds, roughness_m / diameter_m)
-    slope = friction / per_velocity
-    return flow_m3_s.sign() * slope**2 * density_kg_m3 * length_m / (2 * diameter_m)
-
-
 def _reynolds(friction: Tensor, relative_roughness: Tensor) -> Tensor:
     """Return Re [...] for K = Re √f [...] and ε / d [...]; it increases with K."""
     relative_roughness = relative_roughness.to(friction)
@@ -103,18 +80,6 @@ def _reynolds(friction: Tensor, relative_roughness: Tensor) -> Tensor:
     laminar = friction.square() / 64
     upper = torch.where(friction < turbulent_k, between, turbulent)
     return torch.where(friction <= _LAMINAR_K, laminar, upper)
-
-
-def _friction_number(reynolds: Tensor, relative_roughness: Tensor) -> Tensor:
-    """Return K [...] for Re [...]."""
-    # f < 1 in every line, so K = Re √f < Re.
-    low = torch.full_like(reynolds, log(_LAMINAR_K))
-    high = reynolds.clamp(min=_LAMINAR_K).log()
-    for _ in range(_BISECTIONS):
-        middle = (low + high) / 2
-        below = _reynolds(middle.exp(), relative_roughness) < reynolds
-        low, high = torch.where(below, middle, low), torch.where(below, high, middle)
-    return torch.where(reynolds <= LAMINAR_RE, 8 * reynolds.sqrt(), ((low + high) / 2).exp())
 
 
 def _wall(friction: Tensor, relative_roughness: Tensor) -> Tensor:

@@ -57,8 +57,3 @@ class HydraulicFluid(NamedTuple):
         some 0.7 % at 100 bar, is neglected.
         """
         return self.density_15_c_kg_m3 * (1 - self.expansion_per_k * (temperature_c - 15))
-
-    def dynamic_viscosity_pa_s(self, temperature_c: Tensor) -> Tensor:
-        """Return μ = ν ρ [...] in Pa s at `temperature_c` [...]."""
-        kinematic_m2_s = 1e-6 * self.kinematic_viscosity_mm2_s(temperature_c)
-        return kinematic_m2_s * self.density_kg_m3(temperature_c)

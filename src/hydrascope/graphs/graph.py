@@ -2,9 +2,8 @@
 
 from typing import Any
 
-from torch_geometric.data import Data
-
 from hydrascope.graphs.fields import GraphInputs
+from hydrascope.schemas.pyg import Data
 
 _POINTS_AT_COMPONENTS = ("edge_index", "sensor_component")
 BATCH_ONLY = ("component_graph", "graph_id", "place_id")

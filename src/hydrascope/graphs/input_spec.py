@@ -7,14 +7,8 @@ from pydantic import BaseModel, ConfigDict
 
 from hydrascope.graphs.edges import edge_known
 from hydrascope.graphs.sensor_roles import SensorRole
+from hydrascope.schemas import ComponentSpec, ComponentType, GraphTopology, SensorKind, SensorSpec
 from hydrascope.schemas.errors import SpecError
-from hydrascope.schemas.machine import (
-    ComponentSpec,
-    ComponentType,
-    GraphTopology,
-    SensorKind,
-    SensorSpec,
-)
 
 _OF = "/"
 _FIELDS = {

@@ -7,11 +7,11 @@ import torch
 from torch import Tensor
 
 from hydrascope.features.levels import signed_log
-from hydrascope.graphs.edge_tensors import edge_tensors
+from hydrascope.graphs.edges import EDGE_FEATURE_NAMES, edge_features, edge_known
 from hydrascope.graphs.fields import GraphInputs, SensorReference, WindowFields
 from hydrascope.graphs.input_spec import InputSpec, KnownBuilds
 from hydrascope.graphs.sensor_roles import span
-from hydrascope.schemas.machine import GraphTopology, Machine
+from hydrascope.schemas import GraphTopology, Machine
 from hydrascope.schemas.task import HeadLevel, HeadSpec
 
 
@@ -58,7 +58,7 @@ class GraphLayout(NamedTuple):
         sensors = topology.sensors
         if not any_build:
             spec.check_build(topology)
-        edge_index, edge_features, edge_known = edge_tensors(topology)
+        index, features, sized = edge_tensors(topology)
         component_heads = [head for head in heads if head.level is HeadLevel.COMPONENT]
         applies = [
             [head.components is None or component.id in head.components for head in component_heads]
@@ -77,9 +77,9 @@ class GraphLayout(NamedTuple):
             ),
             component_nominal=nominal,
             component_nominal_mask=known,
-            edge_index=edge_index,
-            edge_features=edge_features,
-            edge_features_mask=edge_known,
+            edge_index=index,
+            edge_features=features,
+            edge_features_mask=sized,
             machine_number=_index([len(spec.machines)]),
         )
 
@@ -166,6 +166,20 @@ def concatenate(batches: Sequence[GraphInputs]) -> GraphInputs:
         if name != "place_id"
     }
     return GraphInputs(**joined, place_id=max((b.place_id for b in batches), key=len))
+
+
+def edge_tensors(topology: GraphTopology) -> tuple[Tensor, Tensor, Tensor]:
+    """Return the index [2, E] int64, the features [E, 8] float32 and their mask [E, 8] bool.
+
+    The names in a batch are `edge_index`, `edge_features` and `edge_features_mask`. A bidirectional
+    line has two edges with equal features.
+    """
+    edges = topology.directed_edges()
+    index = torch.tensor([(source, target) for source, target, _ in edges], dtype=torch.int64)
+    features = torch.tensor([edge_features(edge) for _, _, edge in edges], dtype=torch.float32)
+    known = torch.tensor([edge_known(edge) for _, _, edge in edges], dtype=torch.bool)
+    shape = (-1, len(EDGE_FEATURE_NAMES))
+    return index.reshape(-1, 2).T.contiguous(), features.reshape(shape), known.reshape(shape)
 
 
 def _nominal(topology: GraphTopology, names: Sequence[str]) -> tuple[Tensor, Tensor]:

@@ -12,8 +12,8 @@ from torch import Tensor
 from hydrascope.graphs.flow import ROUGHNESS_MM, line_flow_m3_s
 from hydrascope.graphs.fluid import HydraulicFluid
 from hydrascope.graphs.quantities import INLET, OUTLET, mean_at, selection, sensors_at
+from hydrascope.schemas import GraphTopology, Machine
 from hydrascope.schemas.kinds import EdgeType, SensorKind
-from hydrascope.schemas.machine import EdgeSpec, GraphTopology, Machine
 
 EDGE_DYNAMIC_SCALES = {
     "flow": 100.0,  # l/min
@@ -152,14 +152,10 @@ def _wetted(topology: GraphTopology) -> set[int]:
 def _directions(topology: GraphTopology) -> tuple[Tensor, Tensor]:
     """Return line [E] int64 and sign [E] of the topology's directed edges."""
     number = {line: row for row, line in enumerate(topology.edges)}  # equal lines are the same
-    index = topology.component_index
-
-    def sign(source: int, line: EdgeSpec) -> float:
-        return 1.0 if source == index[line.source] else -1.0
-
-    edges = topology.directed_edges()
+    index, edges = topology.component_index, topology.directed_edges()
     rows = torch.tensor([number[line] for _, _, line in edges], dtype=torch.int64)
-    return rows, torch.tensor([sign(source, line) for source, _, line in edges])
+    signs = [1.0 if source == index[line.source] else -1.0 for source, _, line in edges]
+    return rows, torch.tensor(signs)
 
 
 def _years_since(days: list[date], end_s: Tensor) -> Tensor:

@@ -8,8 +8,8 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
+from hydrascope.schemas import GraphTopology
 from hydrascope.schemas.kinds import SensorKind
-from hydrascope.schemas.machine import GraphTopology
 from hydrascope.schemas.units import Conversion, to_canonical
 
 INLET, OUTLET = "inlet", "outlet"
@@ -34,9 +34,9 @@ class CanonicalUnits:
 
 
 def sensors_at(
-    topology: GraphTopology, component: int, kind: SensorKind, port: str | None
+    topology: GraphTopology, component: int | None, kind: SensorKind, port: str | None
 ) -> list[int]:
-    """Return the rows of a component's sensors of one kind.
+    """Return the rows of a component's sensors of one kind; without a component, none.
 
     A sensor without a position counts for every port, one with a position only for that one, since
     a component such as a valve changes the quantity between its ports. With `port` None, all

@@ -3,7 +3,7 @@
 Shapes: W windows, S sensors, T steps, F features.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import torch
 from torch import Tensor
@@ -13,10 +13,7 @@ from hydrascope.graphs.fields import SensorReference
 
 @torch.no_grad()
 def mean_reference(
-    parts: Iterable[tuple[Tensor, Tensor]],
-    shape: tuple[int, int, int],
-    *,
-    per_step: bool,
+    parts: Iterable[Sequence[Tensor]], shape: Sequence[int], *, per_step: bool
 ) -> SensorReference:
     """Return the mean features of each sensor over a machine's reference windows.
 

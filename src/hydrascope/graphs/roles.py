@@ -21,8 +21,8 @@ from torch import Tensor
 
 from hydrascope.features.hydraulic import OperatingPoint, hydraulic_features
 from hydrascope.graphs.quantities import INLET, OUTLET, mean_at, selection, sensors_at
+from hydrascope.schemas import GraphTopology
 from hydrascope.schemas.kinds import ComponentType, EdgeType, SensorKind
-from hydrascope.schemas.machine import GraphTopology
 
 ATMOSPHERE_BAR = 1.01325
 """Standard atmosphere (ISO 2533); hydraulic pressure sensors measure gauge pressure."""
@@ -47,11 +47,11 @@ def find_roles(topology: GraphTopology) -> Roles:
     cold, warm = _temperatures(topology)
     nominal = {} if pump is None else topology.components[pump].nominal
     return Roles(
-        upstream_pressure=_of_pump(topology, pump, SensorKind.PRESSURE),
+        upstream_pressure=sensors_at(topology, pump, SensorKind.PRESSURE, OUTLET),
         downstream_pressure=_return_pressure(topology),
         inlet_temperature=cold,
         outlet_temperature=warm,
-        flow=_of_pump(topology, pump, SensorKind.FLOW),
+        flow=sensors_at(topology, pump, SensorKind.FLOW, OUTLET),
         speed=_speed(topology, pump),
         displacement_cm3=nominal.get("displacement_cm3", float("nan")),
         speed_rpm=nominal.get("speed_rpm", float("nan")),
@@ -98,10 +98,6 @@ def _main_pump(topology: GraphTopology) -> int | None:
     return next(iter([*measured, *pumps]), None)
 
 
-def _of_pump(topology: GraphTopology, pump: int | None, kind: SensorKind) -> list[int]:
-    return [] if pump is None else sensors_at(topology, pump, kind, OUTLET)
-
-
 def _return_pressure(topology: GraphTopology) -> list[int]:
     index = topology.component_index
     rows: set[int] = set()
@@ -133,8 +129,6 @@ def _temperatures(topology: GraphTopology) -> tuple[list[int], list[int]]:
 
 
 def _speed(topology: GraphTopology, pump: int | None) -> list[int]:
-    if pump is None:
-        return []
     own = sensors_at(topology, pump, SensorKind.SPEED, None)
     index = topology.component_index
     drives = {

@@ -4,12 +4,12 @@ from collections.abc import Iterator
 
 import torch
 from torch import Tensor
-from torch_geometric.data import Data
 
 from hydrascope.graphs.fields import NUM_EDGE_FEATURES, GraphInputs
 from hydrascope.graphs.graph import BATCH_ONLY
 from hydrascope.graphs.input_spec import InputSpec
 from hydrascope.schemas.arguments import checked
+from hydrascope.schemas.pyg import Data
 
 _AXES: dict[str, tuple[str, ...]] = {
     "sensor_features": ("sensors", "steps", "features"),

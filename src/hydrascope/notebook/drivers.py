@@ -9,7 +9,7 @@ from hydrascope.evaluation.explain import Explained, ExplainedWindow, Question, 
 from hydrascope.graphs.fields import WindowFields
 from hydrascope.models.diagnoser import TensorDiagnoser
 from hydrascope.notebook.answer_table import Answer
-from hydrascope.schemas.machine import GraphTopology
+from hydrascope.schemas import GraphTopology
 from hydrascope.schemas.task import HeadKind, HeadSpec
 from hydrascope.serving.model.machine_cache import PreparedMachine
 

@@ -13,8 +13,7 @@ from hydrascope.features.sub_windows import WindowSpec
 from hydrascope.notebook.answerer import AT_ONCE, Answerer
 from hydrascope.schemas.machine import Machine
 from hydrascope.serving.windows import GivenReference
-from hydrascope.telemetry.machine_fingerprint import machine_fingerprint
-from hydrascope.telemetry.source import TelemetrySource
+from hydrascope.telemetry.source import TelemetrySource, machine_fingerprint
 
 if TYPE_CHECKING:
     # It needs the extra `timescale`.

@@ -1,4 +1,4 @@
-"""Machines, and all names that occur in a machine file."""
+"""Machines, and the content of machine files."""
 
 import hashlib
 from datetime import date
@@ -9,29 +9,10 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, model_validator
 
 from hydrascope.schemas.base import Identifier, Number, Spec, Text, Texts, Word
-from hydrascope.schemas.component import ComponentSpec, SensorSpec
 from hydrascope.schemas.consistency import strange_aliases
 from hydrascope.schemas.errors import refuse, validate
-from hydrascope.schemas.kinds import SENSOR_UNITS, ComponentType, EdgeType, Material, SensorKind
-from hydrascope.schemas.topology import EdgeSpec, GraphTopology
+from hydrascope.schemas.topology import GraphTopology
 from hydrascope.schemas.yaml_file import load_yaml
-
-__all__ = [
-    "SENSOR_UNITS",
-    "ComponentSpec",
-    "ComponentType",
-    "EdgeSpec",
-    "EdgeType",
-    "EquipmentGroup",
-    "EquipmentMetadata",
-    "GraphTopology",
-    "Machine",
-    "MachineFile",
-    "MachineGroup",
-    "Material",
-    "SensorKind",
-    "SensorSpec",
-]
 
 
 class _Identified(Spec):

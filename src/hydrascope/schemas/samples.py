@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from hydrascope.schemas.machine import SensorSpec
+from hydrascope.schemas.component import SensorSpec
 
 GOOD, BAD_QUALITY, OUT_OF_RANGE, EMPTY = 0, 1, 2, 3
 """States of samples; in a signal, only good ones are present. The first three are also the flags in

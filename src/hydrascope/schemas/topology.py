@@ -19,7 +19,7 @@ from hydrascope.schemas.errors import refuse
 from hydrascope.schemas.kinds import EdgeType, Material
 
 if TYPE_CHECKING:
-    from torch_geometric.data import Data
+    from hydrascope.schemas.pyg import Data
 
 
 class EdgeSpec(Spec):
@@ -120,7 +120,8 @@ class GraphTopology(Spec):
             the lists `component_ids` and `component_kinds` [N].
         """
         import torch
-        from torch_geometric.data import Data
+
+        from hydrascope.schemas.pyg import Data
 
         pairs = [(source, target) for source, target, _ in self.directed_edges()]
         return Data(

@@ -22,7 +22,7 @@ from hydrascope.simulation.random_circuits import MOST_CIRCUITS, RandomBuilds
 from hydrascope.simulation.recording import Run
 from hydrascope.simulation.trajectory import ground_truth
 from hydrascope.simulation.version import code_version
-from hydrascope.telemetry.source import Signal
+from hydrascope.telemetry.source import Signal, within
 
 START = datetime(2025, 1, 1, tzinfo=UTC)
 """The start of the observed life of every machine; machines work around the clock."""
@@ -151,14 +151,9 @@ class FleetSource(FleetSettings):
             raise ValueError(f"no telemetry of {equipment_id!r} in {window}")
         extent, recording = found
         values = _simulate(self, self.fingerprint, equipment_id, recording)
-        first_s = (window.start - extent.start).total_seconds()
-        end_s = (window.end - extent.start).total_seconds()
-        signals = {}
-        for channel in member.build.channels:
-            name, rate_hz = channel.sensor.id, channel.sensor.rate_hz
-            inside = slice(_samples_before(first_s, rate_hz), _samples_before(end_s, rate_hz))
-            signals[name] = Signal(values[name][inside].copy(), rate_hz)
-        return signals
+        sensors = [channel.sensor for channel in member.build.channels]
+        signals = {each.id: Signal(values[each.id], each.rate_hz) for each in sensors}
+        return within(signals, extent.start, window)
 
     def labels(self, equipment_id: str) -> pd.DataFrame:
         """Return the ground truth of each recording, in rows of at most `LABEL_MIN` minutes.
@@ -200,8 +195,14 @@ class FleetSource(FleetSettings):
                 f"no machine {equipment_id!r}; there are: {', '.join(self._numbers())}"
             )
         name, number = place
-        settings = (self.seed, self.fault_rate, self.life_h, self.run_to_failure)
-        return _member(self.builds[name], number, *settings)
+        return _member(
+            self.builds[name],
+            number,
+            seed=self.seed,
+            fault_rate=self.fault_rate,
+            life_h=self.life_h,
+            run_to_failure=self.run_to_failure,
+        )
 
     def recordings(self, equipment_id: str) -> Sequence[Recording]:
         """Return the recordings of a machine, in order of time.
@@ -248,18 +249,7 @@ def _recordings(
     ]
 
 
-@lru_cache(maxsize=4096)
-def _member(
-    build: Build, number: int, seed: int, fault_rate: float, life_h: float, run_to_failure: bool
-) -> Member:
-    return draw_member(
-        build,
-        number,
-        seed=seed,
-        fault_rate=fault_rate,
-        life_h=life_h,
-        run_to_failure=run_to_failure,
-    )
+_member = lru_cache(maxsize=4096)(draw_member)
 
 
 @lru_cache(maxsize=_CACHED_RECORDINGS)
@@ -283,8 +273,3 @@ def _hash(*content: object) -> str:
 def _version() -> int:
     """Return the version of the code that simulates."""
     return code_version(Path(simulation.__path__[0]))
-
-
-def _samples_before(seconds: float, rate_hz: float) -> int:
-    """Return the number of samples before a time."""
-    return int(np.ceil(seconds * rate_hz - 1e-6))

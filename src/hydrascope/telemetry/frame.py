@@ -19,7 +19,7 @@ from hydrascope.telemetry.folder.machine_files import check_units
 from hydrascope.telemetry.folder.reading import quality_names, reading_of
 from hydrascope.telemetry.folder.rows import Pieces, batch_samples, needed_columns
 from hydrascope.telemetry.folder.settings import ReadingSettings
-from hydrascope.telemetry.folder.table_file import TIMESTAMP, Layout, Table, table_of
+from hydrascope.telemetry.folder.table_file import TIMESTAMP, Layout, table_of
 from hydrascope.telemetry.folder.timestamps import to_microseconds
 from hydrascope.telemetry.recorded import RecordedSource
 from hydrascope.telemetry.resampling import ResampleMethod, margin_us
@@ -102,11 +102,7 @@ class FrameSource(RecordedSource):
 
 
 def _refuse_slow(equipment_id: str, sensor: SensorSpec, samples: Samples) -> None:
-    """Refuse a sensor that was recorded so slowly that most instants would have no value.
-
-    Raises:
-        SpecError: Naming the sensor, both rates and the remedy.
-    """
+    """Refuse a sensor that was recorded so slowly that most instants would have no value."""
     if len(samples.value) < 2:  # good and bad ones count
         return
     distance_us = usual_step_us(np.diff(samples.time_us))
@@ -141,7 +137,9 @@ def _pieces(
     # Unlisted sensors are read too, so that they can be refused.
     reading = replace(reading_of(machines, settings), unlisted=True)
     if table.layout is Layout.WIDE:
-        _refuse_columns(table, machines)
+        for name in table.sensors:
+            if name in table.unlisted:
+                raise SpecError(_no_sensor("column", name, machines))
     try:
         needed = frame.set_axis(columns, axis=1)[needed_columns(table, reading)]
         batches = pa.Table.from_pandas(needed, preserve_index=False).to_batches()
@@ -162,17 +160,6 @@ def _pieces(
                 machine = {equipment_id: machines[equipment_id]}
                 raise SpecError(_no_sensor("sensor_id", sensor_id, machine))
     return pieces
-
-
-def _refuse_columns(table: Table, machines: Mapping[str, Machine]) -> None:
-    """Refuse a column that is not a sensor of any machine.
-
-    Raises:
-        SpecError: There is one; the message lists the sensors.
-    """
-    for name in table.sensors:
-        if name in table.unlisted:
-            raise SpecError(_no_sensor("column", name, machines))
 
 
 def _no_sensor(field: str, sensor_id: str, machines: Mapping[str, Machine]) -> str:

@@ -85,20 +85,15 @@ class ParquetSource(RecordedSource):
 
     def _samples(self, equipment_id: str, first_us: int, end_us: int) -> dict[str, Samples]:
         """Read the good samples from the blocks that overlap the time range."""
+        files, reading = self._contents.files, self._contents.reading
         pieces: dict[str, list[Samples]] = {}
         for block in self._index.blocks:  # in the order of the files
             if block.last_us < first_us or block.first_us >= end_us:
                 continue
             if block.equipment_id not in (None, equipment_id):
                 continue
-            read = read_samples(
-                self._contents.files[block.file],
-                block,
-                self._contents.reading,
-                first_us,
-                end_us,
-                equipment_id,
-            )
+            file = files[block.file]
+            read = read_samples(file, block, reading, first_us, end_us, equipment_id)
             for (_, sensor_id), samples in read.items():
                 pieces.setdefault(sensor_id, []).extend(samples)
         return {name: in_order(found).samples.good() for name, found in pieces.items()}

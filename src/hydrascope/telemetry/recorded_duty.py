@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from hydrascope.schemas import ComponentType, Machine, SensorKind, SensorSpec, SpecError, TimeWindow
+from hydrascope.schemas import ComponentType, Machine, SensorKind, SensorSpec, SpecError
 from hydrascope.schemas.duty import DutyCycle, Phase
 from hydrascope.schemas.errors import closest
 from hydrascope.schemas.machine_file import machines_in
@@ -64,8 +64,9 @@ def recorded_duty(
     source = ParquetSource(folder, machines=str(machine_file), time_zone=time_zone)
     if not (extents := source.extents(name)):
         raise SpecError(f"{folder}: no telemetry of {name}")
-    extent = max(extents, key=lambda each: each.end - each.start)
-    return duty_of(machine_file, source.read(name, extent), _seconds(extent), sensors)
+    extent = max(extents, key=lambda each: each.duration)
+    seconds = extent.duration.total_seconds()
+    return duty_of(machine_file, source.read(name, extent), seconds, sensors)
 
 
 def duty_of(
@@ -112,11 +113,7 @@ def _every_command(circuit: Circuit) -> list[_Command]:
 def _chosen(
     circuit: Circuit, every: Sequence[_Command], named: Sequence[str], source: str
 ) -> list[_Command]:
-    """Return the command of each actuator.
-
-    Raises:
-        SpecError: An actuator has none, or a name is no sensor of a command.
-    """
+    """Return the command of each actuator."""
     known = [each.sensor.id for each in every]
     faults = [
         f"--command {name}: expected a position of an actuator or a command of a valve: "
@@ -151,10 +148,9 @@ def _command(circuit: Circuit, component: str, sensor: SensorSpec) -> _Command |
             if sensor.unit == "%":
                 return _Command(component, sensor, False, 0.01)
             if sensor.unit in ("mm", "m"):
+                scale = conversion(sensor.unit, "mm").scale
                 stroke = circuit.values[component]["stroke_mm"]
-                return _Command(
-                    component, sensor, False, conversion(sensor.unit, "mm").scale / stroke
-                )
+                return _Command(component, sensor, False, scale / stroke)
         elif sensor.unit in ("rad", "deg"):
             return _Command(component, sensor, False, conversion(sensor.unit, "rad").scale)
     return None
@@ -254,7 +250,3 @@ def simplified(times: Values, values: Values, tolerance: float) -> list[int]:
             kept.add(worst)
             spans += [(first, worst), (worst, last)]
     return sorted(kept)
-
-
-def _seconds(extent: TimeWindow) -> float:
-    return (extent.end - extent.start).total_seconds()

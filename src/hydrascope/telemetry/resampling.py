@@ -47,17 +47,20 @@ class ResampleSettings(CheckedModel):
         return None if self.hold_s is None else round(self.hold_s * 1e6)
 
 
+Times = NDArray[np.int64]
+Values = NDArray[np.float32]
+
 _REACH = 1.5
 """The largest distance, in periods, of two consecutive samples; half a period allows for jitter."""
 _ROUNDING = 1e-6
 """The tolerance, in periods, of a rounded time."""
 
 
-def instants(extent_us: int, first_us: int, end_us: int, rate_hz: float) -> NDArray[np.int64]:
+def instants(extent_us: int, first_us: int, end_us: int, rate_hz: float) -> Times:
     """Return the instants `extent_us + k / rate_hz` in [first_us, end_us)."""
     first = math.ceil((first_us - extent_us) * rate_hz / 1e6 - _ROUNDING)
     end = math.ceil((end_us - extent_us) * rate_hz / 1e6 - _ROUNDING)
-    times: NDArray[np.int64] = np.rint(np.arange(first, end) * (1e6 / rate_hz)).astype(np.int64)
+    times: Times = np.rint(np.arange(first, end) * (1e6 / rate_hz)).astype(np.int64)
     times += extent_us
     return times
 
@@ -103,15 +106,15 @@ def regular(
 
 
 def resample(
-    time_us: NDArray[np.int64],
-    value: NDArray[np.float32],
-    at_us: NDArray[np.int64],
+    time_us: Times,
+    value: Values,
+    at_us: Times,
     *,
     period_us: float,
     rate_hz: float,
     method: ResampleMethod,
     hold_us: int | None,
-) -> NDArray[np.float32]:
+) -> Values:
     """Return the values [instants].
 
     Args:
@@ -134,12 +137,7 @@ def resample(
             return _hold(time_us, value, at_us, hold_us or _REACH * period_us)
 
 
-def _interpolate(
-    time_us: NDArray[np.int64],
-    value: NDArray[np.float32],
-    at_us: NDArray[np.int64],
-    period_us: float,
-) -> NDArray[np.float32]:
+def _interpolate(time_us: Times, value: Values, at_us: Times, period_us: float) -> Values:
     after = np.searchsorted(time_us, at_us, side="right")
     left, right = (after - 1).clip(min=0), after.clip(max=len(time_us) - 1)
     since, until = at_us - time_us[left], time_us[right] - at_us
@@ -157,13 +155,7 @@ def _interpolate(
     return np.where(since == 0, value[left], np.where(inside, between, beside)).astype(np.float32)
 
 
-def _mean(
-    time_us: NDArray[np.int64],
-    value: NDArray[np.float32],
-    at_us: NDArray[np.int64],
-    period_us: float,
-    width_us: float,
-) -> NDArray[np.float32]:
+def _mean(time_us: Times, value: Values, at_us: Times, period_us: float, width_us: float) -> Values:
     begin = at_us - period_us / 2
     first = np.searchsorted(time_us, begin)
     end = np.searchsorted(time_us, begin + width_us)
@@ -174,12 +166,7 @@ def _mean(
     return np.where(count > 0, sums / np.maximum(count, 1), np.nan).astype(np.float32)
 
 
-def _hold(
-    time_us: NDArray[np.int64],
-    value: NDArray[np.float32],
-    at_us: NDArray[np.int64],
-    hold_us: float,
-) -> NDArray[np.float32]:
+def _hold(time_us: Times, value: Values, at_us: Times, hold_us: float) -> Values:
     last = np.searchsorted(time_us, at_us, side="right") - 1
     held = last.clip(min=0)
     fresh = (last >= 0) & (at_us - time_us[held] <= hold_us)

@@ -1,15 +1,15 @@
-"""The interface of all sources of telemetry."""
+"""The interface of all sources of telemetry, and what only some of them have."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from datetime import datetime
 from typing import Annotated, Protocol
 
+import numpy as np
 import pandas as pd
 from pydantic import PlainValidator
 
 from hydrascope.schemas import Machine, TimeWindow
-from hydrascope.schemas.signal import Signal
-
-__all__ = ["METHODS", "CheckedSource", "Signal", "TelemetrySource"]
+from hydrascope.schemas.signal import Signal as Signal
 
 METHODS = ("machines", "extents", "read", "labels")
 """Methods by which a source is recognised; the fingerprint may take long to compute."""
@@ -46,6 +46,34 @@ class TelemetrySource(Protocol):
         several is called `<component_id>.<label>`. A missing label is NaN.
         """
         ...
+
+
+def machine_fingerprint(source: TelemetrySource, equipment_id: str) -> str:
+    """Return the hash of one machine's telemetry, which a change to another does not affect.
+
+    It is that of the whole source if the source has no `machine_fingerprint`.
+    """
+    own: Callable[[str], str] | None = getattr(source, "machine_fingerprint", None)
+    return source.fingerprint if own is None else own(equipment_id)
+
+
+def remarks(source: TelemetrySource) -> list[str]:
+    """Return the problems that harm a training, one line each.
+
+    There are none if the source does not examine its telemetry.
+    """
+    own: Callable[[], list[str]] | None = getattr(source, "remarks", None)
+    return [] if own is None else own()
+
+
+def within(signals: Mapping[str, Signal], start: datetime, window: TimeWindow) -> dict[str, Signal]:
+    """Return copies of the samples in a window, of signals that begin at `start`."""
+    ends_s = [(time - start).total_seconds() for time in (window.start, window.end)]
+    found = {}
+    for name, signal in signals.items():
+        first, end = (int(np.ceil(each * signal.rate_hz - 1e-6)) for each in ends_s)
+        found[name] = Signal(signal.values[first:end].copy(), signal.rate_hz)
+    return found
 
 
 def _source(value: object) -> object:

@@ -6,10 +6,8 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 
 EARLIEST_US = (datetime(1, 1, 1, tzinfo=UTC) - _EPOCH) // _MICROSECOND
-LATEST_US = (datetime(9999, 12, 31, tzinfo=UTC) - _EPOCH) // _MICROSECOND
-"""The range of times that can be requested; PostgreSQL's infinities lie outside it."""
 END_US = (datetime.max.replace(tzinfo=UTC) - _EPOCH) // _MICROSECOND
-"""The last time that Python has."""
+"""The first and the last time that Python has."""
 
 
 def as_microseconds(time: datetime) -> int:

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from hydrascope.schemas.machine import Machine, SensorSpec
+from hydrascope.schemas import Machine, SensorSpec
 from hydrascope.schemas.samples import Samples
 from hydrascope.schemas.signal import Signal
 from hydrascope.telemetry.resampling import ResampleSettings, margin_us, regular

@@ -10,6 +10,7 @@ import pandas as pd
 
 from hydrascope.schemas import Machine, TimeWindow
 from hydrascope.telemetry.source import Signal
+from hydrascope.telemetry.times import as_microseconds
 from hydrascope.telemetry.zema_download import read_download
 from hydrascope.telemetry.zema_recording import (
     ASSETS,
@@ -23,7 +24,6 @@ EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 """The start of the first cycle."""
 
 _CONDITIONS = ["cooler", "valve", "pump", "accumulator"]
-_MICROSECOND = timedelta(microseconds=1)
 
 
 class ZemaSource:
@@ -80,17 +80,12 @@ class ZemaSource:
         (extent,) = self.extents(equipment_id)
         if not extent.contains(window):
             raise ValueError(f"no telemetry of {equipment_id!r} in {window}; recorded: {extent}")
-        return {
-            sensor: Signal(
-                signal.values[
-                    _samples_before(window.start, signal.rate_hz) : _samples_before(
-                        window.end, signal.rate_hz
-                    )
-                ].copy(),
-                signal.rate_hz,
-            )
-            for sensor, signal in self._recording.signals.items()
-        }
+        read = {}
+        for sensor, signal in self._recording.signals.items():
+            first = _samples_before(window.start, signal.rate_hz)
+            end = _samples_before(window.end, signal.rate_hz)
+            read[sensor] = Signal(signal.values[first:end].copy(), signal.rate_hz)
+        return read
 
     def labels(self, equipment_id: str) -> pd.DataFrame:
         """Return one row per cycle.
@@ -121,4 +116,4 @@ class ZemaSource:
 
 def _samples_before(time: datetime, rate_hz: float) -> int:
     """Count the samples before `time`: ceil(seconds x rate), exact for whole rates."""
-    return -int(-((time - EPOCH) // _MICROSECOND) * rate_hz // 1_000_000)
+    return -int(-as_microseconds(time) * rate_hz // 1_000_000)

@@ -69,11 +69,7 @@ def _git_blob_sha1(content: bytes) -> str:
 
 
 def _parse(file: str, content: bytes, columns: int) -> NDArray[np.float32]:
-    """Parse the values [cycles, columns].
-
-    Raises:
-        SpecError: A line or value is malformed; the message names the first.
-    """
+    """Parse the values [cycles, columns]."""
     lines = content.splitlines()
     if not lines:
         raise SpecError(f"{file}: empty; expected one line a cycle")

@@ -56,10 +56,8 @@ def load_embedded() -> Recording:
     """Load the whole set at 1 Hz, which comes with the package."""
     content = (ASSETS / "zema_1hz.npz").read_bytes()
     with np.load(BytesIO(content), allow_pickle=False) as arrays:
-        telemetry, labels = (
-            arrays["telemetry"],
-            arrays["labels"],
-        )  # [cycles, sensors, 60], [cycles, 5]
+        # Telemetry is [cycles, sensors, 60], labels are [cycles, 5].
+        telemetry, labels = arrays["telemetry"], arrays["labels"]
         sensors = [str(sensor) for sensor in arrays["sensors"]]
     signals = {
         sensor: Signal(telemetry[:, column].reshape(-1), rate_hz=1.0)

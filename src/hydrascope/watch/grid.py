@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from hydrascope.schemas.machine import SensorSpec
+from hydrascope.schemas import SensorSpec
 from hydrascope.schemas.samples import Samples
 from hydrascope.telemetry.coverage import Coverage
 from hydrascope.telemetry.resampling import instants

@@ -129,7 +129,9 @@ def test_an_alarm_is_found_acknowledged_with_a_note_and_its_machine_saved_as_a_t
 
 
 @pytest.mark.parametrize("scheme", ["light", pytest.param("dark", marks=pytest.mark.slow)])
-@pytest.mark.parametrize("screen", SCREENS.values())
+@pytest.mark.parametrize(
+    "screen", [SCREENS["rig_0"], pytest.param(SCREENS["rig_1"], marks=pytest.mark.slow)]
+)
 def test_axe_finds_no_serious_fault_where_there_are_alarms_and_a_past(
     watched: Watched, chrome: Chrome, screen: tuple[int, int, bool], scheme: str
 ) -> None:

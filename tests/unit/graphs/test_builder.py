@@ -15,11 +15,10 @@ from hydrascope.features.config import FeatureConfig
 from hydrascope.features.engineer import FeatureEngineer
 from hydrascope.features.sub_windows import WindowSpec
 from hydrascope.graphs.builder import GraphBuilder, input_spec
-from hydrascope.graphs.edge_tensors import edge_tensors
 from hydrascope.graphs.fields import GraphInputs
 from hydrascope.graphs.graph import BATCH_ONLY, HydraulicGraph
 from hydrascope.graphs.input_spec import InputSpec
-from hydrascope.graphs.layout import GraphLayout
+from hydrascope.graphs.layout import GraphLayout, edge_tensors
 from hydrascope.graphs.validate import validate_graph
 from hydrascope.schemas import SpecError, TimeWindow
 from hydrascope.telemetry import ZemaSource

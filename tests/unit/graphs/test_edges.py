@@ -3,9 +3,9 @@
 import pytest
 import torch
 
-from hydrascope.graphs.edge_tensors import edge_tensors
 from hydrascope.graphs.edges import EDGE_FEATURE_NAMES, edge_features, edge_known
 from hydrascope.graphs.fields import NUM_EDGE_FEATURES
+from hydrascope.graphs.layout import edge_tensors
 from hydrascope.schemas import EdgeSpec, GraphTopology, validate
 
 

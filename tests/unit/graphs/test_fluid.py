@@ -50,11 +50,6 @@ def test_density_follows_astm_d1250_for_lubricating_oils() -> None:
     assert OIL.density_kg_m3(celsius(15)).item() == 879.0
 
 
-def test_dynamic_viscosity_is_kinematic_times_density_in_pascal_seconds() -> None:
-    # 46 mm²/s at 861.4 … 863.4 kg/m³: the customary 40 mPa s of a VG 46 oil at 40 °C.
-    assert OIL.dynamic_viscosity_pa_s(celsius(40)).item() == pytest.approx(0.0397, abs=1e-4)
-
-
 def test_a_machine_may_name_its_oil_among_its_nominal_values() -> None:
     oil = HydraulicFluid.of({"viscosity_40_c_mm2_s": 32.0, "power_kw": 11.0})
     assert oil == OIL._replace(viscosity_40_c_mm2_s=32.0)

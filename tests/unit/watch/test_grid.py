@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from hydrascope.schemas.machine import SensorSpec
+from hydrascope.schemas import SensorSpec
 from hydrascope.schemas.samples import Samples
 from hydrascope.watch.grid import Grid, Place, can_settle, has_all, lay, stretches
 

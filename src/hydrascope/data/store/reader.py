@@ -1,6 +1,6 @@
 """Reader of the packed store of one machine's windows."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
@@ -120,10 +120,6 @@ class GraphStore:
             size = self.manifest.chunk_windows
             self._check(np.arange(first // size, (stop - 1) // size + 1))
         return {name: reader.read(first, stop) for name, reader in self._fields.items()}
-
-    def chunks(self) -> Iterator[range]:
-        """Yield the windows of each chunk, for iterating over the store."""
-        yield from map(self.manifest.rows, range(self.manifest.chunks))
 
     def damaged_chunks(self) -> list[int]:
         """Compare all checksums and return the damaged chunks."""

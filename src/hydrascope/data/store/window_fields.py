@@ -10,7 +10,7 @@ from hydrascope.data.store.format import StoreField
 from hydrascope.features.engineer import FeatureEngineer
 from hydrascope.graphs.fields import WindowFields
 from hydrascope.graphs.physics import edge_dynamic_names
-from hydrascope.schemas.machine import GraphTopology
+from hydrascope.schemas import GraphTopology
 
 SENSOR_FEATURES = "sensor_features"
 SENSOR_OBSERVED = "sensor_observed"

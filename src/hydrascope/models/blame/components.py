@@ -17,7 +17,7 @@ from hydrascope.models.blame.network import BlameInputs, BlameNetwork, joint_log
 from hydrascope.models.blame.places import DISTANCES, FAMILIES, QUANTITIES, MachinePlaces
 from hydrascope.models.blocks.sensor_layout import build_of, build_places, lay_out, rows_of
 from hydrascope.models.layers.segment import segment_sum
-from hydrascope.schemas.machine import GraphTopology
+from hydrascope.schemas import GraphTopology
 
 NETWORKS = 3
 """The number of networks that answer together."""

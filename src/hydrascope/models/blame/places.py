@@ -9,8 +9,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from hydrascope.schemas import GraphTopology
 from hydrascope.schemas.kinds import ComponentType, SensorKind
-from hydrascope.schemas.machine import GraphTopology
 
 QUANTITIES = (
     SensorKind.PRESSURE,

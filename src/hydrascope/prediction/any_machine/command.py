@@ -14,7 +14,7 @@ from hydrascope.packaging.pretrained import PACKAGED
 from hydrascope.prediction.any_machine.verdict import Verdict, verdict
 from hydrascope.prediction.command import Options, predict
 from hydrascope.prediction.shards import file_of
-from hydrascope.schemas.machine import GraphTopology
+from hydrascope.schemas import GraphTopology
 
 LIMITS = (
     "The network learned from simulated circuits alone, and was tested on simulated machines that "

@@ -1,6 +1,6 @@
 """The windows of a folder, or of the test rig, that a machine is calibrated to."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
@@ -85,7 +85,7 @@ def sound_windows(
     cycle_s = duty.duration_s
     if duty.in_step:
         stretches = [_from_cycle(each, extents, cycle_s) for each in stretches]
-    longest_s = max((_seconds(each) for each in stretches), default=0.0)
+    longest_s = max((each.duration.total_seconds() for each in stretches), default=0.0)
     if longest_s < cycle_s:
         raise SpecError(
             f"{name}: no sound stretch of telemetry is as long as a cycle of the duty: "
@@ -113,23 +113,8 @@ def _from_cycle(stretch: TimeWindow, extents: Sequence[TimeWindow], cycle_s: flo
 
 
 def _starts(stretch: TimeWindow, window_s: float) -> list[datetime]:
-    count = int(_seconds(stretch) / window_s + 1e-6)
+    count = int(stretch.duration.total_seconds() / window_s + 1e-6)
     return [stretch.start + timedelta(seconds=window_s * number) for number in range(count)]
-
-
-def _seconds(window: TimeWindow) -> float:
-    return (window.end - window.start).total_seconds()
-
-
-def _conversions(recorded: Machine, machine: Machine) -> Mapping[str, tuple[float, float]]:
-    """Return scale and offset from the recorded unit to that of the machine file, by sensor id."""
-    units = {sensor.id: sensor.unit for _, sensor in machine.topology.sensors}
-    found = {}
-    for _, sensor in recorded.topology.sensors:
-        if sensor.id in units:
-            into = conversion(sensor.unit, units[sensor.id])
-            found[sensor.id] = into.scale, into.offset
-    return found
 
 
 def read_signals(
@@ -140,7 +125,12 @@ def read_signals(
     Raises:
         SpecError: A unit cannot be converted.
     """
-    into = _conversions(source.machines()[name], machine)
+    units = {sensor.id: sensor.unit for _, sensor in machine.topology.sensors}
+    into = {
+        sensor.id: conversion(sensor.unit, units[sensor.id])
+        for _, sensor in source.machines()[name].topology.sensors
+        if sensor.id in units
+    }
     signals = {}
     for sensor, signal in source.read(name, window).items():
         if sensor in into and np.isfinite(signal.values).any():

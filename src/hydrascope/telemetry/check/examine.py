@@ -11,14 +11,13 @@ import pandas as pd
 from hydrascope.schemas import Machine, SpecError
 from hydrascope.schemas.samples import SensorKey
 from hydrascope.telemetry.folder.blocks import Block, list_blocks
-from hydrascope.telemetry.folder.contents import Contents
+from hydrascope.telemetry.folder.contents import Contents, recorded_ids
 from hydrascope.telemetry.folder.discovery import PassedOver, find_tables
 from hydrascope.telemetry.folder.flags import check_flags
-from hydrascope.telemetry.folder.index import Index, gathered
+from hydrascope.telemetry.folder.index import Index, by_machine, gathered
 from hydrascope.telemetry.folder.labels import label_files, passed_over_labels, read_labels
 from hydrascope.telemetry.folder.machine_files import check_units, read_machines
 from hydrascope.telemetry.folder.reading import quality_names, reading_of
-from hydrascope.telemetry.folder.recorded_ids import recorded_ids
 from hydrascope.telemetry.folder.rows import Pieces, read_samples
 from hydrascope.telemetry.folder.settings import FolderSettings
 from hydrascope.telemetry.folder.statistics import SensorGatherer, SensorStatistics
@@ -56,10 +55,7 @@ class Examination:
     @property
     def by_machine(self) -> dict[str, dict[str, SensorStatistics]]:
         """The statistics by equipment id and sensor id."""
-        found: dict[str, dict[str, SensorStatistics]] = {}
-        for (machine, sensor), stats in self.sensors.items():
-            found.setdefault(machine, {})[sensor] = stats
-        return found
+        return by_machine(self.sensors)
 
     @classmethod
     def of(cls, contents: Contents, index: Index) -> "Examination":

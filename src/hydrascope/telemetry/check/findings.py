@@ -4,46 +4,24 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from pydantic import BaseModel, ConfigDict
+import pandas as pd
 
 from hydrascope.schemas.errors import closest
 from hydrascope.telemetry.check.examine import Examination
 from hydrascope.telemetry.check.label_findings import label_findings
 from hydrascope.telemetry.check.names import alike, other_unit, remedy
-from hydrascope.telemetry.check.sensor_findings import Severity, sensor_findings
-from hydrascope.telemetry.check.short_machines import short_machines
+from hydrascope.telemetry.check.sensor_findings import Finding, Severity, sensor_findings
 
 _MOST_ALIKE = 3
 """The most findings of one kind that are listed one by one."""
 
 
-class Finding(BaseModel):
-    """A problem and its remedy."""
-
-    model_config = ConfigDict(frozen=True)
-
-    severity: Severity
-    kind: str
-    """The problem in few words, the same for all subjects."""
-    subject: str
-    """The file, machine or `machine/sensor`."""
-    message: str
-
-    @property
-    def line(self) -> str:
-        """Subject and message in one line."""
-        return f"{self.subject}: {self.message}" if self.subject else self.message
-
-
 def findings(found: Examination, window_s: float | None = None) -> list[Finding]:
     """Return all findings, worst first; with `window_s`, also which machines are shorter."""
     every = [
-        *(_finding(Severity.STOPS, "refused", "", fault) for fault in found.refused),
+        *(Finding(Severity.STOPS, "refused", "", fault) for fault in found.refused),
         *_machine_findings(found),
-        *(
-            _finding(Severity.STOPS, "short machines", "", each)
-            for each in short_machines(found, window_s)
-        ),
+        *_short_machines(found, window_s),
         *_label_findings(found),
         *_alias_findings(found),
         *_all_sensor_findings(found),
@@ -66,18 +44,14 @@ def folded(every: Sequence[Finding]) -> list[Finding]:
         machines = len({each.subject.partition("/")[0] for each in found if each.subject})
         of_machines = f" in {machines} machines" if machines else ""
         counted = f"{kind}, {len(found):,} times{of_machines}"
-        result.append(_finding(severity, kind, counted, f"such as {found[0].line}"))
+        result.append(Finding(severity, kind, counted, f"such as {found[0].line}"))
     return result
-
-
-def _finding(severity: Severity, kind: str, subject: str, message: str) -> Finding:
-    return Finding(severity=severity, kind=kind, subject=subject, message=message)
 
 
 def _machine_findings(found: Examination) -> Iterator[Finding]:
     recorded = found.by_machine
     for name in sorted(set(recorded) - set(found.machines)) if found.machines else ():
-        yield _finding(
+        yield Finding(
             Severity.HARMS,
             "no machine file",
             _quoted(name),
@@ -93,7 +67,7 @@ def _machine_findings(found: Examination) -> Iterator[Finding]:
         absent = [sensor for sensor, each in stats.items() if each is None or not each.samples]
         renamed = alike(absent, unlisted)
         if not any(each is not None and each.first is not None for each in stats.values()):
-            yield _finding(
+            yield Finding(
                 Severity.STOPS,
                 "no good sample",
                 name,
@@ -106,7 +80,7 @@ def _machine_findings(found: Examination) -> Iterator[Finding]:
                 f"{each} (the files have {renamed[each]!r})" if each in renamed else each
                 for each in absent
             )
-            yield _finding(
+            yield Finding(
                 Severity.HARMS,
                 "sensors never recorded",
                 name,
@@ -114,7 +88,7 @@ def _machine_findings(found: Examination) -> Iterator[Finding]:
                 f"ids there or in the files{remedy(renamed, specs)}",
             )
         if unlisted:
-            yield _finding(
+            yield Finding(
                 Severity.NOTE,
                 "sensors not in the machine file",
                 name,
@@ -122,12 +96,38 @@ def _machine_findings(found: Examination) -> Iterator[Finding]:
                 f"{', '.join(map(_quoted, unlisted))}; add those that matter",
             )
         if no_numbers := [sensor for sensor, each in others.items() if not each.samples]:
-            yield _finding(
+            yield Finding(
                 Severity.NOTE,
                 "columns without numbers",
                 name,
                 f"without numbers and left alone: {', '.join(map(_quoted, no_numbers))}",
             )
+
+
+def _short_machines(found: Examination, window_s: float | None) -> Iterator[Finding]:
+    """Yield one finding that counts and names all machines that are shorter than a window."""
+    if window_s is None:
+        return
+    brief = []
+    for name, machine in found.machines.items():
+        keys = [(name, sensor.id) for _, sensor in machine.topology.sensors]
+        stats = [found.sensors[key] for key in keys if key in found.sensors]
+        first = pd.to_datetime([each.first for each in stats if each.first], utc=True)
+        last = pd.to_datetime([each.last for each in stats if each.last], utc=True)
+        if len(first):
+            period_s = max((1 / each.rate_hz for each in stats if each.rate_hz), default=0.0)
+            duration_s = (last.max() - first.min()).total_seconds() + period_s
+            if duration_s < window_s:
+                brief.append(f"{name} ({duration_s:g} {found.words.second})")
+    if brief:
+        yield Finding(
+            Severity.STOPS,
+            "short machines",
+            "",
+            f"{len(brief)} of {len(found.machines)} machines are recorded for less than a window "
+            f"of {window_s:g} {found.words.second}: {', '.join(brief)}; shorten it, or set "
+            "data.window.short=skip or pad",
+        )
 
 
 def _label_findings(found: Examination) -> Iterator[Finding]:
@@ -137,8 +137,7 @@ def _label_findings(found: Examination) -> Iterator[Finding]:
         for name in found.machines
         if any(stats.first is not None for stats in recorded.get(name, {}).values())
     ]
-    for each in label_findings(good, found.labels, found.words):
-        yield _finding(*each)
+    return label_findings(good, found.labels, found.words)
 
 
 def _alias_findings(found: Examination) -> Iterator[Finding]:
@@ -147,7 +146,7 @@ def _alias_findings(found: Examination) -> Iterator[Finding]:
         for alias, sensor in machine.sensor_names.items():
             unit = other_unit(alias, specs[sensor])
             if unit and sensor not in found.units:
-                yield _finding(
+                yield Finding(
                     Severity.HARMS,
                     "aliases with another unit",
                     f"{name}/{sensor}",
@@ -176,10 +175,10 @@ def _file_findings(found: Examination) -> Iterator[Finding]:
         ),
     ):
         if files:
-            yield _finding(Severity.HARMS, "files", _and_more(files), message)
+            yield Finding(Severity.HARMS, "files", _and_more(files), message)
     for file in found.several_flags:
         used, spare = file.flags[0].name, ", ".join(map(repr, file.spare_flags))
-        yield _finding(
+        yield Finding(
             Severity.NOTE,
             "several columns of flags",
             str(file.path),
@@ -191,7 +190,7 @@ def _file_findings(found: Examination) -> Iterator[Finding]:
         reasons[reason, may_be_telemetry].append(path)
     for (reason, may_be_telemetry), files in reasons.items():
         severity = Severity.HARMS if may_be_telemetry else Severity.NOTE
-        yield _finding(severity, "passed over", _and_more(files), f"passed over: {reason}")
+        yield Finding(severity, "passed over", _and_more(files), f"passed over: {reason}")
 
 
 def _and_more(files: Sequence[Path]) -> str:
@@ -205,10 +204,10 @@ def _row_findings(found: Examination) -> Iterator[Finding]:
         stats = sensors.values()
         if repeated := sum(each.duplicates for each in stats):
             message = f"{repeated:,} rows repeat an instant of a sensor; the last of each is taken"
-            yield _finding(Severity.NOTE, "repeated rows", machine, message)
+            yield Finding(Severity.NOTE, "repeated rows", machine, message)
         if unsorted := sum(each.unsorted for each in stats):
             message = f"{unsorted:,} rows are out of order; files sorted by time are read faster"
-            yield _finding(Severity.NOTE, "rows out of order", machine, message)
+            yield Finding(Severity.NOTE, "rows out of order", machine, message)
 
 
 def _all_sensor_findings(found: Examination) -> Iterator[Finding]:
@@ -219,4 +218,4 @@ def _all_sensor_findings(found: Examination) -> Iterator[Finding]:
             if found.machines and sensor not in specs:
                 continue
             for severity, kind, message in sensor_findings(stats, specs.get(sensor), found.words):
-                yield _finding(severity, kind, f"{machine}/{sensor}", message)
+                yield Finding(severity, kind, f"{machine}/{sensor}", message)

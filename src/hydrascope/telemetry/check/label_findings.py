@@ -1,30 +1,20 @@
 """What is wrong with the labels of a folder: machines without any, and parts that are none."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import NamedTuple
 
 import pandas as pd
 
 from hydrascope.schemas.parts import PARTS, SPLIT
-from hydrascope.telemetry.check.sensor_findings import Severity
+from hydrascope.telemetry.check.sensor_findings import Finding, Severity
 from hydrascope.telemetry.time_words import TimeWords
 
 _FEW = 3
 """The most strange parts of a machine that are named."""
 
 
-class LabelFinding(NamedTuple):
-    """A problem with labels and its remedy."""
-
-    severity: Severity
-    kind: str
-    subject: str
-    message: str
-
-
 def label_findings(
     machines: Sequence[str], labels: Mapping[str, pd.DataFrame], words: TimeWords
-) -> Iterator[LabelFinding]:
+) -> Iterator[Finding]:
     """Yield what is wrong with the labels of machines that are recorded.
 
     Args:
@@ -34,7 +24,7 @@ def label_findings(
     """
     without = [name for name in machines if not len(labels.get(name, ()))]
     if len(without) == len(machines) > 0:
-        yield LabelFinding(
+        yield Finding(
             Severity.NOTE,
             "no labels",
             "",
@@ -43,7 +33,7 @@ def label_findings(
         )
     else:
         for name in without:
-            yield LabelFinding(
+            yield Finding(
                 Severity.HARMS,
                 "no labels",
                 name,
@@ -54,16 +44,14 @@ def label_findings(
         yield from _strange_parts(name, labels.get(name), words)
 
 
-def _strange_parts(
-    machine: str, table: pd.DataFrame | None, words: TimeWords
-) -> Iterator[LabelFinding]:
+def _strange_parts(machine: str, table: pd.DataFrame | None, words: TimeWords) -> Iterator[Finding]:
     """Yield the values of the column `split` that name no part."""
     if table is None or SPLIT not in table:
         return
     known = table[table[SPLIT].notna()]
     strange = known[~known[SPLIT].isin(PARTS)].drop_duplicates(SPLIT)
     for start, value in zip(strange["start"][:_FEW], strange[SPLIT], strict=False):
-        yield LabelFinding(
+        yield Finding(
             Severity.HARMS,
             "parts of a split",
             machine,

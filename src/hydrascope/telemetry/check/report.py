@@ -12,9 +12,9 @@ from rich.table import Table
 
 from hydrascope.schemas import SensorSpec
 from hydrascope.telemetry.check.examine import Examination
-from hydrascope.telemetry.check.findings import Finding, folded
+from hydrascope.telemetry.check.findings import folded
 from hydrascope.telemetry.check.labels import LabelledTime, labelled_time
-from hydrascope.telemetry.check.sensor_findings import Severity
+from hydrascope.telemetry.check.sensor_findings import Finding, Severity
 from hydrascope.telemetry.folder.statistics import SensorStatistics, merged
 from hydrascope.telemetry.time_words import TimeWords
 
@@ -47,7 +47,7 @@ def as_json(found: Examination, findings: Sequence[Finding]) -> str:
         }
         for machine, sensors in _by_machine(found).items()
     }
-    listed = [{**each.model_dump(), "severity": each.severity.name.lower()} for each in findings]
+    listed = [{**each._asdict(), "severity": each.severity.name.lower()} for each in findings]
     labels = [each._asdict() for each in labelled_time(found.labels)]
     report = {"ok": trainable(findings), "machines": machines, "labels": labels, "findings": listed}
     return json.dumps(report, indent=2)
@@ -142,12 +142,8 @@ def _labels(times: Sequence[LabelledTime], words: TimeWords) -> RenderableType:
     for name in ("label", "value", "machines", words.labelled):
         table.add_column(name, justify="left" if name == "label" else "right", no_wrap=True)
     for each in times:
-        table.add_row(
-            escape(each.label),
-            escape(each.value),
-            f"{each.machines}",
-            words.labelled_time(each.hours),
-        )
+        time = words.labelled_time(each.hours)
+        table.add_row(escape(each.label), escape(each.value), f"{each.machines}", time)
     return table
 
 

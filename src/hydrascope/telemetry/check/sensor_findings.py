@@ -1,4 +1,4 @@
-"""Findings of one sensor: what its statistics mean for a training."""
+"""Findings, and those of one sensor: what its statistics mean for a training."""
 
 from collections.abc import Iterator
 from enum import IntEnum
@@ -37,6 +37,22 @@ class Severity(IntEnum):
     """A training would run, but on less than was recorded or on wrong values."""
     NOTE = 2
     """For information."""
+
+
+class Finding(NamedTuple):
+    """A problem and its remedy."""
+
+    severity: Severity
+    kind: str
+    """The problem in few words, the same for all subjects."""
+    subject: str
+    """The file, machine or `machine/sensor`."""
+    message: str
+
+    @property
+    def line(self) -> str:
+        """Subject and message in one line."""
+        return f"{self.subject}: {self.message}" if self.subject else self.message
 
 
 class SensorFinding(NamedTuple):

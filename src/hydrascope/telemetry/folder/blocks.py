@@ -35,6 +35,8 @@ BATCH_ROWS = 2**16
 """The number of rows decoded at once, which bounds the memory beyond the result."""
 READ_BUFFER_BYTES = 2**18
 
+_Known = tuple[int, int, int, str | None]
+"""The rows of a block, their first and last time, and their machine if it is known to be one."""
 _TEXT = pa.dictionary(pa.int32(), pa.string())
 """Ids repeat in every row; a dictionary holds each once."""
 
@@ -76,13 +78,9 @@ def list_blocks(number: int, table: TableFile, time_zone: str | None) -> Iterato
     for part, size in list_parts(table):
         with naming(table.path):
             known = None if table.is_csv else _statistics(table, part, time_zone)
-            if known is None:
-                times, rows = _read_times(table, part, size, time_zone)
-                known = (*times, None) if times else None
-            else:
-                rows = size
+            known = known or _read_times(table, part, size, time_zone)
         if known is not None:
-            first_us, last_us, equipment_id = known
+            rows, first_us, last_us, equipment_id = known
             equipment_id = equipment_id or table.partition.get(EQUIPMENT)
             yield Block(number, part, size, first_us, last_us, rows * width, equipment_id)
 
@@ -143,10 +141,7 @@ def _row_groups(table: TableFile) -> Iterator[tuple[int, int]]:
         yield number, metadata.row_group(number).num_rows
 
 
-def _statistics(
-    table: TableFile, part: int, time_zone: str | None
-) -> tuple[int, int, str | None] | None:
-    """Return the first and last time of a row group, and its machine if there is only one."""
+def _statistics(table: TableFile, part: int, time_zone: str | None) -> _Known | None:
     file = _open(table)
     group = file.metadata.row_group(part)
     found = {
@@ -165,16 +160,13 @@ def _statistics(
     except OverflowError:  # beyond the years of Python; the reader says so
         return None
     ends = to_microseconds(found_ends, TIMESTAMP, time_zone)
-    one = ids is not None and ids.has_min_max and ids.min == ids.max and not ids.null_count
-    if not one or ids is None:
-        return int(ends[0]), int(ends[1]), None
-    equipment_id = ids.min.decode() if isinstance(ids.min, bytes) else str(ids.min)
-    return int(ends[0]), int(ends[1]), equipment_id
+    equipment_id = None
+    if ids is not None and ids.has_min_max and ids.min == ids.max and not ids.null_count:
+        equipment_id = ids.min.decode() if isinstance(ids.min, bytes) else str(ids.min)
+    return group.num_rows, int(ends[0]), int(ends[1]), equipment_id
 
 
-def _read_times(
-    table: TableFile, part: int, size: int, time_zone: str | None
-) -> tuple[tuple[int, int] | None, int]:
+def _read_times(table: TableFile, part: int, size: int, time_zone: str | None) -> _Known | None:
     ends: tuple[int, int] | None = None
     rows = 0
     for batch in read_batches(table, part, size, [TIMESTAMP]):
@@ -183,7 +175,7 @@ def _read_times(
             first, last = int(time_us.min()), int(time_us.max())
             ends = (min(first, ends[0]), max(last, ends[1])) if ends else (first, last)
             rows += batch.num_rows
-    return ends, rows
+    return (rows, *ends, None) if ends else None
 
 
 def _csv_parts(table: TableFile) -> Iterator[tuple[int, int]]:

@@ -1,21 +1,25 @@
 """The contents of a folder: machines, labels, file heads and the files passed over."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cache, partial
 from pathlib import Path
 from typing import NamedTuple
 
 import pandas as pd
+import pyarrow.compute as pc
 
 from hydrascope.schemas import Machine
+from hydrascope.telemetry.folder.blocks import list_parts, read_batches
 from hydrascope.telemetry.folder.discovery import PassedOver, find_tables
 from hydrascope.telemetry.folder.flags import check_flags
 from hydrascope.telemetry.folder.labels import label_files, passed_over_labels, read_labels
 from hydrascope.telemetry.folder.machine_files import check_units, read_machines
+from hydrascope.telemetry.folder.quality import QualityNames
 from hydrascope.telemetry.folder.reading import Reading, quality_names, reading_of
-from hydrascope.telemetry.folder.recorded_ids import recorded_ids
 from hydrascope.telemetry.folder.settings import FolderSettings
-from hydrascope.telemetry.folder.table_file import TableFile, open_table
+from hydrascope.telemetry.folder.table_file import EQUIPMENT, TableFile, naming, open_table
+
+_NO_FLAGS = QualityNames(None, frozenset())
 
 
 class Contents(NamedTuple):
@@ -52,3 +56,23 @@ def open_contents(settings: FolderSettings) -> Contents:
         passed_over + passed_over_labels(settings.folder, settings.labels),
         reading_of(machines, settings),
     )
+
+
+def recorded_ids(paths: Sequence[Path]) -> list[str]:
+    """Return the ids in the column `equipment_id` of all files, or in their folders' names.
+
+    Raises:
+        SpecError: A file is not telemetry, or is damaged.
+    """
+    found: set[str] = set()
+    for path in paths:
+        table = open_table(path, _NO_FLAGS)
+        if EQUIPMENT in table.partition:
+            found.add(table.partition[EQUIPMENT])
+            continue
+        with naming(path):
+            for part, size in list_parts(table):
+                for batch in read_batches(table, part, size, [EQUIPMENT]):
+                    ids = pc.unique(batch.column(EQUIPMENT)).to_pylist()
+                    found.update(str(each) for each in ids if each is not None)
+    return sorted(found)

@@ -10,7 +10,7 @@ import hashlib
 import json
 import logging
 from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -105,22 +105,17 @@ def build(files: Sequence[TableFile], reading: Reading, max_gap_s: float) -> Ind
             name: {key[1]: digests[key].hexdigest() for key in sorted(digests) if key[0] == name}
             for name in reading.sensors
         },
-        statistics=_by_machine(gathered(gatherers, reading)),
+        statistics=by_machine(gathered(gatherers, reading)),
     )
 
 
-def list_all(
-    files: Sequence[TableFile],
-    time_zone: str | None,
-    progress: Callable[[int], object] | None = None,
-) -> list[Block]:
-    """Return the blocks of all files; `progress` receives the number of files done."""
-    blocks: list[Block] = []
-    for number, table in enumerate(files):
-        blocks += list_blocks(number, table, time_zone)
-        if progress is not None:
-            progress(number + 1)
-    return blocks
+def list_all(files: Sequence[TableFile], time_zone: str | None) -> list[Block]:
+    """Return the blocks of all files."""
+    return [
+        block
+        for number, table in enumerate(files)
+        for block in list_blocks(number, table, time_zone)
+    ]
 
 
 def reader(files: Sequence[TableFile], reading: Reading) -> ReadBlock:
@@ -150,9 +145,10 @@ def gathered(
     return found
 
 
-def _by_machine(
+def by_machine(
     statistics: Mapping[SensorKey, SensorStatistics],
 ) -> dict[str, dict[str, SensorStatistics]]:
+    """Return statistics by equipment id and sensor id."""
     found: dict[str, dict[str, SensorStatistics]] = {}
     for (machine, sensor), each in statistics.items():
         found.setdefault(machine, {})[sensor] = each

@@ -113,14 +113,7 @@ def open_table(path: Path, quality: QualityNames) -> TableFile:
         table = table_of(path.name, columns, quality)
     stat = path.stat()
     return TableFile(
-        table.name,
-        columns,
-        table.flags,
-        table.unlisted,
-        path,
-        stat.st_size,
-        stat.st_mtime_ns,
-        partition,
+        **vars(table), path=path, size=stat.st_size, mtime_ns=stat.st_mtime_ns, partition=partition
     )
 
 

@@ -5,6 +5,7 @@ the same time, as in shuffled files, they are read again for each slice. This is
 memory bounded.
 """
 
+from bisect import bisect_right
 from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
@@ -119,22 +120,21 @@ class _Plan:
         """Return the end of the slice from `begin`: the start of a block, if one is suitable."""
         if self._between(begin, self.end_us) <= self.budget:
             return self.end_us
-        starts = self._first[np.searchsorted(self._first, begin, side="right") :]
+        starts = self._first[np.searchsorted(self._first, begin, side="right") :].tolist()
+
+        def cells(start: int) -> float:
+            return self._between(begin, start)
+
         # Double the reach until it exceeds the budget, then bisect.
         reach = 1
-        while reach < len(starts) and self._between(begin, int(starts[reach])) <= self.budget:
+        while reach < len(starts) and cells(starts[reach]) <= self.budget:
             reach *= 2
-        low, high = reach // 2, min(reach, len(starts))
-        while low < high:
-            middle = (low + high) // 2
-            if self._between(begin, int(starts[middle])) <= self.budget:
-                low = middle + 1
-            else:
-                high = middle
-        if low > 0 and self._between(begin, int(starts[low - 1])) >= self.budget / 4:
+        high = min(reach, len(starts))
+        low = bisect_right(starts, float(self.budget), reach // 2, high, key=cells)
+        if low > 0 and cells(starts[low - 1]) >= self.budget / 4:
             return int(starts[low - 1])
-        stop = int(starts[low]) if low < len(starts) else self.end_us
-        return begin + max(1, int((stop - begin) * self.budget / self._between(begin, stop)))
+        stop = starts[low] if low < len(starts) else self.end_us
+        return begin + max(1, int((stop - begin) * self.budget / cells(stop)))
 
     def _between(self, begin: int, end: int) -> float:
         """Estimate the unread cells in [begin, end)."""

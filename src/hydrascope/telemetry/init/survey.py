@@ -53,7 +53,8 @@ def survey(tables: Sequence[RawTable], folder: Path, time_zone: str | None, ask:
         SpecError: A file cannot be read, or there is no sensor.
     """
     tables, dates = _dated(tables)
-    found = Survey(tables, time_zone or _zone(tables))
+    guessed = COUNTER if all(table.counts for table in tables) else "UTC"
+    found = Survey(tables, time_zone or guessed)
     if dates is not None:
         found.remarks.append(dates)
     if time_zone is None:
@@ -91,10 +92,6 @@ def _dated(tables: Sequence[RawTable]) -> tuple[list[RawTable], str | None]:
     )
     order = date_order(texts)
     return [replace(table, day_first=order.day_first) for table in tables], order.guessed
-
-
-def _zone(tables: Sequence[RawTable]) -> str:
-    return COUNTER if all(table.counts for table in tables) else "UTC"
 
 
 def _machine_names(
@@ -164,11 +161,7 @@ def _find_sensors(table: RawTable, rows: pd.DataFrame, found: Survey, ask: Ask) 
 
 
 def _name_machines(table: RawTable, rows: pd.DataFrame, found: Survey) -> None:
-    """Note how machines are called in the files.
-
-    Raises:
-        SpecError: A row names none, or two names would become one.
-    """
+    """Note how machines are called in the files."""
     column = table.columns.machine
     if column is None:
         return

@@ -131,11 +131,7 @@ def open_raw(path: Path, folder: Path) -> RawTable:
 
 
 def _refuse_unclear(path: Path, headers: Sequence[str], values: Sequence[str]) -> None:
-    """Refuse a CSV file whose columns cannot be told apart.
-
-    Raises:
-        SpecError: The first line is no header, two columns have one name, or the time is in two.
-    """
+    """Refuse a CSV file whose columns cannot be told apart."""
     if headers and headers[0].startswith("#"):
         raise SpecError(f"{path}: the first line is a comment; expected the names of the columns")
     twice = [name for name, times in Counter(headers).items() if times > 1]

@@ -19,7 +19,7 @@ from hydrascope.simulation.version import code_version
 from hydrascope.telemetry.rig.cycles import Rig, State, cycle, draw_rig, measured
 from hydrascope.telemetry.rig.faults import check_rig
 from hydrascope.telemetry.rig.severities import GRADES, REFERENCE, label_of
-from hydrascope.telemetry.source import Signal
+from hydrascope.telemetry.source import Signal, within
 
 START = datetime(2025, 1, 1, tzinfo=UTC)
 APART = timedelta(hours=1)
@@ -144,13 +144,8 @@ class SimulatedRigs:
         found = next((n for n, each in enumerate(extents) if each.contains(window)), None)
         if found is None:
             raise ValueError(f"no telemetry of {equipment_id!r} in {window}")
-        passed_s = [(t - extents[found].start).total_seconds() for t in (window.start, window.end)]
         signals = _simulated(self, self._number(equipment_id), found)
-        read = {}
-        for sensor, signal in signals.items():
-            first, end = (int(np.ceil(each * signal.rate_hz - 1e-6)) for each in passed_s)
-            read[sensor] = Signal(signal.values[first:end].copy(), signal.rate_hz)
-        return read
+        return within(signals, extents[found].start, window)
 
     def labels(self, equipment_id: str) -> pd.DataFrame:
         """Return the severity of each component in each recording, and `reference`."""
@@ -165,8 +160,7 @@ class SimulatedRigs:
 
     def _machine(self, equipment_id: str) -> Machine:
         machine = self.build.machine
-        update = {"equipment_id": equipment_id}
-        equipment = machine.equipment.model_copy(update=update)
+        equipment = machine.equipment.model_copy(update={"equipment_id": equipment_id})
         return machine.model_copy(update={"equipment": equipment})
 
     @cached_property

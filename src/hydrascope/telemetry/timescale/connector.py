@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
@@ -156,11 +157,8 @@ class TimescaleConnector:
         _check_frame(frame)
         sensor = pd.Categorical(frame["sensor_id"])
         names = [str(name) for name in sensor.categories]
-
-        async def keys(connection: Connection) -> list[int]:
-            return await named_sensor_keys(connection, equipment_id, names)
-
-        key = np.array(await self.database.run(keys), dtype=np.int32)
+        keys = await self.database.run(lambda c: named_sensor_keys(c, equipment_id, names))
+        key = np.array(keys, dtype=np.int32)
         value = frame["value"].to_numpy(dtype=np.float64)
         quality = frame["quality"] if "quality" in frame else pd.Series(0, index=frame.index)
         time = frame["time"].dt.tz_convert("UTC").dt.tz_localize(None)
@@ -176,11 +174,7 @@ class TimescaleConnector:
         """Write samples that are identified by sensor keys; otherwise like `write_telemetry`."""
         changed = 0
         for part in batch.in_order().split(TRANSACTION_ROWS):
-
-            async def work(connection: Connection, part: Batch = part) -> int:
-                return await write(connection, part)
-
-            changed += await self.database.transaction(work)
+            changed += await self.database.transaction(partial(write, batch=part))
         return changed
 
     @checked

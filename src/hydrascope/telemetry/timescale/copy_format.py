@@ -118,11 +118,6 @@ class CopyReader(Generic[T]):
         self._pending, self._bytes = [content[whole:]], len(content) - whole
 
 
-def to_postgres_us(time_us: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Convert microseconds since 1970 to PostgreSQL's epoch."""
-    return time_us - POSTGRES_EPOCH_US
-
-
 def from_postgres_us(time_us: NDArray[np.int64]) -> NDArray[np.int64]:
     """Convert PostgreSQL's microseconds to microseconds since 1970, in place."""
     time_us += POSTGRES_EPOCH_US

@@ -161,14 +161,10 @@ async def _write(connector: TimescaleConnector, origin: str, batch: Batch, slice
 
 def _batch(samples: Mapping[SensorKey, Samples], keys: Keys) -> Batch:
     """Join the samples in the order of the sensor keys, which is that of the table's index."""
-    by_key = {keys[name]: each for name, each in samples.items() if len(each.time_us)}
-    found = sorted(by_key.items(), key=lambda item: item[0])
     none = Samples(np.empty(0, np.int64), np.empty(0, np.float32), np.empty(0, np.uint8))
-    pieces = [each for _, each in found] or [none]
-    length = [len(each.time_us) for each in pieces]
-    return Batch(
-        np.concatenate([each.time_us for each in pieces]),
-        np.repeat(np.array([key for key, _ in found] or [0], dtype=np.int32), length),
-        np.concatenate([each.value for each in pieces]).astype(np.float64),
-        np.concatenate([each.state for each in pieces]).astype(np.int16),
-    )
+    by_key = {keys[name]: each for name, each in samples.items() if len(each.time_us)} or {0: none}
+    ordered = sorted(by_key)
+    pieces = [by_key[key] for key in ordered]
+    time_us, value, state = (np.concatenate(each) for each in zip(*pieces, strict=True))
+    key = np.repeat(np.array(ordered, dtype=np.int32), [len(each.time_us) for each in pieces])
+    return Batch(time_us, key, value.astype(np.float64), state.astype(np.int16))

@@ -122,15 +122,12 @@ def layered(rows: Sequence[LabelRow]) -> list[LabelRow]:
 
 def _content(row: Mapping[Any, Any], names: list[Any]) -> dict[str, float | int | str]:
     """Return a row's labels as JSON values, without missing ones."""
-    content: dict[str, float | int | str] = {}
-    for name in names:
-        value = row[name]
-        if not pd.isna(value):
-            content[str(name)] = _plain(value.item() if hasattr(value, "item") else value)
-    return content
+    return {str(name): _plain(row[name]) for name in names if not pd.isna(row[name])}
 
 
-def _plain(value: object) -> float | int | str:
+def _plain(value: Any) -> float | int | str:
+    if hasattr(value, "item"):
+        value = value.item()
     if isinstance(value, bool):
         return float(value)
     return value if isinstance(value, int | float) else str(value)

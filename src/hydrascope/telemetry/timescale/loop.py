@@ -27,6 +27,8 @@ def wait(work: Coroutine[Any, Any, T]) -> T:
         return future.result()
     finally:
         future.cancel()
+        # The traceback of its exception holds this frame, and thereby the caller's objects.
+        del future
 
 
 def iterate(items: AsyncIterator[T]) -> Iterator[T]:

@@ -9,10 +9,7 @@ from numpy.typing import NDArray
 
 from hydrascope.schemas.errors import SpecError, closest
 from hydrascope.telemetry.times import as_microseconds, as_time
-from hydrascope.telemetry.timescale.copy_format import (
-    RowFormat,
-    from_postgres_us,
-)
+from hydrascope.telemetry.timescale.copy_format import RowFormat, from_postgres_us
 from hydrascope.telemetry.timescale.database import Connection
 from hydrascope.telemetry.timescale.tables import (
     FetchedSamples,

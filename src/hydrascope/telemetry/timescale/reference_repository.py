@@ -5,6 +5,15 @@ import hashlib
 from hydrascope.telemetry.timescale.database import Connection, Database
 from hydrascope.telemetry.timescale.repositories import equipment_key
 
+_FROM = " FROM hydrascope.reference_windows JOIN hydrascope.equipment USING (equipment_key)"
+_DIGESTS = "SELECT equipment_id, sha256" + _FROM
+_GET = "SELECT content" + _FROM + " WHERE equipment_id = $1"
+_REMOVE = """
+DELETE FROM hydrascope.reference_windows USING hydrascope.equipment
+WHERE equipment.equipment_key = reference_windows.equipment_key AND equipment_id = $1
+RETURNING equipment_id
+"""
+
 
 class ReferenceRepository:
     """One JSON text per machine; its content is up to the caller."""
@@ -14,28 +23,12 @@ class ReferenceRepository:
 
     async def digests(self) -> dict[str, str]:
         """Return the hexadecimal SHA-256 of each machine's text, by equipment id."""
-
-        async def work(connection: Connection) -> dict[str, str]:
-            rows = await connection.fetch(
-                "SELECT equipment_id, sha256 FROM hydrascope.reference_windows "
-                "JOIN hydrascope.equipment USING (equipment_key)"
-            )
-            return {row["equipment_id"]: row["sha256"] for row in rows}
-
-        return await self._database.run(work)
+        rows = await self._database.run(lambda c: c.fetch(_DIGESTS))
+        return {row["equipment_id"]: row["sha256"] for row in rows}
 
     async def get(self, equipment_id: str) -> bytes | None:
         """Return a machine's text, or None."""
-
-        async def work(connection: Connection) -> str | None:
-            found: str | None = await connection.fetchval(
-                "SELECT content FROM hydrascope.reference_windows "
-                "JOIN hydrascope.equipment USING (equipment_key) WHERE equipment_id = $1",
-                equipment_id,
-            )
-            return found
-
-        content = await self._database.run(work)
+        content: str | None = await self._database.run(lambda c: c.fetchval(_GET, equipment_id))
         return None if content is None else content.encode()
 
     async def save(self, equipment_id: str, content: bytes) -> str:
@@ -63,17 +56,5 @@ class ReferenceRepository:
 
     async def remove(self, equipment_id: str) -> bool:
         """Delete a machine's text; return whether there was one."""
-
-        async def work(connection: Connection) -> bool:
-            found = await connection.fetchval(
-                """
-                DELETE FROM hydrascope.reference_windows USING hydrascope.equipment
-                WHERE equipment.equipment_key = reference_windows.equipment_key
-                    AND equipment_id = $1
-                RETURNING equipment_id
-                """,
-                equipment_id,
-            )
-            return found is not None
-
-        return await self._database.transaction(work)
+        removed = await self._database.transaction(lambda c: c.fetchval(_REMOVE, equipment_id))
+        return removed is not None

@@ -1,8 +1,7 @@
 """Storage of machines and topologies."""
 
 import json
-from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from hydrascope.schemas import GraphTopology, Machine, SpecError, validate
 from hydrascope.schemas.errors import closest
@@ -14,6 +13,11 @@ FROM hydrascope.equipment
 JOIN hydrascope.topologies USING (topology_id)
 WHERE version = topology_version AND ($1::text IS NULL OR equipment_id = $1)
 ORDER BY equipment_key
+"""
+_TOPOLOGY = """
+SELECT content FROM hydrascope.topologies
+WHERE topology_id = $1 AND ($2::integer IS NULL OR version = $2)
+ORDER BY version DESC LIMIT 1
 """
 
 
@@ -33,19 +37,7 @@ class TopologyRepository:
         Raises:
             SpecError: There is no such topology or version.
         """
-
-        async def work(connection: Connection) -> Any:
-            return await connection.fetchval(
-                """
-                SELECT content FROM hydrascope.topologies
-                WHERE topology_id = $1 AND ($2::integer IS NULL OR version = $2)
-                ORDER BY version DESC LIMIT 1
-                """,
-                topology_id,
-                version,
-            )
-
-        content = await self._database.run(work)
+        content = await self._database.run(lambda c: c.fetchval(_TOPOLOGY, topology_id, version))
         if content is None:
             which = "" if version is None else f" version {version} of"
             raise SpecError(
@@ -110,11 +102,8 @@ class EquipmentRepository:
         await self._database.transaction(lambda c: _save_machine(c, machine))
 
     async def _fetch(self, equipment_id: str | None) -> StoredMachines:
-        async def work(connection: Connection) -> Any:
-            return await connection.fetch(_MACHINES, equipment_id)
-
         found = StoredMachines({}, {})
-        for row in await self._database.run(work):
+        for row in await self._database.run(lambda c: c.fetch(_MACHINES, equipment_id)):
             name, place = row["equipment_id"], self._database.settings.place
             parts = {
                 "equipment": json.loads(row["metadata"]),
@@ -164,6 +153,8 @@ async def save_topology(connection: Connection, topology: GraphTopology) -> int:
 
 async def _save_machine(connection: Connection, machine: Machine) -> None:
     equipment, topology = machine.equipment, machine.topology
+    sensors = [sensor for _, sensor in topology.sensors]
+    ids, units = [sensor.id for sensor in sensors], [sensor.unit for sensor in sensors]
     version = await save_topology(connection, topology)
     key = await connection.fetchval(
         """
@@ -190,8 +181,8 @@ async def _save_machine(connection: Connection, machine: Machine) -> None:
         LIMIT 1
         """,
         key,
-        [sensor.id for _, sensor in topology.sensors],
-        [sensor.unit for _, sensor in topology.sensors],
+        ids,
+        units,
     )
     if other_unit is not None:
         name, old, new = other_unit
@@ -199,13 +190,6 @@ async def _save_machine(connection: Connection, machine: Machine) -> None:
             f"{equipment.equipment_id}: sensor {name} has the unit {new!r}, but its telemetry is "
             f"stored in {old!r}; expected {old!r}, or another sensor id"
         )
-    columns: Mapping[str, list[object]] = {
-        "sensor_id": [sensor.id for _, sensor in topology.sensors],
-        "component_id": [topology.components[index].id for index, _ in topology.sensors],
-        "kind": [sensor.kind for _, sensor in topology.sensors],
-        "unit": [sensor.unit for _, sensor in topology.sensors],
-        "rate_hz": [sensor.rate_hz for _, sensor in topology.sensors],
-    }
     await connection.execute(
         """
         INSERT INTO hydrascope.sensors (equipment_key, sensor_id, component_id, kind, unit, rate_hz)
@@ -214,5 +198,9 @@ async def _save_machine(connection: Connection, machine: Machine) -> None:
             kind = excluded.kind, unit = excluded.unit, rate_hz = excluded.rate_hz
         """,
         key,
-        *columns.values(),
+        ids,
+        [topology.components[index].id for index, _ in topology.sensors],
+        [sensor.kind for sensor in sensors],
+        units,
+        [sensor.rate_hz for sensor in sensors],
     )

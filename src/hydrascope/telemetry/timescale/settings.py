@@ -85,11 +85,7 @@ def refuse_password(dsn: object) -> None:
     """
     if isinstance(dsn, str):
         parts = urlsplit(dsn)
-        if "@" in parts.netloc and ":" in parts.netloc.rpartition("@")[0]:
-            inside = True
-        else:
-            inside = "password" in parse_qs(parts.query)
-        if inside:
+        if ":" in parts.netloc.rpartition("@")[0] or "password" in parse_qs(parts.query):
             raise SpecError(
                 "contains a password, which would be logged; put it into PGPASSWORD, ~/.pgpass "
                 "or a file named by password_file",

@@ -217,11 +217,7 @@ class TimescaleSource(RecordedSource):
         return Selection(equipment_id, names, first_us, end_us, self._settings.quality_accepted)
 
     def _columns(self, equipment_id: str) -> dict[str, _Column]:
-        """Return what the table has of the machine's sensors, by the table's names.
-
-        Raises:
-            SpecError: A unit cannot be converted to the machine file's unit.
-        """
+        """Return what the table has of the machine's sensors, by the table's names."""
         if equipment_id not in self._found:
             table, database = self._connector.table, self._connector.database
             units = wait(database.run(lambda c: table.sensors(c, equipment_id)))

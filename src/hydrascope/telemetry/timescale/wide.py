@@ -164,11 +164,7 @@ class WideTable:
         return self._known
 
     def _judged(self, rows: Sequence[Any]) -> _Found:
-        """Check the mapping against the table.
-
-        Raises:
-            SpecError: A table or column does not exist, or its type is not accepted.
-        """
+        """Check the mapping against the table."""
         mapping = self._settings
         if not rows:
             raise SpecError(

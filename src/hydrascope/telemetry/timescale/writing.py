@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hydrascope.telemetry.times import as_time
-from hydrascope.telemetry.timescale.copy_format import RowFormat, to_postgres_us
+from hydrascope.telemetry.timescale.copy_format import POSTGRES_EPOCH_US, RowFormat
 from hydrascope.telemetry.timescale.database import Connection
 from hydrascope.telemetry.timescale.late_samples import (
     diagnosed_until,
@@ -132,7 +132,7 @@ async def _written_straight(connection: Connection, batch: Batch) -> bool:
 
 async def _copy(connection: Connection, table: str, schema: str, batch: Batch) -> None:
     columns = batch._asdict()
-    columns["time"] = to_postgres_us(columns.pop("time_us"))
+    columns["time"] = columns.pop("time_us") - POSTGRES_EPOCH_US
 
     async def encoded() -> AsyncIterator[bytes]:
         for piece in WRITE_ROWS.encode(columns, _ENCODED_ROWS):
