@@ -25,7 +25,7 @@ from benchmarks._rows import Row, at_most
 from hydrascope.data.datamodule import HydraulicDataModule
 from hydrascope.evaluation.baseline_names import BaselineName
 from hydrascope.evaluation.bootstrap import Bootstrap
-from hydrascope.evaluation.metric_draws import metric_draws
+from hydrascope.evaluation.breakdown import metric_draws
 
 EXPERIMENT = "experiment=fleet_to_failure"
 SEEDS = (42, 43, 44)

@@ -23,11 +23,11 @@ from hydrascope.experiment import evaluate, export, train
 from hydrascope.experiment.assemble import recipe_of
 from hydrascope.experiment.restore import Restored, restore
 from hydrascope.models.base import ClosedFormModel
+from hydrascope.models.config import LinearConfig
 from hydrascope.models.decode import decode
 from hydrascope.models.diagnoser import TensorDiagnoser
 from hydrascope.models.kernel.config import DiscriminantConfig
 from hydrascope.models.kernel.model import KernelDiscriminant
-from hydrascope.models.linear_config import LinearConfig
 from hydrascope.models.recipe import build_model
 from hydrascope.packaging.bundle import read_bundle
 from hydrascope.schemas.errors import SpecError

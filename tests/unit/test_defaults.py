@@ -15,7 +15,7 @@ from hydrascope.data.references import ReferenceSpec
 from hydrascope.data.split_spec import SplitSpec
 from hydrascope.experiment.config_files import CONF
 from hydrascope.features.config import FeatureConfig
-from hydrascope.models.config import NetworkConfig
+from hydrascope.models.config import LinearConfig, NetworkConfig
 from hydrascope.models.detectors.config import (
     ForestConfig,
     MahalanobisConfig,
@@ -23,7 +23,6 @@ from hydrascope.models.detectors.config import (
     PcaConfig,
 )
 from hydrascope.models.kernel.config import DiscriminantConfig
-from hydrascope.models.linear_config import LinearConfig
 from hydrascope.schemas import validate
 from hydrascope.schemas.normality import NormalitySpec
 from hydrascope.simulation.fleet_settings import FleetSettings

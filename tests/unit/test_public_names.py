@@ -16,8 +16,8 @@ from pydantic import BaseModel
 import hydrascope
 import hydrascope.schemas
 from hydrascope.features.config import CleaningConfig, FeatureConfig
+from hydrascope.models.config import LinearConfig
 from hydrascope.models.kernel.config import DiscriminantConfig
-from hydrascope.models.linear_config import LinearConfig
 from hydrascope.schemas import SpecError
 from hydrascope.telemetry.folder.settings import FolderSettings
 

@@ -54,22 +54,10 @@ _BOOSTING: Mapping[str, Any] = {
 }
 
 
-def _boosted_classes(seed: int) -> ClassifierMixin:
-    from lightgbm import LGBMClassifier  # optional
+def _boosted(kind: str, seed: int, **options: Any) -> Any:
+    import lightgbm  # optional
 
-    return LGBMClassifier(random_state=seed, **_BOOSTING)
-
-
-def _boosted_values(seed: int) -> RegressorMixin:
-    from lightgbm import LGBMRegressor
-
-    return LGBMRegressor(random_state=seed, **_BOOSTING)
-
-
-def _boosted_quantile(seed: int, quantile: float) -> RegressorMixin:
-    from lightgbm import LGBMRegressor
-
-    return LGBMRegressor(objective="quantile", alpha=quantile, random_state=seed, **_BOOSTING)
+    return getattr(lightgbm, kind)(random_state=seed, **options, **_BOOSTING)
 
 
 BASELINES: Mapping[BaselineName, Baseline] = {
@@ -100,6 +88,10 @@ BASELINES: Mapping[BaselineName, Baseline] = {
         lambda seed: RandomForestRegressor(random_state=seed, max_features="sqrt", **_TREES),
     ),
     "lightgbm": Baseline(
-        "LightGBM", _boosted_classes, _boosted_values, _boosted_quantile, package="lightgbm"
+        "LightGBM",
+        lambda seed: _boosted("LGBMClassifier", seed),
+        lambda seed: _boosted("LGBMRegressor", seed),
+        lambda seed, q: _boosted("LGBMRegressor", seed, objective="quantile", alpha=q),
+        package="lightgbm",
     ),
 }

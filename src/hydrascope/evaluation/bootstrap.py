@@ -10,6 +10,7 @@ Shapes: B draws, U units, R rows.
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -89,6 +90,15 @@ class Bootstrap:
             for first in range(0, self.draws, step)
         ]
         return np.concatenate(parts)
+
+    def share_interval(
+        self, part: NDArray[Any], whole: NDArray[Any], windows: NDArray[np.int64]
+    ) -> Interval | None:
+        """Return the interval of Σ part / Σ whole over rows, [R] each, in these windows."""
+        sums = np.stack([part, whole], axis=1).astype(np.float64)
+        with np.errstate(invalid="ignore", divide="ignore"):  # a draw may have a whole of 0
+            drawn = self.of_sums(sums, windows, lambda s: {"share": s[:, 0] / s[:, 1]})
+        return self.interval(drawn["share"])
 
     def interval(self, values: Array) -> Interval | None:
         """Return the percentile interval of `LEVEL`; None for fewer than two units or only NaN."""

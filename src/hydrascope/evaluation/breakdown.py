@@ -11,9 +11,10 @@ from numpy.typing import NDArray
 
 from hydrascope.data.datamodule import HydraulicDataModule
 from hydrascope.evaluation.bootstrap import Array, Bootstrap, average_precision
-from hydrascope.evaluation.metric_draws import metric_draws
+from hydrascope.evaluation.own_metrics import weighted_metrics
 from hydrascope.evaluation.predictions import LocatedPredictions, complete
 from hydrascope.evaluation.sums import (
+    metrics_of,
     outcome_metrics,
     outcome_names,
     outcome_rows,
@@ -124,6 +125,29 @@ def _judge_outcome(
     in_draws = bootstrap.of_sums(sums, windows, lambda drawn: outcome_metrics(head, drawn, number))
     in_draws["average_precision"] = bootstrap.of_rows(windows, area)
     return with_intervals(point, in_draws, bootstrap)
+
+
+def metric_draws(
+    head: HeadSpec, rows: LocatedPredictions, bootstrap: Bootstrap, limits: Sequence[float]
+) -> tuple[dict[str, Array], dict[str, Array]]:
+    """Return each metric by name, [], and its value in each draw, [B]; own metrics come last.
+
+    Args:
+        head: The head of the rows.
+        rows: Rows with all their labels.
+        bootstrap: The draws.
+        limits: Flag thresholds, as in `row_sums`.
+
+    Raises:
+        SpecError: As `weighted_metrics`.
+    """
+    windows, sums = rows.window.numpy(), row_sums(head, rows, limits)
+    point = metrics_of(head, sums.sum(0))
+    drawn = bootstrap.of_sums(sums, windows, lambda each: metrics_of(head, each))
+    for name, metric in weighted_metrics(head, rows).items():
+        point[name] = metric(np.ones((1, len(windows))))[0]
+        drawn[name] = bootstrap.of_rows(windows, metric)
+    return point, drawn
 
 
 def with_intervals(

@@ -29,8 +29,8 @@ from hydrascope.schemas.task import HeadKind, HeadSpec
 
 Array = NDArray[np.float64]
 
-COVERAGE, _LEAST_COVERAGE = 0.99, 0.98
-"""The default coverage of class sets and intervals, and the least for heads with few held-out
+_COVERAGE, _LEAST_COVERAGE = 0.99, 0.98
+"""The coverage of class sets and intervals, and the least for heads with few held-out
 windows. If a head is nearly always right, its sets exceed it, because a class that is certain is
 never left out."""
 _LOG_TEMPERATURES = (-4.0, 4.0)
@@ -54,10 +54,7 @@ class HeldOut(NamedTuple):
 
 
 def fit_calibration(
-    heads: Sequence[HeadSpec],
-    held_out: HeldOut,
-    coverage: float = COVERAGE,
-    prior: Calibration | None = None,
+    heads: Sequence[HeadSpec], held_out: HeldOut, prior: Calibration | None = None
 ) -> Calibration:
     """Fit the values of `schemas.calibration.Calibration`.
 
@@ -93,7 +90,8 @@ def fit_calibration(
         if head.kind is HeadKind.MULTI_LABEL:
             thresholds |= _thresholds(head, rows, kept)
         scores = nonconformity(head, rows.prediction, rows.target).numpy()
-        attained = max(min(coverage, attainable(len(scores))), min(coverage, _LEAST_COVERAGE))
+        attainable = len(scores) / (len(scores) + 1)  # the most that so many windows can promise
+        attained = max(min(_COVERAGE, attainable), _LEAST_COVERAGE)
         margin = tuple(conformal_margin(column, attained) for column in scores.T)
         if np.isfinite(margin).all():
             margins[head.name] = margin
@@ -102,7 +100,7 @@ def fit_calibration(
         thresholds = {**prior.thresholds, **thresholds}
         reasons = {name: why for name, why in reasons.items() if name not in temperatures}
     conformal = Conformal(
-        coverage=coverage,
+        coverage=_COVERAGE,
         margins=margins,
         windows=len(windows),
         units=len(np.unique(held_out.units[windows])),
@@ -139,7 +137,6 @@ def _kept(
 def _thresholds(
     head: HeadSpec, rows: HeadPredictions, kept: Mapping[int, _Flag]
 ) -> dict[str, float]:
-    """Return the threshold of each flag of calibrated answers."""
     return {
         name: kept[number].threshold
         if number in kept
@@ -182,22 +179,16 @@ def _temperature(head: HeadSpec, prediction: Tensor, target: Tensor, units: int)
         if min(present, len(target) - present) < _FEWEST:
             return 1.0
 
-    def cross_entropy(log_temperature: float) -> float:
-        scaled = tempered(head, prediction.double(), torch.tensor(math.exp(log_temperature)))
-        return float(log_loss(head, scaled, target).mean())
-
     labels, counts = torch.unique(target, return_counts=True)
     shares = (counts / counts.sum()).tolist()
 
-    def unrelated(log_temperature: float) -> float:
-        """Return the cross-entropy of labels that are as frequent, but unrelated to the rows."""
-        scaled = tempered(head, prediction.double(), torch.tensor(math.exp(log_temperature)))
-        each = (log_loss(head, scaled, torch.full_like(target, label)).mean() for label in labels)
-        return float(sum(share * loss for share, loss in zip(shares, each, strict=True)))
-
     def improbability(log_temperature: float) -> float:
-        evidence = units * cross_entropy(log_temperature)
-        return evidence + _UNKNOWN_UNITS * unrelated(log_temperature) + log_temperature**2 / 2
+        scaled = tempered(head, prediction.double(), torch.tensor(math.exp(log_temperature)))
+        evidence = units * float(log_loss(head, scaled, target).mean())
+        # The cross-entropy of labels that are as frequent, but unrelated to the rows.
+        each = (log_loss(head, scaled, torch.full_like(target, label)).mean() for label in labels)
+        unrelated = float(sum(share * loss for share, loss in zip(shares, each, strict=True)))
+        return evidence + _UNKNOWN_UNITS * unrelated + log_temperature**2 / 2
 
     found = minimize_scalar(improbability, bounds=_LOG_TEMPERATURES, method="bounded")
     return math.exp(float(found.x))
@@ -224,11 +215,6 @@ def best_threshold(probability: Array, present: NDArray[np.bool_]) -> float:
     alarms = len(negative) - np.searchsorted(negative, candidates)
     f1 = 2 * hits / (len(positive) + hits + alarms)
     return float(candidates[f1.argmax()])
-
-
-def attainable(count: int) -> float:
-    """Return the highest coverage that the scores of so many held-out windows can promise."""
-    return count / (count + 1)
 
 
 def conformal_margin(scores: Array, coverage: float) -> float:

@@ -158,38 +158,24 @@ def calibration_table(report: Mapping[str, Any]) -> Table:
         f"{held['unit']}; nominal coverage {100 * conformal['nominal']:g} %",
         title_justify="left",
     )
-    columns = (
-        "ECE before",
-        "after",
-        "log loss before",
-        "after",
-        "T",
-        "coverage",
-        "exchangeable",
-        "kept",
-    )
+    errors = ("ECE before", "after", "log loss before", "after")
+    forms = (*["{:.3f}"] * len(errors), "{:.2f}", "{:.1%}", "{:.1%}", "{:.2f}")
     table.add_column("")
-    for name in columns:
-        table.add_column(name, justify="right")
+    for heading in (*errors, "T", "coverage", "exchangeable", "kept"):
+        table.add_column(heading, justify="right")
     covered = conformal["heads"]
     for name in dict.fromkeys([*report["questions"], *covered]):
         question, kept = report["questions"].get(name, {}), covered.get(name, {})
-        table.add_row(
-            name,
-            _cell(question.get("before", {}).get("ece"), "{:.3f}"),
-            _cell(question.get("after", {}).get("ece"), "{:.3f}"),
-            _cell(question.get("before", {}).get("log_loss"), "{:.3f}"),
-            _cell(question.get("after", {}).get("log_loss"), "{:.3f}"),
-            _cell(question.get("temperature"), "{:.2f}"),
-            _cell(kept.get("coverage"), "{:.1%}"),
-            _cell(kept.get("exchangeable"), "{:.1%}"),
-            _cell(kept.get("size"), "{:.2f}"),
-        )
+        values = [
+            question.get(when, {}).get(error)
+            for error in ("ece", "log_loss")
+            for when in ("before", "after")
+        ]
+        values += [question.get("temperature")]
+        values += [kept.get(each) for each in ("coverage", "exchangeable", "size")]
+        cells = zip(forms, values, strict=True)
+        table.add_row(name, *("–" if x is None else form.format(x) for form, x in cells))
     return table
-
-
-def _cell(value: float | None, form: str) -> str:
-    return "–" if value is None else form.format(value)
 
 
 def _error(question: Question, bootstrap: Bootstrap) -> dict[str, Any]:
@@ -230,17 +216,16 @@ def _coverage(
     }
 
 
-def exchangeable_coverage(scores: Array, nominal: float, repeats: int = _REPEATS) -> float | None:
+def exchangeable_coverage(scores: Array, nominal: float) -> float | None:
     """Return the mean coverage over random halves of the rows; None for too few rows.
 
     Args:
         scores: [R, M] nonconformity of the truth.
         nominal: The nominal coverage.
-        repeats: The number of random halves.
     """
     random, half = np.random.default_rng(0), len(scores) // 2
     covered = []
-    for _ in range(repeats):
+    for _ in range(_REPEATS):
         order = random.permutation(len(scores))
         fitted, judged = scores[order[:half]], scores[order[half:]]
         if not half:

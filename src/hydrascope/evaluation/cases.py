@@ -58,12 +58,9 @@ def worst_cases(
         else:
             cost = log_loss(head, rows.prediction, rows.target).max(1).values
             wrong = wrong_rows(head, rows, flag_thresholds(head, thresholds))
+        of_wrong = torch.where(torch.from_numpy(wrong), cost, -1.0)
         found += [
-            (float(cost[row]), Case(int(rows.window[row]), head, int(row), "answered wrongly"))
-            for row in torch.where(torch.from_numpy(wrong), cost, -1.0)
-            .topk(min(2 * COUNT, len(cost)))
-            .indices
-            if wrong[row]
+            each for each in _highest(head, rows, of_wrong, "answered wrongly") if each[0] >= 0
         ]
     return _of_distinct_windows(found)
 
@@ -77,11 +74,7 @@ def uncertain_cases(
         rows = complete(predictions[head.name])
         if not len(rows.target):
             continue
-        unsure = uncertainty(head, rows.prediction)
-        found += [
-            (float(unsure[row]), Case(int(rows.window[row]), head, int(row), "least certain"))
-            for row in unsure.topk(min(2 * COUNT, len(unsure))).indices
-        ]
+        found += _highest(head, rows, uncertainty(head, rows.prediction), "least certain")
     return _of_distinct_windows(found)
 
 
@@ -135,6 +128,17 @@ def _named(values: Iterable[tuple[float, str]], unit: str | None) -> str:
     """Write the values of a regression that are not 0."""
     text = ", ".join(f"{name} {value:.3g} {unit or ''}".strip() for value, name in values if value)
     return text or "0 of all"
+
+
+def _highest(
+    head: HeadSpec, rows: LocatedPredictions, cost: Tensor, why: str
+) -> list[tuple[float, Case]]:
+    """Return the costliest rows, with their costs."""
+    costs, places = cost.topk(min(2 * COUNT, len(cost)))
+    return [
+        (each, Case(int(rows.window[row]), head, row, why))
+        for each, row in zip(costs.tolist(), places.tolist(), strict=True)
+    ]
 
 
 def _of_distinct_windows(found: Sequence[tuple[float, Case]]) -> list[Case]:

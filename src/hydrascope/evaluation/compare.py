@@ -1,6 +1,7 @@
 """A paired comparison of two evaluations, on the windows that both share."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -11,7 +12,7 @@ import torch
 
 from hydrascope.data.datamodule import HydraulicDataModule
 from hydrascope.evaluation.bootstrap import Bootstrap
-from hydrascope.evaluation.metric_draws import metric_draws
+from hydrascope.evaluation.breakdown import metric_draws
 from hydrascope.evaluation.predictions import LocatedPredictions, complete
 from hydrascope.schemas.calibration import flag_thresholds
 from hydrascope.schemas.errors import SpecError
@@ -82,12 +83,8 @@ def compared(
         if rows.empty:
             continue
         shared = this.predictions[head.name].where(torch.tensor(rows["row"].to_numpy(copy=True)))
-        answered = LocatedPredictions(
-            torch.tensor(np.array(rows["answer_other"].tolist()), dtype=torch.float32),
-            shared.target,
-            shared.window,
-            shared.component,
-        )
+        other_answers = np.array(rows["answer_other"].tolist())
+        answered = replace(shared, prediction=torch.tensor(other_answers, dtype=torch.float32))
         found[head.name] = _paired(
             head,
             complete(shared),

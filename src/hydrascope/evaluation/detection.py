@@ -165,12 +165,11 @@ def detection(
     for name, chosen in faults(data, windows):
         if not chosen.any():
             continue
-        truth = np.r_[np.zeros(count), np.ones(int(chosen.sum()))]
-        both = np.r_[scores[healthy], scores[chosen]]
+        either = healthy | chosen
         report["faults"][name] = {
             "windows": int(chosen.sum()),
             "detected": float(alarm[chosen].mean()),
-            "auroc": float(roc_auc_score(truth, both)) if count else None,
+            "auroc": float(roc_auc_score(chosen[either], scores[either])) if count else None,
         }
     report["overall"]["auroc"] = report["faults"].get(ANY, {}).get("auroc")
     return report
@@ -225,10 +224,7 @@ def detection_intervals(
     healthy = data.healthy[windows] == 1
 
     def share(chosen: NDArray[np.bool_]) -> list[float] | None:
-        counts = np.stack([chosen, chosen & (scores > 1.0)], axis=1).astype(np.float64)
-        with np.errstate(invalid="ignore"):  # a draw without such windows has no share
-            drawn = bootstrap.of_sums(counts, windows, lambda s: {"share": s[:, 1] / s[:, 0]})
-        return bootstrap.interval(drawn["share"])
+        return bootstrap.share_interval(chosen & (scores > 1.0), chosen, windows)
 
     alarms = Alarms(windows, data.healthy[windows], scores > 1.0)
     found: dict[str, Any] = {

@@ -8,7 +8,6 @@ detection", AAAI 2022).
 Shapes: R tested windows, E events, B draws.
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, NamedTuple
@@ -118,13 +117,10 @@ def alarm_intervals(
     events = alarms.events(data)
     detected = ~np.isnan(events.delay_s)
     late, place = events.delay_s[detected], events.window[detected]
-    counts = np.stack([np.ones(len(detected)), detected], axis=1)
     return {
         "overall": {name: bootstrap.interval(values) for name, values in drawn.items()},
         "events": {
-            "detected": bootstrap.interval(
-                bootstrap.of_sums(counts, events.window, _detected_share)["detected"]
-            ),
+            "detected": bootstrap.share_interval(detected, np.ones(len(detected)), events.window),
             "median_delay_s": bootstrap.interval(
                 bootstrap.of_rows(place, partial(weighted_median, late))
             )
@@ -142,11 +138,6 @@ def weighted_median(values: Array, weights: Array) -> Array:
     lower, upper = (mass >= half).argmax(1), (mass > half).argmax(1)
     median: Array = (values[order][lower] + values[order][upper]) / 2
     return np.where(half[:, 0] > 0, median, np.nan)
-
-
-def _detected_share(sums: Array) -> Mapping[str, Array]:
-    with np.errstate(invalid="ignore"):  # a draw without events has no share
-        return {"detected": sums[:, 1] / sums[:, 0]}
 
 
 def _known(value: float) -> float | None:

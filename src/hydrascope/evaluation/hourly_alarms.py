@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from hydrascope.data.datamodule import HydraulicDataModule
 from hydrascope.data.windows import EQUIPMENT
-from hydrascope.evaluation.bootstrap import Array, Bootstrap
+from hydrascope.evaluation.bootstrap import Bootstrap
 from hydrascope.models.alarm_test import alarm_begins
 from hydrascope.models.normality.scores import Normality
 from hydrascope.schemas.normality import NormalitySpec
@@ -47,16 +47,16 @@ def hourly_alarms(
     begins = alarm_begins(streams).ravel()[place]
     healthy = (data.healthy[windows] == 1) & ~np.isnan(sums)
     alarms, hours = int((begins & healthy).sum()), float(healthy.sum() * budget.every_h)
-    counts = np.stack([begins & healthy, healthy * budget.every_h / 1000.0], axis=1)
     bootstrap = Bootstrap.of(data.unit, data.units, windows)
-    drawn = bootstrap.of_sums(counts.astype(np.float64), windows, _rate)
     held_out, held_out_h = int(normality.held_out), float(normality.held_out_h)
     return {
         "alarms": alarms,
         "hours": hours,
         "rate": 1000.0 * alarms / hours if hours else None,
         "poisson": [1000.0 * each / hours for each in poisson_interval(alarms)] if hours else None,
-        "interval": bootstrap.interval(drawn["rate"]),
+        "interval": bootstrap.share_interval(
+            begins & healthy, healthy * budget.every_h / 1000.0, windows
+        ),
         "asked": budget.per_1000_h,
         "resolved": budget.resolved(held_out_h, held_out),
         "held_out": held_out,
@@ -64,11 +64,6 @@ def hourly_alarms(
         "unit": data.unit,
         "every_h": budget.every_h,
     }
-
-
-def _rate(sums: Array) -> Mapping[str, Array]:
-    with np.errstate(invalid="ignore", divide="ignore"):  # a draw without hours has no rate
-        return {"rate": sums[:, 0] / sums[:, 1]}
 
 
 def hourly_line(hourly: Mapping[str, Any]) -> str:

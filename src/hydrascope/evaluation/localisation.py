@@ -62,7 +62,8 @@ def localisation(
         bootstrap: The draws for the intervals.
         model: The model's name.
     """
-    used = [head for head in heads if _locates(head)]
+    flags = (HeadKind.BINARY, HeadKind.MULTI_LABEL)
+    used = [head for head in heads if head.kind in flags and head.level is HeadLevel.COMPONENT]
     places = find_places(used, predictions)
     if not len(places.window):
         return None
@@ -112,12 +113,6 @@ def _percent(judged: Mapping[str, Any]) -> str:
         low, high = judged["interval"]
         between = f" ({100 * low:.1f} to {100 * high:.1f})"
     return f"{100 * judged['value']:.1f} %{between}"
-
-
-def _locates(head: HeadSpec) -> bool:
-    """Return whether a head flags faults of components."""
-    flagged = head.kind in (HeadKind.BINARY, HeadKind.MULTI_LABEL)
-    return flagged and head.level is HeadLevel.COMPONENT
 
 
 def _faults(head: HeadSpec, target: Tensor) -> Tensor:

@@ -3,12 +3,11 @@
 Nothing is refitted: the same model answers the test windows again with sensors removed.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from itertools import combinations
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from hydrascope.data.datamodule import HydraulicDataModule
 from hydrascope.evaluation.breakdown import machine_kinds
@@ -57,7 +56,11 @@ def judge_missing(
     if len(rows) > WINDOWS:
         rows = np.sort(random.choice(rows, WINDOWS, replace=False))
     kinds = machine_kinds(data)[rows]
-    builds = {build: _slots(data, build) for build in np.unique(kinds).tolist()}
+    topologies = {each.topology.id: each.topology for each in data.machines.values()}
+    builds = {
+        build: [sensor_slot(build, sensor.id) for _, sensor in topologies[build].sensors]
+        for build in np.unique(kinds).tolist()
+    }
     without_pairs = _no_pairs(list(builds.values())) if pairs else "they were not asked for"
     known: list[Situation] = []
     if without_pairs is None:
@@ -71,8 +74,9 @@ def judge_missing(
     found: dict[Situation, list[Mapping[str, LocatedPredictions]]] = {}
     for build, slots in builds.items():
         situations = [(), *((slot,) for slot in slots), *tried]
-        for part in _batches(rows[kinds == build]):
-            batch = data.dataset.gather(part)
+        own = rows[kinds == build]
+        for first in range(0, len(own), _BATCH):
+            batch = data.dataset.gather(own[first : first + _BATCH])
             for situation in situations:
                 answers = predict(diagnoser, [removal.without(batch, situation)])
                 found.setdefault(situation, []).append(answers)
@@ -80,13 +84,6 @@ def judge_missing(
         situation: _tallies(diagnoser, joined(answers)) for situation, answers in found.items()
     }
     return Missing(tallies, len(rows), len(known), without_pairs)
-
-
-def _slots(data: HydraulicDataModule, build: str) -> list[str]:
-    """Return the slot names of a build's sensors."""
-    topologies = (machine.topology for machine in data.machines.values())
-    topology = next(each for each in topologies if each.id == build)
-    return [sensor_slot(build, sensor.id) for _, sensor in topology.sensors]
 
 
 def _no_pairs(builds: Sequence[Sequence[str]]) -> str | None:
@@ -98,11 +95,6 @@ def _no_pairs(builds: Sequence[Sequence[str]]) -> str | None:
     if len(builds[0]) < 2:
         return f"the machine has {len(builds[0])} sensors"
     return None
-
-
-def _batches(rows: NDArray[np.int64]) -> Iterator[NDArray[np.int64]]:
-    for first in range(0, len(rows), _BATCH):
-        yield rows[first : first + _BATCH]
 
 
 def _tallies(

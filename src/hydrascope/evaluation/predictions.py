@@ -90,6 +90,4 @@ def _places(batch: TrainingBatch, level: HeadLevel) -> tuple[Tensor, Tensor]:
     """Return the window and the component of each row of a head's answers."""
     if level is HeadLevel.MACHINE:
         return batch.window, torch.full_like(batch.window, -1)
-    graph = batch.inputs.component_graph
-    first = torch.searchsorted(graph, torch.arange(len(batch.window), device=graph.device))
-    return batch.window[graph], torch.arange(len(graph), device=graph.device) - first[graph]
+    return batch.window[batch.inputs.component_graph], batch.inputs.component_place

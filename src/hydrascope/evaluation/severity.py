@@ -66,21 +66,15 @@ def error_by_severity(
         bins = np.digitize(severity, _EDGES[1:-1], right=True)
     else:
         bins = np.searchsorted(places, severity)
-    points = []
+    points, windows = [], rows.window.numpy()
     known = ~np.isnan(severity)
     for number in np.unique(bins[known]):
         member = (bins == number) & known
-        sums = np.stack([member, member * error], axis=1).astype(np.float64)
-        drawn = bootstrap.of_sums(
-            sums,
-            rows.window.numpy(),
-            lambda s: {"error": s[:, 1] / np.where(s[:, 0] > 0, s[:, 0], np.nan)},
-        )
         points.append(
             {
                 "severity": float(severity[member].mean()),
                 "error": float(error[member].mean()),
-                "interval": bootstrap.interval(drawn["error"]),
+                "interval": bootstrap.share_interval(member * error, member, windows),
                 "rows": int(member.sum()),
             }
         )

@@ -140,6 +140,27 @@ def value_errors(head: HeadSpec, rows: HeadPredictions) -> Tensor:
     return (values(head, rows.prediction) - rows.target).abs().double().mean(1)
 
 
+def decisions(
+    head: HeadSpec, rows: HeadPredictions, limits: Sequence[float] = ()
+) -> tuple[Array, NDArray[np.bool_]]:
+    """Return the confidence of each answer of a head with outcomes, and if it was right, [R, M].
+
+    The confidence of a class is its probability. That of a flag is the probability of the label if
+    it is raised, else of the label's absence.
+    """
+    p = rows.prediction.double().numpy()
+    target = rows.target.numpy()
+    match head.kind:
+        case HeadKind.BINARY | HeadKind.MULTI_LABEL:
+            if head.kind is HeadKind.BINARY:
+                flagged = predicted_class(head, rows.prediction).bool().numpy()[:, None]
+            else:
+                flagged = p >= np.array(limits or [0.5])
+            return np.where(flagged, p, 1.0 - p), flagged == (target == 1)
+    chosen = predicted_class(head, rows.prediction).numpy()
+    return p.max(axis=1, keepdims=True), (chosen == target[:, 0])[:, None]
+
+
 def wrong_rows(
     head: HeadSpec, rows: HeadPredictions, thresholds: Sequence[float] = ()
 ) -> NDArray[np.bool_]:
@@ -147,11 +168,8 @@ def wrong_rows(
 
     The arguments are those of `row_sums`.
     """
-    if head.kind is HeadKind.MULTI_LABEL:
-        flagged = rows.prediction.double().numpy() >= np.array(thresholds or [0.5])
-        wrong: NDArray[np.bool_] = (flagged != (rows.target.numpy() == 1)).any(axis=1)
-        return wrong
-    return (predicted_class(head, rows.prediction) != rows.target[:, 0].long()).numpy()
+    _, right = decisions(head, rows, thresholds)
+    return np.asarray(~right.all(axis=1))
 
 
 def values(head: HeadSpec, prediction: Tensor) -> Tensor:

@@ -8,14 +8,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from hydrascope.evaluation.bootstrap import Array
 from hydrascope.evaluation.calibration import BINS, bin_sums, expected_error, questions
-from hydrascope.evaluation.predictions import HeadPredictions, LocatedPredictions, complete
-from hydrascope.evaluation.sums import metrics_of, row_sums
+from hydrascope.evaluation.predictions import LocatedPredictions, complete
+from hydrascope.evaluation.sums import decisions, metrics_of, row_sums
 from hydrascope.schemas.task import HeadKind, HeadSpec
-from hydrascope.tasks.metrics import PRIMARY_METRIC, predicted_class
+from hydrascope.tasks.metrics import PRIMARY_METRIC
 
 
 @dataclass(frozen=True)
@@ -67,27 +66,6 @@ def mean_confidence(wrong: Array) -> float | None:
 def ece(bins: Array) -> float | None:
     """Return the expected calibration error of summed bins; None if they are empty."""
     return _known(expected_error(bins))
-
-
-def decisions(
-    head: HeadSpec, rows: HeadPredictions, limits: Sequence[float] = ()
-) -> tuple[Array, NDArray[np.bool_]]:
-    """Return the confidence of each answer of a head with outcomes, and if it was right, [R, M].
-
-    The confidence of a class is its probability. That of a flag is the probability of the label if
-    it is raised, else of the label's absence.
-    """
-    p = rows.prediction.double().numpy()
-    target = rows.target.numpy()
-    match head.kind:
-        case HeadKind.BINARY | HeadKind.MULTI_LABEL:
-            if head.kind is HeadKind.BINARY:
-                flagged = predicted_class(head, rows.prediction).bool().numpy()[:, None]
-            else:
-                flagged = p >= np.array(limits or [0.5])
-            return np.where(flagged, p, 1.0 - p), flagged == (target == 1)
-    chosen = predicted_class(head, rows.prediction).numpy()
-    return p.max(axis=1, keepdims=True), (chosen == target[:, 0])[:, None]
 
 
 def _known(value: Array) -> float | None:

@@ -6,7 +6,7 @@ from typing import Any
 from pydantic import Field
 
 from hydrascope.experiment.base import Target
-from hydrascope.models.config import NetworkConfig
+from hydrascope.models.config import LinearConfig, NetworkConfig
 from hydrascope.models.detectors.config import (
     ForestConfig,
     MahalanobisConfig,
@@ -14,7 +14,6 @@ from hydrascope.models.detectors.config import (
     PcaConfig,
 )
 from hydrascope.models.kernel.config import DiscriminantConfig
-from hydrascope.models.linear_config import LinearConfig
 
 OUR_NETWORK = "hydrascope.models.network.UniversalTemporalGNN"
 OUR_DISCRIMINANT = "hydrascope.models.kernel.model.KernelDiscriminant"

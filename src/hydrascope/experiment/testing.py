@@ -29,11 +29,11 @@ from hydrascope.evaluation.predictions import predict
 from hydrascope.evaluation.report import head_metrics
 from hydrascope.models.base import ClosedFormModel
 from hydrascope.models.calibration import Temperatures
+from hydrascope.models.config import LinearConfig
 from hydrascope.models.diagnoser import TensorDiagnoser
 from hydrascope.models.kernel.config import DiscriminantConfig
 from hydrascope.models.kernel.model import KernelDiscriminant
 from hydrascope.models.linear import LinearModel
-from hydrascope.models.linear_config import LinearConfig
 from hydrascope.models.normality.scored_windows import ScoresByLevel
 from hydrascope.models.recipe import DiagnoserRecipe, build_model, tensors_of
 from hydrascope.schemas.calibration import Calibration

@@ -1,4 +1,4 @@
-"""The options of the network. Does not import torch, so that a wrong value is reported quickly."""
+"""The options of models. Does not import torch, so that a wrong value is reported quickly."""
 
 from typing import Literal
 
@@ -96,3 +96,10 @@ class NetworkConfig(CheckedModel):
         if channels is not None and channels % attention_heads:
             raise ValueError(f"expected a divisor of hidden_channels ({channels})")
         return attention_heads
+
+
+class LinearConfig(CheckedModel):
+    """The options of the linear model's fit."""
+
+    ridge: float = Field(default=5.0, gt=0.0)
+    """The penalty on the squared weights, in units of the weight of one window."""

@@ -14,7 +14,8 @@ def kept_classes(head: HeadSpec, answer: Sequence[float], margin: float) -> list
         margin: The largest nonconformity in the set.
     """
     if head.kind is HeadKind.BINARY:
-        return [name for name, p in _either("present", answer[0]) if 1.0 - p <= margin]
+        either = (("not present", 1.0 - answer[0]), ("present", answer[0]))
+        return [name for name, p in either if 1.0 - p <= margin]
     return [each.name for each, p in zip(head.classes, answer, strict=True) if 1.0 - p <= margin]
 
 
@@ -34,7 +35,3 @@ def interval(head: HeadSpec, answer: Sequence[float], margin: float) -> tuple[fl
     if head.scale == "log":
         low, high = max(low, 0.0), max(high, 0.0)
     return (low, high) if head.cap is None else (min(low, head.cap), min(high, head.cap))
-
-
-def _either(name: str, probability: float) -> tuple[tuple[str, float], tuple[str, float]]:
-    return (f"not {name}", 1.0 - probability), (name, probability)

@@ -81,10 +81,8 @@ def log_probabilities(head: HeadSpec, output: Tensor) -> Tensor:
         case HeadKind.ORDINAL:
             # σ(a) − σ(b) = σ(a) σ(−b) (1 − exp(b − a)), with a = "above k − 1" and b = "above k".
             logits = output.cummin(dim=-1).values
-            above, next_above = (
-                F.pad(logits, (1, 0), value=_FAR),
-                F.pad(logits, (0, 1), value=-_FAR),
-            )
+            above = F.pad(logits, (1, 0), value=_FAR)
+            next_above = F.pad(logits, (0, 1), value=-_FAR)
             between = -torch.expm1(next_above - above)
             log = F.logsigmoid(above) + F.logsigmoid(-next_above)
             return log + between.clamp_min(_TINY).log()

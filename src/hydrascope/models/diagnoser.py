@@ -36,10 +36,6 @@ class TensorDiagnoser(nn.Module):
             what is unusual.
     """
 
-    calibration: Temperatures | None
-    fitness: Fitness | None
-    blame: Blame | None
-
     @checked
     def __init__(
         self,
@@ -51,9 +47,9 @@ class TensorDiagnoser(nn.Module):
         super().__init__()
         self.normalizer, self.model = normalizer, model
         self.machine_normalizer, self.normality = machine_normalizer, normality
-        self.fitness = None
-        self.calibration = None
-        self.blame = None
+        self.fitness: Fitness | None = None
+        self.calibration: Temperatures | None = None
+        self.blame: Blame | None = None
 
     @property
     def heads(self) -> tuple[HeadSpec, ...]:

@@ -14,9 +14,9 @@ from hydrascope.graphs.fields import GraphInputs
 from hydrascope.graphs.input_spec import InputSpec
 from hydrascope.models.base import ClosedFormModel, LabelledWindows, ModelOutput, Question
 from hydrascope.models.blocks.sensor_layout import sensor_graph
+from hydrascope.models.config import LinearConfig
 from hydrascope.models.layers.pooling import known_mean
 from hydrascope.models.layers.segment import segment_mean, segment_sum
-from hydrascope.models.linear_config import LinearConfig
 from hydrascope.schemas.task import HeadKind, HeadLevel, HeadSpec
 
 _CLIP = 4.0

@@ -214,7 +214,6 @@ def _regimes(regimes: RegimeSpec | None, spec: InputSpec) -> Regimes | None:
 
 
 def _normality(recipe: DiagnoserRecipe, model: Model) -> Normality | None:
-    """Return the normality scores of the task; None if it has none."""
     if recipe.task.normality is None:
         return None
     spec, beside = recipe.input_spec, None

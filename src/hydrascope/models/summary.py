@@ -36,7 +36,7 @@ def parts(network: Model, inputs: GraphInputs) -> list[Part]:
         network: Any model; its mode does not change.
         inputs: The normalised features, on the network's device.
     """
-    named = dict(_named(network))
+    named = dict(named_parts(network))
     shapes: dict[str, tuple[tuple[int, ...], ...]] = {}
 
     def keep(name: str) -> object:
@@ -72,10 +72,11 @@ def forward_flops(network: Model, inputs: GraphInputs) -> int:
     return int(counter.get_total_flops())
 
 
-def _named(module: nn.Module, prefix: str = "") -> Iterator[tuple[str, nn.Module]]:
+def named_parts(module: nn.Module, prefix: str = "") -> Iterator[tuple[str, nn.Module]]:
+    """Yield the parts of a network with their names; the items of a list count as parts."""
     for name, child in module.named_children():
         if isinstance(child, nn.ModuleList | nn.ModuleDict):
-            yield from _named(child, f"{prefix}{name}.")
+            yield from named_parts(child, f"{prefix}{name}.")
         else:
             yield prefix + name, child
 

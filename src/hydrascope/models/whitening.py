@@ -86,8 +86,7 @@ class Whitening(NamedTuple):
                 if len(at):
                     observed = moments.count[kind, row].diagonal()
                     seen = float(observed[at // moments.features].mean())
-                    block = shrunk_correlation(correlation[kind, row][at][:, at], seen)
-                    block = definite(block)
+                    block = definite(shrunk_correlation(correlation[kind, row][at][:, at], seen))
                     spread = scale[kind, row][at]
                     block = block * spread.unsqueeze(1) * spread
                     matrix[kind, row][at.unsqueeze(1), at] = inverse_root(block)

@@ -151,15 +151,11 @@ def _given(
     """
     ungraded = _Classes((), np.empty((len(answers), len(_labels(head)) * answers.shape[1], 0)))
     match head.kind:
-        case HeadKind.REGRESSION if head.labels:
-            bounds: Columns = {}
-            if limits.margins:
-                bounds = {"low": answers - limits.margins, "high": answers + limits.margins}
-            columns = {"value": answers, **bounds}
-            return {name: _kept(x, withheld) for name, x in columns.items()}, ungraded
         case HeadKind.REGRESSION:
-            columns = {"value": answers[..., head.median, None]}
-            if limits.margins:
+            columns: Columns = {"value": answers if head.labels else answers[..., [head.median]]}
+            if limits.margins and head.labels:
+                columns |= {"low": answers - limits.margins, "high": answers + limits.margins}
+            elif limits.margins:
                 flat = answers.reshape(-1, answers.shape[-1]).tolist()
                 ends = np.array([conformal.interval(head, x, limits.margins[0]) for x in flat])
                 ends = ends.reshape(*answers.shape[:2], 2)

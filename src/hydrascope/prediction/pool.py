@@ -14,6 +14,7 @@ from hydrascope.schemas.errors import ServiceError, SpecError
 JobT = TypeVar("JobT")
 TaskT = TypeVar("TaskT")
 AnswerT = TypeVar("AnswerT")
+Work = Callable[[Carried[JobT], TaskT], AnswerT]
 _AHEAD = 2
 """The tasks a worker that wait or are worked on."""
 
@@ -22,10 +23,7 @@ class Pool(Protocol):
     """Works on tasks in parallel."""
 
     def run(
-        self,
-        work: Callable[[Carried[JobT], TaskT], AnswerT],
-        job: Carried[JobT],
-        tasks: Iterable[TaskT],
+        self, work: Work[JobT, TaskT, AnswerT], job: Carried[JobT], tasks: Iterable[TaskT]
     ) -> Iterator[AnswerT]:
         """Yield the answers to all tasks, as they come.
 
@@ -67,10 +65,7 @@ class _LocalPool:
         self._workers = workers
 
     def run(
-        self,
-        work: Callable[[Carried[JobT], TaskT], AnswerT],
-        job: Carried[JobT],
-        tasks: Iterable[TaskT],
+        self, work: Work[JobT, TaskT, AnswerT], job: Carried[JobT], tasks: Iterable[TaskT]
     ) -> Iterator[AnswerT]:
         """Yield the answers to all tasks, as they come."""
         pool: Any = Parallel(

@@ -1,21 +1,17 @@
 """Workers of a Ray cluster."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from itertools import islice
 from os import cpu_count
-from typing import TypeVar
 
 import ray
 from ray.exceptions import RayError, RayTaskError
 
 from hydrascope.experiment.launcher.ray import connect
 from hydrascope.prediction.carried import Carried
+from hydrascope.prediction.pool import AnswerT, JobT, TaskT, Work
 from hydrascope.schemas.errors import ServiceError
-
-JobT = TypeVar("JobT")
-TaskT = TypeVar("TaskT")
-AnswerT = TypeVar("AnswerT")
 
 
 @contextmanager
@@ -48,10 +44,7 @@ class RayPool:
         self._workers = workers
 
     def run(
-        self,
-        work: Callable[[Carried[JobT], TaskT], AnswerT],
-        job: Carried[JobT],
-        tasks: Iterable[TaskT],
+        self, work: Work[JobT, TaskT, AnswerT], job: Carried[JobT], tasks: Iterable[TaskT]
     ) -> Iterator[AnswerT]:
         """Yield the answers to all tasks, as they come.
 

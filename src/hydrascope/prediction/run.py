@@ -152,14 +152,11 @@ def _owned(output: Path) -> Iterator[None]:
     Raises:
         SpecError: One is at work in it.
     """
-    lock = FileLock(output / ".lock")
     try:
-        lock.acquire(timeout=0)
+        lock = FileLock(output / ".lock").acquire(timeout=0)
     except Timeout:
         raise SpecError(
             f"out: another run writes into {output}; expected another folder, or wait for its end"
         ) from None
-    try:
+    with lock:
         yield
-    finally:
-        lock.release()

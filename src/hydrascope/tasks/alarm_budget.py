@@ -7,6 +7,7 @@ windows of the longest.
 from typing import NamedTuple
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 from scipy.stats import chi2
 
@@ -66,10 +67,8 @@ def in_streams(
     """
     _, stream = np.unique(np.stack([machine, key]), axis=1, return_inverse=True)
     stream = stream.ravel()
-    order = np.argsort(stream, kind="stable")
     sizes = np.bincount(stream)
-    place = np.empty(len(scores), dtype=np.int64)
-    place[order] = np.arange(len(scores)) - np.repeat(np.cumsum(sizes) - sizes, sizes)
+    place = pd.Series(stream).groupby(stream).cumcount().to_numpy(np.int64)
     width = int(sizes.max(initial=0))
     streams = np.full((len(sizes), width), np.nan)
     streams[stream, place] = scores

@@ -67,7 +67,9 @@ class HeadMetrics(nn.Module):
         self.rows = SumMetric()
         self.by_class = MetricCollection({})
         self.by_value = MetricCollection({})
-        self.scores = nn.ModuleDict({name: MeanMetric() for name in score_names(head)})
+        self.scores = MetricCollection(
+            {name: MeanMetric() for name in score_names(head)}, compute_groups=False
+        )
         self.ends = MetricCollection({})
         match head.kind:
             case HeadKind.REGRESSION:
@@ -128,7 +130,7 @@ class HeadMetrics(nn.Module):
                 for end in ("low", "high"):
                     self.ends[f"{end}_{label}"].update(values)
             for name, score in quantile_scores(self.head, prediction, target).items():
-                self._score(name).update(score)
+                self.scores[name].update(score)
             return
         if self.head.kind is HeadKind.MULTI_LABEL:
             self.by_class.update((prediction >= self.thresholds).long(), target.long())
@@ -143,31 +145,23 @@ class HeadMetrics(nn.Module):
         fewest = 2 if self.head.kind is HeadKind.REGRESSION else 1
         if float(self.rows.compute()) < fewest:
             return {}
+        scores = self.scores.compute()
         computed = {**self.by_class.compute(), **self.by_value.compute()}
-        computed |= {name: self._score(name).compute() for name in self.scores}
+        computed |= {name: scores[name] for name in score_names(self.head)}
         if self.head.kind is HeadKind.REGRESSION and not self._varies():
             del computed["r2"]
         return {name: float(value.mean()) for name, value in computed.items()}
 
     def reset(self) -> None:
         """Discard all rows."""
-        self.rows.reset()
-        self.by_class.reset()
-        self.by_value.reset()
-        self.ends.reset()
-        for name in self.scores:
-            self._score(name).reset()
+        for each in (self.rows, self.by_class, self.by_value, self.ends, self.scores):
+            each.reset()
 
     def _varies(self) -> bool:
         """Return whether any label has two values."""
         ends = self.ends.compute()
         labels = range(len(self.head.columns))
         return any(float(ends[f"low_{each}"]) < float(ends[f"high_{each}"]) for each in labels)
-
-    def _score(self, name: str) -> MeanMetric:
-        score = self.scores[name]
-        assert isinstance(score, MeanMetric)
-        return score
 
 
 def predicted_class(head: HeadSpec, prediction: Tensor) -> Tensor:

@@ -1,7 +1,7 @@
 """Techniques that make training faster or smaller, applied in a fixed order."""
 
 import functools
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from typing import Any, Literal, NamedTuple
 
 from lightning.pytorch.strategies import ModelParallelStrategy
@@ -10,6 +10,7 @@ from torch.distributed.device_mesh import DeviceMesh
 from torch.distributed.fsdp import fully_shard
 from torch.utils.checkpoint import checkpoint
 
+from hydrascope.models.summary import named_parts
 from hydrascope.schemas.errors import SpecError
 
 Strategy = Literal["single", "ddp", "fsdp"]
@@ -69,7 +70,7 @@ def accelerate(
     if toggles.float8:
         _to_float8(network, emulate=toggles.float8 == "emulated")
     if toggles.checkpointing:
-        for part in _parts(network):
+        for _, part in named_parts(network):
             part.forward = functools.partial(checkpoint, part.forward, use_reentrant=False)
     if toggles.compile:
         # One program for the whole network and all batches, which differ in size.
@@ -97,7 +98,7 @@ def shard(network: nn.Module, others: Iterable[nn.Module], mesh: DeviceMesh) -> 
         others: Other modules with weights, each sharded as a whole.
         mesh: The processes.
     """
-    for module in (*_parts(network), network, *others):
+    for module in (*dict(named_parts(network)).values(), network, *others):
         if any(True for _ in module.parameters()):
             fully_shard(module, mesh=mesh)
 
@@ -118,12 +119,3 @@ def _to_float8(network: nn.Module, *, emulate: bool) -> None:
     # The rows of a batch need not be divisible by 16: the inner dimension is padded.
     config = Float8LinearConfig(emulate=emulate, pad_inner_dim=True)
     convert_to_float8_training(network, module_filter_fn=fits, config=config)
-
-
-def _parts(network: nn.Module) -> Iterator[nn.Module]:
-    """Yield the network's children, with the items of its lists."""
-    for child in network.children():
-        if isinstance(child, nn.ModuleList):
-            yield from child
-        else:
-            yield child

@@ -2,7 +2,7 @@
 
 from hydrascope.data.datamodule import HydraulicDataModule
 from hydrascope.models.blame.components import Blame, can_blame
-from hydrascope.models.blame.weights import packaged_weights
+from hydrascope.models.blame.network import packaged_weights
 from hydrascope.models.detectors.detector import Detector
 from hydrascope.models.diagnoser import TensorDiagnoser
 from hydrascope.models.normality.scored_windows import ScoredWindows

@@ -151,7 +151,7 @@ def calibrate(diagnoser: TensorDiagnoser, data: HydraulicDataModule, spec: Norma
             if level == MACHINE:
                 normality.held_out_h.fill_(alarms.hours)
             threshold_of = alarms.threshold
-        builds = len(normality.build_rows(level))
+        builds = normality.topologies if level == MACHINE else normality.slots
         table[:builds] = threshold_of(np.ones(len(score), dtype=bool))
         table[builds:] = torch.nan  # a machine without own scores has the threshold of its build
         for key_of in (build, own) if spec.threshold_by == "machine" else (build,):

@@ -5,8 +5,8 @@ import torch
 from layer_checks import assert_close, assert_every_parameter_learns, exported
 from torch.export import Dim
 
+from hydrascope.models.blocks.task_heads import TaskMLP
 from hydrascope.models.layers.self_attention import SelfAttention
-from hydrascope.models.layers.task_mlp import TaskMLP
 
 
 def test_attention_equals_loops_over_graphs_heads_and_tasks():

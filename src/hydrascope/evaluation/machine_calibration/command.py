@@ -20,7 +20,6 @@ from hydrascope.simulation.calibration.ensemble import MACHINES
 from hydrascope.simulation.calibration.posterior import INTERVAL, residual, told
 from hydrascope.telemetry.calibration.sound import sound_stretches, sound_values
 from hydrascope.telemetry.calibration.windows import (
-    SoundWindows,
     machine_of,
     read_signals,
     sound_windows,
@@ -80,7 +79,8 @@ def run(options: Options, settings: Mapping[str, object]) -> None:
         source, name, build.machine, build.duty, sound_values(options.sound), options.windows
     )
     console = Console()
-    console.print(_read(found), soft_wrap=True)
+    read = f"{len(found.times)} windows of {found.window_s:g} s from {found.stretches} stretches"
+    console.print(f"{found.machine}: {read} of sound telemetry", soft_wrap=True)
     with _progress() as advance:
         result = calibrate(build, found.signals, found.window_s, spreads, options.seed, advance)
     options.into.mkdir(parents=True, exist_ok=True)
@@ -156,16 +156,8 @@ def _write_duty(options: Options, source: TelemetrySource, duty_file: Path) -> N
     write_whole(duty_file, as_yaml(duty.model_copy(update={"operator": _EXACT})))
 
 
-def _read(found: SoundWindows) -> str:
-    return (
-        f"{found.machine}: {len(found.times)} windows of {found.window_s:g} s from "
-        f"{found.stretches} stretches of sound telemetry"
-    )
-
-
 @contextmanager
 def _progress() -> Iterator[Callable[[str], None]]:
-    """Show the steps of a calibration."""
     console = Console(stderr=True)
     with Progress(
         TextColumn("{task.description}"),
@@ -186,7 +178,6 @@ def _progress() -> Iterator[Callable[[str], None]]:
 
 
 def _lines(build: Build, result: Calibration) -> Iterator[str]:
-    """Yield what was found, for a terminal."""
     every = told(result)
     determined = [each for each in every if each.determined]
     yield f"Determined by the data ({100 * INTERVAL:g} % intervals):"

@@ -3,12 +3,11 @@
 from pathlib import Path
 
 import numpy as np
-from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
 from markupsafe import Markup
 from matplotlib.figure import Figure
 
-from hydrascope import __version__
 from hydrascope.evaluation.page.svg import inline_svg, page_style
+from hydrascope.evaluation.page.template import rendered
 from hydrascope.schemas.whole_file import write_whole
 from hydrascope.simulation.build import Build
 from hydrascope.simulation.calibration.calibrate import Calibration
@@ -21,7 +20,6 @@ from hydrascope.simulation.calibration.posterior import (
 )
 from hydrascope.telemetry.calibration.windows import SoundWindows
 
-_TEMPLATES = Path(__file__).parents[2] / "assets" / "report"
 _SIZE = (4.7, 2.6)
 """In inches, before `inline_svg` crops a chart to what it shows."""
 
@@ -35,17 +33,9 @@ def write_page(path: Path, build: Build, windows: SoundWindows, found: Calibrati
         windows: What it was calibrated to.
         found: What was found.
     """
-    environment = Environment(
-        loader=FileSystemLoader(_TEMPLATES),
-        autoescape=select_autoescape(default=True),
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
     every = told(found)
-    page = environment.get_template("calibration.html.j2").render(
-        version=__version__,
-        style=Markup((_TEMPLATES / "built" / "report.css").read_text("utf-8")),
+    page = rendered(
+        "calibration.html.j2",
         name=build.machine.equipment.name,
         windows=windows,
         in_step=found.model.layout.cycle_s is not None,

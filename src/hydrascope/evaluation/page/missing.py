@@ -1,6 +1,6 @@
 """The page's section on missing sensors: a text made from the numbers, and a shaded table."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from hydrascope.evaluation.page.numbers import format_metric
@@ -48,32 +48,23 @@ def in_words(report: Report) -> str:
 def missing_section(report: Report) -> dict[str, Any]:
     """Return the text, and for each build a table of cells that are shaded by value."""
     builds: dict[str, list[dict[str, Any]]] = {}
-    lowest = min(
-        (cell["value"] for cell in _cells(report) if cell["value"] is not None), default=1.0
-    )
-    rows = [{"build": None, "sensor": "none missing", "heads": report["none"]}, *report["sensors"]]
-    for row in rows:
-        cells = [
-            _shaded(row["heads"].get(head), metric, lowest)
-            for head, metric in report["metrics"].items()
-        ]
-        shown = {"sensor": row["sensor"], "cells": cells}
-        if row["build"] is None:
-            first = shown
-            continue
-        builds.setdefault(row["build"], []).append(shown)
+    values = [cell["value"] for row in report["sensors"] for cell in row["heads"].values()]
+    lowest = min((value for value in values if value is not None), default=1.0)
+
+    def shown(sensor: str, heads: Report) -> dict[str, Any]:
+        metrics = report["metrics"].items()
+        cells = [_shaded(heads.get(head), metric, lowest) for head, metric in metrics]
+        return {"sensor": sensor, "cells": cells}
+
+    for row in report["sensors"]:
+        builds.setdefault(row["build"], []).append(shown(row["sensor"], row["heads"]))
     return {
         "said": in_words(report),
-        "first": first,
+        "first": shown("none missing", report["none"]),
         "builds": builds,
         "columns": report["metrics"],
         "windows": report["windows"],
     }
-
-
-def _cells(report: Report) -> Iterator[Report]:
-    for row in report["sensors"]:
-        yield from row["heads"].values()
 
 
 def _shaded(cell: Report | None, metric: str, lowest: float) -> dict[str, str]:

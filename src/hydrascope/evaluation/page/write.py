@@ -4,10 +4,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
 from markupsafe import Markup
 
-from hydrascope import __version__
 from hydrascope.data.datamodule import HydraulicDataModule
 from hydrascope.evaluation.cases import Case, answer_in_words, uncertain_cases, worst_cases
 from hydrascope.evaluation.detection_text import normality_lines
@@ -25,20 +23,15 @@ from hydrascope.evaluation.page.machines import (
     least_healthy_windows,
 )
 from hydrascope.evaluation.page.missing import missing_section
-from hydrascope.evaluation.page.numbers import format_metric, format_range, shown_name
 from hydrascope.evaluation.page.signals import HEIGHT, WIDTH, shades, signals
+from hydrascope.evaluation.page.template import built, rendered
 from hydrascope.evaluation.predictions import LocatedPredictions, complete
 from hydrascope.evaluation.reliability_report import in_words
-from hydrascope.evaluation.verdict.sentence import words
 from hydrascope.evaluation.verdict.verdict import headline, verdict
 from hydrascope.models.diagnoser import TensorDiagnoser
 from hydrascope.schemas.task import HeadKind, HeadSpec
 from hydrascope.schemas.whole_file import write_whole
 from hydrascope.telemetry.time_words import words_of
-
-_TEMPLATES = Path(__file__).parents[2] / "assets" / "report"
-_BUILT = _TEMPLATES / "built"
-"""What `make page` builds of the report: the script that draws machines, and its styles."""
 
 
 def write_page(
@@ -59,64 +52,37 @@ def write_page(
     """
     heads = diagnoser.heads
     health = component_health(heads, predictions, diagnoser.least_right)
-    page = (
-        _environment()
-        .get_template("report.html.j2")
-        .render(
-            version=__version__,
-            report=report,
-            task=data.task,
-            heads=heads,
-            windows=len(data.split.test),
-            charts=_charts(report, heads, predictions),
-            headline=headline(report, heads),
-            verdict=verdict(report, heads),
-            contents=[],
-            script=Markup((_BUILT / "report.js").read_text("utf-8")),
-            style=Markup((_BUILT / "report.css").read_text("utf-8")),
-            machines=[
-                drawn_machine(window, health, data)
-                for window in least_healthy_windows(health, data).values()
-            ],
-            worst=[
-                _explained(case, diagnoser, predictions, data)
-                for case in worst_cases(heads, predictions, diagnoser.thresholds)
-            ],
-            uncertain=[
-                _case(case, predictions, data) for case in uncertain_cases(heads, predictions)
-            ],
-            reliability=(
-                in_words(report["reliability"], report["unreliable_windows"])
-                if "reliability" in report
-                else ""
-            ),
-            normality_lines=normality_lines(report["normality"]) if "normality" in report else [],
-            missing=missing_section(report["missing_sensors"])
-            if "missing_sensors" in report
-            else None,
-            width=WIDTH,
-            height=HEIGHT,
-        )
+    page = rendered(
+        "report.html.j2",
+        report=report,
+        task=data.task,
+        heads=heads,
+        windows=len(data.split.test),
+        charts=_charts(report, heads, predictions),
+        headline=headline(report, heads),
+        verdict=verdict(report, heads),
+        contents=[],
+        script=built("report.js"),
+        machines=[
+            drawn_machine(window, health, data)
+            for window in least_healthy_windows(health, data).values()
+        ],
+        worst=[
+            _explained(case, diagnoser, predictions, data)
+            for case in worst_cases(heads, predictions, diagnoser.thresholds)
+        ],
+        uncertain=[_case(case, predictions, data) for case in uncertain_cases(heads, predictions)],
+        reliability=(
+            in_words(report["reliability"], report["unreliable_windows"])
+            if "reliability" in report
+            else ""
+        ),
+        normality_lines=normality_lines(report["normality"]) if "normality" in report else [],
+        missing=missing_section(report["missing_sensors"]) if "missing_sensors" in report else None,
+        width=WIDTH,
+        height=HEIGHT,
     )
     write_whole(path, page)
-
-
-def _environment() -> Environment:
-    """Return where templates are found, with what they need."""
-    environment = Environment(
-        loader=FileSystemLoader(_TEMPLATES),
-        autoescape=select_autoescape(default=True),
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters |= {
-        "metric": format_metric,
-        "range": format_range,
-        "shown": shown_name,
-        "words": words,
-    }
-    return environment
 
 
 def _charts(

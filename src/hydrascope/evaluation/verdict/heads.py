@@ -38,18 +38,13 @@ def of_head(head: HeadSpec, report: Report) -> Iterator[Sentence]:
             reason = f"all test labels are one value, so R² is undefined; {measured('mae', error)}"
         yield Sentence(Trust.UNKNOWN, f"{name}: {reason}.")
         return
-    guess, classical = _constant(head.name, report), _classical(head.name, report)
-    trust, comparison = _compared(judged, metric, guess, classical)
+    constant = report["constant"][head.name]
+    guess = Rival(f"always answering {constant['answer']}", constant["value"])
+    trust, comparison = _compared(judged, metric, guess, _classical(head.name, report))
     yield Sentence(trust, f"{name}: {measured(metric, judged)}{comparison}.")
     yield from _rare_classes(head, report)
     if trust is Trust.TRUSTED:
         yield from _overlooked(head, report)
-
-
-def _constant(head: str, report: Report) -> Rival:
-    """Return the best constant answer."""
-    constant = report["constant"][head]
-    return Rival(f"always answering {constant['answer']}", constant["value"])
 
 
 def _classical(head: str, report: Report) -> Rival | None:

@@ -102,9 +102,8 @@ def _of_missing(missing: Report) -> Iterator[Sentence]:
     for row in missing["sensors"]:
         for head, cell in row["heads"].items():
             if cell["value"] is not None:
-                lowest[head] = min(
-                    lowest.get(head, (cell["value"], row["sensor"])), (cell["value"], row["sensor"])
-                )
+                found = cell["value"], row["sensor"]
+                lowest[head] = min(lowest.get(head, found), found)
     with_all = {head: cell["value"] for head, cell in missing["none"].items()}
     lost = [
         f"{shown_name(head)} without {sensor} ({format_metric(with_all[head], metric)} to "
@@ -129,10 +128,11 @@ def _of_hours(hourly: Mapping[str, Any]) -> Iterator[Sentence]:
         return
     said = f"Normality: sound machines raise {hourly_rate(hourly)} alarms"
     low, _ = hourly["interval"] or hourly["poisson"]
-    more = low > hourly["asked"]
-    trust = Trust.DOUBTED if more else Trust.TRUSTED
-    end = f", more than the {hourly['asked']:g} that were asked for." if more else None
-    yield Sentence(trust, said + (end or f"; {hourly['asked']:g} were asked for."))
+    asked = f"{hourly['asked']:g}"
+    if low > hourly["asked"]:
+        yield Sentence(Trust.DOUBTED, f"{said}, more than the {asked} that were asked for.")
+    else:
+        yield Sentence(Trust.TRUSTED, f"{said}; {asked} were asked for.")
 
 
 def of_normality(report: Report) -> Iterator[Sentence]:

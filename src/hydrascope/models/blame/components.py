@@ -15,8 +15,8 @@ from hydrascope.graphs.input_spec import InputSpec
 from hydrascope.models.blame.evidence import SHARES, HealthyEvidence, raw_evidence
 from hydrascope.models.blame.network import BlameInputs, BlameNetwork, joint_logits
 from hydrascope.models.blame.places import DISTANCES, FAMILIES, QUANTITIES, MachinePlaces
-from hydrascope.models.blocks.sensor_layout import build_places, lay_out, rows_of, sensor_graph
-from hydrascope.models.layers.segment import segment_max, segment_sum
+from hydrascope.models.blocks.sensor_layout import build_of, build_places, lay_out, rows_of
+from hydrascope.models.layers.segment import segment_sum
 from hydrascope.schemas import GraphTopology
 
 NETWORKS = 3
@@ -144,7 +144,7 @@ class Blame(nn.Module):
         evidence = evidence[:, self._shown]
         slot, graphs = inputs.sensor_slot, inputs.graph_id.shape[0]
         at = rows_of(inputs, self.slot_place[slot], self.places), graphs, self.places
-        of_graph = segment_max(self.slot_build[slot], sensor_graph(inputs), graphs)
+        of_graph = build_of(inputs, self.slot_build)
         dtype, kind = evidence.dtype, self.kind[of_graph]
         observed = lay_out(seen.long(), *at) > 0
         places = MachinePlaces(

@@ -5,10 +5,12 @@ Shapes: W windows, S sensors, N components, E columns of evidence, C channels; Q
 """
 
 from collections.abc import Iterable
+from importlib import resources
 from typing import NamedTuple, cast
 
 import torch
 import torch.nn.functional as F
+from safetensors.torch import load
 from torch import Tensor, nn
 
 from hydrascope.models.blame.evidence import EVIDENCE, SHARES
@@ -20,10 +22,9 @@ _MANY = 4
 """The number of own sensors from which on more of them make no difference."""
 ABSENT = -1e4
 """The logit of a component that is not there."""
-
-
 CHANNELS = 24
 """The channels of the networks whose weights the package holds."""
+_FILE = resources.files("hydrascope") / "assets" / "blame" / "blame.safetensors"
 
 
 class BlameInputs(NamedTuple):
@@ -80,6 +81,11 @@ class BlameNetwork(nn.Module):
         joined = torch.cat([mean, most, places.component, own.unsqueeze(-1).to(mean.dtype)], dim=-1)
         logit: Tensor = self.out(F.relu(self.hidden(joined))).squeeze(-1)
         return logit.masked_fill(~inputs.present, ABSENT)
+
+
+def packaged_weights() -> dict[str, Tensor]:
+    """Return the state of `Blame.networks`, written by `python -m benchmarks blame --write`."""
+    return load(_FILE.read_bytes())
 
 
 def joint_logits(networks: Iterable[nn.Module], inputs: BlameInputs) -> Tensor:

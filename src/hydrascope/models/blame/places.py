@@ -3,7 +3,6 @@
 Shapes: S sensors, N components, Q quantities, K families of components, D distances.
 """
 
-from collections import deque
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -87,34 +86,24 @@ def hops_between(topology: GraphTopology) -> Tensor:
     either way. No way leads on through a tank: it would make everything follow from everything.
     Components without a way are as far as the farthest that is told apart, or farther.
     """
-    index = topology.component_index
-    size = len(topology.components)
-    tanks = [component.kind == ComponentType.TANK for component in topology.components]
-    down: list[list[int]] = [[] for _ in range(size)]
-    up: list[list[int]] = [[] for _ in range(size)]
+    index, size = topology.component_index, len(topology.components)
+    tanks = torch.tensor([each.kind == ComponentType.TANK for each in topology.components])
+    down = torch.zeros(size, size)
     for edge in topology.edges:
-        source, target = index[edge.source], index[edge.target]
-        down[source].append(target)
-        up[target].append(source)
-    either = [[*out, *into] for out, into in zip(down, up, strict=True)]
-    ways = [[_hops(each, first, tanks) for first in range(size)] for each in (down, up, either)]
-    return torch.tensor(ways)
+        down[index[edge.source], index[edge.target]] = 1.0
+    return torch.stack([_hops(lines, tanks) for lines in (down, down.T, down + down.T)])
 
 
-def _hops(neighbours: Sequence[Sequence[int]], first: int, tanks: Sequence[bool]) -> list[int]:
-    """Return the hops from one component to all, by breadth-first search."""
-    far = max(len(neighbours), *DISTANCES)
-    hops = [far] * len(neighbours)
-    hops[first] = 0
-    queue = deque([first])
-    while queue:
-        here = queue.popleft()
-        if tanks[here] and here != first:
-            continue
-        for each in neighbours[here]:
-            if hops[each] == far:
-                hops[each] = hops[here] + 1
-                queue.append(each)
+def _hops(lines: Tensor, tanks: Tensor) -> Tensor:
+    """Return the hops from all components to all, [N, N], by breadth-first search."""
+    size = len(lines)
+    far = max(size, *DISTANCES)
+    front = torch.eye(size)
+    hops = torch.where(front > 0, 0, far)
+    for hop in range(1, size):
+        reached = (front @ lines > 0) & (hops == far)
+        hops[reached] = hop
+        front = (reached & ~tanks).float()
     return hops
 
 

@@ -73,12 +73,9 @@ class RoleRows(nn.Module):
         self.levels = [spec.feature_names.index(name) for name in names]
         each = features + len(self.levels)
         self.width, self.own_width = self.roles * each, self.owns * each
-        tables = {
-            "role_own": torch.tensor(owns),
-            "kind_family": torch.tensor(kinds),
-        }
-        for name, table in tables.items():  # follow from the vocabulary: not stored
-            self.register_buffer(name, table, persistent=False)
+        # They follow from the vocabulary, so they are not stored.
+        self.register_buffer("role_own", torch.tensor(owns), persistent=False)
+        self.register_buffer("kind_family", torch.tensor(kinds), persistent=False)
         self.change = SensorChange(spec)
         self.whitening = SensorWhitening(self.roles, 1, features, per_step=False)
 
@@ -90,7 +87,8 @@ class RoleRows(nn.Module):
         if self.training and self.noise:
             z = z + self.noise * torch.randn_like(z) * known
         if self.levels:
-            z = torch.cat([z, self._usual(inputs) * known], dim=-1)
+            usual = _LEVEL_SCALE * self.change.reference(inputs)[:, self.levels]
+            z = torch.cat([z, usual * known], dim=-1)
         graphs, components = inputs.graph_id.shape[0], inputs.component_kind.shape[0]
         place = rows_of(inputs, role, self.roles)
         count = segment_sum(known.to(z.dtype), place, graphs * self.roles).clamp(min=1.0)
@@ -119,10 +117,6 @@ class RoleRows(nn.Module):
         change, known = self.change(inputs)
         known = known & (inputs.sensor_role < self.roles)
         return (change * known.unsqueeze(1)).unsqueeze(1), known.unsqueeze(1)
-
-    def _usual(self, inputs: GraphInputs) -> Tensor:
-        """Return the levels of the reference windows, [S, L]."""
-        return _LEVEL_SCALE * self.change.reference(inputs)[:, self.levels]
 
     def _role(self, inputs: GraphInputs) -> Tensor:
         """Return each sensor's place in the row, [S]; arbitrary for sensors without a role."""

@@ -1,6 +1,6 @@
 """Arrangement of sensors by graph and place: equal places hold the same sensor of a build.
 
-Shapes: G graphs, S sensors in the batch, P places of the sensors of a build.
+Shapes: G graphs, S sensors in the batch, P places of the sensors of a build, T steps, F features.
 """
 
 from typing import NamedTuple
@@ -10,7 +10,16 @@ from torch import Tensor
 
 from hydrascope.graphs.fields import GraphInputs
 from hydrascope.graphs.input_spec import InputSpec
-from hydrascope.models.layers.segment import segment_sum
+from hydrascope.models.layers.segment import segment_max, segment_sum
+
+
+class LaidOut(NamedTuple):
+    """The features of sensors, arranged by graph and place."""
+
+    features: Tensor
+    """[G, P, T, F] float64; 0 where not observed."""
+    observed: Tensor
+    """[G, P, T] bool."""
 
 
 class BuildPlaces(NamedTuple):
@@ -39,6 +48,12 @@ def sensor_graph(inputs: GraphInputs) -> Tensor:
     return inputs.component_graph.index_select(0, inputs.sensor_component)
 
 
+def build_of(inputs: GraphInputs, slot_build: Tensor) -> Tensor:
+    """Return the number of each graph's build, [G] int64, from that of each slot."""
+    own = slot_build[inputs.sensor_slot]
+    return segment_max(own, sensor_graph(inputs), inputs.graph_id.shape[0])
+
+
 def rows_of(inputs: GraphInputs, place: Tensor, places: int) -> Tensor:
     """Return each sensor's row among the places of all graphs, from its place [S] in its graph."""
     return sensor_graph(inputs) * places + place
@@ -48,3 +63,10 @@ def lay_out(values: Tensor, row: Tensor, graphs: int, places: int) -> Tensor:
     """Sum values [S, ...] into their rows, [G, P, ...]; 0 for an empty row."""
     laid_out = segment_sum(values, row, graphs * places)
     return laid_out.reshape(graphs, places, *values.shape[1:])
+
+
+def features_laid_out(inputs: GraphInputs, observed: Tensor, row: Tensor, places: int) -> LaidOut:
+    """Arrange the features that are observed [S, T] in the rows of their sensors, [S]."""
+    known = inputs.sensor_features.masked_fill(~observed.unsqueeze(-1), 0.0).double()
+    at = row, inputs.graph_id.shape[0], places
+    return LaidOut(lay_out(known, *at), lay_out(observed.long(), *at) > 0)

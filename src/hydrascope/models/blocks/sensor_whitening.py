@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from hydrascope.graphs.fields import GraphInputs
@@ -62,11 +63,11 @@ class SensorWhitening(nn.Module):
     @torch.no_grad()
     def fit(self, windows: Callable[[], Iterable[GroupedInputs]]) -> None:
         """Fit to training windows in three passes; memory does not grow with their number."""
-        size: Tensor | None = None
+        size = torch.zeros(0, dtype=torch.int64)
         for _, group in windows():
-            known = group[group >= 0]
-            size = _added(size, torch.ones(len(known)), known)
-        if size is None or not len(size):
+            counted = group[group >= 0].bincount(minlength=len(size))
+            size = F.pad(size, (0, len(counted) - len(size))) + counted
+        if not len(size):
             return
         means = _GroupMeans(self.center.shape, len(size))
         for inputs, group in windows():
@@ -79,15 +80,6 @@ class SensorWhitening(nn.Module):
             total.update(inputs, center.expand(len(group), *center.shape), weight)
         self.center.copy_(center)
         self.mixing.copy_(_mixing(within.covariance(), total.covariance()))
-
-
-def _added(total: Tensor | None, values: Tensor, index: Tensor) -> Tensor:
-    """Add values [R] to the totals at their indices; the totals grow with the largest index."""
-    length = max(0 if total is None else len(total), int(index.max()) + 1 if len(index) else 0)
-    sums = torch.zeros(length, dtype=torch.float64)
-    if total is not None:
-        sums[: len(total)] = total
-    return sums.index_add(0, index, values.double())
 
 
 def _rows(inputs: GraphInputs) -> tuple[Tensor, Tensor]:

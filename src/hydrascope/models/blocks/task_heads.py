@@ -10,7 +10,6 @@ from torch import Tensor, nn
 from hydrascope.models.layers.evidence import of_components, of_severities
 from hydrascope.models.layers.segment import segment_sum
 from hydrascope.models.layers.self_attention import SelfAttention
-from hydrascope.models.layers.task_mlp import TaskMLP
 from hydrascope.schemas.task import HeadKind, HeadLevel, HeadSpec
 
 _RARE = -4.6
@@ -18,6 +17,27 @@ _RARE = -4.6
 Loss for Dense Object Detection", ICCV 2017). So a machine of many components starts as healthy
 too."""
 Exchange = Literal["attention", "mlp", "none"]
+
+
+class TaskMLP(nn.Module):
+    """An MLP with as many parameters as `SelfAttention` (4 C²), but no exchange between tasks.
+
+    Shapes: G graphs, K tasks, C channels.
+
+    Args:
+        channels: C.
+    """
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.norm = nn.RMSNorm(channels)
+        self.hidden = nn.Linear(channels, 2 * channels, bias=False)
+        self.out = nn.Linear(2 * channels, channels, bias=False)
+
+    def forward(self, tasks: Tensor) -> Tensor:
+        """Apply the layer: [G, K, C] -> [G, K, C]."""
+        out: Tensor = self.out(F.silu(self.hidden(self.norm(tasks))))
+        return tasks + out
 
 
 class TaskHeads(nn.Module):

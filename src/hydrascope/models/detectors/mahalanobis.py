@@ -14,10 +14,9 @@ from torch import Tensor
 from hydrascope.graphs.fields import GraphInputs
 from hydrascope.graphs.input_spec import InputSpec
 from hydrascope.models.base import LabelledWindows, ModelOutput
-from hydrascope.models.blocks.sensor_layout import lay_out, sensor_graph
+from hydrascope.models.blocks.sensor_layout import build_of, features_laid_out, sensor_graph
 from hydrascope.models.detectors.config import MahalanobisConfig
 from hydrascope.models.detectors.detector import FEWEST, LEAST_SPREAD, Detector, parts_by_level
-from hydrascope.models.layers.segment import segment_max
 from hydrascope.models.whitening import FeatureMoments, Whitening
 from hydrascope.schemas.task import HeadSpec
 
@@ -103,7 +102,7 @@ class Mahalanobis(Detector):
         moments = FeatureMoments(builds, self.rows, self.places, self.features)
         counted = torch.zeros(builds, dtype=torch.int64)
         for inputs, _ in windows.parts():
-            build = self._build(inputs)
+            build = build_of(inputs, self.slot_build)
             counted += build.bincount(minlength=builds)
             moments.update(build, self.step_row, *self._dense(inputs, inputs.sensor_observed))
         whitening = Whitening.of(moments)
@@ -133,17 +132,14 @@ class Mahalanobis(Detector):
         build, place = self.slot_build[inputs.sensor_slot], self.slot_place[inputs.sensor_slot]
         learned = self.known[build, :, place][:, self.step_row]
         scored = inputs.sensor_observed & learned
-        graph = self._build(inputs)
+        graph = build_of(inputs, self.slot_build)
         dense, seen = self._dense(inputs, scored)
         dense = dense - self.center[graph][:, self.step_row]
         dense = dense.masked_fill((~seen).repeat_interleave(self.features, -1), 0.0)
         # Builds with fewer sensors have places that nothing is known of, and that miss nothing.
         known = self.known[graph][:, self.step_row]
-        if torch.compiler.is_compiling():
-            filled = self._nearly_filled(graph, dense, known & ~seen)
-        else:
-            filled = self._filled(graph, dense, known & ~seen)
-        x = self._by_build(graph, filled)
+        fill = self._nearly_filled if torch.compiler.is_compiling() else self._filled
+        x = self._by_build(graph, fill(graph, dense, known & ~seen))
         by_place = torch.unflatten(x, -1, (self.places, -1)).transpose(1, 2).flatten(0, 1)
         own = by_place[self._row(inputs)].to(inputs.sensor_features.dtype)
         of_place = seen.transpose(1, 2).flatten(0, 1)[self._row(inputs)]
@@ -151,17 +147,10 @@ class Mahalanobis(Detector):
         counted = scored & self.varies[build, :, place][:, self.step_row]
         return WhitenedSteps(own * joint.unsqueeze(-1), joint, scored, counted)
 
-    def _build(self, inputs: GraphInputs) -> Tensor:
-        """Return the number of each graph's build, [G] int64."""
-        build = self.slot_build[inputs.sensor_slot]
-        return segment_max(build, sensor_graph(inputs), inputs.graph_id.shape[0])
-
     def _dense(self, inputs: GraphInputs, observed: Tensor) -> tuple[Tensor, Tensor]:
         """Arrange sensors by graph and place: [G, T, D] float64 and observed [G, T, P] bool."""
-        at = self._row(inputs), inputs.graph_id.shape[0], self.places
-        known = inputs.sensor_features.masked_fill(~observed.unsqueeze(-1), 0.0).double()
-        dense = lay_out(known, *at).transpose(1, 2).flatten(2)
-        return dense, lay_out(observed.long(), *at).transpose(1, 2) > 0
+        dense, seen = features_laid_out(inputs, observed, self._row(inputs), self.places)
+        return dense.transpose(1, 2).flatten(2), seen.transpose(1, 2)
 
     def _by_build(self, build: Tensor, vector: Tensor) -> Tensor:
         """Multiply [G, T, D] by W of each graph's build and step."""

@@ -6,7 +6,7 @@ Shapes: G graphs, S sensors in the batch, N components, P places of the largest 
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -16,9 +16,15 @@ from torch import Tensor, nn
 from hydrascope.graphs.fields import GraphInputs
 from hydrascope.graphs.input_spec import InputSpec
 from hydrascope.models.base import LabelledWindows, ModelOutput
-from hydrascope.models.blocks.sensor_layout import lay_out, sensor_graph
+from hydrascope.models.blocks.sensor_layout import (
+    LaidOut,
+    build_of,
+    features_laid_out,
+    lay_out,
+    sensor_graph,
+)
 from hydrascope.models.detectors.detector import FEWEST, LEAST_SPREAD, Detector, parts_by_level
-from hydrascope.models.layers.segment import segment_max, segment_sum
+from hydrascope.models.layers.segment import segment_sum
 from hydrascope.schemas.normality import MACHINE, SENSOR
 from hydrascope.schemas.task import HeadSpec
 
@@ -41,15 +47,6 @@ class RowScorer(nn.Module, ABC):
     @abstractmethod
     def forward(self, rows: Tensor) -> Tensor:
         """Return deviations whose squares add up to a squared score, [G, D], or scores, [G, 1]."""
-
-
-class _Learned(NamedTuple):
-    """Learned windows of one build."""
-
-    features: Tensor
-    """The normalised features, [n, sensors, T, F] float64; 0 where not observed."""
-    observed: Tensor
-    """[n, sensors, T] bool"""
 
 
 class RowDetector(Detector):
@@ -113,7 +110,7 @@ class RowDetector(Detector):
         self._check_fit(self.known, self.varies, len(windows))
         return {}
 
-    def _fit_build(self, build: int, learned: _Learned, seed: int) -> None:
+    def _fit_build(self, build: int, learned: LaidOut, seed: int) -> None:
         count = learned.observed.sum(0)
         mean = learned.features.sum(0) / count.clamp(min=1).unsqueeze(-1)
         self.center[build, : len(mean)] = mean
@@ -123,20 +120,18 @@ class RowDetector(Detector):
         self.varies[build, : len(mean)] = (variance > LEAST_SPREAD**2).any(-1)
         self._scorers[build].fit(rows.flatten(1), seed)
 
-    def _read(self, windows: LabelledWindows) -> dict[int, _Learned]:
-        """Return the windows by the number of their build."""
-        parts: dict[int, list[_Learned]] = {}
+    def _read(self, windows: LabelledWindows) -> dict[int, LaidOut]:
+        """Return the windows by the number of their build, with the places that it has."""
+        parts: dict[int, list[LaidOut]] = {}
         for inputs, _ in windows.parts():
             build = int(self.slot_build[inputs.sensor_slot].max())  # of one machine, so of one
-            at = self._row(inputs), len(inputs.graph_id), self.places
-            seen = inputs.sensor_observed
-            features = torch.where(seen.unsqueeze(-1), inputs.sensor_features, 0.0).double()
+            found = features_laid_out(
+                inputs, inputs.sensor_observed, self._row(inputs), self.places
+            )
             own = slice(self.sensors[build])
-            laid_out = lay_out(features, *at)[:, own], lay_out(seen.long(), *at)[:, own] > 0
-            parts.setdefault(build, []).append(_Learned(*laid_out))
+            parts.setdefault(build, []).append(LaidOut(*(each[:, own] for each in found)))
         return {
-            build: _Learned(*map(torch.cat, zip(*found, strict=True)))
-            for build, found in parts.items()
+            build: LaidOut(*map(torch.cat, zip(*own, strict=True))) for build, own in parts.items()
         }
 
     def forward(self, inputs: GraphInputs) -> ModelOutput:
@@ -148,7 +143,7 @@ class RowDetector(Detector):
         rows = lay_out(
             torch.where(seen.unsqueeze(-1), deviation, 0.0), self._row(inputs), graphs, self.places
         )
-        deviations = self._deviations(rows, segment_max(build, sensor_graph(inputs), graphs))
+        deviations = self._deviations(rows, build_of(inputs, self.slot_build))
         counted = (seen & self.varies[build, place]).sum(1)
         parts = self._parts(inputs, deviations, seen.sum(1), counted)
         return ModelOutput({}, parts=parts, shares=parts[SENSOR] if self.by_value else None)

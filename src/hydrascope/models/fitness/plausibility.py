@@ -147,7 +147,6 @@ def judge(conditionals: Conditionals, window: Summaries) -> Plausible:
 
 
 def _phase(fitted: Fitted, window: Summaries, unlike: Tensor) -> Tensor:
-    """Return `Plausible.phase`."""
     phase = torch.full(unlike.shape, torch.nan, device=unlike.device)
     rows = unlike.nonzero().squeeze(1)
     if not len(rows):

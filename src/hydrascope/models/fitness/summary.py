@@ -13,8 +13,7 @@ from torch import Tensor, nn
 
 from hydrascope.graphs.fields import GraphInputs
 from hydrascope.graphs.input_spec import InputSpec
-from hydrascope.models.blocks.sensor_layout import build_places, lay_out, rows_of, sensor_graph
-from hydrascope.models.layers.segment import segment_max
+from hydrascope.models.blocks.sensor_layout import build_of, build_places, lay_out, rows_of
 
 _FEATURES = ("mean", "std", "min", "max")
 _LEVELS = ("mean", "min", "max")
@@ -143,5 +142,4 @@ class WindowSummary(nn.Module):
 
     def build_of(self, inputs: GraphInputs) -> Tensor:
         """Return the number of each graph's build, [G] int64; −1 for an unknown build."""
-        build, graphs = self.build[inputs.sensor_slot], len(inputs.graph_id)
-        return segment_max(build, sensor_graph(inputs), graphs)
+        return build_of(inputs, self.build)

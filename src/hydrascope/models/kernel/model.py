@@ -127,7 +127,7 @@ class KernelDiscriminant(ClosedFormModel):
     def fit(self, windows: LabelledWindows, seed: int) -> dict[str, str]:
         """Choose the questions, train the metric, solve each draw; see `models.base`."""
         config = self.config
-        (chosen, numbers) = choose(windows, self.asked, config.max_rows, seed)
+        chosen, numbers = choose(windows, self.asked, config.max_rows, seed)
         self.ask(chosen.questions)
         if not chosen.questions:
             return chosen.unanswered

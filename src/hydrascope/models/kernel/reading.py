@@ -1,7 +1,6 @@
 """The choice of the windows that the discriminant is fitted to, and their layout as rows."""
 
 from collections.abc import Sequence
-from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -9,30 +8,15 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from hydrascope.models.base import LabelledWindows
-from hydrascope.models.blocks.sensor_layout import lay_out, rows_of
+from hydrascope.models.blocks.sensor_layout import LaidOut, features_laid_out, rows_of
 from hydrascope.models.kernel.questions import Questions, choose_questions
 from hydrascope.schemas.task import HeadSpec
 
 
-class Chosen(NamedTuple):
-    """The questions, and the windows to learn them from."""
-
-    questions: Questions
-    windows: NDArray[np.int64]
-    """The numbers of the windows, [n], ascending."""
-
-
-class Read(NamedTuple):
-    """Windows arranged by place."""
-
-    features: Tensor
-    """The normalised features, [n, P, T, F] float64; 0 where not observed."""
-    observed: Tensor
-    """Whether each step is observed, [n, P, T] bool."""
-
-
-def choose(windows: LabelledWindows, heads: Sequence[HeadSpec], max_rows: int, seed: int) -> Chosen:
-    """Choose the questions, and at most `max_rows` windows to learn them from."""
+def choose(
+    windows: LabelledWindows, heads: Sequence[HeadSpec], max_rows: int, seed: int
+) -> tuple[Questions, NDArray[np.int64]]:
+    """Choose the questions, and at most `max_rows` windows to learn them from, ascending."""
     targets = {head.name: windows.targets(head) for head in heads}
     chosen = choose_questions(heads, targets)
     kept = chosen.rows.numpy()
@@ -40,19 +24,16 @@ def choose(windows: LabelledWindows, heads: Sequence[HeadSpec], max_rows: int, s
         few = kept[_spread(chosen.combination, max_rows, seed)]
         chosen = choose_questions(heads, {name: target[few] for name, target in targets.items()})
         kept = few[chosen.rows.numpy()]
-    return Chosen(chosen, kept)
+    return chosen, kept
 
 
-def read(windows: LabelledWindows, numbers: NDArray[np.int64], places: int) -> Read:
+def read(windows: LabelledWindows, numbers: NDArray[np.int64], places: int) -> LaidOut:
     """Read the windows with these numbers, ascending."""
-    features, observed = [], []
+    parts = []
     for inputs, _ in windows.parts(numbers):
-        graphs, row = len(inputs.graph_id), rows_of(inputs, inputs.sensor_slot, places)
-        seen = inputs.sensor_observed
-        known = torch.where(seen.unsqueeze(-1), inputs.sensor_features, 0.0).double()
-        features.append(lay_out(known, row, graphs, places))
-        observed.append(lay_out(seen.long(), row, graphs, places) > 0)
-    return Read(torch.cat(features), torch.cat(observed))
+        row = rows_of(inputs, inputs.sensor_slot, places)
+        parts.append(features_laid_out(inputs, inputs.sensor_observed, row, places))
+    return LaidOut(*map(torch.cat, zip(*parts, strict=True)))
 
 
 def families(names: Sequence[str]) -> list[int]:

@@ -11,8 +11,7 @@ from torch import Tensor, nn
 
 from hydrascope.graphs.fields import GraphInputs
 from hydrascope.graphs.input_spec import InputSpec
-from hydrascope.models.blocks.sensor_layout import lay_out, sensor_graph
-from hydrascope.models.layers.segment import segment_max
+from hydrascope.models.blocks.sensor_layout import build_of, lay_out, sensor_graph
 from hydrascope.schemas.errors import SpecError
 from hydrascope.schemas.kinds import SensorKind
 
@@ -85,8 +84,7 @@ class OperatingPoints(nn.Module):
 
     def build_of(self, inputs: GraphInputs) -> Tensor:
         """Return the number of each graph's build, [G] int64; −1 for an unknown one."""
-        own = self.build[inputs.sensor_slot]
-        return segment_max(own, sensor_graph(inputs), inputs.graph_id.shape[0])
+        return build_of(inputs, self.build)
 
     @torch.no_grad()
     def adopt(self, build: int, points: Tensor) -> None:

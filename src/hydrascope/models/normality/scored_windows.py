@@ -6,10 +6,6 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-PARTS = ("change", "level", "steps")
-"""The columns of a score's parts: the sums of ρ over observed steps, and the number of these."""
-
-
 EVIDENCE = "normality.evidence"
 """Stands for a level in `ScoresByLevel`: what the blame compares with healthy windows; its parts
 are `Blame.raw`."""
@@ -19,7 +15,8 @@ class ScoredWindows(NamedTuple):
     """The scores of one level, [R] each."""
 
     parts: Tensor
-    """The parts of each score, `PARTS`, [R, 3] float64; of `EVIDENCE` [R, 4]."""
+    """The parts of each score: change and level, which are sums of ρ over observed steps, and the
+    number of these, [R, 3] float64; of `EVIDENCE` [R, 4]."""
     key: Tensor
     """Index of its threshold, `Normality.keys`."""
     build: Tensor

@@ -11,7 +11,7 @@ from hydrascope.graphs.fields import GraphInputs
 from hydrascope.graphs.input_spec import InputSpec
 from hydrascope.models.alarm_test import AlarmTest
 from hydrascope.models.base import ModelOutput
-from hydrascope.models.blocks.sensor_layout import build_places, sensor_graph
+from hydrascope.models.blocks.sensor_layout import build_of, build_places, sensor_graph
 from hydrascope.models.detectors.detector import Detector
 from hydrascope.models.layers.segment import segment_max
 from hydrascope.models.normality.operating import OperatingPoints
@@ -33,7 +33,7 @@ class Normality(nn.Module):
     """Compares the scores of a detector with thresholds.
 
     A score is the root of (change + λ level) / steps, the parts of which a detector gives by level;
-    see `scored_windows.PARTS`. It is returned as a multiple of its threshold; above 1 is an alarm.
+    see `ScoredWindows.parts`. It is returned as a multiple of its threshold; above 1 is an alarm.
     It is NaN if there is nothing to score: no sensor, none observed, or none seen in training.
 
     Args:
@@ -124,7 +124,7 @@ class Normality(nn.Module):
         """
         slot, components = inputs.sensor_slot, inputs.component_kind.shape[0]
         first = -segment_max(-slot, inputs.sensor_component, components)
-        return {MACHINE: self.topology(inputs), COMPONENT: first, SENSOR: slot}
+        return {MACHINE: build_of(inputs, self.slot_topology), COMPONENT: first, SENSOR: slot}
 
     def graphs(self, inputs: GraphInputs) -> dict[str, Tensor]:
         """Return the graph that each score belongs to."""
@@ -143,10 +143,6 @@ class Normality(nn.Module):
         """Return the test over the windows of a level's scores; None: windows stand alone."""
         width = float(self.width[LEVELS.index(level)])
         return None if math.isnan(width) else AlarmTest(width)
-
-    def build_rows(self, level: str) -> range:
-        """Return the rows of a table that are of builds."""
-        return range(self.topologies if level == MACHINE else self.slots)
 
     def forward(self, inputs: GraphInputs, parts: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """Return each level's scores as multiples of their thresholds, from `parts`.
@@ -171,8 +167,3 @@ class Normality(nn.Module):
         """Return the thresholds of scores by their `keys`, or else by their `build_keys`."""
         table = self.thresholds()[level].clamp(min=_LEAST_THRESHOLD)  # keeps NaN
         return torch.where(table[own].isnan(), table[build], table[own])
-
-    def topology(self, inputs: GraphInputs) -> Tensor:
-        """Return the number of each graph's topology, [G] int64."""
-        kind = self.slot_topology[inputs.sensor_slot]
-        return segment_max(kind, sensor_graph(inputs), inputs.graph_id.shape[0])

@@ -81,9 +81,7 @@ def _show(console: Console, name: str, found: Verdict) -> None:
     period = f"{found.begin:%Y-%m-%d %H:%M} to {found.end:%Y-%m-%d %H:%M %Z}"
     line = f"{name}: health {_number(found.health)}; {found.windows} windows, {period}"
     console.print(line, soft_wrap=True, highlight=False)
-    table = Table()
-    for heading in ("component", "health", "most probable fault", "probability", "flagged"):
-        table.add_column(heading)
+    table = Table("component", "health", "most probable fault", "probability", "flagged")
     for each in found.findings[:_SHOWN]:
         health, probability = _number(each.health), _number(each.probability)
         fault, flagged = each.fault.replace("_", " "), f"{each.flagged} of {found.latest}"

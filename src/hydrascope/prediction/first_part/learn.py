@@ -18,7 +18,6 @@ from hydrascope.telemetry.folder.discovery import find_tables, why_not_read
 from hydrascope.telemetry.folder.labels import label_files
 from hydrascope.telemetry.init.copies import write_copies
 from hydrascope.telemetry.init.files import machine_files
-from hydrascope.telemetry.init.headers import SensorGuess
 from hydrascope.telemetry.init.survey import survey
 from hydrascope.telemetry.init.surveyed import Survey
 from hydrascope.telemetry.init.tables import open_raw
@@ -51,17 +50,14 @@ def read_first(path: Path, time_zone: str | None) -> Survey:
     """
     if path.is_dir():
         paths = find_tables(path, label_files(path, None)).tables
-        return survey([open_raw(each, path) for each in paths], path, time_zone, _as_guessed)
-    if not path.exists():
+        tables, folder = [open_raw(each, path) for each in paths], path
+    elif not path.exists():
         raise SpecError(f"{path}: no such file; expected a .csv or .parquet file, or a folder")
-    if (why := why_not_read(path)) is not None:
+    elif (why := why_not_read(path)) is not None:
         raise SpecError(f"{path}: {why.reason}")
-    # A machine that no column names is called like the file.
-    return survey([open_raw(path, path.parent)], path.with_suffix(""), time_zone, _as_guessed)
-
-
-def _as_guessed(sensor: SensorGuess) -> SensorGuess:
-    return sensor
+    else:  # a machine that no column names is called like the file
+        tables, folder = [open_raw(path, path.parent)], path.with_suffix("")
+    return survey(tables, folder, time_zone, ask=lambda guessed: guessed)
 
 
 def learn(path: Path, found: Survey, work: Path, options: ScoreOptions) -> Scored:
@@ -119,7 +115,6 @@ def learn(path: Path, found: Survey, work: Path, options: ScoreOptions) -> Score
 
 
 def _lengths(found: Survey, options: ScoreOptions) -> tuple[float, float]:
-    """Return the length of a window and the stride."""
     period_s = found.period_s
     stride_s = options.stride_s
     if stride_s is None:
@@ -135,7 +130,6 @@ def _lengths(found: Survey, options: ScoreOptions) -> tuple[float, float]:
 
 
 def _first_part(found: Survey, options: ScoreOptions) -> NormalityFit:
-    """Return the windows to learn from."""
     if options.learn_until is None:
         return validate(NormalityFit, {"first_share": options.learn_first}, source="--learn-first")
     if found.counter:

@@ -12,7 +12,7 @@ from hydrascope.graphs.input_spec import InputSpec
 from hydrascope.graphs.layout import GraphLayout, concatenate
 from hydrascope.models.blame.components import Blame, can_blame
 from hydrascope.models.blame.evidence import HealthyEvidence, raw_evidence
-from hydrascope.models.blame.weights import packaged_weights
+from hydrascope.models.blame.network import packaged_weights
 from hydrascope.schemas import GraphTopology
 
 LOOP = loop()
