@@ -2,6 +2,7 @@
 
 import shutil
 from pathlib import Path
+from typing import Any
 
 from selenium.webdriver import Chrome, ChromeOptions
 from selenium.webdriver.chrome.service import Service as Driver
@@ -33,6 +34,12 @@ def set_screen(chrome: Chrome, width: int, height: int, *, mobile: bool) -> None
     """Make the page as wide as such a screen shows it."""
     screen = {"width": width, "height": height, "deviceScaleFactor": 2, "mobile": mobile}
     chrome.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", screen)
+
+
+def of_each(chrome: Chrome, selector: str, expression: str) -> list[Any]:
+    """Return what an expression in JavaScript says of each element, asked for at once."""
+    script = f"return [...document.querySelectorAll(arguments[0])].map((each) => {expression})"
+    return list(chrome.execute_script(script, selector))
 
 
 def axe_faults(chrome: Chrome, script: Path) -> list[str]:

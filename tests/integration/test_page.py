@@ -9,7 +9,7 @@ from urllib.request import Request, urlopen
 
 import pytest
 import yaml
-from chromium import MISSING, axe_faults, set_screen, start_chromium
+from chromium import MISSING, axe_faults, of_each, set_screen, start_chromium
 from npm import packages
 from selenium.webdriver import Chrome
 from selenium.webdriver.common.by import By
@@ -82,11 +82,8 @@ def test_a_machine_is_found_chosen_and_shown(
     link.click()
     find(browser, ".signals path")
     (machine,) = zema.machines().values()
-    shown = {
-        each.get_attribute("data-component"): each.get_attribute("data-state")
-        for each in all_of(browser, "g[data-component]")
-    }
-    assert shown == {
+    shown = of_each(browser, "g[data-component]", "[each.dataset.component, each.dataset.state]")
+    assert dict(shown) == {
         each.id: expected_state(each.id, diagnosis) for each in machine.topology.components
     }
     assert len(all_of(browser, ".signals path")) == 16
@@ -98,8 +95,7 @@ def test_a_machine_is_found_chosen_and_shown(
         for component, heads in ({"": diagnosis["machine"]} | diagnosis["components"]).items()
         for head in heads
     }
-    rows = all_of(browser, "tr[data-finding]")
-    assert {each.get_attribute("data-finding") for each in rows} == answers
+    assert {*of_each(browser, "tr[data-finding]", "each.dataset.finding")} == answers
     assert "need a service with a database" in find(browser, "section[aria-labelledby=alarms]").text
     assert is_tidy(browser)
 
@@ -116,8 +112,7 @@ def test_a_component_is_chosen_by_key_and_its_address_shows_it_again(
     browser.get("about:blank")
     browser.get(address)
     find(browser, ".signals path")
-    names = [each.get_attribute("data-sensor") for each in all_of(browser, ".signals figure")]
-    assert names == ["TS3", "TS4", "CE", "CP"]
+    assert of_each(browser, ".signals figure", "each.dataset.sensor") == ["TS3", "TS4", "CE", "CP"]
     pressed = all_of(browser, "[role=button][aria-pressed=true]")
     assert [each.accessible_name.split(":")[0] for each in pressed] == ["Cooler"]
 

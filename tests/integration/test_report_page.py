@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from chromium import MISSING, axe_faults, set_screen, start_chromium
+from chromium import MISSING, axe_faults, of_each, set_screen, start_chromium
 from jobs import evaluate_settings
 from npm import packages
 from selenium.webdriver import Chrome
@@ -200,12 +200,9 @@ def test_the_verdict_comes_first_and_the_contents_lead_everywhere(
         assert f"{head.capitalize()}: accuracy {100 * metrics['accuracy']['value']:.2f} %" in (
             first.text
         )
-    links = browser.find_elements(By.CSS_SELECTOR, "nav.contents a")
-    sections = browser.find_elements(By.CSS_SELECTOR, "main section:not(#verdict)")
-    assert [link.get_dom_attribute("href") for link in links] == [
-        f"#{section.get_attribute('id')}" for section in sections
-    ]
-    names = {cell.text for cell in browser.find_elements(By.CSS_SELECTOR, "#confusion text")}
+    links = of_each(browser, "nav.contents a", "each.getAttribute('href')")
+    assert links == of_each(browser, "main section:not(#verdict)", "`#${each.id}`")
+    names = {*of_each(browser, "#confusion text", "each.textContent")}
     assert {"no", "leakage"} <= {word for name in names for word in name.split()}
     assert axe_faults(browser, packages() / "axe-core" / "axe.min.js") == []
 
@@ -213,10 +210,10 @@ def test_the_verdict_comes_first_and_the_contents_lead_everywhere(
 @pytest.mark.skipif(MISSING, reason="no chromium and chromedriver")
 def test_a_machine_is_drawn_as_on_the_services_page(judged: Path, browser: Chrome) -> None:
     browser.get((judged / "report.html").as_uri())
-    states = {
-        part.get_attribute("data-component"): part.get_attribute("data-state")
-        for part in browser.find_elements(By.CSS_SELECTOR, "#machines g[data-component]")
-    }
+    drawn = of_each(
+        browser, "#machines g[data-component]", "[each.dataset.component, each.dataset.state]"
+    )
+    states = dict(drawn)
     assert {name for name, state in states.items() if state != "unjudged"} == {
         "accumulator",
         "cooler",
