@@ -32,6 +32,11 @@ def _answers(manifest: Manifest) -> Iterator[str]:
             "How far the machine, each component and each sensor are from normal, as shares of "
             f"thresholds that {_promised(task.normality)}."
         )
+        if task.heads:
+            yield (
+                "This is not answered by the model, but by the Mahalanobis distance of each step, "
+                "which was fitted beside it."
+            )
         yield (
             "Where the machine is beyond its threshold and the scores have shares of sensors, also "
             "the probability that each component is to blame, given that one of them is. It comes "

@@ -18,6 +18,7 @@ from hydrascope.packaging.bundle import Bundle, golden_difference, read_bundle
 from hydrascope.packaging.card import model_card
 from hydrascope.packaging.command import show, verify
 from hydrascope.schemas.errors import SpecError
+from hydrascope.schemas.normality import NormalitySpec
 
 
 def test_the_manifest_says_what_went_in(opened: Bundle, best: str, trained: Path) -> None:
@@ -179,6 +180,10 @@ def test_verify_runs_the_golden_example_and_show_prints_the_card(
     assert "unseen_conditions" in capsys.readouterr().out
     card = model_card(opened.manifest)
     assert "| pump | component | multi_class | main_pump | leakage grade |" in card
+    assert "Mahalanobis" not in card
+    task = opened.manifest.task.model_copy(update={"normality": NormalitySpec()})
+    both = opened.manifest.model_copy(update={"task": task})
+    assert "by the Mahalanobis distance of each step, which was fitted" in model_card(both)
     # A golden answer that this machine does not give.
     golden = load_file(copy / "golden.safetensors")
     golden["answers.stable"] = golden["answers.stable"] + 0.01
