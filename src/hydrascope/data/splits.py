@@ -172,7 +172,7 @@ def _machines_in_time(table: pd.DataFrame) -> list[WindowNumbers]:
 
 
 def _joined(parts: Sequence[Sequence[WindowNumbers]]) -> Split:
-    """Return the split with the parts of each machine."""
+    """Join the training, validation and test windows of all machines."""
     return Split(*(np.sort(np.concatenate(part)) for part in zip(*parts, strict=True)))
 
 

@@ -133,7 +133,7 @@ def _named(values: Iterable[tuple[float, str]], unit: str | None) -> str:
 def _highest(
     head: HeadSpec, rows: LocatedPredictions, cost: Tensor, why: str
 ) -> list[tuple[float, Case]]:
-    """Return the costliest rows, with their costs."""
+    """Return the costliest rows, at most 2 `COUNT`, with their costs."""
     costs, places = cost.topk(min(2 * COUNT, len(cost)))
     return [
         (each, Case(int(rows.window[row]), head, row, why))

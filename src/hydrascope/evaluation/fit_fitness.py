@@ -41,8 +41,9 @@ _UNUSUAL = 0.02
 _UNDISTURBED = 4096
 """The most held-out windows that decide the limits: what is rare among windows needs many."""
 _TOLERANCE = 0.02
-"""How much less probable than that a reliable answer may be. The answers of a regression have no
-confidence, so without it a single missing sensor would make all of them unreliable."""
+"""How far below its limit the probability of a reliable answer may lie. The answers of a
+regression have no confidence, so without it a single missing sensor would make all of them
+unreliable."""
 _SURE = 0.9
 """An answer that is right with this probability is reliable in any case."""
 _FEWEST = 20

@@ -6,6 +6,7 @@ from typing import Annotated
 from pydantic import AfterValidator, Field
 
 from hydrascope.schemas.base import CheckedModel
+from hydrascope.schemas.errors import IMPORT_PATH
 
 Fraction = Annotated[float, Field(ge=0.0, le=1.0)]
 Positive = Annotated[float, Field(gt=0.0)]
@@ -28,4 +29,4 @@ class Settings(CheckedModel, populate_by_name=True, defer_build=True):
 class Target(Settings, extra="allow"):
     """A class that the user chooses: `_target_` names it, all other keys are its arguments."""
 
-    target: str = Field(alias="_target_", pattern=r"^[A-Za-z_]\w*(\.[A-Za-z_]\w*)+$")
+    target: str = Field(alias="_target_", pattern=IMPORT_PATH)

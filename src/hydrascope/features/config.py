@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import AliasChoices, Field, model_validator
 
 from hydrascope.schemas.base import CheckedModel
-from hydrascope.schemas.errors import closest
+from hydrascope.schemas.errors import IMPORT_PATH, WORD, closest
 
 STATISTICS_BESIDE_PERCENTILES = ("mean", "std", "min", "max")
 SHAPE_STATISTICS = ("skewness", "kurtosis")
@@ -32,8 +32,8 @@ Short = Literal["stop", "skip", "pad"]
 TestWindows = Literal["all", "last"]
 """The test windows that are judged: all, or the last one of each machine."""
 
-FeatureName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
-ImportPath = Annotated[str, Field(pattern=r"^[A-Za-z_]\w*(\.[A-Za-z_]\w*)+$")]
+FeatureName = Annotated[str, Field(pattern=WORD)]
+ImportPath = Annotated[str, Field(pattern=IMPORT_PATH)]
 Percentile = Annotated[float, Field(ge=0, le=100)]
 SampleCount = Annotated[int, Field(ge=1)]
 

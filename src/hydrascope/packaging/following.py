@@ -63,7 +63,10 @@ def locate(
 ) -> tuple[Path, FollowedBundle | None]:
     """Return where a bundle is, and how to follow it if it is an alias and `every_s` is given.
 
-    A bundle of the registry at `uri` is downloaded into `folder`; errors as those of `fetch`.
+    A bundle of the registry at `uri` is downloaded into `folder`.
+
+    Raises:
+        SpecError: As `fetch`.
     """
     if not is_registered(bundle):
         return Path(bundle), None

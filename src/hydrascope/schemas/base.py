@@ -14,7 +14,7 @@ from pydantic import (
     WithJsonSchema,
 )
 
-from hydrascope.schemas.errors import SpecError, explain
+from hydrascope.schemas.errors import IDENTIFIER, WORD, SpecError, explain
 
 
 class CheckedModel(BaseModel):
@@ -40,11 +40,11 @@ class Spec(CheckedModel):
     model_config = ConfigDict(allow_inf_nan=False, defer_build=True)
 
 
-Identifier = Annotated[str, Field(max_length=128, pattern=r"^[A-Za-z][A-Za-z0-9_-]*$")]
+Identifier = Annotated[str, Field(max_length=128, pattern=IDENTIFIER)]
 """A name in a machine: without dots, which separate a component from its label, and short enough
 for the name of a file."""
 
-Word = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
+Word = Annotated[str, Field(pattern=WORD)]
 """A kind or position, such as `relief_valve` or `inlet`."""
 
 

@@ -104,7 +104,7 @@ def _wrong_ends(edges: Sequence[_Entry], ids: Sequence[str]) -> Iterator[InitErr
         for name in ("source", "target"):
             end = edge.field(name)
             if isinstance(end, str) and end not in ids:
-                message = f"expected the id of a component: {', '.join(ids)}"
+                message = f"expected the id of a component: {', '.join(dict.fromkeys(ids))}"
                 yield edge.fault(name, message + closest(end, ids))
         if isinstance(edge.field("source"), str) and edge.field("source") == edge.field("target"):
             yield edge.fault("target", "expected another component than the source")

@@ -12,6 +12,16 @@ from pydantic_core import ErrorDetails, InitErrorDetails, PydanticCustomError
 Location = tuple[int | str, ...]
 ModelT = TypeVar("ModelT", bound=BaseModel)
 
+IDENTIFIER = r"^[A-Za-z][A-Za-z0-9_-]*$"
+WORD = r"^[a-z][a-z0-9_]*$"
+IMPORT_PATH = r"^[A-Za-z_]\w*(\.[A-Za-z_]\w*)+$"
+PATTERNS = {
+    IDENTIFIER: "a letter, then letters, digits, _ or -",
+    WORD: "a small letter, then small letters, digits or _",
+    IMPORT_PATH: "an import path, such as package.module.name",
+}
+"""What matches a pattern, in words."""
+
 MOST_FAULTS = 1000
 """The most faults of one text that are described one by one."""
 _PASSWORD = re.compile(r"://[^/@\s]*:[^/\s]*@")
@@ -152,9 +162,14 @@ def _accepted(fault: ErrorDetails) -> str:
     """Return pydantic's message, with the closest value of an enumeration."""
     message = fault["msg"].removeprefix("Value error, ")
     message = re.sub(r"^Input should be ", "expected ", message)
+    message = re.sub(r", unable to parse .*", "", message)
+    message = re.sub(r"^String should have ", "expected ", message)
     match fault["type"]:
         case "sequence_str":
             message = f"expected a list, as in [{_SHORT.repr(fault['input'])}]"
+        case "string_pattern_mismatch":
+            pattern = fault["ctx"]["pattern"]
+            message = f"expected {PATTERNS.get(pattern, f'text that matches {pattern!r}')}"
         case "path_type":
             message = "expected a path"
         case "is_instance_of" if fault["ctx"]["class"] == "Sequence":

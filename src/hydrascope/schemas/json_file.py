@@ -17,7 +17,7 @@ def load_json(path: Path) -> dict[str, Any]:
     try:
         content = path.read_bytes()
     except OSError as error:
-        raise SpecError(f"{path}: {error.strerror}") from None
+        raise SpecError(f"{path}: {error.strerror}; expected a JSON file") from None
     found = parse_json(content, str(path))
     if not isinstance(found, dict):
         raise SpecError(f"{path}: holds a {type(found).__name__}; expected an object")

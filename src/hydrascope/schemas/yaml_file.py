@@ -29,7 +29,7 @@ def load_yaml(path: Path) -> object:
     try:
         content = path.read_bytes()
     except OSError as error:
-        raise SpecError(f"{path}: {error.strerror}") from None
+        raise SpecError(f"{path}: {error.strerror}; expected a YAML file") from None
     try:
         return yaml.load(content, _FastLoader)
     except yaml.YAMLError:

@@ -49,7 +49,7 @@ class TelemetrySource(Protocol):
 
 
 def machine_fingerprint(source: TelemetrySource, equipment_id: str) -> str:
-    """Return the hash of one machine's telemetry, which a change to another does not affect.
+    """Return a hash of one machine's telemetry; that of other machines does not change it.
 
     It is that of the whole source if the source has no `machine_fingerprint`.
     """

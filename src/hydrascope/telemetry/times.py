@@ -6,8 +6,9 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 
 EARLIEST_US = (datetime(1, 1, 1, tzinfo=UTC) - _EPOCH) // _MICROSECOND
+"""The first time that Python has."""
 END_US = (datetime.max.replace(tzinfo=UTC) - _EPOCH) // _MICROSECOND
-"""The first and the last time that Python has."""
+"""The last."""
 
 
 def as_microseconds(time: datetime) -> int:

@@ -54,7 +54,7 @@ def test_counts_of_groups_are_those_of_the_names() -> None:
         ({"names": []}, "names: "),
         ({"names": ["std"], "hydraulic": True}, "computed from the sensors' means"),
         ({"own": {"mean": "a.b"}}, "own.mean: a feature has this name already"),
-        ({"own": {"crest": "crest"}}, "own.crest: .*pattern"),
+        ({"own": {"crest": "crest"}}, "own.crest: .*an import path, such as package.module.name"),
     ],
 )
 def test_names_without_sense_are_refused(keys: dict[str, object], message: str) -> None:

@@ -94,7 +94,7 @@ def test_a_machine_survives_the_way_through_json() -> None:
             "topology.components[0].sensors[0].rate",
             "did you mean 'rate_hz'?",
         ),
-        (lambda d: component(d, 0).update(id="a.b"), "topology.components[0].id", "match pattern"),
+        (lambda d: component(d, 0).update(id="a.b"), "topology.components[0].id", "a letter, then"),
         (
             lambda d: component(d, 1).update(kind="cilinder"),
             "topology.components[1].kind",

@@ -74,6 +74,17 @@ def test_machines_of_a_build_share_a_table_and_findings_of_a_kind_a_line(fleet: 
     assert len(told) == 2
     (constant,) = (line for line in told if f"always the same value, {MACHINES} times" in line)
     assert f"in {MACHINES} machines: such as engine_0/s3: always 7" in constant
+    assert lines[-1] == f"--json lists all {MACHINES + 1} findings one by one."
+
+
+def test_each_file_that_is_refused_is_listed(tmp_path: Path) -> None:
+    for number in range(5):
+        (tmp_path / f"{number}.parquet").write_text("no table")
+    shown = CliRunner().invoke(app, ["check", str(tmp_path)])
+    stops = [line for line in shown.output.splitlines() if line.startswith("stops")]
+    for number in range(5):
+        assert any(f"{number}.parquet" in line for line in stops)
+    assert "--json" not in shown.output
 
 
 def test_json_lists_every_finding_with_its_kind(fleet: Path) -> None:

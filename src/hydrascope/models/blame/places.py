@@ -102,6 +102,8 @@ def _hops(lines: Tensor, tanks: Tensor) -> Tensor:
     hops = torch.where(front > 0, 0, far)
     for hop in range(1, size):
         reached = (front @ lines > 0) & (hops == far)
+        if not reached.any():
+            break
         hops[reached] = hop
         front = (reached & ~tanks).float()
     return hops

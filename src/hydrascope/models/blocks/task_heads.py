@@ -22,6 +22,8 @@ Exchange = Literal["attention", "mlp", "none"]
 class TaskMLP(nn.Module):
     """An MLP with as many parameters as `SelfAttention` (4 C²), but no exchange between tasks.
 
+    It is the control experiment for attention between tasks.
+
     Shapes: G graphs, K tasks, C channels.
 
     Args:

@@ -121,7 +121,7 @@ class RowDetector(Detector):
         self._scorers[build].fit(rows.flatten(1), seed)
 
     def _read(self, windows: LabelledWindows) -> dict[int, LaidOut]:
-        """Return the windows by the number of their build, with the places that it has."""
+        """Return the windows of each build, by its number, cut to the places of that build."""
         parts: dict[int, list[LaidOut]] = {}
         for inputs, _ in windows.parts():
             build = int(self.slot_build[inputs.sensor_slot].max())  # of one machine, so of one

@@ -16,7 +16,7 @@ from hydrascope.schemas.task import HeadSpec
 def choose(
     windows: LabelledWindows, heads: Sequence[HeadSpec], max_rows: int, seed: int
 ) -> tuple[Questions, NDArray[np.int64]]:
-    """Choose the questions, and at most `max_rows` windows to learn them from, ascending."""
+    """Choose the questions, and at most `max_rows` windows to learn from, by ascending number."""
     targets = {head.name: windows.targets(head) for head in heads}
     chosen = choose_questions(heads, targets)
     kept = chosen.rows.numpy()

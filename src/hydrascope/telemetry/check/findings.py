@@ -14,12 +14,14 @@ from hydrascope.telemetry.check.sensor_findings import Finding, Severity, sensor
 
 _MOST_ALIKE = 3
 """The most findings of one kind that are listed one by one."""
+_REFUSED = "refused"
+"""The kind of what cannot be read. Each is listed, since each has a remedy of its own."""
 
 
 def findings(found: Examination, window_s: float | None = None) -> list[Finding]:
     """Return all findings, worst first; with `window_s`, also which machines are shorter."""
     every = [
-        *(Finding(Severity.STOPS, "refused", "", fault) for fault in found.refused),
+        *(Finding(Severity.STOPS, _REFUSED, "", fault) for fault in found.refused),
         *_machine_findings(found),
         *_short_machines(found, window_s),
         *_label_findings(found),
@@ -32,13 +34,13 @@ def findings(found: Examination, window_s: float | None = None) -> list[Finding]
 
 
 def folded(every: Sequence[Finding]) -> list[Finding]:
-    """Return the findings with those of one kind in one, if there are many."""
+    """Return the findings with those of one kind in one, if there are many; refusals stay."""
     kinds: defaultdict[tuple[Severity, str], list[Finding]] = defaultdict(list)
     for each in every:
         kinds[each.severity, each.kind].append(each)
     result: list[Finding] = []
     for (severity, kind), found in kinds.items():
-        if len(found) <= _MOST_ALIKE:
+        if len(found) <= _MOST_ALIKE or kind == _REFUSED:
             result += found
             continue
         machines = len({each.subject.partition("/")[0] for each in found if each.subject})

@@ -67,11 +67,14 @@ def print_report(console: Console, found: Examination, findings: Sequence[Findin
         console.print(_table(title, sensors, found.words))
     if times := labelled_time(found.labels):
         console.print(_labels(times, found.words))
-    for each in folded(findings):
+    shown = folded(findings)
+    for each in shown:
         subject = f"{escape(each.subject)}: " if each.subject else ""
         word = each.severity.name.lower()
         style = _STYLE[each.severity]
         console.print(f"[{style}]{word:6}[/] {subject}{escape(each.message)}", soft_wrap=True)
+    if len(shown) < len(findings):
+        console.print(f"--json lists all {len(findings):,} findings one by one.")
     if not findings:
         console.print("Nothing is wrong with this folder.")
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from io import BytesIO
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -35,10 +35,18 @@ BATCH_ROWS = 2**16
 """The number of rows decoded at once, which bounds the memory beyond the result."""
 READ_BUFFER_BYTES = 2**18
 
-_Known = tuple[int, int, int, str | None]
-"""The rows of a block, their first and last time, and their machine if it is known to be one."""
 _TEXT = pa.dictionary(pa.int32(), pa.string())
 """Ids repeat in every row; a dictionary holds each once."""
+
+
+class _Known(NamedTuple):
+    """What is known of a block from its statistics or its column of times."""
+
+    rows: int
+    first_us: int
+    last_us: int
+    equipment_id: str | None
+    """The machine; None if there are several or it is unknown."""
 
 
 @dataclass(frozen=True)
@@ -80,9 +88,9 @@ def list_blocks(number: int, table: TableFile, time_zone: str | None) -> Iterato
             known = None if table.is_csv else _statistics(table, part, time_zone)
             known = known or _read_times(table, part, size, time_zone)
         if known is not None:
-            rows, first_us, last_us, equipment_id = known
-            equipment_id = equipment_id or table.partition.get(EQUIPMENT)
-            yield Block(number, part, size, first_us, last_us, rows * width, equipment_id)
+            machine = known.equipment_id or table.partition.get(EQUIPMENT)
+            cells = known.rows * width
+            yield Block(number, part, size, known.first_us, known.last_us, cells, machine)
 
 
 def list_parts(table: TableFile) -> Iterator[tuple[int, int]]:
@@ -163,7 +171,7 @@ def _statistics(table: TableFile, part: int, time_zone: str | None) -> _Known | 
     equipment_id = None
     if ids is not None and ids.has_min_max and ids.min == ids.max and not ids.null_count:
         equipment_id = ids.min.decode() if isinstance(ids.min, bytes) else str(ids.min)
-    return group.num_rows, int(ends[0]), int(ends[1]), equipment_id
+    return _Known(group.num_rows, int(ends[0]), int(ends[1]), equipment_id)
 
 
 def _read_times(table: TableFile, part: int, size: int, time_zone: str | None) -> _Known | None:
@@ -175,7 +183,7 @@ def _read_times(table: TableFile, part: int, size: int, time_zone: str | None) -
             first, last = int(time_us.min()), int(time_us.max())
             ends = (min(first, ends[0]), max(last, ends[1])) if ends else (first, last)
             rows += batch.num_rows
-    return (rows, *ends, None) if ends else None
+    return _Known(rows, *ends, None) if ends else None
 
 
 def _csv_parts(table: TableFile) -> Iterator[tuple[int, int]]:
