@@ -3,6 +3,7 @@ PYTHON   ?= python3
 VENV     ?= .venv
 RUN      := $(VENV)/bin/python
 VERSIONS ?= --constraint constraints.txt
+# Files in order: the integration tests take longest, so they begin first.
 PYTEST   := OMP_NUM_THREADS=1 $(RUN) -m pytest -n auto --dist loadgroup --no-loadscope-reorder
 INSTALL  := $(RUN) -m pip install --quiet $(VERSIONS)
 TIMESCALEDB := tests/support/pglite

@@ -35,15 +35,15 @@ _WINDOWS = 512
 _SHARES = (0.1, 0.25, 0.5, 0.75, 0.9, 1.0)
 """The shares of the sensors that are removed at random, in turn."""
 _EXCHANGES = 4
-"""How often a sensor of each window is exchanged."""
+"""The number of times that a sensor of each window is exchanged."""
 _UNUSUAL = 0.02
 """The share of undisturbed held-out windows that may have an answer below its head's limit."""
 _UNDISTURBED = 4096
 """The most held-out windows that decide the limits: what is rare among windows needs many."""
 _TOLERANCE = 0.02
-"""How far below its limit the probability of a reliable answer may lie. The answers of a
-regression have no confidence, so without it a single missing sensor would make all of them
-unreliable."""
+"""The distance by which the probability of a reliable answer may lie below the limit. Without it,
+one missing sensor would make all answers of a regression unreliable, since they have no
+confidence."""
 _SURE = 0.9
 """An answer that is right with this probability is reliable in any case."""
 _FEWEST = 20

@@ -20,7 +20,7 @@ PATTERNS = {
     WORD: "a small letter, then small letters, digits or _",
     IMPORT_PATH: "an import path, such as package.module.name",
 }
-"""What matches a pattern, in words."""
+"""A description, in words, of the texts that match a pattern."""
 
 MOST_FAULTS = 1000
 """The most faults of one text that are described one by one."""

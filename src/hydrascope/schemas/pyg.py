@@ -1,4 +1,4 @@
-"""What is imported of PyTorch Geometric, without a warning that its users cannot act on.
+"""Imports from PyTorch Geometric, without a warning that our users cannot act on.
 
 PyTorch Geometric calls `torch.jit.script` when it is imported. Since torch 2.14 that call warns.
 """

@@ -40,7 +40,7 @@ _TEXT = pa.dictionary(pa.int32(), pa.string())
 
 
 class _Known(NamedTuple):
-    """What is known of a block from its statistics or its column of times."""
+    """Holds what the statistics or the times of a block say of it."""
 
     rows: int
     first_us: int
